@@ -1,0 +1,68 @@
+"""Names of things: distinct string types, the position key, and deterministic child ids.
+
+A child id is a function of its parent, so the same step after a crash has the same id and a resend meets itself.
+Binance takes at most 36 characters; ``[A-Za-z0-9_-]`` is safe on spot, futures and the Algo service alike.
+"""
+
+import hashlib
+import re
+from typing import NewType
+
+from chimera.trading.market import Market
+from chimera.trading.value import Value
+
+AccountId = NewType("AccountId", str)
+StrategyId = NewType("StrategyId", str)
+IntentId = NewType("IntentId", str)
+ClientOrderId = NewType("ClientOrderId", str)
+VenueOrderId = NewType("VenueOrderId", str)
+TradeId = NewType("TradeId", str)
+Symbol = NewType("Symbol", str)
+
+DEFAULT_ACCOUNT = AccountId("main")
+DEFAULT_STRATEGY = StrategyId("s3")
+VENUE = "binance"
+
+CLIENT_ID_MAX = 36
+CLIENT_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,36}")
+_DIGEST_CHARS = 12
+_SUFFIX_MAX = 6
+
+
+class PositionKey(Value, tag=False):
+    """The unit of ownership: one actor, one inbox, one fenced lease owns all that happens under it."""
+
+    venue: str
+    account: AccountId
+    market: Market
+    symbol: Symbol
+
+    def __str__(self) -> str:
+        return f"{self.venue}:{self.account}:{self.market}:{self.symbol}"
+
+
+def is_client_order_id(text: str) -> bool:
+    """Whether every Binance order service takes this id."""
+    return CLIENT_ID_PATTERN.fullmatch(text) is not None
+
+
+def child_id(root: ClientOrderId, role: str, number: int) -> ClientOrderId:
+    """The id of step ``number`` in ``role`` (one or two letters) under ``root``: ``s3-btc-...-t1``.
+
+    A root too long for the suffix is shortened to a prefix and a digest of the whole, so two roots never share a child.
+    """
+    suffix = f"-{role}{number}"
+    if len(suffix) > _SUFFIX_MAX:
+        raise ValueError(f"child suffix {suffix!r} is longer than {_SUFFIX_MAX} characters")
+    room = CLIENT_ID_MAX - _SUFFIX_MAX
+    stem = root if len(root) <= room else root[: room - _DIGEST_CHARS - 1] + "_" + _digest(root)
+    return ClientOrderId(stem + suffix)
+
+
+def derived_id(prefix: str, parent: str) -> ClientOrderId:
+    """A root id as a function of ``parent`` (an intent id of any length and alphabet), where the caller named none."""
+    return ClientOrderId(f"{prefix}-{hashlib.sha256(parent.encode()).hexdigest()[:20]}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]

@@ -1,0 +1,70 @@
+"""Trading rules of one symbol. The only place that rounds, and every rounding says which way."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_DOWN, Decimal
+
+from chimera.trading.ids import Symbol
+from chimera.trading.market import Market, Side
+from chimera.trading.money import ZERO, Price, Qty
+from chimera.trading.value import Value
+
+
+class Instrument(Value):
+    """Tick, step and bounds as the venue's ``exchangeInfo`` gives them; our registry may only tighten them.
+
+    Prices are quote asset per base asset, quantities base asset, ``min_notional`` quote asset.
+    """
+
+    symbol: Symbol
+    market: Market
+    base: str
+    quote: str
+    tick: Decimal
+    step: Decimal
+    min_price: Price
+    max_price: Price
+    min_qty: Qty
+    max_qty: Qty
+    market_max_qty: Qty
+    min_notional: Decimal
+    price_up: Decimal = Decimal("1.05")  # PERCENT_PRICE: a BUY at most mark x this
+    price_down: Decimal = Decimal("0.95")  # a SELL at least mark x this
+    maint_margin_rate: Decimal = Decimal("0.004")  # of notional, first leverage bracket
+    trading: bool = True
+
+    def floor_to_step(self, amount: Decimal) -> Qty:
+        """Toward zero; zero below one step."""
+        return Qty(_snap(amount, self.step, ROUND_FLOOR))
+
+    def round_to_step(self, amount: Decimal) -> Qty:
+        """To the nearest step, ties down (S3's futures sizing)."""
+        return Qty(_snap(amount, self.step, ROUND_HALF_DOWN))
+
+    def price_at_or_below(self, price: Decimal) -> Price:
+        """Down to a tick: a passive bid, a short's stop."""
+        return Price(_snap(price - self.min_price, self.tick, ROUND_FLOOR) + self.min_price)
+
+    def price_at_or_above(self, price: Decimal) -> Price:
+        """Up to a tick: a passive ask, a long's stop."""
+        return Price(_snap(price - self.min_price, self.tick, ROUND_CEILING) + self.min_price)
+
+    def stop_toward_entry(self, price: Decimal, exit_side: Side) -> Price:
+        """A stop rounds toward the entry, away from more loss: a long's (SELL) up, a short's (BUY) down."""
+        return self.price_at_or_above(price) if exit_side is Side.SELL else self.price_at_or_below(price)
+
+    def target_away(self, price: Decimal, exit_side: Side) -> Price:
+        """A target rounds toward more profit: a long's (SELL) up, a short's (BUY) down."""
+        return self.price_at_or_above(price) if exit_side is Side.SELL else self.price_at_or_below(price)
+
+    def on_tick(self, price: Decimal) -> bool:
+        """Whether the venue would take this price."""
+        return (price - self.min_price) % self.tick == 0
+
+    def on_step(self, qty: Decimal) -> bool:
+        """Whether the venue would take this quantity."""
+        return qty % self.step == 0
+
+
+def _snap(amount: Decimal, unit: Decimal, rounding: str) -> Decimal:
+    if unit <= ZERO:
+        raise ValueError(f"unit must be > 0, got {unit}")
+    return (amount / unit).to_integral_value(rounding=rounding) * unit

@@ -1,0 +1,37 @@
+"""Exact amounts: distinct types for what must not be mixed, and text without exponents.
+
+Every amount is a ``Decimal``. JSON numbers become decimals while parsing, never through ``float``; ``text`` writes
+them back. ``float`` is for scores and statistics and never becomes an order.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from typing import NewType
+
+Price = NewType("Price", Decimal)  # quote asset per unit of base asset, > 0
+Qty = NewType("Qty", Decimal)  # base asset, >= 0; a signed position says so by its name
+Quote = NewType("Quote", Decimal)  # an amount of quote asset (USDT), signed
+Millis = NewType("Millis", int)  # UTC milliseconds since the epoch, or a span of them
+
+ZERO = Decimal(0)
+BPS = Decimal(10_000)
+
+
+def text(amount: Decimal) -> str:
+    """Plain digits, no exponent, no trailing zeros: ``0E-8`` is ``"0"``."""
+    if amount == 0:
+        return "0"
+    written = format(amount, "f")
+    return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+def split(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> tuple[Qty, ...]:
+    """Cut ``total`` by weight into whole steps that sum to exactly ``total``.
+
+    Rounds the running total, not each slice, so nothing is left over. ``total`` is a multiple of ``step`` (base
+    asset). The ratio is taken before the product: ``total / step * w / sum`` loses a step for some weights.
+    """
+    running = list(accumulate(weights, initial=ZERO))
+    cuts = [int(total / step * (weight / running[-1])) for weight in running]
+    return tuple(Qty((after - before) * step) for before, after in pairwise(cuts))
