@@ -1,0 +1,96 @@
+"""What must survive: aggregates, rows, claims and signals. Every write is power-safe before it returns.
+
+The only atomic unit is one document; no method spans two, so that SQLite and ArangoDB can keep the same promise.
+Every method may raise ``StoreUnavailable``; reads of a newer schema raise ``NewerSchema``.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from chimera.trading.holding import Holding
+from chimera.trading.ids import IntentId, PositionKey
+from chimera.trading.money import Millis
+from chimera.trading.value import Value
+
+
+class Stored(Value):
+    """A holding as saved, with the revision that the next save must name."""
+
+    holding: Holding
+    rev: int
+
+
+class Claim(Value):
+    """Who first used an id, and for what body. Permanent."""
+
+    id: str  # namespaced by the caller: "intent:..." or "order:..."
+    intent_id: IntentId
+    body_hash: str
+    at_ms: Millis
+    body: bytes = b""  # what was asked, so that a claim can be carried on after a crash
+
+
+class Holdings(Protocol):
+    """The aggregates, written by compare-and-set on ``rev`` by the holder of the newest fence."""
+
+    async def fence(self, key: PositionKey, owner: str) -> int:
+        """A new fencing token, greater than every one before; older tokens can no longer save."""
+        ...
+
+    async def load(self, key: PositionKey) -> Stored | None: ...
+
+    async def save(self, holding: Holding, *, rev: int, fence: int) -> int:
+        """The new revision. ``rev`` 0 inserts. Raises ``StaleWriter`` when rev or fence is not the newest.
+
+        After ``StoreUnavailable`` the outcome is unknown: saving the same holding at the same rev again is safe,
+        because a document that already equals it counts as saved.
+        """
+        ...
+
+    async def keys(self) -> Sequence[PositionKey]: ...
+
+
+class Rows(Protocol):
+    """Collections of plain documents: ``orders``, ``fills``, ``signals``, ``strategy_events`` and so on"""
+
+    async def put(self, collection: str, key: str, document: Mapping[str, object]) -> None:
+        """Insert or replace."""
+        ...
+
+    async def put_newer(self, collection: str, key: str, document: Mapping[str, object], seq: int) -> bool:
+        """Insert, or replace a document with a smaller ``seq``; False when it was not newer."""
+        ...
+
+    async def insert(self, collection: str, key: str, document: Mapping[str, object]) -> bool:
+        """Insert once; False when the key exists, and then nothing changes."""
+        ...
+
+    async def get(self, collection: str, key: str) -> dict[str, object] | None: ...
+
+    async def find(
+        self, collection: str, *, where: Mapping[str, str | int] | None = None, newest: int = 100
+    ) -> Sequence[dict[str, object]]:
+        """The newest documents (by insertion) whose top-level fields equal ``where``."""
+        ...
+
+
+class Claims(Protocol):
+    """Ids that may be used once, for ever."""
+
+    async def claim(self, claim: Claim) -> Claim:
+        """Insert it, or answer the one that was there first: the caller compares ``body_hash``."""
+        ...
+
+    async def claims_since(self, at_ms: Millis) -> Sequence[Claim]:
+        """Claims made at or after ``at_ms``, oldest first: what a crash may have left unstarted."""
+        ...
+
+
+class Ledger(Holdings, Rows, Claims, Protocol):
+    """All of it, one store."""
+
+    async def ping(self) -> None:
+        """Raises ``StoreUnavailable`` when it cannot write now."""
+        ...
+
+    async def close(self) -> None: ...

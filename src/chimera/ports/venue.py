@@ -1,0 +1,94 @@
+"""One market of one exchange, as the router needs it, in three faces.
+
+Each call returns, or raises ``VenueRejected`` (it said no; nothing happened), ``NotSent`` (it never took it) or
+``OutcomeUnknown`` (it may have happened). Queries may raise the same; there an unknown
+outcome is only a missing answer.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from chimera.trading.fill import Fill
+from chimera.trading.ids import Symbol
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import Touch
+from chimera.trading.money import Millis, Price
+from chimera.trading.order import NewOrder
+from chimera.trading.value import Value
+from chimera.trading.venue import AccountModes, FeeRates, Funds, OrderRef, VenueOrder, VenuePosition, VenueSnapshot
+
+
+class StreamUp(Value):
+    """The user stream (re)connected: what happened meanwhile must be asked for."""
+
+
+class StreamDown(Value):
+    """The user stream is gone or silent."""
+
+    reason: str
+
+
+class OrderReport(Value):
+    """An order's new state, with its trade where there was one."""
+
+    order: VenueOrder
+    fill: Fill | None = None
+
+
+Report = StreamUp | StreamDown | OrderReport
+
+
+class Venue(Protocol):
+    """Orders."""
+
+    async def place(self, order: NewOrder, *, timeout_ms: int) -> VenueOrder: ...
+
+    async def cancel(self, ref: OrderRef, *, timeout_ms: int) -> VenueOrder | None:
+        """None: cancelled, and the venue said no more (the Algo service)."""
+        ...
+
+    async def find(self, ref: OrderRef) -> VenueOrder | None:
+        """The order by our id, from the right service (and its child, where a conditional order triggered)."""
+        ...
+
+    def reports(self) -> AsyncIterator[Report]:
+        """User-stream events for ever, reconnecting by itself; ``StreamUp`` comes first and after each gap."""
+        ...
+
+    def dead_after_ms(self, sent_ms: Millis) -> Millis:
+        """Venue clock past which a request stamped ``sent_ms`` (ours) can no longer be accepted."""
+        ...
+
+
+class Records(Protocol):
+    """What the venue knows of us."""
+
+    async def survey(self, symbol: Symbol, trades_since_ms: Millis) -> VenueSnapshot: ...
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        """Every symbol with a position."""
+        ...
+
+    async def funds(self) -> Funds: ...
+
+    async def fee_rates(self, symbol: Symbol) -> FeeRates: ...
+
+    async def modes(self) -> AccountModes: ...
+
+
+class Rulebook(Protocol):
+    """What the venue says of itself, and the settings we make before trading."""
+
+    async def instruments(self) -> Sequence[Instrument]: ...
+
+    async def server_offset_ms(self) -> int:
+        """Venue clock minus ours, measured by one call (half its round trip taken off)."""
+        ...
+
+    async def touch(self, symbol: Symbol) -> Touch: ...
+
+    async def mark(self, symbol: Symbol) -> Price: ...
+
+    async def prepare(self, symbol: Symbol, leverage: int) -> None:
+        """Isolated margin and this leverage; "no need to change" is success."""
+        ...

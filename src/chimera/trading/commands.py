@@ -1,0 +1,50 @@
+"""What to do about it. The shell carries a command out and turns its outcome into a fact."""
+
+from chimera.trading.money import Millis
+from chimera.trading.order import NewOrder, Role
+from chimera.trading.value import Value
+from chimera.trading.venue import OrderRef
+
+
+class Place(Value):
+    """Send this order. ``resend``: the same id may already be live, its outcome is not known."""
+
+    order: NewOrder
+    role: Role
+    resend: bool = False
+
+
+class Cancel(Value):
+    order: OrderRef
+    role: Role
+
+
+class Ask(Value):
+    """Query one order by its client id."""
+
+    order: OrderRef
+
+
+class Survey(Value):
+    """Ask for the venue's whole word on the symbol, with trades since ``trades_since_ms``."""
+
+    trades_since_ms: Millis
+
+
+Command = Place | Cancel | Ask | Survey
+NOTHING: tuple[Command, ...] = ()
+
+
+def waits_for_save(command: Command) -> bool:
+    """Whether a crash after sending, before saving, could lose money.
+
+    Only what can increase exposure, or removes a stop, waits for the disk. Stops, targets, exits, cancels of entries
+    and questions go out at once: their ids are functions of the state that a crash falls back to.
+    """
+    match command:
+        case Place(order=order):
+            return not order.reduce_only
+        case Cancel(role=role):
+            return role is Role.STOP
+        case Ask() | Survey():
+            return False

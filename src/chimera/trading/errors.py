@@ -1,0 +1,50 @@
+"""What can go wrong, by the two questions that matter: can it have happened, and can trying again help?"""
+
+from chimera.trading.money import Millis
+
+
+class ChimeraError(Exception):
+    """Every error of ours."""
+
+
+class VenueRejected(ChimeraError):
+    """It said no; nothing happened. ``code`` is the venue's (Binance: negative)."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class NotSent(ChimeraError):
+    """The venue never took it; the same request may be sent again after ``retry_after_ms``."""
+
+    def __init__(self, reason: str, retry_after_ms: Millis | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_ms = retry_after_ms
+
+
+class OutcomeUnknown(ChimeraError):
+    """It may have happened: ask by client id before anything else."""
+
+
+class StoreUnavailable(ChimeraError):
+    """Our own memory is away: start nothing new, keep protecting."""
+
+
+class StaleWriter(ChimeraError):
+    """The document moved on under a newer revision or fence: we no longer own it."""
+
+
+class NewerSchema(ChimeraError):
+    """A document written by a newer version of Chimera: refused, never half understood."""
+
+
+class IllegalTransition(ChimeraError):
+    """A status and a trigger that the order table does not join: reconcile the order, do not patch it."""
+
+    def __init__(self, status: str, trigger: str) -> None:
+        super().__init__(f"{trigger} is not legal in {status}")
+        self.status = status
+        self.trigger = trigger

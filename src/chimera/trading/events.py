@@ -1,0 +1,95 @@
+"""What Chimera tells the world: the outbox of a holding, published at least once and in order, numbered for readers.
+
+``wire.events`` says on which streams and in which collections each one lands.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from chimera.trading.fill import Fill
+from chimera.trading.ids import ClientOrderId, IntentId, StrategyId
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.order import Order
+from chimera.trading.value import Value
+
+
+class Severity(StrEnum):
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+    FATAL = "FATAL"
+
+
+class OrderChanged(Value):
+    """A child order took a new status or filled."""
+
+    order: Order
+    strategy_id: StrategyId
+
+
+class FillRecorded(Value):
+    """A trade of ours, with what the market looked like when its order was sent."""
+
+    fill: Fill
+    intent_id: IntentId | None
+    strategy_id: StrategyId
+    mid_at_send: Price | None
+    slippage_bps: Decimal | None  # signed, positive when adverse
+
+
+class IntentChanged(Value):
+    """The parent order's row: the whole answer to whoever asks for it."""
+
+    intent_id: IntentId
+    client_order_id: ClientOrderId
+    row: bytes  # JSON of the OrderResult at that moment
+    done: bool
+
+
+class ProtectionArmed(Value):
+    """A stop or target is live on the venue."""
+
+    ref: ClientOrderId
+    kind: str  # "STOP" or "TARGET"
+    side: Side
+    qty: Qty
+    trigger_price: Price
+    position_qty: Decimal
+
+
+class PositionChanged(Value):
+    """After a fill or the venue's word: signed quantity, entry price, realised P&L before fees, fees paid."""
+
+    qty: Decimal
+    entry_px: Price | None
+    realized: Decimal
+    fees: Decimal
+    flat: bool
+
+
+class CancelRecorded(Value):
+    """A cancel asked for by a caller or by policy, for the audit trail."""
+
+    intent_id: IntentId
+    reason: str
+    escalate: bool
+
+
+class Alert(Value):
+    """Somebody should know. ``code`` is stable; ``text`` carries the numbers."""
+
+    severity: Severity
+    code: str
+    text: str
+
+
+Happening = OrderChanged | FillRecorded | IntentChanged | ProtectionArmed | PositionChanged | CancelRecorded | Alert
+
+
+class Event(Value):
+    """One entry of the outbox; ``seq`` counts up per position key and makes the event's id."""
+
+    seq: int
+    at_ms: Millis
+    body: Happening

@@ -1,0 +1,130 @@
+"""What happened, as the owner of a position hears it. Trouble is a fact like a fill."""
+
+from chimera.trading.execution import Plan
+from chimera.trading.fill import Fill
+from chimera.trading.ids import ClientOrderId, IntentId
+from chimera.trading.intent import Intent
+from chimera.trading.money import Millis, Qty
+from chimera.trading.value import Value
+from chimera.trading.venue import VenueOrder, VenueSnapshot
+
+
+class Submitted(Value):
+    """An admitted intent with its plan."""
+
+    intent: Intent
+    plan: Plan
+    body_hash: str
+
+
+class CloseAsked(Value):
+    """Reduce to flat, or by ``qty`` (base asset)."""
+
+    reason: str
+    qty: Qty | None = None
+
+
+class CancelAsked(Value):
+    """Stop working an intent; ``escalate`` also flattens what it holds."""
+
+    intent_id: IntentId
+    reason: str
+    escalate: bool = False
+
+
+class Found(Value):
+    """The venue answered a placement, a cancel or a query with the order itself."""
+
+    order: VenueOrder
+
+
+class NotFound(Value):
+    """A query that began at ``asked_server_ms`` (venue clock) does not know the order: proof only when late enough."""
+
+    ref: ClientOrderId
+    asked_server_ms: Millis
+
+
+class PlaceRefused(Value):
+    """Nothing happened, by the venue's word."""
+
+    ref: ClientOrderId
+    code: int
+    message: str
+
+
+class PlaceNotSent(Value):
+    """Nothing happened, because it never left."""
+
+    ref: ClientOrderId
+    reason: str
+    retry_after_ms: Millis | None = None
+
+
+class PlaceUnanswered(Value):
+    """It may have happened. ``dead_after_ms`` (venue clock): past it the request can no longer be accepted."""
+
+    ref: ClientOrderId
+    dead_after_ms: Millis
+
+
+class CancelRefused(Value):
+    ref: ClientOrderId
+    code: int
+    message: str
+
+
+class CancelUnanswered(Value):
+    ref: ClientOrderId
+
+
+class CancelNotSent(Value):
+    ref: ClientOrderId
+    reason: str
+
+
+class Reported(Value):
+    """A user-stream event: the order's state, and the trade where there was one."""
+
+    order: VenueOrder
+    fill: Fill | None = None
+
+
+class Surveyed(Value):
+    """The venue's whole word on this symbol."""
+
+    snapshot: VenueSnapshot
+
+
+class Ticked(Value):
+    """Time passed: some deadline may be due."""
+
+
+class Restarted(Value):
+    """We have just loaded this state and know of no request in flight: what was pending is in doubt."""
+
+
+class Published(Value):
+    """Events up to ``through`` are on their streams and in their collections."""
+
+    through: int
+
+
+Fact = (
+    Submitted
+    | CloseAsked
+    | CancelAsked
+    | Found
+    | NotFound
+    | PlaceRefused
+    | PlaceNotSent
+    | PlaceUnanswered
+    | CancelRefused
+    | CancelUnanswered
+    | CancelNotSent
+    | Reported
+    | Surveyed
+    | Ticked
+    | Restarted
+    | Published
+)

@@ -1,0 +1,107 @@
+"""What a strategy asks for: an order intent with its execution policy, stop, target and time limits.
+
+An intent says *what* is wanted, never how it is going; ``execution.Working`` tells that. Every intent carries its
+account, strategy and position side, and its body hash decides whether a repeated id is the same request.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from chimera.trading.ids import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_STRATEGY,
+    VENUE,
+    AccountId,
+    ClientOrderId,
+    IntentId,
+    PositionKey,
+    StrategyId,
+    Symbol,
+)
+from chimera.trading.market import Market, Side
+from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.value import Value
+
+
+class IntentKind(StrEnum):
+    ENTRY = "ENTRY"  # may open or add
+    EXIT = "EXIT"  # reduce-only
+    PROTECT = "PROTECT"  # a stop on its own (S6 sends it)
+
+
+class PositionSide(StrEnum):
+    """Binance's word; BOTH is one-way mode."""
+
+    BOTH = "BOTH"
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+class WorkingType(StrEnum):
+    """Which price triggers a futures stop."""
+
+    MARK_PRICE = "MARK_PRICE"
+    CONTRACT_PRICE = "CONTRACT_PRICE"
+
+
+class MarketNow(Value):
+    """Take liquidity at once."""
+
+
+class MakerThenTaker(Value):
+    """Rest at the passive touch for ``wait_ms``, then take the rest; in ``slices`` equal parts, ``gap_ms`` apart."""
+
+    wait_ms: int | None = None  # None: the route table decides
+    slices: int | None = None
+    gap_ms: int | None = None
+
+
+ExecPolicy = MarketNow | MakerThenTaker
+
+
+class StopSpec(Value):
+    """A stop at ``price`` (quote per base), or at the default distance where ``price`` is None."""
+
+    price: Price | None = None
+    working_type: WorkingType | None = None
+
+
+class TargetKind(StrEnum):
+    PRICE = "price"  # value is the price
+    NET_PROFIT_USDT = "net_profit_usdt"  # value is what must be left after both fees
+    ROE = "roe"  # value is net profit over margin
+
+
+class TargetSpec(Value):
+    """A take-profit: what ``value`` means is ``kind``'s to say."""
+
+    kind: TargetKind
+    value: Decimal
+
+
+class Intent(Value):
+    """An order intent, checked for shape but not yet admitted. ``qty`` is base asset, > 0."""
+
+    intent_id: IntentId
+    client_order_id: ClientOrderId
+    market: Market
+    symbol: Symbol
+    side: Side
+    qty: Qty
+    policy: ExecPolicy
+    created_ms: Millis
+    kind: IntentKind = IntentKind.ENTRY
+    account_id: AccountId = DEFAULT_ACCOUNT
+    strategy_id: StrategyId = DEFAULT_STRATEGY
+    position_side: PositionSide = PositionSide.BOTH
+    reduce_only: bool = False
+    stop: StopSpec | None = None
+    target: TargetSpec | None = None
+    leverage: int = 20
+    max_hold_s: int | None = None
+    valid_until_ms: Millis | None = None  # past it, nothing that adds exposure is sent
+    trace_id: str = ""
+
+    @property
+    def key(self) -> PositionKey:
+        return PositionKey(venue=VENUE, account=self.account_id, market=self.market, symbol=self.symbol)

@@ -1,0 +1,262 @@
+"""The life of a child order: statuses, triggers, the one transition table, and quantities as sums over fills.
+
+The table is the machine; nothing else compares statuses to decide what may follow. A pair that is not in it raises
+``IllegalTransition``, and the order is reconciled with the venue, not patched. Quantities are never fields that
+someone updates: ``cum_qty`` and ``avg_px`` are sums over fills kept by trade id, so a duplicate changes nothing, a
+fill may come before the ack, and one that comes after CANCELED counts (it happens).
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from chimera.trading.errors import IllegalTransition
+from chimera.trading.fill import Fill
+from chimera.trading.ids import ClientOrderId, IntentId, Symbol, TradeId, VenueOrderId
+from chimera.trading.intent import WorkingType
+from chimera.trading.market import Side
+from chimera.trading.money import ZERO, Millis, Price, Qty
+from chimera.trading.value import Value
+
+
+class OrderType(StrEnum):
+    """Binance's words. The last two live in the Algo service until they trigger."""
+
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+    STOP_MARKET = "STOP_MARKET"
+    TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+
+    @property
+    def conditional(self) -> bool:
+        return self in (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET)
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    GTX = "GTX"  # post-only
+
+
+class Role(StrEnum):
+    """What a child order is for; its letter goes into its id."""
+
+    MAKER = "m"
+    TAKER = "t"
+    STOP = "s"
+    TARGET = "p"
+    EXIT = "x"
+
+    @property
+    def protective(self) -> bool:
+        return self in (Role.STOP, Role.TARGET)
+
+
+class NewOrder(Value):
+    """What is asked of the venue. Quantities base asset, prices quote per base."""
+
+    ref: ClientOrderId
+    symbol: Symbol
+    side: Side
+    type: OrderType
+    qty: Qty
+    price: Price | None = None
+    trigger_price: Price | None = None
+    time_in_force: TimeInForce | None = None
+    working_type: WorkingType | None = None
+    reduce_only: bool = False
+    not_after_ms: Millis | None = None  # the sender gives up instead of sending later than this
+
+
+class Status(StrEnum):
+    PENDING_NEW = "PENDING_NEW"  # about to be sent, or sent and unanswered
+    NEW = "NEW"  # live on the venue
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    TRIGGERING = "TRIGGERING"  # a conditional order at its price, its child not seen yet: protects nothing
+    PENDING_CANCEL = "PENDING_CANCEL"
+    IN_DOUBT = "IN_DOUBT"  # it may have happened: ask by client id before anything else
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"  # the venue never had it: refused, not sent, or proven dead
+
+    @property
+    def final(self) -> bool:
+        return self in FINAL
+
+
+FINAL: Final = frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED})
+
+
+class Trigger(StrEnum):
+    """What can happen to a child order, by whoever tells: reply, stream or query."""
+
+    ACKED = "ACKED"
+    REFUSED = "REFUSED"
+    NOT_SENT = "NOT_SENT"
+    TIMED_OUT = "TIMED_OUT"
+    PROVEN_DEAD = "PROVEN_DEAD"  # not found, and it can no longer be accepted
+    PART_FILLED = "PART_FILLED"
+    FILLED = "FILLED"
+    TRIGGERED = "TRIGGERED"
+    CANCEL_SENT = "CANCEL_SENT"
+    CANCEL_REFUSED = "CANCEL_REFUSED"  # often: it filled first
+    CANCEL_NOT_SENT = "CANCEL_NOT_SENT"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    RESTARTED = "RESTARTED"  # we lost the answer by dying
+
+
+S, T = Status, Trigger
+
+TRANSITIONS: Final[dict[tuple[Status, Trigger], Status]] = {
+    (S.PENDING_NEW, T.ACKED): S.NEW,
+    (S.PENDING_NEW, T.REFUSED): S.REJECTED,
+    (S.PENDING_NEW, T.NOT_SENT): S.REJECTED,
+    (S.PENDING_NEW, T.TIMED_OUT): S.IN_DOUBT,  # it may be live: ask, do not resend
+    (S.PENDING_NEW, T.RESTARTED): S.IN_DOUBT,
+    (S.PENDING_NEW, T.PART_FILLED): S.PARTIALLY_FILLED,  # the stream beat the reply
+    (S.PENDING_NEW, T.FILLED): S.FILLED,
+    (S.PENDING_NEW, T.TRIGGERED): S.TRIGGERING,
+    (S.PENDING_NEW, T.CANCELED): S.CANCELED,
+    (S.PENDING_NEW, T.EXPIRED): S.EXPIRED,
+    (S.NEW, T.ACKED): S.NEW,
+    (S.NEW, T.REFUSED): S.IN_DOUBT,  # a duplicate-id refusal of a resend, or two answers that disagree
+    (S.NEW, T.TIMED_OUT): S.NEW,  # the reply was lost, the stream was not
+    (S.NEW, T.RESTARTED): S.NEW,
+    (S.NEW, T.PART_FILLED): S.PARTIALLY_FILLED,
+    (S.NEW, T.FILLED): S.FILLED,
+    (S.NEW, T.TRIGGERED): S.TRIGGERING,
+    (S.NEW, T.CANCEL_SENT): S.PENDING_CANCEL,
+    (S.NEW, T.CANCELED): S.CANCELED,
+    (S.NEW, T.EXPIRED): S.EXPIRED,
+    (S.PARTIALLY_FILLED, T.ACKED): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, T.TIMED_OUT): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, T.RESTARTED): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, T.PART_FILLED): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, T.FILLED): S.FILLED,
+    (S.PARTIALLY_FILLED, T.TRIGGERED): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, T.CANCEL_SENT): S.PENDING_CANCEL,
+    (S.PARTIALLY_FILLED, T.CANCELED): S.CANCELED,
+    (S.PARTIALLY_FILLED, T.EXPIRED): S.EXPIRED,
+    (S.TRIGGERING, T.ACKED): S.TRIGGERING,
+    (S.TRIGGERING, T.TIMED_OUT): S.TRIGGERING,
+    (S.TRIGGERING, T.RESTARTED): S.TRIGGERING,
+    (S.TRIGGERING, T.TRIGGERED): S.TRIGGERING,
+    (S.TRIGGERING, T.PART_FILLED): S.PARTIALLY_FILLED,
+    (S.TRIGGERING, T.FILLED): S.FILLED,
+    (S.TRIGGERING, T.REFUSED): S.REJECTED,  # the engine refused the child
+    (S.TRIGGERING, T.CANCEL_SENT): S.PENDING_CANCEL,
+    (S.TRIGGERING, T.CANCELED): S.CANCELED,
+    (S.TRIGGERING, T.EXPIRED): S.EXPIRED,
+    (S.PENDING_CANCEL, T.ACKED): S.PENDING_CANCEL,
+    (S.PENDING_CANCEL, T.TIMED_OUT): S.IN_DOUBT,
+    (S.PENDING_CANCEL, T.RESTARTED): S.IN_DOUBT,
+    (S.PENDING_CANCEL, T.PART_FILLED): S.PENDING_CANCEL,
+    (S.PENDING_CANCEL, T.FILLED): S.FILLED,
+    (S.PENDING_CANCEL, T.TRIGGERED): S.TRIGGERING,
+    (S.PENDING_CANCEL, T.CANCEL_SENT): S.PENDING_CANCEL,
+    (S.PENDING_CANCEL, T.CANCEL_REFUSED): S.IN_DOUBT,
+    (S.PENDING_CANCEL, T.CANCEL_NOT_SENT): S.IN_DOUBT,
+    (S.PENDING_CANCEL, T.CANCELED): S.CANCELED,
+    (S.PENDING_CANCEL, T.EXPIRED): S.EXPIRED,
+    (S.PENDING_CANCEL, T.REFUSED): S.REJECTED,
+    (S.IN_DOUBT, T.ACKED): S.NEW,
+    (S.IN_DOUBT, T.REFUSED): S.REJECTED,
+    (S.IN_DOUBT, T.NOT_SENT): S.IN_DOUBT,  # a resend that never left says nothing of the first
+    (S.IN_DOUBT, T.TIMED_OUT): S.IN_DOUBT,
+    (S.IN_DOUBT, T.RESTARTED): S.IN_DOUBT,
+    (S.IN_DOUBT, T.PROVEN_DEAD): S.REJECTED,  # only once it can no longer be accepted
+    (S.IN_DOUBT, T.PART_FILLED): S.PARTIALLY_FILLED,
+    (S.IN_DOUBT, T.FILLED): S.FILLED,
+    (S.IN_DOUBT, T.TRIGGERED): S.TRIGGERING,
+    (S.IN_DOUBT, T.CANCEL_SENT): S.PENDING_CANCEL,
+    (S.IN_DOUBT, T.CANCEL_REFUSED): S.IN_DOUBT,
+    (S.IN_DOUBT, T.CANCEL_NOT_SENT): S.IN_DOUBT,
+    (S.IN_DOUBT, T.CANCELED): S.CANCELED,
+    (S.IN_DOUBT, T.EXPIRED): S.EXPIRED,
+    # A final order hears late and repeated news and does not move, except that a proven fill outranks every other word.
+    **{
+        (final, trigger): final
+        for final in (S.FILLED, S.CANCELED, S.EXPIRED)
+        for trigger in (
+            T.ACKED, T.TIMED_OUT, T.RESTARTED, T.PART_FILLED, T.TRIGGERED, T.CANCELED, T.EXPIRED,
+            T.CANCEL_REFUSED, T.CANCEL_NOT_SENT,
+        )
+    },
+    (S.FILLED, T.FILLED): S.FILLED,
+    (S.CANCELED, T.FILLED): S.FILLED,
+    (S.EXPIRED, T.FILLED): S.FILLED,
+    (S.REJECTED, T.TIMED_OUT): S.REJECTED,
+    (S.REJECTED, T.RESTARTED): S.REJECTED,
+    (S.REJECTED, T.REFUSED): S.REJECTED,
+    (S.REJECTED, T.PROVEN_DEAD): S.REJECTED,
+    # Our proof of death was wrong, or the venue contradicts itself: its word and above all its trades win.
+    (S.REJECTED, T.ACKED): S.NEW,
+    (S.REJECTED, T.PART_FILLED): S.PARTIALLY_FILLED,
+    (S.REJECTED, T.FILLED): S.FILLED,
+}  # fmt: skip
+
+
+def after(status: Status, trigger: Trigger) -> Status:
+    """The status that follows; raises ``IllegalTransition`` for a pair the table does not have."""
+    try:
+        return TRANSITIONS[status, trigger]
+    except KeyError:
+        raise IllegalTransition(status, trigger) from None
+
+
+class Order(Value):
+    """One child order: what was asked, where its life stands, and its fills by trade id."""
+
+    request: NewOrder
+    role: Role
+    intent_id: IntentId | None  # None for protection, which belongs to the position
+    created_ms: Millis
+    status: Status = Status.PENDING_NEW
+    venue_id: VenueOrderId | None = None
+    fills: dict[TradeId, Fill] = {}
+    venue_cum_qty: Qty = Qty(ZERO)  # what the venue says is filled; our fills catch up with it
+    venue_qty: Qty | None = None  # the venue may shrink a reduce-only order: its quantity wins
+    sent_ms: Millis | None = None  # latest time stamp that could be accepted
+    ask_at_ms: Millis | None = None  # when to ask the venue again
+    tries: int = 0
+    refusal: str = ""
+
+    @property
+    def ref(self) -> ClientOrderId:
+        return self.request.ref
+
+    @property
+    def qty(self) -> Qty:
+        return self.request.qty if self.venue_qty is None else self.venue_qty
+
+    @property
+    def cum_qty(self) -> Qty:
+        """Base asset filled, by our own record of trades."""
+        return Qty(sum((fill.qty for fill in self.fills.values()), ZERO))
+
+    @property
+    def leaves_qty(self) -> Qty:
+        """Base asset that may still fill: zero once final, the whole rest while in doubt."""
+        if self.status.final:
+            return Qty(max(self.venue_cum_qty - self.cum_qty, ZERO))
+        return Qty(max(self.qty - self.cum_qty, ZERO))
+
+    @property
+    def avg_px(self) -> Price | None:
+        """Mean fill price, or None before the first fill."""
+        filled = self.cum_qty
+        if not filled:
+            return None
+        return Price(sum((fill.price * fill.qty for fill in self.fills.values()), Decimal(0)) / filled)
+
+    def after(self, trigger: Trigger) -> "Order":
+        return self.but(status=after(self.status, trigger))
+
+    def with_fill(self, fill: Fill) -> "Order":
+        """Counts a trade once; status follows from the sum."""
+        if fill.trade_id in self.fills:
+            return self
+        grown = self.but(fills={**self.fills, fill.trade_id: fill})
+        return grown.after(Trigger.FILLED if grown.cum_qty >= grown.qty else Trigger.PART_FILLED)

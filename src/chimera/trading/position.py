@@ -1,0 +1,92 @@
+"""A position as lots by intent: the venue nets per symbol, we remember who opened what, at which price.
+
+Fills against the position close lots first-in first-out; what exceeds them opens a lot of the other side, which is
+``ADOPTED`` because no intent asked for it. The position's quantity is the sum of its lots, never a field of its own.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+from chimera.trading.fill import Fill
+from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId
+from chimera.trading.intent import StopSpec, TargetSpec
+from chimera.trading.market import Side
+from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
+from chimera.trading.value import Value
+
+ADOPTED: Final = IntentId("adopted")
+
+
+class Lot(Value):
+    """What one intent holds: open quantity (base asset, > 0), mean entry price, and its own stop and target wishes."""
+
+    intent_id: IntentId
+    side: Side
+    qty: Qty
+    entry_px: Price
+    opened_ms: Millis
+    strategy_id: StrategyId = DEFAULT_STRATEGY
+    entry_fees: Quote = Quote(ZERO)  # of the open quantity, in quote asset
+    stop: StopSpec | None = None
+    target: TargetSpec | None = None
+    leverage: int = 20
+    close_at_ms: Millis | None = None  # max_hold_s, as a moment
+
+
+class Position(Value):
+    """All lots of one symbol, oldest first, all of one side; ``realized`` is quote asset before fees."""
+
+    lots: tuple[Lot, ...] = ()
+    realized: Quote = Quote(ZERO)
+    fees: Quote = Quote(ZERO)
+    closed_count: int = 0  # times it went back to flat
+
+    @property
+    def qty(self) -> Decimal:
+        """Base asset, + long, - short."""
+        return sum((lot.qty * lot.side.sign for lot in self.lots), ZERO)
+
+    @property
+    def side(self) -> Side | None:
+        """The side that opened it; None when flat."""
+        return self.lots[0].side if self.lots else None
+
+    @property
+    def entry_px(self) -> Price | None:
+        """Mean entry price of what is open."""
+        size = sum((lot.qty for lot in self.lots), ZERO)
+        return Price(sum((lot.qty * lot.entry_px for lot in self.lots), ZERO) / size) if size else None
+
+    def apply(self, fill: Fill, opened_as: Lot) -> "Position":
+        """Close lots of the other side first, oldest first; the rest grows the lot of ``opened_as.intent_id``.
+
+        ``opened_as`` carries who and with which wishes; its quantity and price are taken from the fill.
+        """
+        left, realized, lots = Decimal(fill.qty), Decimal(self.realized), list(self.lots)
+        while left and lots and lots[0].side is not fill.side:
+            oldest = lots.pop(0)
+            closed = min(left, oldest.qty)
+            realized += (fill.price - oldest.entry_px) * closed * oldest.side.sign
+            left -= closed
+            if closed < oldest.qty:
+                kept = oldest.qty - closed
+                lots.insert(0, oldest.but(qty=Qty(kept), entry_fees=Quote(oldest.entry_fees * kept / oldest.qty)))
+        if left:
+            lots = _grow(lots, opened_as, fill, Qty(left))
+        return self.but(
+            lots=tuple(lots),
+            realized=Quote(realized),
+            fees=Quote(self.fees + fill.fee),
+            closed_count=self.closed_count + (1 if self.lots and not lots else 0),
+        )
+
+
+def _grow(lots: list[Lot], opened_as: Lot, fill: Fill, qty: Qty) -> list[Lot]:
+    share = Quote(fill.fee * qty / fill.qty)
+    for index, lot in enumerate(lots):
+        if lot.intent_id == opened_as.intent_id:
+            size = lot.qty + qty
+            price = Price((lot.entry_px * lot.qty + fill.price * qty) / size)
+            grown = lot.but(qty=Qty(size), entry_px=price, entry_fees=Quote(lot.entry_fees + share))
+            return [*lots[:index], grown, *lots[index + 1 :]]
+    return [*lots, opened_as.but(side=fill.side, qty=qty, entry_px=fill.price, entry_fees=share)]

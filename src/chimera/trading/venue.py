@@ -1,0 +1,86 @@
+"""The venue's word: orders, positions, balances and fee rates as it reports them, in our terms."""
+
+from decimal import Decimal
+
+from chimera.trading.fill import Fill
+from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.order import OrderType, Status
+from chimera.trading.value import Value
+
+
+class OrderRef(Value):
+    """How to name an order to the venue: conditional orders live in another service with ids of its own."""
+
+    symbol: Symbol
+    ref: ClientOrderId
+    conditional: bool
+
+
+class VenueOrder(Value):
+    """One order as the venue tells it. For a triggered conditional order, quantities are its child's."""
+
+    symbol: Symbol
+    ref: ClientOrderId
+    conditional: bool
+    venue_id: VenueOrderId | None
+    side: Side
+    type: OrderType | None  # None: a type we do not use
+    status: Status
+    qty: Qty  # 0 with close_position: all of the position
+    updated_ms: Millis
+    cum_qty: Qty = Qty(Decimal(0))
+    price: Price | None = None
+    trigger_price: Price | None = None
+    reduce_only: bool = False
+    close_position: bool = False
+    reason: str = ""
+
+
+class VenuePosition(Value):
+    """Signed quantity (base asset), entry and mark price, liquidation price where the venue gives one."""
+
+    symbol: Symbol
+    qty: Decimal
+    entry_px: Price | None
+    mark_px: Price | None
+    liquidation_px: Price | None
+    updated_ms: Millis
+
+
+class FeeRates(Value):
+    """Fractions of notional (0.0005 = 5 bps)."""
+
+    maker: Decimal
+    taker: Decimal
+
+
+class Funds(Value):
+    """Quote asset of one wallet: what is there, and what a new order may still use."""
+
+    wallet: Quote
+    available: Quote
+    at_ms: Millis
+
+
+class AccountModes(Value):
+    """What must be so before we trade: one-way mode, single-asset margin, permission to trade."""
+
+    hedge: bool
+    multi_asset: bool
+    can_trade: bool
+
+
+class VenueSnapshot(Value):
+    """All the venue says of one symbol, asked at one moment: the input of recovery and of every sweep.
+
+    ``asked_ms`` is our clock *before* the first of the queries; anything we heard later outranks it.
+    """
+
+    symbol: Symbol
+    asked_ms: Millis
+    orders: tuple[VenueOrder, ...]  # open ones, both services
+    position: VenuePosition
+    trades: tuple[Fill, ...]  # since ``trades_since_ms``
+    trades_since_ms: Millis

@@ -1,0 +1,76 @@
+"""One codec: domain values to JSON and back, under an envelope that carries the schema version.
+
+Version rules (LED-3): a newer version is refused (``NewerSchema``), an older one is carried up step by step by
+``MIGRATIONS``, each step a plain function from document to document.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from chimera.trading.errors import NewerSchema
+from chimera.trading.money import text
+
+SCHEMA_VERSION: Final = 1
+MIGRATIONS: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}  # from version n to n + 1
+
+V = TypeVar("V")
+
+_encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    schema_version: int
+    body: msgspec.Raw
+
+
+def encode(value: object) -> bytes:
+    """JSON of a value, decimals as strings; the same value gives the same bytes."""
+    return _encoder.encode(value)
+
+
+def decode(document: bytes | str, kind: type[V]) -> V:
+    """The value; raises ``msgspec.ValidationError`` naming the JSON path."""
+    return msgspec.json.decode(document, type=kind)
+
+
+def seal(value: object) -> bytes:
+    """A document for a store: the value and the version that wrote it."""
+    return b'{"schema_version":%d,"body":%b}' % (SCHEMA_VERSION, encode(value))
+
+
+def unseal(document: bytes | str, kind: type[V]) -> V:
+    """The value of a stored document, migrated to the present version."""
+    envelope = msgspec.json.decode(document, type=Envelope)
+    check_version(envelope.schema_version)
+    if envelope.schema_version == SCHEMA_VERSION:
+        return msgspec.json.decode(envelope.body, type=kind)
+    body: dict[str, Any] = msgspec.json.decode(envelope.body)
+    for version in range(envelope.schema_version, SCHEMA_VERSION):
+        body = MIGRATIONS[version](body)
+    return msgspec.convert(body, kind, strict=False)
+
+
+def check_version(version: int) -> None:
+    """Raises ``NewerSchema`` for a document from the future."""
+    if version > SCHEMA_VERSION:
+        raise NewerSchema(f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest this build reads")
+
+
+def plain(value: object) -> Any:
+    """Builtins for a JSON row or body: decimals as plain digits, no exponent."""
+    return _plain(msgspec.to_builtins(value, builtin_types=(Decimal,)))
+
+
+def _plain(node: Any) -> Any:
+    match node:
+        case Decimal():
+            return text(node)
+        case dict():
+            return {key: _plain(inner) for key, inner in node.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in node]
+        case _:
+            return node

@@ -1,0 +1,73 @@
+"""Every stream, key and collection name, spelt as the requirements spell them.
+
+In the symbol and order-id families the requirements' braces are placeholders; in ``prod:{exec}``, ``guard:{stop}``,
+``ord:{results}`` and ``router:{param}`` they are literal Redis Cluster hash tags.
+"""
+
+from typing import Final
+
+# streams
+ORDERS_INTENT: Final = "orders:intent"
+ORDERS_EXECUTED: Final = "orders:executed"
+ROUTER_EVENTS: Final = "router:events"
+ORDER_RESULTS: Final = "ord:{results}"
+SPOT_OCO_ARMED: Final = "spot:oco:armed"
+GUARD_SPOT_ARM: Final = "guard:spot:arm"
+RISK_SL_ARM: Final = "risk:sl_arm"
+ALERTS: Final = "alerts"
+CFG_EVENTS: Final = "cfg:events"
+STREAMS: Final = (
+    ORDERS_INTENT, ORDERS_EXECUTED, ROUTER_EVENTS, ORDER_RESULTS, SPOT_OCO_ARMED, GUARD_SPOT_ARM, RISK_SL_ARM,
+    ALERTS, CFG_EVENTS,
+)  # fmt: skip
+
+# snapshots
+CFG_ACTIVE_REV: Final = "cfg:active_rev"
+TWAP_QUEUE: Final = "prod:{exec}:twap:queue"
+
+# collections
+INSTRUMENT_REGISTRY: Final = "instrument_registry"
+FACTOR_REGISTRY: Final = "factor_registry"
+STRATEGY_RULES: Final = "strategy_rules"
+CONFIG_ACTIVE: Final = "config_active"
+CONFIG_BUNDLES: Final = "config_bundles"
+SIGNALS: Final = "signals"
+ORDERS: Final = "orders"
+FILLS: Final = "fills"
+POSITIONS_SNAPSHOTS: Final = "positions_snapshots"
+STRATEGY_EVENTS: Final = "strategy_events"
+
+
+def tick_key(symbol: str) -> str:
+    return f"mkt:tick:{symbol}"
+
+
+def depth_key(symbol: str) -> str:
+    return f"mkt:depth:{symbol}"
+
+
+def features_key(symbol: str) -> str:
+    return f"feat:last:{symbol}"
+
+
+def position_lock_key(symbol: str) -> str:
+    return f"lock:pos:{symbol}"
+
+
+def idempotency_key(client_order_id: str) -> str:
+    return f"idem:order:{client_order_id}"
+
+
+def position_key(account_id: str, market: str, symbol: str) -> str:
+    """S4's last word on a position, for S3's risk budget and the console."""
+    return f"pos:last:{account_id}:{market}:{symbol}"
+
+
+def risk_budget_key(account_id: str) -> str:
+    """S4's account figures for S3's risk gate: open positions, notional, loss of the day, fee rates, limits left."""
+    return f"risk:budget:{account_id}"
+
+
+def curves_key(parameter: str) -> str:
+    """Curves of one route parameter; the tag in braces keeps all parameters on one Cluster slot."""
+    return f"router:{{param}}:curves:{parameter}"
