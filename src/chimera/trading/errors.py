@@ -48,3 +48,17 @@ class IllegalTransition(ChimeraError):
         super().__init__(f"{trigger} is not legal in {status}")
         self.status = status
         self.trigger = trigger
+
+
+class Refused(ChimeraError):
+    """We say no to a caller: a stable ``code``, the field, what it held, and what would be accepted."""
+
+    def __init__(
+        self, code: str, message: str, *, field: str | None = None, value: object = None, accepted: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+        self.value = value
+        self.accepted = accepted
