@@ -1,7 +1,7 @@
 """Price levels of one symbol, kept from market events.
 
-Invariants: prices are unique and sorted, every quantity is > 0, and after a ``TopOfBook`` the best level of each side is
-the touch it names. Fed in order by any market source of Chimera, the two sides never cross: a source yields a
+Invariants: prices are unique and sorted, every quantity is > 0, and after a ``TopOfBook`` the best level of each side
+is the touch it names. Fed in order by any market source of Chimera, the two sides never cross: a source yields a
 ``DepthChanged`` only with levels behind the touch it last named.
 It does not know orders, queue position, or where events come from.
 """
@@ -13,7 +13,7 @@ from chimera.trading.money import Price, Qty
 
 
 class Ladder:
-    """One side of a book. ``best_is_high`` for bids. Parallel sorted lists: hashing a Decimal costs more than bisecting."""
+    """One side of a book, ``best_is_high`` for bids. Parallel lists: hashing a Decimal costs more than bisecting."""
 
     __slots__ = ("_best_is_high", "_prices", "_sizes")
 
@@ -61,10 +61,7 @@ class Ladder:
 
     def top(self, count: int) -> tuple[Level, ...]:
         """The ``count`` best levels, best first."""
-        if self._best_is_high:
-            span = slice(-1, -count - 1, -1)
-        else:
-            span = slice(0, count)
+        span = slice(-1, -count - 1, -1) if self._best_is_high else slice(0, count)
         pairs = zip(self._prices[span], self._sizes[span], strict=True)
         return tuple(Level(price=price, qty=qty) for price, qty in pairs)
 
