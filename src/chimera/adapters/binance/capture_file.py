@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_FLUSH_EVERY_NS: Final = 1_000_000_000
 _LEVEL: Final = 5  # frames shrink tenfold; higher levels cost more than they save
 
 
@@ -29,23 +30,21 @@ def lines(path: Path) -> Iterator[bytes]:
 
 
 class CaptureFile:
-    """One gzip capture being written: ``<receive ns> <frame>``, flushed through to the disk every ``flush_lines``."""
+    """One gzip capture being written: ``<receive ns> <frame>``, handed to the system about every second of frames."""
 
-    def __init__(self, path: Path, *, flush_lines: int = 1_000) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.written = 0
-        self._flush_lines = flush_lines
+        self._flushed_ns = 0
         self._file = gzip.GzipFile(path, "xb", compresslevel=_LEVEL)
 
     def write(self, received_ns: int, frame: bytes) -> None:
         """Add one frame; a frame is one line of JSON, so a line break inside it can only be white space."""
         self._file.write(b"%d %s\n" % (received_ns, frame.replace(b"\n", b" ")))
         self.written += 1
-        if self.written % self._flush_lines == 0:
-            self.flush()
-
-    def flush(self) -> None:
-        self._file.flush(zlib.Z_SYNC_FLUSH)
+        if received_ns - self._flushed_ns >= _FLUSH_EVERY_NS:
+            self._flushed_ns = received_ns
+            self._file.flush(zlib.Z_SYNC_FLUSH)
 
     def close(self) -> None:
         self._file.close()

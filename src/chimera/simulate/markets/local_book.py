@@ -219,4 +219,4 @@ def _joins(diff: Diff, last: int) -> bool:
 
     Binance words the USD-M rule ``U <= last <= u``; ids there have holes, and ``pu`` is the true neighbour of ``U``.
     """
-    return diff.U - 1 <= last if diff.pu is None else diff.pu <= last
+    return last >= diff.U - 1 if diff.pu is None else diff.pu <= last
