@@ -1,0 +1,84 @@
+"""The twin's own account of what happened, for an oracle that reads nothing else.
+
+One flat record per happening, in the order it happened (``seq`` without gaps). From these alone one recomputes
+positions, fills, fees, realised profit and which quantity live stops covered at any instant (``docs/wire.md``).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from chimera.trading.value import Value
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    OPEN_ACCOUNT = "open_account"  # an account exists, with wallet_after
+    REQUEST = "request"  # a request reached the venue; what it caused follows, a refusal included
+    ACCEPT = "accept"  # an order (order_id) or an algo order (algo_id) is live
+    REFUSE = "refuse"  # a placement or cancel was refused; nothing happened
+    FILL = "fill"  # one execution, with the position and wallet after it
+    TRIGGER = "trigger"  # an algo order left the waiting list (its quantity now belongs to its child, or is refused)
+    REJECT = "reject"  # the triggered algo's child was refused: the algo is dead without an order
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    SHRINK = "shrink"  # a resting reduce-only order was cut to the position; qty is the new total
+    FINISH = "finish"  # an algo order's child has ended
+    SETTING = "setting"  # leverage or margin type of a symbol
+    FAULT = "fault"  # an injected fault acted on a request or a frame
+
+
+class AuditRecord(Value, tag=False):
+    """One happening. Amounts of base asset: qty, position_after; of quote asset: prices, fee, pnl, wallet_after."""
+
+    seq: int
+    at_us: int
+    kind: Kind
+    account: str = ""
+    symbol: str = ""
+    client_order_id: str = ""
+    order_id: int | None = None
+    algo_id: int | None = None
+    side: str = ""
+    type: str = ""
+    time_in_force: str = ""
+    price: Decimal | None = None
+    qty: Decimal | None = None
+    reduce_only: bool = False
+    close_position: bool = False
+    trigger_price: Decimal | None = None
+    working_type: str = ""
+    status: str = ""
+    code: int = 0
+    reason: str = ""
+    method: str = ""
+    path: str = ""
+    trade_id: int | None = None
+    maker: bool | None = None
+    cum_qty: Decimal | None = None
+    fee: Decimal | None = None
+    fee_asset: str = ""
+    realized_pnl: Decimal | None = None
+    position_after: Decimal | None = None
+    entry_price: Decimal | None = None
+    wallet_after: Decimal | None = None
+
+
+class Audit:
+    """Appends records. ``keep`` bounds what stays in memory (``None``: all); ``sink`` sees every record at once."""
+
+    def __init__(self, keep: int | None = None, sink: Callable[[AuditRecord], None] | None = None) -> None:
+        self.records: deque[AuditRecord] = deque(maxlen=keep)
+        self._sink = sink
+        self._seq = 0
+
+    def add(self, kind: Kind, now_ms: int, **fields: Any) -> None:
+        """Write one record at ``now_ms``."""
+        self._seq += 1
+        record = AuditRecord(seq=self._seq, at_us=now_ms * 1000, kind=kind, **fields)
+        self.records.append(record)
+        if self._sink is not None:
+            self._sink(record)

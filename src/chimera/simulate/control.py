@@ -1,0 +1,75 @@
+"""The control API under ``/sim/``: accounts, state, audit. Not part of Binance; needs no signature.
+
+``POST /sim/accounts`` {name, api_key, secret, balance?, maker_rate?, taker_rate?} · ``GET /sim/state`` ·
+``GET /sim/audit?since=SEQ`` (JSON lines).
+"""
+
+from typing import Any
+
+import msgspec
+
+from chimera.simulate.accounts import Account, AccountSpec
+from chimera.simulate.audit import Audit
+from chimera.simulate.floor import Floor
+from chimera.simulate.messages import WireRequest, WireResponse
+from chimera.simulate.refusals import Refusal
+from chimera.simulate.usdm.params import Params
+from chimera.trading.money import text
+
+_JSON = {"Content-Type": "application/json"}
+_LINES = {"Content-Type": "application/x-ndjson"}
+
+
+encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+def control(floor: Floor, audit: Audit, request: WireRequest) -> WireResponse:
+    """Answer one control request."""
+    try:
+        match request.method, request.path:
+            case "POST", "/sim/accounts":
+                account = floor.admit(_spec(request.body))
+                return _answer(200, {"name": account.name, "api_key": account.api_key, "balance": text(account.wallet)})
+            case "GET", "/sim/state":
+                return _answer(200, picture(floor))
+            case "GET", "/sim/audit":
+                since = Params(request).integer_or("since", 0)
+                lines = [encoder.encode(record) for record in audit.records if record.seq > since]
+                return WireResponse(status=200, headers=_LINES, body=b"".join(line + b"\n" for line in lines))
+            case _:
+                raise Refusal(-5000, request.path, request.method)
+    except Refusal as refusal:
+        return _answer(refusal.status, {"code": refusal.code, "msg": refusal.msg})
+
+
+def _spec(body: str) -> AccountSpec:
+    try:
+        return msgspec.json.decode(body, type=AccountSpec)
+    except msgspec.DecodeError as error:
+        raise Refusal(-1130, text=str(error)) from error
+
+
+def picture(floor: Floor) -> dict[str, Any]:
+    """Accounts with wallet, positions, open orders and waiting algos; amounts as text."""
+    return {
+        "now_ms": floor.now_ms,
+        "accounts": {name: _account(floor, account) for name, account in floor.accounts.items()},
+        "marks": {symbol: text(mark) for symbol, mark in floor.marks.items()},
+    }
+
+
+def _account(floor: Floor, account: Account) -> dict[str, Any]:
+    return {
+        "wallet": text(account.wallet),
+        "positions": {
+            held.symbol: {"qty": text(held.qty), "entry": text(held.entry), "leverage": held.leverage}
+            for held in account.positions.values()
+            if held.qty
+        },
+        "open_orders": [order.client_id for order in floor.orders.open_of(account)],
+        "open_algos": [algo.client_id for algo in floor.algos.waiting_of(account)],
+    }
+
+
+def _answer(status: int, body: Any) -> WireResponse:
+    return WireResponse(status=status, headers=_JSON, body=msgspec.json.encode(body))

@@ -1,0 +1,109 @@
+"""The simulated venue behind its face: market events in, orders in, everything settled before it returns.
+
+Settling after each entry: resting reduce-only orders are cut to the position, closePosition algos without a position
+expire, due triggers fire (their fills may move last price and position again), until nothing more happens.
+"""
+
+from collections.abc import Iterable
+
+from chimera.simulate.accounts import Account
+from chimera.simulate.algos import Algo
+from chimera.simulate.audit import Audit
+from chimera.simulate.conditional import AlgoDesk, AlgoTicket
+from chimera.simulate.floor import Floor, Reports
+from chimera.simulate.listing import Listing
+from chimera.simulate.matching import Matcher, Ticket
+from chimera.simulate.orders import Order, Step
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
+
+MARK_EVERY_MS = 1_000
+
+
+class Exchange:
+    """One venue: matching engine and Algo service over one floor."""
+
+    def __init__(self, instruments: Iterable[Instrument], seed: int, audit: Audit, reports: Reports) -> None:
+        self.floor = Floor(instruments, seed, audit, reports)
+        self.matcher = Matcher(self.floor)
+        self.desk = AlgoDesk(self.floor, self.matcher)
+
+    def place(self, ticket: Ticket) -> Order:
+        """Place an order; returned as it stands after matching."""
+        order = self.matcher.place(ticket)
+        self.settle()
+        return order
+
+    def cancel(self, order: Order) -> None:
+        """Cancel an open order."""
+        self.matcher.end(order, Step.CANCEL)
+        self.settle()
+
+    def place_algo(self, ticket: AlgoTicket) -> Algo:
+        """Place a conditional order."""
+        return self.desk.place(ticket)
+
+    def cancel_algo(self, algo: Algo) -> None:
+        """Withdraw an untriggered conditional order."""
+        self.desk.cancel(algo)
+
+    def market(self, event: MarketEvent) -> Listing | None:
+        """The market moved; ``None`` for a symbol not listed here."""
+        listing = self.floor.listings.get(event.symbol)
+        if listing is None:
+            return None
+        match event:
+            case TopOfBook():
+                listing.book.apply_top(event)
+                self._quoted(listing)
+            case DepthChanged():
+                listing.book.apply_depth(event)
+                self._quoted(listing)
+            case Traded():
+                listing.last, listing.traded = event.price, True
+                self.matcher.traded(event, listing)
+            case Marked():
+                listing.mark, listing.index, listing.mark_given = event.mark, event.index, True
+                listing.funding_rate, listing.next_funding_ms = event.funding_rate, event.next_funding_ms
+                listing.marked_ms = self.floor.now_ms
+                self.floor.marks[listing.symbol] = event.mark
+        self.settle(listing)
+        return listing
+
+    def _quoted(self, listing: Listing) -> None:
+        mid = listing.book.mid
+        if mid is not None:
+            if not listing.traded:
+                listing.last = mid
+            if listing.mark is None:
+                self.remark(listing)
+        self.matcher.quoted(listing)
+
+    def remark(self, listing: Listing) -> bool:
+        """Where the source gives no mark price, the mid stands for it, once a second; whether it was set."""
+        mid = listing.book.mid
+        due = listing.mark is None or self.floor.now_ms - listing.marked_ms >= MARK_EVERY_MS
+        if listing.mark_given or mid is None or not due:
+            return False
+        listing.mark = listing.index = mid
+        listing.marked_ms = self.floor.now_ms
+        self.floor.marks[listing.symbol] = mid
+        return True
+
+    def settle(self, listing: Listing | None = None) -> None:
+        """Let consequences run until nothing more happens."""
+        floor = self.floor
+        touched = {} if listing is None else {listing.symbol: listing}
+        fired = listing is not None and self.desk.fire_next(listing)
+        while fired or floor.moved:
+            for name, symbol in tuple(floor.moved):
+                self._hold(floor.accounts[name], floor.listings[symbol])
+                touched[symbol] = floor.listings[symbol]
+            floor.moved.clear()
+            fired = False
+            for each in touched.values():
+                fired = self.desk.fire_next(each) or fired
+
+    def _hold(self, account: Account, listing: Listing) -> None:
+        self.matcher.keep_within(account, listing)
+        self.desk.release(account, listing)

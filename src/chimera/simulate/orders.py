@@ -1,0 +1,221 @@
+"""One order in the matching engine: its terms, its life, what it has filled; and the shelf of all orders.
+
+Invariants: a status changes only along ``TRANSITIONS``; ``cum_qty`` never exceeds ``qty``; among *open* orders of an
+account and symbol a client id is unique, and it is free again once its order has ended (Binance's own trap, kept).
+"""
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from chimera.trading.market import Side
+from chimera.trading.money import ZERO
+
+if TYPE_CHECKING:
+    from chimera.simulate.accounts import Account
+    from chimera.simulate.algos import Algo
+    from chimera.simulate.listing import Listing
+
+
+class OrderType(StrEnum):
+    """What the matching engine takes directly; conditional types live in the Algo service."""
+
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+
+
+class Tif(StrEnum):
+    """Time in force."""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTX = "GTX"  # post-only
+
+
+class Stp(StrEnum):
+    """Self-trade prevention: who yields when an order meets its own account's."""
+
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+
+
+class Status(StrEnum):
+    """Binance order status."""
+
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+
+
+class Step(StrEnum):
+    """What can happen to a live order."""
+
+    PART = "part"
+    FILL = "fill"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    PREVENT = "prevent"  # self-trade prevention
+
+
+OPEN: Final = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
+TRANSITIONS: Final[dict[tuple[Status, Step], Status]] = {
+    (live, step): after
+    for live in (Status.NEW, Status.PARTIALLY_FILLED)
+    for step, after in (
+        (Step.PART, Status.PARTIALLY_FILLED),
+        (Step.FILL, Status.FILLED),
+        (Step.CANCEL, Status.CANCELED),
+        (Step.EXPIRE, Status.EXPIRED),
+        (Step.PREVENT, Status.EXPIRED_IN_MATCH),
+    )
+}
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """A live or past order. Quantities in base asset; ``price`` is zero for MARKET."""
+
+    order_id: int
+    client_id: str
+    account: "Account"
+    listing: "Listing"
+    side: Side
+    type: OrderType
+    tif: Tif
+    price: Decimal
+    qty: Decimal
+    reduce_only: bool
+    close_position: bool
+    stp: Stp
+    created_ms: int
+    updated_ms: int
+    algo: "Algo | None" = None
+    status: Status = Status.NEW
+    cum_qty: Decimal = ZERO
+    cum_quote: Decimal = ZERO
+    ahead: Decimal = ZERO  # queue before us at our price
+    resting: bool = False
+    expiry: str = "0"  # Binance ``er``
+
+    @property
+    def leaves(self) -> Decimal:
+        """What is still to fill."""
+        return self.qty - self.cum_qty
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def avg_px(self) -> Decimal:
+        """Average fill price; zero before a fill."""
+        return self.cum_quote / self.cum_qty if self.cum_qty else ZERO
+
+    @property
+    def orig_type(self) -> str:
+        """The type it began as: the algo's for a child."""
+        return self.type if self.algo is None else self.algo.type
+
+    def move(self, step: Step, now_ms: int) -> None:
+        """Go where the table says; a pair not in it is our own mistake."""
+        self.status = TRANSITIONS[self.status, step]
+        self.updated_ms = now_ms
+
+
+class Queue:
+    """Resting orders of one side of one symbol, in price-time priority."""
+
+    __slots__ = ("_buys", "at", "prices")
+
+    def __init__(self, side: Side) -> None:
+        self._buys = side is Side.BUY
+        self.prices: list[Decimal] = []
+        self.at: dict[Decimal, list[Order]] = {}
+
+    @property
+    def best(self) -> Decimal | None:
+        return (self.prices[-1] if self._buys else self.prices[0]) if self.prices else None
+
+    def add(self, order: Order) -> None:
+        """Join the back of the price's queue."""
+        line = self.at.get(order.price)
+        if line is None:
+            self.at[order.price] = [order]
+            insort(self.prices, order.price)
+        else:
+            line.append(order)
+
+    def remove(self, order: Order) -> None:
+        """Leave the queue."""
+        line = self.at[order.price]
+        line.remove(order)
+        if not line:
+            del self.at[order.price]
+            del self.prices[bisect_left(self.prices, order.price)]
+
+    def through(self, price: Decimal) -> list[Order]:
+        """Orders priced better than ``price`` for the other side (a BUY above it, a SELL below it), best first."""
+        found: list[Order] = []
+        for level in reversed(self.prices) if self._buys else self.prices:
+            if level <= price if self._buys else level >= price:
+                break
+            found += self.at[level]
+        return found
+
+    def in_order(self) -> list[Order]:
+        """All, best price first, then by time."""
+        prices = reversed(self.prices) if self._buys else self.prices
+        return [order for price in prices for order in self.at[price]]
+
+
+ClientKey = tuple[str, str, str]  # account, symbol, client id
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Every order of the venue: by id, by client id (the newest), and those still open."""
+
+    by_id: dict[int, Order] = field(default_factory=dict)
+    newest: dict[ClientKey, Order] = field(default_factory=dict)
+    open: dict[tuple[str, str], dict[int, Order]] = field(default_factory=dict)  # by account and symbol
+
+    def add(self, order: Order) -> None:
+        """Remember a new order."""
+        self.by_id[order.order_id] = order
+        self.newest[order.account.name, order.listing.symbol, order.client_id] = order
+        self.open.setdefault((order.account.name, order.listing.symbol), {})[order.order_id] = order
+
+    def close(self, order: Order) -> None:
+        """It is open no more."""
+        del self.open[order.account.name, order.listing.symbol][order.order_id]
+
+    def count_open(self, account: "Account", symbol: str) -> int:
+        """How many are open."""
+        return len(self.open.get((account.name, symbol), ()))
+
+    def has_open(self, account: str, symbol: str, client_id: str) -> bool:
+        """Whether an open order carries this id."""
+        found = self.newest.get((account, symbol, client_id))
+        return found is not None and found.is_open
+
+    def find(self, account: "Account", symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
+        """By ``order_id`` if given (it wins), else by client id."""
+        if order_id is not None:
+            order = self.by_id.get(order_id)
+            return order if order is not None and order.account is account and order.listing.symbol == symbol else None
+        return self.newest.get((account.name, symbol, client_id or ""))
+
+    def open_of(self, account: "Account", symbol: str | None = None) -> list[Order]:
+        """Open orders, oldest first."""
+        if symbol is not None:
+            return list(self.open.get((account.name, symbol), {}).values())
+        shelves = [shelf for (name, _), shelf in self.open.items() if name == account.name]
+        return sorted((order for shelf in shelves for order in shelf.values()), key=lambda order: order.order_id)

@@ -1,0 +1,93 @@
+"""Every "no" the twin can say: Binance's code, its text, its HTTP status.
+
+Codes and meanings: Binance USD-M error-code page. Texts are what the venue prints; ``{}`` is filled at the place of
+refusal. A refusal is raised before anything changed, so after it nothing happened.
+"""
+
+from typing import Final
+
+_TEXTS: Final[dict[int, str]] = {
+    -1022: "Signature for this request is not valid.",
+    -1021: "Timestamp for this request is outside of the recvWindow.",
+    -1100: "Illegal characters found in parameter '{}'; legal range is '{}'.",
+    -1102: "Mandatory parameter '{}' was not sent, was empty/null, or malformed.",
+    -1104: "Not all sent parameters were read; read '{}' parameter(s) but was sent '{}'.",
+    -1105: "Parameter '{}' was empty.",
+    -1106: "Parameter '{}' sent when not required.",
+    -1111: "Precision is over the maximum defined for this asset.",
+    -1112: "No orders on book for symbol.",
+    -1115: "Invalid timeInForce.",
+    -1116: "Invalid orderType.",
+    -1117: "Invalid side.",
+    -1118: "New client order ID was empty.",
+    -1121: "Invalid symbol.",
+    -1122: "Invalid symbol status.",
+    -1125: "This listenKey does not exist.",
+    -1128: "Combination of optional parameters invalid.",
+    -1130: "Data sent for parameter '{}' is not valid.",
+    -1136: "Invalid newOrderRespType.",
+    -2011: "Unknown order sent.",
+    -2013: "Order does not exist.",
+    -2014: "API-key format invalid.",
+    -2015: "Invalid API-key, IP, or permissions for action.",
+    -2019: "Margin is insufficient.",
+    -2021: "Order would immediately trigger.",
+    -2022: "ReduceOnly Order is rejected.",
+    -2025: "Reach max open order limit.",
+    -4001: "Price less than 0.",
+    -4002: "Price greater than max price.",
+    -4003: "Quantity less than or equal to zero.",
+    -4004: "Quantity less than min quantity.",
+    -4005: "Quantity greater than max quantity.",
+    -4006: "Stop price less than zero.",
+    -4007: "Stop price greater than max price.",
+    -4013: "Price less than min price.",
+    -4014: "Price not increased by tick size.",
+    -4015: "Client order id length should be less than 36 chars",
+    -4016: "Limit price can't be higher than {}.",
+    -4023: "Qty not increased by step size.",
+    -4024: "Limit price can't be lower than {}.",
+    -4028: "Leverage {} is not valid",
+    -4031: "Invalid working type",
+    -4045: "Reach max stop order limit.",
+    -4046: "No need to change margin type.",
+    -4047: "Margin type cannot be changed if there exists open orders.",
+    -4048: "Margin type cannot be changed if there exists position.",
+    -4059: "No need to change position side.",
+    -4061: "Order's position side does not match user's setting.",
+    -4116: "ClientOrderId is duplicated.",
+    -4118: "ReduceOnly Order Failed. Please check your existing position and open orders.",
+    -4120: "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
+    -4130: "An open stop or take profit order with GTE and closePosition in the direction is existing.",
+    -4131: "The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
+    -4137: "Quantity must be zero with closePosition equals true.",
+    -4161: "Leverage reduction is not supported in Isolated Margin Mode with open positions.",
+    -4164: "Order's notional must be no smaller than {} (unless you choose reduce only).",
+    -4171: "No need to change Multi-Assets mode.",
+    -4210: "Stop price is higher than price multiplier cap.",
+    -4211: "Stop price is lower than price multiplier floor.",
+    -4509: "Time in Force (TIF) GTE can only be used with open positions.",
+    -4531: "The position mode cannot be changed for now. Please try again later.",
+    -5000: "Path {}, Method {} is invalid",
+    -5021: (
+        "Due to the order could not be filled immediately, the FOK order has been rejected. "
+        "The order will not be recorded in the order history."
+    ),
+    -5022: (
+        "Due to the order could not be executed as maker, the Post Only order will be rejected. "
+        "The order will not be recorded in the order history."
+    ),
+}
+_STATUS: Final[dict[int, int]] = {-2014: 401, -2015: 401, -5000: 404}
+AHEAD_OF_SERVER = "Timestamp for this request was 1000ms ahead of the server's time."
+CODES: Final = frozenset(_TEXTS)
+
+
+class Refusal(Exception):
+    """The venue said no; nothing happened."""
+
+    def __init__(self, code: int, *details: object, text: str | None = None) -> None:
+        self.code = code
+        self.msg = text if text is not None else _TEXTS[code].format(*details)
+        self.status = _STATUS.get(code, 400)
+        super().__init__(f"{code} {self.msg}")

@@ -1,0 +1,127 @@
+"""The twin: a simulated Binance USD-M venue in memory, one entry each for requests, the market and time.
+
+Deterministic: the same seed and the same calls in the same order give the same bytes, frames and audit. It has one
+clock, the ``now_ms`` it is given: every timestamp it writes, on public streams too, is of that clock.
+Knows nothing of sockets or files; ``services.simulator`` puts it on the wire, the virtual-time world calls it directly.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from chimera.simulate import faults as trouble
+from chimera.simulate.accounts import READY_ACCOUNT, AccountSpec
+from chimera.simulate.audit import Audit, AuditRecord, Kind
+from chimera.simulate.control import control, picture
+from chimera.simulate.exchange import Exchange
+from chimera.simulate.faults import Faults, NoFaults
+from chimera.simulate.listing import DEMO
+from chimera.simulate.messages import Frame, WireRequest, WireResponse
+from chimera.simulate.usdm.reports import Wire
+from chimera.simulate.usdm.rest import RestFace
+from chimera.simulate.usdm.streams import route_of
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
+from chimera.trading.money import Millis
+
+CONTROL = "/sim/"
+
+
+class Twin:
+    """One simulated venue."""
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument] = DEMO,
+        *,
+        seed: int = 0,
+        now_ms: int = 0,
+        accounts: Iterable[AccountSpec] = (READY_ACCOUNT,),
+        faults: Faults | None = None,
+        on_audit: Callable[[AuditRecord], None] | None = None,
+        audit_keep: int | None = None,
+    ) -> None:
+        self._audit = Audit(audit_keep, on_audit)
+        self._wire = Wire(faults if faults is not None else NoFaults())
+        self.exchange = Exchange(instruments, seed, self._audit, self._wire)
+        self._rest = RestFace(self.exchange, self._wire)
+        self._at(now_ms)
+        for spec in accounts:
+            self.exchange.floor.admit(spec)
+
+    @property
+    def audit(self) -> list[AuditRecord]:
+        """What happened, oldest first (the last ``audit_keep``)."""
+        return list(self._audit.records)
+
+    @property
+    def faults(self) -> Faults:
+        """The schedule of trouble; may be replaced between calls."""
+        return self._wire.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._wire.faults = faults
+
+    def handle(self, request: WireRequest, now_ms: Millis) -> WireResponse:
+        """One HTTP request, executed at ``now_ms``."""
+        self._at(now_ms)
+        if request.path.startswith(CONTROL):
+            return control(self.exchange.floor, self._audit, request)
+        fault = self._wire.faults.on_request(request, now_ms)
+        if fault is None or trouble.spares(fault, request):
+            return self._rest.answer(request, now_ms)
+        self._audit.add(Kind.FAULT, now_ms, method=request.method, path=request.path, reason=fault.trouble)
+        done = self._rest.answer(request, now_ms) if fault.runs else None
+        return trouble.answer(fault, done)
+
+    def market(self, event: MarketEvent, now_ms: Millis) -> None:
+        """The market moved: match, trigger, publish. A symbol not listed here is ignored."""
+        self._at(now_ms)
+        listing = self.exchange.market(event)
+        if listing is None:
+            return
+        publisher = self._wire.publisher
+        match event:
+            case TopOfBook() | DepthChanged():
+                publisher.quoted(listing, now_ms)
+            case Traded():
+                publisher.trade(listing, event.price, event.qty, event.taker, now_ms)
+            case Marked():
+                publisher.marked(listing, now_ms)
+        if not listing.mark_given and self.exchange.remark(listing):
+            publisher.marked(listing, now_ms)
+            self.exchange.settle(listing)
+
+    def tick(self, now_ms: Millis) -> None:
+        """Time passed: marks the source does not give, depth frames that are due, listenKeys whose hour is over."""
+        self._at(now_ms)
+        for listing in self.exchange.floor.listings.values():
+            if not listing.mark_given and self.exchange.remark(listing):
+                self._wire.publisher.marked(listing, now_ms)
+                self.exchange.settle(listing)
+            self._wire.publisher.tick(listing, now_ms)
+        self._wire.expire_keys(self.exchange.floor.accounts.values())
+
+    def subscribe(self, route: str, stream: str) -> bool:
+        """One more reader of a public stream; ``False`` (and silence) where ``route`` does not carry it."""
+        if route_of(stream) != route:
+            return False
+        self._wire.publisher.want(stream)
+        return True
+
+    def unsubscribe(self, route: str, stream: str) -> None:
+        """One reader less."""
+        if route_of(stream) == route:
+            self._wire.publisher.unwant(stream)
+
+    def drain(self) -> list[Frame]:
+        """Stream frames since the last drain, in order."""
+        return self._wire.drain()
+
+    def state(self) -> dict[str, Any]:
+        """A plain picture of accounts, positions and open orders, for people and tests."""
+        return picture(self.exchange.floor)
+
+    def _at(self, now_ms: int) -> None:
+        self.exchange.floor.now_ms = now_ms
+        self._wire.now_ms = now_ms

@@ -1,0 +1,95 @@
+"""Public calls: time, rules, book, mark price."""
+
+from typing import Any
+
+from chimera.simulate.accounts import ASSET
+from chimera.simulate.listing import Listing
+from chimera.simulate.refusals import Refusal
+from chimera.simulate.usdm import payloads
+from chimera.simulate.usdm.call import Call
+from chimera.simulate.usdm.streams import rows
+from chimera.trading.money import ZERO
+
+DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
+
+
+def ping(call: Call) -> dict[str, Any]:
+    """GET ping."""
+    return {}
+
+
+def time(call: Call) -> dict[str, Any]:
+    """GET time: the clock requests are judged by."""
+    return {"serverTime": call.now_ms}
+
+
+def exchange_info(call: Call) -> dict[str, Any]:
+    """GET exchangeInfo."""
+    return {
+        "timezone": "UTC",
+        "serverTime": call.now_ms,
+        "futuresType": "U_MARGINED",
+        "rateLimits": [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400},
+            {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
+            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
+        ],
+        "exchangeFilters": [],
+        "assets": [{"asset": ASSET, "marginAvailable": True, "autoAssetExchange": "-10000"}],
+        "symbols": [payloads.symbol_info(listing) for listing in call.chosen()],
+    }
+
+
+def depth(call: Call) -> dict[str, Any]:
+    """GET depth."""
+    listing, limit = call.listing, call.params.integer_or("limit", 500)
+    if limit not in DEPTHS:
+        raise Refusal(-1130, "limit")
+    book = listing.book
+    return {
+        "lastUpdateId": book.update_id,
+        "E": call.now_ms,
+        "T": call.now_ms,
+        "bids": rows(listing, book.bids.top(limit)),
+        "asks": rows(listing, book.asks.top(limit)),
+    }
+
+
+def premium_index(call: Call) -> Any:
+    """GET premiumIndex: an object for a symbol, else an array."""
+    found = [_premium(listing, call.now_ms) for listing in call.chosen()]
+    return found[0] if call.params.has("symbol") else found
+
+
+def _premium(listing: Listing, now_ms: int) -> dict[str, Any]:
+    mark = listing.mark if listing.mark is not None else ZERO
+    index = listing.index if listing.index is not None else mark
+    return {
+        "symbol": listing.symbol,
+        "markPrice": f"{mark:.8f}",
+        "indexPrice": f"{index:.8f}",
+        "estimatedSettlePrice": f"{index:.8f}",
+        "lastFundingRate": f"{listing.funding_rate:.8f}",
+        "interestRate": "0.00010000",
+        "nextFundingTime": listing.funding_at(now_ms),
+        "time": now_ms,
+    }
+
+
+def book_ticker(call: Call) -> Any:
+    """GET ticker/bookTicker: an object for a symbol, else an array."""
+    found = [_ticker(listing, call.now_ms) for listing in call.chosen()]
+    return found[0] if call.params.has("symbol") else found
+
+
+def _ticker(listing: Listing, now_ms: int) -> dict[str, Any]:
+    bid, bid_qty, ask, ask_qty = listing.book.touch or (ZERO, ZERO, ZERO, ZERO)
+    return {
+        "symbol": listing.symbol,
+        "bidPrice": listing.p(bid),
+        "bidQty": listing.q(bid_qty),
+        "askPrice": listing.p(ask),
+        "askQty": listing.q(ask_qty),
+        "lastUpdateId": listing.book.update_id,
+        "time": now_ms,
+    }

@@ -1,0 +1,86 @@
+"""Happenings become frames: user events to the account's listenKey, trade prints to the public streams.
+
+Also the life of listenKeys: one per account, 60 minutes from the last POST or PUT, one ``listenKeyExpired`` at the end.
+Of the events of one fill, TRADE_LITE goes first, then ACCOUNT_UPDATE, then ORDER_TRADE_UPDATE.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from chimera.simulate.accounts import Account
+from chimera.simulate.algos import Algo
+from chimera.simulate.faults import Faults, mangle
+from chimera.simulate.floor import Fill
+from chimera.simulate.listing import Listing
+from chimera.simulate.messages import PRIVATE, Frame
+from chimera.simulate.orders import Order
+from chimera.simulate.usdm import payloads
+from chimera.simulate.usdm.streams import Publisher
+from chimera.trading.market import Side
+from chimera.trading.money import Millis
+
+LISTEN_KEY_MS = 60 * 60_000
+_encode = msgspec.json.Encoder().encode
+
+
+class Wire:
+    """The way out. ``now_ms`` is set by the entry points, as the floor's is."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.publisher = Publisher()
+        self.now_ms = 0
+        self._frames: list[Frame] = []
+
+    def order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
+        account, now = order.account, self.now_ms
+        if fill is not None:
+            self._book_trade(order, fill)
+        if account.listen_key is None:
+            return
+        if fill is not None:
+            self._send(account, payloads.trade_lite(order, fill, now))
+            held, mark = account.position(order.listing.symbol), order.listing.mark
+            self._send(account, payloads.account_update(account, held, fill.price if mark is None else mark, now))
+        self._send(account, payloads.order_update(order, execution, fill, now))
+
+    def _book_trade(self, order: Order, fill: Fill) -> None:
+        account, now = order.account, self.now_ms
+        account.trades.append(payloads.user_trade(order, fill, now))
+        if fill.realized:
+            account.income.append(payloads.income("REALIZED_PNL", fill.realized, order, fill, now))
+        account.income.append(payloads.income("COMMISSION", -fill.fee, order, fill, now))
+
+    def algo(self, algo: Algo) -> None:
+        if algo.account.listen_key is not None:
+            self._send(algo.account, payloads.algo_update(algo, self.now_ms))
+
+    def printed(self, listing: Listing, price: Decimal, qty: Decimal, taker: Side) -> None:
+        self.publisher.trade(listing, price, qty, taker, self.now_ms)
+
+    def config(self, account: Account, symbol: str) -> None:
+        """The leverage of a symbol changed."""
+        if account.listen_key is not None:
+            self._send(account, payloads.leverage_update(account.position(symbol), self.now_ms))
+
+    def expire_keys(self, accounts: Iterable[Account]) -> None:
+        """End listenKeys whose hour is over."""
+        for account in accounts:
+            if account.listen_key is not None and self.now_ms >= account.listen_until_ms:
+                event = {"e": "listenKeyExpired", "E": self.now_ms, "listenKey": account.listen_key}
+                self._send(account, event)
+                account.listen_key = None
+
+    def _send(self, account: Account, event: dict[str, Any]) -> None:
+        key = account.listen_key or ""
+        frame = Frame(route=PRIVATE, channel=key, event=event["e"], payload=_encode(event))
+        self._frames.extend(mangle(self.faults.on_frame(frame, Millis(self.now_ms)), frame))
+
+    def drain(self) -> list[Frame]:
+        """Frames since the last drain: the public ones, then the user's."""
+        frames = self.publisher.drain() + self._frames
+        self._frames = []
+        return frames
