@@ -11,6 +11,6 @@ class Bracket(Value):
 
     side: Side
     qty: Qty
-    stop_price: Price
+    stop_price: Price | None  # None only where an intent was allowed to go unprotected
     working_type: WorkingType
     target_price: Price | None = None

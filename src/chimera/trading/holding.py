@@ -4,11 +4,13 @@ This is the ledger's only atomic unit. It holds what is alive; a finished intent
 published, and lives on as a row. It is changed by its owner alone, through ``execute.advance``.
 """
 
+from decimal import Decimal
+
 from chimera.trading.events import Event
 from chimera.trading.execution import Exit, Working
-from chimera.trading.ids import ClientOrderId, IntentId, PositionKey, TradeId
+from chimera.trading.ids import ClientOrderId, IntentId, PositionKey, TradeId, child_id, derived_id
 from chimera.trading.money import Millis
-from chimera.trading.order import Order
+from chimera.trading.order import Order, Role
 from chimera.trading.position import Position
 from chimera.trading.value import Value
 
@@ -21,12 +23,39 @@ class Holding(Value):
     intents: dict[IntentId, Working] = {}
     orders: dict[ClientOrderId, Order] = {}
     exit: Exit | None = None
+    stop_tries: int = 0  # refusals in a row
+    stop_retry_at_ms: Millis | None = None
+    target_tries: int = 0
+    target_retry_at_ms: Millis | None = None
     root: ClientOrderId | None = None  # parent of this position's protective and exit ids; new with each opening
     child_no: int = 0  # last protective or exit child under ``root``
     seen_trades: dict[TradeId, Millis] = {}  # trades not older than the confirmed cursor, for de-duplication
     trades_confirmed_ms: Millis = Millis(0)  # every trade before this was pulled by query (never by stream)
-    surveyed_ms: Millis = Millis(0)  # when the last survey was asked
+    survey_due_ms: Millis = Millis(0)  # when to ask for the venue's whole word again; at once after a load
     survey_asked_ms: Millis | None = None  # one is under way since
     strikes: int = 0  # surveys in a row whose position disagreed with ours
     event_seq: int = 0
     outbox: tuple[Event, ...] = ()
+
+    @property
+    def exposure(self) -> Decimal:
+        """Signed base asset to protect: the position, and what has filled by the venue's word without its trades."""
+        return self.position.qty + sum(
+            (order.request.side.sign * order.leaves_qty for order in self.orders.values() if order.owed), Decimal(0)
+        )
+
+    def with_order(self, order: Order) -> "Holding":
+        return self.but(orders={**self.orders, order.ref: order})
+
+    def in_role(self, *roles: Role) -> tuple[Order, ...]:
+        """Child orders of these roles, oldest first."""
+        return tuple(order for order in self.orders.values() if order.role in roles)
+
+    def of_intent(self, intent_id: IntentId) -> tuple[Order, ...]:
+        return tuple(order for order in self.orders.values() if order.intent_id == intent_id)
+
+    def next_child(self, role: Role) -> tuple["Holding", ClientOrderId]:
+        """The next protective or exit id of this position, and the holding that remembers it was given out."""
+        root = self.root or derived_id("cx", str(self.key))
+        number = self.child_no + 1
+        return self.but(child_no=number, root=root), child_id(root, role.value, number)

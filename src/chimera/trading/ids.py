@@ -25,6 +25,7 @@ VENUE = "binance"
 
 CLIENT_ID_MAX = 36
 CLIENT_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,36}")
+_CHILD_PATTERN = re.compile(r"(?P<stem>[A-Za-z0-9_-]{1,30})-(?P<role>[mtspx])(?P<number>[0-9]{1,4})")
 _DIGEST_CHARS = 12
 _SUFFIX_MAX = 6
 
@@ -54,9 +55,22 @@ def child_id(root: ClientOrderId, role: str, number: int) -> ClientOrderId:
     suffix = f"-{role}{number}"
     if len(suffix) > _SUFFIX_MAX:
         raise ValueError(f"child suffix {suffix!r} is longer than {_SUFFIX_MAX} characters")
+    return ClientOrderId(stem_of(root) + suffix)
+
+
+def child_of(ref: ClientOrderId) -> tuple[ClientOrderId, str, int] | None:
+    """Stem, role letter and number of one of our child ids; None for anybody else's order.
+
+    The stem is the root itself, or its shortened form where the root was long.
+    """
+    found = _CHILD_PATTERN.fullmatch(ref)
+    return (ClientOrderId(found["stem"]), found["role"], int(found["number"])) if found else None
+
+
+def stem_of(root: ClientOrderId) -> ClientOrderId:
+    """What the children of ``root`` begin with."""
     room = CLIENT_ID_MAX - _SUFFIX_MAX
-    stem = root if len(root) <= room else root[: room - _DIGEST_CHARS - 1] + "_" + _digest(root)
-    return ClientOrderId(stem + suffix)
+    return root if len(root) <= room else ClientOrderId(root[: room - _DIGEST_CHARS - 1] + "_" + _digest(root))
 
 
 def derived_id(prefix: str, parent: str) -> ClientOrderId:

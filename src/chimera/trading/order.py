@@ -46,6 +46,7 @@ class Role(StrEnum):
     STOP = "s"
     TARGET = "p"
     EXIT = "x"
+    EXTERNAL = "e"  # not ours: by hand, or the venue's own (liquidation)
 
     @property
     def protective(self) -> bool:
@@ -105,6 +106,7 @@ class Trigger(StrEnum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     RESTARTED = "RESTARTED"  # we lost the answer by dying
+    MISSING = "MISSING"  # a query does not know it, which proves nothing yet
 
 
 S, T = Status, Trigger
@@ -175,13 +177,18 @@ TRANSITIONS: Final[dict[tuple[Status, Trigger], Status]] = {
     (S.IN_DOUBT, T.CANCEL_NOT_SENT): S.IN_DOUBT,
     (S.IN_DOUBT, T.CANCELED): S.CANCELED,
     (S.IN_DOUBT, T.EXPIRED): S.EXPIRED,
+    **{
+        (live, T.MISSING): S.IN_DOUBT
+        for live in (S.NEW, S.PARTIALLY_FILLED, S.TRIGGERING, S.PENDING_CANCEL, S.IN_DOUBT)
+    },
+    (S.PENDING_NEW, T.MISSING): S.PENDING_NEW,  # its own answer is still to come
     # A final order hears late and repeated news and does not move, except that a proven fill outranks every other word.
     **{
         (final, trigger): final
         for final in (S.FILLED, S.CANCELED, S.EXPIRED)
         for trigger in (
             T.ACKED, T.TIMED_OUT, T.RESTARTED, T.PART_FILLED, T.TRIGGERED, T.CANCELED, T.EXPIRED,
-            T.CANCEL_REFUSED, T.CANCEL_NOT_SENT,
+            T.CANCEL_REFUSED, T.MISSING, T.CANCEL_NOT_SENT,
         )
     },
     (S.FILLED, T.FILLED): S.FILLED,
@@ -191,6 +198,8 @@ TRANSITIONS: Final[dict[tuple[Status, Trigger], Status]] = {
     (S.REJECTED, T.RESTARTED): S.REJECTED,
     (S.REJECTED, T.REFUSED): S.REJECTED,
     (S.REJECTED, T.PROVEN_DEAD): S.REJECTED,
+    (S.REJECTED, T.MISSING): S.REJECTED,
+    (S.REJECTED, T.NOT_SENT): S.REJECTED,
     # Our proof of death was wrong, or the venue contradicts itself: its word and above all its trades win.
     (S.REJECTED, T.ACKED): S.NEW,
     (S.REJECTED, T.PART_FILLED): S.PARTIALLY_FILLED,
@@ -218,9 +227,12 @@ class Order(Value):
     fills: dict[TradeId, Fill] = {}
     venue_cum_qty: Qty = Qty(ZERO)  # what the venue says is filled; our fills catch up with it
     venue_qty: Qty | None = None  # the venue may shrink a reduce-only order: its quantity wins
-    sent_ms: Millis | None = None  # latest time stamp that could be accepted
-    ask_at_ms: Millis | None = None  # when to ask the venue again
-    tries: int = 0
+    dead_after_ms: Millis | None = None  # in doubt: venue clock past which it can no longer be accepted
+    ask_at_ms: Millis | None = None  # when to ask the venue again, or to lose patience with a trigger
+    asks: int = 0
+    resends: int = 0
+    mid_at_send: Price | None = None
+    ended_ms: Millis | None = None
     refusal: str = ""
 
     @property
@@ -250,6 +262,16 @@ class Order(Value):
         if not filled:
             return None
         return Price(sum((fill.price * fill.qty for fill in self.fills.values()), Decimal(0)) / filled)
+
+    @property
+    def owed(self) -> bool:
+        """Final by the venue's word while trades of it have not reached us."""
+        return self.status.final and self.leaves_qty > 0
+
+    @property
+    def guards(self) -> bool:
+        """Whether it protects now, by what the venue last said: NEW, triggered by nothing, cancelled by nobody."""
+        return self.status is Status.NEW
 
     def after(self, trigger: Trigger) -> "Order":
         return self.but(status=after(self.status, trigger))

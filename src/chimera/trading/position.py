@@ -33,6 +33,13 @@ class Lot(Value):
     close_at_ms: Millis | None = None  # max_hold_s, as a moment
 
 
+def adopted_lot(fill: Fill) -> Lot:
+    """What a fill opens that no intent of ours asked for."""
+    return Lot(
+        intent_id=ADOPTED, side=fill.side, qty=fill.qty, entry_px=fill.price, opened_ms=fill.at_ms, stop=StopSpec()
+    )
+
+
 class Position(Value):
     """All lots of one symbol, oldest first, all of one side; ``realized`` is quote asset before fees."""
 

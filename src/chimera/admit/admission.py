@@ -1,0 +1,129 @@
+"""May this intent trade now? Every reason against it, each with its numbers; none means it may.
+
+The last hop checks limits again, atomically (``admit.limits``): this is the answer to the caller, that is the wall.
+"""
+
+from decimal import Decimal
+
+from chimera.trading.errors import Refused
+from chimera.trading.holding import Holding
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent, IntentKind
+from chimera.trading.market import Side
+from chimera.trading.money import Price, text
+from chimera.trading.scene import Scene
+
+CLOCK_LIMIT_MS = 1_000  # S4-CLOCK-1: above it no new position
+
+
+def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional: bool = False) -> tuple[Refused, ...]:
+    """Why the intent may not trade, most telling first."""
+    rules = scene.instrument
+    found = [*_shape(intent, rules), *_time(intent, scene), *_position(intent, holding)]
+    if scene.near is None:
+        found.append(Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again"))
+    else:
+        found += _prices(intent, scene.near, scene.instrument)
+    if not intent.reduce_only and not stop_optional and intent.stop is None:
+        found.append(Refused("UNPROTECTED", "an entry needs a stop", field="sl", accepted="a stop, or no sl at all"))
+    return tuple(found)
+
+
+def _shape(intent: Intent, rules: Instrument) -> list[Refused]:
+    found = []
+    if not rules.trading:
+        found.append(Refused("NOT_TRADING", f"{intent.symbol} is not trading on the venue", field="symbol"))
+    if intent.qty < max(rules.step, rules.min_qty):
+        least = f">= {text(max(rules.step, rules.min_qty))}"
+        found.append(Refused("BELOW_STEP", "qty below one step", field="qty", value=text(intent.qty), accepted=least))
+    if intent.qty > rules.max_qty:
+        found.append(
+            Refused(
+                "OUT_OF_RANGE",
+                "qty too large",
+                field="qty",
+                value=text(intent.qty),
+                accepted=f"<= {text(rules.max_qty)}",
+            )
+        )
+    if intent.stop is not None and intent.stop.price is not None and not rules.on_tick(intent.stop.price):
+        accepted = f"a multiple of {text(rules.tick)}"
+        found.append(
+            Refused("OFF_TICK", "stop off tick", field="sl.price", value=text(intent.stop.price), accepted=accepted)
+        )
+    return found
+
+
+def _time(intent: Intent, scene: Scene) -> list[Refused]:
+    found = []
+    if intent.valid_until_ms is not None and scene.now_ms >= intent.valid_until_ms and not intent.reduce_only:
+        found.append(
+            Refused(
+                "STALE_INTENT", "the intent expired", field="valid_until_ms", value=intent.valid_until_ms,
+                accepted=f"> {scene.now_ms}",
+            )
+        )  # fmt: skip
+    skew = scene.venue_now_ms - scene.now_ms
+    if abs(skew) > CLOCK_LIMIT_MS and not intent.reduce_only:
+        found.append(Refused("CLOCK", f"our clock is {skew} ms off the venue's; {CLOCK_LIMIT_MS} is the limit"))
+    return found
+
+
+def _position(intent: Intent, holding: Holding) -> list[Refused]:
+    held = holding.position.qty
+    if intent.reduce_only or intent.kind is IntentKind.EXIT:
+        if held == 0 or (held > 0) == (intent.side is Side.BUY):
+            return [
+                Refused(
+                    "REDUCE_ONLY_OPENS", f"reduce-only {intent.side} against a position of {text(held)} would open",
+                    field="reduce_only", value=True, accepted="a position of the other side",
+                )
+            ]  # fmt: skip
+        return []
+    found = []
+    if held and (held > 0) != (intent.side is Side.BUY):
+        found.append(
+            Refused(
+                "POSITION_OPPOSED", f"{intent.side} against an open position of {text(held)}", field="side",
+                value=str(intent.side), accepted="the position's own side, or close it first",
+            )
+        )  # fmt: skip
+    if holding.exit is not None:
+        found.append(Refused("CLOSING", f"{intent.symbol} is being closed ({holding.exit.reason}); wait until flat"))
+    return found
+
+
+def _prices(intent: Intent, near: Price, rules: Instrument) -> list[Refused]:
+    found = []
+    notional = intent.qty * near
+    least = rules.min_notional
+    if notional < least and not intent.reduce_only:
+        found.append(
+            Refused(
+                "MIN_NOTIONAL", f"notional {notional:.2f} is below the venue's minimum", field="qty",
+                value=text(intent.qty), accepted=f"notional >= {text(least)}",
+            )
+        )  # fmt: skip
+    stop = intent.stop.price if intent.stop else None
+    if stop is not None and not intent.reduce_only and _wrong_side(stop, near, intent.side):
+        side = "below" if intent.side is Side.BUY else "above"
+        found.append(
+            Refused(
+                "WRONG_SIDE_STOP", f"a {intent.side}'s stop belongs {side} the market", field="sl.price",
+                value=text(stop), accepted=f"{side} {text(near)}",
+            )
+        )  # fmt: skip
+    target = intent.target.value if intent.target and intent.target.kind == "price" else None
+    if target is not None and not _wrong_side(target, near, intent.side):
+        side = "above" if intent.side is Side.BUY else "below"
+        found.append(
+            Refused(
+                "WRONG_SIDE_TARGET", f"a {intent.side}'s target belongs {side} the market", field="tp.value",
+                value=text(target), accepted=f"{side} {text(near)}",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _wrong_side(stop: Decimal, near: Decimal, side: Side) -> bool:
+    return (stop - near) * side.sign >= 0

@@ -1,0 +1,80 @@
+"""The limits at the last hop before the wire, reserved in the same step that checks them.
+
+One ``LimitBook`` per account. ``reserve`` is called by the sender immediately before an order leaves; nothing can come
+between check and reservation because there is no wait between them. What is in doubt counts in full. The limits bind
+orders that can increase exposure and hold against a hostile caller; reduce-only orders always pass.
+"""
+
+from decimal import Decimal
+
+from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.money import BPS, ZERO, Millis, Price, Quote
+from chimera.trading.order import NewOrder
+from chimera.trading.value import Value
+
+ORDER_WINDOW_MS = 10_000
+PROTECTIVE_RESERVE = Decimal("0.25")  # of the order budget stays for stops and exits (I23)
+
+
+class Limits(Value):
+    """Ceilings, quote asset unless said otherwise."""
+
+    max_order_notional: Quote
+    max_position_notional: Quote
+    max_daily_loss: Quote
+    price_collar_bps: Decimal
+    max_orders_per_10s: int
+
+
+class Exposure(Value):
+    """What the sender knows of a symbol at the moment of sending: signed position, and entries that may still fill."""
+
+    position_qty: Decimal
+    open_entry_qty: Decimal  # signed, leaves of live and doubtful entries, the one being sent not among them
+    near: Price  # mark, or mid
+
+
+class LimitBook:
+    """Counts what was sent and what was lost; single-threaded by design."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._sent: list[tuple[Millis, ClientOrderId]] = []
+        self.day_pnl: dict[Symbol, Quote] = {}  # realised + unrealised - fees + funding since UTC midnight
+
+    def reserve(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
+        """None: it may leave and is counted. Otherwise ``CODE: sentence`` with the numbers, and nothing is counted."""
+        refusal = None if order.reduce_only else self._refusal(order, exposure, now_ms)
+        if refusal is None:
+            self._sent.append((now_ms, order.ref))
+        return refusal
+
+    def _refusal(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
+        limits = self.limits
+        price = order.price or exposure.near
+        notional = order.qty * price
+        if notional > limits.max_order_notional:
+            return f"LIMIT_ORDER_NOTIONAL: {notional:.2f} > S4_MAX_ORDER_NOTIONAL_USDT {limits.max_order_notional}"
+        after = abs(exposure.position_qty + exposure.open_entry_qty + order.qty * order.side.sign) * exposure.near
+        if after > limits.max_position_notional:
+            return (
+                f"LIMIT_POSITION_NOTIONAL: {after:.2f} > S4_MAX_POSITION_NOTIONAL_USDT {limits.max_position_notional}"
+            )
+        loss = -sum(self.day_pnl.values(), ZERO)
+        if loss >= limits.max_daily_loss:
+            return f"LIMIT_DAILY_LOSS: {loss:.2f} lost today >= S4_MAX_DAILY_LOSS_USDT {limits.max_daily_loss}"
+        apart = abs(price - exposure.near) / exposure.near * BPS
+        if apart > limits.price_collar_bps:
+            collar = limits.price_collar_bps
+            return f"LIMIT_PRICE_COLLAR: {apart:.1f} bps from {exposure.near} > S4_PRICE_COLLAR_BPS {collar}"
+        self._sent = [entry for entry in self._sent if entry[0] > now_ms - ORDER_WINDOW_MS]
+        budget = int(limits.max_orders_per_10s * (1 - PROTECTIVE_RESERVE))
+        if len(self._sent) >= budget:
+            return (
+                f"LIMIT_ORDER_RATE: {len(self._sent)} orders in 10 s, {budget} of S4_MAX_ORDERS_PER_10S are for entries"
+            )
+        return None
+
+    def loss_today(self) -> Quote:
+        """Quote asset, > 0 when losing."""
+        return Quote(-sum(self.day_pnl.values(), ZERO))

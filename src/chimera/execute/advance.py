@@ -1,0 +1,267 @@
+"""The one reducer of the router: ``(holding, fact, scene) -> (holding, commands)``.
+
+A fact is absorbed into orders, fills and wishes; then every duty looks at the whole and does what is missing:
+protect, close, enter, ask. The duties are level-triggered, so a restart is this same function fed ``Restarted`` and
+``Surveyed``; there is no second recovery path. Nothing here waits, asks the time or logs; what happened is told by
+``telling`` as events in the holding's outbox.
+"""
+
+from chimera.execute import closing, entry
+from chimera.execute.asking import ask
+from chimera.execute.hear import adopt, hear, settle, take_fill
+from chimera.execute.pruning import prune
+from chimera.execute.telling import tell
+from chimera.protect import guard as protection
+from chimera.protect.bracket import bracket_for
+from chimera.reconcile.survey import compare
+from chimera.trading.commands import Command
+from chimera.trading.errors import IllegalTransition
+from chimera.trading.events import Alert, Severity
+from chimera.trading.execution import Exit, Phase, Working
+from chimera.trading.facts import (
+    CancelAsked,
+    CancelNotSent,
+    CancelRefused,
+    CancelUnanswered,
+    CloseAsked,
+    Fact,
+    Found,
+    NotFound,
+    PlaceNotSent,
+    PlaceRefused,
+    PlaceUnanswered,
+    Published,
+    Reported,
+    Restarted,
+    Submitted,
+    Surveyed,
+    Ticked,
+)
+from chimera.trading.fill import Fill
+from chimera.trading.holding import Holding
+from chimera.trading.ids import ClientOrderId, TradeId, VenueOrderId
+from chimera.trading.market import Side
+from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
+from chimera.trading.order import Order, Role, Status, Trigger
+from chimera.trading.position import adopted_lot
+from chimera.trading.scene import Scene
+from chimera.trading.venue import VenueOrder, VenueSnapshot
+
+DUPLICATE_ID = -4116  # Binance: an open order has this id. Proof of life, not of quantity
+
+
+def advance(holding: Holding, fact: Fact, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """The next state and what to do about it."""
+    alerts: tuple[Alert, ...] = ()
+    try:
+        heard = absorb(holding, fact, scene)
+    except IllegalTransition as error:
+        heard, alerts = _reconcile_instead(holding, fact, error, scene)
+    worked, commands = _duties(closing.due_lots(heard, scene), scene)
+    told = tell(holding, worked, alerts, scene)
+    return prune(told, scene), commands
+
+
+def _duties(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """Protection first, always."""
+    holding, guarding = protection.guard(holding, bracket_for(holding, scene), scene)
+    holding, leaving = closing.close_out(holding, scene)
+    holding, entering = entry.work_entries(holding, scene)
+    holding, asking = ask(holding, scene)
+    return holding, guarding + leaving + entering + asking
+
+
+def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
+    """The holding that knows this fact; acts on nothing."""
+    match fact:
+        case Submitted(intent=intent, plan=plan, body_hash=body_hash):
+            if intent.intent_id in holding.intents:
+                return holding
+            working = Working(intent=intent, plan=plan, body_hash=body_hash, accepted_ms=scene.now_ms)
+            return holding.but(intents={**holding.intents, intent.intent_id: working})
+        case CloseAsked(reason=reason, qty=qty):
+            wanted = Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty)
+            return closing.begin(holding, wanted) if holding.exposure or qty is None else holding
+        case CancelAsked():
+            return _cancel_intent(holding, fact, scene)
+        case Found(order=word):
+            return _hear(holding, word, scene)
+        case Reported(order=word, fill=fill):
+            known = holding if fill is None else take_fill(holding, fill, scene)
+            return _hear(known, word, scene)
+        case Surveyed(snapshot=snapshot):
+            return _absorb_survey(holding, snapshot, scene)
+        case Restarted():
+            restarted = {ref: _restart(order, scene) for ref, order in holding.orders.items()}
+            return holding.but(orders=restarted, survey_due_ms=scene.now_ms, survey_asked_ms=None)
+        case Published(through=through):
+            return holding.but(outbox=tuple(event for event in holding.outbox if event.seq > through))
+        case Ticked():
+            return holding
+        case (
+            NotFound(ref=ref)
+            | PlaceRefused(ref=ref)
+            | PlaceNotSent(ref=ref)
+            | PlaceUnanswered(ref=ref)
+            | CancelRefused(ref=ref)
+            | CancelUnanswered(ref=ref)
+            | CancelNotSent(ref=ref)
+        ):
+            order = holding.orders.get(ref)
+            return holding if order is None else _answer(holding, order, fact, scene)
+
+
+def _answer(
+    holding: Holding,
+    order: Order,
+    fact: NotFound | PlaceRefused | PlaceNotSent | PlaceUnanswered | CancelRefused | CancelUnanswered | CancelNotSent,
+    scene: Scene,
+) -> Holding:
+    """What an answer, or the lack of one, means for the order it was about."""
+    match fact:
+        case PlaceRefused(code=code, message=message):
+            if code == DUPLICATE_ID:
+                return holding.with_order(_in_doubt(order, scene))
+            after = holding.with_order(settle(order.after(Trigger.REFUSED).but(refusal=message), order, scene))
+            return _after_refusal(after, order, code, message, scene)
+        case PlaceNotSent(retry_after_ms=wait):
+            after = holding.with_order(settle(order.after(Trigger.NOT_SENT), order, scene))
+            if order.role is Role.EXIT:
+                return closing.failed(after, scene)
+            return entry.not_sent(after, order, wait, scene) if order.intent_id else after
+        case PlaceUnanswered(dead_after_ms=dead_after_ms):
+            doubted = order.after(Trigger.TIMED_OUT).but(dead_after_ms=dead_after_ms)
+            return holding.with_order(settle(doubted, order, scene))
+        case NotFound(asked_server_ms=asked):
+            return holding.with_order(_not_found(order, asked, scene))
+        case CancelRefused():
+            return holding.with_order(settle(order.after(Trigger.CANCEL_REFUSED), order, scene))
+        case CancelUnanswered():
+            return holding.with_order(settle(order.after(Trigger.TIMED_OUT), order, scene))
+        case CancelNotSent():
+            return holding.with_order(settle(order.after(Trigger.CANCEL_NOT_SENT), order, scene))
+
+
+def _after_refusal(holding: Holding, order: Order, code: int, message: str, scene: Scene) -> Holding:
+    if not holding.orders[order.ref].status.final:
+        return holding  # it had been acknowledged before: asked for, not believed dead
+    if order.role.protective:
+        return protection.refused(holding, order, code, scene).but(survey_due_ms=scene.now_ms)
+    if order.role is Role.EXIT:
+        return closing.failed(holding, scene)
+    return entry.refused(holding, order, code, message, scene)
+
+
+def _in_doubt(order: Order, scene: Scene) -> Order:
+    """An order that certainly exists, in a state we must ask for."""
+    if order.status is Status.PENDING_NEW:
+        order = order.after(Trigger.TIMED_OUT)
+    return order.but(ask_at_ms=scene.now_ms) if order.status is Status.IN_DOUBT else order
+
+
+def _not_found(order: Order, asked_server_ms: Millis, scene: Scene) -> Order:
+    """Proof of death only when the question began after the last moment at which it could be accepted."""
+    missing = order.after(Trigger.MISSING)
+    if missing.status is not Status.IN_DOUBT:
+        return missing
+    dead_after = missing.dead_after_ms
+    if dead_after is None:
+        dead_after = Millis(scene.venue_now_ms + scene.policy.doubt_margin_ms)
+        missing = missing.but(dead_after_ms=dead_after)
+    if asked_server_ms > dead_after:
+        return settle(missing.after(Trigger.PROVEN_DEAD), order, scene)
+    return settle(missing, order, scene)
+
+
+def _restart(order: Order, scene: Scene) -> Order:
+    """Whatever was on its way when we died may have arrived up to ``not_after_ms`` and its window."""
+    after = order.after(Trigger.RESTARTED)
+    if after.status is Status.IN_DOUBT and after.dead_after_ms is None:
+        latest = max(order.request.not_after_ms or scene.venue_now_ms, scene.venue_now_ms)
+        after = after.but(dead_after_ms=Millis(latest + scene.policy.doubt_margin_ms))
+    return settle(after, order, scene)
+
+
+def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding:
+    working = holding.intents.get(fact.intent_id)
+    if working is None:
+        return holding
+    if working.phase is Phase.WORKING:
+        stopped = working.but(canceling=True, reason=working.reason or f"CANCELED_BY_{fact.reason}")
+        holding = holding.but(intents={**holding.intents, fact.intent_id: stopped})
+    if fact.escalate and holding.exposure:
+        holding = closing.begin(holding, Exit(reason=f"CANCEL_{fact.reason}", asked_ms=scene.now_ms))
+    return holding
+
+
+def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
+    order = holding.orders.get(word.ref)
+    if order is None:
+        return holding if word.status.final else adopt(holding, word, scene)
+    heard = hear(order, word, scene)
+    holding = holding.with_order(heard)
+    working = holding.intents.get(order.intent_id) if order.intent_id else None
+    if working is not None and working.first_ack_ms is None:
+        acked = working.but(first_ack_ms=scene.now_ms)
+        holding = holding.but(intents={**holding.intents, working.intent_id: acked})
+    if heard.status is Status.REJECTED and order.status is not Status.REJECTED:
+        return _after_refusal(holding, order, 0, word.reason or "REJECTED", scene)
+    return holding
+
+
+def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> Holding:
+    """Trades first, then orders, then the position; an unexplained difference must stay before it counts."""
+    for fill in snapshot.trades:
+        holding = take_fill(holding, fill, scene)
+    found = compare(holding, snapshot)
+    for word in found.known:
+        holding = _hear(holding, word, scene)
+    for word in found.strange:
+        holding = adopt(holding, word, scene)
+    for ref in found.missing:
+        holding = holding.with_order(holding.orders[ref].but(ask_at_ms=scene.now_ms))
+    holding = holding.but(
+        survey_asked_ms=None, trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, snapshot.asked_ms))
+    )
+    if not found.gap or any(order.owed for order in holding.orders.values()):
+        return holding.but(strikes=0)
+    if holding.strikes + 1 < scene.policy.strikes:
+        return holding.but(strikes=holding.strikes + 1, survey_due_ms=Millis(scene.now_ms + 200))
+    return _believe_position(holding.but(strikes=0), snapshot)
+
+
+def _believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
+    """The venue's position wins: the difference is booked as an inferred trade, its id a function of what was seen."""
+    venue = snapshot.position
+    size = abs(venue.qty - holding.position.qty)
+    price = venue.entry_px or venue.mark_px or holding.position.entry_px or Price(ZERO)
+    inferred = Fill(
+        trade_id=TradeId(f"inferred-{venue.updated_ms}-{venue.qty}"),
+        ref=ClientOrderId("inferred"),
+        venue_id=VenueOrderId(""),
+        market=holding.key.market,
+        symbol=holding.key.symbol,
+        side=Side.BUY if venue.qty > holding.position.qty else Side.SELL,
+        price=price,
+        qty=Qty(size),
+        fee=ZERO,
+        fee_asset="",
+        realized_pnl=Quote(ZERO),
+        maker=False,
+        at_ms=snapshot.asked_ms,
+    )
+    return holding.but(position=holding.position.apply(inferred, adopted_lot(inferred)))
+
+
+def _reconcile_instead(
+    holding: Holding, fact: Fact, error: IllegalTransition, scene: Scene
+) -> tuple[Holding, tuple[Alert, ...]]:
+    """An answer that the table does not allow is not patched in: the order is asked for, and somebody is told."""
+    ref = fact.order.ref if isinstance(fact, Found | Reported) else getattr(fact, "ref", None)
+    order = holding.orders.get(ref) if ref else None
+    alert = Alert(severity=Severity.ERROR, code="ILLEGAL_TRANSITION", text=f"{ref}: {error}")
+    if isinstance(fact, Reported) and fact.fill is not None:
+        holding = take_fill(holding, fact.fill, scene)
+    if order is not None:
+        holding = holding.with_order(holding.orders[order.ref].but(ask_at_ms=scene.now_ms))
+    return holding.but(survey_due_ms=scene.now_ms), (alert,)

@@ -1,0 +1,117 @@
+"""The duty of closing: reduce a position to flat, or by a quantity, without ever baring it and without flipping it.
+
+The order of things (incident 9, incident 10): entries stop, the target is cancelled first, the exit goes reduce-only
+at market sized by the position at that moment, the stop stays until the position is flat.
+"""
+
+from chimera.trading.commands import NOTHING, Command, Place
+from chimera.trading.execution import Exit, Phase
+from chimera.trading.holding import Holding
+from chimera.trading.market import Side
+from chimera.trading.money import ZERO, Millis, Qty
+from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
+from chimera.trading.scene import Scene
+
+TARGET_CANCEL_MS = 300  # how long the exit waits for the target to be gone
+RESEND_MS = 250
+RETRY_MS = 250
+
+_ON_ITS_WAY = (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.IN_DOUBT)
+
+
+def due_lots(holding: Holding, scene: Scene) -> Holding:
+    """A lot held for its ``max_hold_s`` is closed: the whole position where it is the only one."""
+    if holding.exit is not None:
+        return holding
+    due = [lot for lot in holding.position.lots if lot.close_at_ms is not None and lot.close_at_ms <= scene.now_ms]
+    if not due:
+        return holding
+    whole = len(due) == len(holding.position.lots)
+    qty = None if whole else Qty(sum((lot.qty for lot in due), ZERO))
+    return begin(holding, Exit(reason="MAX_HOLD", asked_ms=scene.now_ms, qty=qty, left_qty=qty))
+
+
+def begin(holding: Holding, wanted: Exit) -> Holding:
+    """Start a close; a whole close outranks a partial one, and the first reason stays."""
+    present = holding.exit
+    if present is not None and (present.qty is None or wanted.qty is not None):
+        return holding
+    return holding.but(exit=wanted)
+
+
+def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """The next step of the close that is on, if one is."""
+    wanted = holding.exit
+    if wanted is None:
+        return holding, NOTHING
+    if wanted.qty is None:
+        holding = _stop_entries(holding)
+    exits = [order for order in holding.in_role(Role.EXIT) if order.status in _ON_ITS_WAY or order.owed]
+    if not exits and (not holding.exposure or (wanted.left_qty is not None and wanted.left_qty <= 0)):
+        entering = any(working.phase is Phase.WORKING for working in holding.intents.values())
+        return (holding, NOTHING) if entering and wanted.qty is None else (holding.but(exit=None), NOTHING)
+    if exits:
+        return _resend(holding, exits[0], wanted, scene)
+    if not holding.position.qty or _target_in_the_way(holding, wanted, scene):
+        return holding, NOTHING
+    if wanted.retry_at_ms is not None and scene.now_ms < wanted.retry_at_ms:
+        return holding, NOTHING
+    return _place(holding, wanted, scene)
+
+
+def failed(holding: Holding, scene: Scene) -> Holding:
+    """An exit was refused or never left: ask what is really there, then try again, for ever and ever slower."""
+    if holding.exit is None:
+        return holding
+    wait = Millis(scene.now_ms + RETRY_MS * 2 ** min(holding.exit.tries, 5))
+    again = holding.exit.but(tries=holding.exit.tries + 1, retry_at_ms=wait)
+    return holding.but(exit=again, survey_due_ms=scene.now_ms)
+
+
+def _stop_entries(holding: Holding) -> Holding:
+    working = {
+        key: work if work.phase is Phase.DONE or work.canceling else work.but(canceling=True, reason="CLOSING")
+        for key, work in holding.intents.items()
+    }
+    return holding.but(intents=working) if working != holding.intents else holding
+
+
+def _target_in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
+    """The target is being cancelled by ``protect.guard``; the exit gives that a moment, not for ever."""
+    if scene.now_ms >= wanted.asked_ms + TARGET_CANCEL_MS:
+        return False
+    return any(not order.status.final for order in holding.in_role(Role.TARGET))
+
+
+def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    held = abs(holding.position.qty)
+    size = held if wanted.left_qty is None else min(held, wanted.left_qty)
+    qty = scene.instrument.floor_to_step(min(size, scene.instrument.market_max_qty))
+    if not qty:
+        return holding.but(exit=None), NOTHING
+    holding, ref = holding.next_child(Role.EXIT)
+    request = NewOrder(
+        ref=ref,
+        symbol=holding.key.symbol,
+        side=Side.SELL if holding.position.qty > 0 else Side.BUY,
+        type=OrderType.MARKET,
+        qty=qty,
+        reduce_only=True,
+    )
+    mid = scene.touch.mid if scene.touch else None
+    order = Order(request=request, role=Role.EXIT, intent_id=None, created_ms=scene.now_ms, mid_at_send=mid)
+    return holding.with_order(order), (Place(order=request, role=Role.EXIT),)
+
+
+def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """A whole close in doubt goes out again at once under its own id: it can only reduce.
+
+    A partial one could reduce twice, so it is asked for instead (``execute.asking``).
+    """
+    if order.status is not Status.IN_DOUBT or wanted.qty is not None:
+        return holding, NOTHING
+    due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 5)
+    if scene.now_ms < due:
+        return holding, NOTHING
+    again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)
+    return holding.with_order(again), (Place(order=order.request, role=Role.EXIT, resend=True),)

@@ -1,0 +1,46 @@
+"""When the owner of a holding must look again though nothing happened."""
+
+from collections.abc import Iterator
+
+from chimera.execute.asking import SURVEY_PATIENCE_MS
+from chimera.execute.closing import RESEND_MS, TARGET_CANCEL_MS
+from chimera.trading.execution import Phase
+from chimera.trading.holding import Holding
+from chimera.trading.money import Millis
+from chimera.trading.order import Status
+
+
+def next_due_ms(holding: Holding, now_ms: Millis) -> Millis | None:
+    """The earliest moment to come at which some duty may have something to do.
+
+    Deadlines are moments, so they survive a restart. What is due already was acted on by the ``advance`` that made this
+    holding: it waits for an answer now, not for time.
+    """
+    return min((Millis(moment) for moment in _moments(holding) if moment > now_ms), default=None)
+
+
+def _moments(holding: Holding) -> Iterator[int]:
+    asked = holding.survey_asked_ms
+    yield max(holding.survey_due_ms, asked + SURVEY_PATIENCE_MS) if asked is not None else holding.survey_due_ms
+    for lot in holding.position.lots:
+        if lot.close_at_ms is not None and holding.exit is None:
+            yield lot.close_at_ms
+    for order in holding.orders.values():
+        if order.ask_at_ms is not None:
+            yield order.ask_at_ms
+        if order.status is Status.IN_DOUBT and order.request.reduce_only:
+            yield order.created_ms + (RESEND_MS * 2 ** min(order.resends, 5) if order.resends else 0)
+    for work in holding.intents.values():
+        if work.phase is Phase.WORKING:
+            yield work.plan.deadline_ms
+            if work.maker_until_ms is not None:
+                yield work.maker_until_ms
+            if work.retry_at_ms is not None:
+                yield work.retry_at_ms
+    for moment in (holding.stop_retry_at_ms, holding.target_retry_at_ms):
+        if moment is not None:
+            yield moment
+    if holding.exit is not None:
+        yield holding.exit.asked_ms + TARGET_CANCEL_MS
+        if holding.exit.retry_at_ms is not None:
+            yield holding.exit.retry_at_ms

@@ -1,0 +1,170 @@
+"""The duty of entering: work each intent by its plan, slice by slice, maker first where the plan waits, then taker.
+
+What may be sent is computed from what is filled and what may still fill, unknown orders counted in full, so that
+
+    filled + leaves + next <= intended
+
+at every instant (the control that Knight Capital lacked). An order in doubt is asked for, never resent: while it may
+be alive the intent waits, and past its deadline it sends nothing more.
+"""
+
+from decimal import Decimal
+
+from chimera.trading.commands import NOTHING, Cancel, Command, Place
+from chimera.trading.execution import Phase, Working
+from chimera.trading.holding import Holding
+from chimera.trading.ids import child_id
+from chimera.trading.money import ZERO, Millis, Qty
+from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, TimeInForce, Trigger
+from chimera.trading.scene import Scene
+from chimera.trading.venue import OrderRef
+
+REPRICE_MS = 100  # after a post-only refusal: the touch is moving
+
+_OPEN = (Status.NEW, Status.PARTIALLY_FILLED)
+
+
+def work_entries(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """One step of every intent that is still being worked."""
+    commands: tuple[Command, ...] = ()
+    for working in tuple(holding.intents.values()):
+        if working.phase is Phase.WORKING:
+            holding, more = _work(holding, working, scene)
+            commands += more
+    return holding, commands
+
+
+def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    orders = holding.of_intent(working.intent_id)
+    alive = [order for order in orders if not order.status.final or order.owed]
+    filled = sum((order.cum_qty for order in orders), ZERO)
+    if alive:
+        return _tend(holding, working, alive, scene)
+    if working.canceling or filled >= working.intent.qty or scene.now_ms >= working.plan.deadline_ms:
+        return _finish(holding, working, filled, scene), NOTHING
+    if working.retry_at_ms is not None and scene.now_ms < working.retry_at_ms:
+        return holding, NOTHING
+    left = Qty(working.due_qty - filled)
+    if left <= 0 or _hopeless(working, left, scene):
+        return _next_slice(holding, working, filled, scene)
+    return _send(holding, working, left, scene)
+
+
+def _tend(holding: Holding, working: Working, alive: list[Order], scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """Something of it may still fill: cancel a maker whose time is up, otherwise wait."""
+    late = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
+    if not (late or working.canceling or scene.now_ms >= working.plan.deadline_ms):
+        return holding, NOTHING
+    commands: list[Command] = []
+    for order in alive:
+        if order.status in _OPEN:
+            holding = holding.with_order(order.after(Trigger.CANCEL_SENT))
+            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=False)
+            commands.append(Cancel(order=named, role=order.role))
+    return holding, tuple(commands)
+
+
+def _send(holding: Holding, working: Working, left: Qty, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """The slice's next child: post-only at the touch while its wait lasts, else a taker."""
+    if scene.touch is None:
+        return holding, NOTHING
+    waited = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
+    making = working.plan.maker_wait_ms > 0 and not waited and working.maker_tries < scene.policy.maker_tries
+    role = Role.MAKER if making else Role.TAKER
+    number = working.child_no + 1
+    intent = working.intent
+    request = NewOrder(
+        ref=child_id(working.root, role.value, number),
+        symbol=intent.symbol,
+        side=intent.side,
+        type=OrderType.LIMIT if making else OrderType.MARKET,
+        qty=left if making else min(left, scene.instrument.market_max_qty),
+        price=scene.touch.passive(intent.side) if making else None,
+        time_in_force=TimeInForce.GTX if making else None,
+        reduce_only=intent.reduce_only,
+        not_after_ms=Millis(min(scene.now_ms + scene.policy.send_within_ms, working.plan.deadline_ms)),
+    )
+    until = working.maker_until_ms
+    if making and until is None:
+        until = Millis(scene.now_ms + working.plan.maker_wait_ms)
+    sent = working.but(
+        child_no=number,
+        maker_tries=working.maker_tries + (1 if making else 0),
+        taker_tries=working.taker_tries + (0 if making else 1),
+        maker_until_ms=until,
+        retry_at_ms=None,
+        mid_at_send=working.mid_at_send or scene.touch.mid,
+    )
+    order = Order(
+        request=request,
+        role=role,
+        intent_id=intent.intent_id,
+        created_ms=scene.now_ms,
+        mid_at_send=scene.touch.mid,
+    )
+    return _put(holding.with_order(order), sent), (Place(order=request, role=role),)
+
+
+def _hopeless(working: Working, left: Qty, scene: Scene) -> bool:
+    """Too small for the venue by itself, or refused often enough: this slice sends no more."""
+    if working.taker_tries >= scene.policy.taker_tries:
+        return True
+    near = scene.mark or (scene.touch.mid if scene.touch else None)
+    too_small = near is not None and not working.intent.reduce_only and left * near < scene.instrument.min_notional
+    return too_small or left < scene.instrument.min_qty
+
+
+def _next_slice(
+    holding: Holding, working: Working, filled: Decimal, scene: Scene
+) -> tuple[Holding, tuple[Command, ...]]:
+    """What this slice left over rides with the next, which starts at its own time."""
+    following = working.slice_no + 1
+    if following >= len(working.plan.slices):
+        return _finish(holding, working, filled, scene), NOTHING
+    due = Millis(working.accepted_ms + following * working.plan.gap_ms)
+    moved = working.but(
+        slice_no=following, maker_tries=0, taker_tries=0, maker_until_ms=None, retry_at_ms=due, reason=""
+    )
+    holding = _put(holding, moved)
+    return _work(holding, moved, scene) if scene.now_ms >= due else (holding, NOTHING)
+
+
+def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -> Holding:
+    reason = working.reason
+    if not reason:
+        if filled >= working.intent.qty:
+            reason = "FILLED"
+        elif scene.now_ms >= working.plan.deadline_ms:
+            reason = "DEADLINE"
+        else:
+            reason = "LEFT_OVER"
+    ended = working.but(
+        phase=Phase.DONE, reason=reason, refused=not filled and bool(working.refusal_code), done_ms=scene.now_ms
+    )
+    return _put(holding, ended)
+
+
+def refused(holding: Holding, order: Order, code: int, message: str, scene: Scene) -> Holding:
+    """An entry the venue or our last hop said no to. -5022: the touch moved, try again; otherwise the intent ends."""
+    working = holding.intents.get(order.intent_id) if order.intent_id else None
+    if working is None:
+        return holding
+    if code == -5022:
+        return _put(holding, working.but(retry_at_ms=Millis(scene.now_ms + REPRICE_MS)))
+    name = message.split(":", 1)[0] if code == 0 else f"VENUE_{code}"
+    return _put(holding, working.but(canceling=True, reason=message, refusal_code=name))
+
+
+def not_sent(holding: Holding, order: Order, wait_ms: int | None, scene: Scene) -> Holding:
+    """It never left: try again after the wait, while the plan lasts; a taker try that never left does not count."""
+    working = holding.intents.get(order.intent_id) if order.intent_id else None
+    if working is None:
+        return holding
+    back = 1 if order.role is Role.TAKER else 0
+    retry_at = Millis(scene.now_ms + max(wait_ms or 0, 200))
+    tries = working.taker_tries - back
+    return _put(holding, working.but(retry_at_ms=retry_at, taker_tries=tries, refusal_code="NOT_SENT"))
+
+
+def _put(holding: Holding, working: Working) -> Holding:
+    return holding.but(intents={**holding.intents, working.intent_id: working})

@@ -1,0 +1,136 @@
+"""Taking in the venue's word: an order's state and its trades, whoever brought them, in whatever order they come.
+
+Words may be late, repeated or contradictory. Filled quantity only grows; the position is the sum of our trades; a
+trade counts once by its id. What the order table does not allow raises ``IllegalTransition`` to the caller.
+"""
+
+from typing import Final
+
+from chimera.trading.fill import Fill
+from chimera.trading.holding import Holding
+from chimera.trading.ids import child_of, derived_id, stem_of
+from chimera.trading.money import ZERO, Millis, Qty
+from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, Trigger
+from chimera.trading.position import Lot, adopted_lot
+from chimera.trading.scene import Scene
+from chimera.trading.venue import VenueOrder
+
+_TRIGGERS: Final = {
+    Status.PENDING_NEW: Trigger.ACKED,
+    Status.NEW: Trigger.ACKED,
+    Status.PENDING_CANCEL: Trigger.ACKED,
+    Status.PARTIALLY_FILLED: Trigger.PART_FILLED,
+    Status.TRIGGERING: Trigger.TRIGGERED,
+    Status.FILLED: Trigger.FILLED,
+    Status.CANCELED: Trigger.CANCELED,
+    Status.EXPIRED: Trigger.EXPIRED,
+    Status.REJECTED: Trigger.REFUSED,
+    Status.IN_DOUBT: Trigger.MISSING,
+}
+
+
+def hear(order: Order, word: VenueOrder, scene: Scene) -> Order:
+    """The order after the venue's word on it. An older word (less filled than we know) moves nothing but its end."""
+    known = max(order.cum_qty, order.venue_cum_qty)
+    trigger = _TRIGGERS[word.status]
+    heard = order.but(
+        venue_id=word.venue_id or order.venue_id,
+        venue_cum_qty=max(known, word.cum_qty),
+        venue_qty=word.qty if word.qty and word.qty != order.request.qty else order.venue_qty,
+    )
+    stale = word.cum_qty < known and not word.status.final
+    if stale or (trigger is Trigger.ACKED and order.status is Status.TRIGGERING):
+        return heard
+    return settle(heard.after(trigger), order, scene)
+
+
+def settle(order: Order, before: Order, scene: Scene) -> Order:
+    """Set the moment to ask again: at once for what is owed or in doubt, after patience for a trigger, else never."""
+    if order.status.final and order.ended_ms is None:
+        order = order.but(ended_ms=scene.now_ms)
+    if order.status is Status.TRIGGERING:
+        patience = Millis(scene.now_ms + scene.policy.trigger_patience_ms)
+        return order if before.status is Status.TRIGGERING else order.but(ask_at_ms=patience)
+    if order.status is Status.IN_DOUBT:
+        return order if before.status is Status.IN_DOUBT else order.but(ask_at_ms=scene.now_ms, asks=0)
+    if order.status.final and order.leaves_qty:
+        return order if before.ask_at_ms else order.but(ask_at_ms=Millis(scene.now_ms + 200), asks=0)
+    if order.status is Status.PENDING_NEW or (order.role.protective and order.status is Status.PARTIALLY_FILLED):
+        return order
+    return order.but(ask_at_ms=None, asks=0, resends=0)
+
+
+def take_fill(holding: Holding, fill: Fill, scene: Scene) -> Holding:
+    """Count a trade once: into its order, into the position, into the ids we have seen."""
+    confirmed = holding.trades_confirmed_ms - scene.policy.trades_overlap_ms
+    if fill.trade_id in holding.seen_trades or fill.at_ms < confirmed:
+        return holding
+    order = holding.orders.get(fill.ref) or _stranger(fill, scene)
+    opened_as = _lot_for(holding, order, fill, scene)
+    after = holding.but(
+        position=holding.position.apply(fill, opened_as),
+        seen_trades={**holding.seen_trades, fill.trade_id: fill.at_ms},
+    )
+    after = after.with_order(settle(order.with_fill(fill), order, scene))
+    if holding.position.side is not after.position.side and after.position.lots:
+        after = _reroot(after, fill)
+    if after.exit is not None and after.exit.left_qty is not None and order.role is Role.EXIT:
+        after = after.but(exit=after.exit.but(left_qty=Qty(max(after.exit.left_qty - fill.qty, ZERO))))
+    return after
+
+
+def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
+    """An open order under one of our ids that this state does not know: its sending outran our saving."""
+    child = child_of(word.ref)
+    if child is None or word.type is None:
+        return holding
+    root, letter, number = child
+    request = NewOrder(
+        ref=word.ref,
+        symbol=word.symbol,
+        side=word.side,
+        type=word.type,
+        qty=word.qty,
+        price=word.price,
+        trigger_price=word.trigger_price,
+        reduce_only=word.reduce_only,
+    )
+    order = Order(request=request, role=Role(letter), intent_id=None, created_ms=scene.now_ms)
+    known = holding.with_order(hear(order, word, scene))
+    if holding.root and root == stem_of(holding.root) and Role(letter) in (Role.STOP, Role.TARGET, Role.EXIT):
+        known = known.but(child_no=max(known.child_no, number))
+    return known
+
+
+def _stranger(fill: Fill, scene: Scene) -> Order:
+    """The order of a trade that we did not send, or forgot: by hand, a liquidation, or news from long ago."""
+    child = child_of(fill.ref)
+    request = NewOrder(ref=fill.ref, symbol=fill.symbol, side=fill.side, type=OrderType.MARKET, qty=fill.qty)
+    role = Role(child[1]) if child else Role.EXTERNAL
+    return Order(request=request, role=role, intent_id=None, created_ms=scene.now_ms, venue_id=fill.venue_id)
+
+
+def _lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
+    """Who this fill opens for, should it open."""
+    working = holding.intents.get(order.intent_id) if order.intent_id else None
+    blank = adopted_lot(fill)
+    if working is None:
+        return blank
+    intent = working.intent
+    hold = intent.max_hold_s
+    return blank.but(
+        intent_id=intent.intent_id,
+        strategy_id=intent.strategy_id,
+        stop=intent.stop,
+        target=intent.target,
+        leverage=intent.leverage,
+        close_at_ms=None if hold is None else Millis(scene.now_ms + hold * 1000),
+    )
+
+
+def _reroot(holding: Holding, fill: Fill) -> Holding:
+    """A position opened or turned: its protective ids hang under its first intent, or under the trade itself."""
+    working = holding.intents.get(holding.position.lots[0].intent_id)
+    root = working.root if working else derived_id("cx", f"{holding.key}:{fill.trade_id}")
+    fresh = holding.but(stop_tries=0, stop_retry_at_ms=None, target_tries=0, target_retry_at_ms=None)
+    return fresh if root == holding.root else fresh.but(root=root, child_no=0)

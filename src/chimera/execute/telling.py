@@ -1,0 +1,136 @@
+"""What happened between two states of a holding, as events in its outbox: the one place where events are made.
+
+States are immutable, so what did not change is the same object and costs nothing to pass over.
+"""
+
+from chimera.trading.events import (
+    Alert,
+    Event,
+    FillRecorded,
+    Happening,
+    IntentChanged,
+    OrderChanged,
+    PositionChanged,
+    ProtectionArmed,
+    Severity,
+)
+from chimera.trading.fill import Fill
+from chimera.trading.holding import Holding
+from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId
+from chimera.trading.money import BPS
+from chimera.trading.order import Order, Role, Status
+from chimera.trading.position import ADOPTED
+from chimera.trading.scene import Scene
+from chimera.wire.codec import encode
+from chimera.wire.results import order_result
+
+_ALARMING_EXITS = ("STOP_STUCK", "STOP_REFUSED", "STOP_CROSSED", "TARGET_CROSSED")
+
+
+def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scene) -> Holding:
+    """``after`` with the events of this step appended to its outbox."""
+    happenings: list[Happening] = []
+    touched: set[IntentId] = {key for key, work in after.intents.items() if before.intents.get(key) is not work}
+    for ref, order in after.orders.items():
+        known = before.orders.get(ref)
+        if known is order:
+            continue
+        news = _of_order(known, order, after)
+        happenings += news
+        if news and order.intent_id:
+            touched.add(order.intent_id)
+    if before.position is not after.position:
+        happenings.append(_of_position(after))
+    # dict order, not set order: the same run tells the same story
+    happenings += [
+        _of_intent(after, key) for key in after.intents if key in touched and _newsworthy(before, after, key)
+    ]
+    happenings += alerts + _alarms(before, after)
+    if not happenings:
+        return after
+    events = tuple(
+        Event(seq=after.event_seq + number, at_ms=scene.now_ms, body=body)
+        for number, body in enumerate(happenings, start=1)
+    )
+    return after.but(event_seq=after.event_seq + len(events), outbox=after.outbox + events)
+
+
+def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happening]:
+    news: list[Happening] = []
+    strategy = _strategy(order, holding)
+    old_fills = known.fills if known else {}
+    if known is None or known.status is not order.status or len(old_fills) != len(order.fills):
+        news.append(OrderChanged(order=order, strategy_id=strategy))
+    news += [_of_fill(fill, order, strategy) for trade_id, fill in order.fills.items() if trade_id not in old_fills]
+    armed = order.status is Status.NEW and (known is None or known.status in (Status.PENDING_NEW, Status.IN_DOUBT))
+    if armed and order.role.protective and order.request.trigger_price is not None:
+        news.append(
+            ProtectionArmed(
+                ref=order.ref,
+                kind=order.role.name,
+                side=order.request.side,
+                qty=order.qty,
+                trigger_price=order.request.trigger_price,
+                position_qty=holding.position.qty,
+            )
+        )
+    return news
+
+
+def _of_fill(fill: Fill, order: Order, strategy: StrategyId) -> FillRecorded:
+    mid = order.mid_at_send
+    slippage = None if mid is None else ((fill.price - mid) / mid * BPS * fill.side.sign).quantize(BPS / BPS / 10000)
+    return FillRecorded(
+        fill=fill, intent_id=order.intent_id, strategy_id=strategy, mid_at_send=mid, slippage_bps=slippage
+    )
+
+
+def _of_position(holding: Holding) -> PositionChanged:
+    position = holding.position
+    return PositionChanged(
+        qty=position.qty,
+        entry_px=position.entry_px,
+        realized=position.realized,
+        fees=position.fees,
+        flat=not position.lots,
+    )
+
+
+def _of_intent(holding: Holding, intent_id: IntentId) -> IntentChanged:
+    working = holding.intents[intent_id]
+    return IntentChanged(
+        intent_id=intent_id,
+        client_order_id=working.root,
+        row=encode(order_result(holding, intent_id)),
+        done=working.phase == "DONE",
+    )
+
+
+def _newsworthy(before: Holding, after: Holding, intent_id: IntentId) -> bool:
+    """A row is rewritten for what a reader would see: its end, its slice, its orders; not for a retry timer."""
+    known, work = before.intents.get(intent_id), after.intents[intent_id]
+    if known is None or known.phase is not work.phase or known.slice_no != work.slice_no:
+        return True
+    return before.of_intent(intent_id) != after.of_intent(intent_id)
+
+
+def _alarms(before: Holding, after: Holding) -> tuple[Alert, ...]:
+    alarms: list[Alert] = []
+    if after.exit is not None and before.exit is None and after.exit.reason in _ALARMING_EXITS:
+        alarms.append(
+            Alert(severity=Severity.ERROR, code=after.exit.reason, text=f"{after.key}: closing {after.position.qty}")
+        )
+    if after.stop_tries > before.stop_tries:
+        refusal = next((o.refusal for o in reversed(after.in_role(Role.STOP)) if o.refusal), "")
+        alarms.append(Alert(severity=Severity.ERROR, code="STOP_REFUSED_ONCE", text=f"{after.key}: {refusal}"))
+    adopted = any(lot.intent_id == ADOPTED for lot in after.position.lots)
+    if adopted and not any(lot.intent_id == ADOPTED for lot in before.position.lots):
+        text = f"{after.key}: {after.position.qty} held that no intent of ours opened"
+        alarms.append(Alert(severity=Severity.ERROR, code="POSITION_ADOPTED", text=text))
+    return tuple(alarms)
+
+
+def _strategy(order: Order, holding: Holding) -> StrategyId:
+    if order.intent_id and order.intent_id in holding.intents:
+        return holding.intents[order.intent_id].intent.strategy_id
+    return holding.position.lots[0].strategy_id if holding.position.lots else DEFAULT_STRATEGY

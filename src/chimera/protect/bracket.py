@@ -1,0 +1,93 @@
+"""Where stop and target belong: one pair for the whole position, from its lots' own wishes.
+
+Equations as solved, for a long (a short is the mirror), Q the quantity, P the mean entry, F a fee rate:
+
+    net_profit(T) = (T - P) Q - fees_in - F T Q   =>   T = (value / Q + P + fees_in / Q) / (1 - F)
+    roe: value = ROE x margin, margin = P Q / leverage
+"""
+
+from decimal import Decimal
+
+from chimera.trading.bracket import Bracket
+from chimera.trading.holding import Holding
+from chimera.trading.intent import TargetKind
+from chimera.trading.market import Side
+from chimera.trading.money import BPS, Price, Qty
+from chimera.trading.position import Lot
+from chimera.trading.scene import Scene
+
+
+def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
+    """What should stand guard now; None when there is nothing to guard.
+
+    The tightest stop and the nearest target of all lots serve the whole position. Where trades are owed and no lot is
+    known yet, the stop's distance is the default one from the market.
+    """
+    exposure = holding.exposure
+    if not exposure:
+        return None
+    entry_side = Side.BUY if exposure > 0 else Side.SELL
+    lots = tuple(lot for lot in holding.position.lots if lot.side is entry_side)
+    stops = [stop_price(lot, scene) for lot in lots if lot.stop is not None]
+    if not lots:
+        blind = _blind_stop(entry_side, scene)
+        if blind is None:
+            return None
+        stops = [blind]
+    targets = [price for lot in lots if (price := target_price(lot, holding, scene)) is not None]
+    nearest = max if entry_side is Side.BUY else min  # a long's tightest stop is the highest
+    closest = min if entry_side is Side.BUY else max
+    return Bracket(
+        side=entry_side.opposite,
+        qty=Qty(abs(exposure)),
+        stop_price=nearest(stops) if stops else None,
+        working_type=next(
+            (lot.stop.working_type for lot in lots if lot.stop and lot.stop.working_type), scene.policy.working_type
+        ),
+        target_price=closest(targets) if targets else None,
+    )
+
+
+def stop_price(lot: Lot, scene: Scene) -> Price:
+    """The lot's own stop, or the default distance from its entry; rounded toward the entry."""
+    exit_side = lot.side.opposite
+    wanted = lot.stop.price if lot.stop and lot.stop.price is not None else default_stop(lot.entry_px, lot.side, scene)
+    return scene.instrument.stop_toward_entry(wanted, exit_side)
+
+
+def default_stop(entry_px: Decimal, side: Side, scene: Scene) -> Price:
+    """``default_stop_bps`` of the entry price on the losing side, not rounded."""
+    return Price(entry_px * (1 - side.sign * scene.policy.default_stop_bps / BPS))
+
+
+def target_price(lot: Lot, holding: Holding, scene: Scene) -> Price | None:
+    """The lot's target, rounded toward more profit; None where it asked for none.
+
+    A profit in USDT is meant for the whole intent: while it is still being filled, its full quantity counts.
+    """
+    if lot.target is None:
+        return None
+    working = holding.intents.get(lot.intent_id)
+    size = max(lot.qty, working.intent.qty) if working and working.phase == "WORKING" else lot.qty
+    match lot.target.kind:
+        case TargetKind.PRICE:
+            wanted = lot.target.value
+        case TargetKind.NET_PROFIT_USDT:
+            wanted = _price_of_profit(lot.target.value, size, lot, scene)
+        case TargetKind.ROE:
+            margin = lot.entry_px * size / lot.leverage
+            wanted = _price_of_profit(lot.target.value * margin, size, lot, scene)
+    return scene.instrument.target_away(wanted, lot.side.opposite)
+
+
+def _price_of_profit(value: Decimal, size: Decimal, lot: Lot, scene: Scene) -> Decimal:
+    sign, rate = lot.side.sign, scene.fees.taker
+    fees_in = lot.entry_fees / lot.qty  # per base unit
+    return (lot.entry_px + sign * (value / size + fees_in)) / (1 - sign * rate)
+
+
+def _blind_stop(side: Side, scene: Scene) -> Price | None:
+    near = scene.mark or (scene.touch.mid if scene.touch else None)
+    if near is None:
+        return None
+    return scene.instrument.stop_toward_entry(default_stop(near, side, scene), side.opposite)

@@ -1,0 +1,137 @@
+"""The duty of protection: whatever just happened, bring the live stop and target to what the position needs.
+
+Level-triggered: it compares what should stand with what is live or on its way, so a crash, a lost answer and a normal
+fill take the same path. A stop is placed at once and for the whole position; the old one goes only when the new one is
+live. A refused stop is tried once more under a new id, then the position is closed: it is never left without either.
+"""
+
+from chimera.trading.bracket import Bracket
+from chimera.trading.commands import NOTHING, Cancel, Command, Place
+from chimera.trading.execution import Exit
+from chimera.trading.holding import Holding
+from chimera.trading.money import Millis, Price
+from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, Trigger
+from chimera.trading.scene import Scene
+from chimera.trading.venue import OrderRef
+
+RESEND_MS = 250  # an unanswered stop is sent again, same id, this soon
+
+_FIRING = (Status.TRIGGERING, Status.PARTIALLY_FILLED)
+_TYPES = {Role.STOP: OrderType.STOP_MARKET, Role.TARGET: OrderType.TAKE_PROFIT_MARKET}
+
+
+def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """Stop first, then target, then whatever stands in excess."""
+    if wanted is None:
+        needed = bool(holding.exposure)  # something to guard, and no price known yet to guard it at: keep what stands
+        return (holding, NOTHING) if needed else _dismiss(holding, holding.in_role(Role.STOP, Role.TARGET))
+    holding = _lose_patience(holding, scene)
+    stop: tuple[Command, ...] = NOTHING
+    if wanted.stop_price is not None:
+        holding, stop = _keep_one(holding, Role.STOP, wanted, wanted.stop_price, scene)
+    if holding.exit is not None or wanted.target_price is None:  # a close keeps its stop; a target would block it
+        holding, rest = _dismiss(holding, holding.in_role(Role.TARGET))
+    else:
+        holding, rest = _keep_one(holding, Role.TARGET, wanted, wanted.target_price, scene)
+    return holding, stop + rest
+
+
+def _keep_one(
+    holding: Holding, role: Role, wanted: Bracket, price: Price, scene: Scene
+) -> tuple[Holding, tuple[Command, ...]]:
+    """Exactly one order of this role, right in quantity and price; others leave once it is live."""
+    standing = [order for order in holding.in_role(role) if not order.status.final]
+    if any(order.status in _FIRING for order in standing):
+        return holding, NOTHING  # it is doing its work, or patience will run out
+    right = [order for order in standing if _serves(order, wanted, price)]
+    live = next((order for order in right if order.guards), None)
+    if live is not None:
+        holding = _calm(holding, role)
+        return _dismiss(holding, tuple(order for order in standing if order is not live))
+    coming = next((o for o in right if o.status in (Status.PENDING_NEW, Status.IN_DOUBT)), None)
+    if coming is not None:
+        return _resend(holding, coming, scene) if coming.status is Status.IN_DOUBT else (holding, NOTHING)
+    return _place(holding, role, wanted, price, scene)
+
+
+def _serves(order: Order, wanted: Bracket, price: Price) -> bool:
+    request = order.request
+    return order.leaves_qty >= wanted.qty and request.side is wanted.side and request.trigger_price == price
+
+
+def _place(
+    holding: Holding, role: Role, wanted: Bracket, price: Price, scene: Scene
+) -> tuple[Holding, tuple[Command, ...]]:
+    retry_at = holding.stop_retry_at_ms if role is Role.STOP else holding.target_retry_at_ms
+    if retry_at is not None and scene.now_ms < retry_at:
+        return holding, NOTHING
+    holding, ref = holding.next_child(role)
+    request = NewOrder(
+        ref=ref,
+        symbol=holding.key.symbol,
+        side=wanted.side,
+        type=_TYPES[role],
+        qty=wanted.qty,
+        trigger_price=price,
+        working_type=wanted.working_type,
+        reduce_only=True,
+    )
+    order = Order(request=request, role=role, intent_id=None, created_ms=scene.now_ms)
+    return holding.with_order(order), (Place(order=request, role=role),)
+
+
+def _resend(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """An exit may be sent again at once under its own id: it can only reduce, and "duplicate" proves it lives."""
+    due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 5)
+    if scene.now_ms < due:
+        return holding, NOTHING
+    again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)
+    return holding.with_order(again), (Place(order=order.request, role=order.role, resend=True),)
+
+
+def _dismiss(holding: Holding, orders: tuple[Order, ...]) -> tuple[Holding, tuple[Command, ...]]:
+    """Cancel what stands and is not needed; what is on its way is cancelled once it has arrived."""
+    commands: list[Command] = []
+    for order in orders:
+        if order.status is Status.NEW:
+            holding = holding.with_order(order.after(Trigger.CANCEL_SENT))
+            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=True)
+            commands.append(Cancel(order=named, role=order.role))
+    return holding, tuple(commands)
+
+
+def _lose_patience(holding: Holding, scene: Scene) -> Holding:
+    """A stop that triggered and does not fill, or that the venue keeps refusing, is not a stop: close the position."""
+    if holding.exit is not None:
+        return holding
+    stuck = any(
+        order.status in _FIRING and order.ask_at_ms is not None and scene.now_ms >= order.ask_at_ms
+        for order in holding.in_role(Role.STOP, Role.TARGET)
+    )
+    if stuck:
+        return holding.but(exit=Exit(reason="STOP_STUCK", asked_ms=scene.now_ms))
+    if holding.stop_tries >= scene.policy.stop_refusals:
+        return holding.but(exit=Exit(reason="STOP_REFUSED", asked_ms=scene.now_ms))
+    return holding
+
+
+def _calm(holding: Holding, role: Role) -> Holding:
+    """One of this role is live: refusals are forgotten."""
+    if role is Role.STOP:
+        return holding.but(stop_tries=0, stop_retry_at_ms=None) if holding.stop_tries else holding
+    return holding.but(target_tries=0, target_retry_at_ms=None) if holding.target_tries else holding
+
+
+def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
+    """After the venue refused a stop or target. -2021 and -4142: its price has passed, so the position closes now.
+
+    -2022 and -4509 say there is no position: the survey that follows will tell.
+    """
+    if code in (-2021, -4142) and holding.exit is None:
+        reason = "STOP_CROSSED" if order.role is Role.STOP else "TARGET_CROSSED"
+        return holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))
+    if order.role is Role.STOP:
+        wait = 100 * 2 ** min(holding.stop_tries, 6)
+        return holding.but(stop_tries=holding.stop_tries + 1, stop_retry_at_ms=Millis(scene.now_ms + wait))
+    wait = 1000 * 2 ** min(holding.target_tries, 6)
+    return holding.but(target_tries=holding.target_tries + 1, target_retry_at_ms=Millis(scene.now_ms + wait))

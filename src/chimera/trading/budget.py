@@ -1,0 +1,46 @@
+"""What an account may still risk, as S4 publishes it for S3's risk gate, and what S3 itself has already promised.
+
+S4 is the source: it counts open positions, intents in flight and those in doubt. Figures are quote asset (USDT).
+"""
+
+from chimera.trading.ids import AccountId, IntentId, Symbol
+from chimera.trading.market import Market
+from chimera.trading.money import Millis, Quote
+from chimera.trading.value import Value
+from chimera.trading.venue import FeeRates
+
+
+class MarketBudget(Value, tag=False):
+    """One market's share. ``inflight`` are intents accepted and not done, in doubt included, by id to symbol."""
+
+    fees: FeeRates
+    remaining_margin_usdt: Quote  # what a new order may lock: margin on FUT, quote balance on SPOT
+    remaining_notional_usdt: Quote
+    open_symbols: tuple[Symbol, ...] = ()
+    inflight: dict[IntentId, Symbol] = {}
+
+    @property
+    def entries(self) -> int:
+        """Entries that exist or may: each intent in flight, and each position without one."""
+        working = set(self.inflight.values())
+        return len(self.inflight) + sum(1 for symbol in self.open_symbols if symbol not in working)
+
+
+class RiskBudget(Value):
+    """An account's figures at ``at_ms`` (S4's clock)."""
+
+    account_id: AccountId
+    at_ms: Millis
+    remaining_loss_usdt: Quote  # of the UTC day
+    markets: dict[Market, MarketBudget]
+
+
+class Reserve(Value):
+    """What one of our own intents may use until S4's figures include it."""
+
+    intent_id: IntentId
+    market: Market
+    symbol: Symbol
+    margin_usdt: Quote
+    notional_usdt: Quote
+    loss_usdt: Quote

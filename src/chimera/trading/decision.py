@@ -1,0 +1,185 @@
+"""A decision and why: every verdict is a value with its numbers, so that a skip can be answered for years later.
+
+``margin`` always reads the same way: + is the room that was left, - is by how much it failed.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from chimera.trading.ids import Symbol
+from chimera.trading.intent import ExecPolicy, StopSpec, TargetSpec
+from chimera.trading.market import Market, Side
+from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.value import Value
+
+
+class Feature(Value, tag=False):
+    """One factor's value and the moment it was true."""
+
+    value: Decimal
+    at_ms: Millis
+
+
+class Score(Value, tag=False):
+    """L2: probability that the trade is good, and the multiplier it asks for. ``fallback`` says why it is not the model's."""
+
+    p: Decimal
+    size_mult_ml: Decimal
+    source: str
+    version: str = ""
+    fallback: str = ""
+
+
+class Code(StrEnum):
+    """Why we did not trade, or which check this is. Stable: dashboards and tests read them."""
+
+    FUNDING = "FUNDING"
+    SPREAD = "SPREAD"
+    DEPTH = "DEPTH"
+    BUDGET_MISSING = "BUDGET_MISSING"
+    BUDGET_STALE = "BUDGET_STALE"
+    BUDGET_LOSS = "BUDGET_LOSS"
+    BUDGET_MARGIN = "BUDGET_MARGIN"
+    BUDGET_NOTIONAL = "BUDGET_NOTIONAL"
+    CONCURRENT_ENTRIES = "CONCURRENT_ENTRIES"
+    FEATURE_MISSING = "FEATURE_MISSING"
+    FEATURE_STALE = "FEATURE_STALE"
+    MARKET_MISSING = "MARKET_MISSING"  # no touch
+    MARKET_STALE = "MARKET_STALE"
+    NOT_LISTED = "NOT_LISTED"  # no instrument for this market
+    NOT_TRADING = "NOT_TRADING"
+    NO_RULE = "NO_RULE"  # nothing enabled applies to the symbol
+    NO_RULE_FIRED = "NO_RULE_FIRED"
+    SKIP_ENTRY = "SKIP_ENTRY"
+    SIDE_CONFLICT = "SIDE_CONFLICT"
+    MARKET_CONFLICT = "MARKET_CONFLICT"
+    NO_SIDE = "NO_SIDE"
+    SPOT_LONG_ONLY = "SPOT_LONG_ONLY"
+    BELOW_STEP = "BELOW_STEP"
+    MIN_NOTIONAL = "MIN_NOTIONAL"
+    MAX_QTY = "MAX_QTY"
+    MAX_LOSS = "MAX_LOSS"  # fees at the stop alone reach it
+    STOP_INSIDE_SPREAD = "STOP_INSIDE_SPREAD"
+    TARGET_UNREACHABLE = "TARGET_UNREACHABLE"
+    LOCKED = "LOCKED"
+    BUS_AWAY = "BUS_AWAY"
+    NO_CONFIG = "NO_CONFIG"
+
+
+class Verdict(Value, tag=False):
+    """One check: what was compared, with what, and how far it was from the other answer."""
+
+    code: Code
+    passed: bool
+    text: str
+    name: str = ""  # the figure or factor
+    value: Decimal | None = None
+    op: str = ""
+    limit: Decimal | None = None
+    margin: Decimal | None = None
+
+
+class ClauseVerdict(Value, tag=False):
+    """One comparison of a rule, by its JSON path inside the rule's document."""
+
+    path: str
+    factor: str
+    op: str
+    limits: tuple[Decimal, ...]
+    value: Decimal
+    holds: bool
+    margin: Decimal
+
+
+class RuleVerdict(Value, tag=False):
+    rule_id: str
+    fired: bool
+    action: str  # type and value, as text
+    clauses: tuple[ClauseVerdict, ...] = ()
+
+
+class Clamp(Value, tag=False):
+    """A bound that bit."""
+
+    name: str
+    asked: Decimal
+    given: Decimal
+    low: Decimal
+    high: Decimal
+
+
+class Sizing(Value, tag=False):
+    """How the quantity (base asset) came about. ``margin_usdt`` is the larger of planned and really locked."""
+
+    price: Price
+    qty: Qty
+    notional_usdt: Quote
+    margin_usdt: Quote
+    leverage: int
+    size_mult: Decimal
+
+
+class Levels(Value, tag=False):
+    """Stop and target. Distances and prices quote per base, fees and profit quote asset; both legs pay taker fees.
+
+    Slippage past the stop is not in ``loss_at_stop``: it has no bound before the fact.
+    """
+
+    entry_price: Price
+    stop_price: Price
+    target_price: Price
+    d_wanted: Decimal  # ATR_mult x ATR, or the fixed distance on SPOT
+    d_cap: Decimal
+    fees_at_stop: Quote
+    loss_at_stop: Quote
+    fees_at_target: Quote
+    profit_at_target: Quote
+    profit_wanted: Quote
+
+
+class Explanation(Value, tag=False):
+    """The whole trace, as far as the decision got."""
+
+    gates: tuple[Verdict, ...] = ()
+    rules: tuple[RuleVerdict, ...] = ()
+    clamps: tuple[Clamp, ...] = ()
+    score: Score | None = None
+    sizing: Sizing | None = None
+    levels: Levels | None = None
+
+
+class Skip(Value):
+    """No, with all its reasons."""
+
+    symbol: Symbol
+    market: Market
+    config_rev: int
+    reasons: tuple[Verdict, ...]
+    rules_fired: tuple[str, ...] = ()
+    why: Explanation = Explanation()
+
+    @property
+    def reason(self) -> str:
+        return "; ".join(f"{reason.code}: {reason.text}" for reason in self.reasons)
+
+
+class Open(Value):
+    """Yes: everything an intent needs but its ids and times, which are made at the edge."""
+
+    symbol: Symbol
+    market: Market
+    config_rev: int
+    side: Side
+    qty: Qty
+    policy: ExecPolicy
+    stop: StopSpec
+    target: TargetSpec
+    leverage: int
+    rules_fired: tuple[str, ...]
+    sizing: Sizing
+    levels: Levels
+    why: Explanation
+
+    @property
+    def reason(self) -> str:
+        return f"{', '.join(self.rules_fired)} fired: {self.side} {self.qty} {self.symbol} at about {self.sizing.price}"

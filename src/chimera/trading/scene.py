@@ -1,0 +1,44 @@
+"""What a reducer is handed beside its state and the fact: time, market, rules of the symbol, rates and limits."""
+
+from decimal import Decimal
+
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import WorkingType
+from chimera.trading.market import Touch
+from chimera.trading.money import Millis, Price
+from chimera.trading.value import Value
+from chimera.trading.venue import FeeRates
+
+
+class Policy(Value):
+    """The router's own settings, as deciding code uses them."""
+
+    working_type: WorkingType = WorkingType.MARK_PRICE
+    default_stop_bps: Decimal = Decimal(100)  # of the entry price
+    doubt_margin_ms: int = 14_000  # after a restart: recvWindow + engine time-out + clock error
+    entry_patience_ms: int = 10_000  # beyond its schedule, how long an entry may still send
+    send_within_ms: int = 2_000  # a held-back entry older than this is not sent
+    trigger_patience_ms: int = 1_000  # a triggered stop that has not filled by then is not a stop
+    survey_every_ms: int = 30_000
+    trades_overlap_ms: int = 60_000
+    stop_refusals: int = 2  # then the position is flattened
+    maker_tries: int = 3
+    taker_tries: int = 3
+    strikes: int = 3  # surveys in a row that must disagree before the venue's position wins
+
+
+class Scene(Value):
+    """The present moment of one symbol. ``venue_now_ms`` is the venue's clock, by our estimate."""
+
+    now_ms: Millis
+    venue_now_ms: Millis
+    instrument: Instrument
+    fees: FeeRates
+    touch: Touch | None = None
+    mark: Price | None = None
+    policy: Policy = Policy()
+
+    @property
+    def near(self) -> Price | None:
+        """Mark price, else mid: what a quantity is worth now."""
+        return self.mark or (self.touch.mid if self.touch else None)
