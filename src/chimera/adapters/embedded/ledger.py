@@ -1,0 +1,218 @@
+"""The ledger on one machine: SQLite, one writer thread, group commit.
+
+Invariants: every write is on the disk before it returns, except rows of ``RELAXED`` collections, which survive the
+death of the process but may lose the last moments to a power cut; no write spans two rows; only the newest fence
+saves. Each call ends within ``deadline_ms`` or raises ``StoreUnavailable``, and then the outcome of a write is unknown.
+
+It does not know what the documents mean. How they look is ``wire.codec``'s; how the file looks is ``schema``'s.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from chimera.adapters.embedded import schema
+from chimera.adapters.embedded.lock import ProcessLock
+from chimera.adapters.embedded.writer import Write, Writer
+from chimera.ports.ledger import Claim, Stored
+from chimera.trading.errors import StaleWriter, StoreUnavailable
+from chimera.trading.holding import Holding
+from chimera.trading.ids import PositionKey
+from chimera.trading.money import Millis
+from chimera.wire import codec, keys
+
+RELAXED: Final = frozenset({keys.STRATEGY_EVENTS, keys.POSITIONS_SNAPSHOTS})  # told from the holding, so re-tellable
+DEADLINE_MS: Final = Millis(2000)
+
+T = TypeVar("T")
+
+
+class SqliteLedger:
+    """``chimera.ports.ledger.Ledger`` in a file. ``await SqliteLedger.open(path)``, ``await ledger.close()``."""
+
+    def __init__(self, path: Path, lock: ProcessLock, writer: Writer, reader: sqlite3.Connection, deadline: Millis):
+        self.path = path
+        self._lock = lock
+        self._writer = writer
+        self._reader = reader
+        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-reader")
+        self._deadline_ms = deadline
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, *, deadline_ms: Millis = DEADLINE_MS) -> Self:
+        """Open or create the file. Raises ``StoreUnavailable`` (in use, damaged, not ours) or ``NewerSchema``."""
+        lock = ProcessLock.take(path.with_name(path.name + ".lock"), guards=f"the ledger {path}")
+        try:
+            connection = await asyncio.to_thread(schema.connect_writer, path)
+            reader = schema.connect_reader(path)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, lock, Writer(connection, f"the ledger {path}"), reader, deadline_ms)
+
+    async def close(self) -> None:
+        """Commit what waits and let go of the file. Raises ``StoreUnavailable`` if the disk does not come back."""
+        if self._closed:
+            return
+        self._closed = True
+        self._reading.shutdown(wait=False)
+        await self._within(self._reader_closed(), "close")
+        await self._within(self._writer.close(), "close")
+        self._lock.release()
+
+    async def ping(self) -> None:
+        beat = "INSERT INTO heartbeat VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beats = beats + 1"
+        await self._write("ping", lambda db: _changed(db, beat), durable=True)
+
+    # ── holdings ──
+
+    async def fence(self, key: PositionKey, owner: str) -> int:
+        return await self._write("fence", lambda db: _fence(db, _key(key), owner), durable=True)
+
+    async def load(self, key: PositionKey) -> Stored | None:
+        select = "SELECT body, rev FROM holdings WHERE key = ? AND body IS NOT NULL"
+        found = await self._read("load", select, (_key(key),))
+        return Stored(holding=codec.unseal(found[0][0], Holding), rev=found[0][1]) if found else None
+
+    async def save(self, holding: Holding, *, rev: int, fence: int) -> int:
+        key, body = _key(holding.key), codec.seal(holding).decode()
+        return await self._write("save", lambda db: _save(db, key, body, rev, fence), durable=True)
+
+    async def keys(self) -> Sequence[PositionKey]:
+        found = await self._read("keys", "SELECT key FROM holdings WHERE body IS NOT NULL ORDER BY key")
+        return [codec.decode(row[0], PositionKey) for row in found]
+
+    # ── rows ──
+
+    async def put(self, collection: str, key: str, document: Mapping[str, object]) -> None:
+        upsert = (
+            "INSERT INTO rows (collection, key, body) VALUES (?, ?, ?)"
+            " ON CONFLICT (collection, key) DO UPDATE SET body = excluded.body, seq = NULL"
+        )
+        values = (collection, key, codec.seal(document).decode())
+        await self._write("put", lambda db: _changed(db, upsert, values), durable=collection not in RELAXED)
+
+    async def put_newer(self, collection: str, key: str, document: Mapping[str, object], seq: int) -> bool:
+        upsert = (
+            "INSERT INTO rows (collection, key, body, seq) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (collection, key) DO UPDATE SET body = excluded.body, seq = excluded.seq"
+            " WHERE rows.seq IS NULL OR rows.seq < excluded.seq"
+        )
+        values = (collection, key, codec.seal(document).decode(), seq)
+        return await self._write(
+            "put_newer", lambda db: _changed(db, upsert, values), durable=collection not in RELAXED
+        )
+
+    async def insert(self, collection: str, key: str, document: Mapping[str, object]) -> bool:
+        insert = "INSERT INTO rows (collection, key, body) VALUES (?, ?, ?) ON CONFLICT (collection, key) DO NOTHING"
+        values = (collection, key, codec.seal(document).decode())
+        return await self._write("insert", lambda db: _changed(db, insert, values), durable=collection not in RELAXED)
+
+    async def get(self, collection: str, key: str) -> dict[str, object] | None:
+        found = await self._read("get", "SELECT body FROM rows WHERE collection = ? AND key = ?", (collection, key))
+        return codec.unseal(found[0][0], dict[str, object]) if found else None
+
+    async def find(
+        self, collection: str, *, where: Mapping[str, str | int] | None = None, newest: int = 100
+    ) -> Sequence[dict[str, object]]:
+        select, values = find_statement(collection, where or {}, newest)
+        found = await self._read("find", select, values)
+        return [codec.unseal(row[0], dict[str, object]) for row in found]
+
+    # ── claims ──
+
+    async def claim(self, claim: Claim) -> Claim:
+        first = await self._write("claim", lambda db: _claim(db, claim), durable=True)
+        return claim if first is None else codec.unseal(first, Claim)
+
+    async def claims_since(self, at_ms: Millis) -> Sequence[Claim]:
+        select = "SELECT body FROM claims WHERE at_ms >= ? ORDER BY at_ms, number"
+        return [codec.unseal(row[0], Claim) for row in await self._read("claims_since", select, (at_ms,))]
+
+    # ── how ──
+
+    async def _write(self, operation: str, write: Write[T], *, durable: bool) -> T:
+        return await self._within(self._writer.run(write, durable=durable), operation)
+
+    async def _read(self, operation: str, select: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        if self._closed:
+            raise StoreUnavailable(f"the ledger {self.path} is closed")
+        return await self._within(self._in_reader(lambda: self._reader.execute(select, values).fetchall()), operation)
+
+    async def _in_reader(self, function: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, function)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the ledger {self.path} cannot be read: {error}") from error
+
+    async def _reader_closed(self) -> None:
+        """Waits for reads under way: the executor runs one at a time and takes no more."""
+        await asyncio.to_thread(self._reading.shutdown)
+        self._reader.close()
+
+    async def _within(self, work: Awaitable[T], operation: str) -> T:
+        try:
+            async with asyncio.timeout(self._deadline_ms / 1000):
+                return await work
+        except TimeoutError as error:
+            raise StoreUnavailable(
+                f"the ledger {self.path} did not finish {operation!r} in {self._deadline_ms} ms; outcome unknown"
+            ) from error
+
+
+def find_statement(collection: str, where: Mapping[str, str | int], newest: int) -> tuple[str, list[object]]:
+    """The query of ``find``; field names become SQL, so only identifiers pass (``ValueError``)."""
+    values: list[object] = [collection]
+    terms = ["collection = ?"]
+    for name, value in where.items():
+        if not name.isidentifier() or not name.isascii():
+            raise ValueError(f"{name!r} is not the name of a field")
+        terms.append(f"{schema.field_expression(name)} = ?")
+        values.append(value)
+    values.append(newest)
+    return f"SELECT body FROM rows WHERE {' AND '.join(terms)} ORDER BY number DESC LIMIT ?", values  # noqa: S608 - names checked above, values bound
+
+
+def _key(key: PositionKey) -> str:
+    """Its JSON: unlike ``str(key)``, two keys never share it, and it can be read back."""
+    return codec.encode(key).decode()
+
+
+def _changed(db: sqlite3.Connection, statement: str, values: Sequence[object] = ()) -> bool:
+    return db.execute(statement, values).rowcount > 0
+
+
+def _fence(db: sqlite3.Connection, key: str, owner: str) -> int:
+    row = db.execute(
+        "INSERT INTO holdings (key, fence, owner, rev) VALUES (?, 1, ?, 0)"
+        " ON CONFLICT (key) DO UPDATE SET fence = fence + 1, owner = excluded.owner RETURNING fence",
+        (key, owner),
+    ).fetchall()
+    return int(row[0][0])
+
+
+def _save(db: sqlite3.Connection, key: str, body: str, rev: int, fence: int) -> int:
+    update = "UPDATE holdings SET body = ?, rev = rev + 1 WHERE key = ? AND rev = ? AND fence = ?"
+    if _changed(db, update, (body, key, rev, fence)):
+        return rev + 1
+    found = db.execute("SELECT rev, fence, owner, body FROM holdings WHERE key = ?", (key,)).fetchone()
+    if found is None:
+        raise StaleWriter(f"{key}: no fence was ever issued, {fence} cannot be the newest")
+    now_rev, now_fence, owner, now_body = found
+    if now_fence != fence:
+        raise StaleWriter(f"{key}: fence {fence} is not the newest, {owner!r} holds {now_fence}")
+    if now_rev == rev + 1 and now_body == body:
+        return rev + 1  # our own save, whose answer was lost
+    raise StaleWriter(f"{key}: rev {rev} is not the newest, {now_rev} is")
+
+
+def _claim(db: sqlite3.Connection, claim: Claim) -> str | None:
+    """The document that was there first, or None when this claim is the first."""
+    insert = "INSERT INTO claims (id, at_ms, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    if _changed(db, insert, (claim.id, claim.at_ms, codec.seal(claim).decode())):
+        return None
+    return str(db.execute("SELECT body FROM claims WHERE id = ?", (claim.id,)).fetchone()[0])

@@ -1,0 +1,145 @@
+"""The bus of the virtual-time world: the streams, snapshots and locks of Redis, on a clock that is handed in.
+
+Invariants: each operation applies in one step; a blocking read waits on the loop, never on a real clock; the object
+outlives a simulated process. ``rollback`` loses the latest acknowledged changes, as a Redis fail-over does: nothing
+above may depend on them.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from chimera.adapters.memory.faults import Faults, NoFaults, through
+from chimera.adapters.memory.streams import Content, parse_id
+from chimera.ports.clock import Clock
+from chimera.ports.streams import Entry
+from chimera.trading.money import Millis
+
+DEADLINE_MS: Final = Millis(2000)
+STREAM_MAX: Final = 100_000  # records kept per stream
+
+T = TypeVar("T")
+
+
+class MemoryBus:
+    """``chimera.ports.streams.Bus`` in memory."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        faults: Faults | None = None,
+        deadline_ms: Millis = DEADLINE_MS,
+        stream_max: int = STREAM_MAX,
+    ) -> None:
+        self.faults: Faults = faults or NoFaults()
+        self._clock = clock
+        self._deadline_ms = deadline_ms
+        self._content = Content(stream_max)
+        self._arrivals: dict[str, asyncio.Event] = {}
+
+    def snapshot(self) -> int:
+        """How many changes are held; the difference of two snapshots is what lies between them."""
+        return self._content.changes
+
+    def rollback(self, changes: int) -> int:
+        """Lose the latest ``changes`` (deliveries and acks count as changes); how many were lost."""
+        return self._content.lose(changes)
+
+    async def ping(self) -> None:
+        await self._apply("ping", "", lambda: None)
+
+    async def close(self) -> None:
+        """Nothing to let go of: the content stays for the next process of the world."""
+
+    # ── streams ──
+
+    async def publish(self, stream: str, event_id: str, fields: Mapping[str, str]) -> None:
+        def apply() -> None:
+            if self._content.publish(stream, event_id, fields, self._now()):
+                self._arrivals.pop(stream, asyncio.Event()).set()
+
+        await self._apply("publish", stream, apply)
+
+    async def read(self, stream: str, group: str, consumer: str, *, count: int, block_ms: int) -> Sequence[Entry]:
+        def apply() -> list[Entry]:
+            own = self._content.own(stream, group, consumer, count, self._now())
+            room = count - len(own)
+            return own + (self._content.new(stream, group, consumer, room, self._now()) if room else [])
+
+        return await self._until_some("read", stream, block_ms, apply)
+
+    async def reclaim(self, stream: str, group: str, consumer: str, *, idle_ms: int, count: int) -> Sequence[Entry]:
+        return await self._apply(
+            "reclaim", stream, lambda: self._content.reclaim(stream, group, consumer, idle_ms, count, self._now())
+        )
+
+    async def ack(self, stream: str, group: str, ids: Sequence[str]) -> None:
+        await self._apply("ack", stream, lambda: self._content.ack(stream, group, ids))
+
+    async def tail(self, stream: str, *, after: str, count: int, block_ms: int) -> Sequence[Entry]:
+        start = self._content.last(stream) if after == "$" else parse_id(after)
+        return await self._until_some("tail", stream, block_ms, lambda: self._content.after(stream, start, count))
+
+    # ── snapshots ──
+
+    async def put(self, key: str, document: bytes, *, ttl_ms: int | None = None) -> None:
+        await self._apply("put", key, lambda: self._content.set(key, document, ttl_ms, self._now()))
+
+    async def get(self, key: str) -> bytes | None:
+        return await self._apply("get", key, lambda: self._content.value(key, self._now()))
+
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        return await self._apply(
+            "get_many", " ".join(keys), lambda: [self._content.value(key, self._now()) for key in keys]
+        )
+
+    # ── locks ──
+
+    async def acquire(self, key: str, token: str, ttl_ms: int) -> bool:
+        return await self._apply("acquire", key, lambda: self._set_absent(key, token, ttl_ms) in (None, token))
+
+    async def release(self, key: str, token: str) -> None:
+        def apply() -> None:
+            if self._content.value(key, self._now()) == token.encode():
+                self._content.delete(key)
+
+        await self._apply("release", key, apply)
+
+    async def remember(self, key: str, value: str, ttl_ms: int) -> str | None:
+        return await self._apply("remember", key, lambda: self._set_absent(key, value, ttl_ms))
+
+    async def overwrite(self, key: str, value: str, ttl_ms: int) -> None:
+        await self._apply("overwrite", key, lambda: self._content.set(key, value.encode(), ttl_ms, self._now()))
+
+    # ── how ──
+
+    def _now(self) -> Millis:
+        return self._clock.now_ms()
+
+    def _set_absent(self, key: str, value: str, ttl_ms: int) -> str | None:
+        there = self._content.value(key, self._now())
+        if there is not None:
+            return there.decode()
+        self._content.set(key, value.encode(), ttl_ms, self._now())
+        return None
+
+    async def _apply(self, operation: str, key: str, apply: Callable[[], T]) -> T:
+        return await through(self.faults, self._deadline_ms, operation, key, apply)
+
+    async def _until_some(
+        self, operation: str, stream: str, block_ms: int, look: Callable[[], list[Entry]]
+    ) -> Sequence[Entry]:
+        """Look, and look again at each arrival, until something is there or ``block_ms`` have passed."""
+        try:
+            async with asyncio.timeout(block_ms / 1000 if block_ms else None) as patience:
+                while True:
+                    arrival = self._arrivals.setdefault(stream, asyncio.Event())
+                    found = await self._apply(operation, stream, look)
+                    if found or not block_ms:
+                        return found
+                    await arrival.wait()
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            return []

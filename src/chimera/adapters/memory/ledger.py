@@ -1,0 +1,175 @@
+"""The ledger of the virtual-time world: dictionaries that keep every promise of the port.
+
+Invariants: each operation applies in one step, on one document; documents are kept as the bytes a real store would
+keep, so nothing is shared by reference and every read goes through the codec. The object outlives a simulated process;
+what was applied before the kill is there after it. It never asks the time and starts no task.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from chimera.adapters.memory.faults import Faults, NoFaults, through
+from chimera.ports.ledger import Claim, Stored
+from chimera.trading.errors import StaleWriter
+from chimera.trading.holding import Holding
+from chimera.trading.ids import PositionKey
+from chimera.trading.money import Millis
+from chimera.wire import codec
+
+DEADLINE_MS: Final = Millis(2000)
+
+
+@dataclass
+class _Seat:
+    """Who may write a position, and what was written last (None before the first save)."""
+
+    fence: int = 0
+    owner: str = ""
+    rev: int = 0
+    body: bytes | None = None
+
+
+@dataclass
+class _Collection:
+    documents: dict[str, bytes] = field(default_factory=dict)  # in order of insertion; replacing keeps the place
+    seqs: dict[str, int] = field(default_factory=dict)
+
+
+class MemoryLedger:
+    """``chimera.ports.ledger.Ledger`` in memory."""
+
+    def __init__(self, *, faults: Faults | None = None, deadline_ms: Millis = DEADLINE_MS) -> None:
+        self.faults: Faults = faults or NoFaults()
+        self._deadline_ms = deadline_ms
+        self._seats: dict[PositionKey, _Seat] = {}
+        self._collections: dict[str, _Collection] = {}
+        self._claims: dict[str, bytes] = {}
+
+    async def ping(self) -> None:
+        await through(self.faults, self._deadline_ms, "ping", "", lambda: None)
+
+    async def close(self) -> None:
+        """Nothing to let go of: the content stays for the next process of the world."""
+
+    # ── holdings ──
+
+    async def fence(self, key: PositionKey, owner: str) -> int:
+        def apply() -> int:
+            seat = self._seats.setdefault(key, _Seat())
+            seat.fence += 1
+            seat.owner = owner
+            return seat.fence
+
+        return await through(self.faults, self._deadline_ms, "fence", str(key), apply)
+
+    async def load(self, key: PositionKey) -> Stored | None:
+        def apply() -> Stored | None:
+            seat = self._seats.get(key)
+            if seat is None or seat.body is None:
+                return None
+            return Stored(holding=codec.unseal(seat.body, Holding), rev=seat.rev)
+
+        return await through(self.faults, self._deadline_ms, "load", str(key), apply)
+
+    async def save(self, holding: Holding, *, rev: int, fence: int) -> int:
+        body = codec.seal(holding)
+
+        def apply() -> int:
+            seat = self._seats.get(holding.key)
+            if seat is None or seat.fence != fence:
+                holder = f"{seat.owner!r} holds {seat.fence}" if seat else "none was ever issued"
+                raise StaleWriter(f"{holding.key}: fence {fence} is not the newest, {holder}")
+            if seat.rev == rev + 1 and seat.body == body:
+                return seat.rev  # our own save, whose answer was lost
+            if seat.rev != rev:
+                raise StaleWriter(f"{holding.key}: rev {rev} is not the newest, {seat.rev} is")
+            seat.rev, seat.body = rev + 1, body
+            return seat.rev
+
+        return await through(self.faults, self._deadline_ms, "save", str(holding.key), apply)
+
+    async def keys(self) -> Sequence[PositionKey]:
+        def apply() -> list[PositionKey]:
+            return sorted((key for key, seat in self._seats.items() if seat.body is not None), key=codec.encode)
+
+        return await through(self.faults, self._deadline_ms, "keys", "", apply)
+
+    # ── rows ──
+
+    async def put(self, collection: str, key: str, document: Mapping[str, object]) -> None:
+        body = codec.seal(document)
+
+        def apply() -> None:
+            rows = self._rows(collection)
+            rows.documents[key] = body
+            rows.seqs.pop(key, None)
+
+        await through(self.faults, self._deadline_ms, "put", f"{collection}/{key}", apply)
+
+    async def put_newer(self, collection: str, key: str, document: Mapping[str, object], seq: int) -> bool:
+        body = codec.seal(document)
+
+        def apply() -> bool:
+            rows = self._rows(collection)
+            if key in rows.seqs and rows.seqs[key] >= seq:
+                return False
+            rows.documents[key], rows.seqs[key] = body, seq
+            return True
+
+        return await through(self.faults, self._deadline_ms, "put_newer", f"{collection}/{key}", apply)
+
+    async def insert(self, collection: str, key: str, document: Mapping[str, object]) -> bool:
+        body = codec.seal(document)
+
+        def apply() -> bool:
+            return self._rows(collection).documents.setdefault(key, body) is body
+
+        return await through(self.faults, self._deadline_ms, "insert", f"{collection}/{key}", apply)
+
+    async def get(self, collection: str, key: str) -> dict[str, object] | None:
+        def apply() -> dict[str, object] | None:
+            body = self._rows(collection).documents.get(key)
+            return None if body is None else codec.unseal(body, dict[str, object])
+
+        return await through(self.faults, self._deadline_ms, "get", f"{collection}/{key}", apply)
+
+    async def find(
+        self, collection: str, *, where: Mapping[str, str | int] | None = None, newest: int = 100
+    ) -> Sequence[dict[str, object]]:
+        wanted = dict(where or {})
+
+        def apply() -> list[dict[str, object]]:
+            found: list[dict[str, object]] = []
+            for body in reversed(self._rows(collection).documents.values()):
+                if len(found) >= newest:
+                    break
+                document = codec.unseal(body, dict[str, object])
+                if all(name in document and document[name] == value for name, value in wanted.items()):
+                    found.append(document)
+            return found
+
+        for name in wanted:
+            if not name.isidentifier() or not name.isascii():
+                raise ValueError(f"{name!r} is not the name of a field")
+        return await through(self.faults, self._deadline_ms, "find", collection, apply)
+
+    # ── claims ──
+
+    async def claim(self, claim: Claim) -> Claim:
+        body = codec.seal(claim)
+
+        def apply() -> Claim:
+            return codec.unseal(self._claims.setdefault(claim.id, body), Claim)
+
+        return await through(self.faults, self._deadline_ms, "claim", claim.id, apply)
+
+    async def claims_since(self, at_ms: Millis) -> Sequence[Claim]:
+        def apply() -> list[Claim]:
+            claims = [codec.unseal(body, Claim) for body in self._claims.values()]
+            return sorted((claim for claim in claims if claim.at_ms >= at_ms), key=lambda claim: claim.at_ms)
+
+        return await through(self.faults, self._deadline_ms, "claims_since", "", apply)
+
+    def _rows(self, collection: str) -> _Collection:
+        return self._collections.setdefault(collection, _Collection())
