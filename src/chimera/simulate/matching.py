@@ -1,9 +1,9 @@
 """The matching engine: takes orders in, walks the book, fills what rests, keeps reduce-only orders inside the position.
 
 How a resting order fills (documented assumptions, conservative): it joins behind the size displayed at its price;
-trades at its price and a shrinking level consume that queue first; the market trading or quoting *through* its price fills
-all of it; a quote that meets its price fills at most the size quoted. A taker walks the displayed levels (``book``) and the
-orders of other accounts resting among them, others' displayed size first at equal price.
+trades at its price and a shrinking level consume that queue first; the market trading or quoting *through* its price
+fills all of it; a quote that meets its price fills at most the size quoted. A taker walks the displayed levels of the
+book and other accounts' orders resting among them, displayed size first at equal price.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,233 @@
+"""The simulated exchange on the wire: REST and WebSocket on one port, a market released in wall time.
+
+All of it runs in one event loop, so the twin needs no lock: a request, a market event and a tick each run to their end.
+Requests reach the twin byte for byte as sent (the signature covers those bytes). Stops within a second.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from pathlib import Path
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from chimera.services.simulator.hub import Hub, Reader, route_in
+from chimera.services.simulator.settings import SimulatorSettings
+from chimera.simulate.audit import AuditRecord
+from chimera.simulate.messages import PRIVATE, WireRequest
+from chimera.simulate.twin import Twin
+from chimera.trading.market import MarketEvent
+from chimera.trading.money import Millis
+
+TICK_S = 0.1
+EVENTS_PER_TURN = 200  # market events handled before requests get a turn
+PING_S = 180.0  # Binance pings every three minutes
+STOP_S = 0.5
+_BODY_MAX = 1 << 20
+
+MarketSource = Iterable[MarketEvent] | AsyncIterable[MarketEvent]
+
+
+def wall_ms() -> int:
+    """UTC, milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class AuditFile:
+    """JSON lines, each written before the request that caused it is answered."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("wb", buffering=0)
+        self._encode = msgspec.json.Encoder(decimal_format="string").encode
+
+    def write(self, record: AuditRecord) -> None:
+        """Append one line."""
+        self._file.write(self._encode(record) + b"\n")
+
+    def close(self) -> None:
+        """No more lines."""
+        self._file.close()
+
+
+class SimulatorServer:
+    """One twin behind HTTP and WebSocket."""
+
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        market: MarketSource,
+        *,
+        twin: Twin | None = None,
+        clock: Callable[[], int] = wall_ms,
+    ) -> None:
+        self.settings = settings
+        self.market_ended = asyncio.Event()
+        self._clock = clock
+        self._market = market
+        self._file = AuditFile(settings.audit_file) if settings.audit_file is not None else None
+        self.twin = twin if twin is not None else self._build()
+        self.hub = Hub(self.twin)
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=STOP_S)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.address = ("", 0)
+
+    def _build(self) -> Twin:
+        return Twin(
+            self.settings.instruments,
+            seed=self.settings.seed,
+            now_ms=self._clock(),
+            accounts=self.settings.accounts,
+            on_audit=self._file.write if self._file is not None else None,
+            audit_keep=self.settings.audit_keep,
+        )
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=_BODY_MAX)
+        for path in ("/{route:ws|stream}", "/{route:public|market|private}/{form:ws|stream}"):
+            app.router.add_get(path, self._socket)
+            app.router.add_get(path + "/{streams:.*}", self._socket)
+        app.router.add_route("*", "/{path:.*}", self._request)
+        return app
+
+    async def start(self) -> None:
+        """Listen, then let the market run."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.address = (host, port)
+        self._tasks = [asyncio.create_task(self._run_market()), asyncio.create_task(self._run_ticks())]
+
+    async def wait(self) -> None:
+        """Until a loop of ours fails; raises what it raised."""
+        await asyncio.gather(*self._tasks)
+
+    async def stop(self) -> None:
+        """Close every connection and the audit file."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        closing = [socket.close(code=WSCloseCode.GOING_AWAY) for socket in tuple(self._sockets)]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), STOP_S)
+        await self._runner.cleanup()
+        if self._file is not None:
+            self._file.close()
+
+    # ── the market ──────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _run_market(self) -> None:
+        """Release each event at its time after the first, over ``speed``."""
+        started, first_us, turn = time.monotonic(), None, 0
+        async for event in _each(self._market):
+            if first_us is None:
+                first_us = event.at_us
+            if self.settings.paced:
+                due = started + (event.at_us - first_us) / 1e6 / self.settings.speed
+                wait = due - time.monotonic()
+                if wait > 0:
+                    self.hub.pump()
+                    await asyncio.sleep(wait)
+                    turn = 0
+            self.twin.market(event, Millis(self._clock()))
+            turn += 1
+            if turn >= EVENTS_PER_TURN:
+                self.hub.pump()
+                await asyncio.sleep(0)
+                turn = 0
+        self.hub.pump()
+        self.market_ended.set()
+
+    async def _run_ticks(self) -> None:
+        while True:
+            self.twin.tick(Millis(self._clock()))
+            self.hub.pump()
+            await asyncio.sleep(TICK_S)
+
+    # ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _request(self, request: web.Request) -> web.StreamResponse:
+        path, _, query = request.raw_path.partition("?")
+        body = (await request.read()).decode("utf-8", "replace")
+        wire = WireRequest(method=request.method, path=path, query=query, headers=dict(request.headers), body=body)
+        answer = self.twin.handle(wire, Millis(self._clock()))
+        self.hub.pump()
+        if answer.delay_ms:
+            await asyncio.sleep(answer.delay_ms / 1000)
+        if answer.dropped:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)  # goes nowhere: the connection is gone
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        route = route_in(request.match_info["route"]) or PRIVATE
+        form = request.match_info.get("form", request.match_info["route"])
+        reader = Reader(route, form == "stream", _split(request.query.get("events", "")))
+        named = _split(request.match_info.get("streams", "")) | _split(request.query.get("streams", ""))
+        socket = web.WebSocketResponse(heartbeat=PING_S, autoping=True)
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        self.hub.subscribe(reader, sorted(named | _split(request.query.get("listenKey", ""))))
+        sender = asyncio.create_task(_send(socket, reader))
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    reader.queue.put_nowait(self.hub.command(reader, message.data))
+        except asyncio.QueueFull:
+            reader.lost.set()
+        finally:
+            sender.cancel()
+            self.hub.unsubscribe(reader, reader.streams)
+            self._sockets.discard(socket)
+        return socket
+
+
+async def _send(socket: web.WebSocketResponse, reader: Reader) -> None:
+    """Send what waits; close a connection that fell behind."""
+    with contextlib.suppress(ConnectionError):
+        while not reader.lost.is_set():
+            await socket.send_str((await reader.queue.get()).decode())
+        await socket.close(code=WSCloseCode.POLICY_VIOLATION)
+
+
+def _split(names: str) -> frozenset[str]:
+    return frozenset(name for name in names.split("/") if name)
+
+
+async def _each(source: MarketSource) -> AsyncIterator[MarketEvent]:
+    if isinstance(source, AsyncIterable):
+        async for event in source:
+            yield event
+    else:
+        for event in source:
+            yield event
+
+
+async def serve(
+    settings: SimulatorSettings,
+    market: MarketSource,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[SimulatorServer], None] | None = None,
+    twin: Twin | None = None,
+    clock: Callable[[], int] = wall_ms,
+) -> None:
+    """Run until ``stop`` is set; ``ready`` is told once it listens. A market that ends leaves the venue open."""
+    server = SimulatorServer(settings, market, twin=twin, clock=clock)
+    await server.start()
+    if ready is not None:
+        ready(server)
+    stopping = asyncio.create_task(stop.wait())
+    running = asyncio.create_task(server.wait())
+    try:
+        await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+    finally:
+        stopping.cancel()
+        running.cancel()
+        await server.stop()

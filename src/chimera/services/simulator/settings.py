@@ -1,0 +1,31 @@
+"""What the simulator's process is told: where it listens, how fast its market runs, where its audit goes."""
+
+import math
+from pathlib import Path
+
+from chimera.simulate.accounts import READY_ACCOUNT, AccountSpec
+from chimera.simulate.listing import DEMO
+from chimera.trading.instrument import Instrument
+from chimera.trading.value import Value
+
+
+class SimulatorSettings(Value):
+    """Read once by the caller.
+
+    ``speed``: market seconds per wall second, ``math.inf`` as fast as it goes. ``audit_file``: JSON lines, replaced at
+    start. ``audit_keep``: how many records stay readable at ``/sim/audit``.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 9020  # 0: any free one
+    seed: int = 0
+    speed: float = 1.0
+    instruments: tuple[Instrument, ...] = DEMO
+    accounts: tuple[AccountSpec, ...] = (READY_ACCOUNT,)
+    audit_file: Path | None = None
+    audit_keep: int = 100_000
+
+    @property
+    def paced(self) -> bool:
+        """Whether events wait for their time."""
+        return not math.isinf(self.speed)
