@@ -1,0 +1,273 @@
+"""S4's HTTP bodies as models: the shape that is checked is the shape that OpenAPI shows.
+
+Only shape lives here: names, kinds, bounds that hold for every market. What the fields mean together, aliases and the
+symbol's own rules are ``requests``'s; the answers are built by ``results``. Amounts arrive as ``request_json.Number`` or
+a string and become exact decimals; every model refuses names that it does not know. Answers carry amounts as strings
+of plain digits.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, StrictBool, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from chimera.trading.intent import IntentKind, PositionSide, TargetKind, WorkingType
+from chimera.trading.market import Market, Side
+from chimera.wire import request_json
+
+ID_PATTERN = r"^[A-Za-z0-9_.:@~-]{1,128}$"
+CLIENT_ID_PATTERN = r"^[A-Za-z0-9_-]{1,36}$"
+_PLAIN = r"^[0-9]+(\.[0-9]+)?$"
+_LONG_MS = 3_600_000
+
+
+def _amount(given: object) -> Decimal:
+    try:
+        value = request_json.amount(given)
+    except ValueError as wrong:
+        raise PydanticCustomError("malformed", "{why}", {"why": str(wrong)}) from wrong
+    if value <= 0:
+        raise PydanticCustomError("out_of_range", "must be greater than 0")
+    return value
+
+
+def _whole(given: object) -> int:
+    try:
+        return request_json.whole(given)
+    except ValueError as wrong:
+        raise PydanticCustomError("malformed", "{why}", {"why": str(wrong)}) from wrong
+
+
+def _words(given: object) -> str:
+    try:
+        return request_json.words(given)
+    except ValueError as wrong:
+        raise PydanticCustomError("malformed", "{why}", {"why": str(wrong)}) from wrong
+
+
+def _name(given: object) -> str:
+    return _words(given).strip().upper().replace(" ", "_").replace("-", "_")
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_amount),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": _PLAIN}]}),
+]
+Whole = BeforeValidator(_whole)
+Words = Annotated[str, BeforeValidator(_words)]
+Id = Annotated[Words, Field(pattern=ID_PATTERN)]
+
+
+class CancelReason(StrEnum):
+    """Why a caller cancels; case, spaces and hyphens do not matter."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    USER_REQUEST = "USER_REQUEST"
+    STRATEGY_EXIT = "STRATEGY_EXIT"
+    RISK_MANAGEMENT = "RISK_MANAGEMENT"
+    RECONCILIATION = "RECONCILIATION"
+    STALE_ORDER = "STALE_ORDER"
+    ORPHAN = "ORPHAN"
+    TIMEOUT = "TIMEOUT"
+    REPLACE = "REPLACE"
+    KILL_SWITCH = "KILL_SWITCH"
+    EMERGENCY = "EMERGENCY"
+    OTHER = "OTHER"
+
+
+class Escalate(StrEnum):
+    """What to do with the position that a cancelled order leaves."""
+
+    NONE = "NONE"
+    MARKET = "MARKET"
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Twap(_Asked):
+    """Equal slices of the whole quantity, ``gap_ms`` apart."""
+
+    slices: Annotated[int, Whole, Field(ge=1, le=1000)] | None = None
+    gap_ms: Annotated[int, Whole, Field(ge=0, le=_LONG_MS)] | None = None
+
+
+class ExecPolicyBody(_Asked):
+    """How to trade it. Without ``type``, and with nothing else, the route table decides (``MakerThenTaker``)."""
+
+    type: Words | None = Field(None, description="MakerThenTaker or MARKET; OCO is not enabled in this version")
+    order_type: Words | None = Field(None, description="alias of `type` in the wrapped shape: MARKET")
+    time_in_force: Words | None = Field(None, description="IOC, with MARKET")
+    maker_wait_ms: Annotated[int, Whole, Field(ge=0, le=_LONG_MS)] | None = None
+    post_only_wait_ms: Annotated[int, Whole, Field(ge=0, le=_LONG_MS)] | None = Field(
+        None, description="alias of `maker_wait_ms`"
+    )
+    twap: Twap | None = None
+    tp_price: Amount | None = Field(None, description="OCO target")
+    tp_px: Amount | None = Field(None, description="alias of `tp_price`")
+    sl_price: Amount | None = Field(None, description="OCO stop")
+    sl_px: Amount | None = Field(None, description="alias of `sl_price`")
+    stop_price: Amount | None = Field(None, description="of a stop on its own")
+    working_type: WorkingType | None = None
+
+
+class StopBody(_Asked):
+    type: Literal["STOP_MARKET"] = "STOP_MARKET"
+    price: Amount | None = Field(None, description="required; quote asset per base asset, on the venue's tick")
+    stop_price: Amount | None = Field(None, description="alias of `price`")
+    working_type: WorkingType | None = None
+
+
+class TargetBody(_Asked):
+    type: Literal["TAKE_PROFIT_MARKET"] = "TAKE_PROFIT_MARKET"
+    target: TargetKind | None = Field(None, description="what `value` means")
+    value: Amount | None = None
+    price: Amount | None = Field(None, description='short for `target: "price"`')
+
+
+class OrderIntentBody(_Asked):
+    """The flat shape."""
+
+    intent_id: Id | None = Field(None, description="required, unless client_order_id or Idempotency-Key stands in")
+    client_order_id: Words | None = Field(
+        None, description=f"{CLIENT_ID_PATTERN}; without it, a function of `intent_id`"
+    )
+    kind: IntentKind | None = None
+    market: Market
+    symbol: Words
+    side: Side
+    qty: Amount | None = Field(None, description="required; base asset")
+    size: Amount | None = Field(None, description="alias of `qty`")
+    exec_policy: ExecPolicyBody | None = None
+    sl: StopBody | None = Field(None, description="absent: the default stop; null: none, where that is allowed")
+    tp: TargetBody | None = None
+    reduce_only: StrictBool | None = None
+    leverage: Annotated[int, Whole, Field(ge=1, le=125)] | None = None
+    max_hold_s: Annotated[int, Whole, Field(ge=1, le=31_536_000)] | None = None
+    valid_until_ms: Annotated[int, Whole, Field(ge=1)] | None = None
+    created_ms: Annotated[int, Whole, Field(ge=1)] | None = None
+    account_id: Id | None = None
+    strategy_id: Id | None = None
+    position_side: PositionSide | None = None
+    trace_id: Id | None = None
+
+
+class WrappedOrder(_Asked):
+    """The wrapped shape: the same fields under ``intent``."""
+
+    intent: OrderIntentBody
+
+
+class OrderCmdRequest(RootModel[OrderIntentBody | WrappedOrder]):
+    """``POST /orders``: either shape, the same meaning."""
+
+
+class CancelRequest(_Asked):
+    """Exactly one of the two ids."""
+
+    order_id: Id | None = None
+    client_order_id: Id | None = None
+    cascade_oco: StrictBool = True
+    reason: Annotated[CancelReason, BeforeValidator(_name)] = CancelReason.UNSPECIFIED
+    escalate: Annotated[Escalate, BeforeValidator(_name)] = Escalate.NONE
+
+
+class CloseRequest(_Asked):
+    """Close a position, or ``qty`` (base asset) of it."""
+
+    qty: Amount | None = None
+    market: Market = Market.FUT
+    reason: Annotated[CancelReason, BeforeValidator(_name)] = CancelReason.UNSPECIFIED
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+Digits = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+Unsigned = Annotated[str, Field(pattern=_PLAIN)]
+
+
+class OrderStatus(StrEnum):
+    """The statuses an answer shows; CLOSED, a state of ours, shows as FILLED."""
+
+    NEW = "NEW"
+    ACCEPTED = "ACCEPTED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+
+
+class FillShown(_Answer):
+    fill_id: str
+    order_id: str
+    price: Unsigned
+    qty: Unsigned
+    size: Unsigned
+    fee: Digits
+    fee_asset: str
+    slippage_bps: Unsigned | None
+    timestamp: int
+
+
+class LegShown(_Answer):
+    """A child order, or a stop or target of the position that the intent opened."""
+
+    leg: Literal["MAKER", "TAKER", "STOP", "TARGET", "EXIT"]
+    order_id: str | None
+    client_order_id: str
+    status: str
+    side: Side
+    qty: Unsigned
+    filled_qty: Unsigned
+
+
+class OrderResult(_Answer):
+    """The one answer about an order, at once or later."""
+
+    result: Literal["OK", "FAIL"]
+    status: OrderStatus
+    in_doubt: bool
+    order_id: str
+    intent_id: str
+    client_order_id: str
+    order_ids: list[str]
+    filled_qty: Unsigned
+    avg_price: Unsigned | None = None
+    filled_avg: Unsigned | None = None
+    slippage_bps: Unsigned | None = None
+    fills: list[FillShown]
+    legs: list[LegShown]
+    children: list[LegShown]
+    reduce_only: bool
+    working_type: WorkingType | None = None
+    message: str | None = None
+    code: str | None = None
+    notes: list[str]
+
+
+class CancelResponse(_Answer):
+    order_id: str
+    status: str
+    message: str
+
+
+class HealthResponse(_Answer):
+    status: str
+    checks: dict[str, Any]
+
+
+class ErrorBody(BaseModel):
+    """Every refusal."""
+
+    result: Literal["FAIL"] = "FAIL"
+    code: str
+    message: str
+    field: str | None = None
+    value: Any = None
+    accepted: str | None = None

@@ -1,0 +1,85 @@
+"""The one table from our errors to HTTP: code → status, and the one body every refusal has.
+
+A code that is not in the table is a business rule's (422), so that a new rule of the core needs no line here. The
+message is for people, the code is for programs and never changes its meaning.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Final
+
+from chimera.trading.errors import Refused
+from chimera.trading.money import text
+
+BAD_REQUEST: Final = (
+    "MALFORMED",  # not JSON, or a value of the wrong kind
+    "MISSING_FIELD",
+    "UNKNOWN_FIELD",
+    "OUT_OF_RANGE",
+    "OFF_TICK",
+    "BELOW_STEP",
+    "STOP_PRICE_MISSING",
+    "ONE_NAME",  # order_id XOR client_order_id
+)
+CONFLICT: Final = ("ALREADY_FILLED", "POSITION_OPPOSED")
+AWAY: Final = ("BREAKER_OPEN", "CLOCK", "VENUE_DOWN", "STORE_DOWN", "NOT_READY")
+RULES: Final = (
+    "DUPLICATE_ID",  # another body under a used id
+    "KEY_MISMATCH",  # the Idempotency-Key header names neither id of the body
+    "UNKNOWN_SYMBOL",
+    "NOT_ENABLED",
+    "UNPROTECTED",
+    "WRONG_SIDE_STOP",
+    "MIN_NOTIONAL",
+    "REDUCE_ONLY_OPENS",
+    "KILL_SWITCH",
+    "STALE_INTENT",
+    "VENUE_REFUSED",
+)
+
+STATUSES: Final[Mapping[str, HTTPStatus]] = {
+    **dict.fromkeys(BAD_REQUEST, HTTPStatus.BAD_REQUEST),
+    "CROSS_ORIGIN": HTTPStatus.FORBIDDEN,
+    "NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,
+    **dict.fromkeys(CONFLICT, HTTPStatus.CONFLICT),
+    "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    **dict.fromkeys(RULES, HTTPStatus.UNPROCESSABLE_ENTITY),
+    "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
+    **dict.fromkeys(AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
+}
+
+_SHOWN_CHARS: Final = 80
+
+
+def status_of(code: str) -> int:
+    """HTTP status of a refusal; 422 for a business rule that the table does not name (``LIMIT_...``)."""
+    return int(STATUSES.get(code, HTTPStatus.UNPROCESSABLE_ENTITY))
+
+
+def error_body(refused: Refused) -> dict[str, object]:
+    """``{result: FAIL, code, message, field, value, accepted}``; the value shortened, and safe to show."""
+    return {
+        "result": "FAIL",
+        "code": refused.code,
+        "message": refused.message,
+        "field": refused.field,
+        "value": _shown(refused.value),
+        "accepted": refused.accepted,
+    }
+
+
+def _shown(value: object) -> object:
+    match value:
+        case None | bool():
+            return value
+        case Decimal():
+            return text(value) if value.is_finite() else str(value)
+        case int():
+            return value
+        case str():
+            short = value if len(value) <= _SHOWN_CHARS else value[:_SHOWN_CHARS] + "..."
+            return short.encode("utf-8", "backslashreplace").decode("utf-8")  # a lone surrogate has no UTF-8 form
+        case _:
+            return type(value).__name__ if isinstance(value, dict | list) else str(value)[:_SHOWN_CHARS]

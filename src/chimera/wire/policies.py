@@ -1,0 +1,81 @@
+"""An ``exec_policy`` body as an execution policy, and the one refusal of what this version does not trade yet.
+
+``maker_wait_ms`` and ``post_only_wait_ms``, ``type`` and ``order_type`` are pairs of names for one thing: equal values
+are one value, different ones are refused. ``MARKET`` in slices is maker→taker with a wait of zero.
+"""
+
+from typing import Final
+
+from chimera.trading.errors import Refused
+from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow
+from chimera.wire import bodies
+
+ENABLED: Final = (
+    "market FUT, kind ENTRY or EXIT, exec_policy MakerThenTaker (maker_wait_ms, twap) or MARKET, position_side BOTH, "
+    "account_id main, sl and tp on entries"
+)
+_MAKER: Final = "MakerThenTaker"
+_MARKET: Final = "MARKET"
+_LATER: Final = ("OCO", "STOP_MARKET", "LIMIT", "TAKE_PROFIT_MARKET", "TWAP")
+
+
+def not_enabled(field: str, value: str) -> Refused:
+    """Understood, and not done in this version."""
+    return Refused(
+        "NOT_ENABLED", f"{field} {value} is not enabled in this version", field=field, value=value, accepted=ENABLED
+    )
+
+
+def policy(body: bodies.ExecPolicyBody | None) -> ExecPolicy:
+    """What was asked; without any policy, maker→taker as the route table says."""
+    if body is None:
+        return MakerThenTaker()
+    kind = _kind(body)
+    wait_ms = _wait_ms(body)
+    slices = body.twap.slices if body.twap else None
+    gap_ms = body.twap.gap_ms if body.twap else None
+    if kind == _MAKER:
+        if body.time_in_force is not None:
+            raise _contradiction("time_in_force", body.time_in_force, "nothing: it goes with MARKET")
+        return MakerThenTaker(wait_ms=wait_ms, slices=slices, gap_ms=gap_ms)
+    if body.time_in_force not in (None, "IOC"):
+        raise _contradiction("time_in_force", body.time_in_force, "IOC")
+    if wait_ms:
+        raise _contradiction("maker_wait_ms", wait_ms, "0, or type MakerThenTaker")
+    return MarketNow() if body.twap is None else MakerThenTaker(wait_ms=0, slices=slices, gap_ms=gap_ms)
+
+
+def _kind(body: bodies.ExecPolicyBody) -> str:
+    """``MakerThenTaker`` or ``MARKET``; everything else is refused."""
+    if body.type is not None and body.order_type is not None and body.type != body.order_type:
+        raise _contradiction("order_type", body.order_type, f"{body.type}, as in type")
+    name = "type" if body.type is not None else "order_type"
+    kind = body.type or body.order_type
+    if kind == "STOP_MARKET" and body.stop_price is None:
+        raise Refused(
+            "STOP_PRICE_MISSING",
+            "a stop has no price",
+            field="exec_policy.stop_price",
+            accepted="a price on the tick, above 0",
+        )
+    if kind in _LATER:
+        raise not_enabled(f"exec_policy.{name}", kind)
+    if kind not in (None, _MAKER, _MARKET):
+        raise _contradiction(name, kind, f"{_MAKER}, {_MARKET}")
+    for stray in ("tp_price", "tp_px", "sl_price", "sl_px", "stop_price", "working_type"):
+        given = getattr(body, stray)
+        if given is not None:
+            raise not_enabled(f"exec_policy.{stray}", str(given))
+    return kind or _MAKER
+
+
+def _wait_ms(body: bodies.ExecPolicyBody) -> int | None:
+    wait_ms, alias = body.maker_wait_ms, body.post_only_wait_ms
+    if wait_ms is not None and alias is not None and wait_ms != alias:
+        raise _contradiction("post_only_wait_ms", alias, f"{wait_ms}, as in maker_wait_ms")
+    return alias if wait_ms is None else wait_ms
+
+
+def _contradiction(name: str, value: object, accepted: str) -> Refused:
+    field = f"exec_policy.{name}"
+    return Refused("MALFORMED", f"{field} must be {accepted}", field=field, value=value, accepted=accepted)

@@ -1,0 +1,366 @@
+"""What a caller asks of S4, from JSON to domain values: both shapes of an order, a cancel, a close, a patience.
+
+The two shapes give equal intents, equal intents give equal hashes. An explicit price that the venue would not take is
+the caller's error and is refused; the quantity stays as it was asked (rounding down to the step is the plan's, which
+says so in its notes). ``sl`` absent is a stop at the default distance (``StopSpec`` without price), ``sl: null`` is no
+stop. What needs the market or the position (minimum notional, side of the stop, reduce-only, limits) is decided
+elsewhere.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from chimera.trading.errors import Refused
+from chimera.trading.ids import (
+    CLIENT_ID_MAX,
+    DEFAULT_ACCOUNT,
+    DEFAULT_STRATEGY,
+    AccountId,
+    ClientOrderId,
+    IntentId,
+    StrategyId,
+    Symbol,
+    derived_id,
+    is_client_order_id,
+)
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent, IntentKind, PositionSide, StopSpec, TargetKind, TargetSpec
+from chimera.trading.market import Market, Side
+from chimera.trading.money import Millis, Price, Qty, text
+from chimera.trading.value import Value
+from chimera.wire import bodies, codec, policies, shape
+from chimera.wire.policies import not_enabled
+
+Instruments = Callable[[Market, Symbol], Instrument | None]
+
+MAX_WAIT_S: Final = 60
+_ID: Final = re.compile(bodies.ID_PATTERN)
+
+
+class CancelAsk(Value):
+    """One order by one of its names. ``escalate``: flatten what it leaves."""
+
+    by_client_id: bool
+    name: str
+    reason: str
+    escalate: bool
+    cascade: bool
+
+
+class CloseAsk(Value):
+    """``qty`` None: all of it."""
+
+    market: Market
+    symbol: Symbol
+    qty: Qty | None
+    reason: str
+
+
+def order_intent(
+    document: Mapping[str, object],
+    *,
+    instruments: Instruments,
+    now_ms: Millis,
+    allow_unprotected: bool = False,
+    idempotency_key: str | None = None,
+) -> Intent:
+    """The intent of a ``POST /orders`` body (``request_json.read_object``); raises ``Refused``.
+
+    ``created_ms`` is the caller's where sent, else ``now_ms``.
+    """
+    if "intent" in document:
+        _only_wrapper(document)
+        wrapped, body = "intent.", shape.fit(document, bodies.WrappedOrder).intent
+    else:
+        wrapped, body = "", shape.fit(document, bodies.OrderIntentBody)
+    try:
+        return _intent(body, instruments, now_ms, allow_unprotected, idempotency_key)
+    except Refused as no:
+        if no.field and no.field != "Idempotency-Key":
+            no.field = wrapped + no.field
+        raise
+
+
+def body_hash(intent: Intent) -> str:
+    """SHA-256 of what was asked: a repeated request hashes alike however it was written and whenever it came."""
+    asked = codec.plain(intent.but(created_ms=Millis(0), trace_id=""))
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def cancel(document: Mapping[str, object]) -> CancelAsk:
+    """A ``POST /cancel`` body: ``order_id`` XOR ``client_order_id``."""
+    body = shape.fit(document, bodies.CancelRequest)
+    name = body.order_id or body.client_order_id
+    if name is None or (body.order_id and body.client_order_id):
+        given = "both" if name else "neither"
+        raise Refused(
+            "ONE_NAME",
+            f"exactly one of order_id and client_order_id names the order; {given} was sent",
+            field="order_id",
+            accepted="order_id or client_order_id",
+        )
+    return CancelAsk(
+        by_client_id=body.order_id is None,
+        name=name,
+        reason=body.reason.value,
+        escalate=body.escalate is bodies.Escalate.MARKET,
+        cascade=body.cascade_oco,
+    )
+
+
+def close(document: Mapping[str, object], symbol: str, instruments: Instruments) -> CloseAsk:
+    """A ``POST /positions/{symbol}/close`` body, where an empty object closes all."""
+    body = shape.fit(document, bodies.CloseRequest)
+    if body.market is not Market.FUT:
+        raise not_enabled("market", body.market)
+    instrument = _instrument(instruments, body.market, symbol)
+    if body.qty is not None:
+        _check_qty(body.qty, "qty", instrument)
+    qty = None if body.qty is None else Qty(body.qty)
+    return CloseAsk(market=body.market, symbol=instrument.symbol, qty=qty, reason=body.reason.value)
+
+
+def wait_ms(prefer: str | None) -> int | None:
+    """Patience from a ``Prefer`` header (RFC 7240): None is the default policy, 0 answers at once.
+
+    ``wait=N`` (seconds, at most 60) wins over ``respond-async``; what is not understood is ignored, as the RFC asks.
+    """
+    wished = [part.strip().lower() for part in (prefer or "").split(",")]
+    for wish in wished:
+        found = re.fullmatch(r"wait\s*=\s*\"?([0-9]{1,6})\"?", wish, re.ASCII)
+        if found:
+            return min(int(found.group(1)), MAX_WAIT_S) * 1000
+    return 0 if "respond-async" in wished else None
+
+
+def _only_wrapper(document: Mapping[str, object]) -> None:
+    beside = next((name for name in document if name != "intent"), None)
+    if beside is not None:
+        inside = beside in bodies.OrderIntentBody.model_fields
+        hint = "; it belongs inside intent" if inside else ""
+        raise Refused(
+            "UNKNOWN_FIELD",
+            f"{beside[:64]} is not a known field beside intent{hint}",
+            field=beside[:64],
+            accepted="intent alone",
+        )
+
+
+def _intent(
+    body: bodies.OrderIntentBody, instruments: Instruments, now_ms: Millis, allow_unprotected: bool, key: str | None
+) -> Intent:
+    intent_id, client_order_id = _ids(body, key)
+    _check_enabled(body)
+    policy = policies.policy(body.exec_policy)
+    instrument = _instrument(instruments, body.market, body.symbol)
+    qty_name, qty = _qty(body)
+    _check_qty(qty, qty_name, instrument)
+    kind, reduce_only = _kind(body)
+    stop = _stop(body, instrument, reduce_only=reduce_only, allow_unprotected=allow_unprotected)
+    target = _target(body, instrument, reduce_only=reduce_only)
+    _check_sides(body.side, stop, target)
+    return Intent(
+        intent_id=intent_id,
+        client_order_id=client_order_id,
+        market=body.market,
+        symbol=instrument.symbol,
+        side=body.side,
+        qty=qty,
+        policy=policy,
+        created_ms=now_ms if body.created_ms is None else Millis(body.created_ms),
+        kind=kind,
+        account_id=AccountId(body.account_id or DEFAULT_ACCOUNT),
+        strategy_id=StrategyId(body.strategy_id or DEFAULT_STRATEGY),
+        position_side=body.position_side or PositionSide.BOTH,
+        reduce_only=reduce_only,
+        stop=stop,
+        target=target,
+        leverage=20 if body.leverage is None else body.leverage,
+        max_hold_s=body.max_hold_s,
+        valid_until_ms=None if body.valid_until_ms is None else Millis(body.valid_until_ms),
+        trace_id=body.trace_id or "",
+    )
+
+
+def _ids(body: bodies.OrderIntentBody, key: str | None) -> tuple[IntentId, ClientOrderId]:
+    """Both ids; the header stands in where the body names none."""
+    key = None if key is None else key.strip().removeprefix('"').removesuffix('"')
+    if key is not None and not _ID.fullmatch(key):
+        raise Refused(
+            "MALFORMED",
+            "Idempotency-Key is not an id",
+            field="Idempotency-Key",
+            value=key,
+            accepted=bodies.ID_PATTERN,
+        )
+    named = body.client_order_id
+    if named is not None and not is_client_order_id(named):
+        raise Refused(
+            "MALFORMED",
+            f"client_order_id must have 1 to {CLIENT_ID_MAX} of the characters A-Z a-z 0-9 _ -",
+            field="client_order_id",
+            value=named,
+            accepted=bodies.CLIENT_ID_PATTERN,
+        )
+    intent_id = body.intent_id or named or key
+    if intent_id is None:
+        raise Refused("MISSING_FIELD", "intent_id is missing", field="intent_id", accepted=bodies.ID_PATTERN)
+    if key is not None and key not in (intent_id, named):
+        raise Refused(
+            "KEY_MISMATCH",
+            "Idempotency-Key is the same key as intent_id or client_order_id, and equals neither",
+            field="Idempotency-Key",
+            value=key,
+            accepted=f"{intent_id} or {named}" if named and named != intent_id else intent_id,
+        )
+    return IntentId(intent_id), ClientOrderId(named) if named else derived_id("s4", intent_id)
+
+
+def _check_enabled(body: bodies.OrderIntentBody) -> None:
+    if body.market is not Market.FUT:
+        raise not_enabled("market", body.market)
+    if body.kind is IntentKind.PROTECT:
+        raise not_enabled("kind", body.kind)
+    if body.position_side not in (None, PositionSide.BOTH):
+        raise not_enabled("position_side", body.position_side)
+    if body.account_id not in (None, DEFAULT_ACCOUNT):
+        raise not_enabled("account_id", body.account_id)
+
+
+def _instrument(instruments: Instruments, market: Market, symbol: str) -> Instrument:
+    found = instruments(market, Symbol(symbol)) if symbol.isascii() and len(symbol) <= 32 else None
+    if found is None:
+        raise Refused(
+            "UNKNOWN_SYMBOL",
+            f"{market} has no such symbol here",
+            field="symbol",
+            value=symbol,
+            accepted="a symbol as the venue spells it, as in BTCUSDT",
+        )
+    return found
+
+
+def _qty(body: bodies.OrderIntentBody) -> tuple[str, Qty]:
+    if body.qty is not None and body.size is not None and body.qty != body.size:
+        raise Refused("MALFORMED", "qty and size are the same thing and differ", field="size", value=body.size)
+    name, qty = ("size", body.size) if body.qty is None else ("qty", body.qty)
+    if qty is None:
+        raise Refused("MISSING_FIELD", "qty is missing", field="qty", accepted="base asset, greater than 0")
+    return name, Qty(qty)
+
+
+def _check_qty(qty: Decimal, name: str, instrument: Instrument) -> None:
+    if instrument.max_qty and qty > instrument.max_qty:
+        raise Refused(
+            "OUT_OF_RANGE",
+            f"{name} is more than the venue takes in one order",
+            field=name,
+            value=qty,
+            accepted=f"at most {text(instrument.max_qty)} {instrument.base}",
+        )
+    least = max(instrument.step, instrument.min_qty)
+    if qty < least:
+        raise Refused(
+            "BELOW_STEP",
+            f"{name} is less than the least quantity of {instrument.symbol}",
+            field=name,
+            value=qty,
+            accepted=f"at least {text(least)} {instrument.base}, in steps of {text(instrument.step)}",
+        )
+
+
+def _kind(body: bodies.OrderIntentBody) -> tuple[IntentKind, bool]:
+    """Reduce-only makes an exit, and an exit is reduce-only."""
+    if body.kind is IntentKind.EXIT and body.reduce_only is False:
+        raise Refused("OUT_OF_RANGE", "an EXIT is reduce-only", field="reduce_only", value=False, accepted="true")
+    reduce_only = bool(body.reduce_only) or body.kind is IntentKind.EXIT
+    return (IntentKind.EXIT if reduce_only else IntentKind.ENTRY), reduce_only
+
+
+def _stop(
+    body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only: bool, allow_unprotected: bool
+) -> StopSpec | None:
+    sl = body.sl
+    if reduce_only:
+        if sl is not None:
+            raise not_enabled("sl", "with reduce_only")
+        return None
+    if sl is None:
+        if "sl" not in body.model_fields_set:
+            return StopSpec()
+        if not allow_unprotected:
+            raise Refused(
+                "UNPROTECTED",
+                "an entry without a stop is not allowed here (S4_ALLOW_UNPROTECTED)",
+                field="sl",
+                accepted="an sl with a price, or no sl for the default stop",
+            )
+        return None
+    name, price = ("sl.stop_price", sl.stop_price) if sl.price is None else ("sl.price", sl.price)
+    if price is None:
+        raise Refused(
+            "STOP_PRICE_MISSING", "sl has no price", field="sl.price", accepted="a price on the tick, above 0"
+        )
+    if sl.stop_price is not None and sl.stop_price != price:
+        raise Refused("MALFORMED", "sl.price and sl.stop_price differ", field="sl.stop_price", value=sl.stop_price)
+    return StopSpec(price=_price(price, name, instrument), working_type=sl.working_type)
+
+
+def _target(body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only: bool) -> TargetSpec | None:
+    tp = body.tp
+    if tp is None:
+        return None
+    if reduce_only:
+        raise not_enabled("tp", "with reduce_only")
+    kind = tp.target or (TargetKind.PRICE if tp.price is not None else None)
+    if kind is None:
+        accepted = ", ".join(TargetKind)
+        raise Refused("MISSING_FIELD", "tp.target is missing", field="tp.target", accepted=accepted)
+    if tp.price is not None and (kind is not TargetKind.PRICE or tp.value not in (None, tp.price)):
+        raise Refused("MALFORMED", "tp.price contradicts tp.target or tp.value", field="tp.price", value=tp.price)
+    name, value = ("tp.price", tp.price) if tp.value is None else ("tp.value", tp.value)
+    if value is None:
+        raise Refused("MISSING_FIELD", "tp.value is missing", field="tp.value", accepted="greater than 0")
+    return TargetSpec(kind=kind, value=_price(value, name, instrument) if kind is TargetKind.PRICE else value)
+
+
+def _price(price: Decimal, field: str, instrument: Instrument) -> Price:
+    """An explicit price, as the venue would take it: nothing is rounded for the caller."""
+    low, high = instrument.min_price, instrument.max_price
+    if price < low or (high and price > high):
+        raise Refused(
+            "OUT_OF_RANGE",
+            f"{field} is outside the venue's bounds",
+            field=field,
+            value=price,
+            accepted=f"{text(low)} to {text(high)}" if high else f"at least {text(low)}",
+        )
+    if not instrument.on_tick(price):
+        below, above = instrument.price_at_or_below(price), instrument.price_at_or_above(price)
+        raise Refused(
+            "OFF_TICK",
+            f"{field} is no multiple of the tick {text(instrument.tick)}",
+            field=field,
+            value=price,
+            accepted=f"{text(below)} or {text(above)}",
+        )
+    return Price(price)
+
+
+def _check_sides(side: Side, stop: StopSpec | None, target: TargetSpec | None) -> None:
+    """Stop and target against each other; against the market the router checks them."""
+    if stop is None or stop.price is None or target is None or target.kind is not TargetKind.PRICE:
+        return
+    if (target.value - stop.price) * side.sign <= 0:
+        where = "below" if side is Side.BUY else "above"
+        raise Refused(
+            "WRONG_SIDE_STOP",
+            f"the stop of a {side} must be {where} its target",
+            field="sl.price",
+            value=stop.price,
+            accepted=f"{where} {text(target.value)}",
+        )

@@ -1,0 +1,233 @@
+"""The one projection from a holding to the answer about one of its intents (``OrderResult``, S4-API-5).
+
+Everything that shows an order (HTTP answer, ``orders`` row, ``GET /orders``, streams) shows this. Amounts are strings
+of plain digits. ``order_id`` is our parent order and equals ``client_order_id``, which is claimed once for ever; ids in
+``order_ids`` and in ``legs`` are the venue's. CLOSED does not exist here: a filled entry stays FILLED after its exit.
+It reads the children that the holding still has: the owner keeps an intent's children as long as the intent.
+"""
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, Final
+
+from chimera.trading.errors import Refused
+from chimera.trading.execution import Phase, Working
+from chimera.trading.fill import Fill
+from chimera.trading.holding import Holding
+from chimera.trading.ids import IntentId
+from chimera.trading.intent import Intent, StopSpec
+from chimera.trading.market import Side
+from chimera.trading.money import BPS, ZERO, Price, text
+from chimera.trading.order import Order, Role, Status
+from chimera.wire.bodies import OrderStatus
+
+_PX: Final = Decimal("1e-8")  # a mean price is shown to eight decimals, half to even
+_BPS_SHOWN: Final = Decimal("1e-4")
+_SHOWN: Final = {
+    Status.PENDING_NEW: OrderStatus.ACCEPTED,
+    Status.IN_DOUBT: OrderStatus.ACCEPTED,
+    Status.NEW: OrderStatus.NEW,
+    Status.TRIGGERING: OrderStatus.NEW,
+    Status.PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
+    Status.FILLED: OrderStatus.FILLED,
+    Status.CANCELED: OrderStatus.CANCELED,
+    Status.EXPIRED: OrderStatus.CANCELED,
+    Status.REJECTED: OrderStatus.REJECTED,
+}
+_ON_THE_BOOK: Final = (Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL)
+
+
+def parent_order_id(intent: Intent) -> str:
+    """The name under which we sell the order: the client's own, or the one derived for it."""
+    return intent.client_order_id
+
+
+def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
+    """The answer as plain JSON; raises ``KeyError`` when the holding has no such intent."""
+    work = holding.intents[intent_id]
+    intent = work.intent
+    children = sorted((o for o in holding.orders.values() if o.intent_id == intent_id), key=_age)
+    guards = sorted((o for o in holding.orders.values() if _guards(o, holding, intent_id)), key=_age)
+    fills = sorted((fill for child in children for fill in child.fills.values()), key=lambda f: (f.at_ms, f.trade_id))
+    filled = sum((fill.qty for fill in fills), ZERO)
+    status = _status(work, children, filled)
+    return {
+        "result": "FAIL" if status is OrderStatus.REJECTED else "OK",
+        "status": status.value,
+        "in_doubt": in_doubt(holding, intent_id),
+        "order_id": parent_order_id(intent),
+        "order_ids": [str(child.venue_id) for child in children if child.venue_id is not None],
+        **_asked(intent),
+        **_got(work, fills, filled),
+        "legs": [_leg(guard) for guard in guards],
+        "children": [_leg(child) for child in children],
+        "working_type": _working_type(intent.stop, guards),
+        "message": work.reason or None,
+        "code": work.refusal_code or None,
+        "notes": list(work.plan.notes),
+        "why": list(work.plan.why),
+        "accepted_ms": work.accepted_ms,
+        "first_ack_ms": work.first_ack_ms,
+        "done_ms": work.done_ms,
+        "timeline": _timeline(work, children, fills),
+    }
+
+
+def done(holding: Holding, intent_id: IntentId) -> bool:
+    """Whether the answer is final (HTTP 200); until then it is still worked (202)."""
+    return holding.intents[intent_id].phase is Phase.DONE
+
+
+def in_doubt(holding: Holding, intent_id: IntentId) -> bool:
+    """Whether some child of the entry may or may not have happened."""
+    return any(o.intent_id == intent_id and o.status is Status.IN_DOUBT for o in holding.orders.values())
+
+
+def refused_result(intent: Intent, refused: Refused) -> dict[str, Any]:
+    """The answer, for ever, about an intent whose ids were claimed and which was then refused: nothing was sent."""
+    return {
+        "result": "FAIL",
+        "status": OrderStatus.REJECTED.value,
+        "in_doubt": False,
+        "order_id": parent_order_id(intent),
+        "order_ids": [],
+        **_asked(intent),
+        "filled_qty": "0",
+        "avg_price": None,
+        "filled_avg": None,
+        "slippage_bps": None,
+        "fills": [],
+        "legs": [],
+        "children": [],
+        "working_type": _working_type(intent.stop, ()),
+        "message": refused.message,
+        "code": refused.code,
+        "notes": [],
+        "why": [],
+        "timeline": [],
+    }
+
+
+def _status(work: Working, children: list[Order], filled: Decimal) -> OrderStatus:
+    """What the parent has come to. A final partial fill is CANCELED with its ``filled_qty``, as on the venue."""
+    wanted = sum(work.plan.slices, ZERO)
+    if filled and filled >= wanted:
+        return OrderStatus.FILLED
+    if work.phase is Phase.DONE:
+        return OrderStatus.REJECTED if work.refused and not filled else OrderStatus.CANCELED
+    if filled:
+        return OrderStatus.PARTIALLY_FILLED
+    if any(child.status is Status.IN_DOUBT for child in children):
+        return OrderStatus.ACCEPTED
+    return OrderStatus.NEW if any(child.status in _ON_THE_BOOK for child in children) else OrderStatus.ACCEPTED
+
+
+def _asked(intent: Intent) -> dict[str, Any]:
+    return {
+        "intent_id": intent.intent_id,
+        "client_order_id": intent.client_order_id,
+        "account_id": intent.account_id,
+        "strategy_id": intent.strategy_id,
+        "position_side": intent.position_side.value,
+        "kind": intent.kind.value,
+        "market": intent.market.value,
+        "symbol": intent.symbol,
+        "side": intent.side.value,
+        "qty": text(intent.qty),
+        "reduce_only": intent.reduce_only,
+        "trace_id": intent.trace_id or None,
+    }
+
+
+def _got(work: Working, fills: list[Fill], filled: Decimal) -> dict[str, Any]:
+    """Quantities and prices; ``slippage_bps`` is adverse or 0, None where the mid at sending is not known."""
+    vwap = Price(sum((fill.price * fill.qty for fill in fills), ZERO) / filled) if filled else None
+    mean = None if vwap is None else text(vwap.quantize(_PX, ROUND_HALF_EVEN))
+    mid, side = work.mid_at_send, work.intent.side
+    return {
+        "filled_qty": text(filled),
+        "avg_price": mean,
+        "filled_avg": mean,
+        "slippage_bps": None if vwap is None else _slippage(vwap, mid, side),
+        "mid_at_send": None if mid is None else text(mid),
+        "fills": [_fill(fill, mid) for fill in fills],
+    }
+
+
+def _fill(fill: Fill, mid: Price | None) -> dict[str, Any]:
+    return {
+        "fill_id": fill.trade_id,
+        "order_id": fill.venue_id,
+        "client_order_id": fill.ref,
+        "price": text(fill.price),
+        "qty": text(fill.qty),
+        "size": text(fill.qty),
+        "fee": text(fill.fee),
+        "fee_asset": fill.fee_asset,
+        "maker": fill.maker,
+        "slippage_bps": _slippage(fill.price, mid, fill.side),
+        "timestamp": fill.at_ms,
+    }
+
+
+def _slippage(price: Price, mid: Price | None, side: Side) -> str | None:
+    """(price - mid) / mid in bps, positive when adverse; price improvement shows as 0 (the ledger keeps the sign)."""
+    if mid is None:
+        return None
+    signed = (price - mid) / mid * BPS * side.sign
+    return text(max(signed, ZERO).quantize(_BPS_SHOWN, ROUND_HALF_EVEN))
+
+
+def _guards(order: Order, holding: Holding, intent_id: IntentId) -> bool:
+    """Whether it is a live stop or target of the position in which this intent still has a lot."""
+    if not order.role.protective or order.status.final:
+        return False
+    return any(lot.intent_id == intent_id for lot in holding.position.lots)
+
+
+def _leg(order: Order) -> dict[str, Any]:
+    asked = order.request
+    return {
+        "leg": order.role.name,
+        "order_id": order.venue_id,
+        "client_order_id": asked.ref,
+        "type": asked.type.value,
+        "status": _leg_status(order).value,
+        "in_doubt": order.status is Status.IN_DOUBT,
+        "side": asked.side.value,
+        "qty": text(order.qty),
+        "filled_qty": text(order.cum_qty),
+        "price": None if asked.price is None else text(asked.price),
+        "stop_price": None if asked.trigger_price is None else text(asked.trigger_price),
+        "working_type": None if asked.working_type is None else asked.working_type.value,
+        "reduce_only": asked.reduce_only,
+        "message": order.refusal or None,
+    }
+
+
+def _leg_status(order: Order) -> OrderStatus:
+    if order.status is Status.PENDING_CANCEL:
+        return OrderStatus.PARTIALLY_FILLED if order.cum_qty else OrderStatus.NEW
+    return _SHOWN[order.status]
+
+
+def _working_type(stop: StopSpec | None, guards: Iterable[Order]) -> str | None:
+    """The live stop's; else the one that was asked for; None is the router's default."""
+    live = next((o.request.working_type for o in guards if o.role is Role.STOP and o.request.working_type), None)
+    chosen = live or (stop.working_type if stop else None)
+    return None if chosen is None else chosen.value
+
+
+def _timeline(work: Working, children: list[Order], fills: list[Fill]) -> list[dict[str, Any]]:
+    moments: list[tuple[int, str]] = [(work.accepted_ms, "accepted")]
+    moments += [(child.created_ms, f"order {child.ref} made") for child in children]
+    if work.first_ack_ms is not None:
+        moments.append((work.first_ack_ms, "first acknowledged by the venue"))
+    moments += [(fill.at_ms, f"fill {fill.trade_id}: {text(fill.qty)} at {text(fill.price)}") for fill in fills]
+    if work.done_ms is not None:
+        moments.append((work.done_ms, f"done: {work.reason}" if work.reason else "done"))
+    return [{"at_ms": at_ms, "what": what} for at_ms, what in sorted(moments, key=lambda moment: moment[0])]
+
+
+def _age(order: Order) -> tuple[int, str]:
+    return order.created_ms, order.ref
