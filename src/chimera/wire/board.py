@@ -6,6 +6,7 @@ optional. Amounts are decimal strings on the wire. ``at_ms`` is the time of the 
 
 from decimal import Decimal
 
+from chimera.trading.decision import Feature
 from chimera.trading.market import Level
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.value import Value
@@ -35,13 +36,6 @@ class DepthBoard(Value, tag=False, forbid_unknown_fields=False):
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
     depth_top1_usdt: Decimal
-
-
-class Feature(Value, tag=False, forbid_unknown_fields=False):
-    """One factor and when it was true."""
-
-    value: Decimal
-    at_ms: Millis
 
 
 class FeatureBoard(Value, tag=False, forbid_unknown_fields=False):
