@@ -1,7 +1,7 @@
 """S4's HTTP bodies as models: the shape that is checked is the shape that OpenAPI shows.
 
 Only shape lives here: names, kinds, bounds that hold for every market. What the fields mean together, aliases and the
-symbol's own rules are ``requests``'s; the answers are built by ``results``. Amounts arrive as ``request_json.Number`` or
+symbol's own rules are ``requests``'s; ``results`` builds the answers. Amounts arrive as ``request_json.Number`` or
 a string and become exact decimals; every model refuses names that it does not know. Answers carry amounts as strings
 of plain digits.
 """

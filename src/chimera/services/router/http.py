@@ -29,7 +29,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.value import Value
-from chimera.wire import bodies, failures, requests, request_json
+from chimera.wire import bodies, failures, request_json, requests
 
 MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
 _DRAIN_BYTES: Final = 16_777_216  # read and dropped of a body that is too large, so that the sender hears the answer

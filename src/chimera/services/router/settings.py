@@ -1,0 +1,300 @@
+"""S4's settings: the environment, read once, into a frozen object.
+
+Every variable has a unit, a default and a sentence (``describe``); all faults come in one message that names the
+variables and never shows a secret. A variable that begins with ``S4_`` and is not known is a fault too: a limit with a
+typing error would otherwise be no limit. A secret may come from a file (``..._FILE``), which only its owner may read.
+"""
+
+import re
+import stat
+from collections.abc import Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from yarl import URL
+
+from chimera.trading.intent import WorkingType
+from chimera.trading.money import text
+from chimera.wire import request_json
+
+_PREFIX: Final = "S4_"
+_FILES: Final = ("S4_BINANCE_KEY", "S4_BINANCE_SECRET", "S4_DB_ARANGO_PASS")
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_VENUE_HOSTS: Final = ("binance.com", "binancefuture.com")
+_DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
+_KUBERNETES: Final = re.compile(r"S4_(SERVICE|PORT)(_|$)")
+_UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+
+
+class SettingsError(Exception):
+    """All that is wrong with the environment, one line each."""
+
+
+class OnOpposite(StrEnum):
+    """What an entry against an open position of the other side does."""
+
+    REFUSE = "refuse"
+    NET = "net"
+
+
+def _duration(given: object) -> int:
+    found = _DURATION.fullmatch(given) if isinstance(given, str) else None
+    if found is None:
+        if isinstance(given, int) and not isinstance(given, bool):
+            return given
+        raise ValueError("must be a duration such as 60s, 500ms, 5m or 1h")
+    return int(found.group(1)) * _UNIT_MS[found.group(2)]
+
+
+def _decimal(given: object) -> Decimal:
+    return given if isinstance(given, Decimal) else request_json.amount(given)
+
+
+def _whole(given: object) -> int:
+    if isinstance(given, str) and re.fullmatch(r"-?[0-9]{1,15}", given, re.ASCII):
+        return int(given)
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    raise ValueError("must be a whole number")
+
+
+def _truth(given: object) -> bool:
+    if isinstance(given, bool):
+        return given
+    if given in ("true", "false"):
+        return given == "true"
+    raise ValueError("must be true or false")
+
+
+def _listed(given: object) -> tuple[str, ...]:
+    if isinstance(given, str):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    if isinstance(given, tuple):
+        return given
+    raise ValueError("must be a list with commas")
+
+
+def _venue_url(given: str | None) -> str | None:
+    """Keys and orders go to this machine or to the venue, never elsewhere, whatever the environment says."""
+    if given is None:
+        return None
+    url = URL(given)
+    host = url.host or ""
+    at_venue = any(host == known or host.endswith("." + known) for known in _VENUE_HOSTS)
+    if host in _LOOPBACK and url.scheme in ("http", "https", "ws", "wss"):
+        return given
+    if at_venue and url.scheme in ("https", "wss"):
+        return given
+    raise ValueError("must be a URL of this machine, or an encrypted one of " + " or ".join(_VENUE_HOSTS))
+
+
+Truth = Annotated[bool, BeforeValidator(_truth)]
+Whole = BeforeValidator(_whole)
+Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+VenueUrl = Annotated[str | None, AfterValidator(_venue_url)]
+
+
+def _default(value: object) -> str:
+    match value:
+        case None | ():
+            return "unset"
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return text(value)
+        case tuple():
+            return ",".join(value)
+        case StrEnum():
+            return value.value
+        case _:
+            return str(value)
+
+
+def _of(variable: str, default: Any, unit: str, sentence: str, *, shown: str | None = None, **bounds: Any) -> Any:
+    extra: dict[str, Any] = {"unit": unit, "default": _default(default) if shown is None else shown}
+    return Field(default, validation_alias=variable, description=sentence, json_schema_extra=extra, **bounds)
+
+
+class RouterSettings(BaseSettings):
+    """Made by ``load``; a field's name is its variable's without ``S4_``, in small letters."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    exchange: Literal["binance"] = _of("S4_EXCHANGE", "binance", "name", "The venue.")
+    binance_key: SecretStr | None = _of("S4_BINANCE_KEY", None, "secret", "API key; or S4_BINANCE_KEY_FILE.")
+    binance_secret: SecretStr | None = _of(
+        "S4_BINANCE_SECRET", None, "secret", "API secret; or S4_BINANCE_SECRET_FILE."
+    )
+    testnet: Truth = _of("S4_TESTNET", True, "true|false", "Trade on the venue's demo instead of the live market.")
+    fut_url: VenueUrl = _of("S4_FUT_URL", None, "URL", "Futures REST; unset: by S4_TESTNET. Simulator: port 9020.")
+    fut_ws_url: VenueUrl = _of("S4_FUT_WS_URL", None, "URL", "Futures streams; unset: by S4_TESTNET.")
+    symbols: Names = _of("S4_SYMBOLS", ("BTCUSDT",), "list", "Futures symbols that are traded.", min_length=1)
+    redis_addresses: Names = _of(
+        "S4_REDIS_ADDRESSES", (), "host:port, list", "Redis, single or Cluster; unset: the embedded one."
+    )
+    db_arango_uri: str | None = _of("S4_DB_ARANGO_URI", None, "URL", "ArangoDB; unset: the embedded ledger.")
+    db_arango_user: str | None = _of("S4_DB_ARANGO_USER", None, "name", "Its user.")
+    db_arango_pass: SecretStr | None = _of(
+        "S4_DB_ARANGO_PASS", None, "secret", "Its password; or S4_DB_ARANGO_PASS_FILE."
+    )
+    ledger_path: Path = _of("S4_LEDGER_PATH", Path("var/s4.sqlite"), "path", "File of the embedded ledger.")
+    route_table_path: Path = _of(
+        "S4_ROUTE_TABLE_PATH", Path("/etc/chimera/route.json"), "path", "Route table: notional to wait and slices."
+    )
+    maker_max_wait_ms: Annotated[int, Whole] = _of(
+        "S4_MAKER_MAX_WAIT_MS", 3000, "ms", "Longest rest of a maker order, whatever was asked.", ge=0
+    )
+    twap_max_slices: Annotated[int, Whole] = _of(
+        "S4_TWAP_MAX_SLICES", 4, "slices", "Most slices of one order, whatever was asked.", ge=1
+    )
+    submit_wait_ms: Annotated[int, Whole] = _of(
+        "S4_SUBMIT_WAIT_MS", 10_000, "ms", "Longest wait of POST /orders for the end before it answers 202.", ge=0
+    )
+    working_type: WorkingType = _of(
+        "S4_WORKING_TYPE", WorkingType.MARK_PRICE, "MARK_PRICE|CONTRACT_PRICE", "Which price triggers a stop."
+    )
+    oco_guardian: Truth = _of("S4_OCO_GUARDIAN", True, "true|false", "Keep OCO legs exclusive ourselves where needed.")
+    default_stop_bps: Amount = _of(
+        "S4_DEFAULT_STOP_BPS",
+        Decimal(150),
+        "bps of the entry price",
+        "Stop distance of an entry without sl.",
+        lt=10_000,
+    )
+    allow_unprotected: Truth = _of("S4_ALLOW_UNPROTECTED", False, "true|false", "Allow entries with sl: null.")
+    on_opposite: OnOpposite = _of(
+        "S4_ON_OPPOSITE", OnOpposite.REFUSE, "refuse|net", "An entry against an open position: 409, or net it."
+    )
+    cb_error_rate_window: Annotated[int, BeforeValidator(_duration)] = _of(
+        "S4_CB_ERROR_RATE_WINDOW", 60_000, "duration, kept in ms", "Window of the circuit breaker.", gt=0, shown="60s"
+    )
+    cb_error_rate_thresh: Amount = _of(
+        "S4_CB_ERROR_RATE_THRESH", Decimal("0.2"), "share, 0 to 1", "Share of 5xx and 429 that opens it.", le=1
+    )
+    max_order_notional_usdt: Amount = _of(
+        "S4_MAX_ORDER_NOTIONAL_USDT", Decimal(1000), "USDT", "Largest notional of one order."
+    )
+    max_position_notional_usdt: Amount = _of(
+        "S4_MAX_POSITION_NOTIONAL_USDT",
+        Decimal(2000),
+        "USDT",
+        "Largest notional of one position, open orders included.",
+    )
+    max_daily_loss_usdt: Amount = _of(
+        "S4_MAX_DAILY_LOSS_USDT", Decimal(100), "USDT", "Loss of the UTC day, fees included, that stops new entries."
+    )
+    price_collar_bps: Amount = _of(
+        "S4_PRICE_COLLAR_BPS", Decimal(100), "bps of the mid", "How far from the mid an order may trade."
+    )
+    max_orders_per_10s: Annotated[int, Whole] = _of(
+        "S4_MAX_ORDERS_PER_10S",
+        200,
+        "orders per 10 s",
+        "Orders sent that add exposure; protection is not counted.",
+        ge=1,
+    )
+    host: str = _of("S4_HOST", "127.0.0.1", "address", "Address to listen on.")
+    port: Annotated[int, Whole] = _of("PORT", 8084, "port", "Port to listen on.", ge=0, le=65_535)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what ``load`` hands over: a world in one thread must not see this machine's environment."""
+        return (init_settings,)
+
+
+def load(environ: Mapping[str, str]) -> RouterSettings:
+    """The settings in ``environ``; raises ``SettingsError`` with every fault. Empty variables count as unset."""
+    given = {name: value for name, value in environ.items() if (name in _VARIABLES or _mine(name)) and value != ""}
+    faults = [_stranger(name) for name in given if name not in _VARIABLES and name not in _file_names()]
+    _read_files(given, faults)
+    if ("S4_BINANCE_KEY" in given) != ("S4_BINANCE_SECRET" in given):
+        faults.append("S4_BINANCE_KEY and S4_BINANCE_SECRET go together: one of them is missing")
+    try:
+        settings = RouterSettings(**{name: value for name, value in given.items() if name in _VARIABLES})  # type: ignore[arg-type]  # text, which the fields' validators read
+    except ValidationError as wrong:
+        faults += [_fault(fault) for fault in wrong.errors(include_url=False, include_input=True)]
+        raise _all(faults) from None  # the chained error would show the input
+    if settings.max_position_notional_usdt < settings.max_order_notional_usdt:
+        faults.append("S4_MAX_POSITION_NOTIONAL_USDT is less than S4_MAX_ORDER_NOTIONAL_USDT")
+    if faults:
+        raise _all(faults)
+    return settings
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """(variable, default, unit, sentence) of every setting, for ``--help`` and the docs."""
+    return [
+        (
+            name,
+            _told(field.json_schema_extra, "default"),
+            _told(field.json_schema_extra, "unit"),
+            field.description or "",
+        )
+        for name, field in _VARIABLES.items()
+    ]
+
+
+_VARIABLES: Final = {str(field.validation_alias): field for field in RouterSettings.model_fields.values()}
+
+
+def _mine(name: str) -> bool:
+    """Ours by its prefix; Kubernetes writes ``S4_SERVICE_HOST``, ``S4_PORT`` and their like for a service named s4."""
+    return name.upper().startswith(_PREFIX) and not _KUBERNETES.match(name)
+
+
+def _file_names() -> tuple[str, ...]:
+    return tuple(name + "_FILE" for name in _FILES)
+
+
+def _stranger(name: str) -> str:
+    near = get_close_matches(name.upper(), [*_VARIABLES, *_file_names()], n=1)
+    return f"{name} is not known" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _read_files(given: dict[str, str], faults: list[str]) -> None:
+    """Put the secrets of ``..._FILE`` variables in ``given``; a file that others may read is a fault."""
+    for name in _FILES:
+        path = given.pop(name + "_FILE", None)
+        if path is None:
+            continue
+        if name in given:
+            faults.append(f"{name} and {name}_FILE are both set")
+            continue
+        try:
+            if stat.S_IMODE(Path(path).stat().st_mode) & 0o077:
+                faults.append(f"{name}_FILE: others may read {path}; chmod 600 it")
+            given[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as wrong:
+            why = wrong.strerror if isinstance(wrong, OSError) else "is not text"
+            faults.append(f"{name}_FILE: {path}: {why}")
+
+
+def _fault(fault: Any) -> str:
+    name = str(fault["loc"][0])
+    field = _VARIABLES[name]
+    secret = name in _FILES
+    shown = "" if secret or not isinstance(fault["input"], str) else f" (it is {fault['input'][:60]!r})"
+    why = str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    unit, default = _told(field.json_schema_extra, "unit"), _told(field.json_schema_extra, "default")
+    return f"{name} {why}{shown}; {unit}, default {default}"
+
+
+def _all(faults: list[str]) -> SettingsError:
+    return SettingsError("S4's settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+def _told(extra: object, what: str) -> str:
+    return str(extra[what]) if isinstance(extra, dict) else ""
