@@ -1,0 +1,54 @@
+"""One Binance USD-M account, opened: three ports over one signed connection."""
+
+import random
+from dataclasses import dataclass
+
+from chimera.adapters.binance.futures import FuturesVenue
+from chimera.adapters.binance.order_names import OrderNames
+from chimera.adapters.binance.raw import ORDER_RECV_WINDOW_MS, RawFutures
+from chimera.adapters.binance.records import FuturesRecords
+from chimera.adapters.binance.rulebook import FuturesRulebook
+from chimera.adapters.binance.sign import signer_for
+from chimera.adapters.binance.transport import Transport
+from chimera.adapters.binance.user_stream import StreamTimes, UserStream
+from chimera.ports.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class BinanceFutures:
+    """``venue``, ``records`` and ``rulebook`` are the ports; ``raw`` shows the budget and the venue's clock."""
+
+    venue: FuturesVenue
+    records: FuturesRecords
+    rulebook: FuturesRulebook
+    raw: RawFutures
+
+    async def close(self) -> None:
+        """Close the transport; a reader of ``venue.reports()`` ends it first."""
+        await self.raw.transport.close()
+
+
+def open_futures(
+    transport: Transport,
+    key: str,
+    secret: str,
+    clock: Clock,
+    *,
+    jitter: random.Random,
+    recv_window_ms: int = ORDER_RECV_WINDOW_MS,
+    times: StreamTimes | None = None,
+    quote: str = "USDT",
+) -> BinanceFutures:
+    """The account of ``key``; nothing is sent yet.
+
+    ``secret`` is an HMAC secret or the PEM of an Ed25519 private key. Ask ``rulebook.server_offset_ms()`` before
+    the first order and every minute or so: its answers stamp what follows.
+    """
+    raw = RawFutures(transport, key, signer_for(secret), clock, recv_window_ms=recv_window_ms)
+    names = OrderNames()
+    return BinanceFutures(
+        venue=FuturesVenue(raw, names, UserStream(raw, names, jitter, times)),
+        records=FuturesRecords(raw, names, quote),
+        rulebook=FuturesRulebook(raw),
+        raw=raw,
+    )

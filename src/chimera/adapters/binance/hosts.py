@@ -1,0 +1,79 @@
+"""Where each environment lives, and the only hosts a signed request may go to.
+
+The same adapter talks to the simulator, Binance demo and Binance: base URLs and keys are all that differs. A key sent
+to a wrong host is a key given away, so a base URL outside the list is refused; plain text only inside this machine.
+Source: developers.binance.com, USD-M general-info and "Important WebSocket Change Notice" (2026-03-06).
+"""
+
+from typing import Final
+
+from yarl import URL
+
+from chimera.trading.errors import Refused
+from chimera.trading.value import Value
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_BINANCE: Final = frozenset(
+    {
+        "fapi.binance.com",
+        "fstream.binance.com",
+        "demo-fapi.binance.com",
+        "demo-fstream.binance.com",
+        "testnet.binancefuture.com",
+        "fstream.binancefuture.com",
+    }
+)
+
+
+class Hosts(Value):
+    """Base URLs of one environment, without a trailing slash: ``rest`` for ``/fapi``, ``streams`` for ``/private``."""
+
+    name: str
+    rest: str
+    streams: str
+
+
+SIM: Final = Hosts(name="sim", rest="http://127.0.0.1:9020", streams="ws://127.0.0.1:9020")
+DEMO: Final = Hosts(name="demo", rest="https://demo-fapi.binance.com", streams="wss://demo-fstream.binance.com")
+LIVE: Final = Hosts(name="live", rest="https://fapi.binance.com", streams="wss://fstream.binance.com")
+PRESETS: Final = {hosts.name: hosts for hosts in (SIM, DEMO, LIVE)}
+
+
+def hosts_named(name: str, *, rest: str | None = None, streams: str | None = None) -> Hosts:
+    """The preset ``name`` with base URLs replaced where given; raises ``Refused`` for what is not allowed."""
+    if name not in PRESETS:
+        raise Refused(
+            "UNKNOWN_ENVIRONMENT", f"no environment {name!r}", field="env", value=name, accepted=", ".join(PRESETS)
+        )
+    preset = PRESETS[name]
+    return checked(preset.but(rest=rest or preset.rest, streams=streams or preset.streams))
+
+
+def checked(hosts: Hosts) -> Hosts:
+    """The same hosts, trailing slashes off; raises ``Refused`` unless loopback or a Binance host over TLS.
+
+    ``sim`` is loopback, the others are not: a live key never reaches a simulator, nor a simulator's key Binance.
+    """
+    return hosts.but(
+        rest=_checked(hosts.rest, "rest", ("http", "https"), local=hosts.name == SIM.name),
+        streams=_checked(hosts.streams, "streams", ("ws", "wss"), local=hosts.name == SIM.name),
+    )
+
+
+def _checked(text: str, field: str, schemes: tuple[str, str], *, local: bool) -> str:
+    plain, tls = schemes
+    try:
+        url = URL(text)
+        allowed = (
+            (url.host in _LOOPBACK and url.scheme in schemes)
+            if local
+            else (url.host in _BINANCE and url.scheme == tls and url.explicit_port in (None, 443))
+        )
+    except ValueError:
+        allowed = False
+    if not allowed or url.user or url.query_string or url.path not in ("", "/"):
+        accepted = f"{plain}://127.0.0.1:PORT" if local else f"{tls}:// and one of {', '.join(sorted(_BINANCE))}"
+        raise Refused(
+            "HOST_NOT_ALLOWED", f"{field} base URL is not allowed", field=field, value=text, accepted=accepted
+        )
+    return text.rstrip("/")

@@ -1,0 +1,274 @@
+"""Binance USD-M payloads as typed structs, field for field in the vendor's words.
+
+Unknown fields are ignored and documented-but-absent ones tolerated: ``avgPrice`` and ``cumQuote`` left the documented
+replies on 2026-07-15 and are not read at all. What we cannot do without is required, so that a changed payload is an
+error (``Unreadable``) and never a wrong number. Numbers are finite and of a size that prices and quantities have.
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from chimera.trading.market import Side
+from chimera.trading.money import ZERO
+
+_EXPONENT_MAX: Final = 30  # digits before or after the point; a bomb such as 1E+999999 stops here
+Text = Annotated[str, Meta(max_length=200)]
+
+V = TypeVar("V")
+
+
+class Unreadable(ValueError):
+    """Bytes from the venue that are not what its documents say."""
+
+
+def decoded(body: bytes, kind: type[V]) -> V:
+    """Raises ``Unreadable`` and nothing else."""
+    try:
+        found = msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError) as error:
+        raise Unreadable(f"{kind}: {error}"[:200]) from error
+    _check(found)
+    return found
+
+
+def amount(text: str | int) -> Decimal:
+    """A number that the venue may leave empty: "" is zero."""
+    if text == "":
+        return ZERO
+    try:
+        found = Decimal(text)
+    except InvalidOperation as error:
+        raise Unreadable(f"not a number: {str(text)[:40]!r}") from error
+    _check(found)
+    return found
+
+
+def _check(node: Any) -> None:
+    """Every decimal within must be a finite one of sane size."""
+    match node:
+        case Decimal():
+            if not node.is_finite() or (node and abs(node.adjusted()) > _EXPONENT_MAX) or _finest(node) > _EXPONENT_MAX:
+                raise Unreadable("a number out of all proportion")
+        case Struct():
+            for name in node.__struct_fields__:
+                _check(getattr(node, name))
+        case list():
+            for inner in node:
+                _check(inner)
+
+
+def _finest(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return abs(exponent) if isinstance(exponent, int) else _EXPONENT_MAX + 1
+
+
+class ServerTime(Struct, rename="camel"):
+    server_time: int
+
+
+class ListenKey(Struct, rename="camel"):
+    listen_key: str = ""  # the keep-alive may answer {}
+
+
+class OrderRow(Struct, rename="camel"):
+    """Place, cancel, ``GET order`` and ``openOrders`` alike."""
+
+    symbol: Text
+    client_order_id: Text
+    order_id: int
+    side: Side
+    type: Text
+    status: Text
+    orig_qty: Decimal
+    executed_qty: Decimal
+    orig_type: Text = ""
+    price: Decimal = ZERO
+    stop_price: Decimal = ZERO
+    reduce_only: bool = False
+    close_position: bool = False
+    update_time: int = 0
+
+
+class AlgoRow(Struct, rename="camel"):
+    """The Algo service's place, query and open list. ``actualOrderId`` is "" before the trigger."""
+
+    symbol: Text
+    client_algo_id: Text
+    algo_id: int
+    side: Side
+    order_type: Text
+    algo_status: Text
+    quantity: Text = ""
+    trigger_price: Text = ""
+    reduce_only: bool = False
+    close_position: bool = False
+    update_time: int = 0
+    create_time: int = 0
+    actual_order_id: int | Text | None = ""
+
+
+class AlgoCanceled(Struct, rename="camel"):
+    """``code`` is a string here, "200"."""
+
+    client_algo_id: Text
+    code: int | Text
+
+
+class PositionRow(Struct, rename="camel"):
+    symbol: Text
+    position_amt: Decimal
+    entry_price: Decimal
+    position_side: Text = "BOTH"
+    mark_price: Decimal = ZERO
+    liquidation_price: Decimal = ZERO
+    update_time: int = 0
+
+
+class TradeRow(Struct, rename="camel"):
+    """``userTrades``: no client order id."""
+
+    id: int
+    order_id: int
+    symbol: Text
+    side: Side
+    price: Decimal
+    qty: Decimal
+    commission: Decimal
+    commission_asset: Text
+    realized_pnl: Decimal
+    maker: bool
+    time: int
+
+
+class BalanceRow(Struct, rename="camel"):
+    asset: Text
+    balance: Decimal
+    available_balance: Decimal
+
+
+class CommissionRate(Struct, rename="camel"):
+    symbol: Text
+    maker_commission_rate: Decimal
+    taker_commission_rate: Decimal
+
+
+class AccountConfig(Struct, rename="camel"):
+    can_trade: bool
+    dual_side_position: bool
+    multi_assets_margin: bool
+
+
+class SymbolConfig(Struct, rename="camel"):
+    symbol: Text
+    margin_type: Text  # CROSSED or ISOLATED
+    leverage: int
+
+
+class Leverage(Struct, rename="camel"):
+    symbol: Text
+    leverage: int
+
+
+class Filter(Struct, rename="camel"):
+    """Any filter: each has the fields of its kind."""
+
+    filter_type: Text
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    tick_size: Decimal | None = None
+    min_qty: Decimal | None = None
+    max_qty: Decimal | None = None
+    step_size: Decimal | None = None
+    notional: Decimal | None = None
+    multiplier_up: Decimal | None = None
+    multiplier_down: Decimal | None = None
+
+
+class SymbolRow(Struct, rename="camel"):
+    symbol: Text
+    status: Text
+    base_asset: Text
+    quote_asset: Text
+    filters: list[Filter]
+    contract_type: Text = ""
+
+
+class ExchangeInfo(Struct, rename="camel"):
+    symbols: list[msgspec.Raw]  # one by one: a symbol of a new shape must not hide the others
+
+
+class BookTicker(Struct, rename="camel"):
+    symbol: Text
+    bid_price: Decimal
+    bid_qty: Decimal
+    ask_price: Decimal
+    ask_qty: Decimal
+    time: int = 0
+
+
+class PremiumIndex(Struct, rename="camel"):
+    symbol: Text
+    mark_price: Decimal
+
+
+class FrameHead(Struct):
+    """What kind of user event a frame is."""
+
+    kind: Text = field(name="e")
+
+
+class OrderEventBody(Struct):
+    symbol: Text = field(name="s")
+    ref: Text = field(name="c")
+    side: Side = field(name="S")
+    type: Text = field(name="o")
+    qty: Decimal = field(name="q")
+    execution: Text = field(name="x")
+    status: Text = field(name="X")
+    order_id: int = field(name="i")
+    cum_qty: Decimal = field(name="z")
+    at_ms: int = field(name="T")
+    orig_type: Text = field(name="ot", default="")
+    price: Decimal = field(name="p", default=ZERO)
+    stop_price: Decimal = field(name="sp", default=ZERO)
+    last_qty: Decimal = field(name="l", default=ZERO)
+    last_price: Decimal = field(name="L", default=ZERO)
+    trade_id: int = field(name="t", default=0)
+    fee: Decimal | None = field(name="n", default=None)
+    fee_asset: Text | None = field(name="N", default=None)
+    realized: Decimal = field(name="rp", default=ZERO)
+    maker: bool = field(name="m", default=False)
+    reduce_only: bool = field(name="R", default=False)
+    close_position: bool = field(name="cp", default=False)
+    expiry: int | Text = field(name="er", default="0")
+
+
+class OrderEvent(Struct):
+    order: OrderEventBody = field(name="o")
+
+
+class AlgoEventBody(Struct):
+    ref: Text = field(name="caid")
+    algo_id: int = field(name="aid")
+    type: Text = field(name="o")
+    symbol: Text = field(name="s")
+    side: Side = field(name="S")
+    status: Text = field(name="X")
+    qty: Text = field(name="q", default="")
+    actual_id: int | Text | None = field(name="ai", default="")
+    trigger_price: Text = field(name="tp", default="")
+    reduce_only: bool = field(name="R", default=False)
+    close_position: bool = field(name="cp", default=False)
+    reason: Text = field(name="rm", default="")
+
+
+class AlgoEvent(Struct):
+    order: AlgoEventBody = field(name="o")
+    at_ms: int = field(name="T")
+
+
+class KeyExpired(Struct, rename="camel"):
+    listen_key: str = ""

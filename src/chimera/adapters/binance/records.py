@@ -1,0 +1,142 @@
+"""Binance USD-M futures as ``ports.Records``: what the venue knows of one account.
+
+A survey asks for what can move in the direction it moves: conditional orders before the regular ones (a trigger between
+the two shows in both, never in neither), trades last (so that no fill in the position is missing from them).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.order_names import OrderNames
+from chimera.adapters.binance.raw import (
+    ACCOUNT_CONFIG,
+    BALANCE,
+    COMMISSION_RATE,
+    GET_ORDER,
+    OPEN_ALGOS,
+    OPEN_ORDERS,
+    POSITION_RISK,
+    USER_TRADES,
+    RawFutures,
+    answer,
+    understood,
+)
+from chimera.trading.errors import OutcomeUnknown
+from chimera.trading.fill import Fill
+from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
+from chimera.trading.money import Millis
+from chimera.trading.venue import AccountModes, FeeRates, Funds, VenueOrder, VenuePosition, VenueSnapshot
+
+PAGE: Final = 1000  # userTrades' largest
+WINDOW_MS: Final = 7 * 86_400_000  # userTrades' widest
+KEPT_MS: Final = 89 * 86_400_000  # userTrades reaches back three months (since 2026-08-26)
+
+
+class FuturesRecords:
+    """``ports.Records``. ``quote`` is the asset of ``funds``."""
+
+    def __init__(self, raw: RawFutures, names: OrderNames, quote: str = "USDT") -> None:
+        self._raw = raw
+        self._names = names
+        self._quote = quote
+
+    async def survey(self, symbol: Symbol, trades_since_ms: Millis) -> VenueSnapshot:
+        """Trades are at most 89 days old, as far as the venue keeps them: ``trades_since_ms`` says from when."""
+        asked_ms = self._raw.clock.now_ms()
+        since_ms = Millis(max(trades_since_ms, asked_ms - KEPT_MS))
+        orders = await self._open_orders(symbol)
+        held = {each.symbol: each for each in await self._positions({"symbol": symbol})}
+        return VenueSnapshot(
+            symbol=symbol,
+            asked_ms=asked_ms,
+            orders=orders,
+            position=held.get(symbol) or translate.flat(symbol, asked_ms),
+            trades=await self._trades(symbol, since_ms),
+            trades_since_ms=since_ms,
+        )
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        return await self._positions({})
+
+    async def funds(self) -> Funds:
+        asked_ms = self._raw.clock.now_ms()
+        rows = answer(await self._raw.call(BALANCE), list[payloads.BalanceRow])
+        return translate.funds(rows, self._quote, asked_ms)
+
+    async def fee_rates(self, symbol: Symbol) -> FeeRates:
+        row = answer(await self._raw.call(COMMISSION_RATE, {"symbol": symbol}), payloads.CommissionRate)
+        _about(row.symbol, symbol)
+        return translate.fee_rates(row)
+
+    async def modes(self) -> AccountModes:
+        return translate.modes(answer(await self._raw.call(ACCOUNT_CONFIG), payloads.AccountConfig))
+
+    async def _positions(self, params: dict[str, str]) -> tuple[VenuePosition, ...]:
+        return translate.positions(answer(await self._raw.call(POSITION_RISK, params), list[payloads.PositionRow]))
+
+    async def _open_orders(self, symbol: Symbol) -> tuple[VenueOrder, ...]:
+        """Both services as one list; a triggered conditional order and its child are one order."""
+        algos = answer(await self._raw.call(OPEN_ALGOS, {"symbol": symbol}), list[payloads.AlgoRow])
+        rows = answer(await self._raw.call(OPEN_ORDERS, {"symbol": symbol}), list[payloads.OrderRow])
+        waiting = {row.client_algo_id: understood(translate.algo, row) for row in algos}
+        regular = [self._names.note(understood(translate.order, row)) for row in rows]
+        for order in (*waiting.values(), *regular):
+            _about(order.symbol, symbol)
+        merged = tuple(
+            translate.triggered(waiting.pop(order.ref), order) if order.conditional and order.ref in waiting else order
+            for order in regular
+        )
+        return (*waiting.values(), *merged)
+
+    async def _trades(self, symbol: Symbol, since_ms: Millis) -> tuple[Fill, ...]:
+        """Every trade from ``since_ms`` on (venue clock), oldest first, each once."""
+        rows: dict[int, payloads.TradeRow] = {}
+        start, until = int(since_ms), int(self._raw.server_now_ms())
+        while True:
+            last = start + WINDOW_MS > until
+            span = {"startTime": str(start)} | ({} if last else {"endTime": str(start + WINDOW_MS - 1)})
+            rows |= await self._window(symbol, span, end_ms=None if last else start + WINDOW_MS - 1)
+            if last:
+                break
+            start += WINDOW_MS
+        return tuple([await self._fill(symbol, row) for _, row in sorted(rows.items())])
+
+    async def _window(
+        self, symbol: Symbol, span: dict[str, str], *, end_ms: int | None
+    ) -> dict[int, payloads.TradeRow]:
+        """One window of trades by id; full pages go on by ``fromId``, which the venue takes only without times."""
+        found: dict[int, payloads.TradeRow] = {}
+        params = {"symbol": symbol, **span, "limit": str(PAGE)}
+        while True:
+            page = answer(await self._raw.call(USER_TRADES, params), list[payloads.TradeRow])
+            fresh = {row.id: row for row in page if row.id not in found and (end_ms is None or row.time <= end_ms)}
+            found |= fresh
+            if len(page) < PAGE or not fresh:
+                return found
+            params = {"symbol": symbol, "fromId": str(max(row.id for row in page) + 1), "limit": str(PAGE)}
+
+    async def _fill(self, symbol: Symbol, row: payloads.TradeRow) -> Fill:
+        _about(row.symbol, symbol)
+        ref = await self._name(symbol, VenueOrderId(str(row.order_id)))
+        return understood(lambda trade: translate.fill(trade, ref), row)
+
+    async def _name(self, symbol: Symbol, venue_id: VenueOrderId) -> ClientOrderId:
+        """A child's client id is its conditional order's. A trade whose order is not found yet fails the survey:
+
+        a trade booked under a made-up name would stay there, and the next survey will know.
+        """
+        known = self._names.of(symbol, venue_id)
+        if known is not None:
+            return known
+        body = await self._raw.call(GET_ORDER, {"symbol": symbol, "orderId": venue_id})
+        row = answer(body, payloads.OrderRow)
+        _about(row.symbol, symbol)
+        if str(row.order_id) != venue_id:
+            raise OutcomeUnknown(f"asked for order {venue_id}, heard of {row.order_id}")
+        return self._names.note(understood(translate.order, row)).ref
+
+
+def _about(heard: str, asked: Symbol) -> None:
+    if heard != asked:
+        raise OutcomeUnknown(f"asked for {asked}, heard of {heard}")

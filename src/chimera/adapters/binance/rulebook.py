@@ -1,0 +1,90 @@
+"""Binance USD-M futures as ``ports.Rulebook``: rules, clock, prices, and the settings made before trading."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.outcomes import NO_NEED_TO_CHANGE_MARGIN
+from chimera.adapters.binance.payloads import Unreadable
+from chimera.adapters.binance.raw import (
+    BOOK_TICKER,
+    EXCHANGE_INFO,
+    PREMIUM_INDEX,
+    SET_LEVERAGE,
+    SET_MARGIN_TYPE,
+    SYMBOL_CONFIG,
+    RawFutures,
+    answer,
+    understood,
+)
+from chimera.trading.errors import OutcomeUnknown, VenueRejected
+from chimera.trading.ids import Symbol
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import Touch
+from chimera.trading.money import Price
+
+Named = TypeVar("Named", payloads.BookTicker, payloads.PremiumIndex, payloads.Leverage)
+
+
+class FuturesRulebook:
+    """``ports.Rulebook``."""
+
+    def __init__(self, raw: RawFutures) -> None:
+        self._raw = raw
+
+    async def instruments(self) -> Sequence[Instrument]:
+        """Every perpetual, trading or not. A symbol that cannot be read is left out; none readable is an error."""
+        listing = answer(await self._raw.call(EXCHANGE_INFO), payloads.ExchangeInfo)
+        found: list[Instrument] = []
+        unread: Unreadable | None = None
+        for body in listing.symbols:
+            try:
+                instrument = translate.instrument(bytes(body))
+            except Unreadable as error:
+                unread = error
+                continue
+            if instrument is not None:
+                found.append(instrument)
+        if unread is not None and not found:
+            raise OutcomeUnknown(f"unreadable answer: {unread}") from unread
+        return tuple(found)
+
+    async def server_offset_ms(self) -> int:
+        """Also what later requests are stamped with."""
+        return await self._raw.sync_clock()
+
+    async def touch(self, symbol: Symbol) -> Touch:
+        asked_ms = self._raw.clock.now_ms()
+        row = answer(await self._raw.call(BOOK_TICKER, {"symbol": symbol}), payloads.BookTicker)
+        return understood(lambda ticker: translate.touch(ticker, asked_ms), _about(row, symbol))
+
+    async def mark(self, symbol: Symbol) -> Price:
+        row = _about(answer(await self._raw.call(PREMIUM_INDEX, {"symbol": symbol}), payloads.PremiumIndex), symbol)
+        if row.mark_price <= 0:
+            raise OutcomeUnknown(f"mark price {row.mark_price}")
+        return Price(row.mark_price)
+
+    async def prepare(self, symbol: Symbol, leverage: int) -> None:
+        """Change only what is not so yet: with a position open, Binance refuses even to look (-4047, -4048, -4161)."""
+        rows = answer(await self._raw.call(SYMBOL_CONFIG, {"symbol": symbol}), list[payloads.SymbolConfig])
+        now = next((row for row in rows if row.symbol == symbol), None)
+        if now is None or now.margin_type != "ISOLATED":
+            await self._isolate(symbol)
+        if now is None or now.leverage != leverage:
+            params = {"symbol": symbol, "leverage": str(leverage)}
+            row = _about(answer(await self._raw.call(SET_LEVERAGE, params), payloads.Leverage), symbol)
+            if row.leverage != leverage:
+                raise OutcomeUnknown(f"asked for leverage {leverage}, heard {row.leverage}")
+
+    async def _isolate(self, symbol: Symbol) -> None:
+        try:
+            await self._raw.call(SET_MARGIN_TYPE, {"symbol": symbol, "marginType": "ISOLATED"})
+        except VenueRejected as error:
+            if error.code != NO_NEED_TO_CHANGE_MARGIN:
+                raise
+
+
+def _about(row: Named, asked: Symbol) -> Named:
+    if row.symbol != asked:
+        raise OutcomeUnknown(f"asked for {asked}, heard of {row.symbol}")
+    return row

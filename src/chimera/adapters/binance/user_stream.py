@@ -1,0 +1,187 @@
+"""The futures user stream: listen key, connection, reconnection; frames in, reports out.
+
+Invariants: ``StreamUp`` comes first and after every gap, ``StreamDown`` with its reason once per cause; only order
+events become reports. The key is asked for anew at each connection (Binance gives back the live one and extends it),
+one request at a time, kept alive every 30 minutes and never deleted: one key serves the account, and a DELETE would
+deafen whoever else listens. Source: Binance USD-M user-data-streams.
+
+Not read, and why: ``ACCOUNT_UPDATE`` (positions come from our fills and from surveys; a change of position without an
+order event is what a survey is for), ``TRADE_LITE`` (a faster fill without fee or cumulative quantity; the full event
+follows under the same trade id), ``ACCOUNT_CONFIG_UPDATE``, ``MARGIN_CALL``. A frame that cannot be read may have been
+a fill: it is reported as a gap, so that whoever listens asks.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Final
+from urllib.parse import quote
+
+from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.order_names import OrderNames
+from chimera.adapters.binance.payloads import Unreadable, decoded
+from chimera.adapters.binance.raw import KEEP_LISTEN_KEY, OPEN_LISTEN_KEY, RawFutures, answer
+from chimera.adapters.binance.transport import Socket
+from chimera.ports.venue import OrderReport, Report, StreamDown, StreamUp
+from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.value import Value
+
+STREAM_PATH: Final = "/private/ws"  # without ``events``: a selection would leave out ALGO_UPDATE
+_FIRST_PAUSE_MS: Final = 100
+_LAST_PAUSE_MS: Final = 15_000
+_HEALTHY_MS: Final = 10_000  # a connection that lived this long resets the back-off
+_KEY_REFUSED_PAUSE_MS: Final = 5_000
+
+
+class StreamTimes(Value):
+    """How long things last, in ms. Key validity is 60 minutes, a connection's 24 hours (Binance)."""
+
+    keep_alive_ms: int = 30 * 60_000
+    keep_alive_retry_ms: int = 60_000
+    key_good_ms: int = 55 * 60_000
+    renew_ms: int = 23 * 3_600_000
+    silence_ms: int = 180_000  # no frame for so long: an idle account or a deaf stream, and a reconnection tells
+
+
+class _Lost(Exception):
+    """This connection is over; the text says why."""
+
+
+class UserStream:
+    """``reports`` may be iterated by one reader at a time."""
+
+    def __init__(
+        self, raw: RawFutures, names: OrderNames, jitter: random.Random, times: StreamTimes | None = None
+    ) -> None:
+        self._raw = raw
+        self._names = names
+        self._jitter = jitter
+        self._times = times or StreamTimes()
+        self._key_lock = asyncio.Lock()
+
+    async def reports(self) -> AsyncGenerator[Report, None]:
+        """For ever. Close it (``aclosing``) to end the connection at once."""
+        failures, told = 0, ""
+        while True:
+            began: int | None = None
+            wait_ms = 0
+            try:
+                key = await self._open_key()
+                async with self._raw.transport.connect(f"{STREAM_PATH}?listenKey={quote(key, safe='')}") as socket:
+                    began, told = self._raw.clock.monotonic_ms(), ""
+                    yield StreamUp()
+                    async with aclosing(self._listen(socket, key)) as heard:
+                        async for report in heard:
+                            yield report
+                reason = "the venue closed the stream"
+            except _Lost as error:
+                reason = str(error)
+            except VenueRejected as error:
+                reason, wait_ms = f"no listen key: {error}", _KEY_REFUSED_PAUSE_MS
+            except NotSent as error:
+                reason, wait_ms = error.reason, error.retry_after_ms or 0
+            except OutcomeUnknown as error:
+                reason = str(error)
+            if reason != told:
+                told = reason
+                yield StreamDown(reason=reason)
+            lived_ms = 0 if began is None else self._raw.clock.monotonic_ms() - began
+            failures = 0 if lived_ms >= _HEALTHY_MS else failures + 1
+            await asyncio.sleep(max(self._pause_ms(failures), wait_ms) / 1000)
+
+    async def _listen(self, socket: Socket, key: str) -> AsyncGenerator[Report, None]:
+        """Reports of one connection; returns when the venue ends it, raises ``_Lost`` when we do."""
+        frames = socket.frames()
+        upkeep = asyncio.create_task(self._upkeep(key))
+        incoming = asyncio.create_task(_next(frames))
+        try:
+            while True:
+                await asyncio.wait(
+                    (incoming, upkeep),
+                    timeout=self._times.silence_ms / 1000,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if incoming.done():
+                    frame = incoming.result()
+                    if frame is None:
+                        return
+                    incoming = asyncio.create_task(_next(frames))
+                    for report in self._read(frame, key):
+                        yield report
+                elif upkeep.done():
+                    raise _Lost(upkeep.result())
+                else:
+                    raise _Lost(f"silent for {self._times.silence_ms} ms")
+        finally:
+            incoming.cancel()
+            upkeep.cancel()
+            await asyncio.gather(incoming, upkeep, return_exceptions=True)
+
+    def _read(self, frame: bytes, key: str) -> tuple[Report, ...]:
+        try:
+            found = read_frame(frame)
+        except Unreadable as error:
+            return StreamDown(reason=f"unreadable event: {error}"), StreamUp()
+        if isinstance(found, payloads.KeyExpired):
+            if found.listen_key in ("", key):
+                raise _Lost("the listen key expired")
+            return ()
+        if found is None:
+            return ()
+        self._names.note(found.order)
+        return (found,)
+
+    async def _open_key(self) -> str:
+        async with self._key_lock:  # two parallel creations may rotate the key under each other (ccxt #29393)
+            key = answer(await self._raw.call(OPEN_LISTEN_KEY), payloads.ListenKey).listen_key
+        if not key:
+            raise OutcomeUnknown("no listen key in the answer")
+        return key
+
+    async def _upkeep(self, key: str) -> str:
+        """Keep the key alive until it cannot be, or the connection is old; says which."""
+        clock, times = self._raw.clock, self._times
+        opened = extended = clock.monotonic_ms()
+        wait_ms = times.keep_alive_ms
+        while True:
+            left_ms = opened + times.renew_ms - clock.monotonic_ms()
+            await asyncio.sleep(max(min(wait_ms, left_ms), 0) / 1000)
+            now = clock.monotonic_ms()
+            if now - opened >= times.renew_ms:
+                return "renewed before the venue's 24 hours"
+            try:
+                named = answer(await self._raw.call(KEEP_LISTEN_KEY), payloads.ListenKey).listen_key
+            except VenueRejected as error:
+                return f"the listen key is gone: {error}"
+            except ChimeraError as error:
+                if now - extended >= times.key_good_ms:
+                    return f"keep-alive failed: {error}"
+                wait_ms = times.keep_alive_retry_ms
+                continue
+            if named not in ("", key):
+                return "the listen key changed"
+            extended, wait_ms = now, times.keep_alive_ms
+
+    def _pause_ms(self, failures: int) -> int:
+        """Exponential with jitter: half of it certain, half of it drawn; nearly none after a healthy connection."""
+        full = min(_FIRST_PAUSE_MS << min(failures, 16), _LAST_PAUSE_MS)
+        return full // 2 + self._jitter.randrange(full // 2 + 1)
+
+
+def read_frame(frame: bytes) -> OrderReport | payloads.KeyExpired | None:
+    """What a user event says; None for kinds we do not read. Raises ``Unreadable``."""
+    match decoded(frame, payloads.FrameHead).kind:
+        case "ORDER_TRADE_UPDATE":
+            order, fill = translate.order_event(decoded(frame, payloads.OrderEvent))
+            return OrderReport(order=order, fill=fill)
+        case "ALGO_UPDATE":
+            return OrderReport(order=translate.algo_event(decoded(frame, payloads.AlgoEvent)))
+        case "listenKeyExpired":
+            return decoded(frame, payloads.KeyExpired)
+        case _:
+            return None
+
+
+async def _next(frames: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(frames, None)
