@@ -1,0 +1,1 @@
+"""Score sources behind ``ports.score``."""

@@ -1,0 +1,231 @@
+"""One decision: gates, rules, score, size, stop and target, in that order, over values taken at one moment.
+
+It holds no state and asks nobody. A skip names every reason of the stage it ended in and keeps the trace so far.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from chimera.decide.features import ATR, Features, from_touch, supposed
+from chimera.decide.gates import GateLimits, Needs, at_most, budget_gates, failed, market_gates
+from chimera.decide.rules.bundle import Bundle
+from chimera.decide.rules.fire import Fired, fire
+from chimera.decide.sizing import SizePolicy, size
+from chimera.decide.sltp import LevelPolicy, levels, profit_wanted, stop_distance
+from chimera.trading.budget import Reserve, RiskBudget
+from chimera.trading.decision import Code, Explanation, Levels, Open, Score, Sizing, Skip, Verdict
+from chimera.trading.ids import Symbol
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import ExecPolicy, MakerThenTaker, StopSpec, TargetKind, TargetSpec
+from chimera.trading.market import Market, Side, Touch
+from chimera.trading.money import Millis
+from chimera.trading.value import Value
+
+
+class Terms(Value):
+    """Trading one symbol on one market: its rules and our limits."""
+
+    instrument: Instrument
+    gates: GateLimits
+
+
+class Policy(Value):
+    """What does not depend on the symbol."""
+
+    sizes: SizePolicy
+    levels: LevelPolicy
+    touch_max_age_ms: Millis
+    execution: ExecPolicy = MakerThenTaker()
+
+
+class Case(Value):
+    """All that is known when a decision is asked for. ``asked_market`` None: FUT unless a rule says otherwise."""
+
+    symbol: Symbol
+    asked_market: Market | None
+    side_hint: Side | None
+    features: Features
+    touch: Touch | None
+    terms: dict[Market, Terms]
+    policy: Policy
+    budget: RiskBudget | None
+    reserved: tuple[Reserve, ...]
+    score: Score
+    supposed: dict[str, Decimal] = {}  # a caller's what-if, over features and touch
+
+    @property
+    def now_ms(self) -> Millis:
+        return self.features.now_ms
+
+
+def decide(bundle: Bundle, case: Case) -> Open | Skip:
+    """Yes or no, with everything that led to it."""
+    trace = _Trace(bundle, case)
+    touch = case.touch
+    if touch is None:
+        words = f"no touch of {case.symbol}"
+        return trace.skip((Verdict(code=Code.MARKET_MISSING, passed=False, name="touch", text=words),))
+    if stale := _stale(case, touch):
+        return trace.skip((stale,))
+    features = _seen(case, touch)
+    if against := trace.gates(features):
+        return trace.skip(against)
+    fired = trace.rules(features)
+    if fired.against:
+        return trace.skip(fired.against)
+    if fired.market is not None and fired.market is not trace.market:
+        if case.asked_market is not None:
+            words = f"asked for {case.asked_market}, the rules say {fired.market}"
+            return trace.skip((Verdict(code=Code.MARKET_CONFLICT, passed=False, text=words),))
+        trace.market = fired.market
+        if against := trace.gates(features):
+            return trace.skip(against)
+    side = _side(trace.market, fired, case.side_hint)
+    if isinstance(side, Verdict):
+        return trace.skip((side,))
+    return _open(trace, features, touch, fired, side)
+
+
+def _seen(case: Case, touch: Touch) -> Features:
+    """What the producer says, under what the touch shows, under what the caller supposes."""
+    values = {**case.features.values, **from_touch(touch), **supposed(case.supposed, case.now_ms)}
+    return case.features.but(values=values)
+
+
+def _open(trace: "_Trace", features: Features, touch: Touch, fired: Fired, side: Side) -> Open | Skip:
+    case, market = trace.case, trace.market
+    terms = case.terms[market]
+    sizing = size(
+        terms.instrument, case.policy.sizes, touch.aggressive(side), fired.size_mult * case.score.size_mult_ml
+    )
+    trace.why = trace.why.but(score=case.score)
+    if isinstance(sizing, Verdict):
+        return trace.skip((sizing,))
+    trace.why = trace.why.but(sizing=sizing)
+    bars = _levels(trace, features, touch, fired, side, sizing)
+    if isinstance(bars, Verdict):
+        return trace.skip((bars,))
+    trace.why = trace.why.but(levels=bars)
+    needs = Needs(margin_usdt=sizing.margin_usdt, notional_usdt=sizing.notional_usdt, loss_usdt=bars.loss_at_stop)
+    final = budget_gates(market, terms.gates, case.budget, case.reserved, needs, case.now_ms)
+    if against := failed(final):
+        return trace.skip(against)
+    if market is Market.FUT:
+        target = TargetSpec(kind=TargetKind.NET_PROFIT_USDT, value=bars.profit_wanted)
+    else:
+        target = TargetSpec(kind=TargetKind.PRICE, value=bars.target_price)
+    return Open(
+        symbol=case.symbol,
+        market=market,
+        config_rev=trace.bundle.rev,
+        side=side,
+        qty=sizing.qty,
+        policy=fired.policy or case.policy.execution,
+        stop=StopSpec(price=bars.stop_price),
+        target=target,
+        leverage=sizing.leverage,
+        rules_fired=fired.rule_ids,
+        sizing=sizing,
+        levels=bars,
+        why=trace.why,
+    )
+
+
+def _levels(
+    trace: "_Trace", features: Features, touch: Touch, fired: Fired, side: Side, sizing: Sizing
+) -> Levels | Verdict:
+    case, market, policy = trace.case, trace.market, trace.case.policy.levels
+    atr: Decimal | None = None
+    if market is Market.FUT:
+        found = features.need(ATR)
+        if isinstance(found, Verdict):
+            return found
+        atr = found
+    if case.budget is None:
+        raise AssertionError("a decision passed the budget gate without a budget")
+    return levels(
+        case.terms[market].instrument,
+        policy,
+        sizing,
+        side,
+        touch,
+        taker_fee=case.budget.markets[market].fees.taker,
+        d_wanted=stop_distance(market, policy, sizing.price, atr, fired.sl_mult),
+        wanted=profit_wanted(market, policy, sizing, fired.tp_mult),
+    )
+
+
+def _side(market: Market, fired: Fired, hint: Side | None) -> Side | Verdict:
+    """A rule's word, else the caller's hint."""
+    side = fired.side or hint
+    if side is None:
+        words = "no rule that fired names a side, and the caller gave no sideHint"
+        return Verdict(code=Code.NO_SIDE, passed=False, text=words)
+    if market is Market.SPOT and side is Side.SELL:
+        return Verdict(code=Code.SPOT_LONG_ONLY, passed=False, text="spot opens long only, the side is SELL")
+    return side
+
+
+def _stale(case: Case, touch: Touch) -> Verdict | None:
+    age, limit = Decimal(abs(case.now_ms - touch.at_ms)), Decimal(case.policy.touch_max_age_ms)
+    verdict = at_most(Code.MARKET_STALE, "touch.age_ms", age, limit)
+    return None if verdict.passed else verdict
+
+
+@dataclass
+class _Trace:
+    """The explanation as it grows; one per decision."""
+
+    bundle: Bundle
+    case: Case
+    why: Explanation = field(default_factory=Explanation)
+    market: Market = field(init=False)
+    fired: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.market = self.case.asked_market or Market.FUT
+
+    def skip(self, reasons: Sequence[Verdict]) -> Skip:
+        return Skip(
+            symbol=self.case.symbol,
+            market=self.market,
+            config_rev=self.bundle.rev,
+            reasons=tuple(reasons),
+            rules_fired=self.fired,
+            why=self.why,
+        )
+
+    def gates(self, features: Features) -> tuple[Verdict, ...]:
+        """L0 for the present market, with what a plain entry would use; what failed."""
+        case, terms = self.case, self.case.terms.get(self.market)
+        if terms is None:
+            words = f"{case.symbol} has no instrument on {self.market}"
+            return (Verdict(code=Code.NOT_LISTED, passed=False, text=words),)
+        if not terms.instrument.trading:
+            words = f"{case.symbol} does not trade on {self.market} now"
+            return (Verdict(code=Code.NOT_TRADING, passed=False, text=words),)
+        verdicts = market_gates(self.market, features, terms.gates) + budget_gates(
+            self.market, terms.gates, case.budget, case.reserved, _plain_needs(self.market, case.policy), case.now_ms
+        )
+        if self.market is Market.FUT and isinstance(atr := features.need(ATR), Verdict):
+            verdicts = (*verdicts, atr)
+        self.why = self.why.but(gates=self.why.gates + verdicts)
+        return failed(verdicts)
+
+    def rules(self, features: Features) -> Fired:
+        rules = self.bundle.for_symbol(self.case.symbol)
+        fired = fire(self.case.symbol, rules, features, self.bundle.bounds)
+        self.fired = fired.rule_ids
+        self.why = self.why.but(rules=fired.verdicts, clamps=fired.clamps)
+        return fired
+
+
+def _plain_needs(market: Market, policy: Policy) -> Needs:
+    """Of an entry that no rule scales."""
+    sizes, loss = policy.sizes, policy.levels.max_loss_usdt
+    if market is Market.SPOT:
+        budget = sizes.spot_quote_budget_usdt
+        return Needs(margin_usdt=budget, notional_usdt=budget, loss_usdt=loss)
+    margin = sizes.margin_base_usdt
+    return Needs(margin_usdt=margin, notional_usdt=margin * sizes.leverage, loss_usdt=loss)

@@ -1,0 +1,71 @@
+"""Factors with their ages. A factor that is needed and is missing or too old is a reason to skip, never a default.
+
+The touch gives two factors of its own, ``spread_bps`` and ``depth_top1_usdt``. A what-if replaces values and makes
+them fresh. This module does not know which factors anybody needs.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from chimera.trading.decision import Code, Feature, Verdict
+from chimera.trading.market import Touch
+from chimera.trading.money import Millis
+from chimera.trading.value import Value
+
+ATR: Final = "atr"  # quote per base, of the period and bar its producer names
+FUNDING: Final = "funding_next_abs"  # |next funding rate|, a fraction of notional
+SPREAD: Final = "spread_bps"
+DEPTH: Final = "depth_top1_usdt"  # the smaller side of the touch, quote asset
+FROM_TOUCH: Final = (SPREAD, DEPTH)
+
+
+class Ages(Value):
+    """How old a factor may be (ms): ``default_ms``, unless the registry names another for it."""
+
+    default_ms: Millis
+    by_name: dict[str, Millis] = {}
+
+    def limit(self, name: str) -> Millis:
+        return self.by_name.get(name, self.default_ms)
+
+
+class Features(Value):
+    """What is known of one symbol at ``now_ms``."""
+
+    values: dict[str, Feature]
+    ages: Ages
+    now_ms: Millis
+
+    def need(self, name: str) -> Decimal | Verdict:
+        """The value, or why there is none to use. A time stamp ahead of us is as bad as one behind."""
+        feature = self.values.get(name)
+        if feature is None:
+            return Verdict(code=Code.FEATURE_MISSING, passed=False, name=name, text=f"feature {name} is missing")
+        age, limit = abs(self.now_ms - feature.at_ms), self.ages.limit(name)
+        if age <= limit:
+            return feature.value
+        return Verdict(
+            code=Code.FEATURE_STALE,
+            passed=False,
+            name=name,
+            value=Decimal(age),
+            op="<=",
+            limit=Decimal(limit),
+            margin=Decimal(limit - age),
+            text=f"feature {name} is {age} ms old, limit {limit} ms",
+        )
+
+
+def from_touch(touch: Touch) -> dict[str, Feature]:
+    """Spread, and the thinner side's value in quote asset."""
+    depth = min(touch.bid * touch.bid_qty, touch.ask * touch.ask_qty)
+    return {
+        SPREAD: Feature(value=touch.spread_bps, at_ms=touch.at_ms),
+        DEPTH: Feature(value=depth, at_ms=touch.at_ms),
+    }
+
+
+def supposed(values: Mapping[str, Decimal], now_ms: Millis) -> dict[str, Feature]:
+    """A caller's what-if values, true as of now."""
+    return {name: Feature(value=value, at_ms=now_ms) for name, value in values.items()}

@@ -1,0 +1,116 @@
+"""Where the stop and the target stand.
+
+With E the entry, q the quantity, f the taker fee rate, and s = +1 for a long, -1 for a short:
+
+    loss at a stop d away   = q d + q E f + q (E - s d) f      <= max_loss
+    so                 d_cap = (max_loss / q - 2 E f) / (1 - s f)
+    profit at a target T    = s q (T - E) - q E f - q T f      >= wanted
+    so                     T = (E (s + f) + wanted / q) / (s - f)
+
+``d_cap`` is (max_loss - fees at the stop) / q with the fees written out: they depend on the stop themselves. Both legs
+are charged as taker. The stop rounds toward the entry, the target away from it, so both bounds hold after rounding.
+Slippage past the stop is excluded: it has no bound before the fact.
+"""
+
+from decimal import Decimal
+
+from chimera.trading.decision import Code, Levels, Sizing, Verdict
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import Market, Side, Touch
+from chimera.trading.money import BPS, ZERO, Quote, text
+from chimera.trading.value import Value
+
+
+class LevelPolicy(Value):
+    """``max_loss_usdt`` counts both fees; ``roe`` is net profit over margin; the SPOT distances are of the entry."""
+
+    max_loss_usdt: Decimal
+    atr_mult: Decimal
+    roe: Decimal
+    spot_stop_bps: Decimal
+    spot_target_bps: Decimal
+
+
+def stop_distance(
+    market: Market, policy: LevelPolicy, price: Decimal, atr: Decimal | None, sl_mult: Decimal
+) -> Decimal:
+    """Before the cap: ATR_mult x ATR on FUT, the fixed distance on SPOT."""
+    if market is Market.SPOT or atr is None:
+        return price * policy.spot_stop_bps / BPS * sl_mult
+    return policy.atr_mult * atr * sl_mult
+
+
+def profit_wanted(market: Market, policy: LevelPolicy, sizing: Sizing, tp_mult: Decimal) -> Decimal:
+    """Net of both fees, quote asset: ROE x margin on FUT, the fixed distance's worth on SPOT."""
+    if market is Market.SPOT:
+        return sizing.notional_usdt * policy.spot_target_bps / BPS * tp_mult
+    return policy.roe * sizing.margin_usdt * tp_mult
+
+
+def levels(
+    instrument: Instrument,
+    policy: LevelPolicy,
+    sizing: Sizing,
+    side: Side,
+    touch: Touch,
+    *,
+    taker_fee: Decimal,
+    d_wanted: Decimal,
+    wanted: Decimal,
+) -> Levels | Verdict:
+    """Both prices, or why there are none: the loss cannot be held, or the venue would trigger the stop at once."""
+    entry, qty, sign, out = sizing.price, sizing.qty, side.sign, side.opposite
+    d_cap = (policy.max_loss_usdt / qty - 2 * entry * taker_fee) / (1 - sign * taker_fee)
+    if d_cap <= ZERO:
+        return _no_room(policy, entry * qty * taker_fee * 2)
+    stop = instrument.stop_toward_entry(entry - sign * min(d_wanted, d_cap), out)
+    stands_off = stop < touch.bid if side is Side.BUY else stop > touch.ask
+    if not stands_off or stop <= ZERO:
+        return _inside_spread(side, stop, touch)
+    target = instrument.target_away((entry * (sign + taker_fee) + wanted / qty) / (sign - taker_fee), out)
+    if target <= ZERO or not instrument.min_price <= target <= instrument.max_price:
+        words = f"target {text(target)} is outside {text(instrument.min_price)}..{text(instrument.max_price)}"
+        return Verdict(code=Code.TARGET_UNREACHABLE, passed=False, name="target_price", value=target, text=words)
+    fees_at_stop = qty * taker_fee * (entry + stop)
+    fees_at_target = qty * taker_fee * (entry + target)
+    return Levels(
+        entry_price=entry,
+        stop_price=stop,
+        target_price=target,
+        d_wanted=d_wanted,
+        d_cap=d_cap,
+        fees_at_stop=Quote(fees_at_stop),
+        loss_at_stop=Quote(abs(entry - stop) * qty + fees_at_stop),
+        fees_at_target=Quote(fees_at_target),
+        profit_at_target=Quote(abs(target - entry) * qty - fees_at_target),
+        profit_wanted=Quote(wanted),
+    )
+
+
+def _no_room(policy: LevelPolicy, fees: Decimal) -> Verdict:
+    limit = policy.max_loss_usdt
+    return Verdict(
+        code=Code.MAX_LOSS,
+        passed=False,
+        name="fees_at_stop_usdt",
+        value=fees,
+        op="<",
+        limit=limit,
+        margin=limit - fees,
+        text=f"fees at the stop {text(fees)} leave nothing of max_loss_usdt {text(limit)}",
+    )
+
+
+def _inside_spread(side: Side, stop: Decimal, touch: Touch) -> Verdict:
+    near = touch.bid if side is Side.BUY else touch.ask
+    op = "<" if side is Side.BUY else ">"
+    return Verdict(
+        code=Code.STOP_INSIDE_SPREAD,
+        passed=False,
+        name="stop_price",
+        value=stop,
+        op=op,
+        limit=near,
+        margin=(near - stop) * side.sign,
+        text=f"stop {text(stop)} is not {op} {text(near)}, it would trigger at once",
+    )
