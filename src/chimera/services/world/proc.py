@@ -1,0 +1,151 @@
+"""A process of the virtual-time world: one incarnation of S3 or S4, and the machine that starts the next one.
+
+Killing is SIGKILL, not cancellation: no handle of the incarnation ever runs again, so no ``finally`` and no ``except``
+does. Its tasks stay referenced (by the loop) until the run ends, because a collected coroutine would be unwound. What
+its ports still hold raises ``ProcDead``; what its requests started elsewhere goes on, in a clean context.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from chimera.trading.money import Millis
+
+if TYPE_CHECKING:
+    from chimera.services.world.loop import DetLoop
+
+T = TypeVar("T")
+Program = Callable[["Proc"], Coroutine[Any, Any, None]]
+
+
+class ProcDead(BaseException):
+    """A port was used by an incarnation that is no more. Not an ``Exception``: nothing may handle its own death."""
+
+
+class Proc:
+    """One incarnation. ``steps`` counts the handles it ran; it dies in place of its step ``kill_at``."""
+
+    def __init__(self, loop: "DetLoop", name: str, incarnation: int) -> None:
+        self.loop = loop
+        self.name = name
+        self.incarnation = incarnation
+        self.alive = True
+        self.steps = 0
+        self.kill_at: int | None = None
+        self.on_death: list[Callable[[], None]] = []
+        self._kept: list[object] = []  # handles that never ran: they may hold the last reference to a frame
+
+    def spawn(self, name: str, factory: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
+        """Start a task of this incarnation; all that it starts in turn belongs to it too."""
+        self.check()
+        context = Context()
+        context.run(PROC.set, self)
+        return self.loop.create_task(
+            context.run(factory), name=f"{self.name}#{self.incarnation}/{name}", context=context
+        )
+
+    def kill(self) -> None:
+        """SIGKILL, now."""
+        if not self.alive:
+            return
+        self.alive = False
+        for tell in self.on_death:
+            tell()
+
+    def check(self) -> None:
+        """Raises ``ProcDead`` for a dead incarnation: the first line of every port."""
+        if not self.alive:
+            raise ProcDead(f"{self.name}#{self.incarnation}")
+
+    def may_step(self, handle: object) -> bool:
+        """Asked by the loop before each of its handles: counts it, and strikes where a kill is due."""
+        if self.alive:
+            self.steps += 1
+            if self.kill_at is None or self.steps < self.kill_at:
+                return True
+            self.kill()
+        self._kept.append(handle)
+        return False
+
+    async def remote(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` as the other side's: once begun it is carried through, whatever becomes of the caller."""
+        if not self.alive:
+            work.close()
+            self.check()
+        return await asyncio.shield(self.loop.outside(work))
+
+
+PROC: Final[ContextVar[Proc | None]] = ContextVar("proc", default=None)
+
+
+class Machine:
+    """Where one program runs: it starts an incarnation, and after each death the next.
+
+    ``steps`` counts over all incarnations, so that a kill can be set to strike during recovery too.
+    """
+
+    def __init__(self, loop: "DetLoop", name: str, program: Program, *, restart_ms: Callable[[], Millis]) -> None:
+        self.loop = loop
+        self.name = name
+        self.deaths = 0
+        self.died_us: list[int] = []
+        self.born_us: list[int] = []
+        self.proc: Proc | None = None
+        self._program = program
+        self._restart_ms = restart_ms
+        self._before = 0  # steps of the incarnations that are gone
+        self._kills: list[int] = []
+        self._stays_down = False
+
+    @property
+    def steps(self) -> int:
+        return self._before + (self.proc.steps if self.proc is not None else 0)
+
+    def kill_at(self, *steps: int) -> None:
+        """Strike at these steps, counted over all incarnations."""
+        self._kills = sorted({*self._kills, *(step for step in steps if step > self.steps)})
+        self._aim()
+
+    def start(self) -> Proc:
+        """The next incarnation, with nothing left of the one before but what the stores and the venue remember."""
+        if self.proc is not None and self.proc.alive:
+            raise RuntimeError(f"{self.name} is already running")
+        self.proc = proc = Proc(self.loop, self.name, self.deaths)
+        self.born_us.append(self.loop.now_us)
+        proc.on_death.append(self._died)
+        self._aim()
+        proc.spawn("main", lambda: self._program(proc))
+        return proc
+
+    def kill(self) -> None:
+        """SIGKILL now; the next incarnation starts after the restart delay."""
+        if self.proc is not None:
+            self.proc.kill()
+
+    def power_off(self) -> None:
+        """Kill it and start no more: the end of the run."""
+        self._stays_down = True
+        self.kill()
+
+    def down_spans(self, until_us: int) -> list[tuple[int, int]]:
+        """When nobody ran, as (from, to) in us; the last may still be open at ``until_us``."""
+        ends = [*self.born_us[1:], until_us]
+        return [(died, ends[index]) for index, died in enumerate(self.died_us)]
+
+    def _aim(self) -> None:
+        if self.proc is not None:
+            self.proc.kill_at = self._kills[0] - self._before if self._kills else None
+
+    def _died(self) -> None:
+        assert self.proc is not None
+        self.deaths += 1
+        self.died_us.append(self.loop.now_us)
+        self._before += self.proc.steps
+        self._kills = [step for step in self._kills if step > self._before]
+        if not self._stays_down:
+            self.loop.call_later(self._restart_ms() / 1000, self._rise, context=Context())
+
+    def _rise(self) -> None:
+        if not self._stays_down and (self.proc is None or not self.proc.alive):
+            self.start()
