@@ -1,0 +1,115 @@
+"""Chance, decision by decision: each draw is a hash of the seed, what is decided, and how often it was before.
+
+Invariants: a decision depends on nothing but (seed, label, count of that label), so adding, removing or silencing one
+leaves every other as it was. Fired faults are on record under a name (``drop_reply:POST /fapi/v1/order#2``), and a
+named one can be switched off for the next run: that is how a failing seed is shrunk.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+_SPAN: Final = 1 << 53  # as many values as a float holds exactly between 0 and 1
+_OFF_SHARE: Final = 0.4  # of the seeds, for each fault: swarm testing
+
+
+class Tape:
+    """The source of all chance in one run. ``disabled`` names faults that must not fire."""
+
+    def __init__(self, seed: int | str, disabled: Iterable[str] = ()) -> None:
+        self.seed = seed
+        self.fired: list[str] = []
+        self.calm = False  # healed: nothing fires any more, but every decision is still counted
+        self._disabled = frozenset(disabled)
+        self._counts: Counter[str] = Counter()
+        self._key = str(seed).encode()
+
+    def u(self, label: str) -> float:
+        """The next draw under ``label``: uniform in [0, 1)."""
+        return self._draw(label)[0]
+
+    def fires(self, label: str, rate: float) -> bool:
+        """Whether this fault happens now; if so it is on record."""
+        drawn, count = self._draw(label)
+        if drawn >= rate or self.calm:
+            return False
+        return self._fire(f"{label}#{count}")
+
+    def event(self, name: str) -> bool:
+        """A fault placed by hand (``kill#1``): happens unless it is switched off, and is on record."""
+        return self._fire(name)
+
+    def between(self, label: str, low: float, high: float) -> float:
+        return low + (high - low) * self.u(label)
+
+    def whole(self, label: str, low: int, high: int) -> int:
+        """A whole number, both ends included."""
+        return low + int(self.u(label) * (high - low + 1))
+
+    def latency_us(self, label: str, typical_us: int) -> int:
+        """A skewed wait: half to three times the typical, rarely ten times."""
+        drawn = self.u(label)
+        factor = 0.5 + 2.5 * drawn**3
+        if drawn > 0.99:
+            factor = 3 + 7 * (drawn - 0.99) * 100
+        return max(1, round(typical_us * factor))
+
+    def pick(self, label: str, choices: Sequence[T]) -> T:
+        return choices[self.whole(label, 0, len(choices) - 1)]
+
+    def _fire(self, name: str) -> bool:
+        if name in self._disabled:
+            return False
+        self.fired.append(name)
+        return True
+
+    def _draw(self, label: str) -> tuple[float, int]:
+        count = self._counts[label]
+        self._counts[label] = count + 1
+        digest = blake2b(b"%b|%b|%d" % (self._key, label.encode(), count), digest_size=8).digest()
+        return (int.from_bytes(digest, "big") >> 11) / _SPAN, count
+
+
+def swarm(tape: Tape, most: Mapping[str, float]) -> dict[str, float]:
+    """A rate for each kind of fault, up to its greatest: in four seeds of ten exactly 0, else mostly small."""
+    rates = {}
+    for name, limit in most.items():
+        drawn = tape.u(f"swarm:{name}")
+        share = max(0.0, (drawn - _OFF_SHARE) / (1 - _OFF_SHARE))
+        rates[name] = limit * share**2
+    return rates
+
+
+def ddmin(faults: Sequence[str], fails: Callable[[Sequence[str]], bool], *, runs: int = 200) -> list[str]:
+    """A small set of faults with which the run still fails (delta debugging).
+
+    ``fails`` runs with only these faults allowed. After ``runs`` runs the smallest set so far is returned. A failure
+    that needs no fault gives the empty list.
+    """
+    if fails([]):
+        return []
+    kept, parts, left = list(faults), 2, runs - 1
+    while len(kept) > 1 and left > 0:
+        size = -(-len(kept) // parts)
+        chunks = [kept[start : start + size] for start in range(0, len(kept), size)]
+        smaller = None
+        for chunk in chunks:
+            rest = [fault for fault in kept if fault not in set(chunk)]
+            candidates = [chunk, rest] if len(chunks) > 2 else [chunk]
+            for candidate in candidates:
+                left -= 1
+                if fails(candidate):
+                    smaller = candidate
+                    break
+            if smaller is not None or left <= 0:
+                break
+        if smaller is not None:
+            parts = 2 if len(smaller) <= size else max(2, parts - 1)
+            kept = smaller
+        elif parts >= len(kept):
+            break
+        else:
+            parts = min(len(kept), parts * 2)
+    return kept
