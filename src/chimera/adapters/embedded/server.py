@@ -66,6 +66,11 @@ def find_server() -> Path:
     )
 
 
+def dying_with_us(command: Sequence[str]) -> Sequence[str]:
+    """The command, run so that it ends when this process does (Linux)."""
+    return (sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command)
+
+
 def free_port() -> int:
     """A loopback port that was free a moment ago."""
     with socket.socket() as probe:
@@ -159,10 +164,8 @@ class EmbeddedRedis:
         )
 
     async def _launch(self) -> None:
-        launcher = (sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()))
         self._process = await asyncio.create_subprocess_exec(
-            *launcher,
-            *self._command(),
+            *dying_with_us(self._command()),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

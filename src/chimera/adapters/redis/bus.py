@@ -25,6 +25,7 @@ from chimera.trading.money import Millis
 DEADLINE_MS: Final = Millis(2000)
 SEEN_MS: Final = 3_600_000  # how long a stream remembers an event id
 STREAM_MAX: Final = 100_000  # records kept per stream, about
+TOGETHER_MAX: Final = 16  # connections that one call for many keys may take at once
 BLOCK_SLICE_MS: Final = 1000  # a longer wait is cut into these, so that a dead server is noticed
 
 T = TypeVar("T")
@@ -158,9 +159,9 @@ class RedisBus:
             values = await self._call("get_many", lambda _: self._client.execute_command("MGET", *same_slot(group)))
             found.update(zip(group, values, strict=True))
 
-        async with asyncio.TaskGroup() as together:
-            for group in by_slot(dict.fromkeys(keys)):
-                together.create_task(one_slot(group))
+        groups = by_slot(dict.fromkeys(keys))
+        for start in range(0, len(groups), TOGETHER_MAX):
+            await asyncio.gather(*map(one_slot, groups[start : start + TOGETHER_MAX]))
         return [found[key] for key in keys]
 
     # ── locks ──

@@ -1,0 +1,93 @@
+"""Two ledgers, one history: SQLite and memory answer any sequence of calls alike, also across a restart."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chimera.adapters.embedded.ledger import SqliteLedger
+from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.ports.ledger import Claim, Ledger
+from chimera.trading.errors import ChimeraError
+from chimera.trading.holding import Holding
+from chimera.trading.ids import AccountId, IntentId, PositionKey, Symbol
+from chimera.trading.market import Market
+from chimera.trading.money import Millis
+
+Call = tuple[str, dict[str, Any]]
+
+symbols = st.sampled_from(["BTCUSDT", "ETHUSDT"])
+positions = symbols.map(
+    lambda symbol: PositionKey(
+        venue="binance", account=AccountId("main"), market=Market.FUT, symbol=Symbol(symbol)
+    )
+)
+small = st.integers(0, 3)
+names = st.sampled_from(["a", "b", "c"])
+collections = st.sampled_from(["orders", "strategy_events"])
+scalars = st.one_of(st.integers(-2, 2), st.sampled_from(["", "x", "1"]), st.none(), st.booleans(), st.just(0.5))
+documents = st.dictionaries(st.sampled_from(["symbol", "status", "n"]), scalars)
+filters = st.dictionaries(
+    st.sampled_from(["symbol", "status", "n"]), st.one_of(st.integers(-2, 2), st.sampled_from(["", "x", "1"]))
+)
+claims = st.builds(
+    lambda name, at_ms, body: Claim(id=name, intent_id=IntentId("i"), body_hash=body, at_ms=Millis(at_ms)),
+    names,
+    small,
+    names,
+)
+
+
+def call(method: str, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
+    return st.tuples(st.just(method), st.fixed_dictionaries(arguments))
+
+
+holdings = st.builds(lambda key, seq: Holding(key=key, event_seq=seq), positions, st.integers(0, 1))
+calls = st.one_of(
+    call("fence", key=positions, owner=names),
+    call("save", holding=holdings, rev=small, fence=small),
+    call("save", holding=holdings, rev=st.just(0), fence=st.just(1)),
+    call("load", key=positions),
+    call("keys"),
+    call("put", collection=collections, key=names, document=documents),
+    call("put_newer", collection=collections, key=names, document=documents, seq=small),
+    call("insert", collection=collections, key=names, document=documents),
+    call("get", collection=collections, key=names),
+    call("find", collection=collections, where=filters, newest=small),
+    call("claim", claim=claims),
+    call("claims_since", at_ms=small),
+    st.just(("reopen", {})),
+)
+
+
+async def _answer(ledger: Ledger, method: str, arguments: dict[str, Any]) -> object:
+    try:
+        return await getattr(ledger, method)(**arguments)
+    except ChimeraError as error:
+        return type(error)
+
+
+async def _compare(history: list[Call], path: Path) -> None:
+    memory, sqlite = MemoryLedger(), await SqliteLedger.open(path)
+    try:
+        for method, arguments in history:
+            if method == "reopen":
+                await sqlite.close()
+                sqlite = await SqliteLedger.open(path)
+                continue
+            expected, told = await _answer(memory, method, arguments), await _answer(sqlite, method, arguments)
+            assert told == expected, (method, arguments)
+    finally:
+        await sqlite.close()
+
+
+@pytest.mark.req("DB-2")
+@settings(max_examples=60, deadline=None)
+@given(st.lists(calls, max_size=30))
+def test_both_ledgers_tell_the_same_story(history: list[Call]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(_compare(history, Path(directory) / "ledger.db"))

@@ -1,0 +1,222 @@
+"""What is the Redis adapter's own: slots, scripts, and which errors are tried again."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from redis import exceptions as redis_errors
+from redis.asyncio import Redis
+
+from chimera.adapters.redis import bus as redis_bus
+from chimera.adapters.redis import patience
+from chimera.adapters.redis.bus import connect
+from chimera.adapters.redis.clients import host_and_port
+from chimera.adapters.redis.slots import beside, by_slot, same_slot, slot
+from chimera.trading.errors import StoreUnavailable
+from chimera.trading.money import Millis
+from chimera.wire import keys
+
+LUA = Path(redis_bus.__file__).parent / "lua"
+
+
+@pytest.mark.req("RD-2")
+def test_literal_braces_are_hash_tags_and_placeholders_are_none() -> None:
+    """Slots as a server told them (stores.md, section 5)."""
+    assert slot(keys.TWAP_QUEUE) == 15396
+    assert slot(keys.curves_key("a")) == slot(keys.curves_key("b")) == 408
+    assert (slot(keys.ORDER_RESULTS), slot(keys.ORDERS_INTENT)) == (4508, 4766)
+    assert slot(keys.tick_key("BTCUSDT")) == 6819
+    assert slot(keys.position_lock_key("BTCUSDT")) == 10640
+    assert "{" not in keys.idempotency_key("CHM-1")
+
+
+@pytest.mark.req("RD-2")
+@pytest.mark.parametrize("stream", keys.STREAMS)
+def test_a_seen_mark_lies_in_its_streams_slot(stream: str) -> None:
+    assert slot(beside(stream, "seen:e-1")) == slot(stream)
+
+
+def test_a_seen_mark_is_spelt_as_the_stores_page_says() -> None:
+    assert beside(keys.ORDERS_INTENT, "seen:e1") == "{orders:intent}:seen:e1"
+    assert beside(keys.ORDER_RESULTS, "seen:e1") == "ord:{results}:seen:e1"
+
+
+@pytest.mark.parametrize("name", ["odd}name", "{}:x"])
+async def test_a_stream_that_no_mark_can_stand_beside_is_refused_before_it_is_sent(name: str) -> None:
+    bus = connect("127.0.0.1:1")
+    with pytest.raises(ValueError, match="different Cluster slots"):
+        await bus.publish(name, "e", {"a": "b"})
+    await bus.close()
+
+
+def test_keys_of_two_slots_never_share_a_command() -> None:
+    with pytest.raises(ValueError, match="different Cluster slots"):
+        same_slot([keys.TWAP_QUEUE, keys.ALERTS])
+    groups = by_slot(["{a}1", "b", "{a}2"])
+    assert sorted(map(sorted, groups)) == [["b"], ["{a}1", "{a}2"]]
+
+
+@pytest.mark.parametrize("script", sorted(LUA.glob("*.lua")), ids=lambda path: path.stem)
+def test_scripts_touch_declared_keys_only(script: Path) -> None:
+    """A literal key works on one server and breaks on a Cluster, where the call was routed by the declared ones."""
+    assert re.fullmatch(r"[a-z_]+_v\d+", script.stem)
+    code = re.sub(r"--.*", "", script.read_text())
+    calls = re.findall(r"redis\.p?call\('(\w+)', ('GROUP'|[\w\[\]]+)", code)
+    assert calls
+    assert {first for name, first in calls if name != "XREADGROUP"} <= {"KEYS[1]", "KEYS[2]"}
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (redis_errors.ConnectionError("refused"), True),
+        (redis_errors.TimeoutError("silence"), True),
+        (redis_errors.BusyLoadingError("loading"), True),
+        (redis_errors.ClusterDownError("CLUSTERDOWN"), True),
+        (redis_errors.TryAgainError("TRYAGAIN"), True),
+        (redis_errors.MovedError("1 127.0.0.1:1"), True),
+        (redis_errors.ReadOnlyError("READONLY"), True),
+        (redis_errors.RedisClusterException("Redis Cluster cannot be connected. ..."), True),
+        (redis_errors.ResponseError("UNBLOCKED force unblock"), True),
+        (redis_errors.ResponseError("MASTERDOWN Link with MASTER is down"), True),
+        (redis_errors.ResponseError("NOREPLICAS Not enough good replicas"), True),
+        (OSError(111, "refused"), True),
+        (AttributeError("'NoneType' object has no attribute 'writelines'"), True),
+        (AttributeError("'Bus' object has no attribute 'x'"), False),
+        (redis_errors.ClusterCrossSlotError("CROSSSLOT"), False),
+        (redis_errors.CrossSlotTransactionError("slots"), False),
+        (redis_errors.RedisClusterException("all keys must map to the same key slot"), False),
+        (redis_errors.AuthenticationError("NOAUTH"), False),
+        (redis_errors.NoPermissionError("NOPERM"), False),
+        (redis_errors.OutOfMemoryError("OOM"), False),
+        (redis_errors.ResponseError("WRONGTYPE Operation against a key"), False),
+    ],
+    ids=lambda value: str(value)[:30] if isinstance(value, Exception) else "",
+)
+def test_which_errors_pass(error: Exception, again: bool) -> None:
+    assert patience.passes(error) is again
+
+
+async def test_a_call_is_repeated_until_it_succeeds() -> None:
+    async def third_time(tries: int) -> int:
+        if tries < 2:
+            raise redis_errors.ConnectionError("away")
+        return tries
+
+    assert await patience.until(5, "op", third_time) == 2
+
+
+async def test_a_call_is_given_up_at_its_deadline() -> None:
+    async def never(_: int) -> None:
+        raise redis_errors.ConnectionError("away")
+
+    with pytest.raises(StoreUnavailable, match="'op' in 0.05 s: away") as caught:
+        await patience.until(0.05, "op", never)
+    assert isinstance(caught.value.__cause__, redis_errors.ConnectionError)
+
+
+async def test_a_refusal_is_told_at_once(valkey: str, fresh: str) -> None:
+    bus = connect(valkey, deadline_ms=Millis(60_000))
+    await bus.put(fresh, b"a string, not a stream")
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+            await bus.publish(fresh, "e1", {"a": "b"})
+    await bus.close()
+
+
+async def test_an_append_that_was_refused_is_not_marked_as_seen(valkey: str, fresh: str) -> None:
+    bus = connect(valkey)
+    await bus.put(fresh, b"in the way")
+    with pytest.raises(StoreUnavailable):
+        await bus.publish(fresh, "e1", {"a": "b"})
+    assert await bus.get(beside(fresh, "seen:e1")) is None
+    await bus.close()
+
+
+async def test_a_lost_answer_to_remember_is_not_taken_for_another_writer(
+    valkey: str, fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = connect(valkey)
+    whole = redis_bus.RedisBus._set_absent
+    lost: list[str] = []
+
+    async def once_lost(self: redis_bus.RedisBus, key: str, value: str, ttl_ms: int) -> bytes | None:
+        there = await whole(self, key, value, ttl_ms)
+        if not lost:
+            lost.append(key)
+            raise redis_errors.ConnectionError("the answer was lost")
+        return there
+
+    monkeypatch.setattr(redis_bus.RedisBus, "_set_absent", once_lost)
+    assert await bus.remember(fresh, "mine", 5000) is None
+    assert lost
+    assert await bus.remember(fresh, "other", 5000) == "mine"
+    await bus.close()
+
+
+async def test_records_handed_out_in_a_lost_answer_come_with_the_next_read(
+    valkey: str, fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = connect(valkey)
+    await bus.publish(fresh, "e1", {"n": "1"})
+    whole = bus._blocking.xreadgroup
+    lost: list[object] = []
+
+    async def once_lost(*arguments: object, **options: object) -> object:
+        answer = await whole(*arguments, **options)  # type: ignore[arg-type]  # passed on as they came
+        if not lost:
+            lost.append(answer)
+            raise redis_errors.ConnectionError("the answer was lost")
+        return answer
+
+    monkeypatch.setattr(bus._blocking, "xreadgroup", once_lost)
+    assert list(await bus.read(fresh, "g", "c", count=10, block_ms=0)) == []
+    again = await bus.read(fresh, "g", "c", count=10, block_ms=0)
+    assert [entry.fields for entry in again] == [{"n": "1"}]
+    await bus.close()
+
+
+async def test_a_record_trimmed_before_it_was_acknowledged_is_dropped(valkey: str, fresh: str) -> None:
+    bus = connect(valkey)
+    async with Redis(host="127.0.0.1", port=int(valkey.rpartition(":")[2])) as raw:
+        for n in (1, 2):
+            await bus.publish(fresh, f"e{n}", {"n": str(n)})
+        await bus.read(fresh, "g", "c1", count=2, block_ms=0)
+        await raw.xtrim(fresh, maxlen=1, approximate=False)
+        [left] = await bus.read(fresh, "g", "c1", count=2, block_ms=0)
+        assert left.fields == {"n": "2"}
+        await raw.xtrim(fresh, maxlen=0, approximate=False)
+        assert list(await bus.reclaim(fresh, "g", "c2", idle_ms=0, count=5)) == []
+        assert (await raw.xpending(fresh, "g"))["pending"] == 0
+    await bus.close()
+
+
+async def test_a_stream_is_kept_at_about_its_length(valkey: str, fresh: str) -> None:
+    bus = connect(valkey, stream_max=100)
+    for n in range(400):
+        await bus.publish(fresh, f"e{n}", {"n": str(n)})
+    kept = await bus.tail(fresh, after="0", count=1000, block_ms=0)
+    assert 100 <= len(kept) <= 200
+    assert kept[-1].fields == {"n": "399"}
+    await bus.close()
+
+
+@pytest.mark.parametrize("address", ["", ":6379", "host:port", "a:b:c"])
+def test_a_bad_address_is_told(address: str) -> None:
+    with pytest.raises(ValueError, match="address"):
+        connect(address)
+
+
+def test_addresses_are_read() -> None:
+    assert host_and_port("redis") == ("redis", 6379)
+    assert host_and_port("10.0.0.1:7000") == ("10.0.0.1", 7000)
+    assert host_and_port("[::1]:7000") == ("::1", 7000)
+
+
+@pytest.mark.slow
+async def test_a_cluster_would_refuse_what_the_key_layer_refuses(valkey_cluster: str) -> None:
+    """The truth that ``same_slot`` stands in for: the server itself says CROSSSLOT."""
+    async with Redis(host="127.0.0.1", port=int(valkey_cluster.rpartition(":")[2])) as raw:
+        with pytest.raises(redis_errors.ResponseError, match="slot"):
+            await raw.mget([keys.TWAP_QUEUE, keys.ALERTS])
