@@ -41,7 +41,7 @@ class Profile(Value):
     tick: Decimal = Decimal("0.1")
     step: Decimal = Decimal("0.001")
     step_ms: int = 200  # between two looks at the market; an event is yielded only where something changed
-    depth_every: int = 5  # depth is told every so many steps
+    depth_every: int = 5  # depth is told every so many steps, and at once when half of a side is gone
     levels: int = 10  # behind and including the touch, each side
     volatility_bps: Decimal = Decimal("1.15")  # per root second
     drift_bps: Decimal = Decimal(0)  # per minute, for ever
@@ -76,8 +76,10 @@ SPOT: Final = Profile(
     runs_per_s=Decimal("3.0"),
     marks=False,
 )
-# For simulations: the same price path law with fewer events; a third of the volume.
-SPARSE: Final = FUTURES.but(step_ms=250, depth_every=40, levels=5, runs_per_s=Decimal(2))
+# For simulations: the same law of prices with fewer events; a third of the volume, few levels wide apart.
+SPARSE: Final = FUTURES.but(
+    step_ms=250, depth_every=40, levels=6, gap_ticks=tuple(4 * gap for gap in FUT_GAP_TICKS), runs_per_s=Decimal(2)
+)
 CALM: Final = FUTURES.but(volatility_bps=Decimal("0.33"))
 WIDE: Final = FUTURES.but(spread_scale=250)  # 25 USDT at BTCUSDT: 3.8 bps
 THIN: Final = FUTURES.but(book_scale=Decimal("0.01"))

@@ -39,7 +39,7 @@ class MarketReader:
     """Turns frames into events, symbol by symbol.
 
     ``gaps`` keeps the last thousand, ``gap_count`` all. ``passed_over`` counts, by reason, frames that are well formed
-    and yield nothing on purpose (``old``, ``other stream``, ``not market``, ``late snapshot``, …).
+    and yield nothing on purpose (``nothing new``, ``other stream``, ``not market``, ``late snapshot``, …).
     """
 
     def __init__(self) -> None:
@@ -104,9 +104,9 @@ class MarketReader:
     def _ticker(self, at_us: int, ticker: messages.BookTicker) -> Sequence[MarketEvent]:
         for amount in (ticker.b, ticker.B, ticker.a, ticker.A):
             _refuse_unless(amount.is_finite() and amount >= 0, "amount", amount)
-        if not (ticker.b < ticker.a and ticker.B > 0 and ticker.A > 0):
+        if not (0 < ticker.b < ticker.a and ticker.B > 0 and ticker.A > 0):
             return self._pass("one-sided or crossed")
-        return self._book(ticker.s).take_ticker(at_us, ticker) or self._pass("old")
+        return self._book(ticker.s).take_ticker(at_us, ticker) or self._pass("nothing new")
 
     def _diff(self, at_us: int, diff: messages.Diff) -> Sequence[MarketEvent]:
         _check_levels(diff.b)

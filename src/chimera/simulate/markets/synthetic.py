@@ -137,7 +137,7 @@ class _Walk:
             if self._told is None or self._told.but(at_us=touch.at_us) != touch:
                 self._told = touch
                 yield touch
-            if step % profile.depth_every == 0:
+            if step % profile.depth_every == 0 or 2 * min(len(self._bids), len(self._asks)) < profile.levels:
                 changed = self._depth(self._refill(self._bids, 1), self._refill(self._asks, -1))
                 if changed.bids or changed.asks:
                     yield changed
