@@ -44,10 +44,14 @@ class LimitBook:
 
     def reserve(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
         """None: it may leave and is counted. Otherwise ``CODE: sentence`` with the numbers, and nothing is counted."""
-        refusal = None if order.reduce_only else self._refusal(order, exposure, now_ms)
+        refusal = self._refusal(order, exposure, now_ms)
         if refusal is None:
-            self._sent.append((now_ms, order.ref))
+            self.count(order, now_ms)
         return refusal
+
+    def count(self, order: NewOrder, now_ms: Millis) -> None:
+        """An order that may always leave uses the budget all the same."""
+        self._sent.append((now_ms, order.ref))
 
     def _refusal(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
         limits = self.limits

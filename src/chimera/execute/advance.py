@@ -26,6 +26,7 @@ from chimera.trading.facts import (
     CloseAsked,
     Fact,
     Found,
+    Gapped,
     NotFound,
     PlaceNotSent,
     PlaceRefused,
@@ -47,6 +48,7 @@ from chimera.trading.position import adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
+DAY_MS = 86_400_000
 DUPLICATE_ID = -4116  # Binance: an open order has this id. Proof of life, not of quantity
 
 
@@ -57,9 +59,17 @@ def advance(holding: Holding, fact: Fact, scene: Scene) -> tuple[Holding, tuple[
         heard = absorb(holding, fact, scene)
     except IllegalTransition as error:
         heard, alerts = _reconcile_instead(holding, fact, error, scene)
-    worked, commands = _duties(closing.due_lots(heard, scene), scene)
+    worked, commands = _duties(closing.due_lots(_turn_day(heard, scene), scene), scene)
     told = tell(holding, worked, alerts, scene)
     return prune(told, scene), commands
+
+
+def _turn_day(holding: Holding, scene: Scene) -> Holding:
+    """The loss limit counts from UTC midnight."""
+    today = scene.now_ms // DAY_MS
+    if holding.day == today:
+        return holding
+    return holding.but(day=today, day_start_net=Quote(holding.position.realized - holding.position.fees))
 
 
 def _duties(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -96,6 +106,8 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return holding.but(orders=restarted, survey_due_ms=scene.now_ms, survey_asked_ms=None)
         case Published(through=through):
             return holding.but(outbox=tuple(event for event in holding.outbox if event.seq > through))
+        case Gapped():
+            return holding.but(survey_due_ms=scene.now_ms, survey_asked_ms=None)
         case Ticked():
             return holding
         case (

@@ -101,7 +101,7 @@ def _of_intent(holding: Holding, intent_id: IntentId) -> IntentChanged:
     return IntentChanged(
         intent_id=intent_id,
         client_order_id=working.root,
-        row=encode(order_result(holding, intent_id)),
+        row=encode(order_result(holding, intent_id) | {"body_hash": working.body_hash}),
         done=working.phase == "DONE",
     )
 

@@ -100,6 +100,10 @@ class Ticked(Value):
     """Time passed: some deadline may be due."""
 
 
+class Gapped(Value):
+    """The user stream was away: what happened meanwhile must be asked for."""
+
+
 class Restarted(Value):
     """We have just loaded this state and know of no request in flight: what was pending is in doubt."""
 
@@ -125,6 +129,7 @@ Fact = (
     | Reported
     | Surveyed
     | Ticked
+    | Gapped
     | Restarted
     | Published
 )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from chimera.trading.events import Event
 from chimera.trading.execution import Exit, Working
 from chimera.trading.ids import ClientOrderId, IntentId, PositionKey, TradeId, child_id, derived_id
-from chimera.trading.money import Millis
+from chimera.trading.money import Millis, Quote
 from chimera.trading.order import Order, Role
 from chimera.trading.position import Position
 from chimera.trading.value import Value
@@ -34,8 +34,27 @@ class Holding(Value):
     survey_due_ms: Millis = Millis(0)  # when to ask for the venue's whole word again; at once after a load
     survey_asked_ms: Millis | None = None  # one is under way since
     strikes: int = 0  # surveys in a row whose position disagreed with ours
+    day: int = 0  # UTC day number of ``day_start_net``
+    day_start_net: Quote = Quote(Decimal(0))  # realised - fees when that day began
     event_seq: int = 0
     outbox: tuple[Event, ...] = ()
+
+    @property
+    def day_net(self) -> Quote:
+        """Realised P&L less fees since UTC midnight, quote asset; what is open is not in it."""
+        return Quote(self.position.realized - self.position.fees - self.day_start_net)
+
+    @property
+    def open_entry_qty(self) -> Decimal:
+        """Signed base asset that entries alive or in doubt may still add."""
+        return sum(
+            (
+                order.request.side.sign * order.leaves_qty
+                for order in self.orders.values()
+                if not order.request.reduce_only and not order.status.final
+            ),
+            Decimal(0),
+        )
 
     @property
     def exposure(self) -> Decimal:
@@ -43,6 +62,12 @@ class Holding(Value):
         return self.position.qty + sum(
             (order.request.side.sign * order.leaves_qty for order in self.orders.values() if order.owed), Decimal(0)
         )
+
+    @property
+    def covered_qty(self) -> Decimal:
+        """Base asset that live stops would close now, at most the exposure."""
+        live = sum((order.leaves_qty for order in self.in_role(Role.STOP) if order.guards), Decimal(0))
+        return min(live, abs(self.exposure))
 
     def with_order(self, order: Order) -> "Holding":
         return self.but(orders={**self.orders, order.ref: order})

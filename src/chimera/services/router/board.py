@@ -1,0 +1,53 @@
+"""The protection board: each position with its stop, its target, what they cover, and since when it does not."""
+
+from typing import Any
+
+from chimera.services.router.owner import Owner
+from chimera.trading.holding import Holding
+from chimera.trading.money import ZERO, text
+from chimera.trading.order import Order, Role
+from chimera.trading.scene import Scene
+
+
+def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
+    """Amounts as plain digits; ``unprotected_ms`` is 0 when covered."""
+    holding = owner.holding
+    position, size = holding.position, abs(holding.exposure)
+    mark = scene.near
+    floating = (mark - position.entry_px) * position.qty if mark is not None and position.entry_px else ZERO
+    covered = holding.covered_qty
+    return {
+        "symbol": holding.key.symbol,
+        "market": str(holding.key.market),
+        "account_id": holding.key.account,
+        "position_side": "BOTH",
+        "qty": text(position.qty),
+        "entry_price": None if position.entry_px is None else text(position.entry_px.quantize(scene.instrument.tick)),
+        "mark_price": None if mark is None else text(mark),
+        "unrealized_pnl": text(floating.quantize(scene.instrument.tick)),
+        "realized_pnl": text(position.realized),
+        "fees": text(position.fees),
+        "closed_count": position.closed_count,
+        "stop": _resting(holding, Role.STOP),
+        "target": _resting(holding, Role.TARGET),
+        "covered_qty": text(covered),
+        "coverage": "1" if not size else text((covered / size).quantize(scene.instrument.step)),
+        "unprotected_ms": owner.unprotected_ms(),
+        "max_unprotected_ms": owner.max_unprotected_ms,
+        "exit": None if holding.exit is None else holding.exit.reason,
+        "intents": [str(intent) for intent in holding.intents],
+        "strategy_ids": sorted({str(lot.strategy_id) for lot in position.lots}),
+        "in_doubt": [str(order.ref) for order in holding.orders.values() if str(order.status) == "IN_DOUBT"],
+    }
+
+
+def _resting(holding: Holding, role: Role) -> dict[str, Any] | None:
+    order: Order | None = next((order for order in holding.in_role(role) if order.guards), None)
+    if order is None or order.request.trigger_price is None:
+        return None
+    return {
+        "client_order_id": order.ref,
+        "price": text(order.request.trigger_price),
+        "qty": text(order.leaves_qty),
+        "rests": "venue",
+    }

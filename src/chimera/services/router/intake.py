@@ -1,0 +1,176 @@
+"""Accepting intents: once per id for ever, the same answer to the same request, and waiting for an intent's end.
+
+An id is claimed in the ledger before anything is sent; the claim is permanent and decides between callers who raced.
+Answers come from the holding while the intent lives there, then from memory, then from the ledger's rows.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from chimera.ports.clock import Clock
+from chimera.ports.ledger import Claim, Ledger
+from chimera.services.router.owner import Owner
+from chimera.trading.errors import Refused
+from chimera.trading.events import Event, IntentChanged
+from chimera.trading.execution import Phase
+from chimera.trading.ids import IntentId, PositionKey
+from chimera.trading.intent import Intent
+from chimera.trading.value import Value
+from chimera.wire import keys
+from chimera.wire.codec import decode, encode
+from chimera.wire.results import in_doubt, order_result
+
+RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; the ledger has them all
+DEFAULT_WAIT_MS: Final = 5_000  # beyond the plan's own schedule, how long POST /orders waits for the end
+ORPHAN_POLLS: Final = 50  # of 20 ms: how long a claim may be without its intent before its maker counts as dead
+
+
+class Outcome(Value):
+    """The answer about an intent: its row, whether that is final, whether something of it is in doubt."""
+
+    row: dict[str, Any]
+    done: bool
+    in_doubt: bool
+
+
+class Intake:
+    """Claims, answers and waits for all owners of one router."""
+
+    def __init__(self, owners: dict[PositionKey, Owner], ledger: Ledger, clock: Clock) -> None:
+        self._owners = owners
+        self._ledger = ledger
+        self._clock = clock
+        self._recent: OrderedDict[IntentId, dict[str, Any]] = OrderedDict()
+        self._waiting: dict[IntentId, list[asyncio.Future[None]]] = {}
+
+    async def known(self, intent: Intent, body_hash: str) -> dict[str, Any] | None:
+        """The present answer for an id we have seen; None for a new one. Raises ``Refused`` for another body."""
+        row: dict[str, Any] | None
+        working = self._owners[intent.key].holding.intents.get(intent.intent_id) if intent.key in self._owners else None
+        if working is not None:
+            row = self.row(intent.intent_id) | {"body_hash": working.body_hash}
+        else:
+            row = await self.find(intent.intent_id)
+        known_hash = row.get("body_hash") if row else None
+        if row is not None and known_hash not in (None, body_hash):
+            raise other_body(intent)
+        return row
+
+    async def claim(self, intent: Intent, body_hash: str) -> bool:
+        """Make both ids ours for ever; False when another call has the same intent. Raises on another body."""
+        at_ms = self._clock.now_ms()
+        name, body = intent.intent_id, encode(intent)
+        asked = [
+            Claim(id=f"intent:{name}", intent_id=name, body_hash=body_hash, at_ms=at_ms),
+            Claim(id=f"order:{intent.client_order_id}", intent_id=name, body_hash=body_hash, at_ms=at_ms, body=body),
+        ]
+        won = await asyncio.gather(*(self._ledger.claim(claim) for claim in asked))
+        if any(claim.intent_id != name or claim.body_hash != body_hash for claim in won):
+            raise other_body(intent)
+        if all(mine == theirs for mine, theirs in zip(asked, won, strict=True)):
+            return True
+        return await self._orphaned(intent, won)
+
+    async def _orphaned(self, intent: Intent, won: Sequence[Claim]) -> bool:
+        """An earlier call claimed these ids: is it at work here, or did it die before it began?
+
+        One process owns the key, so a claim whose intent does not appear within a moment belongs to a dead incarnation.
+        """
+        for _ in range(ORPHAN_POLLS):
+            if await self.known(intent, won[0].body_hash) is not None:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    async def find(self, name: str) -> dict[str, Any] | None:
+        """An order's row by order, client or intent id."""
+        owner, intent_id = self.find_working(name)
+        if owner is not None and intent_id is not None:
+            return order_result(owner.holding, intent_id)
+        if IntentId(name) in self._recent:
+            return self._recent[IntentId(name)]
+        row = await self._ledger.get(keys.ORDERS, name)
+        if row is None:
+            rows = await self._ledger.find(keys.ORDERS, where={"intent_id": name, "kind": "PARENT"}, newest=1)
+            row = rows[0] if rows else None
+        return row
+
+    def find_working(self, name: str) -> tuple[Owner | None, IntentId | None]:
+        """The owner that holds this intent, by intent or client id."""
+        for owner in self._owners.values():
+            for intent_id, working in owner.holding.intents.items():
+                if name in (intent_id, working.root):
+                    return owner, intent_id
+        return None, None
+
+    def row(self, intent_id: IntentId) -> dict[str, Any]:
+        """The present row of an intent that lives here or lived here lately."""
+        owner, _ = self.find_working(intent_id)
+        return order_result(owner.holding, intent_id) if owner is not None else self._recent[intent_id]
+
+    async def await_end(self, intent_id: IntentId, row: dict[str, Any], wait_ms: int | None) -> Outcome:
+        """The answer when the intent is done, or as it stands when the wait is over; durable either way."""
+        owner, _ = self.find_working(intent_id)
+        if owner is None:
+            return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
+        if owner.holding.intents[intent_id].phase is Phase.WORKING:
+            wait = _patience_ms(owner, intent_id) if wait_ms is None else wait_ms
+            if wait:
+                await self._wait_done(intent_id, wait)
+        await owner.saved()
+        holding = owner.holding
+        if intent_id not in holding.intents:
+            return Outcome(row=self._recent[intent_id], done=True, in_doubt=False)
+        return Outcome(
+            row=order_result(holding, intent_id),
+            done=holding.intents[intent_id].phase is Phase.DONE,
+            in_doubt=in_doubt(holding, intent_id),
+        )
+
+    def remember(self, events: tuple[Event, ...]) -> None:
+        """Keep the newest answers, and wake whoever waits for one."""
+        for event in events:
+            if not isinstance(event.body, IntentChanged):
+                continue
+            intent_id = event.body.intent_id
+            self._recent[intent_id] = decode(event.body.row, dict[str, Any])
+            self._recent.move_to_end(intent_id)
+            if event.body.done:
+                for waiter in self._waiting.pop(intent_id, []):
+                    if not waiter.done():
+                        waiter.set_result(None)
+        while len(self._recent) > RECENT_ROWS:
+            self._recent.popitem(last=False)
+
+    async def _wait_done(self, intent_id: IntentId, wait_ms: int) -> None:
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(intent_id, []).append(ended)
+        try:
+            async with asyncio.timeout(wait_ms / 1000):
+                await ended
+        except TimeoutError:
+            return
+        finally:
+            waiting = self._waiting.get(intent_id, [])
+            if ended in waiting:
+                waiting.remove(ended)
+            if not waiting:
+                self._waiting.pop(intent_id, None)
+
+
+def _patience_ms(owner: Owner, intent_id: IntentId) -> int:
+    """MARKET and maker->taker answer at their end; a schedule of slices answers at once (ACCEPTED)."""
+    plan = owner.holding.intents[intent_id].plan
+    return 0 if len(plan.slices) > 1 else plan.maker_wait_ms + DEFAULT_WAIT_MS
+
+
+def other_body(intent: Intent) -> Refused:
+    return Refused(
+        "DUPLICATE_ID",
+        "this id was used for another request",
+        field="intent_id",
+        value=intent.intent_id,
+        accepted="the same body, or new ids",
+    )

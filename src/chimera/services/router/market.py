@@ -1,0 +1,100 @@
+"""What the router sees of the market: the feed's snapshots, else the venue itself; never older than it admits.
+
+The view is read without waiting. It refreshes in the background and before each new intent; a price older than
+``STALE_MS`` is no price.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from chimera.ports.clock import Clock
+from chimera.ports.streams import Snapshots
+from chimera.ports.venue import Rulebook
+from chimera.trading.errors import ChimeraError, StoreUnavailable
+from chimera.trading.ids import Symbol
+from chimera.trading.market import Touch
+from chimera.trading.money import Millis, Price, Qty
+from chimera.wire.keys import tick_key
+
+STALE_MS = 3_000
+REFRESH_MS = 200
+
+
+class _Tick(msgspec.Struct):
+    """The part of ``mkt:tick:{symbol}`` that routing reads."""
+
+    bid: Decimal
+    bid_qty: Decimal
+    ask: Decimal
+    ask_qty: Decimal
+    at_ms: int
+    mark: Decimal | None = None
+
+
+class MarketView:
+    """Touch and mark by symbol, as last seen."""
+
+    def __init__(self, snapshots: Snapshots, rulebook: Rulebook, clock: Clock) -> None:
+        self._snapshots = snapshots
+        self._rulebook = rulebook
+        self._clock = clock
+        self._touches: dict[Symbol, Touch] = {}
+        self._marks: dict[Symbol, Price] = {}
+        self._seen_ms: dict[Symbol, Millis] = {}
+
+    def touch(self, symbol: Symbol) -> Touch | None:
+        """None when nothing fresh is known."""
+        seen = self._seen_ms.get(symbol)
+        return self._touches[symbol] if seen is not None and self._clock.monotonic_ms() - seen <= STALE_MS else None
+
+    def mark(self, symbol: Symbol) -> Price | None:
+        """The last mark price, however old: it values a position, it prices no order."""
+        return self._marks.get(symbol)
+
+    def marks(self) -> Mapping[Symbol, Price]:
+        return self._marks
+
+    async def refresh(self, symbol: Symbol, *, within_ms: int = 300) -> None:
+        """Look again, from the feed's snapshot or, where that is stale or away, from the venue; silence is no error."""
+        try:
+            async with asyncio.timeout(within_ms / 1000):
+                if not await self._from_feed(symbol):
+                    await self._from_venue(symbol)
+        except (TimeoutError, ChimeraError):
+            return
+
+    async def _from_feed(self, symbol: Symbol) -> bool:
+        try:
+            async with asyncio.timeout(0.1):
+                document = await self._snapshots.get(tick_key(symbol))
+        except (TimeoutError, StoreUnavailable):
+            return False
+        if document is None:
+            return False
+        tick = msgspec.json.decode(document, type=_Tick, strict=False)
+        if self._clock.now_ms() - tick.at_ms > STALE_MS:
+            return False
+        self._put(
+            symbol,
+            Touch(
+                bid=Price(tick.bid),
+                bid_qty=Qty(tick.bid_qty),
+                ask=Price(tick.ask),
+                ask_qty=Qty(tick.ask_qty),
+                at_ms=Millis(tick.at_ms),
+            ),
+            None if tick.mark is None else Price(tick.mark),
+        )
+        return True
+
+    async def _from_venue(self, symbol: Symbol) -> None:
+        self._put(symbol, await self._rulebook.touch(symbol), await self._rulebook.mark(symbol))
+
+    def _put(self, symbol: Symbol, touch: Touch, mark: Price | None) -> None:
+        self._touches[symbol] = touch
+        self._seen_ms[symbol] = self._clock.monotonic_ms()
+        if mark is not None:
+            self._marks[symbol] = mark

@@ -1,0 +1,206 @@
+"""The owner of one position key: the only place where its holding changes.
+
+``hear`` is synchronous: a fact is folded into the state and what is urgent starts at once. A saver follows with the
+disk: what can increase exposure, or removes a stop, waits until the state that ordered it is durable; stops, targets,
+exits, entry-cancels and questions never wait. A relay follows the saver and tells the world. Neither can hold up
+protection, however long a store is away.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from chimera.execute.advance import advance
+from chimera.execute.due import next_due_ms
+from chimera.ports.clock import Clock
+from chimera.ports.ledger import Holdings
+from chimera.services.router.relay import Relay
+from chimera.services.router.sender import Sender
+from chimera.trading.commands import Command, waits_for_save
+from chimera.trading.errors import StaleWriter, StoreUnavailable
+from chimera.trading.events import Event
+from chimera.trading.facts import Fact, Published, Surveyed, Ticked
+from chimera.trading.holding import Holding
+from chimera.trading.money import Millis
+from chimera.trading.scene import Scene
+
+log = structlog.get_logger()
+
+RETRY_SAVE_S = 0.1
+RETRY_RELAY_S = 0.25
+
+
+class Owner:
+    """State, saver, relay and timer of one position key."""
+
+    def __init__(
+        self,
+        holding: Holding,
+        *,
+        rev: int,
+        fence: int,
+        ledger: Holdings,
+        sender: Sender,
+        relay: Relay,
+        clock: Clock,
+        scene: Callable[[Holding], Scene],
+    ) -> None:
+        self.holding = holding
+        self.recovered = asyncio.Event()  # the venue has been asked once since we took over
+        self.max_unprotected_ms = 0
+        self._bare_since: Millis | None = None
+        self.faults = 0  # facts we could not fold in: our own mistakes
+        self.deposed = False  # a newer owner exists: this one sends nothing more
+        self._rev = rev
+        self._fence = fence
+        self._ledger = ledger
+        self._sender = sender
+        self._relay = relay
+        self._clock = clock
+        self._scene = scene
+        self._version = 0  # of the state in memory
+        self._saved = 0  # newest version on disk
+        self._saved_seq = holding.event_seq  # newest event on disk
+        self._held: list[tuple[int, Command]] = []  # commands waiting for their version to be saved
+        self._news = asyncio.Event()
+        self._on_disk = asyncio.Condition()
+        self._outbox_ready = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self.listeners: list[Callable[[tuple[Event, ...]], None]] = []
+
+    async def run(self) -> None:
+        """Save and relay until cancelled."""
+        if self.holding.outbox:
+            self._outbox_ready.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._save_forever(), name=f"save {self.holding.key}")
+                group.create_task(self._relay_forever(), name=f"relay {self.holding.key}")
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            for task in self._tasks:
+                task.cancel()
+
+    def hear(self, fact: Fact) -> None:
+        """Fold one fact in and start what it calls for; never waits."""
+        if self.deposed:
+            return
+        before = self.holding
+        try:
+            after, commands = advance(before, fact, self._scene(before))
+        except Exception:  # a mistake of ours freezes this fact alone: what protects stays as it is
+            log.exception("advance_fault", key=str(before.key), fact=type(fact).__name__)
+            self.faults += 1
+            return
+        if after is not before:
+            self.holding = after
+            self._watch_cover()
+            self._version += 1
+            self._news.set()
+        for command in commands:
+            if waits_for_save(command):
+                self._held.append((self._version, command))
+            else:
+                self._start(command)
+        fresh = after.outbox[len(after.outbox) - (after.event_seq - before.event_seq) :]
+        if fresh and after.event_seq > before.event_seq:
+            for listener in self.listeners:
+                listener(fresh)
+        self._set_timer()
+
+    async def saved(self) -> None:
+        """Wait until what is known now is on disk."""
+        version = self._version
+        async with self._on_disk:
+            await self._on_disk.wait_for(lambda: self._saved >= version)
+
+    def _start(self, command: Command) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry_out(command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, command: Command) -> None:
+        fact = await self._sender.carry_out(command, lambda: self.holding, lambda: self._scene(self.holding).near)
+        if fact is not None:
+            self.hear(fact)
+            if isinstance(fact, Surveyed):
+                self.recovered.set()
+
+    def _set_timer(self) -> None:
+        due = next_due_ms(self.holding, self._clock.now_ms())
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            delay_s = max(due - self._clock.now_ms(), 1) / 1000
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self.hear, Ticked())
+
+    async def _save_forever(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self._version == self._saved:
+                continue
+            await self._save(self.holding, self._version)
+
+    async def _save(self, holding: Holding, version: int) -> None:
+        """Until it is on disk; then what waited for it goes out."""
+        while True:
+            try:
+                self._rev = await self._ledger.save(holding, rev=self._rev, fence=self._fence)
+                break
+            except StoreUnavailable as error:
+                log.warning("ledger_away", key=str(holding.key), error=str(error))
+                await asyncio.sleep(RETRY_SAVE_S)
+            except StaleWriter:
+                self.deposed = True
+                log.critical("deposed", key=str(holding.key), fence=self._fence)
+                raise
+        self._saved_seq = holding.event_seq
+        due = [command for held, command in self._held if held <= version]
+        self._held = [(held, command) for held, command in self._held if held > version]
+        for command in due:
+            self._start(command)
+        async with self._on_disk:
+            self._saved = version
+            self._on_disk.notify_all()
+        if holding.outbox:
+            self._outbox_ready.set()
+        if self._version != version:
+            self._news.set()
+
+    async def _relay_forever(self) -> None:
+        while True:
+            await self._outbox_ready.wait()
+            self._outbox_ready.clear()
+            ready = tuple(event for event in self.holding.outbox if event.seq <= self._saved_seq)
+            if not ready:
+                continue
+            try:
+                await self._relay.tell(self.holding.key, ready)
+            except StoreUnavailable as error:
+                log.warning("relay_waits", key=str(self.holding.key), events=len(ready), error=str(error))
+                self._outbox_ready.set()
+                await asyncio.sleep(RETRY_RELAY_S)
+                continue
+            self.hear(Published(through=ready[-1].seq))
+
+    def unprotected_ms(self) -> int:
+        """How long some of the position has been without a live stop; 0 when all of it has one."""
+        return 0 if self._bare_since is None else self._clock.monotonic_ms() - self._bare_since
+
+    def _watch_cover(self) -> None:
+        bare = self.holding.covered_qty < abs(self.holding.exposure)
+        if bare and self._bare_since is None:
+            self._bare_since = self._clock.monotonic_ms()
+        elif not bare and self._bare_since is not None:
+            self.max_unprotected_ms = max(self.max_unprotected_ms, self.unprotected_ms())
+            self._bare_since = None
+
+    def age_of_oldest_event_ms(self) -> Millis:
+        """How far the world lags behind what we know."""
+        outbox = self.holding.outbox
+        return Millis(self._clock.now_ms() - outbox[0].at_ms) if outbox else Millis(0)

@@ -1,0 +1,36 @@
+"""From the outbox to rows, streams and snapshots, in order; the caller repeats what failed, and repeating is safe."""
+
+from chimera.ports.ledger import Rows
+from chimera.ports.streams import Bus
+from chimera.trading.events import Event
+from chimera.trading.ids import PositionKey
+from chimera.wire.events import InsertRow, Publish, PutRow, PutSnapshot, Write, writes
+
+
+class Relay:
+    """Tells ledger rows first, so that whoever hears an event finds its row."""
+
+    def __init__(self, rows: Rows, bus: Bus) -> None:
+        self._rows = rows
+        self._bus = bus
+
+    async def tell(self, key: PositionKey, events: tuple[Event, ...]) -> None:
+        """Every write of every event; raises ``StoreUnavailable`` with some of them done."""
+        pending = [write for event in events for write in writes(key, event)]
+        for write in pending:
+            if isinstance(write, PutRow | InsertRow):
+                await self._write(write)
+        for write in pending:
+            if isinstance(write, Publish | PutSnapshot):
+                await self._write(write)
+
+    async def _write(self, write: Write) -> None:
+        match write:
+            case PutRow(collection=collection, key=key, document=document, seq=seq):
+                await self._rows.put_newer(collection, key, document, seq)
+            case InsertRow(collection=collection, key=key, document=document):
+                await self._rows.insert(collection, key, document)
+            case Publish(stream=stream, event_id=event_id, fields=fields):
+                await self._bus.publish(stream, event_id, fields)
+            case PutSnapshot(key=key, document=document):
+                await self._bus.put(key, document)

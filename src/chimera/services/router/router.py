@@ -1,0 +1,382 @@
+"""The router: one owner per position key, one sender per account, one user stream; submit, cancel, close, show.
+
+Boot order (there is no other recovery): load every holding under a new fence, feed it ``Restarted``, listen to the
+user stream, survey the venue; until each has been surveyed once nothing that adds exposure is accepted.
+"""
+
+import asyncio
+from decimal import Decimal
+from typing import Final
+
+import structlog
+
+from chimera.admit.admission import objections
+from chimera.admit.limits import LimitBook
+from chimera.ports.clock import Clock
+from chimera.ports.ledger import Ledger
+from chimera.ports.streams import Bus
+from chimera.ports.venue import OrderReport, Records, Rulebook, StreamDown, StreamUp, Venue
+from chimera.route.plan import RoutePolicy, plan_for
+from chimera.route.table import RouteTable
+from chimera.services.router.board import position_row
+from chimera.services.router.budget import publish_budget
+from chimera.services.router.intake import Intake, Outcome
+from chimera.services.router.market import REFRESH_MS, MarketView
+from chimera.services.router.owner import Owner
+from chimera.services.router.relay import Relay
+from chimera.services.router.sender import Sender
+from chimera.trading.errors import ChimeraError, NotSent, Refused, StoreUnavailable, VenueRejected
+from chimera.trading.execution import Phase, Plan
+from chimera.trading.facts import CancelAsked, CloseAsked, Gapped, Reported, Restarted, Submitted
+from chimera.trading.holding import Holding
+from chimera.trading.ids import DEFAULT_ACCOUNT, VENUE, AccountId, PositionKey, Symbol
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent
+from chimera.trading.market import Market
+from chimera.trading.money import Millis, Qty, text
+from chimera.trading.scene import Policy, Scene
+from chimera.trading.value import Value
+from chimera.trading.venue import FeeRates, Funds
+
+log = structlog.get_logger()
+
+NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
+CLOCK_EVERY_S: Final = 10.0
+FUNDS_EVERY_S: Final = 5.0
+
+
+class RouterConfig(Value):
+    """What a router is told at its start."""
+
+    symbols: tuple[Symbol, ...]
+    table: RouteTable
+    policy: Policy = Policy()
+    route_policy: RoutePolicy = RoutePolicy()
+    account_id: AccountId = DEFAULT_ACCOUNT
+    owner_name: str = "router-1"
+    allow_unprotected: bool = False
+    leverage: int = 20
+
+
+class Router:
+    """One account on one market (USD-M futures)."""
+
+    def __init__(
+        self,
+        config: RouterConfig,
+        *,
+        venue: Venue,
+        records: Records,
+        rulebook: Rulebook,
+        ledger: Ledger,
+        bus: Bus,
+        limits: LimitBook,
+        clock: Clock,
+    ) -> None:
+        self.config = config
+        self._venue = venue
+        self._records = records
+        self._rulebook = rulebook
+        self._ledger = ledger
+        self._bus = bus
+        self._clock = clock
+        self.limits = limits
+        self.sender = Sender(venue, records, limits, clock)
+        self.market = MarketView(bus, rulebook, clock)
+        self.owners: dict[PositionKey, Owner] = {}
+        self.instruments: dict[Symbol, Instrument] = {}
+        self.fees: dict[Symbol, FeeRates] = {}
+        self.funds: Funds | None = None
+        self.stream_up = False
+        self.offset_known = False
+        self._relay = Relay(ledger, bus)
+        self.intake = Intake(self.owners, ledger, clock)
+        self._prepared: set[tuple[Symbol, int]] = set()
+        self._loaded = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+
+    # ── life ──
+
+    async def run(self) -> None:
+        """Until cancelled; raises when another router has taken over."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            await self._learn_venue()
+            await self._load()
+            self._loaded.set()
+            group.create_task(self._listen(), name="user stream")
+            group.create_task(self._watch_clock(), name="clock")
+            group.create_task(self._watch_market(), name="market")
+            group.create_task(self._watch_funds(), name="funds")
+
+    async def recovered(self) -> None:
+        """Wait until every holding has the venue's word."""
+        await self._loaded.wait()
+        for owner in tuple(self.owners.values()):
+            await owner.recovered.wait()
+
+    async def _learn_venue(self) -> None:
+        """Instruments, modes and clock, for as long as it takes; refuses an account we do not support."""
+        while True:
+            try:
+                self.sender.server_offset_ms = await self._rulebook.server_offset_ms()
+                self.offset_known = True
+                self.instruments = {rules.symbol: rules for rules in await self._rulebook.instruments()}
+                modes = await self._records.modes()
+                break
+            except (NotSent, StoreUnavailable) as error:
+                log.warning("venue_away_at_boot", error=str(error))
+            except VenueRejected:
+                raise
+            except ChimeraError as error:
+                log.warning("venue_unclear_at_boot", error=str(error))
+            await asyncio.sleep(1.0)
+        if modes.hedge:
+            raise Refused("HEDGE_MODE", "the account is in hedge mode; set one-way mode on the venue, then start again")
+        if modes.multi_asset:
+            raise Refused("MULTI_ASSET", "the account is in multi-assets mode; set single-asset mode, then start again")
+        unknown = [symbol for symbol in self.config.symbols if symbol not in self.instruments]
+        if unknown:
+            raise Refused("UNKNOWN_SYMBOL", f"the venue does not list {', '.join(unknown)}", field="S4_SYMBOLS")
+
+    async def _load(self) -> None:
+        wanted = [self._key(symbol) for symbol in self.config.symbols]
+        stored = [key for key in await self._ledger.keys() if key.account == self.config.account_id]
+        for key in dict.fromkeys([*stored, *wanted]):
+            await self._take_over(key)
+
+    async def _take_over(self, key: PositionKey) -> Owner:
+        fence = await self._ledger.fence(key, self.config.owner_name)
+        found = await self._ledger.load(key)
+        since = Millis(self._clock.now_ms() - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
+        holding = found.holding if found else Holding(key=key, trades_confirmed_ms=since)
+        owner = Owner(
+            holding,
+            rev=found.rev if found else 0,
+            fence=fence,
+            ledger=self._ledger,
+            sender=self.sender,
+            relay=self._relay,
+            clock=self._clock,
+            scene=self.scene,
+        )
+        self.owners[key] = owner
+        owner.listeners.append(self.intake.remember)
+        self.intake.remember(holding.outbox)
+        if key.symbol not in self.fees:
+            self.fees[key.symbol] = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+        assert self._group is not None
+        self._group.create_task(owner.run(), name=f"owner {key}")
+        owner.hear(Restarted())
+        return owner
+
+    async def _listen(self) -> None:
+        """The user stream, for ever: each report to its owner; after each gap everybody asks."""
+        async for report in self._venue.reports():
+            match report:
+                case StreamUp():
+                    self.stream_up = True
+                    for owner in self.owners.values():
+                        owner.hear(Gapped())
+                case StreamDown(reason=reason):
+                    self.stream_up = False
+                    log.warning("user_stream_down", reason=reason)
+                case OrderReport(order=order, fill=fill):
+                    known = self.owners.get(self._key(order.symbol)) or await self._adopt_symbol(order.symbol)
+                    if known is not None:
+                        known.hear(Reported(order=order, fill=fill))
+
+    async def _adopt_symbol(self, symbol: Symbol) -> Owner | None:
+        """Something happened on a symbol that nobody configured: own it, so that its position is protected too."""
+        if symbol not in self.instruments:
+            log.error("report_for_unknown_symbol", symbol=symbol)
+            return None
+        return await self._take_over(self._key(symbol))
+
+    # ── background ──
+
+    async def _watch_clock(self) -> None:
+        while True:
+            try:
+                self.sender.server_offset_ms = await self._rulebook.server_offset_ms()
+                self.offset_known = True
+            except ChimeraError as error:
+                log.info("clock_unread", error=str(error))
+            await asyncio.sleep(CLOCK_EVERY_S)
+
+    async def _watch_market(self) -> None:
+        while True:
+            for key in tuple(self.owners):
+                await self.market.refresh(key.symbol)
+            self._mark_to_market()
+            await asyncio.sleep(REFRESH_MS / 1000)
+
+    async def _watch_funds(self) -> None:
+        """Balances and fee rates from the venue, the budget to S3; none of it holds anything up."""
+        while True:
+            try:
+                self.funds = await self._records.funds()
+                for key in tuple(self.owners):
+                    self.fees[key.symbol] = await self._records.fee_rates(key.symbol)
+                for position in await self._records.positions():
+                    if self._key(position.symbol) not in self.owners:
+                        await self._adopt_symbol(position.symbol)
+            except ChimeraError as error:
+                log.info("account_unread", error=str(error))
+            for _ in range(int(FUNDS_EVERY_S / 0.5)):
+                await publish_budget(self, self._bus, self._clock)
+                await asyncio.sleep(0.5)
+
+    def _mark_to_market(self) -> None:
+        for key, owner in self.owners.items():
+            holding, mark = owner.holding, self.market.mark(key.symbol)
+            entry = holding.position.entry_px
+            floating = (mark - entry) * holding.position.qty if mark is not None and entry is not None else Decimal(0)
+            self.limits.day_pnl[key.symbol] = type(holding.day_net)(holding.day_net + floating)
+
+    # ── what deciding code is handed ──
+
+    def scene(self, holding: Holding) -> Scene:
+        """The present moment for one holding."""
+        symbol = holding.key.symbol
+        now_ms = self._clock.now_ms()
+        return Scene(
+            now_ms=now_ms,
+            venue_now_ms=Millis(now_ms + self.sender.server_offset_ms),
+            instrument=self.instruments[symbol],
+            fees=self.fees[symbol],
+            touch=self.market.touch(symbol),
+            mark=self.market.mark(symbol),
+            policy=self.config.policy,
+        )
+
+    def instrument(self, market: Market, symbol: str) -> Instrument | None:
+        """The venue's rules, or None for what we do not trade."""
+        return self.instruments.get(Symbol(symbol)) if market is Market.FUT else None
+
+    # ── intents ──
+
+    async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
+        """Accept once and answer; asked again, answer the same. Raises ``Refused`` or ``StoreUnavailable``."""
+        known = await self.intake.known(intent, body_hash)
+        if known is not None:
+            return await self.intake.await_end(intent.intent_id, known, wait_ms)
+        owner = self._owner_for(intent)
+        await self.market.refresh(intent.symbol)
+        self._object(intent, owner)
+        await self._prepare(intent)
+        if not await self.intake.claim(intent, body_hash):
+            return await self.submit(intent, body_hash, wait_ms=wait_ms)  # somebody was faster: hear their answer
+        self._object(intent, owner)  # again, now that nothing comes between the answer and the deed
+        plan = self._plan(intent, owner)
+        owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
+        await owner.saved()
+        return await self.intake.await_end(intent.intent_id, self.intake.row(intent.intent_id), wait_ms)
+
+    def _object(self, intent: Intent, owner: Owner) -> None:
+        """Raises the first objection to trading it now."""
+        optional = self.config.allow_unprotected
+        for objection in objections(intent, owner.holding, self.scene(owner.holding), stop_optional=optional):
+            raise objection
+
+    def _plan(self, intent: Intent, owner: Owner) -> Plan:
+        scene = self.scene(owner.holding)
+        assert scene.near is not None  # an objection otherwise
+        return plan_for(intent, self.config.table, scene.instrument, scene.near, self.config.route_policy, scene.now_ms)
+
+    async def cancel(self, name: str, *, by: str, reason: str, escalate: bool, cascade: bool) -> dict[str, object]:
+        """Stop working an intent. Raises ``Refused`` NOT_FOUND or ALREADY_FILLED."""
+        owner, intent_id = self.intake.find_working(name)
+        if owner is None or intent_id is None:
+            row = await self.order(name)
+            if row is None:
+                raise Refused("NOT_FOUND", f"no order {name}", field=by, value=name)
+            if row.get("status") == "FILLED":
+                raise Refused("ALREADY_FILLED", f"{name} is filled", field=by, value=name)
+            return {"order_id": row.get("order_id"), "status": row.get("status"), "message": "already ended"}
+        working = owner.holding.intents[intent_id]
+        if working.phase is Phase.DONE and not escalate:
+            row = self.intake.row(intent_id)
+            if row["status"] == "FILLED":
+                raise Refused("ALREADY_FILLED", f"{name} is filled", field=by, value=name)
+            return {"order_id": row["order_id"], "status": row["status"], "message": "already ended"}
+        owner.hear(CancelAsked(intent_id=intent_id, reason=reason, escalate=escalate))
+        outcome = await self.intake.await_end(intent_id, self.intake.row(intent_id), 2_000)
+        message = "canceled" if outcome.done else "cancel is under way"
+        return {"order_id": outcome.row["order_id"], "status": outcome.row["status"], "message": message}
+
+    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
+        """Close a position, or part of it: reduce-only, target first, stop last. Asked again it changes nothing."""
+        owner = self.owners.get(self._key(Symbol(symbol))) if market is Market.FUT else None
+        if owner is None:
+            raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
+        held = owner.holding.position.qty
+        if not owner.holding.exposure:
+            return {"result": "OK", "symbol": symbol, "position_qty": "0", "message": "already flat"}
+        if qty is not None and qty >= abs(held):
+            qty = None
+        owner.hear(CloseAsked(reason=reason, qty=None if qty is None else Qty(qty)))
+        return {"result": "OK", "symbol": symbol, "position_qty": text(held), "message": "closing"}
+
+    async def order(self, name: str) -> dict[str, object] | None:
+        """By order, client or intent id; the ledger remembers what memory has let go."""
+        return await self.intake.find(name)
+
+    async def positions(self) -> list[dict[str, object]]:
+        """Every holding, flat ones too, as the console shows them."""
+        return [position_row(owner, self.scene(owner.holding)) for owner in self.owners.values()]
+
+    # ── health ──
+
+    def health(self) -> dict[str, object]:
+        """State of each dependency; ``status`` is the worst of them."""
+        checks: dict[str, object] = {
+            "exchange": "ok" if self.offset_known else "unknown",
+            "user_stream": "ok" if self.stream_up else "down",
+            "ledger": "ok" if not any(owner.deposed for owner in self.owners.values()) else "deposed",
+            "recovered": all(owner.recovered.is_set() for owner in self.owners.values()) and bool(self.owners),
+            "own_faults": sum(owner.faults for owner in self.owners.values()),
+        }
+        good = checks["user_stream"] == "ok" and checks["recovered"] is True and checks["ledger"] == "ok"
+        return {
+            "status": "ok" if good else "degraded",
+            "checks": checks,
+            "route_table_rev": self.config.table.rev,
+            "circuit_breaker": "CLOSED",
+            "kill_switch": False,
+            "clock_offset_ms": self.sender.server_offset_ms,
+        }
+
+    def ready(self) -> bool:
+        return bool(self.owners) and all(owner.recovered.is_set() for owner in self.owners.values())
+
+    # ── inside ──
+
+    def _key(self, symbol: Symbol) -> PositionKey:
+        return PositionKey(venue=VENUE, account=self.config.account_id, market=Market.FUT, symbol=symbol)
+
+    def _owner_for(self, intent: Intent) -> Owner:
+        if intent.market is not Market.FUT:
+            raise Refused("NOT_ENABLED", "only market FUT is enabled", field="market", value=str(intent.market))
+        owner = self.owners.get(intent.key)
+        if owner is None:
+            traded = ", ".join(key.symbol for key in self.owners)
+            raise Refused(
+                "UNKNOWN_SYMBOL", "not traded here", field="symbol", value=intent.symbol, accepted=traded or "none yet"
+            )
+        if not owner.recovered.is_set():
+            raise Refused("RECOVERING", f"{intent.symbol} has not heard the venue since the start; try again")
+        return owner
+
+    async def _prepare(self, intent: Intent) -> None:
+        """Isolated margin and the intent's leverage, once per symbol and leverage (S4-RULE-2)."""
+        wanted = (intent.symbol, intent.leverage)
+        if intent.reduce_only or wanted in self._prepared:
+            return
+        try:
+            await self._rulebook.prepare(intent.symbol, intent.leverage)
+        except VenueRejected as error:
+            raise Refused("VENUE_REFUSED", f"leverage {intent.leverage}: {error}", field="leverage") from error
+        except ChimeraError as error:
+            raise Refused("VENUE_DOWN", f"the venue did not answer: {error}") from error
+        self._prepared = {entry for entry in self._prepared if entry[0] != intent.symbol} | {wanted}

@@ -1,0 +1,172 @@
+"""The last hop: carry out one command at the venue and turn whatever comes of it into a fact.
+
+Every outcome is a fact; nothing is retried here. Limits are reserved in the step before the order leaves. An entry's
+id leaves this process once, whatever the caller believes.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from chimera.admit.limits import Exposure, LimitBook
+from chimera.ports.clock import Clock
+from chimera.ports.venue import Records, Venue
+from chimera.trading.commands import Ask, Cancel, Command, Place, Survey
+from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.facts import (
+    CancelNotSent,
+    CancelRefused,
+    CancelUnanswered,
+    Fact,
+    Found,
+    NotFound,
+    PlaceNotSent,
+    PlaceRefused,
+    PlaceUnanswered,
+    Surveyed,
+)
+from chimera.trading.holding import Holding
+from chimera.trading.ids import ClientOrderId
+from chimera.trading.money import ZERO, Millis, Price
+from chimera.trading.order import Status
+from chimera.trading.venue import VenueOrder
+
+log = structlog.get_logger()
+
+PROTECT_TIMEOUT_MS = 500
+ENTRY_TIMEOUT_MS = 3_000
+CANCEL_TIMEOUT_MS = 1_000
+
+
+class Sender:
+    """Sends for one account on one market."""
+
+    def __init__(self, venue: Venue, records: Records, limits: LimitBook, clock: Clock) -> None:
+        self._venue = venue
+        self._records = records
+        self._limits = limits
+        self._clock = clock
+        self._entries_sent: set[ClientOrderId] = set()
+        self.server_offset_ms = 0
+
+    async def carry_out(
+        self, command: Command, holding: Callable[[], Holding], near: Callable[[], Price | None]
+    ) -> Fact | None:
+        """The outcome of one command; None where there is nothing to tell (a query that failed is asked again)."""
+        match command:
+            case Place():
+                return await self._place(command, holding(), near())
+            case Cancel():
+                return await self._cancel(command, holding())
+            case Ask():
+                return await self._ask(command)
+            case Survey():
+                return await self._survey(command, holding())
+
+    async def _place(self, command: Place, holding: Holding, near: Price | None) -> Fact:
+        order = command.order
+        refusal = self._objection(command, holding, near)
+        if refusal is not None:
+            return refusal
+        sent_ms = self._clock.now_ms()
+        timeout_ms = PROTECT_TIMEOUT_MS if order.reduce_only else ENTRY_TIMEOUT_MS
+        try:
+            return Found(order=await self._venue.place(order, timeout_ms=timeout_ms))
+        except VenueRejected as error:
+            return PlaceRefused(ref=order.ref, code=error.code, message=error.message)
+        except NotSent as error:
+            self._entries_sent.discard(order.ref)
+            return PlaceNotSent(ref=order.ref, reason=error.reason, retry_after_ms=error.retry_after_ms)
+        except OutcomeUnknown as error:
+            log.warning("place_unanswered", ref=order.ref, error=str(error))
+        except Exception:  # a fault of ours after the send: the order may be live, so it is unknown
+            log.exception("place_fault", ref=order.ref)
+        return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(sent_ms))
+
+    def _objection(self, command: Place, holding: Holding, near: Price | None) -> Fact | None:
+        """What stops it here, with no wait between these checks and the send."""
+        order = command.order
+        now_ms = self._clock.now_ms()
+        if order.reduce_only:
+            self._limits.count(order, now_ms)
+            return None
+        if order.not_after_ms is not None and now_ms > order.not_after_ms:
+            return PlaceNotSent(ref=order.ref, reason="LATE: held back past its moment")
+        if order.ref in self._entries_sent:
+            return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(now_ms))
+        if near is None:
+            return PlaceNotSent(ref=order.ref, reason="NO_MARKET_DATA: no fresh price to judge limits by")
+        known = holding.orders.get(order.ref)
+        own = known.leaves_qty * order.side.sign if known else order.qty * 0
+        exposure = Exposure(position_qty=holding.position.qty, open_entry_qty=holding.open_entry_qty - own, near=near)
+        refusal = self._parent_objection(order.ref, holding) or self._limits.reserve(order, exposure, now_ms)
+        if refusal is not None:
+            return PlaceRefused(ref=order.ref, code=0, message=refusal)
+        self._entries_sent.add(order.ref)
+        return None
+
+    @staticmethod
+    def _parent_objection(ref: ClientOrderId, holding: Holding) -> str | None:
+        """Knight's missing check: filled + leaves of all children, this one among them, never exceed the intent."""
+        order = holding.orders.get(ref)
+        working = holding.intents.get(order.intent_id) if order and order.intent_id else None
+        if working is None:
+            return "LIMIT_PARENT: no intent owns this order"
+        children = holding.of_intent(working.intent_id)
+        total = sum((child.cum_qty + child.leaves_qty for child in children), ZERO)
+        if total > working.intent.qty:
+            return f"LIMIT_PARENT: children of {working.intent_id} come to {total}, intended {working.intent.qty}"
+        return None
+
+    async def _cancel(self, command: Cancel, holding: Holding) -> Fact:
+        ref = command.order.ref
+        try:
+            word = await self._venue.cancel(command.order, timeout_ms=CANCEL_TIMEOUT_MS)
+        except VenueRejected as error:
+            return CancelRefused(ref=ref, code=error.code, message=error.message)
+        except NotSent as error:
+            return CancelNotSent(ref=ref, reason=error.reason)
+        except OutcomeUnknown as error:
+            log.warning("cancel_unanswered", ref=ref, error=str(error))
+            return CancelUnanswered(ref=ref)
+        except Exception:  # a fault of ours after the send: the cancel may have worked
+            log.exception("cancel_fault", ref=ref)
+            return CancelUnanswered(ref=ref)
+        return Found(order=word) if word is not None else self._canceled(ref, holding)
+
+    def _canceled(self, ref: ClientOrderId, holding: Holding) -> Fact:
+        """The Algo service says "success" and no more."""
+        order = holding.orders.get(ref)
+        if order is None:
+            return CancelUnanswered(ref=ref)
+        return Found(
+            order=VenueOrder(
+                symbol=order.request.symbol,
+                ref=ref,
+                conditional=order.request.type.conditional,
+                venue_id=order.venue_id,
+                side=order.request.side,
+                type=order.request.type,
+                status=Status.CANCELED,
+                qty=order.qty,
+                cum_qty=order.venue_cum_qty,
+                updated_ms=self._clock.now_ms(),
+            )
+        )
+
+    async def _ask(self, command: Ask) -> Fact | None:
+        asked_ms = Millis(self._clock.now_ms() + self.server_offset_ms)
+        try:
+            found = await self._venue.find(command.order)
+        except ChimeraError as error:
+            log.info("ask_failed", ref=command.order.ref, error=str(error))
+            return None
+        return NotFound(ref=command.order.ref, asked_server_ms=asked_ms) if found is None else Found(order=found)
+
+    async def _survey(self, command: Survey, holding: Holding) -> Fact | None:
+        try:
+            snapshot = await self._records.survey(holding.key.symbol, command.trades_since_ms)
+        except ChimeraError as error:
+            log.info("survey_failed", symbol=holding.key.symbol, error=str(error))
+            return None
+        return Surveyed(snapshot=snapshot)

@@ -1,0 +1,168 @@
+"""Where each event lands: rows in collections, records on streams, snapshots under keys.
+
+One table, event by event. Every write is safe to repeat: rows are put by key and sequence, fills are inserted once,
+stream records carry the event's id.
+"""
+
+from typing import Any
+
+from chimera.trading.events import (
+    Alert,
+    CancelRecorded,
+    Event,
+    FillRecorded,
+    IntentChanged,
+    OrderChanged,
+    PositionChanged,
+    ProtectionArmed,
+)
+from chimera.trading.ids import PositionKey
+from chimera.trading.value import Value
+from chimera.wire import keys
+from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain
+
+
+class PutRow(Value):
+    """Replace the document unless a newer one (by ``seq``) stands there."""
+
+    collection: str
+    key: str
+    document: dict[str, Any]
+    seq: int
+
+
+class InsertRow(Value):
+    collection: str
+    key: str
+    document: dict[str, Any]
+
+
+class Publish(Value):
+    stream: str
+    event_id: str
+    fields: dict[str, str]
+
+
+class PutSnapshot(Value):
+    key: str
+    document: bytes
+
+
+Write = PutRow | InsertRow | Publish | PutSnapshot
+
+
+def event_id(key: PositionKey, event: Event) -> str:
+    return f"{key}:{event.seq}"
+
+
+def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
+    """Rows first, then streams and snapshots; all of them carry whose they are and the schema's version."""
+    name = event_id(key, event)
+    common: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "event_id": name,
+        "account_id": key.account,
+        "market": str(key.market),
+        "symbol": key.symbol,
+        "position_side": "BOTH",
+        "at_ms": event.at_ms,
+    }
+    body = event.body
+    match body:
+        case OrderChanged():
+            return _order(name, event.seq, common, body)
+        case FillRecorded():
+            return _fill(name, common, body)
+        case IntentChanged():
+            return _intent(name, event.seq, common, body)
+        case ProtectionArmed():
+            row = common | plain(body) | {"kind": "TP_SL_PLACED", "protection": body.kind}
+            armed = (
+                (Publish(stream=keys.RISK_SL_ARM, event_id=name, fields=_fields(row)),) if body.kind == "STOP" else ()
+            )
+            router = Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row))
+            return (InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row), router, *armed)
+        case PositionChanged():
+            row = common | plain(body) | {"kind": "POSITION"}
+            return (
+                PutRow(collection=keys.POSITIONS_SNAPSHOTS, key=str(key), document=row, seq=event.seq),
+                PutSnapshot(key=keys.position_key(key.account, key.market, key.symbol), document=encode(row)),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+            )
+        case CancelRecorded():
+            row = common | plain(body) | {"kind": "CANCEL"}
+            return (
+                InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+            )
+        case Alert():
+            row = common | plain(body) | {"kind": "ALERT"}
+            return (
+                InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
+                Publish(stream=keys.ALERTS, event_id=name, fields=_fields(row)),
+            )
+
+
+def _order(name: str, seq: int, common: dict[str, Any], body: OrderChanged) -> tuple[Write, ...]:
+    order = body.order
+    row = common | {
+        "kind": "CHILD",
+        "client_order_id": order.ref,
+        "intent_id": order.intent_id,
+        "strategy_id": body.strategy_id,
+        "venue_order_id": order.venue_id,
+        "role": order.role.name,
+        "status": str(order.status),
+        "side": str(order.request.side),
+        "type": str(order.request.type),
+        "qty": plain(order.qty),
+        "price": plain(order.request.price),
+        "trigger_price": plain(order.request.trigger_price),
+        "reduce_only": order.request.reduce_only,
+        "filled_qty": plain(order.cum_qty),
+        "avg_price": plain(order.avg_px),
+        "refusal": order.refusal,
+        "created_ms": order.created_ms,
+    }
+    told: tuple[Write, ...] = (
+        PutRow(collection=keys.ORDERS, key=order.ref, document=row, seq=seq),
+        Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+    )
+    if order.status.final:
+        told += (Publish(stream=keys.ORDER_RESULTS, event_id=name, fields=_fields(row)),)
+    return told
+
+
+def _fill(name: str, common: dict[str, Any], body: FillRecorded) -> tuple[Write, ...]:
+    row = common | {
+        "kind": "FILL",
+        **{field: value for field, value in plain(body.fill).items() if field != "is"},
+        "intent_id": body.intent_id,
+        "strategy_id": body.strategy_id,
+        "mid_at_send": plain(body.mid_at_send),
+        "slippage_bps": plain(body.slippage_bps),
+    }
+    fill = body.fill
+    return (
+        InsertRow(collection=keys.FILLS, key=f"{fill.market}:{fill.symbol}:{fill.trade_id}", document=row),
+        Publish(stream=keys.ORDER_RESULTS, event_id=name, fields=_fields(row)),
+    )
+
+
+def _intent(name: str, seq: int, common: dict[str, Any], body: IntentChanged) -> tuple[Write, ...]:
+    row = common | decode(body.row, dict[str, Any]) | {"kind": "PARENT", "done": body.done}
+    told: tuple[Write, ...] = (PutRow(collection=keys.ORDERS, key=body.client_order_id, document=row, seq=seq),)
+    if body.done:
+        fields = _fields(row | {"filled": row.get("filled_qty", "0")})
+        told += (Publish(stream=keys.ORDERS_EXECUTED, event_id=name, fields=fields),)
+    return told
+
+
+def _fields(row: dict[str, Any]) -> dict[str, str]:
+    """Flat text fields beside the whole row as JSON in ``data``: both readings that the requirements name."""
+    flat = {
+        field: str(value).lower() if isinstance(value, bool) else str(value)
+        for field, value in row.items()
+        if value is not None and not isinstance(value, dict | list) and field != "is"
+    }
+    return flat | {"data": encode(row).decode()}
