@@ -1,0 +1,39 @@
+"""A signed request goes to a host of the list or nowhere."""
+
+import pytest
+
+from chimera.adapters.binance.hosts import DEMO, LIVE, PRESETS, SIM, checked, hosts_named
+from chimera.trading.errors import Refused
+
+
+def test_every_preset_is_allowed() -> None:
+    assert [checked(hosts) for hosts in PRESETS.values()] == [SIM, DEMO, LIVE]
+    assert hosts_named("sim", rest="http://127.0.0.1:1234/").rest == "http://127.0.0.1:1234"
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("live", "http://fapi.binance.com"),  # plain text
+        ("live", "https://fapi.binance.com.evil.example"),
+        ("live", "https://evil.example/fapi.binance.com"),
+        ("live", "https://fapi.binance.com@evil.example"),
+        ("live", "https://key@fapi.binance.com"),
+        ("live", "https://fapi.binance.com:8443"),
+        ("live", "http://127.0.0.1:9020"),  # a live key never goes to a simulator
+        ("demo", "https://fapi.binance.com/fapi"),
+        ("sim", "https://fapi.binance.com"),  # nor the simulator's to Binance
+        ("sim", "http://192.168.0.2:9020"),
+        ("sim", "http://127.0.0.1:port"),
+        ("sim", "ws://127.0.0.1:9020"),
+        ("sim", ""),
+        ("paper", None),
+    ],
+)
+def test_other_hosts_are_refused(name: str, rest: str | None) -> None:
+    if rest == "":
+        with pytest.raises(Refused):
+            checked(SIM.but(rest=rest))
+        return
+    with pytest.raises(Refused):
+        hosts_named(name, rest=rest)

@@ -1,0 +1,295 @@
+"""The user stream in virtual time: gaps, keys, silence and back-off, over a scripted venue."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from chimera.adapters.binance.account import BinanceFutures, open_futures
+from chimera.adapters.binance.transport import Reply
+from chimera.adapters.binance.user_stream import StreamTimes
+from chimera.ports.venue import OrderReport, Report, StreamDown, StreamUp
+from chimera.services.world.loop import DetLoop
+from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
+from chimera.trading.money import Millis
+from chimera.trading.order import Status
+
+NEWS = b"""{"e":"ALGO_UPDATE","T":1,"E":1,"o":{"caid":"a-s1","aid":1,"o":"STOP_MARKET","s":"BTCUSDT","S":"SELL",
+ "q":"0.010","X":"NEW","ai":"","tp":"89000"}}"""
+HOUR_MS = 3_600_000
+
+
+class LoopClock:
+    def now_ms(self) -> Millis:
+        return Millis(1_763_635_200_000 + self.monotonic_ms())
+
+    def monotonic_ms(self) -> Millis:
+        return Millis(round(asyncio.get_running_loop().time() * 1000))
+
+
+class ScriptedSocket:
+    """Frames given by the test; ``None`` ends the connection."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        while (frame := await self.queue.get()) is not None:
+            yield frame
+
+    async def send(self, frame: bytes) -> None:
+        raise AssertionError("a user stream says nothing")
+
+
+class ScriptedVenue:
+    """Listen keys and connections; each trouble given is raised or answered once."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, str]] = []  # when (s), what
+        self.sockets: list[ScriptedSocket] = []
+        self.refuse: list[ChimeraError] = []  # connections
+        self.trouble: list[ChimeraError | Reply] = []  # requests
+        self.key = "key-1"
+        self.open = 0
+
+    async def request(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
+    ) -> Reply:
+        self._note(f"{method} {target}")
+        assert headers == {"X-MBX-APIKEY": "key"}
+        await asyncio.sleep(0.05)
+        if self.trouble:
+            trouble = self.trouble.pop(0)
+            if isinstance(trouble, ChimeraError):
+                raise trouble
+            return trouble
+        return Reply(status=200, headers={}, body=msgspec.json.encode({"listenKey": self.key}))
+
+    @asynccontextmanager
+    async def connect(self, target: str) -> AsyncIterator[ScriptedSocket]:
+        self._note(target)
+        if self.refuse:
+            raise self.refuse.pop(0)
+        self.sockets.append(ScriptedSocket())
+        self.open += 1
+        try:
+            yield self.sockets[-1]
+        finally:
+            self.open -= 1
+
+    async def close(self) -> None:
+        assert self.open == 0
+
+    def _note(self, what: str) -> None:
+        self.calls.append((round(asyncio.get_running_loop().time()), what))
+
+    def said(self, what: str) -> int:
+        return sum(what in call for _, call in self.calls)
+
+
+Script = Callable[[ScriptedVenue, list[Report]], Coroutine[Any, Any, None]]
+
+
+def play(script: Script, *, venue: ScriptedVenue | None = None, times: StreamTimes | None = None) -> list[Report]:
+    """What the reader heard while ``script`` ran; afterwards nothing may be left open or running."""
+    loop, heard = DetLoop(7), list[Report]()
+    told = venue or ScriptedVenue()
+
+    async def listen(futures: BinanceFutures) -> None:
+        async with aclosing(futures.venue.reports()) as reports:
+            async for report in reports:
+                heard.append(report)
+
+    async def run() -> None:
+        futures = open_futures(told, "key", "secret", LoopClock(), jitter=random.Random(1), times=times)
+        reader = asyncio.create_task(listen(futures))
+        await script(told, heard)
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+        assert reader.cancelled()
+        await futures.close()
+        assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+    loop.run_until_complete(run())
+    assert loop.unheard() == []
+    loop.close()
+    return heard
+
+
+def causes(heard: list[Report]) -> list[str]:
+    return ["up" if isinstance(each, StreamUp) else each.reason for each in heard if not isinstance(each, OrderReport)]
+
+
+def test_up_comes_first_and_events_follow() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(1)
+        venue.sockets[0].queue.put_nowait(NEWS)
+        venue.sockets[0].queue.put_nowait(b'{"e":"TRADE_LITE"}')
+        await asyncio.sleep(1)
+        assert venue.calls[1][1] == "/private/ws?listenKey=key-1"
+
+    up, news = play(script)
+
+    assert up == StreamUp()
+    assert isinstance(news, OrderReport)
+    assert news.order.status is Status.NEW
+
+
+@pytest.mark.req("S4-NET-1")
+def test_a_lost_connection_is_told_and_made_again() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(60)
+        venue.sockets[0].queue.put_nowait(None)
+        await asyncio.sleep(1)
+        venue.sockets[1].queue.put_nowait(NEWS)
+        await asyncio.sleep(1)
+        assert venue.said("POST") == 2  # the key is asked for again: it may have died meanwhile
+
+    heard = play(script)
+
+    assert causes(heard) == ["up", "the venue closed the stream", "up"]
+    assert isinstance(heard[-1], OrderReport)
+
+
+@pytest.mark.req("S4-NET-1")
+def test_a_long_outage_is_told_once_and_retried_ever_slower() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(60)
+        venue.refuse = [NotSent("refused") for _ in range(40)]
+        venue.sockets[0].queue.put_nowait(None)
+        await asyncio.sleep(120)
+        tries = [at for at, what in venue.calls if "ws" in what][1:]
+        assert 8 <= len(tries) <= 24
+        assert tries[-1] - tries[-2] >= 7
+        venue.refuse.clear()
+        await asyncio.sleep(20)
+
+    assert causes(play(script)) == ["up", "the venue closed the stream", "refused", "up"]
+
+
+def test_a_ban_is_waited_out() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(299)
+        assert venue.said("POST") == 1
+        await asyncio.sleep(20)
+        assert venue.said("POST") == 2
+
+    venue = ScriptedVenue()
+    venue.trouble = [Reply(status=418, headers={"retry-after": "300"}, body=b"")]
+    heard = play(script, venue=venue)
+
+    assert isinstance(heard[0], StreamDown)
+    assert heard[1:] == [StreamUp()]
+
+
+def test_a_refused_key_is_told() -> None:
+    venue = ScriptedVenue()
+    venue.trouble = [Reply(status=401, headers={}, body=b'{"code":-2015,"msg":"Invalid API-key"}')] * 2
+
+    async def script(_: ScriptedVenue, __: list[Report]) -> None:
+        await asyncio.sleep(30)
+
+    assert causes(play(script, venue=venue)) == ["no listen key: -2015: Invalid API-key", "up"]
+
+
+def test_the_key_is_kept_alive_every_half_hour() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(5 * 3600 + 60)
+        assert venue.said("PUT") == 10
+        assert venue.said("POST") == 1
+
+    assert causes(play(script, times=StreamTimes(silence_ms=24 * HOUR_MS))) == ["up"]
+
+
+def test_a_keep_alive_that_fails_is_tried_again_before_the_key_dies() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(10)
+        venue.trouble = [OutcomeUnknown("lost"), NotSent("away"), OutcomeUnknown("lost")]
+        await asyncio.sleep(50 * 60)
+        assert venue.said("PUT") == 4
+        assert venue.said("POST") == 1
+
+    assert causes(play(script, times=StreamTimes(silence_ms=24 * HOUR_MS))) == ["up"]
+
+
+def test_a_keep_alive_that_never_succeeds_ends_in_a_new_key() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(10)
+        venue.trouble = [OutcomeUnknown("lost")] * 26
+        await asyncio.sleep(58 * 60)
+        assert venue.said("POST") == 2
+
+    assert causes(play(script, times=StreamTimes(silence_ms=24 * HOUR_MS)))[1:] == ["keep-alive failed: lost", "up"]
+
+
+def test_a_key_the_venue_forgot_is_replaced() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(10)
+        venue.trouble = [Reply(status=400, headers={}, body=b'{"code":-1125,"msg":"This listenKey does not exist."}')]
+        venue.key = "key-2"
+        await asyncio.sleep(31 * 60)
+        assert venue.said("listenKey=key-2") == 1
+
+    down = causes(play(script, times=StreamTimes(silence_ms=24 * HOUR_MS)))[1]
+
+    assert "-1125" in down
+
+
+def test_an_expired_key_is_replaced_at_once() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(60)
+        venue.key = "key-2"
+        venue.sockets[0].queue.put_nowait(b'{"e":"listenKeyExpired","E":1,"listenKey":"somebody-elses"}')
+        venue.sockets[0].queue.put_nowait(b'{"e":"listenKeyExpired","E":1,"listenKey":"key-1"}')
+        await asyncio.sleep(1)
+        assert venue.said("listenKey=key-2") == 1
+
+    assert causes(play(script)) == ["up", "the listen key expired", "up"]
+
+
+def test_a_connection_is_renewed_before_the_venue_ends_it() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(23 * 3600 + 10)
+        assert len(venue.sockets) == 2
+
+    assert causes(play(script, times=StreamTimes(silence_ms=48 * HOUR_MS)))[1:] == [
+        "renewed before the venue's 24 hours",
+        "up",
+    ]
+
+
+@pytest.mark.req("S4-NET-1")
+def test_silence_is_a_fault() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        for _ in range(5):
+            await asyncio.sleep(9)
+            venue.sockets[0].queue.put_nowait(b'{"e":"ACCOUNT_UPDATE"}')  # not read, but a sign of life
+        await asyncio.sleep(11)
+        assert len(venue.sockets) == 2
+
+    assert causes(play(script, times=StreamTimes(silence_ms=10_000)))[:3] == ["up", "silent for 10000 ms", "up"]
+
+
+def test_an_unreadable_event_is_a_gap() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(1)
+        venue.sockets[0].queue.put_nowait(b'{"e":"ORDER_TRADE_UPDATE","o":{"s":"BTCUSDT"}}')
+        venue.sockets[0].queue.put_nowait(NEWS)
+        await asyncio.sleep(1)
+        assert len(venue.sockets) == 1  # the connection itself is well
+
+    heard = play(script)
+
+    assert [type(each) for each in heard] == [StreamUp, StreamDown, StreamUp, OrderReport]
+
+
+@pytest.mark.parametrize("when_s", [0.0, 0.02, 0.05, 0.06, 0.2])
+def test_it_can_be_ended_at_any_moment(when_s: float) -> None:
+    async def script(_: ScriptedVenue, __: list[Report]) -> None:
+        await asyncio.sleep(when_s)
+
+    play(script)
