@@ -118,15 +118,19 @@ class AlgoDesk:
         self.floor.log_algo(kind, algo)
         self.floor.reports.algo(algo)
 
-    def fire_next(self, listing: Listing) -> bool:
-        """Trigger the next due algo of this symbol; whether there was one."""
+    def fire_due(self, listing: Listing) -> bool:
+        """Trigger every algo of this symbol that is due; whether there was one.
+
+        All are taken off the waiting list before the first child trades: its own print must not spare the others.
+        """
+        due: list[tuple[Algo, Decimal]] = []
         for working, waiting in listing.triggers.items():
             price = listing.price(working)
-            algo = None if price is None else waiting.pop_due(price)
-            if algo is not None and price is not None:
-                self._fire(algo, price)
-                return True
-        return False
+            if price is not None:
+                due += [(algo, price) for algo in waiting.pop_due(price)]
+        for algo, price in due:
+            self._fire(algo, price)
+        return bool(due)
 
     def _fire(self, algo: Algo, price: Decimal) -> None:
         floor = self.floor

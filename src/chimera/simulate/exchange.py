@@ -94,7 +94,7 @@ class Exchange:
         """Let consequences run until nothing more happens."""
         floor = self.floor
         touched = {} if listing is None else {listing.symbol: listing}
-        fired = listing is not None and self.desk.fire_next(listing)
+        fired = listing is not None and self.desk.fire_due(listing)
         while fired or floor.moved:
             for name, symbol in tuple(floor.moved):
                 self._hold(floor.accounts[name], floor.listings[symbol])
@@ -102,7 +102,7 @@ class Exchange:
             floor.moved.clear()
             fired = False
             for each in touched.values():
-                fired = self.desk.fire_next(each) or fired
+                fired = self.desk.fire_due(each) or fired
 
     def _hold(self, account: Account, listing: Listing) -> None:
         self.matcher.keep_within(account, listing)

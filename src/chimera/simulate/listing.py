@@ -66,13 +66,14 @@ class Triggers:
         line, entry = self._entry(algo)
         del line[bisect_left(line, entry)]
 
-    def pop_due(self, price: Decimal) -> Algo | None:
-        """The next algo that ``price`` triggers, nearest trigger first, oldest first."""
-        if self.rising and self.rising[0][0] <= price:
-            return self.rising.pop(0)[2]
-        if self.falling and self.falling[-1][0] >= price:
-            return self.falling.pop()[2]
-        return None
+    def pop_due(self, price: Decimal) -> list[Algo]:
+        """Those that ``price`` triggers, nearest trigger first, oldest first."""
+        due: list[Algo] = []
+        while self.rising and self.rising[0][0] <= price:
+            due.append(self.rising.pop(0)[2])
+        while self.falling and self.falling[-1][0] >= price:
+            due.append(self.falling.pop()[2])
+        return due
 
     def _entry(self, algo: Algo) -> tuple[list[tuple[Decimal, int, Algo]], tuple[Decimal, int, Algo]]:
         if algo.rises:
