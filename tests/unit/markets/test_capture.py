@@ -77,6 +77,33 @@ def test_a_diff_older_than_the_touch_says_nothing_about_levels_before_it() -> No
     assert [_told(event) for event in replay(raw)] == ["touch 99 101", "bids 98=1 asks", "touch 100.5 101"]
 
 
+def test_a_held_level_that_a_newer_touch_denied_never_comes_back() -> None:
+    raw = lines(
+        ticker(10, "99", "101"),
+        diff(11, 12, [("100", "7")]),
+        ticker(13, "99", "101", bid_qty="2"),  # newer than the diff: there is no bid at 100
+        ticker(14, "100.5", "101"),
+    )
+
+    assert [_told(event) for event in replay(raw)] == ["touch 99 101", "touch 99 101", "touch 100.5 101"]
+
+
+def test_a_snapshot_may_name_its_symbol_in_a_recording_of_several() -> None:
+    capture = Capture()
+    named = {"s": "ETHUSDT", "lastUpdateId": 5, "bids": [["9", "1"], ["8", "4"]], "asks": [["10", "1"]]}
+    raw = lines(
+        ticker(1, "99", "101"),
+        ticker(1, "9", "10", symbol="ETHUSDT"),
+        stream("depthSnapshot", named),
+        ticker(2, "98", "99"),
+    )
+
+    book = _book([event for event in capture.events(raw) if event.symbol == "ETHUSDT"])
+
+    assert _levels(book) == "9=1 8=4 | 10=2"
+    assert (capture.reader.whole("ETHUSDT"), capture.reader.whole("BTCUSDT")) == (True, False)
+
+
 def test_a_snapshot_joins_the_diffs_that_came_before_and_after_it() -> None:
     capture = Capture()
     raw = lines(

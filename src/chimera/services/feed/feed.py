@@ -7,6 +7,7 @@ is back. Waiting is the event loop's, so the feed runs in virtual time too. It d
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Snapshots
@@ -18,6 +19,8 @@ from chimera.trading.money import Millis
 from chimera.trading.value import Value
 from chimera.wire import codec
 from chimera.wire.keys import depth_key, features_key, tick_key
+
+EVENTS_PER_TURN: Final = 200
 
 
 class FeedStatus(Value):
@@ -50,6 +53,8 @@ class Feed:
             writer = group.create_task(self._write())
             async for event in events:
                 self.take(event)
+                if self._events % EVENTS_PER_TURN == 0:
+                    await asyncio.sleep(0)  # a source that never waits would starve the writer
             writer.cancel()
         await self.flush()
 
