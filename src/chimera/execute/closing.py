@@ -28,7 +28,8 @@ def due_lots(holding: Holding, scene: Scene) -> Holding:
         return holding
     whole = len(due) == len(holding.position.lots)
     qty = None if whole else Qty(sum((lot.qty for lot in due), ZERO))
-    return begin(holding, Exit(reason="MAX_HOLD", asked_ms=scene.now_ms, qty=qty, left_qty=qty))
+    lots = tuple(lot.intent_id for lot in due)
+    return begin(holding, Exit(reason="MAX_HOLD", asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=lots))
 
 
 def begin(holding: Holding, wanted: Exit) -> Holding:

@@ -57,7 +57,7 @@ def _tend(holding: Holding, working: Working, alive: list[Order], scene: Scene) 
         return holding, NOTHING
     commands: list[Command] = []
     for order in alive:
-        if order.status in _OPEN:
+        if order.status in _OPEN and order.role is Role.MAKER:  # a taker is over before a cancel could reach it
             holding = holding.with_order(order.after(Trigger.CANCEL_SENT))
             named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=False)
             commands.append(Cancel(order=named, role=order.role))

@@ -67,8 +67,9 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene) -> Holding:
         return holding
     order = holding.orders.get(fill.ref) or _stranger(fill, scene)
     opened_as = _lot_for(holding, order, fill, scene)
+    first = holding.exit.lots if holding.exit is not None and order.role is Role.EXIT else ()
     after = holding.but(
-        position=holding.position.apply(fill, opened_as),
+        position=holding.position.apply(fill, opened_as, first=first),
         seen_trades={**holding.seen_trades, fill.trade_id: fill.at_ms},
     )
     after = after.with_order(settle(order.with_fill(fill), order, scene))

@@ -10,30 +10,28 @@ from decimal import Decimal
 
 from chimera.trading.bracket import Bracket
 from chimera.trading.holding import Holding
-from chimera.trading.intent import TargetKind
+from chimera.trading.intent import StopSpec, TargetKind
 from chimera.trading.market import Side
 from chimera.trading.money import BPS, Price, Qty
-from chimera.trading.position import Lot
+from chimera.trading.position import ADOPTED, Lot
 from chimera.trading.scene import Scene
 
 
 def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
     """What should stand guard now; None when there is nothing to guard.
 
-    The tightest stop and the nearest target of all lots serve the whole position. Where trades are owed and no lot is
-    known yet, the stop's distance is the default one from the market.
+    The tightest stop and the nearest target of all lots serve the whole position. Where a fill is known and its trade
+    is not, the intent's own stop serves already; a default one is measured from the market.
     """
     exposure = holding.exposure
     if not exposure:
         return None
     entry_side = Side.BUY if exposure > 0 else Side.SELL
     lots = tuple(lot for lot in holding.position.lots if lot.side is entry_side)
-    stops = [stop_price(lot, scene) for lot in lots if lot.stop is not None]
-    if not lots:
-        blind = _blind_stop(entry_side, scene)
-        if blind is None:
-            return None
-        stops = [blind]
+    if not lots and scene.near is None:
+        return None
+    wishes = lots or _expected_lots(holding, Qty(abs(exposure)), entry_side, scene)
+    stops = [stop_price(lot, scene) for lot in wishes if lot.stop is not None]
     targets = [price for lot in lots if (price := target_price(lot, holding, scene)) is not None]
     nearest = max if entry_side is Side.BUY else min  # a long's tightest stop is the highest
     closest = min if entry_side is Side.BUY else max
@@ -86,8 +84,11 @@ def _price_of_profit(value: Decimal, size: Decimal, lot: Lot, scene: Scene) -> D
     return (lot.entry_px + sign * (value / size + fees_in)) / (1 - sign * rate)
 
 
-def _blind_stop(side: Side, scene: Scene) -> Price | None:
-    near = scene.mark or (scene.touch.mid if scene.touch else None)
-    if near is None:
-        return None
-    return scene.instrument.stop_toward_entry(default_stop(near, side, scene), side.opposite)
+def _expected_lots(holding: Holding, qty: Qty, side: Side, scene: Scene) -> tuple[Lot, ...]:
+    """What the trades to come will open, as far as it is known: whose it is, and about where."""
+    near = scene.near
+    assert near is not None  # the caller has checked
+    wishes = [working.intent.stop for working in holding.opening()] or [StopSpec()]
+    return tuple(
+        Lot(intent_id=ADOPTED, side=side, qty=qty, entry_px=near, opened_ms=scene.now_ms, stop=stop) for stop in wishes
+    )

@@ -70,5 +70,6 @@ class Exit(Value):
     asked_ms: Millis
     qty: Qty | None = None
     left_qty: Qty | None = None  # of a partial close
+    lots: tuple[IntentId, ...] = ()  # whose lots it closes first; empty: oldest first
     tries: int = 0
     retry_at_ms: Millis | None = None

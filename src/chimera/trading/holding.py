@@ -81,6 +81,12 @@ class Holding(Value):
 
     def next_child(self, role: Role) -> tuple["Holding", ClientOrderId]:
         """The next protective or exit id of this position, and the holding that remembers it was given out."""
-        root = self.root or derived_id("cx", str(self.key))
-        number = self.child_no + 1
+        opening = None if self.position.lots else next(iter(self.opening()), None)
+        root = (opening.root if opening else self.root) or derived_id("cx", str(self.key))
+        number = self.child_no + 1 if root == self.root else 1
         return self.but(child_no=number, root=root), child_id(root, role.value, number)
+
+    def opening(self) -> tuple[Working, ...]:
+        """Intents whose entries have filled by the venue's word while the trades are still to come."""
+        owed = {order.intent_id for order in self.orders.values() if order.owed and order.intent_id}
+        return tuple(working for key, working in self.intents.items() if key in owed)

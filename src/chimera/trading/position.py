@@ -64,12 +64,13 @@ class Position(Value):
         size = sum((lot.qty for lot in self.lots), ZERO)
         return Price(sum((lot.qty * lot.entry_px for lot in self.lots), ZERO) / size) if size else None
 
-    def apply(self, fill: Fill, opened_as: Lot) -> "Position":
-        """Close lots of the other side first, oldest first; the rest grows the lot of ``opened_as.intent_id``.
+    def apply(self, fill: Fill, opened_as: Lot, *, first: tuple[IntentId, ...] = ()) -> "Position":
+        """Close lots of the other side, those of ``first`` before the oldest; the rest grows ``opened_as``'s lot.
 
         ``opened_as`` carries who and with which wishes; its quantity and price are taken from the fill.
         """
-        left, realized, lots = Decimal(fill.qty), Decimal(self.realized), list(self.lots)
+        left, realized = Decimal(fill.qty), Decimal(self.realized)
+        lots = sorted(self.lots, key=lambda lot: (lot.intent_id not in first, lot.opened_ms))
         while left and lots and lots[0].side is not fill.side:
             oldest = lots.pop(0)
             closed = min(left, oldest.qty)
