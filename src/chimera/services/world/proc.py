@@ -73,7 +73,14 @@ class Proc:
         if not self.alive:
             work.close()
             self.check()
-        return await asyncio.shield(self.loop.outside(work))
+        task = self.loop.outside(work)
+        task.add_done_callback(_fetched, context=Context())  # its error is the caller's to hear, if there is one left
+        return await asyncio.shield(task)
+
+
+def _fetched(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 PROC: Final[ContextVar[Proc | None]] = ContextVar("proc", default=None)

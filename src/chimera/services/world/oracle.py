@@ -1,0 +1,260 @@
+"""What must hold, judged by the venue's own log alone (reliability 2, by its numbers).
+
+Invariants of the oracle itself: it reads audit records and what the harness hands in (intended quantities, the
+ledger's fills and positions, when the router was down), never the router's memory; every check is one pass and says
+when, where and by how much. Only the account under test is looked at.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from chimera.services.world.spans import Span, minus
+from chimera.simulate.audit import AuditRecord, Kind
+from chimera.trading.ids import ClientOrderId, child_of
+from chimera.trading.money import ZERO, text
+from chimera.trading.order import Role
+from chimera.trading.value import Value
+
+_ENDS: Final = frozenset({Kind.CANCEL, Kind.EXPIRE})
+_ENTRY_ROLES: Final = frozenset({Role.MAKER.value, Role.TAKER.value})
+
+
+class Violation(Value):
+    """An invariant that did not hold: its number, when (us of the venue's clock), and the story."""
+
+    invariant: str
+    at_us: int
+    text: str
+
+
+class Uncovered(Value):
+    """A stretch of time in which part of a position had no live stop. ``qty`` is the most that was bare."""
+
+    symbol: str
+    from_us: int
+    to_us: int
+    qty: Decimal
+
+
+def _is_entry(record: AuditRecord) -> bool:
+    return not (record.reduce_only or record.close_position)
+
+
+def entered_once(audit: Iterable[AuditRecord]) -> list[Violation]:
+    """I1: at most one accepted exposure-increasing order per client id, over all time."""
+    seen: set[str] = set()
+    found = []
+    for record in audit:
+        if record.kind is Kind.ACCEPT and _is_entry(record):
+            if record.client_order_id in seen:
+                found.append(
+                    Violation(
+                        invariant="I1", at_us=record.at_us, text=f"{record.client_order_id} was accepted once more"
+                    )
+                )
+            seen.add(record.client_order_id)
+    return found
+
+
+def within_parents(audit: Iterable[AuditRecord], intended: Mapping[ClientOrderId, Decimal]) -> list[Violation]:
+    """I4: of each parent, filled + leaves of all its entry children never exceed what was intended, at any instant.
+
+    ``intended`` is by the stem of the parent's children (``trading.ids.stem_of``).
+    """
+    live: dict[int, tuple[ClientOrderId, Decimal]] = {}  # by order id: parent, leaves
+    total: dict[ClientOrderId, Decimal] = defaultdict(Decimal)
+    found = []
+    for record in audit:
+        order_id = record.order_id
+        if order_id is None or not _is_entry(record):
+            continue
+        if record.kind is Kind.ACCEPT:
+            child = child_of(ClientOrderId(record.client_order_id))
+            parent = child[0] if child is not None and child[1] in _ENTRY_ROLES else None
+            if parent is None or parent not in intended:
+                found.append(_orphan(record))
+                continue
+            live[order_id] = (parent, record.qty or ZERO)
+            total[parent] += record.qty or ZERO
+            if total[parent] > intended[parent]:
+                found.append(
+                    Violation(
+                        invariant="I4",
+                        at_us=record.at_us,
+                        text=f"{record.client_order_id}: {text(total[parent])} of {text(intended[parent])} intended",
+                    )
+                )
+        elif order_id in live:
+            parent, leaves = live[order_id]
+            if record.kind is Kind.FILL:
+                live[order_id] = (parent, leaves - (record.qty or ZERO))  # from leaves to filled: the sum stays
+            elif record.kind in _ENDS:
+                total[parent] -= leaves
+                del live[order_id]
+    return found
+
+
+def _orphan(record: AuditRecord) -> Violation:
+    return Violation(invariant="I4", at_us=record.at_us, text=f"entry {record.client_order_id} has no known parent")
+
+
+class _Cover:
+    """Positions and live stops of one account, record by record."""
+
+    def __init__(self) -> None:
+        self.positions: dict[str, Decimal] = defaultdict(Decimal)
+        self._stops: dict[int, AuditRecord] = {}
+
+    def take(self, record: AuditRecord) -> bool:
+        """Whether the record could change what is covered. Only a stop that waits for its price is live (I11)."""
+        algo_id = record.algo_id
+        match record.kind:
+            case Kind.FILL:
+                self.positions[record.symbol] += _signed(record)
+            case Kind.ACCEPT if record.order_id is None and algo_id is not None and record.type == "STOP_MARKET":
+                if not _is_entry(record):
+                    self._stops[algo_id] = record
+            case Kind.TRIGGER | Kind.CANCEL | Kind.EXPIRE | Kind.REJECT if algo_id in self._stops:
+                if record.order_id is None:
+                    del self._stops[algo_id]
+            case _:
+                return False
+        return True
+
+    def uncovered(self, symbol: str) -> Decimal:
+        """max(0, |position| - live stop quantity of the closing side)."""
+        position = self.positions[symbol]
+        if not position:
+            return ZERO
+        exit_side = "SELL" if position > 0 else "BUY"
+        bare = abs(position)
+        for stop in self._stops.values():
+            if stop.symbol == symbol and stop.side == exit_side:
+                bare = ZERO if stop.close_position else bare - (stop.qty or ZERO)
+        return max(bare, ZERO)
+
+
+def uncovered_spans(audit: Iterable[AuditRecord], until_us: int) -> list[Uncovered]:
+    """When part of a position had no live stop, in order; one still open ends at ``until_us``."""
+    cover = _Cover()
+    open_: dict[str, tuple[int, Decimal]] = {}
+    found = []
+    for at_us, group in _by_instant(audit):
+        touched = {record.symbol for record in group if cover.take(record)}
+        for symbol in sorted(touched):
+            bare = cover.uncovered(symbol)
+            began = open_.get(symbol)
+            if bare and began is None:
+                open_[symbol] = (at_us, bare)
+            elif bare and began is not None:
+                open_[symbol] = (began[0], max(began[1], bare))
+            elif began is not None:
+                found.append(Uncovered(symbol=symbol, from_us=began[0], to_us=at_us, qty=began[1]))
+                del open_[symbol]
+    found += [
+        Uncovered(symbol=symbol, from_us=began, to_us=until_us, qty=bare) for symbol, (began, bare) in open_.items()
+    ]
+    return found
+
+
+def _by_instant(audit: Iterable[AuditRecord]) -> Iterator[tuple[int, list[AuditRecord]]]:
+    """Records of one instant together: between a trigger and its child's fill no time passes."""
+    group: list[AuditRecord] = []
+    for record in audit:
+        if group and record.at_us != group[0].at_us:
+            yield group[0].at_us, group
+            group = []
+        group.append(record)
+    if group:
+        yield group[0].at_us, group
+
+
+def protected(spans: Iterable[Uncovered], *, bound_us: int, excused: Sequence[Span]) -> list[Violation]:
+    """I10: no stretch of bare position outlasts the bound; time inside ``excused`` does not count, and restarts it."""
+    found = []
+    for span in spans:
+        for begun, ended in minus((span.from_us, span.to_us), excused):
+            if ended - begun > bound_us:
+                found.append(
+                    Violation(
+                        invariant="I10",
+                        at_us=begun,
+                        text=f"{span.symbol}: up to {text(span.qty)} had no stop for {(ended - begun) // 1000} ms",
+                    )
+                )
+    return found
+
+
+def never_flips(audit: Iterable[AuditRecord]) -> list[Violation]:
+    """I12: a reduce-only order never opens a position nor crosses zero."""
+    positions: dict[str, Decimal] = defaultdict(Decimal)
+    found = []
+    for record in audit:
+        if record.kind is not Kind.FILL:
+            continue
+        before = positions[record.symbol]
+        after = positions[record.symbol] = before + _signed(record)
+        if not _is_entry(record) and (before * after < 0 or abs(after) > abs(before)):
+            found.append(
+                Violation(
+                    invariant="I12",
+                    at_us=record.at_us,
+                    text=f"{record.client_order_id} took {record.symbol} from {text(before)} to {text(after)}",
+                )
+            )
+    return found
+
+
+FillKey = tuple[str, str]  # symbol, trade id
+
+
+def fills_agree(audit: Sequence[AuditRecord], ledger: Iterable[FillKey]) -> list[Violation]:
+    """I6, at quiesce: the ledger's fills are the venue's, none lost and none twice."""
+    at_us = audit[-1].at_us if audit else 0
+    venue = Counter((record.symbol, str(record.trade_id)) for record in audit if record.kind is Kind.FILL)
+    ours = Counter(ledger)
+    found = []
+    for story, difference in (("lost", venue - ours), ("counted too often", ours - venue)):
+        if difference:
+            few = ", ".join(f"{symbol} trade {trade}" for symbol, trade in sorted(difference)[:5])
+            found.append(Violation(invariant="I6", at_us=at_us, text=f"{difference.total()} fills {story}: {few}"))
+    return found
+
+
+def positions_agree(
+    audit: Sequence[AuditRecord], ledger: Mapping[str, Decimal], opening: Mapping[str, Decimal] | None = None
+) -> list[Violation]:
+    """I7, at quiesce: opening position + signed fills = the venue's position = the ledger's, per symbol."""
+    summed: dict[str, Decimal] = defaultdict(Decimal, opening or {})
+    told: dict[str, Decimal] = dict(opening or {})
+    at_us = 0
+    for record in audit:
+        at_us = record.at_us
+        if record.kind is Kind.FILL:
+            summed[record.symbol] += _signed(record)
+            if record.position_after is not None:
+                told[record.symbol] = record.position_after
+    found = []
+    for symbol in sorted({*summed, *ledger}):
+        three = (summed[symbol], told.get(symbol, ZERO), ledger.get(symbol, ZERO))
+        if len(set(three)) > 1:
+            story = f"{symbol}: fills {text(three[0])}, venue {text(three[1])}, ledger {text(three[2])}"
+            found.append(Violation(invariant="I7", at_us=at_us, text=story))
+    return found
+
+
+def _signed(record: AuditRecord) -> Decimal:
+    qty = record.qty or ZERO
+    return qty if record.side == "BUY" else -qty
+
+
+def longest_us(spans: Iterable[Uncovered]) -> int:
+    """The longest stretch of bare position."""
+    return max((span.to_us - span.from_us for span in spans), default=0)
+
+
+def bare_seconds(spans: Iterable[Uncovered]) -> Decimal:
+    """All bare time together, in seconds."""
+    return Decimal(sum(span.to_us - span.from_us for span in spans)) / 1_000_000
