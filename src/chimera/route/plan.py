@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from chimera.route.table import RouteTable
+from chimera.trading.routes import RouteTable
 from chimera.trading.execution import Plan
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, MakerThenTaker, MarketNow

@@ -17,7 +17,7 @@ from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.ports.venue import OrderReport, Records, Rulebook, StreamDown, StreamUp, Venue
 from chimera.route.plan import RoutePolicy, plan_for
-from chimera.route.table import RouteTable
+from chimera.trading.routes import RouteTable
 from chimera.services.router.board import position_row
 from chimera.services.router.budget import publish_budget
 from chimera.services.router.intake import Intake, Outcome
