@@ -22,8 +22,12 @@ BAD_REQUEST: Final = (
     "STOP_PRICE_MISSING",
     "ONE_NAME",  # order_id XOR client_order_id
 )
-CONFLICT: Final = ("ALREADY_FILLED", "POSITION_OPPOSED")
-AWAY: Final = ("BREAKER_OPEN", "CLOCK", "VENUE_DOWN", "STORE_DOWN", "NOT_READY")
+CONFLICT: Final = (
+    "ALREADY_FILLED",
+    "POSITION_OPPOSED",
+    "CLOSING",  # the position is being closed
+)
+AWAY: Final = ("BREAKER_OPEN", "CLOCK", "VENUE_DOWN", "STORE_DOWN", "NO_MARKET_DATA", "NOT_READY")
 RULES: Final = (
     "DUPLICATE_ID",  # another body under a used id
     "KEY_MISMATCH",  # the Idempotency-Key header names neither id of the body
@@ -31,6 +35,8 @@ RULES: Final = (
     "NOT_ENABLED",
     "UNPROTECTED",
     "WRONG_SIDE_STOP",
+    "WRONG_SIDE_TARGET",
+    "NOT_TRADING",
     "MIN_NOTIONAL",
     "REDUCE_ONLY_OPENS",
     "KILL_SWITCH",

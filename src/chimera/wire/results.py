@@ -48,7 +48,9 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
     intent = work.intent
     children = sorted((o for o in holding.orders.values() if o.intent_id == intent_id), key=_age)
     guards = sorted((o for o in holding.orders.values() if _guards(o, holding, intent_id)), key=_age)
-    fills = sorted((fill for child in children for fill in child.fills.values()), key=lambda f: (f.at_ms, f.trade_id))
+    sent = [(fill, child.mid_at_send or work.mid_at_send) for child in children for fill in child.fills.values()]
+    sent.sort(key=lambda pair: (pair[0].at_ms, pair[0].trade_id))
+    fills = [fill for fill, _ in sent]
     filled = sum((fill.qty for fill in fills), ZERO)
     status = _status(work, children, filled)
     return {
@@ -58,7 +60,7 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         "order_id": parent_order_id(intent),
         "order_ids": [str(child.venue_id) for child in children if child.venue_id is not None],
         **_asked(intent),
-        **_got(work, fills, filled),
+        **_got(work, sent, filled),
         "legs": [_leg(guard) for guard in guards],
         "children": [_leg(child) for child in children],
         "working_type": _working_type(intent.stop, guards),
@@ -74,8 +76,8 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
 
 
 def done(holding: Holding, intent_id: IntentId) -> bool:
-    """Whether the answer is final (HTTP 200); until then it is still worked (202)."""
-    return holding.intents[intent_id].phase is Phase.DONE
+    """Whether the answer is final (HTTP 200); until then, and while anything is in doubt, it is not (202)."""
+    return holding.intents[intent_id].phase is Phase.DONE and not in_doubt(holding, intent_id)
 
 
 def in_doubt(holding: Holding, intent_id: IntentId) -> bool:
@@ -109,15 +111,19 @@ def refused_result(intent: Intent, refused: Refused) -> dict[str, Any]:
 
 
 def _status(work: Working, children: list[Order], filled: Decimal) -> OrderStatus:
-    """What the parent has come to. A final partial fill is CANCELED with its ``filled_qty``, as on the venue."""
+    """What the parent has come to. A final partial fill is CANCELED with its ``filled_qty``, as on the venue.
+
+    While a child is in doubt nothing is final: never REJECTED, never CANCELED.
+    """
     wanted = sum(work.plan.slices, ZERO)
     if filled and filled >= wanted:
         return OrderStatus.FILLED
-    if work.phase is Phase.DONE:
+    doubt = any(child.status is Status.IN_DOUBT for child in children)
+    if work.phase is Phase.DONE and not doubt:
         return OrderStatus.REJECTED if work.refused and not filled else OrderStatus.CANCELED
     if filled:
         return OrderStatus.PARTIALLY_FILLED
-    if any(child.status is Status.IN_DOUBT for child in children):
+    if doubt:
         return OrderStatus.ACCEPTED
     return OrderStatus.NEW if any(child.status in _ON_THE_BOOK for child in children) else OrderStatus.ACCEPTED
 
@@ -139,9 +145,12 @@ def _asked(intent: Intent) -> dict[str, Any]:
     }
 
 
-def _got(work: Working, fills: list[Fill], filled: Decimal) -> dict[str, Any]:
-    """Quantities and prices; ``slippage_bps`` is adverse or 0, None where the mid at sending is not known."""
-    vwap = Price(sum((fill.price * fill.qty for fill in fills), ZERO) / filled) if filled else None
+def _got(work: Working, sent: list[tuple[Fill, Price | None]], filled: Decimal) -> dict[str, Any]:
+    """Quantities and prices, each fill with the mid at its child's sending.
+
+    ``slippage_bps`` of the whole is against the mid at the first sending; adverse or 0, None where it is not known.
+    """
+    vwap = Price(sum((fill.price * fill.qty for fill, _ in sent), ZERO) / filled) if filled else None
     mean = None if vwap is None else text(vwap.quantize(_PX, ROUND_HALF_EVEN))
     mid, side = work.mid_at_send, work.intent.side
     return {
@@ -150,7 +159,7 @@ def _got(work: Working, fills: list[Fill], filled: Decimal) -> dict[str, Any]:
         "filled_avg": mean,
         "slippage_bps": None if vwap is None else _slippage(vwap, mid, side),
         "mid_at_send": None if mid is None else text(mid),
-        "fills": [_fill(fill, mid) for fill in fills],
+        "fills": [_fill(fill, at_send) for fill, at_send in sent],
     }
 
 

@@ -1,0 +1,191 @@
+"""A router behind the HTTP face that remembers what it was asked, and holdings made by hand."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chimera.services.router.http import Outcome
+from chimera.trading.errors import Refused
+from chimera.trading.execution import Phase, Plan, Working
+from chimera.trading.fill import Fill
+from chimera.trading.holding import Holding
+from chimera.trading.ids import VENUE, ClientOrderId, IntentId, PositionKey, Symbol, TradeId, VenueOrderId
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent, MakerThenTaker, StopSpec
+from chimera.trading.market import Market, Side
+from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
+from chimera.trading.position import Lot
+from chimera.wire.results import order_result
+
+NOW = Millis(1_795_000_000_000)
+ERRORS = Path(__file__).parent.parent / "errors.yaml"
+
+
+def dec(written: str) -> Decimal:
+    return Decimal(written)
+
+
+BTC = Instrument(
+    symbol=Symbol("BTCUSDT"),
+    market=Market.FUT,
+    base="BTC",
+    quote="USDT",
+    tick=dec("0.1"),
+    step=dec("0.001"),
+    min_price=Price(dec("0.1")),
+    max_price=Price(dec("4529764")),
+    min_qty=Qty(dec("0.001")),
+    max_qty=Qty(dec("1000")),
+    market_max_qty=Qty(dec("100")),
+    min_notional=dec("5"),
+)
+
+
+def instruments(market: Market, symbol: str) -> Instrument | None:
+    return BTC if (market, symbol) == (Market.FUT, "BTCUSDT") else None
+
+
+def an_intent(**changes: Any) -> Intent:
+    intent = Intent(
+        intent_id=IntentId("uuid-1"),
+        client_order_id=ClientOrderId("s3-btc-1"),
+        market=Market.FUT,
+        symbol=Symbol("BTCUSDT"),
+        side=Side.BUY,
+        qty=Qty(dec("0.002")),
+        policy=MakerThenTaker(),
+        created_ms=NOW,
+        stop=StopSpec(price=Price(dec("64800"))),
+    )
+    return intent.but(**changes)
+
+
+def a_working(intent: Intent, **changes: Any) -> Working:
+    plan = Plan(slices=(intent.qty,), gap_ms=0, maker_wait_ms=1500, deadline_ms=Millis(NOW + 60_000))
+    return Working(intent=intent, body_hash="h", plan=plan, accepted_ms=NOW).but(**changes)
+
+
+def a_fill(qty: str, price: str, trade_id: str = "t1", side: Side = Side.BUY) -> Fill:
+    return Fill(
+        trade_id=TradeId(trade_id),
+        ref=ClientOrderId("s3-btc-1-m1"),
+        venue_id=VenueOrderId("77"),
+        market=Market.FUT,
+        symbol=Symbol("BTCUSDT"),
+        side=side,
+        price=Price(dec(price)),
+        qty=Qty(dec(qty)),
+        fee=dec("0.0264"),
+        fee_asset="USDT",
+        realized_pnl=Quote(dec("0")),
+        maker=True,
+        at_ms=Millis(NOW + 5),
+    )
+
+
+def an_order(role: Role, status: Status, *fills: Fill, **changes: Any) -> Order:
+    ref = ClientOrderId(f"s3-btc-1-{role.value}1")
+    side = Side.SELL if role.protective else Side.BUY
+    kind = {Role.STOP: OrderType.STOP_MARKET, Role.TARGET: OrderType.TAKE_PROFIT_MARKET, Role.MAKER: OrderType.LIMIT}
+    request = NewOrder(
+        ref=ref, symbol=Symbol("BTCUSDT"), side=side, type=kind.get(role, OrderType.MARKET), qty=Qty(dec("0.002"))
+    )
+    order = Order(
+        request=request,
+        role=role,
+        intent_id=None if role.protective else IntentId("uuid-1"),
+        created_ms=Millis(NOW + 1),
+        status=status,
+        venue_id=None if status in (Status.PENDING_NEW, Status.IN_DOUBT) else VenueOrderId("77"),
+        fills={fill.trade_id: fill for fill in fills},
+    )
+    return order.but(**changes)
+
+
+def a_holding(work: Working, *orders: Order, **changes: Any) -> Holding:
+    holding = Holding(
+        key=PositionKey(venue=VENUE, account=work.intent.account_id, market=Market.FUT, symbol=Symbol("BTCUSDT")),
+        intents={work.intent_id: work},
+        orders={order.ref: order for order in orders},
+    )
+    return holding.but(**changes)
+
+
+def a_lot(intent: Intent) -> Lot:
+    return Lot(
+        intent_id=intent.intent_id, side=intent.side, qty=intent.qty, entry_px=Price(dec("65800")), opened_ms=NOW
+    )
+
+
+class FixedClock:
+    def now_ms(self) -> Millis:
+        return NOW
+
+    def monotonic_ms(self) -> Millis:
+        return NOW
+
+
+class FakeRouter:
+    """Fills every intent at once unless told otherwise, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Intent, str, int | None]] = []
+        self.cancels: list[dict[str, Any]] = []
+        self.closes: list[tuple[Any, ...]] = []
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.is_ready = True
+        self.knows = instruments
+        self.answer: Callable[[Intent], Outcome] = self.filled
+
+    def filled(self, intent: Intent) -> Outcome:
+        fill = a_fill(format(intent.qty, "f"), "65800", side=intent.side)
+        work = a_working(intent, phase=Phase.DONE, done_ms=Millis(NOW + 9))
+        order = an_order(Role.MAKER, Status.FILLED, fill, intent_id=intent.intent_id)
+        row = order_result(a_holding(work, order), intent.intent_id)
+        return Outcome(row=row, done=True, in_doubt=False)
+
+    async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
+        self.asked.append((intent, body_hash, wait_ms))
+        outcome = self.answer(intent)
+        self.rows[intent.client_order_id] = outcome.row
+        return outcome
+
+    async def cancel(self, name: str, **how: Any) -> dict[str, object]:
+        self.cancels.append({"name": name, **how})
+        if name not in self.rows:
+            raise Refused("NOT_FOUND", "no such order", field=how["by"], value=name)
+        return {"order_id": name, "status": "CANCELED", "message": "canceled"}
+
+    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
+        self.closes.append((market, symbol, qty, reason))
+        return {"symbol": symbol, "status": "ACCEPTED", "message": "closing"}
+
+    async def order(self, name: str) -> dict[str, object] | None:
+        return self.rows.get(name)
+
+    async def positions(self) -> list[dict[str, object]]:
+        return [{"symbol": "BTCUSDT", "qty": "0.002"}]
+
+    def health(self) -> dict[str, object]:
+        return {"status": "ok", "checks": {"ledger": "ok"}}
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    def instrument(self, market: Market, symbol: str) -> Instrument | None:
+        return self.knows(market, symbol)
+
+
+def good_order() -> dict[str, str]:
+    """Members of the good order of ``errors.yaml``, each as raw JSON."""
+    return dict(yaml.safe_load(ERRORS.read_text(encoding="utf-8"))["good"])
+
+
+def raw(members: dict[str, str]) -> bytes:
+    """A JSON object of raw members, so that NaN and long numbers arrive as written."""
+    inside = ",".join(f'"{name}":{value}' for name, value in members.items())
+    return ("{" + inside + "}").encode("utf-8")

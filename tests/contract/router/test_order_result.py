@@ -1,0 +1,183 @@
+"""The projection: every way an intent can stand or end has one answer, and it fits the published model."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from router_fake import NOW, a_fill, a_holding, a_lot, a_working, an_intent, an_order
+
+from chimera.trading.errors import Refused
+from chimera.trading.execution import Phase, Plan, Working
+from chimera.trading.intent import StopSpec, WorkingType
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Qty
+from chimera.trading.order import Order, Role, Status
+from chimera.trading.position import Position
+from chimera.wire import codec
+from chimera.wire.bodies import OrderResult
+from chimera.wire.results import done, in_doubt, order_result, refused_result
+
+HALF, WHOLE = a_fill("0.001", "65800"), a_fill("0.002", "65800")
+DONE = {"phase": Phase.DONE, "done_ms": Millis(NOW + 9)}
+
+
+def shown(work: Working, *orders: Order, **changes: Any) -> dict[str, Any]:
+    row = order_result(a_holding(work, *orders, **changes), work.intent_id)
+    OrderResult.model_validate_json(codec.encode(row))
+    return row
+
+
+@pytest.mark.req("S4-API-5", "S4-REC-1")
+@pytest.mark.parametrize(
+    ("work", "orders", "result", "status", "doubt"),
+    [
+        ({}, [], "OK", "ACCEPTED", False),
+        ({}, [an_order(Role.MAKER, Status.PENDING_NEW)], "OK", "ACCEPTED", False),
+        ({}, [an_order(Role.MAKER, Status.NEW)], "OK", "NEW", False),
+        ({}, [an_order(Role.MAKER, Status.PENDING_CANCEL)], "OK", "NEW", False),
+        ({}, [an_order(Role.MAKER, Status.PARTIALLY_FILLED, HALF)], "OK", "PARTIALLY_FILLED", False),
+        ({}, [an_order(Role.TAKER, Status.IN_DOUBT)], "OK", "ACCEPTED", True),
+        (
+            {},
+            [an_order(Role.MAKER, Status.CANCELED, HALF), an_order(Role.TAKER, Status.IN_DOUBT)],
+            "OK", "PARTIALLY_FILLED", True,
+        ),
+        (DONE, [an_order(Role.MAKER, Status.FILLED, WHOLE)], "OK", "FILLED", False),
+        ({**DONE, "canceling": True}, [an_order(Role.MAKER, Status.CANCELED)], "OK", "CANCELED", False),
+        (DONE, [an_order(Role.MAKER, Status.CANCELED, HALF)], "OK", "CANCELED", False),
+        ({**DONE, "refused": True}, [an_order(Role.TAKER, Status.REJECTED)], "FAIL", "REJECTED", False),
+        ({**DONE, "refused": True}, [an_order(Role.MAKER, Status.CANCELED, HALF)], "OK", "CANCELED", False),
+    ],
+)  # fmt: skip
+def test_status(work: dict[str, Any], orders: list[Order], result: str, status: str, doubt: bool) -> None:
+    working = a_working(an_intent(), **work)
+    holding = a_holding(working, *orders)
+
+    row = shown(working, *orders)
+
+    assert (row["result"], row["status"], row["in_doubt"]) == (result, status, doubt)
+    assert in_doubt(holding, working.intent_id) == doubt
+    assert done(holding, working.intent_id) == ("phase" in work)
+
+
+def test_what_was_filled() -> None:
+    fills = (a_fill("0.001", "65799", "t1"), a_fill("0.001", "65802", "t2"))
+    work = a_working(an_intent(), mid_at_send=Decimal("65800"), **DONE)
+
+    row = shown(work, an_order(Role.MAKER, Status.FILLED, *fills))
+
+    assert (row["filled_qty"], row["avg_price"], row["filled_avg"]) == ("0.002", "65800.5", "65800.5")
+    assert row["slippage_bps"] == "0.076"
+    assert [fill["slippage_bps"] for fill in row["fills"]] == ["0", "0.304"]  # price improvement shows as 0
+    assert [fill["qty"] == fill["size"] == "0.001" for fill in row["fills"]] == [True, True]
+    assert row["fills"][0]["timestamp"] == NOW + 5
+    assert row["order_ids"] == ["77"]
+    assert row["order_id"] == row["client_order_id"] == "s3-btc-1"
+
+
+def test_a_sellers_slippage_is_the_other_way_round() -> None:
+    work = a_working(an_intent(side=Side.SELL), mid_at_send=Decimal("65800"), **DONE)
+
+    better = shown(work, an_order(Role.TAKER, Status.FILLED, a_fill("0.002", "65802", side=Side.SELL)))
+    worse = shown(work, an_order(Role.TAKER, Status.FILLED, a_fill("0.002", "65798", side=Side.SELL)))
+
+    assert (better["slippage_bps"], worse["slippage_bps"]) == ("0", "0.304")
+
+
+def test_before_the_first_fill_there_is_no_price() -> None:
+    row = shown(a_working(an_intent(), mid_at_send=Decimal(65800)), an_order(Role.MAKER, Status.NEW))
+
+    assert (row["filled_qty"], row["avg_price"], row["slippage_bps"], row["fills"]) == ("0", None, None, [])
+
+
+def test_a_fill_without_a_known_mid_has_no_slippage() -> None:
+    row = shown(a_working(an_intent(), **DONE), an_order(Role.MAKER, Status.FILLED, WHOLE))
+
+    assert (row["avg_price"], row["slippage_bps"], row["fills"][0]["slippage_bps"]) == ("65800", None, None)
+
+
+def test_each_fill_is_measured_from_its_own_child() -> None:
+    maker = an_order(Role.MAKER, Status.CANCELED, a_fill("0.001", "65800", "t1"), mid_at_send=Decimal("65800"))
+    taker = an_order(Role.TAKER, Status.FILLED, a_fill("0.001", "65802", "t2"), mid_at_send=Decimal("65802"))
+
+    row = shown(a_working(an_intent(), mid_at_send=Decimal("65800"), **DONE), maker, taker)
+
+    assert [fill["slippage_bps"] for fill in row["fills"]] == ["0", "0"]
+    assert row["slippage_bps"] == "0.152"  # waiting cost something, and the whole says so
+
+
+def test_guards_are_legs_while_the_intent_holds_a_lot() -> None:
+    work = a_working(an_intent(stop=StopSpec()), **DONE)
+    stop = an_order(Role.STOP, Status.NEW)
+    stop = stop.but(request=stop.request.but(working_type=WorkingType.MARK_PRICE, trigger_price=Decimal("64800")))
+    old = an_order(Role.TARGET, Status.CANCELED)
+    entry = an_order(Role.MAKER, Status.FILLED, WHOLE)
+    lots = Position(lots=(a_lot(work.intent),))
+
+    held, flat = shown(work, entry, stop, old, position=lots), shown(work, entry, stop, old)
+
+    assert [(leg["leg"], leg["status"], leg["stop_price"]) for leg in held["legs"]] == [("STOP", "NEW", "64800")]
+    assert held["working_type"] == "MARK_PRICE"
+    assert [child["leg"] for child in held["children"]] == ["MAKER"]
+    assert (flat["legs"], flat["status"]) == ([], "FILLED")  # closed shows as filled
+
+
+def test_another_intents_orders_are_not_shown() -> None:
+    other = an_order(Role.TAKER, Status.FILLED, WHOLE, intent_id=None)
+
+    row = shown(a_working(an_intent()), other)
+
+    assert (row["filled_qty"], row["children"], row["status"]) == ("0", [], "ACCEPTED")
+
+
+def test_notes_and_reasons_are_told() -> None:
+    work = a_working(
+        an_intent(qty=Qty(Decimal("0.0025"))), refused=True, refusal_code="VENUE_REFUSED", reason="no", **DONE
+    )
+    plan = Plan(
+        slices=(Qty(Decimal("0.002")),), gap_ms=0, maker_wait_ms=0, deadline_ms=Millis(NOW), why=("row 1",),
+        notes=("rounded down to 0.002",),
+    )  # fmt: skip
+
+    row = shown(work.but(plan=plan))
+
+    assert (row["notes"], row["why"], row["code"], row["message"]) == (
+        ["rounded down to 0.002"], ["row 1"], "VENUE_REFUSED", "no",
+    )  # fmt: skip
+    filled = shown(work.but(plan=plan), an_order(Role.TAKER, Status.FILLED, WHOLE))
+    assert (filled["status"], filled["qty"]) == ("FILLED", "0.0025")  # what was planned, not what was asked
+
+
+def test_a_refusal_before_anything_was_sent_is_an_answer_too() -> None:
+    row = refused_result(an_intent(), Refused("MIN_NOTIONAL", "too small", field="qty"))
+
+    OrderResult.model_validate_json(codec.encode(row))
+    assert (row["result"], row["status"], row["code"], row["filled_qty"]) == ("FAIL", "REJECTED", "MIN_NOTIONAL", "0")
+
+
+@given(
+    status=st.sampled_from(Status),
+    role=st.sampled_from([Role.MAKER, Role.TAKER]),
+    parts=st.lists(st.tuples(st.integers(1, 2000), st.integers(600_000, 700_000)), max_size=4),
+    phase=st.sampled_from(Phase),
+    mid=st.none() | st.integers(600_000, 700_000).map(lambda ticks: Decimal(ticks) / 10),
+    refused=st.booleans(),
+    side=st.sampled_from(Side),
+)
+def test_every_answer_keeps_the_promises(
+    status: Status, role: Role, parts: list[tuple[int, int]], phase: Phase, mid: Any, refused: bool, side: Side
+) -> None:
+    fills = [a_fill(f"{lots / 1000}", f"{ticks / 10}", f"t{n}", side) for n, (lots, ticks) in enumerate(parts)]
+    work = a_working(an_intent(side=side), phase=phase, mid_at_send=mid, refused=refused)
+
+    row = shown(work, an_order(role, status, *fills))
+
+    assert Decimal(row["filled_qty"]) == sum((fill.qty for fill in fills), Decimal(0))
+    assert (row["avg_price"] is None) == (not fills)
+    assert row["avg_price"] is None or Decimal(row["avg_price"]) > 0
+    assert row["slippage_bps"] is None or Decimal(row["slippage_bps"]) >= 0
+    assert (row["result"] == "FAIL") == (row["status"] == "REJECTED")
+    assert not (fills and row["status"] in ("NEW", "ACCEPTED", "REJECTED"))
+    assert not (row["in_doubt"] and row["status"] in ("REJECTED", "CANCELED"))

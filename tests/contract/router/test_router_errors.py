@@ -1,0 +1,52 @@
+"""Every row of ``errors.yaml`` gets its status, code and field, and no refused request reaches the router."""
+
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+from router_fake import ERRORS, FakeRouter, raw
+
+TABLE = yaml.safe_load(ERRORS.read_text(encoding="utf-8"))
+ROWS = [{"method": "POST", "path": "/orders", **row} for row in TABLE["orders"]] + TABLE["other"]
+ROWS = [row for row in ROWS if row.get("by") != "core"]
+
+
+def body_of(row: dict[str, Any]) -> bytes:
+    if "pad" in row:
+        return b'{"intent_id":"' + b"x" * (row["pad"] - 16) + b'"}'
+    if "body" in row:
+        return str(row["body"]).encode()
+    if row["method"] != "POST":
+        return b""
+    members = {**TABLE["good"], **row.get("with", {})}
+    return raw({name: value for name, value in members.items() if name not in row.get("without", ())})
+
+
+@pytest.mark.req("S4-API-7", "S4-VAL-1", "S4-VAL-3", "S4-VAL-5")
+@pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
+async def test_refusal(row: dict[str, Any], client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    answer = await client.request(row["method"], row["path"], content=body_of(row), headers=row.get("headers"))
+
+    told = answer.json()
+    assert (answer.status_code, told["code"], told["field"]) == (row["status"], row["code"], row["field"])
+    assert set(told) == {"result", "code", "message", "field", "value", "accepted"}
+    assert told["result"] == "FAIL"
+    assert router.asked == []
+
+
+async def test_the_good_order_of_the_table_is_good(client: httpx2.AsyncClient) -> None:
+    """Else every row above could be refused for one and the same reason."""
+    answer = await client.post("/orders", content=raw(TABLE["good"]))
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "FILLED")
+
+
+@pytest.mark.parametrize(
+    ("sent", "hint"), [("quantity", "qty"), ("exec_polcy", "exec_policy"), ("clientOrderId", "client_order_id")]
+)
+async def test_a_typing_error_is_answered_with_what_was_meant(sent: str, hint: str, client: httpx2.AsyncClient) -> None:
+    told = (await client.post("/orders", content=raw({**TABLE["good"], sent: "1"}))).json()
+
+    assert (f"did you mean {hint}?" in told["message"]) or hint in told["accepted"]
+    assert told["field"] == sent

@@ -1,0 +1,274 @@
+"""What the face does around the router: statuses, patience, bodies over a real socket, errors without a stack."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from router_fake import (
+    FakeRouter,
+    a_holding,
+    a_working,
+    an_order,
+    good_order,
+    raw,
+)
+
+from chimera.services.router import http
+from chimera.services.router.http import MAX_BODY_BYTES, Outcome
+from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
+from chimera.trading.execution import Phase
+from chimera.trading.intent import Intent, MakerThenTaker
+from chimera.trading.order import Role, Status
+from chimera.wire import bodies
+from chimera.wire.results import order_result
+
+GOOD = raw(good_order())
+
+
+async def say(address: tuple[str, int], *parts: bytes) -> tuple[int, dict[str, Any]]:
+    """Send bytes as they are over a socket; (status, JSON body) of the answer."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        length = int(
+            next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split()[1]
+        )
+        return int(head.split()[1]), json.loads(await reader.readexactly(length))
+    finally:
+        writer.close()
+
+
+@pytest.mark.req("S4-API-2")
+async def test_the_specs_curl_call_works_over_a_socket(address: tuple[str, int], router: FakeRouter) -> None:
+    body = (
+        b'{"intent_id":"uuid-1","market":"FUT","symbol":"BTCUSDT","side":"BUY","qty":0.002,"exec_policy":'
+        b'{"maker_wait_ms":2000,"twap":{"slices":2,"gap_ms":600}},"sl":{"type":"STOP_MARKET","price":64800},'
+        b'"client_order_id":"s3-btc-16900001"}'
+    )
+    # curl -d without a header says it is a form
+    head = (
+        b"POST /orders HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n"
+    )
+
+    status, row = await say(address, head % len(body), body)
+
+    assert (status, row["status"], row["client_order_id"]) == (200, "FILLED", "s3-btc-16900001")
+    assert router.asked[0][0].policy == MakerThenTaker(wait_ms=2000, slices=2, gap_ms=600)
+
+
+async def test_a_megabyte_is_too_large_over_a_socket(address: tuple[str, int], router: FakeRouter) -> None:
+    size = 1_000_000
+    head = b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size
+
+    status, told = await say(address, head, b" " * size)
+
+    assert (status, told["code"], router.asked) == (413, "TOO_LARGE", [])
+
+
+async def test_a_chunked_megabyte_is_too_large_without_saying_its_size(
+    address: tuple[str, int], router: FakeRouter
+) -> None:
+    chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+    head = b"POST /orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    status, told = await say(address, head, *[chunk] * 16, b"0\r\n\r\n")
+
+    assert (status, told["code"], router.asked) == (413, "TOO_LARGE", [])
+
+
+async def test_a_chunked_order_is_an_order(address: tuple[str, int]) -> None:
+    head = b"POST /orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    half = len(GOOD) // 2
+    chunks = [b"%x\r\n%b\r\n" % (len(part), part) for part in (GOOD[:half], GOOD[half:])]
+
+    status, row = await say(address, head, *chunks, b"0\r\n\r\n")
+
+    assert (status, row["status"]) == (200, "FILLED")
+
+
+async def test_deep_nesting_is_refused_and_the_server_lives(address: tuple[str, int]) -> None:
+    body = b'{"a":' * 10_000
+    head = b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    assert (await say(address, head, body))[0] == 400
+    assert (await say(address, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"))[0] == 200
+
+
+async def test_the_largest_body_that_is_read(client: httpx2.AsyncClient) -> None:
+    fits = GOOD + b" " * (MAX_BODY_BYTES - len(GOOD))
+
+    assert (await client.post("/orders", content=fits)).status_code == 200
+    assert (await client.post("/orders", content=fits + b" ")).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("prefer", "wait_ms", "applied"),
+    [
+        (None, None, None),
+        ("respond-async", 0, "respond-async"),
+        ("Respond-Async, wait=5", 5000, "wait=5"),
+        ("wait=5", 5000, "wait=5"),
+        ("wait=9999", 60_000, "wait=60"),
+        ("handling=lenient", None, None),
+        ("wait=soon", None, None),
+    ],
+)
+async def test_patience(
+    prefer: str | None, wait_ms: int | None, applied: str | None, client: httpx2.AsyncClient, router: FakeRouter
+) -> None:
+    answer = await client.post("/orders", content=GOOD, headers={"Prefer": prefer} if prefer else {})
+
+    assert router.asked[0][2] == wait_ms
+    assert answer.headers.get("preference-applied") == applied
+
+
+@pytest.mark.req("S4-API-5")
+async def test_still_working_is_202_and_doubt_is_no_failure(client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    def doubtful(intent: Intent) -> Outcome:
+        order = an_order(Role.TAKER, Status.IN_DOUBT, intent_id=intent.intent_id)
+        row = order_result(a_holding(a_working(intent), order), intent.intent_id)
+        return Outcome(row=row, done=False, in_doubt=True)
+
+    router.answer = doubtful
+    answer = await client.post("/orders", content=GOOD)
+
+    row = answer.json()
+    assert (answer.status_code, row["result"], row["status"], row["in_doubt"]) == (202, "OK", "ACCEPTED", True)
+    assert answer.headers["location"] == f"/orders/{row['order_id']}"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("VENUE_REFUSED", 422), ("", 422), ("LIMIT_DAILY_LOSS", 422), ("VENUE_DOWN", 503)]
+)
+@pytest.mark.req("S4-API-7")
+async def test_an_order_that_ended_in_a_refusal_says_so_in_its_status(
+    code: str, status: int, client: httpx2.AsyncClient, router: FakeRouter
+) -> None:
+    def refused(intent: Intent) -> Outcome:
+        work = a_working(intent, phase=Phase.DONE, refused=True, refusal_code=code, reason="said no")
+        return Outcome(row=order_result(a_holding(work), intent.intent_id), done=True, in_doubt=False)
+
+    router.answer = refused
+    answer = await client.post("/orders", content=GOOD)
+
+    row = answer.json()
+    assert (answer.status_code, row["result"], row["status"]) == (status, "FAIL", "REJECTED")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (StoreUnavailable("disk"), 503, "STORE_DOWN"),
+        (StaleWriter("rev"), 503, "STORE_DOWN"),
+        (NotSent("banned"), 503, "VENUE_DOWN"),
+        (Refused("BREAKER_OPEN", "too many errors"), 503, "BREAKER_OPEN"),
+        (Refused("CLOCK", "off"), 503, "CLOCK"),
+        (Refused("NO_MARKET_DATA", "none"), 503, "NO_MARKET_DATA"),
+        (Refused("POSITION_OPPOSED", "short"), 409, "POSITION_OPPOSED"),
+        (Refused("ALREADY_FILLED", "done"), 409, "ALREADY_FILLED"),
+        (Refused("DUPLICATE_ID", "used"), 422, "DUPLICATE_ID"),
+        (Refused("LIMIT_ORDER_NOTIONAL", "large"), 422, "LIMIT_ORDER_NOTIONAL"),
+        (Refused("KILL_SWITCH", "on"), 422, "KILL_SWITCH"),
+    ],
+)
+@pytest.mark.req("S4-API-7")
+async def test_the_routers_refusals(
+    error: Exception, status: int, code: str, client: httpx2.AsyncClient, router: FakeRouter
+) -> None:
+    def refuse(_: Intent) -> Outcome:
+        raise error
+
+    router.answer = refuse
+    answer = await client.post("/orders", content=GOOD)
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["result"]) == (status, code, "FAIL")
+    assert ("retry-after" in answer.headers) == (status == 503)
+
+
+async def test_an_unforeseen_error_shows_an_id_and_nothing_else(client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    def break_down(_: Intent) -> Outcome:
+        raise RuntimeError("secret-in-the-stack")
+
+    router.answer = break_down
+    answer = await client.post("/orders", content=GOOD)
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert "error id e1" in answer.json()["message"]
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+async def test_before_the_symbols_are_read_nothing_is_unknown(client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    router.is_ready, router.knows = False, lambda market, symbol: None
+
+    answer = await client.post("/orders", content=GOOD)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "NOT_READY")
+
+
+@pytest.mark.req("S4-API-8")
+async def test_a_lost_answer_is_found_again(client: httpx2.AsyncClient) -> None:
+    row = (await client.post("/orders", content=GOOD)).json()
+
+    found = await client.get(f"/orders/{row['order_id']}")
+
+    assert (found.status_code, found.json()) == (200, row)
+    assert [entry["what"].split()[0] for entry in found.json()["timeline"]] == ["accepted", "order", "fill", "done"]
+
+
+@pytest.mark.req("S4-API-6")
+@pytest.mark.parametrize("reason", ["RISK_MANAGEMENT", "risk management", " Risk-Management "])
+async def test_cancel(reason: str, client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    name = (await client.post("/orders", content=GOOD)).json()["client_order_id"]
+
+    answer = await client.post("/cancel", json={"client_order_id": name, "reason": reason, "escalate": "market"})
+
+    assert (answer.status_code, set(answer.json())) == (200, {"order_id", "status", "message"})
+    assert router.cancels == [
+        {"name": name, "by": "client_order_id", "reason": "RISK_MANAGEMENT", "escalate": True, "cascade": True}
+    ]
+
+
+@pytest.mark.req("S4-EXIT-1")
+async def test_close(client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    all_of_it = await client.post("/positions/BTCUSDT/close")
+    part = await client.post("/positions/BTCUSDT/close", content=b'{"qty": 0.001, "reason": "risk management"}')
+
+    assert [all_of_it.status_code, part.status_code] == [202, 202]
+    assert [(str(qty), reason) for _, _, qty, reason in router.closes] == [
+        ("None", "UNSPECIFIED"),
+        ("0.001", "RISK_MANAGEMENT"),
+    ]
+
+
+@pytest.mark.req("S4-API-1")
+async def test_health_and_readiness(client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    health, ready = await client.get("/health"), await client.get("/ready")
+    router.is_ready = False
+    not_ready = await client.get("/ready")
+
+    bodies.HealthResponse.model_validate(health.json())
+    assert (health.status_code, ready.status_code, not_ready.status_code) == (200, 200, 503)
+    assert (await client.get("/positions")).json()["positions"][0]["qty"] == "0.002"
+
+
+@pytest.mark.req("S4-API-9")
+def test_openapi_names(tmp_path: Any) -> None:
+    http.export(tmp_path / "openapi.json")
+    schema = json.loads((tmp_path / "openapi.json").read_text())
+
+    names = set(schema["components"]["schemas"])
+    assert {"HealthResponse", "OrderCmdRequest", "OrderResult", "CancelRequest", "CancelResponse"} <= names
+    posted = schema["paths"]["/orders"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert posted == {"$ref": "#/components/schemas/OrderCmdRequest"}
+    every_ref = [part.split('"')[0] for part in json.dumps(schema).split('"#/components/schemas/')[1:]]
+    assert set(every_ref) <= names
+    assert set(schema["paths"]) == {
+        "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/health", "/ready",
+    }  # fmt: skip
