@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from chimera.services.simulator.server import SimulatorServer, serve
 from chimera.services.simulator.settings import SimulatorSettings
@@ -28,11 +29,13 @@ class Feed:
     """A market source the test drives."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[MarketEvent | None] = asyncio.Queue()
+        self.queue: asyncio.Queue[MarketEvent] = asyncio.Queue()
+        self.taken = asyncio.Event()  # the simulator asked for the event after the first
 
     async def __aiter__(self) -> AsyncIterator[MarketEvent]:
-        while (event := await self.queue.get()) is not None:
-            yield event
+        while True:
+            yield await self.queue.get()
+            self.taken.set()
 
     def top(self, bid: str, ask: str) -> None:
         size = D(5)
@@ -58,8 +61,6 @@ class Client:
         return await self.send(method, f"{path}?{query}&signature={sign}")
 
     async def send(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
-        from yarl import URL
-
         url = URL(self.base + path, encoded=True)
         async with self.session.request(method, url, headers={"X-MBX-APIKEY": KEY}, **more) as response:
             return response.status, json.loads(await response.read())
@@ -75,6 +76,10 @@ async def hear(socket: aiohttp.ClientWebSocketResponse, kind: str) -> Any:
             message = await socket.receive_json()
             if message.get("e") == kind or kind in message:
                 return message
+
+
+def written(path: Path) -> list[str]:
+    return path.read_text().splitlines()
 
 
 @pytest.fixture
@@ -99,8 +104,7 @@ async def client(feed: Feed, audit_file: Path) -> AsyncIterator[Client]:
         client = Client(session, server)
         feed.top("65799.9", "65800.0")
         async with asyncio.timeout(WAIT_S):
-            while (await client.send("GET", "/fapi/v1/ticker/bookTicker?symbol=BTCUSDT"))[1]["bidPrice"] == "0.00":
-                await asyncio.sleep(0.005)
+            await feed.taken.wait()
         yield client
         stop.set()
         async with asyncio.timeout(1):
@@ -126,7 +130,7 @@ async def test_a_whole_order_life_over_the_wire(client: Client, feed: Feed, audi
         pass
     assert await client.signed("GET", "/fapi/v3/positionRisk") == (200, [])
 
-    records = [json.loads(line) for line in audit_file.read_text().splitlines()]
+    records = [json.loads(line) for line in written(audit_file)]
     fills = [record for record in records if record["kind"] == "fill"]
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
     assert [(f["client_order_id"], f["side"], D(f["qty"])) for f in fills] == [

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-
 from trading_desk import Desk
 
 

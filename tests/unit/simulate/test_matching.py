@@ -90,6 +90,12 @@ class TestQueue:
         desk.trade("65800.0", "50", "BUY")
         assert desk.order("m")["status"] == "NEW"
 
+    def test_when_the_level_before_us_is_gone_we_are_first(self, desk):
+        desk.limit("BUY", "0.5", "65799.9", newClientOrderId="m")
+        desk.top("65799.8", "65800.0")
+        desk.trade("65799.9", "0.1", "SELL")
+        assert desk.order("m")["executedQty"] == "0.100"
+
     def test_two_of_ours_share_one_trade_in_time_order(self, desk):
         for name in ("first", "second"):
             desk.limit("BUY", "0.5", "65799.9", newClientOrderId=name)
@@ -206,6 +212,23 @@ class TestReduceOnly:
         assert desk.log(Kind.EXPIRE)[-1].reason == "er=4"
         assert desk.position == 0
 
+    def test_one_sweep_through_several_orders_never_reverses(self, desk):
+        desk.market("BUY", "0.3")
+        desk.limit("SELL", "0.3", "65900.0", reduceOnly="true", newClientOrderId="exit")
+        desk.limit("SELL", "0.2", "65850.0", newClientOrderId="plain")
+        desk.trade("66000.0", "50", "BUY")
+        assert desk.position == 0
+        assert [desk.order(name)["executedQty"] for name in ("plain", "exit")] == ["0.200", "0.100"]
+
+    def test_a_close_position_stop_passes_a_resting_exit(self, desk):
+        desk.market("BUY", "0.1")
+        desk.limit("SELL", "0.1", "65900.0", reduceOnly="true", newClientOrderId="exit")
+        desk.stop("SELL", "65700", closePosition="true", clientAlgoId="sl")
+        desk.top("65600.0", "65600.1")
+        assert desk.position == 0
+        assert desk.algo("sl")["algoStatus"] == "FINISHED"
+        assert desk.order("exit")["status"] == "EXPIRED"
+
     def test_it_is_exempt_from_minimum_notional(self, desk):
         desk.market("BUY", "0.1")
         desk.mark("4000")
@@ -254,3 +277,25 @@ def test_cancel_all_leaves_conditional_orders_alone(desk):
     assert answer == {"code": 200, "msg": "The operation of cancel all open order is done."}
     assert desk.ok("GET", "v1/openOrders") == []
     assert len(desk.ok("GET", "v1/openAlgoOrders")) == 1
+
+
+def test_entry_and_break_even_follow_the_fills(desk):
+    desk.listen()
+    desk.market("BUY", "0.2")
+    desk.market("SELL", "0.1")
+    fee_each = D("65800") * D("0.0005")
+    risk = desk.ok("GET", "v3/positionRisk")[0]
+    assert D(risk["entryPrice"]) == D("65800")
+    assert D(risk["breakEvenPrice"]) == D("65800") + fee_each
+    desk.market("SELL", "0.1")
+    flat = desk.events("ACCOUNT_UPDATE")[-1]["a"]["P"][0]
+    assert (flat["pa"], flat["ep"], flat["bep"]) == ("0", "0", "0")
+
+
+def test_through_zero_the_rest_opens_at_the_new_price(desk):
+    desk.market("BUY", "0.1")
+    desk.top("65900.0", "65900.1")
+    desk.market("SELL", "0.3")
+    risk = desk.ok("GET", "v3/positionRisk")[0]
+    assert (D(risk["positionAmt"]), D(risk["entryPrice"])) == (D("-0.2"), D("65900"))
+    assert desk.log(Kind.FILL)[-1].realized_pnl == D("10")

@@ -2,26 +2,101 @@
 
 from decimal import Decimal
 
+from chimera.simulate.messages import WireRequest
+
 D = Decimal
-PLACED = set(
-    "clientOrderId cumQty executedQty orderId origQty price reduceOnly side positionSide status stopPrice closePosition "
-    "symbol timeInForce type origType updateTime workingType priceProtect priceMatch selfTradePreventionMode "
-    "goodTillDate".split()
-)
-ALGO = set(
-    "algoId clientAlgoId algoType orderType symbol side positionSide timeInForce quantity algoStatus triggerPrice price "
-    "icebergQuantity selfTradePreventionMode workingType priceMatch closePosition priceProtect reduceOnly activatePrice "
-    "callbackRate createTime updateTime triggerTime goodTillDate".split()
-)
-RISK = set(
-    "symbol positionSide positionAmt entryPrice breakEvenPrice markPrice unRealizedProfit liquidationPrice isolatedMargin "
-    "notional marginAsset isolatedWallet initialMargin maintMargin positionInitialMargin openOrderInitialMargin adl "
-    "bidNotional askNotional updateTime".split()
-)
-TRADE = set(
-    "id orderId price qty quoteQty baseQty commission commissionAsset marginAsset realizedPnl side positionSide buyer "
-    "maker symbol pair time".split()
-)
+PLACED = {
+    "clientOrderId",
+    "cumQty",
+    "executedQty",
+    "orderId",
+    "origQty",
+    "price",
+    "reduceOnly",
+    "side",
+    "positionSide",
+    "status",
+    "stopPrice",
+    "closePosition",
+    "symbol",
+    "timeInForce",
+    "type",
+    "origType",
+    "updateTime",
+    "workingType",
+    "priceProtect",
+    "priceMatch",
+    "selfTradePreventionMode",
+    "goodTillDate",
+}
+ALGO = {
+    "algoId",
+    "clientAlgoId",
+    "algoType",
+    "orderType",
+    "symbol",
+    "side",
+    "positionSide",
+    "timeInForce",
+    "quantity",
+    "algoStatus",
+    "triggerPrice",
+    "price",
+    "icebergQuantity",
+    "selfTradePreventionMode",
+    "workingType",
+    "priceMatch",
+    "closePosition",
+    "priceProtect",
+    "reduceOnly",
+    "activatePrice",
+    "callbackRate",
+    "createTime",
+    "updateTime",
+    "triggerTime",
+    "goodTillDate",
+}
+RISK = {
+    "symbol",
+    "positionSide",
+    "positionAmt",
+    "entryPrice",
+    "breakEvenPrice",
+    "markPrice",
+    "unRealizedProfit",
+    "liquidationPrice",
+    "isolatedMargin",
+    "notional",
+    "marginAsset",
+    "isolatedWallet",
+    "initialMargin",
+    "maintMargin",
+    "positionInitialMargin",
+    "openOrderInitialMargin",
+    "adl",
+    "bidNotional",
+    "askNotional",
+    "updateTime",
+}
+TRADE = {
+    "id",
+    "orderId",
+    "price",
+    "qty",
+    "quoteQty",
+    "baseQty",
+    "commission",
+    "commissionAsset",
+    "marginAsset",
+    "realizedPnl",
+    "side",
+    "positionSide",
+    "buyer",
+    "maker",
+    "symbol",
+    "pair",
+    "time",
+}
 
 
 def test_the_answer_to_place_is_the_documented_example(desk):
@@ -144,7 +219,7 @@ def test_the_events_of_a_fill(desk):
     desk.market("SELL", "0.04", newClientOrderId="b")
     lite, account, order = desk.events()[-3:]
     trade_id = order["o"]["t"]
-    assert set(lite) == set("e E T s q p m c S L l t i".split())
+    assert set(lite) == {"e", "E", "T", "s", "q", "p", "m", "c", "S", "L", "l", "t", "i"}
     assert (lite["e"], lite["t"], lite["L"], lite["l"]) == ("TRADE_LITE", trade_id, "65900.00", "0.040")
 
     realized, fee = D("4.0"), D("0.04") * D("65900") * D("0.0005")
@@ -152,7 +227,7 @@ def test_the_events_of_a_fill(desk):
     balance, position = account["a"]["B"][0], account["a"]["P"][0]
     assert set(balance) == {"a", "wb", "cw", "bc"}
     assert D(balance["wb"]) == 100_000 + realized - fee - D("3.29")
-    assert set(position) == set("s pa ep bep cr up mt iw ps ma".split())
+    assert set(position) == {"s", "pa", "ep", "bep", "cr", "up", "mt", "iw", "ps", "ma"}
     assert (position["pa"], position["ep"], position["mt"]) == ("0.06", "65800", "cross")
 
     body = order["o"]
@@ -208,8 +283,6 @@ def test_public_prices(desk):
 
 
 def test_weights_and_order_counts_are_in_the_headers(desk):
-    from chimera.simulate.messages import WireRequest
-
     def headers(query):
         return desk.twin.handle(WireRequest(method="GET", path="/fapi/v1/depth", query=query), desk.now).headers
 

@@ -6,13 +6,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trading_desk import Desk
 
 from chimera.simulate.accounts import READY_ACCOUNT
 from chimera.simulate.audit import AuditRecord, Kind
 from chimera.simulate.book import Book
 from chimera.simulate.messages import WireRequest
 from chimera.trading.market import DepthChanged, Level, TopOfBook
-from trading_desk import Desk
 
 D = Decimal
 TICK = D("0.1")

@@ -49,11 +49,11 @@ def test_payloads(desk):
     desk.trade("65799.8", "0.5", "SELL")
     desk.mark("65801")
     ticker, trade, mark = desk.events()
-    assert set(ticker) == set("e u E T s ps b B a A st".split())
+    assert set(ticker) == {"e", "u", "E", "T", "s", "ps", "b", "B", "a", "A", "st"}
     assert (ticker["b"], ticker["B"], ticker["a"], ticker["A"]) == ("65799.80", "5.000", "65800.00", "7.000")
-    assert set(trade) == set("e E s a p q nq f l T m st".split())
+    assert set(trade) == {"e", "E", "s", "a", "p", "q", "nq", "f", "l", "T", "m", "st"}
     assert (trade["p"], trade["q"], trade["m"]) == ("65799.80", "0.500", True)
-    assert set(mark) == set("e E s p ap i P r T st".split())
+    assert set(mark) == {"e", "E", "s", "p", "ap", "i", "P", "r", "T", "st"}
     assert (mark["e"], mark["p"], mark["E"]) == ("markPriceUpdate", "65801.00000000", desk.now)
 
 
@@ -84,7 +84,7 @@ def test_a_client_rebuilds_the_book_from_snapshot_and_diffs(deep_desk):
     desk.now += 100
     desk.depth({"65799.7": "3"}, {})
     snapshot = desk.raw("GET", "/fapi/v1/depth", "symbol=BTCUSDT")[1]
-    book = {side: {p: q for p, q in snapshot[side]} for side in ("bids", "asks")}
+    book = {side: dict(snapshot[side]) for side in ("bids", "asks")}
     for step in range(1, 6):
         desk.now += 60
         desk.depth({"65799.0": str(step)}, {"65801.0": "0" if step == 5 else "1"})
@@ -104,7 +104,7 @@ def test_a_client_rebuilds_the_book_from_snapshot_and_diffs(deep_desk):
                 if D(qty):
                     book[side][price] = qty
     fresh = desk.raw("GET", "/fapi/v1/depth", "symbol=BTCUSDT")[1]
-    assert book == {side: {p: q for p, q in fresh[side]} for side in ("bids", "asks")}
+    assert book == {side: dict(fresh[side]) for side in ("bids", "asks")}
     assert previous == fresh["lastUpdateId"]
 
 
