@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from chimera.decide.features import ATR, Features, from_touch, supposed
+from chimera.decide.features import ATR, Features, from_caller, from_touch, supposed
 from chimera.decide.gates import GateLimits, Needs, at_most, budget_gates, failed, market_gates
 from chimera.decide.rules.bundle import Bundle
 from chimera.decide.rules.fire import Fired, fire
@@ -89,8 +89,8 @@ def decide(bundle: Bundle, case: Case) -> Open | Skip:
 
 def _seen(case: Case, touch: Touch) -> Features:
     """What the producer says, under what the touch shows, under what the caller supposes."""
-    values = {**case.features.values, **from_touch(touch), **supposed(case.supposed, case.now_ms)}
-    return case.features.but(values=values)
+    own = from_touch(touch) | from_caller(case.side_hint, case.now_ms)
+    return case.features.but(values={**case.features.values, **own, **supposed(case.supposed, case.now_ms)})
 
 
 def _open(trace: "_Trace", features: Features, touch: Touch, fired: Fired, side: Side) -> Open | Skip:

@@ -1,7 +1,7 @@
 """Factors with their ages. A factor that is needed and is missing or too old is a reason to skip, never a default.
 
-The touch gives two factors of its own, ``spread_bps`` and ``depth_top1_usdt``. A what-if replaces values and makes
-them fresh. This module does not know which factors anybody needs.
+The touch gives two factors of its own, ``spread_bps`` and ``depth_top1_usdt``, and the caller one, ``side_hint``. A
+what-if replaces values and makes them fresh. This module does not know which factors anybody needs.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.trading.decision import Code, Feature, Verdict
-from chimera.trading.market import Touch
+from chimera.trading.market import Side, Touch
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
@@ -17,7 +17,9 @@ ATR: Final = "atr"  # quote per base, of the period and bar its producer names
 FUNDING: Final = "funding_next_abs"  # |next funding rate|, a fraction of notional
 SPREAD: Final = "spread_bps"
 DEPTH: Final = "depth_top1_usdt"  # the smaller side of the touch, quote asset
+SIDE_HINT: Final = "side_hint"  # what the caller wished: 1 BUY, -1 SELL, 0 nothing
 FROM_TOUCH: Final = (SPREAD, DEPTH)
+BUILT_IN: Final = (*FROM_TOUCH, SIDE_HINT)  # known to every bundle, whatever the registry holds
 
 
 class Ages(Value):
@@ -64,6 +66,10 @@ def from_touch(touch: Touch) -> dict[str, Feature]:
         SPREAD: Feature(value=touch.spread_bps, at_ms=touch.at_ms),
         DEPTH: Feature(value=depth, at_ms=touch.at_ms),
     }
+
+
+def from_caller(hint: Side | None, now_ms: Millis) -> dict[str, Feature]:
+    return {SIDE_HINT: Feature(value=Decimal(0 if hint is None else hint.sign), at_ms=now_ms)}
 
 
 def supposed(values: Mapping[str, Decimal], now_ms: Millis) -> dict[str, Feature]:

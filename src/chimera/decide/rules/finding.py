@@ -8,7 +8,6 @@ from typing import Any, Final
 from chimera.trading.errors import ChimeraError
 from chimera.trading.value import Value
 
-
 PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 
 

@@ -1,0 +1,123 @@
+"""One HTTP call to a service of Chimera, ending in a value or in the error that says what may have happened.
+
+A connection that never opened is ``NotSent``. A request that may have left and has no whole answer is
+``OutcomeUnknown``, never a failure. 503 is ``NotSent`` (the services answer it only when nothing was started), any
+other 5xx is ``OutcomeUnknown``, and a 4xx is ``Refused`` with the body's code and field.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
+from chimera.trading.money import Millis
+from chimera.wire import codec
+
+TIMEOUT_MS: Final = 5_000
+
+V = TypeVar("V")
+
+
+class ServiceHttp:
+    """Calls under one base URL. It owns its session unless one is given."""
+
+    def __init__(
+        self, base_url: str, *, timeout_ms: int = TIMEOUT_MS, session: aiohttp.ClientSession | None = None
+    ) -> None:
+        self._base = URL(base_url)
+        self._timeout_ms = timeout_ms
+        self._session = session
+        self._owns = session is None
+
+    async def close(self) -> None:
+        if self._owns and self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str) -> bytes:
+        return await self.call("GET", path)
+
+    async def post(self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> bytes:
+        return await self.call("POST", path, body=body, headers=headers)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> bytes:
+        """The answer's body; ``accept`` names statuses that are an answer although they are no success."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        data = None if body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json"} if data is not None else {}
+        where = f"{method} {path}"
+        try:
+            async with (
+                asyncio.timeout(self._timeout_ms / 1000),
+                self._session.request(
+                    method,
+                    self._base.join(URL(path, encoded=True)),
+                    data=data,
+                    headers={**sent, **(headers or {})},
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                text = await answer.read()
+                if answer.status < 300 or answer.status in accept:
+                    return text
+                raise _said_no(where, answer.status, text, answer.headers.get("Retry-After"))
+        except TimeoutError as error:
+            raise OutcomeUnknown(f"{where} was not answered in {self._timeout_ms} ms") from error
+        except aiohttp.ClientConnectorError as error:
+            raise NotSent(f"{where}: {error}") from error
+        except aiohttp.ClientError as error:
+            raise OutcomeUnknown(f"{where} broke off: {error}") from error
+
+
+def read(body: bytes, kind: type[V]) -> V:
+    """The typed answer; one that is not in its form says nothing about what happened: ``OutcomeUnknown``."""
+    try:
+        return codec.decode(body, kind)
+    except msgspec.DecodeError as error:
+        raise OutcomeUnknown(f"the answer is not in its form: {error}") from error
+
+
+def read_plain(body: bytes) -> dict[str, Any]:
+    """A JSON object with exact numbers."""
+    try:
+        document = json.loads(body, parse_float=Decimal)
+    except ValueError as error:
+        raise OutcomeUnknown(f"the answer is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise OutcomeUnknown("the answer is no JSON object")
+    return document
+
+
+def _said_no(where: str, status: int, text: bytes, retry_after: str | None) -> Exception:
+    try:
+        body = read_plain(text)
+    except OutcomeUnknown:
+        body = {}
+    message = str(body.get("message") or f"{where}: HTTP {status}")
+    if status == 503:
+        wait = Millis(int(retry_after) * 1000) if retry_after and retry_after.isdecimal() else None
+        return NotSent(f"{body.get('code', status)}: {message}", wait)
+    if 400 <= status < 500:
+        return Refused(
+            str(body.get("code") or f"HTTP_{status}"),
+            message,
+            field=body.get("field"),
+            value=body.get("value"),
+            accepted=body.get("accepted"),
+        )
+    return OutcomeUnknown(f"{where}: HTTP {status}: {message}")

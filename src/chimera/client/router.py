@@ -1,0 +1,85 @@
+"""The client of S4: submit, cancel, close, look."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from chimera.client.http import TIMEOUT_MS, ServiceHttp, read, read_plain
+from chimera.ports.intents import OrderAnswer
+from chimera.trading.errors import Refused
+from chimera.trading.intent import Intent
+from chimera.trading.market import Market
+from chimera.trading.money import text
+from chimera.wire.intents import order_body
+
+
+class RouterClient:
+    """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``; after the last, ask ``order`` by your id."""
+
+    def __init__(
+        self, base_url: str, *, timeout_ms: int = TIMEOUT_MS, session: aiohttp.ClientSession | None = None
+    ) -> None:
+        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session)
+
+    async def __aenter__(self) -> "RouterClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close_session()
+
+    async def close_session(self) -> None:
+        await self._http.close()
+
+    async def submit(self, order: Intent | Mapping[str, Any], *, wait_s: int | None = 0) -> OrderAnswer:
+        """An intent, or a body of ``POST /orders`` in either shape.
+
+        ``wait_s`` 0 answers as soon as it is accepted, a number waits that long, None is the router's own policy.
+        """
+        body = order_body(order) if isinstance(order, Intent) else order
+        prefer = {} if wait_s is None else {"Prefer": f"wait={wait_s}" if wait_s else "respond-async"}
+        return read(await self._http.post("/orders", body, headers=prefer), OrderAnswer)
+
+    async def order(self, name: str) -> dict[str, Any] | None:
+        """By order, client or intent id: the order, its children, fills and timeline. None: the router has none."""
+        try:
+            return read_plain(await self._http.get(f"/orders/{quote(name, safe='')}"))
+        except Refused as refused:
+            if refused.code == "NOT_FOUND":
+                return None
+            raise
+
+    async def cancel(
+        self,
+        *,
+        order_id: str | None = None,
+        client_order_id: str | None = None,
+        reason: str = "USER_REQUEST",
+        escalate: bool = False,
+    ) -> dict[str, Any]:
+        """One order by one of its names; ``escalate`` also flattens at market what it holds."""
+        names = {"order_id": order_id, "client_order_id": client_order_id}
+        body: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
+        body |= {"reason": reason, "escalate": "market" if escalate else "none"}
+        return read_plain(await self._http.post("/cancel", body))
+
+    async def close(
+        self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT, reason: str = "USER_REQUEST"
+    ) -> dict[str, Any]:
+        """Reduce the position of ``symbol`` to flat, or by ``qty`` (base asset)."""
+        body: dict[str, Any] = {"market": market.value, "reason": reason}
+        if qty is not None:
+            body["qty"] = text(qty)
+        return read_plain(await self._http.post(f"/positions/{quote(symbol, safe='')}/close", body))
+
+    async def positions(self) -> list[dict[str, Any]]:
+        positions: list[dict[str, Any]] = read_plain(await self._http.get("/positions")).get("positions", [])
+        return positions
+
+    async def health(self) -> dict[str, Any]:
+        return read_plain(await self._http.get("/health"))
+
+    async def ready(self) -> bool:
+        return bool(read_plain(await self._http.call("GET", "/ready", accept=(503,))).get("ready"))

@@ -1,0 +1,92 @@
+"""The client of S3: decide and look."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+
+from chimera.client.http import TIMEOUT_MS, ServiceHttp, read, read_plain
+from chimera.trading.market import Market, Side
+from chimera.trading.money import text
+from chimera.trading.value import Value
+
+
+class Decided(Value, tag=False, forbid_unknown_fields=False):
+    """An answer of ``/decide``; ``intent`` is the order body that S4 gets."""
+
+    decision: str  # open or skip
+    symbol: str
+    market: Market
+    reason: str
+    config_rev: int
+    rules_fired: tuple[str, ...] = ()
+    reasons: tuple[dict[str, Any], ...] = ()
+    explanation: dict[str, Any] = {}
+    intent: dict[str, Any] | None = None
+    dry_run: bool = False
+    signal_id: str | None = None
+
+
+class StrategyClient:
+    """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``."""
+
+    def __init__(
+        self, base_url: str, *, timeout_ms: int = TIMEOUT_MS, session: aiohttp.ClientSession | None = None
+    ) -> None:
+        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session)
+
+    async def __aenter__(self) -> "StrategyClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close_session()
+
+    async def close_session(self) -> None:
+        await self._http.close()
+
+    async def decide(
+        self,
+        symbol: str,
+        *,
+        side_hint: Side | None = None,
+        market: Market | None = None,
+        dry_run: bool = False,
+        context: Mapping[str, Decimal] | None = None,
+    ) -> Decided:
+        """One decision; ``context`` supposes factors and goes with ``dry_run``."""
+        return read(
+            await self._http.post("/decide", _wishes(side_hint, market, dry_run, context, symbol=symbol)), Decided
+        )
+
+    async def decide_batch(
+        self,
+        symbols: Sequence[str],
+        *,
+        side_hint: Side | None = None,
+        market: Market | None = None,
+        dry_run: bool = False,
+    ) -> list[dict[str, Any]]:
+        """One result for each symbol, in order: an answer's object, or that symbol's error body."""
+        wishes = _wishes(side_hint, market, dry_run, None, symbols=list(symbols))
+        results: list[dict[str, Any]] = read_plain(await self._http.post("/decide/batch", wishes))["results"]
+        return results
+
+    async def health(self) -> dict[str, Any]:
+        return read_plain(await self._http.get("/health"))
+
+    async def ready(self) -> bool:
+        return bool(read_plain(await self._http.call("GET", "/ready", accept=(503,))).get("ready"))
+
+
+def _wishes(
+    side_hint: Side | None, market: Market | None, dry_run: bool, context: Mapping[str, Decimal] | None, **named: Any
+) -> dict[str, Any]:
+    body: dict[str, Any] = {**named, "dry_run": dry_run}
+    if side_hint is not None:
+        body["sideHint"] = side_hint.value
+    if market is not None:
+        body["market"] = market.value
+    if context is not None:
+        body["context"] = {name: text(value) for name, value in context.items()}
+    return body

@@ -1,0 +1,62 @@
+"""Alerts to the stream ``alerts``: sent at once, kept while the bus is away, the same one at most once a minute."""
+
+from collections import deque
+from typing import Final
+
+import structlog
+
+from chimera.ports.clock import Clock
+from chimera.ports.streams import Streams
+from chimera.trading.errors import StoreUnavailable
+from chimera.trading.events import Severity
+from chimera.wire.codec import SCHEMA_VERSION
+from chimera.wire.keys import ALERTS
+
+REPEAT_MS: Final = 60_000
+KEPT_MAX: Final = 200
+SUBJECTS_MAX: Final = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+class Alerts:
+    def __init__(self, streams: Streams, clock: Clock, account_id: str) -> None:
+        self._streams = streams
+        self._clock = clock
+        self._account_id = account_id
+        self._said: dict[tuple[str, str], int] = {}
+        self._kept: deque[tuple[str, dict[str, str]]] = deque(maxlen=KEPT_MAX)
+
+    async def say(self, severity: Severity, code: str, subject: str, text: str) -> None:
+        """``subject`` is what it is about (a symbol, a rule, an intent): the same code and subject wait a minute."""
+        now_ms, about = self._clock.now_ms(), (code, subject)
+        if now_ms - self._said.get(about, -REPEAT_MS) < REPEAT_MS:
+            return
+        if len(self._said) >= SUBJECTS_MAX:
+            self._said.pop(next(iter(self._said)))
+        self._said.pop(about, None)
+        self._said[about] = now_ms
+        log.warning("alert", severity=severity.value, code=code, subject=subject, text=text)
+        fields = {
+            "schema_version": str(SCHEMA_VERSION),
+            "severity": severity.value,
+            "code": code,
+            "service": "s3-strategy",
+            "account_id": self._account_id,
+            "subject": subject,
+            "text": text,
+            "at_ms": str(now_ms),
+        }
+        self._kept.append((f"s3:{code}:{subject}:{now_ms}", fields))
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Send what is kept, oldest first; what cannot be sent now stays."""
+        while self._kept:
+            event_id, fields = self._kept[0]
+            try:
+                await self._streams.publish(ALERTS, event_id, fields)
+            except StoreUnavailable:
+                return
+            if self._kept and self._kept[0][0] == event_id:
+                self._kept.popleft()

@@ -1,0 +1,256 @@
+"""Delivering what was decided: from the durable signal to the router, by REST and by stream.
+
+Invariants: only what stands in the ledger is sent; an intent always goes under the same ids and body, so that the
+router makes it one order however often and by whichever track it arrives; nothing is sent past ``valid_until_ms``;
+after a restart what was left is carried on. What an intent may use counts as reserved until the router's own figures
+can include it.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from chimera.ports.clock import Clock
+from chimera.ports.intents import IntentSink
+from chimera.ports.ledger import Rows
+from chimera.ports.streams import Streams
+from chimera.services.strategy import settings as configured
+from chimera.services.strategy.alerts import Alerts
+from chimera.services.strategy.signals import Delivery, Track, Tracks, Undelivered, read_undelivered, with_tracks
+from chimera.trading.budget import Reserve, RiskBudget
+from chimera.trading.errors import NewerSchema, NotSent, OutcomeUnknown, Refused, StoreUnavailable
+from chimera.trading.events import Severity
+from chimera.trading.intent import Intent
+from chimera.wire.intents import intent_record
+from chimera.wire.keys import ORDERS_INTENT, SIGNALS
+
+RETRY_FIRST_MS: Final = 100
+RETRY_MAX_MS: Final = 2_000
+AT_ONCE_MAX: Final = 16  # intents being sent at the same time
+RESTORE_MAX: Final = 1_000
+RECENT_MAX: Final = 100  # settled signals looked at for reservations after a restart
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Item:
+    """One intent on its way."""
+
+    signal_id: str
+    row: dict[str, Any]
+    intent: Intent
+    tracks: Tracks
+    reserve: Reserve
+    saved: bool = True
+    started: bool = False  # False: decided, not durable yet
+
+    def valid(self, now_ms: int) -> bool:
+        return self.intent.valid_until_ms is None or now_ms < self.intent.valid_until_ms
+
+
+class Dispatcher:
+    def __init__(
+        self, ledger: Rows, streams: Streams, sink: IntentSink, alerts: Alerts, clock: Clock, tracks: configured.Track
+    ) -> None:
+        self._ledger = ledger
+        self._streams = streams
+        self._sink = sink
+        self._alerts = alerts
+        self._clock = clock
+        self._mode = tracks
+        self._items: dict[str, Item] = {}
+        self._queue: asyncio.Queue[Item] = asyncio.Queue()
+        self._voided: dict[str, dict[str, Any]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE_MAX)
+        self.restored = False
+
+    # ── what S3's decisions ask ──
+
+    def fresh_tracks(self) -> Tracks:
+        rest = Track.OFF if self._mode is configured.Track.STREAM else Track.WAITING
+        stream = Track.OFF if self._mode is configured.Track.REST else Track.WAITING
+        return Tracks(rest=rest, stream=stream)
+
+    def reserve(self, item: Item) -> None:
+        """Count it from now on, before it is durable: no decision may come between."""
+        self._items[item.signal_id] = item
+
+    def start(self, item: Item) -> None:
+        """It is durable: send it."""
+        item.started = True
+        self._queue.put_nowait(item)
+
+    def forget(self, item: Item) -> None:
+        """It was never written."""
+        self._items.pop(item.signal_id, None)
+
+    def void(self, item: Item) -> None:
+        """Whether it is durable is not known and nobody relies on it: never send it, and mark the row when we can."""
+        self._items.pop(item.signal_id, None)
+        self._voided[item.signal_id] = {**item.row, "delivery": Delivery.VOID.value}
+
+    def reserved(self, budget: RiskBudget | None) -> tuple[Reserve, ...]:
+        """What the budget's figures cannot include yet; what they do is forgotten here."""
+        now_ms = self._clock.now_ms()
+        for signal_id, item in list(self._items.items()):
+            if item.started and item.saved and _released(item, budget, now_ms):
+                del self._items[signal_id]
+        return tuple(item.reserve for item in self._items.values() if not _known(item, budget, now_ms))
+
+    @property
+    def pending(self) -> int:
+        return sum(1 for item in self._items.values() if not item.tracks.settled)
+
+    # ── the work ──
+
+    async def run(self) -> None:
+        await self._restore()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_voiding())
+            while True:
+                tasks.create_task(self._carry(await self._queue.get()))
+
+    async def _restore(self) -> None:
+        """Find what was durable and not delivered, and what the router's figures may not show yet."""
+        while not self.restored:
+            try:
+                left = await self._ledger.find(SIGNALS, where={"delivery": Delivery.PENDING.value}, newest=RESTORE_MAX)
+                recent = await self._ledger.find(SIGNALS, where={"decision": "open"}, newest=RECENT_MAX)
+            except StoreUnavailable:
+                await asyncio.sleep(RETRY_MAX_MS / 1000)
+                continue
+            for document in reversed([*left, *recent]):
+                self._take_up(document)
+            self.restored = True
+
+    def _take_up(self, document: dict[str, Any]) -> None:
+        signal_id = str(document.get("signal_id"))
+        if signal_id in self._items or signal_id in self._voided or document.get("delivery") == Delivery.VOID.value:
+            return
+        try:
+            found: Undelivered = read_undelivered(document)
+        except (NewerSchema, msgspec.ValidationError) as wrong:
+            log.error("signal_unreadable", signal_id=signal_id, why=str(wrong))
+            return
+        item = Item(signal_id, document, found.intent, found.tracks, found.reserve)
+        self._items[signal_id] = item
+        item.started = True
+        if not item.tracks.settled:
+            log.info("delivery_carried_on", signal_id=signal_id, intent_id=item.intent.intent_id)
+            self._queue.put_nowait(item)
+
+    async def _carry(self, item: Item) -> None:
+        """Until both tracks are settled and the row says so."""
+        pause_ms = RETRY_FIRST_MS
+        while True:
+            before = item.tracks
+            async with self._turns:
+                await self._try(item)
+            if item.tracks != before:
+                item.saved = False
+            if not item.saved:
+                await self._save(item)
+            if item.tracks.settled and item.saved:
+                log.info("delivered", signal_id=item.signal_id, delivery=item.tracks.delivery.value)
+                return
+            await asyncio.sleep(pause_ms / 1000)
+            pause_ms = min(pause_ms * 2, RETRY_MAX_MS)
+
+    async def _try(self, item: Item) -> None:
+        if item.tracks.settled:
+            return
+        if not item.valid(self._clock.now_ms()):
+            await self._expire(item)
+            return
+        item.tracks = item.tracks.but(tries=item.tracks.tries + 1)
+        sends = []
+        if item.tracks.rest is Track.WAITING:
+            sends.append(self._rest(item))
+        if item.tracks.stream is Track.WAITING:
+            sends.append(self._stream(item))
+        await asyncio.gather(*sends)
+
+    async def _rest(self, item: Item) -> None:
+        try:
+            answer = await self._sink.submit(item.intent)
+        except Refused as no:
+            item.tracks = item.tracks.but(
+                rest=Track.REFUSED, answered_ms=self._clock.now_ms(), code=no.code, message=no.message
+            )
+        except (NotSent, OutcomeUnknown) as trouble:
+            item.tracks = item.tracks.but(message=str(trouble))
+            await self._publishing_failed(item, "REST", trouble)
+        else:
+            item.tracks = item.tracks.but(
+                rest=Track.ANSWERED,
+                answered_ms=self._clock.now_ms(),
+                status=answer.status,
+                code=answer.code or "",
+                message=answer.message or "",
+            )
+
+    async def _stream(self, item: Item) -> None:
+        try:
+            await self._streams.publish(ORDERS_INTENT, item.intent.intent_id, intent_record(item.intent))
+        except StoreUnavailable as away:
+            await self._publishing_failed(item, "stream", away)
+        else:
+            item.tracks = item.tracks.but(stream=Track.PUBLISHED)
+
+    async def _publishing_failed(self, item: Item, track: str, why: Exception) -> None:
+        words = f"intent {item.intent.intent_id} not delivered by {track}: {why}; trying again"
+        await self._alerts.say(Severity.WARN, "PUBLISH_FAILED", f"{item.intent.symbol} {track}", words)
+
+    async def _expire(self, item: Item) -> None:
+        tracks = item.tracks
+        item.tracks = tracks.but(
+            rest=Track.EXPIRED if tracks.rest is Track.WAITING else tracks.rest,
+            stream=Track.EXPIRED if tracks.stream is Track.WAITING else tracks.stream,
+        )
+        if item.tracks.delivery is Delivery.FAILED:
+            words = f"intent {item.intent.intent_id} reached nobody before it expired: {tracks.message or 'no answer'}"
+            await self._alerts.say(Severity.ERROR, "INTENT_EXPIRED", item.intent.intent_id, words)
+
+    async def _save(self, item: Item) -> None:
+        document = with_tracks(item.row, item.tracks)
+        try:
+            await self._ledger.put(SIGNALS, item.signal_id, document)
+        except StoreUnavailable as away:
+            log.warning("delivery_not_saved", signal_id=item.signal_id, why=str(away))
+        else:
+            item.row, item.saved = document, True
+
+    async def _keep_voiding(self) -> None:
+        while True:
+            for signal_id, document in list(self._voided.items()):
+                try:
+                    await self._ledger.put(SIGNALS, signal_id, document)
+                except StoreUnavailable:
+                    break
+                self._voided.pop(signal_id, None)
+            await self._alerts.flush()
+            await asyncio.sleep(RETRY_MAX_MS / 1000)
+
+
+def _known(item: Item, budget: RiskBudget | None, now_ms: int) -> bool:
+    """Whether the router's figures include it, or it can no longer come to anything."""
+    tracks, intent = item.tracks, item.intent
+    if tracks.rest is Track.REFUSED:
+        return True
+    if budget is None:
+        return False
+    share = budget.markets.get(intent.market)
+    if share is not None and intent.intent_id in share.inflight:
+        return True
+    if tracks.rest is Track.ANSWERED and tracks.answered_ms is not None:
+        return budget.at_ms > tracks.answered_ms
+    until_ms = intent.valid_until_ms
+    return until_ms is not None and now_ms > until_ms and budget.at_ms > until_ms
+
+
+def _released(item: Item, budget: RiskBudget | None, now_ms: int) -> bool:
+    return item.tracks.settled and _known(item, budget, now_ms)

@@ -1,0 +1,377 @@
+"""S3: gathers facts, decides, makes the decision durable, and lets the dispatcher carry it to the router.
+
+``decide`` answers when signal and intent stand in the ledger and never waits for S4. One symbol is decided once at a
+time: by a lock of this process, then by ``lock:pos:{symbol}``, held at most three seconds and let go on every path; a
+decision that took longer is given up before it becomes durable. A dry run takes no lock and leaves nothing behind. The
+budget is judged and reserved in one step without an await, so several decisions at once never overspend it.
+asyncio alone, time by the clock that is handed in: the virtual-time world runs this class unchanged.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import structlog
+
+from chimera.decide import score as scores
+from chimera.decide.decision import Case, decide
+from chimera.decide.features import Features
+from chimera.decide.rules.bundle import EVERY_SYMBOL
+from chimera.ports.clock import Clock
+from chimera.ports.intents import IntentSink
+from chimera.ports.ledger import Ledger
+from chimera.ports.score import Scorer
+from chimera.ports.streams import Bus
+from chimera.services.strategy import signals
+from chimera.services.strategy.alerts import Alerts
+from chimera.services.strategy.config import ConfigWatcher, Snapshot
+from chimera.services.strategy.dispatch import Dispatcher, Item
+from chimera.services.strategy.faces import answer as answer_of
+from chimera.services.strategy.faces import each, skip
+from chimera.services.strategy.facts import Board, Facts
+from chimera.services.strategy.ids import new_client_order_id, new_intent_id, new_uuid
+from chimera.services.strategy.limits import policy, terms
+from chimera.services.strategy.settings import StrategySettings
+from chimera.services.strategy.telemetry import Telemetry
+from chimera.trading.budget import Reserve
+from chimera.trading.decision import Code, Feature, Open, Score, Skip, Verdict
+from chimera.trading.errors import NotSent, Refused, StoreUnavailable
+from chimera.trading.events import Severity
+from chimera.trading.ids import AccountId, StrategyId, Symbol
+from chimera.trading.intent import Intent
+from chimera.trading.money import Millis
+from chimera.wire import failures, requests
+from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
+from chimera.wire.keys import SIGNALS, idempotency_key, position_lock_key
+
+LOCK_MS: Final = 3_000
+LOCK_SPARE_MS: Final = 500  # of the lock, left for the write that makes a decision durable
+RESERVED_MS: Final = 3_600_000
+PING_S: Final = 1.0
+SERVICE: Final = "s3-strategy"
+
+log = structlog.get_logger(__name__)
+
+
+class Strategy:
+    """The engine behind every face of S3."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        bus: Bus,
+        clock: Clock,
+        score: Scorer,
+        router: IntentSink,
+        settings: StrategySettings,
+        rng: random.Random,
+    ) -> None:
+        self._ledger = ledger
+        self._bus = bus
+        self._clock = clock
+        self._score = score
+        self._settings = settings
+        self._rng = rng
+        self._policy = policy(settings)
+        self._locks: dict[str, asyncio.Lock] = {}
+        self.telemetry = Telemetry()
+        self.alerts = Alerts(bus, clock, settings.account_id)
+        self.config = ConfigWatcher(ledger, bus, self.alerts, settings)
+        self._board = Board(bus, ledger, settings.account_id)
+        self._dispatcher = Dispatcher(ledger, bus, router, self.alerts, clock, settings.tracks)
+
+    async def run(self) -> None:
+        """In the background until cancelled: configuration, deliveries, what an earlier run left undone."""
+        await self.config.refresh()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.config.run())
+            tasks.create_task(self._dispatcher.run())
+
+    # ── the faces ──
+
+    async def decide(self, request: DecideRequest) -> DecisionAnswer:
+        """Raises ``Refused``, and ``StoreUnavailable`` when the decision could not be made durable."""
+        began_ms = self._clock.monotonic_ms()
+        snapshot = self._checked(request)
+        if request.dry_run:
+            decision, _ = await self._judge(snapshot, request)
+            answer = answer_of(decision, self._intent(decision), dry_run=True, signal_id=None)
+        else:
+            decision, answer = await self._decide_in_turn(snapshot, request)
+        took_ms = self._clock.monotonic_ms() - began_ms
+        self.telemetry.decided(decision, took_ms)
+        log.info(
+            "decided",
+            symbol=request.symbol,
+            decision=answer.decision,
+            reason=answer.reason,
+            config_rev=answer.config_rev,
+            rules_fired=answer.rules_fired,
+            signal_id=answer.signal_id,
+            dry_run=request.dry_run,
+            took_ms=took_ms,
+        )
+        return answer
+
+    async def decide_batch(self, batch: BatchRequest) -> BatchAnswer:
+        """One result for each, in order; one that fails does not fail the rest."""
+        return BatchAnswer(results=await asyncio.gather(*map(self._one_of_batch, each(batch))))
+
+    async def health(self) -> dict[str, object]:
+        redis, ledger = await asyncio.gather(_ping(self._bus.ping()), _ping(self._ledger.ping()))
+        snapshot = self.config.snapshot
+        config: dict[str, object] = {"status": "ok" if snapshot and not self.config.fault else "down"}
+        if self.config.fault:
+            config["reason"] = self.config.fault
+        checks = {"redis": redis, "document_store": ledger, "config": config}
+        good = all(check["status"] == "ok" for check in checks.values())
+        return {
+            "status": "ok" if good else "degraded",
+            "service": SERVICE,
+            "checks": checks,
+            "config_rev": snapshot.bundle.rev if snapshot else None,
+            "config_rev_active": self.config.wanted_rev,
+            "bundle_id": snapshot.bundle.bundle_id if snapshot else None,
+            "rules_loaded": len(snapshot.bundle.rules) if snapshot else 0,
+            "symbols": list(self._settings.symbols),
+            "intents_pending": self._dispatcher.pending,
+            "now_ms": self._clock.now_ms(),
+        }
+
+    async def ready(self) -> bool:
+        """Whether a decision asked for now could become durable."""
+        if self.config.snapshot is None or not self._dispatcher.restored:
+            return False
+        redis, ledger = await asyncio.gather(_ping(self._bus.ping()), _ping(self._ledger.ping()))
+        return redis["status"] == "ok" and ledger["status"] == "ok"
+
+    # ── one decision ──
+
+    def _checked(self, request: DecideRequest) -> Snapshot:
+        symbols = self._settings.symbols
+        if request.symbol not in symbols and EVERY_SYMBOL not in symbols:
+            raise Refused(
+                "UNKNOWN_SYMBOL",
+                "this symbol is not decided on here (S3_SYMBOLS)",
+                field="symbol",
+                value=request.symbol,
+                accepted=", ".join(symbols),
+            )
+        if request.context is not None and not request.dry_run:
+            raise Refused(
+                "CONTEXT_IS_WHAT_IF",
+                "context supposes what is not so; no order follows from it",
+                field="context",
+                accepted="context with dry_run: true",
+            )
+        snapshot = self.config.snapshot
+        if snapshot is None:
+            raise Refused("NOT_READY", f"no configuration is loaded yet: {self.config.fault or 'still reading'}")
+        if not self._dispatcher.restored:
+            raise Refused("NOT_READY", "what an earlier run left undone is not read yet; try again")
+        unknown = sorted(set(request.context or ()) - snapshot.bundle.factors)
+        if unknown:
+            accepted = ", ".join(sorted(snapshot.bundle.factors))
+            raise Refused(
+                "UNKNOWN_FACTOR", "no such factor", field=f"context.{unknown[0]}", value=unknown[0], accepted=accepted
+            )
+        return snapshot
+
+    async def _decide_in_turn(self, snapshot: Snapshot, request: DecideRequest) -> tuple[Open | Skip, DecisionAnswer]:
+        async with self._turn(request.symbol) as (locked_out, until_ms):
+            if locked_out is not None:
+                return await self._record_skip(skip(snapshot.bundle.rev, request, locked_out), {})
+            decision, facts = await self._judge(snapshot, request)
+            if isinstance(decision, Skip):
+                await self._alert_skip(decision, facts)
+                return await self._record_skip(decision, facts.features)
+            return await self._record_open(snapshot, request, decision, facts, until_ms)
+
+    async def _judge(self, snapshot: Snapshot, request: DecideRequest) -> tuple[Open | Skip, Facts]:
+        """Facts and score, then the pure decision: no await between it and the caller's reservation."""
+        symbol = Symbol(request.symbol)
+        try:
+            facts = await self._board.look(symbol)
+        except StoreUnavailable as away:
+            gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"what the market shows cannot be read: {away}")
+            return skip(snapshot.bundle.rev, request, gone), Facts()
+        score = await self._scored(symbol, facts.features)
+        now_ms = self._clock.now_ms()
+        case = Case(
+            symbol=symbol,
+            asked_market=request.market,
+            side_hint=request.sideHint,
+            features=Features(values=dict(facts.features), ages=snapshot.ages, now_ms=now_ms),
+            touch=facts.touch,
+            terms=terms(snapshot, request.symbol, self._settings),
+            policy=self._policy,
+            budget=facts.budget,
+            reserved=self._dispatcher.reserved(facts.budget),
+            score=score,
+            supposed=request.context or {},
+        )
+        return decide(snapshot.bundle, case), facts
+
+    async def _scored(self, symbol: Symbol, features: Mapping[str, Feature]) -> Score:
+        values = {name: feature.value for name, feature in features.items()}
+        try:
+            return await self._score.score(symbol, values, timeout_ms=self._settings.score_timeout_ms)
+        except NotSent as late:
+            return scores.fallback(late.reason)
+
+    async def _record_skip(self, decision: Skip, features: Mapping[str, Feature]) -> tuple[Open | Skip, DecisionAnswer]:
+        signal_id = new_uuid(self._rng)
+        row = self._row(signal_id, decision, features)
+        await self._ledger.insert(SIGNALS, signal_id, row)
+        return decision, answer_of(decision, None, dry_run=False, signal_id=signal_id)
+
+    async def _record_open(
+        self, snapshot: Snapshot, request: DecideRequest, decision: Open, facts: Facts, until_ms: Millis
+    ) -> tuple[Open | Skip, DecisionAnswer]:
+        """Reserve, claim the id, make it durable, start it. Whatever breaks off leaves nothing that is sent."""
+        signal_id = new_uuid(self._rng)
+        intent = self._intent(decision, trace_id=signal_id)
+        if intent is None:
+            raise AssertionError("an open has an intent")
+        item = self._item(signal_id, decision, intent, facts)
+        self._dispatcher.reserve(item)
+        try:
+            refused = await self._claim(intent)
+            if refused is None and self._clock.monotonic_ms() >= until_ms:
+                words = f"the decision took longer than {LOCK_MS - LOCK_SPARE_MS} ms of its lock"
+                refused = Verdict(code=Code.LOCKED, passed=False, text=words)
+            if refused is None:
+                await self._ledger.insert(SIGNALS, signal_id, item.row)
+        except BaseException:
+            self._dispatcher.void(item)
+            raise
+        if refused is not None:
+            self._dispatcher.forget(item)
+            return await self._record_skip(skip(snapshot.bundle.rev, request, refused), facts.features)
+        self._dispatcher.start(item)
+        return decision, answer_of(decision, intent, dry_run=False, signal_id=signal_id)
+
+    async def _claim(self, intent: Intent) -> Verdict | None:
+        """``idem:order:{client_order_id}`` RESERVED; why not, where it is not ours."""
+        record = {
+            "schema_version": 1,
+            "state": "RESERVED",
+            "hash": requests.body_hash(intent),
+            "intent_id": intent.intent_id,
+            "at_ms": intent.created_ms,
+        }
+        try:
+            there = await self._bus.remember(
+                idempotency_key(intent.client_order_id), json.dumps(record, sort_keys=True), RESERVED_MS
+            )
+        except StoreUnavailable as away:
+            return Verdict(code=Code.BUS_AWAY, passed=False, text=f"the order id cannot be reserved: {away}")
+        if there is None or there == json.dumps(record, sort_keys=True):
+            return None
+        words = f"client order id {intent.client_order_id} is taken"
+        return Verdict(code=Code.LOCKED, passed=False, name="client_order_id", text=words)
+
+    @asynccontextmanager
+    async def _turn(self, symbol: str) -> AsyncIterator[tuple[Verdict | None, Millis]]:
+        """This symbol's turn: why we do not have it, if so, and until when we do (monotonic)."""
+        key, token = position_lock_key(symbol), new_uuid(self._rng)
+        async with self._locks.setdefault(symbol, asyncio.Lock()):
+            until_ms = Millis(self._clock.monotonic_ms() + LOCK_MS - LOCK_SPARE_MS)
+            locked_out: Verdict | None = None
+            try:
+                try:
+                    if not await self._bus.acquire(key, token, LOCK_MS):
+                        words = f"another process is deciding on {symbol}"
+                        locked_out = Verdict(code=Code.LOCKED, passed=False, name=key, text=words)
+                except StoreUnavailable as away:
+                    words = f"the lock cannot be had: {away}"
+                    locked_out = Verdict(code=Code.BUS_AWAY, passed=False, name=key, text=words)
+                yield locked_out, until_ms
+            finally:
+                with suppress(StoreUnavailable):  # it ends by itself
+                    await self._bus.release(key, token)
+
+    async def _alert_skip(self, decision: Skip, facts: Facts) -> None:
+        for key, words in facts.unreadable:
+            await self.alerts.say(Severity.ERROR, "BAD_DOCUMENT", key, words)
+        for reason in decision.reasons:
+            if reason.code is Code.NO_RULE:
+                await self.alerts.say(Severity.WARN, "NO_USABLE_RULE", decision.symbol, reason.text)
+            elif reason.code in (Code.FEATURE_MISSING, Code.FEATURE_STALE):
+                about = f"{decision.symbol} {reason.name}"
+                await self.alerts.say(Severity.WARN, reason.code.value, about, reason.text)
+
+    async def _one_of_batch(self, request: DecideRequest) -> dict[str, Any]:
+        try:
+            return (await self.decide(request)).model_dump(mode="json")
+        except Refused as no:
+            return {"symbol": request.symbol, **failures.error_body(no)}
+        except StoreUnavailable as away:
+            down = Refused("STORE_DOWN", f"the decision could not be made durable: {away}")
+            return {"symbol": request.symbol, **failures.error_body(down)}
+
+    # ── values ──
+
+    def _intent(self, decision: Open | Skip, *, trace_id: str = "") -> Intent | None:
+        if isinstance(decision, Skip):
+            return None
+        snapshot, settings, now_ms = self.config.snapshot, self._settings, self._clock.now_ms()
+        listed = snapshot.listed.get((decision.market, decision.symbol)) if snapshot else None
+        base = listed.instrument.base if listed else decision.symbol
+        return Intent(
+            intent_id=new_intent_id(self._rng),
+            client_order_id=new_client_order_id(settings.strategy_id, base, now_ms, self._rng),
+            market=decision.market,
+            symbol=decision.symbol,
+            side=decision.side,
+            qty=decision.qty,
+            policy=decision.policy,
+            created_ms=now_ms,
+            account_id=AccountId(settings.account_id),
+            strategy_id=StrategyId(settings.strategy_id),
+            stop=decision.stop,
+            target=decision.target,
+            leverage=decision.leverage,
+            max_hold_s=settings.max_hold_s or None,
+            valid_until_ms=Millis(now_ms + settings.intent_valid_ms),
+            trace_id=trace_id,
+        )
+
+    def _item(self, signal_id: str, decision: Open, intent: Intent, facts: Facts) -> Item:
+        tracks = self._dispatcher.fresh_tracks()
+        reserve = Reserve(
+            intent_id=intent.intent_id,
+            market=intent.market,
+            symbol=intent.symbol,
+            margin_usdt=decision.sizing.margin_usdt,
+            notional_usdt=decision.sizing.notional_usdt,
+            loss_usdt=decision.levels.loss_at_stop,
+        )
+        row = self._row(signal_id, decision, facts.features, intent=intent, tracks=tracks, reserve=reserve)
+        return Item(signal_id, row, intent, tracks, reserve)
+
+    def _row(
+        self, signal_id: str, decision: Open | Skip, features: Mapping[str, Feature], **delivery: Any
+    ) -> dict[str, Any]:
+        return signals.row(
+            signal_id,
+            self._clock.now_ms(),
+            decision,
+            features,
+            account_id=self._settings.account_id,
+            strategy_id=self._settings.strategy_id,
+            **delivery,
+        )
+
+
+async def _ping(ping: Awaitable[None]) -> dict[str, object]:
+    try:
+        async with asyncio.timeout(PING_S):
+            await ping
+    except (StoreUnavailable, TimeoutError) as away:
+        return {"status": "down", "reason": str(away) or f"no answer in {PING_S} s"}
+    return {"status": "ok"}

@@ -1,0 +1,57 @@
+"""Between the engine's values and S3's bodies."""
+
+from collections.abc import Sequence
+
+from chimera.trading.decision import Open, Skip, Verdict
+from chimera.trading.errors import Refused
+from chimera.trading.ids import Symbol
+from chimera.trading.intent import Intent
+from chimera.trading.market import Market
+from chimera.wire.codec import plain
+from chimera.wire.decisions import BATCH_MAX, BatchRequest, DecideRequest, DecisionAnswer
+from chimera.wire.intents import order_body
+
+
+def answer(decision: Open | Skip, intent: Intent | None, *, dry_run: bool, signal_id: str | None) -> DecisionAnswer:
+    return DecisionAnswer(
+        decision="open" if isinstance(decision, Open) else "skip",
+        symbol=decision.symbol,
+        market=decision.market,
+        intent=None if intent is None else order_body(intent),
+        reason=decision.reason,
+        config_rev=decision.config_rev,
+        rules_fired=list(decision.rules_fired),
+        reasons=[] if isinstance(decision, Open) else plain(decision.reasons),
+        explanation=plain(decision.why),
+        dry_run=dry_run,
+        signal_id=signal_id,
+    )
+
+
+def skip(rev: int, request: DecideRequest, reason: Verdict) -> Skip:
+    return Skip(
+        symbol=Symbol(request.symbol),
+        market=request.market or Market.FUT,
+        config_rev=rev,
+        reasons=(reason,),
+    )
+
+
+def each(batch: BatchRequest) -> Sequence[DecideRequest]:
+    if (batch.symbols is None) == (batch.requests is None):
+        raise Refused(
+            "MALFORMED", "exactly one of symbols and requests says what to decide", field="symbols",
+            accepted=f"symbols or requests, at most {BATCH_MAX}",
+        )  # fmt: skip
+    if batch.requests is not None:
+        return batch.requests
+    return [
+        DecideRequest.model_construct(
+            symbol=symbol,
+            sideHint=batch.sideHint,
+            market=batch.market,
+            dry_run=batch.dry_run,
+            context=batch.context,
+        )
+        for symbol in batch.symbols or ()
+    ]

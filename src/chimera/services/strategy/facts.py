@@ -1,0 +1,91 @@
+"""What S3 looks at before deciding, read from the board in one call.
+
+A document that cannot be read is as if it were not there, and ``unreadable`` says so: nothing is guessed. Reading
+leaves no trace, so a dry run may look, too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from chimera.ports.ledger import Rows
+from chimera.ports.streams import Snapshots
+from chimera.trading.budget import RiskBudget
+from chimera.trading.decision import Feature
+from chimera.trading.errors import NewerSchema
+from chimera.trading.market import Touch
+from chimera.wire import codec
+from chimera.wire.board import FeatureBoard, TickBoard
+from chimera.wire.budget import read_budget
+from chimera.wire.keys import SIGNALS, features_key, risk_budget_key, tick_key
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of one symbol at one moment; None and empty are what nobody has told."""
+
+    touch: Touch | None = None
+    budget: RiskBudget | None = None
+    features: Mapping[str, Feature] = field(default_factory=dict)
+    unreadable: tuple[tuple[str, str], ...] = ()  # key and what is wrong
+
+
+class Board:
+    def __init__(self, snapshots: Snapshots, ledger: Rows, account_id: str) -> None:
+        self._snapshots = snapshots
+        self._ledger = ledger
+        self._account_id = account_id
+
+    async def look(self, symbol: str) -> Facts:
+        """Raises ``StoreUnavailable`` of the bus (or of the ledger, where the cache has no features)."""
+        keys = (tick_key(symbol), features_key(symbol), risk_budget_key(self._account_id))
+        tick, features, budget = await self._snapshots.get_many(keys)
+        reading = _Reading()
+        known: Mapping[str, Feature] | None = reading.of(
+            keys[1], lambda: None if features is None else codec.decode(features, FeatureBoard).features
+        )
+        if known is None:
+            known = await self._of_newest_signal(symbol, reading)
+        return Facts(
+            touch=reading.of(keys[0], lambda: None if tick is None else _touch(tick)),
+            budget=reading.of(keys[2], lambda: None if budget is None else read_budget(budget)),
+            features=known,
+            unreadable=tuple(reading.wrong),
+        )
+
+    async def _of_newest_signal(self, symbol: str, reading: "_Reading") -> Mapping[str, Feature]:
+        """With the ages they had then."""
+        newest = await self._ledger.find(SIGNALS, where={"symbol": symbol}, newest=1)
+        if not newest:
+            return {}
+        features = newest[0].get("features", {})
+        return reading.of(f"{SIGNALS} of {symbol}", lambda: _features(features)) or {}
+
+
+def _features(document: object) -> dict[str, Feature]:
+    return msgspec.convert(document, dict[str, Feature], strict=False)
+
+
+def _touch(document: bytes) -> Touch:
+    board = codec.decode(document, TickBoard)
+    if not 0 < board.bid <= board.ask or board.bid_qty < 0 or board.ask_qty < 0:
+        raise ValueError(f"bid {board.bid} x {board.bid_qty}, ask {board.ask} x {board.ask_qty} is no touch")
+    return Touch(bid=board.bid, bid_qty=board.bid_qty, ask=board.ask, ask_qty=board.ask_qty, at_ms=board.at_ms)
+
+
+class _Reading:
+    """Collects what could not be read."""
+
+    def __init__(self) -> None:
+        self.wrong: list[tuple[str, str]] = []
+
+    def of(self, key: str, read: Callable[[], V | None]) -> V | None:
+        try:
+            return read()
+        except (ValueError, NewerSchema) as wrong:  # msgspec.DecodeError is a ValueError
+            self.wrong.append((key, f"{key} cannot be read: {wrong}"))
+            return None

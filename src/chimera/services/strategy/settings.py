@@ -1,0 +1,138 @@
+"""S3's settings: the environment, read once into a frozen value; every fault in one message.
+
+Each variable is ``S3_`` and the field's name in capitals, and ``PORT`` for ``port``. An ``S3_`` variable that is not
+one of them is refused: a limit that was misspelt would otherwise not hold.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from chimera.trading.errors import ChimeraError
+from chimera.trading.ids import DEFAULT_ACCOUNT, DEFAULT_STRATEGY
+
+PREFIX: Final = "S3_"
+_PLAIN: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+
+
+class SettingsFault(ChimeraError):
+    """The environment cannot be used; the message names every variable at fault."""
+
+
+class Track(StrEnum):
+    """How intents reach S4; either track alone is enough, the ids make it once."""
+
+    BOTH = "both"
+    REST = "rest"
+    STREAM = "stream"
+
+
+def _number(given: object) -> object:
+    if isinstance(given, str):
+        if not _PLAIN.fullmatch(given.strip()):
+            raise ValueError(f"needs a number in plain digits, has {given!r}")
+        return Decimal(given.strip())
+    return given
+
+
+def _listed(given: object) -> object:
+    return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+
+Amount = Annotated[Decimal, BeforeValidator(_number), Field(ge=0)]
+Positive = Annotated[Decimal, BeforeValidator(_number), Field(gt=0)]
+Span = Annotated[int, Field(ge=1, le=86_400_000)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class StrategySettings(BaseModel):
+    """Amounts are USDT, spans milliseconds, unless the sentence says otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # what is decided on
+    symbols: Annotated[Names, Field(min_length=1)] = ("BTCUSDT",)
+    account_id: str = Field(DEFAULT_ACCOUNT, description="the account that intents trade on")
+    strategy_id: str = Field(DEFAULT_STRATEGY, description="first part of client order ids", pattern="^[a-z0-9]{1,4}$")
+    # gates
+    max_funding_abs: Amount = Field(Decimal("0.0005"), description="largest |next funding rate|, a fraction")
+    spread_bp_limit_default: Amount = Field(Decimal(3), description="bps; an instrument's own limit wins")
+    depth_top1_usdt_min_default: Amount = Field(Decimal(200), description="thinner side of the touch")
+    concurrent_entries_per_market: Annotated[int, Field(ge=0, le=1000)] = 1
+    feature_max_age_ms: Span = Field(60_000, description="a factor's age, unless the registry names another")
+    touch_max_age_ms: Span = Field(2_000, description="age of mkt:tick")
+    budget_max_age_ms: Span = Field(5_000, description="age of S4's risk budget")
+    # size
+    leverage_default: Annotated[int, Field(ge=1, le=125)] = 20
+    margin_base_usdt: Positive = Decimal(20)
+    spot_quote_budget_usdt: Positive = Field(Decimal(100), description="spent on one SPOT entry")
+    size_mult_min: Positive = Field(Decimal("0.25"), description="bound of the rules' product where a bundle has none")
+    size_mult_max: Positive = Field(Decimal(2), description="as above")
+    # stop and target
+    max_loss_usdt: Positive = Field(Decimal("1.2"), description="at the stop, both fees in, slippage past it not")
+    atr_mult: Positive = Decimal("1.5")
+    tp_roe: Positive = Field(Decimal("0.10"), description="net profit at the target over margin, a fraction")
+    spot_sl_bps: Positive = Field(Decimal(50), description="stop distance on SPOT, of the entry")
+    spot_tp_bps: Positive = Field(Decimal(75), description="net profit at the target on SPOT, of notional")
+    sl_mult_min: Positive = Decimal("0.25")
+    sl_mult_max: Positive = Decimal(4)
+    tp_mult_max: Annotated[Decimal, BeforeValidator(_number), Field(ge=1)] = Decimal(10)
+    # the intent
+    max_hold_s: Annotated[int, Field(ge=0, le=31_536_000)] = Field(60, description="s; 0: no limit")
+    intent_valid_ms: Span = Field(15_000, description="past it S4 opens nothing for the intent")
+    tracks: Track = Field(Track.BOTH, description="both, rest or stream")
+    s4_url: str = Field("http://127.0.0.1:8084", pattern="^https?://[^ ]+$")
+    s4_timeout_ms: Span = Field(3_000, description="one try of delivering an intent")
+    # score
+    score_p: Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1)] = Decimal("0.65")
+    score_size_mult: Amount = Decimal(1)
+    score_url: str = Field("", description="an HTTP model; empty: the constant above")
+    score_timeout_ms: Span = 50
+    # what it runs on
+    config_poll_sec: Annotated[int, Field(ge=1, le=3600)] = Field(5, description="s between looks at the active rev")
+    db_arango_uri: str = Field("", description="empty: the embedded store")
+    db_arango_user: str = ""
+    db_arango_pass: str = Field("", repr=False)
+    redis_addresses: Names = Field((), description="host:port, several for a cluster; empty: the embedded one")
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8083
+
+
+def variable(field: str) -> str:
+    """The environment's name of a field."""
+    return "PORT" if field == "port" else PREFIX + field.upper()
+
+
+def read_settings(environ: Mapping[str, str]) -> StrategySettings:
+    """Raises ``SettingsFault``. Empty variables count as absent; an odd pair of bounds is a fault, too."""
+    fields = {variable(name): name for name in StrategySettings.model_fields}
+    faults = [_unknown(name, fields) for name in sorted(environ) if name.startswith(PREFIX) and name not in fields]
+    given: dict[str, Any] = {fields[name]: value for name, value in environ.items() if name in fields and value != ""}
+    settings: StrategySettings | None = None
+    try:
+        settings = StrategySettings.model_validate(given)
+    except ValidationError as wrong:
+        faults += [_fault(fault) for fault in wrong.errors(include_url=False)]
+    else:
+        for what in ("size_mult", "sl_mult"):
+            low, high = getattr(settings, f"{what}_min"), getattr(settings, f"{what}_max")
+            if low > high:
+                faults.append(f"{variable(what + '_min')} {low} is above {variable(what + '_max')} {high}")
+    if faults or settings is None:
+        raise SettingsFault("S3 cannot start with this environment:\n  " + "\n  ".join(faults))
+    return settings
+
+
+def _unknown(name: str, fields: Mapping[str, str]) -> str:
+    near = get_close_matches(name, fields, n=1)
+    return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _fault(fault: Any) -> str:
+    field = str(fault["loc"][0])
+    shown = "***" if "pass" in field else repr(fault["input"])
+    return f"{variable(field)}={shown}: {fault['msg'].removeprefix('Value error, ')}"

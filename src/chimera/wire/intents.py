@@ -1,0 +1,94 @@
+"""An intent on its way to S4, on both tracks: the flat body of ``POST /orders``, and the record of ``orders:intent``.
+
+The stream record carries the same body as JSON in ``body``, so S4 reads both with one parser, and the two tracks of one
+intent have one body hash. Amounts are strings of plain digits.
+"""
+
+import json
+from typing import Any
+
+from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow, StopSpec, TargetKind, TargetSpec
+from chimera.trading.market import Market
+from chimera.trading.money import text
+from chimera.wire.codec import SCHEMA_VERSION
+
+
+def order_body(intent: Intent) -> dict[str, Any]:
+    """The flat shape (S4-API-2, S4-API-3); a stop without a price is left out: S4's default distance."""
+    body: dict[str, Any] = {
+        "intent_id": intent.intent_id,
+        "client_order_id": intent.client_order_id,
+        "market": intent.market.value,
+        "symbol": intent.symbol,
+        "side": intent.side.value,
+        "qty": text(intent.qty),
+        "reduce_only": intent.reduce_only,
+        "leverage": intent.leverage,
+        "account_id": intent.account_id,
+        "strategy_id": intent.strategy_id,
+        "position_side": intent.position_side.value,
+        "created_ms": intent.created_ms,
+    }
+    if intent.market is Market.SPOT and _both_prices(intent):
+        body["exec_policy"] = _oco(intent)
+    else:
+        body["exec_policy"] = _policy(intent.policy)
+        if intent.stop is not None and intent.stop.price is not None:
+            body["sl"] = _stop(intent.stop)
+        if intent.target is not None:
+            body["tp"] = _target(intent.target)
+    optional = {
+        "max_hold_s": intent.max_hold_s,
+        "valid_until_ms": intent.valid_until_ms,
+        "trace_id": intent.trace_id or None,
+    }
+    return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def intent_record(intent: Intent) -> dict[str, str]:
+    """Fields of ``orders:intent``; the event id is the intent's id."""
+    return {
+        "schema_version": str(SCHEMA_VERSION),
+        "intent_id": intent.intent_id,
+        "client_order_id": intent.client_order_id,
+        "account_id": intent.account_id,
+        "market": intent.market.value,
+        "symbol": intent.symbol,
+        "body": json.dumps(order_body(intent), separators=(",", ":")),
+    }
+
+
+def _both_prices(intent: Intent) -> bool:
+    stop, target = intent.stop, intent.target
+    return stop is not None and stop.price is not None and target is not None and target.kind is TargetKind.PRICE
+
+
+def _oco(intent: Intent) -> dict[str, Any]:
+    if intent.stop is None or intent.stop.price is None or intent.target is None:
+        raise AssertionError("an OCO has both prices")
+    return {"type": "OCO", "tp_price": text(intent.target.value), "sl_price": text(intent.stop.price)}
+
+
+def _policy(policy: ExecPolicy) -> dict[str, Any]:
+    match policy:
+        case MarketNow():
+            return {"type": "MARKET"}
+        case MakerThenTaker(wait_ms=wait_ms, slices=slices, gap_ms=gap_ms):
+            body: dict[str, Any] = {"type": "MakerThenTaker"}
+            if wait_ms is not None:
+                body["maker_wait_ms"] = wait_ms
+            twap = {"slices": slices, "gap_ms": gap_ms}
+            if given := {name: value for name, value in twap.items() if value is not None}:
+                body["twap"] = given
+            return body
+
+
+def _stop(stop: StopSpec) -> dict[str, Any]:
+    if stop.price is None:
+        raise AssertionError("only a priced stop has a body")
+    body: dict[str, Any] = {"type": "STOP_MARKET", "price": text(stop.price)}
+    return body | ({"working_type": stop.working_type.value} if stop.working_type else {})
+
+
+def _target(target: TargetSpec) -> dict[str, Any]:
+    return {"type": "TAKE_PROFIT_MARKET", "target": target.kind.value, "value": text(target.value)}
