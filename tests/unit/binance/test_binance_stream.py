@@ -244,6 +244,8 @@ def test_an_expired_key_is_replaced_at_once() -> None:
         await asyncio.sleep(60)
         venue.key = "key-2"
         venue.sockets[0].queue.put_nowait(b'{"e":"listenKeyExpired","E":1,"listenKey":"somebody-elses"}')
+        await asyncio.sleep(1)
+        assert len(venue.sockets) == 1
         venue.sockets[0].queue.put_nowait(b'{"e":"listenKeyExpired","E":1,"listenKey":"key-1"}')
         await asyncio.sleep(1)
         assert venue.said("listenKey=key-2") == 1
@@ -264,7 +266,7 @@ def test_a_connection_is_renewed_before_the_venue_ends_it() -> None:
 
 @pytest.mark.req("S4-NET-1")
 def test_silence_is_a_fault() -> None:
-    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+    async def script(venue: ScriptedVenue, __: list[Report]) -> None:
         for _ in range(5):
             await asyncio.sleep(9)
             venue.sockets[0].queue.put_nowait(b'{"e":"ACCOUNT_UPDATE"}')  # not read, but a sign of life

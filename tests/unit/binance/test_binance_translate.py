@@ -13,7 +13,7 @@ from chimera.adapters.binance.futures import algo_params, order_params
 from chimera.adapters.binance.payloads import Unreadable, amount, decoded
 from chimera.adapters.binance.user_stream import read_frame
 from chimera.ports.venue import OrderReport
-from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty
@@ -66,7 +66,7 @@ def test_a_placed_order_without_average_price() -> None:
         symbol=Symbol("BTCUSDT"),
         ref=ClientOrderId("rt-91c-1"),
         conditional=False,
-        venue_id="22542179",
+        venue_id=VenueOrderId("22542179"),
         side=Side.BUY,
         type=OrderType.LIMIT,
         status=Status.NEW,
@@ -184,7 +184,7 @@ def test_a_refused_child_says_why() -> None:
 def test_a_close_position_algo_covers_all() -> None:
     order = heard(an_algo(X="NEW", ai="", q="0", cp=True, f="GTE_GTC")).order
 
-    assert (order.qty, order.close_position, order.reduce_only) == (0, True, True)
+    assert (order.qty, order.close_position, order.reduce_only) == (Decimal(0), True, True)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_filters_become_an_instrument() -> None:
 
     assert found is not None
     assert (found.tick, found.step, found.min_price) == (Decimal("0.1"), Decimal("0.001"), Decimal("261.10"))
-    assert (found.max_qty, found.market_max_qty, found.min_notional) == (1000, 120, 50)
+    assert (found.max_qty, found.market_max_qty, found.min_notional) == (Decimal(1000), Decimal(120), Decimal(50))
     assert (found.price_up, found.price_down, found.trading) == (Decimal("1.05"), Decimal("0.95"), True)
 
 

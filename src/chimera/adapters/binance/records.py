@@ -9,6 +9,7 @@ from typing import Final
 
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.order_names import OrderNames
+from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
 from chimera.adapters.binance.raw import (
     ACCOUNT_CONFIG,
     BALANCE,
@@ -22,7 +23,7 @@ from chimera.adapters.binance.raw import (
     answer,
     understood,
 )
-from chimera.trading.errors import OutcomeUnknown
+from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.money import Millis
@@ -122,14 +123,19 @@ class FuturesRecords:
         return understood(lambda trade: translate.fill(trade, ref), row)
 
     async def _name(self, symbol: Symbol, venue_id: VenueOrderId) -> ClientOrderId:
-        """A child's client id is its conditional order's. A trade whose order is not found yet fails the survey:
+        """The order's client id; a child's is its conditional order's.
 
-        a trade booked under a made-up name would stay there, and the next survey will know.
+        A trade whose order is not found (reads lag) fails the survey: booked under a made-up name it would stay there.
         """
         known = self._names.of(symbol, venue_id)
         if known is not None:
             return known
-        body = await self._raw.call(GET_ORDER, {"symbol": symbol, "orderId": venue_id})
+        try:
+            body = await self._raw.call(GET_ORDER, {"symbol": symbol, "orderId": venue_id})
+        except VenueRejected as error:
+            if error.code == NO_SUCH_ORDER:
+                raise OutcomeUnknown(f"a trade of order {venue_id}, which is not found yet") from error
+            raise
         row = answer(body, payloads.OrderRow)
         _about(row.symbol, symbol)
         if str(row.order_id) != venue_id:

@@ -1,0 +1,201 @@
+"""Finding and surveying where the two order services disagree or lag: each answer given by the test."""
+
+import random
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+import pytest
+
+from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.account import open_futures
+from chimera.adapters.binance.order_names import OrderNames
+from chimera.adapters.binance.transport import Reply, Socket
+from chimera.trading.errors import OutcomeUnknown
+from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
+from chimera.trading.money import Millis
+from chimera.trading.order import Status
+from chimera.trading.venue import OrderRef
+
+BTC = Symbol("BTCUSDT")
+STOP = OrderRef(symbol=BTC, ref=ClientOrderId("a-s1"), conditional=True)
+UNKNOWN = {"code": -2013, "msg": "Order does not exist."}
+ALGO: dict[str, Any] = {
+    "algoId": 1000, "clientAlgoId": "a-s1", "algoType": "CONDITIONAL", "orderType": "STOP_MARKET", "symbol": "BTCUSDT",
+    "side": "SELL", "quantity": "0.010", "algoStatus": "FINISHED", "triggerPrice": "65000.00", "reduceOnly": True,
+    "updateTime": 5, "actualOrderId": "77",
+}  # fmt: skip
+CHILD: dict[str, Any] = {
+    "symbol": "BTCUSDT", "clientOrderId": "a-s1", "orderId": 77, "side": "SELL", "type": "MARKET",
+    "origType": "STOP_MARKET", "status": "FILLED", "origQty": "0.010", "executedQty": "0.010", "stopPrice": "65000",
+    "reduceOnly": True, "updateTime": 6,
+}  # fmt: skip
+TRADE: dict[str, Any] = {
+    "id": 1, "orderId": 77, "symbol": "BTCUSDT", "side": "SELL", "price": "65000", "qty": "0.010", "commission": "0.1",
+    "commissionAsset": "USDT", "realizedPnl": "0", "maker": False, "time": 9,
+}  # fmt: skip
+
+
+class NoonClock:
+    def now_ms(self) -> Millis:
+        return Millis(100)
+
+    def monotonic_ms(self) -> Millis:
+        return Millis(100)
+
+
+class Answers:
+    """One answer per path; an error body comes with status 400."""
+
+    def __init__(self, **bodies: Any) -> None:
+        self.bodies = bodies
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    async def request(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
+    ) -> Reply:
+        path, _, query = target.partition("?")
+        name = path.rpartition("/")[2]
+        self.asked.append((name, dict(parse_qsl(query))))
+        said = self.bodies[name]
+        status = 400 if isinstance(said, dict) and "code" in said else 200
+        return Reply(status=status, headers={}, body=msgspec.json.encode(said))
+
+    def connect(self, target: str) -> AbstractAsyncContextManager[Socket]:
+        raise AssertionError("no stream here")
+
+    async def close(self) -> None:
+        return
+
+
+def opened(venue: Answers) -> Any:
+    return open_futures(venue, "key", "secret", NoonClock(), jitter=random.Random(0))
+
+
+async def found(venue: Answers) -> Any:
+    return await opened(venue).venue.find(STOP)
+
+
+async def test_the_child_says_how_a_finished_stop_ended() -> None:
+    for word, status in (("FILLED", Status.FILLED), ("EXPIRED", Status.EXPIRED), ("NEW", Status.TRIGGERING)):
+        venue = Answers(algoOrder=ALGO, order=CHILD | {"status": word, "executedQty": "0.004"})
+
+        order = await found(venue)
+
+        assert (order.status, str(order.cum_qty), order.ref, order.conditional) == (status, "0.004", "a-s1", True)
+        assert venue.asked[1][1]["orderId"] == "77"
+
+
+@pytest.mark.parametrize("word", ["FINISHED", "TRIGGERED", "TRIGGERING"])
+async def test_a_triggered_stop_whose_child_is_not_seen_is_triggering(word: str) -> None:
+    for algo in (ALGO, ALGO | {"actualOrderId": ""}):
+        order = await found(Answers(algoOrder=algo | {"algoStatus": word}, order=UNKNOWN))
+
+        assert (order.status, order.cum_qty) == (Status.TRIGGERING, 0)
+
+
+async def test_a_child_is_found_though_the_algo_service_lags() -> None:
+    assert (await found(Answers(algoOrder=UNKNOWN, order=CHILD))).status is Status.FILLED
+    assert await found(Answers(algoOrder=UNKNOWN, order=UNKNOWN)) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"orderId": 78}, {"symbol": "ETHUSDT"}, {"status": None}, {"origQty": "-1"}, {"executedQty": "1E+99999"}]
+)
+async def test_an_answer_about_another_child_is_no_answer(change: dict[str, Any]) -> None:
+    with pytest.raises(OutcomeUnknown):
+        await found(Answers(algoOrder=ALGO, order=CHILD | change))
+
+
+@pytest.mark.parametrize("change", [{"clientAlgoId": "a-s2"}, {"symbol": "ETHUSDT"}, {"quantity": "many"}])
+async def test_an_answer_about_another_stop_is_no_answer(change: dict[str, Any]) -> None:
+    with pytest.raises(OutcomeUnknown):
+        await found(Answers(algoOrder=ALGO | change, order=CHILD))
+
+
+def a_survey(**changes: Any) -> Answers:
+    plain: dict[str, Any] = {
+        "openAlgoOrders": [], "openOrders": [], "positionRisk": [], "userTrades": [], "order": CHILD,
+    }  # fmt: skip
+    return Answers(**plain | changes)
+
+
+async def test_a_stop_that_triggers_between_two_queries_is_one_order() -> None:
+    venue = a_survey(
+        openAlgoOrders=[ALGO | {"algoStatus": "NEW", "actualOrderId": ""}],
+        openOrders=[CHILD | {"status": "PARTIALLY_FILLED", "executedQty": "0.001"}],
+    )
+
+    snapshot = await opened(venue).records.survey(BTC, Millis(1))
+
+    (order,) = snapshot.orders
+    assert (order.status, str(order.cum_qty), str(order.trigger_price)) == (
+        Status.PARTIALLY_FILLED,
+        "0.001",
+        "65000.00",
+    )
+    assert [name for name, _ in venue.asked] == ["openAlgoOrders", "openOrders", "positionRisk", "userTrades"]
+    assert (snapshot.position.qty, snapshot.asked_ms) == (0, 100)
+
+
+async def test_a_trade_is_named_by_its_order_once() -> None:
+    venue = a_survey(userTrades=[TRADE, TRADE | {"id": 2}])
+    books = opened(venue).records
+
+    for _ in range(2):
+        snapshot = await books.survey(BTC, Millis(1))
+        assert [fill.ref for fill in snapshot.trades] == ["a-s1", "a-s1"]
+    assert sum(name == "order" for name, _ in venue.asked) == 1
+
+
+@pytest.mark.parametrize("order", [UNKNOWN, CHILD | {"orderId": 5}, CHILD | {"symbol": "ETHUSDT"}])
+async def test_a_trade_without_its_order_fails_the_survey(order: dict[str, Any]) -> None:
+    with pytest.raises(OutcomeUnknown):
+        await opened(a_survey(userTrades=[TRADE], order=order)).records.survey(BTC, Millis(1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"openOrders": [CHILD | {"symbol": "ETHUSDT"}]},
+        {"openOrders": {"orders": []}},
+        {"userTrades": [TRADE | {"price": "0"}]},
+        {"userTrades": [TRADE | {"symbol": "ETHUSDT"}]},
+        {"positionRisk": [{"symbol": "BTCUSDT", "positionAmt": "NaN", "entryPrice": "1"}]},
+    ],
+)
+async def test_half_a_picture_is_no_picture(change: dict[str, Any]) -> None:
+    with pytest.raises(OutcomeUnknown):
+        await opened(a_survey(**change)).records.survey(BTC, Millis(1))
+
+
+async def test_a_symbol_that_cannot_be_read_hides_no_other() -> None:
+    good = {
+        "symbol": "BTCUSDT", "status": "TRADING", "contractType": "PERPETUAL", "baseAsset": "BTC", "quoteAsset": "USDT",
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "0.1", "maxPrice": "9", "tickSize": "0.1"},
+            {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "9", "stepSize": "0.001"},
+        ],
+    }  # fmt: skip
+    rules = opened(Answers(exchangeInfo={"symbols": [{"symbol": 5}, good]})).rulebook
+
+    assert [each.symbol for each in await rules.instruments()] == ["BTCUSDT"]
+    with pytest.raises(OutcomeUnknown):
+        await opened(Answers(exchangeInfo={"symbols": [{"symbol": 5}]})).rulebook.instruments()
+
+
+def test_remembered_names_are_bounded() -> None:
+    names = OrderNames(limit=2)
+    for number in range(3):
+        names.note(_named(number))
+
+    assert names.of(BTC, VenueOrderId("0")) is None
+    assert names.of(BTC, VenueOrderId("2")) == "a-m2"
+    assert names.of(Symbol("ETHUSDT"), VenueOrderId("2")) is None
+
+
+def _named(number: int) -> Any:
+    row = msgspec.convert(CHILD | {"orderId": number, "clientOrderId": f"a-m{number}"}, payloads.OrderRow)
+    return translate.order(row)
