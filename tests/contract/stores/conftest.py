@@ -90,7 +90,7 @@ def _server(directory: Path, *options: str) -> Iterator[str]:
     with subprocess.Popen(dying_with_us(command)) as process:
         try:
             with Redis(port=port) as client:
-                _until(lambda: client.ping())
+                _until(client.ping)
                 if options:
                     client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
                     _until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")

@@ -163,7 +163,11 @@ async def test_snapshots_of_many_symbols_come_together(bus: Bus, fresh: str) -> 
     wanted = [keys.tick_key(fresh + symbol) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")]
     for name in wanted[:3]:
         await bus.put(name, name.encode())
-    assert await bus.get_many([*wanted, wanted[0]]) == [*(name.encode() for name in wanted[:3]), None, wanted[0].encode()]
+    assert await bus.get_many([*wanted, wanted[0]]) == [
+        *(name.encode() for name in wanted[:3]),
+        None,
+        wanted[0].encode(),
+    ]
     assert list(await bus.get_many([])) == []
 
 
@@ -191,7 +195,9 @@ async def test_a_lock_has_one_holder(bus: Bus, fresh: str) -> None:
 
 @pytest.mark.req("S3-LOCK-1")
 async def test_of_many_who_ask_one_holds(bus: Bus, fresh: str) -> None:
-    assert sorted(await asyncio.gather(*(bus.acquire(fresh, f"t{n}", 3000) for n in range(20)))) == [False] * 19 + [True]
+    assert sorted(await asyncio.gather(*(bus.acquire(fresh, f"t{n}", 3000) for n in range(20)))) == [False] * 19 + [
+        True
+    ]
 
 
 @pytest.mark.req("S3-LOCK-1")

@@ -22,9 +22,7 @@ Call = tuple[str, dict[str, Any]]
 
 symbols = st.sampled_from(["BTCUSDT", "ETHUSDT"])
 positions = symbols.map(
-    lambda symbol: PositionKey(
-        venue="binance", account=AccountId("main"), market=Market.FUT, symbol=Symbol(symbol)
-    )
+    lambda symbol: PositionKey(venue="binance", account=AccountId("main"), market=Market.FUT, symbol=Symbol(symbol))
 )
 small = st.integers(0, 3)
 names = st.sampled_from(["a", "b", "c"])

@@ -1,6 +1,7 @@
 """What is the Redis adapter's own: slots, scripts, and which errors are tried again."""
 
 import asyncio
+import contextlib
 import re
 from pathlib import Path
 
@@ -111,9 +112,55 @@ async def test_a_call_is_given_up_at_its_deadline() -> None:
     async def never(_: int) -> None:
         raise redis_errors.ConnectionError("away")
 
-    with pytest.raises(StoreUnavailable, match="'op' in 0.05 s: away") as caught:
+    with pytest.raises(StoreUnavailable, match=r"'op' in 0\.05 s: away") as caught:
         await patience.until(0.05, "op", never)
     assert isinstance(caught.value.__cause__, redis_errors.ConnectionError)
+
+
+async def _deaf(_: int) -> str:
+    """Swallows one cancellation, as ``asyncio.wait_for`` may before Python 3.12."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(5)
+    return "done"
+
+
+async def test_a_cancellation_that_the_driver_swallowed_is_passed_on() -> None:
+    task = asyncio.create_task(patience.until(60, "op", _deaf))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_deadline_that_the_driver_swallowed_still_comes() -> None:
+    with pytest.raises(StoreUnavailable, match=r"'op' in 0\.02 s"):
+        await patience.until(0.02, "op", _deaf)
+
+
+async def test_a_task_on_its_way_out_may_still_tidy_up() -> None:
+    async def leave() -> str:
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            return await patience.until(5, "release", lambda _: asyncio.sleep(0, "released"))
+        return "not cancelled"
+
+    task = asyncio.create_task(leave())
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await task == "released"
+
+
+async def test_a_reader_hears_its_cancellation_at_every_step(valkey: str, fresh: str) -> None:
+    for step in range(40):
+        bus = connect(valkey)
+        reading = asyncio.create_task(bus.read(fresh, "g", f"c{step}", count=1, block_ms=50))
+        for _ in range(step):
+            await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await bus.close()
 
 
 async def test_a_refusal_is_told_at_once(valkey: str, fresh: str) -> None:

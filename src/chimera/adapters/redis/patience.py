@@ -64,22 +64,46 @@ def passes(error: Exception) -> bool:
 
 async def until(deadline_s: float, operation: str, once: Try[T]) -> T:
     """The answer of ``once``, tried until ``deadline_s`` seconds are over; then ``StoreUnavailable``."""
+    cancels = _cancels()
     last: Exception | None = None
     try:
         async with asyncio.timeout(deadline_s):
             tries = 0
             while True:
                 try:
-                    return await once(tries)
+                    answer = await once(tries)
                 except _FOREIGN as error:
-                    if not passes(error):
-                        if isinstance(error, (AttributeError, TypeError)):
-                            raise  # our own mistake
-                        raise StoreUnavailable(f"Redis refused {operation!r}: {error}") from error
+                    _refuse_if_lasting(operation, error)
                     last = error
-                pause = min(FIRST_PAUSE_S * 2 ** min(tries, 8), LONGEST_PAUSE_S)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, guards nothing
+                    pause_s = min(FIRST_PAUSE_S * 2 ** min(tries, 8), LONGEST_PAUSE_S)
+                else:
+                    _heed(cancels)
+                    return answer
+                _heed(cancels)
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, guards nothing
                 tries += 1
     except TimeoutError as error:
         why = f": {last}" if last else ""
         raise StoreUnavailable(f"Redis did not finish {operation!r} in {deadline_s:g} s{why}") from (last or error)
+
+
+def _refuse_if_lasting(operation: str, error: Exception) -> None:
+    if passes(error):
+        return
+    if isinstance(error, (AttributeError, TypeError)):
+        raise error  # our own mistake
+    raise StoreUnavailable(f"Redis refused {operation!r}: {error}") from error
+
+
+def _cancels() -> int:
+    """How often the running task was asked to end (by its owner, or by a time-out around us)."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _heed(cancels: int) -> None:
+    """Pass on a cancellation that the driver swallowed: before Python 3.12 ``asyncio.wait_for``, by which redis-py
+    sends, drops one that arrives just as it ends. Unheeded, a task would not stop and a deadline would never come.
+    """
+    if _cancels() > cancels:
+        raise asyncio.CancelledError
