@@ -137,9 +137,13 @@ def _answer(
             after = holding.with_order(settle(order.after(Trigger.REFUSED).but(refusal=message), order, scene))
             return _after_refusal(after, order, code, message, scene)
         case PlaceNotSent(retry_after_ms=wait):
+            if _may_resend(order, holding):  # under its own id, so that an outage uses up no ids
+                return holding.with_order(order.after(Trigger.TIMED_OUT))
             after = holding.with_order(settle(order.after(Trigger.NOT_SENT), order, scene))
             if order.role is Role.EXIT:
                 return closing.failed(after, scene)
+            if order.role.protective:
+                return after
             return entry.not_sent(after, order, wait, scene) if order.intent_id else after
         case PlaceUnanswered(dead_after_ms=dead_after_ms):
             doubted = order.after(Trigger.TIMED_OUT).but(dead_after_ms=dead_after_ms)
@@ -152,6 +156,12 @@ def _answer(
             return holding.with_order(settle(order.after(Trigger.TIMED_OUT), order, scene))
         case CancelNotSent():
             return holding.with_order(settle(order.after(Trigger.CANCEL_NOT_SENT), order, scene))
+
+
+def _may_resend(order: Order, holding: Holding) -> bool:
+    """Protection and a whole close may go out again and again: they can only reduce."""
+    whole = holding.exit is not None and holding.exit.qty is None
+    return order.role.protective or (order.role is Role.EXIT and whole)
 
 
 def _after_refusal(holding: Holding, order: Order, code: int, message: str, scene: Scene) -> Holding:
@@ -237,8 +247,11 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     )
     if not found.gap or any(order.owed for order in holding.orders.values()):
         return holding.but(strikes=0)
-    if holding.strikes + 1 < scene.policy.strikes:
-        return holding.but(strikes=holding.strikes + 1, survey_due_ms=Millis(scene.now_ms + 200))
+    shrinks = abs(snapshot.position.qty) < abs(holding.position.qty)
+    needed = scene.policy.strikes_to_shrink if shrinks else scene.policy.strikes
+    if holding.strikes + 1 < needed:
+        pause = 3_000 if shrinks else 200
+        return holding.but(strikes=holding.strikes + 1, survey_due_ms=Millis(scene.now_ms + pause))
     return _believe_position(holding.but(strikes=0), snapshot)
 
 

@@ -111,7 +111,7 @@ def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple
     """
     if order.status is not Status.IN_DOUBT or wanted.qty is not None:
         return holding, NOTHING
-    due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 5)
+    due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 2)
     if scene.now_ms < due:
         return holding, NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)

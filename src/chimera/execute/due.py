@@ -29,7 +29,7 @@ def _moments(holding: Holding) -> Iterator[int]:
         if order.ask_at_ms is not None:
             yield order.ask_at_ms
         if order.status is Status.IN_DOUBT and order.request.reduce_only:
-            yield order.created_ms + (RESEND_MS * 2 ** min(order.resends, 5) if order.resends else 0)
+            yield order.created_ms + (RESEND_MS * 2 ** min(order.resends, 2) if order.resends else 0)
     for work in holding.intents.values():
         if work.phase is Phase.WORKING:
             yield work.plan.deadline_ms

@@ -82,7 +82,7 @@ def _place(
 
 def _resend(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """An exit may be sent again at once under its own id: it can only reduce, and "duplicate" proves it lives."""
-    due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 5)
+    due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 2)
     if scene.now_ms < due:
         return holding, NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)

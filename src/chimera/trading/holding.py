@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from chimera.trading.events import Event
 from chimera.trading.execution import Exit, Working
-from chimera.trading.ids import ClientOrderId, IntentId, PositionKey, TradeId, child_id, derived_id
+from chimera.trading.ids import CHILDREN_MAX, ClientOrderId, IntentId, PositionKey, TradeId, child_id, derived_id
 from chimera.trading.money import Millis, Quote
 from chimera.trading.order import Order, Role
 from chimera.trading.position import Position
@@ -84,6 +84,8 @@ class Holding(Value):
         opening = None if self.position.lots else next(iter(self.opening()), None)
         root = (opening.root if opening else self.root) or derived_id("cx", str(self.key))
         number = self.child_no + 1 if root == self.root else 1
+        if number > CHILDREN_MAX:
+            root, number = derived_id("cx", f"{root}:{number}"), 1
         return self.but(child_no=number, root=root), child_id(root, role.value, number)
 
     def opening(self) -> tuple[Working, ...]:

@@ -24,6 +24,7 @@ DEFAULT_STRATEGY = StrategyId("s3")
 VENUE = "binance"
 
 CLIENT_ID_MAX = 36
+CHILDREN_MAX = 9_999  # of one root: the suffix has room for four digits
 CLIENT_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _CHILD_PATTERN = re.compile(r"(?P<stem>[A-Za-z0-9_-]{1,30})-(?P<role>[mtspx])(?P<number>[0-9]{1,4})")
 _DIGEST_CHARS = 12

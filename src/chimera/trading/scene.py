@@ -24,7 +24,10 @@ class Policy(Value):
     stop_refusals: int = 2  # then the position is flattened
     maker_tries: int = 3
     taker_tries: int = 3
-    strikes: int = 3  # surveys in a row that must disagree before the venue's position wins
+    strikes: int = 3  # surveys in a row that must disagree before the venue's larger position is believed
+    strikes_to_shrink: int = (
+        20  # ... and a smaller one without trades to explain it: venues have shown zeros by mistake
+    )
 
 
 class Scene(Value):

@@ -1,0 +1,98 @@
+"""Closing: target first, exit reduce-only and sized by the position, stop last; nothing flips, nothing is bared."""
+
+from decimal import Decimal
+
+import pytest
+
+from chimera.trading.commands import Ask, Place
+from chimera.trading.facts import CloseAsked, Found, PlaceRefused, PlaceUnanswered, Ticked
+from chimera.trading.intent import TargetKind, TargetSpec
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Qty
+from chimera.trading.order import Role, Status
+from support.desk import a_long, an_intent
+
+TARGET = TargetSpec(kind=TargetKind.PRICE, value=Decimal(66000))
+
+
+@pytest.mark.req("S4-EXIT-1")
+def test_close_cancels_the_target_first_and_the_stop_last() -> None:
+    """Incidents 9 and 10."""
+    desk = a_long(target=TARGET)
+    stop, target = desk.placed(Role.STOP), desk.placed(Role.TARGET)
+    desk.hear(CloseAsked(reason="OPERATOR"))
+    assert desk.canceled() == [target.ref]
+    assert desk.count(Role.EXIT) == 0
+    desk.hear(Found(order=desk.word(target, Status.CANCELED)))
+    order = desk.placed(Role.EXIT)
+    assert (order.qty, order.side, order.reduce_only) == (Decimal("0.01"), Side.SELL, True)
+    assert stop.ref not in desk.canceled()
+    desk.fill(order, "0.01")
+
+    assert desk.canceled() == [target.ref, stop.ref]
+
+
+def test_a_target_that_will_not_go_holds_the_exit_up_only_for_a_moment() -> None:
+    desk = a_long(target=TARGET)
+    desk.hear(CloseAsked(reason="OPERATOR"))
+    desk.later(300).hear(Ticked())
+
+    assert desk.count(Role.EXIT) == 1
+
+
+@pytest.mark.req("S4-EXIT-1")
+def test_max_hold_closes() -> None:
+    desk = a_long(max_hold_s=60)
+    desk.later(59_999).hear(Ticked())
+    assert desk.count(Role.EXIT) == 0
+    desk.later(1).hear(Ticked())
+
+    assert desk.placed(Role.EXIT).qty == Decimal("0.01")
+
+
+@pytest.mark.req("S4-EXIT-1")
+def test_partial_close_leaves_the_rest_under_its_stop() -> None:
+    desk = a_long("0.03")
+    desk.hear(CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.01"))))
+    order = desk.placed(Role.EXIT)
+    assert order.qty == Decimal("0.01")
+    desk.fill(order, "0.01")
+
+    assert desk.holding.position.qty == Decimal("0.02")
+    assert desk.holding.exit is None
+    assert desk.holding.covered_qty == Decimal("0.02")
+    desk.later(5_000).hear(Ticked())
+    assert desk.count(Role.EXIT) == 1
+
+
+def test_a_whole_close_in_doubt_is_resent_under_its_id_a_partial_one_is_asked_for() -> None:
+    whole, partial = a_long(), a_long("0.03")
+    whole.hear(CloseAsked(reason="OPERATOR"))
+    partial.hear(CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.01"))))
+    for desk in (whole, partial):
+        ref = desk.placed(Role.EXIT).ref
+        desk.hear(PlaceUnanswered(ref=ref, dead_after_ms=Millis(desk.now + 14_000)))
+
+    assert [c.order.ref for c in whole.last if isinstance(c, Place)] == [whole.placed(Role.EXIT).ref]
+    assert not any(isinstance(c, Place) for c in partial.last)
+    assert any(isinstance(c, Ask) for c in partial.last)
+
+
+def test_a_refused_exit_asks_what_is_there_and_goes_on() -> None:
+    desk = a_long()
+    desk.hear(CloseAsked(reason="OPERATOR"))
+    desk.hear(PlaceRefused(ref=desk.placed(Role.EXIT).ref, code=-2022, message="ReduceOnly Order is rejected."))
+    desk.survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
+    desk.later(300).hear(Ticked())
+
+    assert desk.count(Role.EXIT) == 2
+
+
+def test_closing_stops_entries_first() -> None:
+    desk = a_long()
+    desk.submit(an_intent("i2"), wait_ms=1500)
+    maker = desk.placed(Role.MAKER)
+    desk.ack(maker)
+    desk.hear(CloseAsked(reason="OPERATOR"))
+
+    assert maker.ref in desk.canceled()
