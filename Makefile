@@ -1,0 +1,90 @@
+# Everything here needs python3 (3.11 or newer, with pip) and make; the rest is fetched once, into .tools and .venv.
+#
+#   make run [ARGS="--market FILE --speed max --headless --exit-after 3 --audit a.jsonl"]
+#   make test                      set everything up and pass every test
+#   make check                     format, lint, types, imports, unit and contract tests that are not slow
+#   make sim SEED=7 [OFF=name]     one world in virtual time, with a safeguard off if asked; make sim-safeguards names them
+#   make bench | req | proof [ID=FL-1] | size | fmt | docs | clean
+
+UV_VERSION := 0.13.8
+PYTHON ?= python3
+UV := .tools/bin/uv
+BIN := .venv/bin
+ARGS ?=
+SEED ?= 1
+OFF ?=
+ID ?=
+
+export UV_PYTHON_DOWNLOADS := never
+export PYTHONUNBUFFERED := 1
+unexport VIRTUAL_ENV
+
+UV_READY := .tools/uv-$(UV_VERSION).dist-info
+RUN_READY := .venv/.ready-run
+DEV_READY := .venv/.ready-dev
+
+.DEFAULT_GOAL := check
+.PHONY: run test static check sim sim-safeguards bench req proof size fmt docs clean setup
+
+run: $(RUN_READY)
+	@exec $(BIN)/chimera up $(ARGS)
+
+test: $(DEV_READY)
+	@$(PYTHON) tools/machine.py redis-server chromium
+	@exec $(BIN)/python -m pytest --rows-gate
+
+static: $(DEV_READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy --no-error-summary src/chimera tools proofs
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
+
+check: static
+	@exec $(BIN)/python -m pytest -m "not slow" tests/unit tests/contract
+
+sim: $(RUN_READY)
+	@exec $(BIN)/python -m chimera.services.world.main --seed $(SEED) $(if $(OFF),--off $(OFF))
+
+sim-safeguards: $(RUN_READY)
+	@exec $(BIN)/python -m chimera.services.world.main --safeguards
+
+bench: $(DEV_READY)
+	@exec $(BIN)/python tools/bench.py
+
+req: $(DEV_READY)
+	@exec $(BIN)/python tools/req.py
+
+proof: $(DEV_READY)
+	@exec $(BIN)/python tools/proof.py $(ID)
+
+size:
+	@exec $(PYTHON) tools/size.py
+
+fmt: $(DEV_READY)
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format .
+
+docs: $(DEV_READY)
+	@$(BIN)/python tools/order_life.py
+	@$(BIN)/python tools/settings_page.py
+
+setup: $(DEV_READY)
+
+# Positions live in .state; they are not ours to clean.
+clean:
+	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	@find src tests tools proofs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --target needs neither a venv module nor root, and leaves a system-managed Python alone (PEP 668).
+$(UV_READY):
+	@PIP_USER=0 $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --upgrade --target .tools "uv==$(UV_VERSION)" >&2
+
+# --inexact: setting up to run never removes what testing needs.
+$(RUN_READY): uv.lock pyproject.toml $(UV_READY)
+	@$(UV) sync --quiet --frozen --inexact --no-dev
+	@touch $@
+
+$(DEV_READY): uv.lock pyproject.toml $(UV_READY)
+	@$(UV) sync --quiet --frozen --inexact
+	@touch $@ $(RUN_READY)

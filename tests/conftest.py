@@ -1,0 +1,30 @@
+"""Options and reports of every test run. Fixtures live beside the tests that use them."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+from loud_skips import LoudSkips  # noqa: E402  (found by the line above)
+from requirement_rows import RowReport  # noqa: E402  (likewise)
+
+# Examples are drawn the same way on every machine, so that a red run can be repeated; no example is timed.
+settings.register_profile("desk", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("chimera")
+    group.addoption("--rows", action="store_true", help="end with the requirement rows and how their tests went")
+    group.addoption("--rows-gate", action="store_true", help="--rows, and fail where a done row has no passing test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("ci" if os.environ.get("CI") else "desk")
+    config.pluginmanager.register(LoudSkips(), "loud-skips")
+    if config.getoption("--rows") or config.getoption("--rows-gate"):
+        config.pluginmanager.register(RowReport(gate=config.getoption("--rows-gate")), "requirement-rows")
