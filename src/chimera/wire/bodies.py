@@ -58,7 +58,7 @@ Amount = Annotated[
 ]
 Whole = BeforeValidator(_whole)
 Words = Annotated[str, BeforeValidator(_words)]
-Id = Annotated[Words, Field(pattern=ID_PATTERN)]
+Id = Annotated[str, Field(pattern=ID_PATTERN), BeforeValidator(_words)]  # constraints first: OpenAPI shows them
 
 
 class CancelReason(StrEnum):
@@ -92,8 +92,8 @@ class _Asked(BaseModel):
 class Twap(_Asked):
     """Equal slices of the whole quantity, ``gap_ms`` apart."""
 
-    slices: Annotated[int, Whole, Field(ge=1, le=1000)] | None = None
-    gap_ms: Annotated[int, Whole, Field(ge=0, le=_LONG_MS)] | None = None
+    slices: Annotated[int, Field(ge=1, le=1000), Whole] | None = None
+    gap_ms: Annotated[int, Field(ge=0, le=_LONG_MS), Whole] | None = None
 
 
 class ExecPolicyBody(_Asked):
@@ -102,8 +102,8 @@ class ExecPolicyBody(_Asked):
     type: Words | None = Field(None, description="MakerThenTaker or MARKET; OCO is not enabled in this version")
     order_type: Words | None = Field(None, description="alias of `type` in the wrapped shape: MARKET")
     time_in_force: Words | None = Field(None, description="IOC, with MARKET")
-    maker_wait_ms: Annotated[int, Whole, Field(ge=0, le=_LONG_MS)] | None = None
-    post_only_wait_ms: Annotated[int, Whole, Field(ge=0, le=_LONG_MS)] | None = Field(
+    maker_wait_ms: Annotated[int, Field(ge=0, le=_LONG_MS), Whole] | None = None
+    post_only_wait_ms: Annotated[int, Field(ge=0, le=_LONG_MS), Whole] | None = Field(
         None, description="alias of `maker_wait_ms`"
     )
     twap: Twap | None = None
@@ -146,10 +146,10 @@ class OrderIntentBody(_Asked):
     sl: StopBody | None = Field(None, description="absent: the default stop; null: none, where that is allowed")
     tp: TargetBody | None = None
     reduce_only: StrictBool | None = None
-    leverage: Annotated[int, Whole, Field(ge=1, le=125)] | None = None
-    max_hold_s: Annotated[int, Whole, Field(ge=1, le=31_536_000)] | None = None
-    valid_until_ms: Annotated[int, Whole, Field(ge=1)] | None = None
-    created_ms: Annotated[int, Whole, Field(ge=1)] | None = None
+    leverage: Annotated[int, Field(ge=1, le=125), Whole] | None = None
+    max_hold_s: Annotated[int, Field(ge=1, le=31_536_000), Whole] | None = None
+    valid_until_ms: Annotated[int, Field(ge=1), Whole] | None = None
+    created_ms: Annotated[int, Field(ge=1), Whole] | None = None
     account_id: Id | None = None
     strategy_id: Id | None = None
     position_side: PositionSide | None = None

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from router_fake import NOW, a_fill, a_holding, a_lot, a_working, an_intent, an_order
 
@@ -44,6 +44,7 @@ def shown(work: Working, *orders: Order, **changes: Any) -> dict[str, Any]:
             [an_order(Role.MAKER, Status.CANCELED, HALF), an_order(Role.TAKER, Status.IN_DOUBT)],
             "OK", "PARTIALLY_FILLED", True,
         ),
+        ({**DONE, "refused": True}, [an_order(Role.TAKER, Status.IN_DOUBT)], "OK", "ACCEPTED", True),
         (DONE, [an_order(Role.MAKER, Status.FILLED, WHOLE)], "OK", "FILLED", False),
         ({**DONE, "canceling": True}, [an_order(Role.MAKER, Status.CANCELED)], "OK", "CANCELED", False),
         (DONE, [an_order(Role.MAKER, Status.CANCELED, HALF)], "OK", "CANCELED", False),
@@ -59,7 +60,7 @@ def test_status(work: dict[str, Any], orders: list[Order], result: str, status: 
 
     assert (row["result"], row["status"], row["in_doubt"]) == (result, status, doubt)
     assert in_doubt(holding, working.intent_id) == doubt
-    assert done(holding, working.intent_id) == ("phase" in work)
+    assert done(holding, working.intent_id) == ("phase" in work and not doubt)
 
 
 def test_what_was_filled() -> None:
@@ -157,6 +158,7 @@ def test_a_refusal_before_anything_was_sent_is_an_answer_too() -> None:
     assert (row["result"], row["status"], row["code"], row["filled_qty"]) == ("FAIL", "REJECTED", "MIN_NOTIONAL", "0")
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     status=st.sampled_from(Status),
     role=st.sampled_from([Role.MAKER, Role.TAKER]),

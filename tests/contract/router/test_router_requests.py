@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from router_fake import NOW, an_intent, good_order, instruments, raw
 
@@ -173,6 +173,7 @@ def test_the_quantity_is_left_as_asked() -> None:
 prices = st.integers(min_value=500_000, max_value=600_000).map(lambda ticks: Decimal(ticks) / 10)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     side=st.sampled_from(Side),
     qty=st.decimals(min_value="0.001", max_value="1000", places=6),
@@ -209,6 +210,7 @@ AMOUNT_CODES = {
 }  # fmt: skip
 
 
+@settings(max_examples=60, deadline=None)
 @given(written=amounts, quoted=st.booleans(), field=st.sampled_from(["qty", "sl", "tp"]))
 def test_any_text_as_an_amount_is_exact_or_refused(written: str, quoted: bool, field: str) -> None:
     value = json.dumps(written) if quoted else written
@@ -245,11 +247,13 @@ members = st.dictionaries(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(changes=members)
 def test_any_document_is_an_intent_or_refused(changes: dict[str, Any]) -> None:
     assert isinstance(answer({**order(), **changes}), Intent | Refused)
 
 
+@settings(max_examples=60, deadline=None)
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
     try:

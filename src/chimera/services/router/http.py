@@ -228,7 +228,9 @@ async def _body(request: Request) -> bytes:
 async def _say_no(_: Request, error: Exception) -> Response:
     refused = _as_refused(error)
     status = failures.status_of(refused.code)
-    headers = {"Retry-After": "1"} if status == 503 else None
+    headers = dict(getattr(error, "headers", None) or {})  # "Allow", where the method was wrong
+    if status == 503:
+        headers["Retry-After"] = "1"
     return JSONResponse(failures.error_body(refused), status, headers)
 
 
