@@ -17,7 +17,7 @@ from chimera.reconcile.survey import compare
 from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
 from chimera.trading.events import Alert, Severity
-from chimera.trading.execution import Exit, Phase, Working
+from chimera.trading.execution import CANCELED_BY, Exit, Phase, Working
 from chimera.trading.facts import (
     CancelAsked,
     CancelNotSent,
@@ -209,7 +209,7 @@ def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding
     if working is None:
         return holding
     if working.phase is Phase.WORKING:
-        stopped = working.but(canceling=True, reason=working.reason or f"CANCELED_BY_{fact.reason}")
+        stopped = working.but(canceling=True, reason=working.reason or f"{CANCELED_BY}{fact.reason}")
         holding = holding.but(intents={**holding.intents, fact.intent_id: stopped})
     if fact.escalate and holding.exposure:
         holding = closing.begin(holding, Exit(reason=f"CANCEL_{fact.reason}", asked_ms=scene.now_ms))

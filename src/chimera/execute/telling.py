@@ -5,6 +5,7 @@ States are immutable, so what did not change is the same object and costs nothin
 
 from chimera.trading.events import (
     Alert,
+    CancelRecorded,
     Event,
     FillRecorded,
     Happening,
@@ -15,6 +16,7 @@ from chimera.trading.events import (
     Severity,
 )
 from chimera.trading.fill import Fill
+from chimera.trading.execution import CANCELED_BY
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId
 from chimera.trading.money import BPS
@@ -45,6 +47,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
     happenings += [
         _of_intent(after, key) for key in after.intents if key in touched and _newsworthy(before, after, key)
     ]
+    happenings += _cancels(before, after)
     happenings += alerts + _alarms(before, after)
     if not happenings:
         return after
@@ -112,6 +115,25 @@ def _newsworthy(before: Holding, after: Holding, intent_id: IntentId) -> bool:
     if known is None or known.phase is not work.phase or known.slice_no != work.slice_no:
         return True
     return before.of_intent(intent_id) != after.of_intent(intent_id)
+
+
+def _cancels(before: Holding, after: Holding) -> tuple[CancelRecorded, ...]:
+    """Cancels that a caller asked for, once each, for the audit trail."""
+    newly = [
+        (key, work)
+        for key, work in after.intents.items()
+        if work.canceling and work.reason.startswith(CANCELED_BY) and not _was_canceling(before, key)
+    ]
+    escalated = after.exit is not None and before.exit is None
+    return tuple(
+        CancelRecorded(intent_id=key, reason=work.reason.removeprefix(CANCELED_BY), escalate=escalated)
+        for key, work in newly
+    )
+
+
+def _was_canceling(holding: Holding, intent_id: IntentId) -> bool:
+    known = holding.intents.get(intent_id)
+    return known is not None and known.canceling
 
 
 def _alarms(before: Holding, after: Holding) -> tuple[Alert, ...]:

@@ -27,6 +27,9 @@ class Phase(StrEnum):
     DONE = "DONE"  # nothing more will be sent for the entry; its lot may be open
 
 
+CANCELED_BY = "CANCELED_BY_"  # begins the reason of an intent that a caller cancelled
+
+
 class Working(Value):
     """The state of one intent's entry. Child ids count up from ``child_no``."""
 

@@ -46,7 +46,10 @@ class Publish(Value):
 class PutSnapshot(Value):
     key: str
     document: bytes
+    ttl_ms: int | None = None
 
+
+IDEMPOTENCY_TTL_MS = 3_600_000  # S3-IDEM-1; the ledger's claim is for ever
 
 Write = PutRow | InsertRow | Publish | PutSnapshot
 
@@ -151,7 +154,14 @@ def _fill(name: str, common: dict[str, Any], body: FillRecorded) -> tuple[Write,
 
 def _intent(name: str, seq: int, common: dict[str, Any], body: IntentChanged) -> tuple[Write, ...]:
     row = common | decode(body.row, dict[str, Any]) | {"kind": "PARENT", "done": body.done}
-    told: tuple[Write, ...] = (PutRow(collection=keys.ORDERS, key=body.client_order_id, document=row, seq=seq),)
+    told: tuple[Write, ...] = (
+        PutRow(collection=keys.ORDERS, key=body.client_order_id, document=row, seq=seq),
+        PutSnapshot(
+            key=keys.idempotency_key(body.client_order_id),
+            document=encode({"state": "DONE" if body.done else "IN_PROGRESS", "body_hash": row.get("body_hash")}),
+            ttl_ms=IDEMPOTENCY_TTL_MS,
+        ),
+    )
     if body.done:
         fields = _fields(row | {"filled": row.get("filled_qty", "0")})
         told += (Publish(stream=keys.ORDERS_EXECUTED, event_id=name, fields=fields),)

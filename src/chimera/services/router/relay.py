@@ -32,5 +32,5 @@ class Relay:
                 await self._rows.insert(collection, key, document)
             case Publish(stream=stream, event_id=event_id, fields=fields):
                 await self._bus.publish(stream, event_id, fields)
-            case PutSnapshot(key=key, document=document):
-                await self._bus.put(key, document)
+            case PutSnapshot(key=key, document=document, ttl_ms=ttl_ms):
+                await self._bus.put(key, document, ttl_ms=ttl_ms)
