@@ -71,7 +71,7 @@ class Audit:
     """Appends records. ``keep`` bounds what stays in memory (``None``: all); ``sink`` sees every record at once."""
 
     def __init__(self, keep: int | None = None, sink: Callable[[AuditRecord], None] | None = None) -> None:
-        self.records: deque[AuditRecord] = deque(maxlen=keep)
+        self.records: list[AuditRecord] | deque[AuditRecord] = [] if keep is None else deque(maxlen=keep)
         self._sink = sink
         self._seq = 0
 

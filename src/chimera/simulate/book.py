@@ -78,13 +78,14 @@ class Ladder:
 class Book:
     """Bids and asks of one symbol."""
 
-    __slots__ = ("asks", "bids", "deep", "refill_at_ms", "tick", "update_id")
+    __slots__ = ("asks", "bids", "deep", "refill_at_ms", "tick", "update_id", "whole")
 
     def __init__(self, tick: Decimal) -> None:
         self.bids = Ladder(Side.BUY)
         self.asks = Ladder(Side.SELL)
         self.tick = tick
-        self.deep = False  # depth was seen: a level not shown holds nothing
+        self.deep = False  # depth was seen: takers walk shown levels only
+        self.whole = False  # a snapshot was seen: a level not shown holds nothing
         self.update_id = 0
         self.refill_at_ms = 0
 
@@ -110,6 +111,7 @@ class Book:
         self._begin()
         self.deep = True
         if event.snapshot:
+            self.whole = True
             self.bids.clear()
             self.asks.clear()
         self._put(event.bids, self.bids, self.asks)
@@ -169,7 +171,7 @@ class Book:
             return shown
         best = ladder.best
         behind = best is not None and (price < best if side is Side.BUY else price > best)
-        return UNKNOWN_QUEUE if behind and not self.deep else ZERO
+        return UNKNOWN_QUEUE if behind and not self.whole else ZERO
 
     @property
     def touch(self) -> tuple[Decimal, Decimal, Decimal, Decimal] | None:

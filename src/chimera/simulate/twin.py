@@ -5,7 +5,7 @@ clock, the ``now_ms`` it is given: every timestamp it writes, on public streams 
 Knows nothing of sockets or files; ``services.simulator`` puts it on the wire, the virtual-time world calls it directly.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from chimera.simulate import faults as trouble
@@ -49,9 +49,9 @@ class Twin:
             self.exchange.floor.admit(spec)
 
     @property
-    def audit(self) -> list[AuditRecord]:
-        """What happened, oldest first (the last ``audit_keep``)."""
-        return list(self._audit.records)
+    def audit(self) -> Sequence[AuditRecord]:
+        """What happened, oldest first (the last ``audit_keep``): the growing record itself, not a copy."""
+        return self._audit.records
 
     @property
     def faults(self) -> Faults:

@@ -261,6 +261,23 @@ async def test_a_market_source_that_fails_ends_the_service_with_its_error() -> N
         await serve(SimulatorSettings(port=0), broken(), stop=asyncio.Event())
 
 
+async def test_events_are_released_in_their_own_time() -> None:
+    """Two hours of market at a speed that makes them a moment; all of it arrives, in order."""
+    stop = asyncio.Event()
+    started: asyncio.Future[SimulatorServer] = asyncio.get_running_loop().create_future()
+    top = TopOfBook(symbol="BTCUSDT", at_us=0, bid=D(65799), bid_qty=D(1), ask=D(65800), ask_qty=D(1))
+    events = [top.but(at_us=minute * 60_000_000, bid=D(65000 + minute)) for minute in range(121)]
+    settings = SimulatorSettings(port=0, speed=72_000)
+    running = asyncio.create_task(serve(settings, events, stop=stop, ready=started.set_result))
+    server = await started
+    async with asyncio.timeout(WAIT_S), aiohttp.ClientSession() as session:
+        await server.market_ended.wait()
+        _, ticker = await Client(session, server).send("GET", "/fapi/v1/ticker/bookTicker?symbol=BTCUSDT")
+        assert ticker["bidPrice"] == "65120.00"
+        stop.set()
+        await running
+
+
 async def test_a_market_that_ends_leaves_the_venue_open() -> None:
     stop = asyncio.Event()
     started: asyncio.Future[SimulatorServer] = asyncio.get_running_loop().create_future()

@@ -131,6 +131,15 @@ class TestQueue:
         desk.trade("65790.0", "2.1", "SELL")
         assert desk.order("m")["executedQty"] == "0.100"
 
+    def test_a_level_that_diffs_never_named_is_not_taken_for_empty(self, desk):
+        desk.depth({"65799.0": "2"}, {})
+        desk.limit("BUY", "0.5", "65798.0", newClientOrderId="m")
+        desk.trade("65798.0", "900", "SELL")
+        assert desk.order("m")["executedQty"] == "0.000"
+        desk.depth({"65798.0": "1"}, {})
+        desk.trade("65798.0", "1.1", "SELL")
+        assert desk.order("m")["executedQty"] == "0.100"
+
     def test_with_depth_the_queue_is_the_level(self, deep_desk):
         deep_desk.limit("BUY", "0.5", "65799.0", newClientOrderId="m")
         deep_desk.trade("65799.0", "2.1", "SELL")

@@ -31,6 +31,8 @@ actions = st.one_of(
     st.tuples(st.just("cancel"), st.integers(0, 5)),
 )
 
+scripts = st.lists(actions, min_size=15, max_size=50)  # short ones rarely hold a position
+
 
 def price(offset: int) -> str:
     return str(D(65800) + offset * TICK)
@@ -67,7 +69,7 @@ def played(script: list[tuple], seed: int = 0) -> Desk:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(actions, max_size=40))
+@given(scripts)
 def test_cash_and_positions_are_the_sum_of_fills(script):
     desk = played(script)
     fills = desk.log(Kind.FILL)
@@ -84,7 +86,7 @@ def test_cash_and_positions_are_the_sum_of_fills(script):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(actions, max_size=40))
+@given(scripts)
 def test_an_oracle_that_reads_only_the_audit_sees_the_same_state(script):
     desk = played(script)
     oracle = Oracle()
@@ -131,7 +133,7 @@ class Oracle:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(actions, max_size=30), st.integers(0, 2**32))
+@given(scripts, st.integers(0, 2**32))
 def test_the_same_seed_and_calls_give_the_same_bytes(script, seed):
     one, two = played(script, seed), played(script, seed)
     assert [f.payload for f in one.twin.drain()] == [f.payload for f in two.twin.drain()]
@@ -144,7 +146,7 @@ def test_another_seed_draws_other_ids():
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(actions, max_size=40))
+@given(scripts)
 def test_reduce_only_never_opens_or_reverses(script):
     desk = played(script)
     held = D(0)
@@ -156,7 +158,7 @@ def test_reduce_only_never_opens_or_reverses(script):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(actions, max_size=40))
+@given(scripts)
 def test_open_order_margin_is_exactly_that_of_the_open_orders(script):
     desk = played(script)
     account = desk.twin.exchange.floor.accounts["main"]

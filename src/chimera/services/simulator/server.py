@@ -168,7 +168,7 @@ class SimulatorServer:
         form = request.match_info.get("form", request.match_info["route"])
         reader = Reader(route, form == "stream", _split(request.query.get("events", "")))
         named = _split(request.match_info.get("streams", "")) | _split(request.query.get("streams", ""))
-        socket = web.WebSocketResponse(heartbeat=PING_S, autoping=True)
+        socket = web.WebSocketResponse(heartbeat=PING_S, compress=False)
         await socket.prepare(request)
         self._sockets.add(socket)
         self.hub.subscribe(reader, sorted(named | _split(request.query.get("listenKey", ""))))
