@@ -77,7 +77,7 @@ class Venue:
         self.tape = tape
         self.away = False  # an outage: nothing gets in, streams are cut
         self.requests = 0
-        self.heard: Callable[[], None] | None = None  # called after each request the venue executed
+        self.heard: Callable[[WireRequest], None] | None = None  # called after each request the venue executed
         self._clock = clock
         self._rates = rates
         self._streams: dict[tuple[str, str], dict[Connection, None]] = {}
@@ -116,7 +116,7 @@ class Venue:
         response = self.twin.handle(request, self._clock.now_ms())
         self.pump()
         if self.heard is not None:
-            self.heard()
+            self.heard(request)
         return response
 
     # ── streams ──
@@ -140,11 +140,12 @@ class Venue:
             for connection in tuple(self._streams.get((frame.route, frame.channel), ())):
                 connection.carry(frame)
 
-    def cut_all(self) -> None:
-        """Every stream ends at once: an outage, or the venue's own restart."""
+    def cut_all(self, *, deaf_only: bool = False) -> None:
+        """Every stream ends at once: an outage, the venue's own restart, or (deaf ones) the network healing."""
         for connections in tuple(self._streams.values()):
             for connection in tuple(connections):
-                connection.cut()
+                if connection.deaf or not deaf_only:
+                    connection.cut()
 
 
 class Connection:
@@ -158,18 +159,18 @@ class Connection:
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._due_us: dict[str, int] = {}  # per event type, when its last frame arrives
         self._open = True
-        self._deaf = False
+        self.deaf = False
 
     def carry(self, frame: Frame) -> None:
         """Put a frame on the wire."""
         venue, event = self._venue, frame.event
-        if not self._open or self._deaf:
+        if not self._open or self.deaf:
             return
         if frame.route == PRIVATE and venue.fires("stream_cut", event):
             self.cut()
             return
         if frame.route == PRIVATE and venue.fires("stream_stall", event):
-            self._deaf = True
+            self.deaf = True
             return
         wait_us = venue.wait_us(f"frame:{event}", FRAME_US) + frame.delay_ms * 1000
         if venue.fires("frame_delay", event):
@@ -187,7 +188,7 @@ class Connection:
         self._venue.loop.call_at(due_us / 1_000_000, self._arrive, payload, context=Context())
 
     def _arrive(self, payload: bytes) -> None:
-        if self._open and not self._deaf:
+        if self._open and not self.deaf:
             self._queue.put_nowait(payload)
 
     def cut(self) -> None:

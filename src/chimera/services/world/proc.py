@@ -96,8 +96,10 @@ class Machine:
         self.loop = loop
         self.name = name
         self.deaths = 0
+        self.exits: list[BaseException] = []  # how incarnations ended by themselves
         self.died_us: list[int] = []
         self.born_us: list[int] = []
+        self.on_birth: list[Callable[[], None]] = []
         self.proc: Proc | None = None
         self._program = program
         self._restart_ms = restart_ms
@@ -110,8 +112,8 @@ class Machine:
         return self._before + (self.proc.steps if self.proc is not None else 0)
 
     def kill_at(self, *steps: int) -> None:
-        """Strike at these steps, counted over all incarnations."""
-        self._kills = sorted({*self._kills, *(step for step in steps if step > self.steps)})
+        """Strike at these steps too, counted over all incarnations; without any, strike no more."""
+        self._kills = sorted({*self._kills, *(step for step in steps if step > self.steps)}) if steps else []
         self._aim()
 
     def start(self) -> Proc:
@@ -122,8 +124,18 @@ class Machine:
         self.born_us.append(self.loop.now_us)
         proc.on_death.append(self._died)
         self._aim()
-        proc.spawn("main", lambda: self._program(proc))
+        for tell in self.on_birth:
+            tell()
+        proc.spawn("main", lambda: self._main(proc))
         return proc
+
+    async def _main(self, proc: Proc) -> None:
+        """A program that ends or fails takes its process with it, as on a real machine; then the next one starts."""
+        try:
+            await self._program(proc)
+        except Exception as error:  # noqa: BLE001  # the process boundary: on record, for the verdict to judge
+            self.exits.append(error)
+        proc.kill()
 
     def kill(self) -> None:
         """SIGKILL now; the next incarnation starts after the restart delay."""
@@ -146,12 +158,13 @@ class Machine:
 
     def _died(self) -> None:
         assert self.proc is not None
+        if self._stays_down:
+            return
         self.deaths += 1
         self.died_us.append(self.loop.now_us)
         self._before += self.proc.steps
         self._kills = [step for step in self._kills if step > self._before]
-        if not self._stays_down:
-            self.loop.call_later(self._restart_ms() / 1000, self._rise, context=Context())
+        self.loop.call_later(self._restart_ms() / 1000, self._rise, context=Context())
 
     def _rise(self) -> None:
         if not self._stays_down and (self.proc is None or not self.proc.alive):

@@ -16,13 +16,14 @@ _OFF_SHARE: Final = 0.4  # of the seeds, for each fault: swarm testing
 
 
 class Tape:
-    """The source of all chance in one run. ``disabled`` names faults that must not fire."""
+    """The source of all chance in one run. ``disabled`` names faults that must not fire, ``only`` all that may."""
 
-    def __init__(self, seed: int | str, disabled: Iterable[str] = ()) -> None:
+    def __init__(self, seed: int | str, disabled: Iterable[str] = (), only: Iterable[str] | None = None) -> None:
         self.seed = seed
         self.fired: list[str] = []
         self.calm = False  # healed: nothing fires any more, but every decision is still counted
         self._disabled = frozenset(disabled)
+        self._only = None if only is None else frozenset(only)
         self._counts: Counter[str] = Counter()
         self._key = str(seed).encode()
 
@@ -60,7 +61,7 @@ class Tape:
         return choices[self.whole(label, 0, len(choices) - 1)]
 
     def _fire(self, name: str) -> bool:
-        if name in self._disabled:
+        if name in self._disabled or (self._only is not None and name not in self._only):
             return False
         self.fired.append(name)
         return True

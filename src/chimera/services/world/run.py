@@ -1,0 +1,211 @@
+"""One run: a safety phase with faults and kills, a healing, a liveness phase, and the verdict.
+
+Invariants of a verdict: the same seed, options and code give the same verdict and the same hashes; it is judged by the
+venue's log and what the ledger holds when the world is quiet; a fence broken, an error nobody fetched, or a promise of
+the liveness phase not kept are violations like any other. A run leaves nothing behind in the process.
+"""
+
+import gc
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import Any, Final
+
+import structlog
+
+from chimera.services.world import oracle, quiet
+from chimera.services.world.composed import INSTRUMENT, World
+from chimera.services.world.fences import fenced
+from chimera.services.world.loop import DetLoop, Stuck
+from chimera.services.world.oracle import Violation
+from chimera.services.world.plan import CALM, draw
+from chimera.services.world.safeguards import switched_off
+from chimera.services.world.spans import Span, stretched
+from chimera.services.world.steps import FenceBroken
+from chimera.services.world.tape import Tape
+from chimera.services.world.workload import wishes
+from chimera.simulate.audit import AuditRecord
+from chimera.trading.errors import ChimeraError
+from chimera.trading.value import Value
+from chimera.wire.codec import encode
+
+HEALTHY_BOUND_US: Final = 1_500_000  # I10, proposed maximum in healthy conditions
+RECOVERY_US: Final = 30_000_000  # T_rec of I26
+FIFO_SHARE: Final = 0.25  # of the seeds run in asyncio's own order
+
+
+class Options(Value):
+    """How long and how rough. Seconds of virtual time."""
+
+    safety_s: float = 40
+    liveness_s: float = 75
+    market_stops_s: float = 20  # before the end: a fill in the last tick is no alarm
+    faults: bool = True
+    most_kills: int = 3
+    fault_bound_s: float = 20  # I10 while the network lies: how long a position may be bare
+    trace: bool = False
+    fifo: bool | None = None  # None: drawn
+
+
+class Verdict(Value):
+    """What came of one seed. ``fired`` names the faults that happened; ``audit`` is the venue's log, on request."""
+
+    seed: int
+    off: str | None
+    violations: tuple[Violation, ...]
+    counters: dict[str, int]
+    fired: tuple[str, ...]
+    audit_hash: str
+    trace_hash: str = ""
+    answers: dict[str, str] = {}
+    plan: str = ""
+    audit: tuple[AuditRecord, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        return not self.violations
+
+
+def run(
+    seed: int,
+    off: str | None = None,
+    options: Options | None = None,
+    *,
+    only: Iterable[str] | None = None,
+    keep_audit: bool = False,
+    tell: Callable[[str], None] | None = None,
+) -> Verdict:
+    """Run ``seed``, with the safeguard ``off`` removed. ``only``: the faults that may fire; ``tell`` hears S4's log."""
+    options = options or Options()
+    tape = Tape(seed, only=only)
+    plan = draw(tape, safety_s=options.safety_s, most_kills=options.most_kills) if options.faults else CALM
+    fifo = tape.u("fifo") < FIFO_SHARE if options.fifo is None else options.fifo
+    loop = DetLoop(seed, fifo=fifo, trace=options.trace)
+    world = World(seed, loop, tape, plan)
+    violations: list[Violation] = []
+    with switched_off(off), _logs(world, tell), _no_collection(), fenced(loop):
+        try:
+            _live(world, options)
+        except (FenceBroken, Stuck) as error:
+            violations.append(Violation(invariant="HARNESS", at_us=loop.now_us, text=repr(error)))
+        violations += _judge(world, options)
+        verdict = Verdict(
+            seed=seed,
+            off=off,
+            violations=tuple(violations),
+            counters=_counters(world),
+            fired=tuple(tape.fired),
+            audit_hash=_hash(world.twin.audit),
+            trace_hash=loop.trace_hash() if options.trace else "",
+            answers={str(intent): answer for intent, answer in sorted(world.callers.answers.items())},
+            plan=repr(plan.blows),
+            audit=tuple(world.twin.audit) if keep_audit else (),
+        )
+        loop.close()
+    return verdict
+
+
+def _live(world: World, options: Options) -> None:
+    """Safety phase, heal, liveness phase, quiet."""
+    whole_s = options.safety_s + options.liveness_s
+    world.start(market_s=whole_s - options.market_stops_s)
+    for wish in wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5):
+        world.callers.want(wish)
+    world.loop.run_for(options.safety_s)
+    world.heal()
+    world.loop.run_for(options.liveness_s)
+
+
+def _judge(world: World, options: Options) -> list[Violation]:
+    now_us = world.loop.now_us
+    audit = [record.but(at_us=record.at_us - quiet.EPOCH_US) for record in world.twin.audit]
+    spans = oracle.uncovered_spans(audit, now_us)
+    down = world.s4.down_spans(now_us)
+    troubles = stretched([*down, *world.outages], RECOVERY_US)
+    rough: list[Span] = [(0, round(options.safety_s * 1_000_000) + RECOVERY_US)] if options.faults else []
+    return [
+        *oracle.entered_once(audit),
+        *oracle.within_parents(audit, world.callers.intended),
+        *oracle.never_flips(audit),
+        *oracle.protected(spans, bound_us=HEALTHY_BOUND_US, excused=[*troubles, *rough]),
+        *oracle.protected(spans, bound_us=round(options.fault_bound_s * 1_000_000), excused=troubles),
+        *quiet.judge(world, audit),
+        *_own_troubles(world),
+    ]
+
+
+def _own_troubles(world: World) -> list[Violation]:
+    """Errors nobody fetched, and a router that fell over by itself for no reason a store or the venue gave."""
+    now_us = world.loop.now_us
+    texts = [*world.loop.unheard(), *world.own_faults]
+    texts += [f"s4 fell over: {error!r}" for error in world.s4.exits if not _expected(error)]
+    return [Violation(invariant="HARNESS", at_us=now_us, text=text) for text in texts]
+
+
+def _expected(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_expected(inner) for inner in error.exceptions)
+    return isinstance(error, ChimeraError)
+
+
+def _counters(world: World) -> dict[str, int]:
+    """What really happened, for coverage: a campaign in which one stays at zero proves little."""
+    counts: dict[str, int] = {"steps": world.loop.steps, "kills": world.s4.deaths, "requests": world.venue.requests}
+    for record in world.twin.audit:
+        name = f"venue_{record.kind}"
+        counts[name] = counts.get(name, 0) + 1
+    for fired in world.tape.fired:
+        name = "fault_" + fired.split("#")[0].split(":")[0]
+        counts[name] = counts.get(name, 0) + 1
+    spans = oracle.uncovered_spans(
+        [record.but(at_us=record.at_us - quiet.EPOCH_US) for record in world.twin.audit], world.loop.now_us
+    )
+    return counts | {"longest_bare_ms": oracle.longest_us(spans) // 1000, "exits": len(world.s4.exits)}
+
+
+def _hash(audit: Iterable[AuditRecord]) -> str:
+    digest = blake2b(digest_size=16)
+    for record in audit:
+        digest.update(encode(record))
+    return digest.hexdigest()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No cyclic garbage collection during a run: when it strikes is no function of the seed."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+            gc.collect()
+
+
+@contextmanager
+def _logs(world: World, tell: Callable[[str], None] | None) -> Iterator[None]:
+    """S4's log lines with virtual time to ``tell``, or to nobody."""
+
+    def line(_: Any, level: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        name = event.pop("event")
+        fault = event.pop("exc_info", None)
+        if fault:
+            told = "".join(traceback.format_exception(*sys.exc_info()))
+            world.own_faults.append(f"{name}: {sys.exc_info()[1]!r}")
+            event["traceback"] = "\n" + told
+        if tell is not None:
+            extra = " ".join(f"{key}={value}" for key, value in event.items())
+            tell(f"{world.loop.now_us / 1e6:10.6f} {level:8} {name} {extra}")
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    threshold = logging.DEBUG if tell is not None else logging.ERROR  # errors are counted in any case
+    structlog.configure(processors=[line], wrapper_class=structlog.make_filtering_bound_logger(threshold))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -1,0 +1,181 @@
+"""What callers want of S4 in one run: a seeded handful of intents, closes and cancels, pursued as S3 pursues them.
+
+Every intent ends by itself (``max_hold_s``), so a run that went well ends flat. The same intent is sent again until
+its answer is known: whoever calls may not know better.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any, Final
+
+from chimera.services.router.router import Router
+from chimera.services.world.clock import VirtualClock
+from chimera.services.world.link import Link
+from chimera.services.world.loop import DetLoop
+from chimera.services.world.tape import Tape
+from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable
+from chimera.trading.ids import ClientOrderId, IntentId, Symbol, stem_of
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow, StopSpec, TargetKind, TargetSpec
+from chimera.trading.market import Market, Side
+from chimera.trading.money import BPS, Millis, Price, Qty
+from chimera.trading.value import Value
+
+FIRST_S: Final = 3.0
+CALL_MS: Final = 6_000
+PATIENCE_S: Final = 25.0  # how long a caller repeats an intent that nobody has accepted
+_LATER: Final = frozenset({"RECOVERING", "VENUE_DOWN", "NO_MARKET_DATA", "UNKNOWN_SYMBOL", "STALE_MARKET"})
+
+
+class Wish(Value):
+    """An intent yet to be made: its price levels depend on the market at ``at_s``. Distances in bps of mid."""
+
+    number: int
+    at_s: float
+    side: Side
+    qty: Qty
+    policy: ExecPolicy
+    stop_bps: int
+    target_bps: int | None
+    hold_s: int
+    cancel_after_s: float | None = None
+    close_after_s: float | None = None
+
+
+Request = Callable[[Router], Coroutine[Any, Any, Any]]
+
+
+def wishes(tape: Tape, instrument: Instrument, *, last_s: float) -> list[Wish]:
+    """Three to six of them, both sides, every policy."""
+    count = tape.whole("intents", 3, 6)
+    return [_wish(tape, number, instrument, last_s) for number in range(count)]
+
+
+def _wish(tape: Tape, number: int, instrument: Instrument, last_s: float) -> Wish:
+    policy: ExecPolicy
+    match number % 3:  # each kind in every run
+        case 0:
+            policy = MarketNow()
+        case 1:
+            policy = MakerThenTaker(wait_ms=tape.whole("wait_ms", 300, 2_500), slices=1, gap_ms=0)
+        case _:
+            policy = MakerThenTaker(
+                wait_ms=tape.whole("wait_ms", 0, 800),
+                slices=tape.whole("slices", 2, 4),
+                gap_ms=tape.whole("gap_ms", 500, 2_000),
+            )
+    return Wish(
+        number=number,
+        at_s=tape.between("at", FIRST_S, last_s),
+        side=tape.pick("side", (Side.BUY, Side.SELL)),
+        qty=Qty(instrument.step * tape.whole("qty", 4, 60)),
+        policy=policy,
+        stop_bps=tape.whole("stop_bps", 8, 80),
+        target_bps=tape.whole("target_bps", 5, 60) if tape.u("target?") < 0.7 else None,
+        hold_s=tape.whole("hold_s", 3, 14),
+        cancel_after_s=tape.between("cancel_s", 0.1, 4) if tape.u("cancel?") < 0.15 else None,
+        close_after_s=tape.between("close_s", 1, 8) if tape.u("close?") < 0.25 else None,
+    )
+
+
+class Callers:
+    """They stand outside every process; what they know is what the link told them."""
+
+    def __init__(
+        self,
+        loop: DetLoop,
+        link: Link[Request, Any],
+        instrument: Instrument,
+        mid: Callable[[], Decimal],
+        clock: VirtualClock,
+    ) -> None:
+        self.intended: dict[ClientOrderId, Decimal] = {}
+        self.answers: dict[IntentId, str] = {}
+        self._loop = loop
+        self._link = link
+        self._instrument = instrument
+        self._mid = mid
+        self._clock = clock
+
+    def want(self, wish: Wish) -> None:
+        """Pursue it from its moment on."""
+        self._loop.outside(self._pursue(wish), name=f"intent {wish.number}")
+
+    async def _pursue(self, wish: Wish) -> None:
+        await asyncio.sleep(wish.at_s)
+        intent = self._intent(wish)
+        self.intended[stem_of(intent.client_order_id)] = intent.qty
+        if wish.cancel_after_s is not None:
+            self._loop.outside(self._cancel(intent, wish.cancel_after_s))
+        if wish.close_after_s is not None:
+            self._loop.outside(self._close(intent.symbol, wish.close_after_s))
+        self.answers[intent.intent_id] = await self._insist(intent)
+
+    async def _insist(self, intent: Intent) -> str:
+        """Until the intent is done, or refused for good, or nobody accepted it for too long."""
+        give_up = self._loop.time() + PATIENCE_S
+        accepted = False
+        while accepted or self._loop.time() < give_up:
+            try:
+                outcome = await self._link.call(None, _submit(intent), timeout_ms=CALL_MS)
+                if outcome.done:
+                    return str(outcome.row["status"])
+                accepted = True
+            except Refused as error:
+                if error.code not in _LATER:
+                    return f"REFUSED {error.code}"
+            except (NotSent, OutcomeUnknown, StoreUnavailable):
+                pass  # it may have been accepted: the same intent again finds out
+            await asyncio.sleep(0.7)
+        return "GIVEN_UP"
+
+    async def _cancel(self, intent: Intent, after_s: float) -> None:
+        async def cancel(router: Router) -> Any:
+            return await router.cancel(
+                intent.intent_id, by="intent_id", reason="WORKLOAD", escalate=False, cascade=False
+            )
+
+        await self._once(cancel, after_s)
+
+    async def _close(self, symbol: Symbol, after_s: float) -> None:
+        async def close(router: Router) -> Any:
+            return await router.close(Market.FUT, symbol, None, "WORKLOAD")
+
+        await self._once(close, after_s)
+
+    async def _once(self, request: Request, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        try:
+            await self._link.call(None, request, timeout_ms=CALL_MS)
+        except (Refused, NotSent, OutcomeUnknown, StoreUnavailable):
+            return  # a wish that did not get through: the run must hold without it
+
+    def _intent(self, wish: Wish) -> Intent:
+        mid, rules, away = self._mid(), self._instrument, wish.side.sign
+        exit_side = wish.side.opposite
+        stop = rules.stop_toward_entry(mid * (1 - away * wish.stop_bps / BPS), exit_side)
+        target = None
+        if wish.target_bps is not None:
+            price = rules.target_away(mid * (1 + away * wish.target_bps / BPS), exit_side)
+            target = TargetSpec(kind=TargetKind.PRICE, value=price)
+        return Intent(
+            intent_id=IntentId(f"w-{wish.number}"),
+            client_order_id=ClientOrderId(f"s3-w{wish.number}"),
+            market=Market.FUT,
+            symbol=rules.symbol,
+            side=wish.side,
+            qty=wish.qty,
+            policy=wish.policy,
+            created_ms=Millis(self._clock.now_ms()),
+            stop=StopSpec(price=Price(stop)),
+            target=target,
+            max_hold_s=wish.hold_s,
+        )
+
+
+def _submit(intent: Intent) -> Request:
+    async def submit(router: Router) -> Any:
+        return await router.submit(intent, f"hash-{intent.intent_id}", wait_ms=3_000)
+
+    return submit
