@@ -24,7 +24,7 @@ from chimera.trading.order import Order, Role, Status
 from chimera.trading.position import ADOPTED
 from chimera.trading.scene import Scene
 from chimera.wire.codec import encode
-from chimera.wire.results import order_result
+from chimera.wire.results import done, order_result
 
 _ALARMING_EXITS = ("STOP_STUCK", "STOP_REFUSED", "STOP_CROSSED", "TARGET_CROSSED")
 
@@ -105,7 +105,7 @@ def _of_intent(holding: Holding, intent_id: IntentId) -> IntentChanged:
         intent_id=intent_id,
         client_order_id=working.root,
         row=encode(order_result(holding, intent_id) | {"body_hash": working.body_hash}),
-        done=working.phase == "DONE",
+        done=done(holding, intent_id),
     )
 
 

@@ -9,9 +9,8 @@ cannot trade. An error that nobody foresaw answers with an id, and the log has t
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -23,12 +22,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chimera.ports.clock import Clock
+from chimera.services.router.api import Outcome, RouterApi
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import Intent
 from chimera.trading.market import Market
-from chimera.trading.value import Value
 from chimera.wire import bodies, failures, request_json, requests
 
 MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
@@ -36,42 +34,6 @@ _DRAIN_BYTES: Final = 16_777_216  # read and dropped of a body that is too large
 _FINAL_WORDS: Final = ("CANCELED", "FILLED", "REJECTED", "FLAT", "CLOSED")
 
 log = structlog.get_logger(__name__)
-
-
-class Outcome(Value):
-    """What came of an intent: the ``OrderResult`` row, and how certain it is."""
-
-    row: dict[str, Any]
-    done: bool
-    in_doubt: bool
-
-
-class RouterApi(Protocol):
-    """What the HTTP face needs of the router."""
-
-    async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
-        """Raises ``Refused`` or ``StoreUnavailable``. ``wait_ms`` None is the default policy, 0 answers at once."""
-        ...
-
-    async def cancel(
-        self, name: str, *, by: Literal["order_id", "client_order_id"], reason: str, escalate: bool, cascade: bool
-    ) -> dict[str, object]:
-        """``CancelResponse``; raises ``Refused`` (``NOT_FOUND``, ``ALREADY_FILLED``)."""
-        ...
-
-    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]: ...
-
-    async def order(self, name: str) -> dict[str, object] | None:
-        """By order, client or intent id."""
-        ...
-
-    async def positions(self) -> list[dict[str, object]]: ...
-
-    def health(self) -> dict[str, object]: ...
-
-    def ready(self) -> bool: ...
-
-    def instrument(self, market: Market, symbol: str) -> Instrument | None: ...
 
 
 def build_app(

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Claim, Ledger
+from chimera.services.router.api import Outcome
 from chimera.services.router.owner import Owner
 from chimera.trading.errors import Refused
 from chimera.trading.events import Event, IntentChanged
 from chimera.trading.execution import Phase
 from chimera.trading.ids import IntentId, PositionKey
 from chimera.trading.intent import Intent
-from chimera.trading.value import Value
 from chimera.wire import keys
 from chimera.wire.codec import decode, encode
 from chimera.wire.results import in_doubt, order_result
@@ -25,14 +25,6 @@ from chimera.wire.results import in_doubt, order_result
 RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; the ledger has them all
 DEFAULT_WAIT_MS: Final = 5_000  # beyond the plan's own schedule, how long POST /orders waits for the end
 ORPHAN_POLLS: Final = 50  # of 20 ms: how long a claim may be without its intent before its maker counts as dead
-
-
-class Outcome(Value):
-    """The answer about an intent: its row, whether that is final, whether something of it is in doubt."""
-
-    row: dict[str, Any]
-    done: bool
-    in_doubt: bool
 
 
 class Intake:

@@ -12,15 +12,16 @@ import structlog
 
 from chimera.admit.admission import objections
 from chimera.admit.limits import LimitBook
+from chimera.admit.tidying import tidied
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.ports.venue import OrderReport, Records, Rulebook, StreamDown, StreamUp, Venue
 from chimera.route.plan import RoutePolicy, plan_for
-from chimera.trading.routes import RouteTable
+from chimera.services.router.api import Outcome
 from chimera.services.router.board import position_row
 from chimera.services.router.budget import publish_budget
-from chimera.services.router.intake import Intake, Outcome
+from chimera.services.router.intake import Intake
 from chimera.services.router.market import REFRESH_MS, MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.relay import Relay
@@ -34,6 +35,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.money import Millis, Qty, text
+from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy, Scene
 from chimera.trading.value import Value
 from chimera.trading.venue import FeeRates, Funds
@@ -262,13 +264,14 @@ class Router:
         if known is not None:
             return await self.intake.await_end(intent.intent_id, known, wait_ms)
         owner = self._owner_for(intent)
+        intent, notes = tidied(intent, self.instruments[intent.symbol], self.config.policy)
         await self.market.refresh(intent.symbol)
         self._object(intent, owner)
         await self._prepare(intent)
         if not await self.intake.claim(intent, body_hash):
             return await self.submit(intent, body_hash, wait_ms=wait_ms)  # somebody was faster: hear their answer
         self._object(intent, owner)  # again, now that nothing comes between the answer and the deed
-        plan = self._plan(intent, owner)
+        plan = self._plan(intent, owner).but(notes=notes)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
         await owner.saved()
         return await self.intake.await_end(intent.intent_id, self.intake.row(intent.intent_id), wait_ms)
@@ -312,11 +315,11 @@ class Router:
             raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
         held = owner.holding.position.qty
         if not owner.holding.exposure:
-            return {"result": "OK", "symbol": symbol, "position_qty": "0", "message": "already flat"}
+            return {"result": "OK", "symbol": symbol, "position_qty": "0", "status": "FLAT", "message": "already flat"}
         if qty is not None and qty >= abs(held):
             qty = None
         owner.hear(CloseAsked(reason=reason, qty=None if qty is None else Qty(qty)))
-        return {"result": "OK", "symbol": symbol, "position_qty": text(held), "message": "closing"}
+        return {"result": "OK", "symbol": symbol, "position_qty": text(held), "status": "CLOSING", "message": "closing"}
 
     async def order(self, name: str) -> dict[str, object] | None:
         """By order, client or intent id; the ledger remembers what memory has let go."""

@@ -1,0 +1,18 @@
+"""What we change of a request before judging it, and say so: nothing that the caller could have meant otherwise."""
+
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent
+from chimera.trading.money import text
+from chimera.trading.scene import Policy
+
+
+def tidied(intent: Intent, rules: Instrument, policy: Policy) -> tuple[Intent, tuple[str, ...]]:
+    """The intent with its quantity rounded down to a step, and notes for the answer."""
+    notes = []
+    qty = rules.floor_to_step(intent.qty)
+    if qty != intent.qty and qty > 0:
+        notes.append(f"qty {text(intent.qty)} rounded down to {text(qty)}, a multiple of {text(rules.step)}")
+        intent = intent.but(qty=qty)
+    if intent.stop is not None and intent.stop.price is None and not intent.reduce_only:
+        notes.append(f"no stop was given: the default stop, {text(policy.default_stop_bps)} bps from the entry, is set")
+    return intent, tuple(notes)

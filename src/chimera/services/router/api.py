@@ -1,0 +1,48 @@
+"""What a router can be asked for, in one process or through a face: submit, cancel, close, show.
+
+``Router`` is it; HTTP is one face of it, the virtual-time world's link another.
+"""
+
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent
+from chimera.trading.market import Market
+from chimera.trading.value import Value
+
+
+class Outcome(Value):
+    """What came of an intent: the ``OrderResult`` row, and how certain it is."""
+
+    row: dict[str, Any]
+    done: bool
+    in_doubt: bool
+
+
+class RouterApi(Protocol):
+    """What the HTTP face needs of the router."""
+
+    async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
+        """Raises ``Refused`` or ``StoreUnavailable``. ``wait_ms`` None is the default policy, 0 answers at once."""
+        ...
+
+    async def cancel(
+        self, name: str, *, by: Literal["order_id", "client_order_id"], reason: str, escalate: bool, cascade: bool
+    ) -> dict[str, object]:
+        """``CancelResponse``; raises ``Refused`` (``NOT_FOUND``, ``ALREADY_FILLED``)."""
+        ...
+
+    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]: ...
+
+    async def order(self, name: str) -> dict[str, object] | None:
+        """By order, client or intent id."""
+        ...
+
+    async def positions(self) -> list[dict[str, object]]: ...
+
+    def health(self) -> dict[str, object]: ...
+
+    def ready(self) -> bool: ...
+
+    def instrument(self, market: Market, symbol: str) -> Instrument | None: ...

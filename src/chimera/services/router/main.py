@@ -1,0 +1,149 @@
+"""S4's process: settings in, a router with its stores, its venue and its HTTP face out.
+
+Here stands what follows from the settings and nothing else: which hosts, which limits, which table. A signed request
+goes to the simulator, to Binance's demo or to Binance, and the settings alone say which.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from chimera.adapters.binance.account import BinanceFutures, open_futures
+from chimera.adapters.binance.hosts import Hosts, hosts_named
+from chimera.adapters.binance.http import AiohttpTransport
+from chimera.adapters.embedded.ledger import SqliteLedger
+from chimera.admit.limits import LimitBook, Limits
+from chimera.ports.clock import Clock
+from chimera.ports.ledger import Ledger
+from chimera.ports.streams import Bus
+from chimera.route.plan import RoutePolicy
+from chimera.services import logs
+from chimera.services.clock import SystemClock
+from chimera.services.router.http import build_app
+from chimera.services.router.router import Router, RouterConfig
+from chimera.services.router.settings import RouterSettings, SettingsError
+from chimera.services.serving import Ready, listen, serve_app
+from chimera.services.stores import open_bus
+from chimera.simulate.accounts import READY_ACCOUNT
+from chimera.trading.errors import StaleWriter
+from chimera.trading.ids import Symbol
+from chimera.trading.money import Quote
+from chimera.trading.routes import RouteTable
+from chimera.trading.scene import Policy
+from chimera.wire.route_table import DEFAULT, read_route_table
+from yarl import URL
+
+SERVICE: Final = "s4-router"
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_DEFAULT_TABLE: Final = Path(str(RouterSettings.model_fields["route_table_path"].default))
+
+
+async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready | None = None) -> None:
+    """Until ``stop``; raises ``StaleWriter`` (in a group) when another router took over, and what cannot start."""
+    table, hosts, (key, secret) = table_of(settings), hosts_of(settings), keys_of(settings)
+    if settings.db_arango_uri is not None:
+        raise SettingsError("S4_DB_ARANGO_URI: this build keeps its ledger in SQLite (S4_LEDGER_PATH); unset it")
+    logs.keep_secret(key, secret)
+    bound = listen(SERVICE, settings.host, settings.port)
+    clock = SystemClock()
+    ledger = await SqliteLedger.open(settings.ledger_path)
+    try:
+        async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
+            account = open_futures(AiohttpTransport(hosts), key, secret, clock, jitter=random.Random())
+            try:
+                router = router_of(settings, account, table=table, ledger=ledger, bus=bus, clock=clock)
+                app = build_app(router, clock=clock, allow_unprotected=settings.allow_unprotected)
+                await serve_app(app, bound, router.run(), stop=stop, ready=ready)
+            finally:
+                await account.close()
+    finally:
+        bound.close()
+        await ledger.close()
+
+
+def router_of(
+    settings: RouterSettings, account: BinanceFutures, *, table: RouteTable, ledger: Ledger, bus: Bus, clock: Clock
+) -> Router:
+    """The router that these settings describe; the virtual-time stage makes it by the same words."""
+    config = RouterConfig(
+        symbols=tuple(Symbol(symbol) for symbol in settings.symbols),
+        table=table,
+        policy=Policy(working_type=settings.working_type, default_stop_bps=settings.default_stop_bps),
+        route_policy=RoutePolicy(
+            maker_max_wait_ms=settings.maker_max_wait_ms, twap_max_slices=settings.twap_max_slices
+        ),
+        allow_unprotected=settings.allow_unprotected,
+        **_known(RouterConfig, submit_wait_ms=settings.submit_wait_ms, on_opposite=settings.on_opposite.value),
+    )
+    return Router(
+        config,
+        venue=account.venue,
+        records=account.records,
+        rulebook=account.rulebook,
+        ledger=ledger,
+        bus=bus,
+        limits=LimitBook(limits_of(settings)),
+        clock=clock,
+    )
+
+
+def _known(kind: type[Any], **given: Any) -> Mapping[str, Any]:
+    return {name: value for name, value in given.items() if name in kind.__struct_fields__}
+
+
+def limits_of(settings: RouterSettings) -> Limits:
+    """The ceilings of the last hop (S4-LIM)."""
+    return Limits(
+        max_order_notional=Quote(settings.max_order_notional_usdt),
+        max_position_notional=Quote(settings.max_position_notional_usdt),
+        max_daily_loss=Quote(settings.max_daily_loss_usdt),
+        price_collar_bps=settings.price_collar_bps,
+        max_orders_per_10s=settings.max_orders_per_10s,
+    )
+
+
+def hosts_of(settings: RouterSettings) -> Hosts:
+    """The simulator where ``S4_FUT_URL`` is of this machine, else Binance's demo or the live market."""
+    rest, streams = settings.fut_url, settings.fut_ws_url
+    if rest is not None and URL(rest).host in _LOOPBACK:
+        return hosts_named("sim", rest=rest, streams=streams or _as_socket(rest))
+    return hosts_named("demo" if settings.testnet else "live", rest=rest, streams=streams)
+
+
+def _as_socket(rest: str) -> str:
+    url = URL(rest)
+    return str(url.with_scheme("wss" if url.scheme == "https" else "ws")).rstrip("/")
+
+
+def keys_of(settings: RouterSettings) -> tuple[str, str]:
+    """Key and secret; against the simulator its ready account will do."""
+    if settings.binance_key is not None and settings.binance_secret is not None:
+        return settings.binance_key.get_secret_value(), settings.binance_secret.get_secret_value()
+    if hosts_of(settings).name == "sim":
+        return READY_ACCOUNT.api_key, READY_ACCOUNT.secret
+    raise SettingsError(
+        "S4_BINANCE_KEY and S4_BINANCE_SECRET are needed to trade on Binance; for the simulator set"
+        " S4_FUT_URL=http://127.0.0.1:9020"
+    )
+
+
+def table_of(settings: RouterSettings) -> RouteTable:
+    """The route table of the file, or the built-in one where the default path does not exist."""
+    path = settings.route_table_path
+    try:
+        return read_route_table(path.read_bytes())
+    except FileNotFoundError as missing:
+        if path == _DEFAULT_TABLE:
+            return DEFAULT
+        raise SettingsError(f"S4_ROUTE_TABLE_PATH: there is no file {path}") from missing
+    except OSError as error:
+        raise SettingsError(f"S4_ROUTE_TABLE_PATH: {path}: {error.strerror}") from error
+
+
+def was_deposed(error: BaseException) -> bool:
+    """Whether another router took over: not a fault, but this process must not go on."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(was_deposed(inner) for inner in error.exceptions)
+    return isinstance(error, StaleWriter)

@@ -1,0 +1,92 @@
+"""Admission: every reason against an intent, with field, value and what would be accepted."""
+
+from decimal import Decimal
+
+import pytest
+
+from chimera.admit.admission import objections
+from chimera.trading.errors import Refused
+from chimera.trading.execution import Exit
+from chimera.trading.intent import Intent, StopSpec, TargetKind, TargetSpec
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Price
+from support.desk import Desk, a_long, an_intent
+
+
+def refusals(intent: Intent, desk: Desk | None = None) -> dict[str, Refused]:
+    desk = desk or Desk()
+    return {refusal.code: refusal for refusal in objections(intent, desk.holding, desk.scene)}
+
+
+def test_a_sound_intent_meets_no_objection() -> None:
+    assert not refusals(an_intent())
+
+
+@pytest.mark.parametrize(
+    ("intent", "code", "field"),
+    [
+        pytest.param(an_intent(qty="0.0004"), "BELOW_STEP", "qty", marks=pytest.mark.req("S4-VAL-1")),
+        pytest.param(an_intent(qty="100000"), "OUT_OF_RANGE", "qty"),
+        pytest.param(
+            an_intent(stop=StopSpec(price=Price(Decimal("64000.05")))), "OFF_TICK", "sl.price",
+            marks=pytest.mark.req("S4-VAL-1"),
+        ),
+        pytest.param(an_intent(stop=None), "UNPROTECTED", "sl"),
+        pytest.param(
+            an_intent(stop=StopSpec(price=Price(Decimal(65100)))), "WRONG_SIDE_STOP", "sl.price",
+            marks=pytest.mark.req("S4-VAL-5"),
+        ),
+        pytest.param(
+            an_intent(side=Side.SELL, stop=StopSpec(price=Price(Decimal(64000)))), "WRONG_SIDE_STOP", "sl.price",
+            marks=pytest.mark.req("S4-VAL-5"),
+        ),
+        pytest.param(
+            an_intent(target=TargetSpec(kind=TargetKind.PRICE, value=Decimal(64000))), "WRONG_SIDE_TARGET", "tp.value",
+            marks=pytest.mark.req("S4-VAL-5"),
+        ),
+        pytest.param(
+            an_intent(reduce_only=True), "REDUCE_ONLY_OPENS", "reduce_only", marks=pytest.mark.req("S4-VAL-4")
+        ),
+    ],
+)  # fmt: skip
+def test_each_fault_names_its_field(intent: Intent, code: str, field: str) -> None:
+    refusal = refusals(intent)[code]
+    assert refusal.field == field
+    assert refusal.message
+
+
+@pytest.mark.req("S4-VAL-2")
+def test_min_notional() -> None:
+    desk = Desk()
+    desk.bid, desk.ask = Decimal("1000.0"), Decimal("1000.1")
+    refusal = refusals(an_intent(qty="0.004"), desk)["MIN_NOTIONAL"]
+    assert (refusal.field, refusal.accepted) == ("qty", "notional >= 5")
+
+
+@pytest.mark.req("S4-POS-1")
+def test_an_entry_against_the_position_is_opposed_and_with_it_is_not() -> None:
+    desk = a_long()
+    assert "POSITION_OPPOSED" in refusals(an_intent("i2", side=Side.SELL), desk)
+    assert not refusals(an_intent("i2"), desk)
+
+
+def test_nothing_enters_while_closing_or_after_its_time() -> None:
+    desk = a_long()
+    desk.holding = desk.holding.but(exit=Exit(reason="OPERATOR", asked_ms=desk.now))
+    assert "CLOSING" in refusals(an_intent("i2"), desk)
+    assert "STALE_INTENT" in refusals(an_intent("i3").but(valid_until_ms=Millis(Desk().now - 1)))
+
+
+@pytest.mark.req("S4-CLOCK-1")
+@pytest.mark.parametrize(("skew", "refused"), [(1000, False), (1001, True), (-1001, True)])
+def test_a_clock_a_second_off_takes_no_new_position(skew: int, refused: bool) -> None:
+    desk = Desk()
+    scene = desk.scene.but(venue_now_ms=Millis(desk.now + skew))
+    codes = {refusal.code for refusal in objections(an_intent(), desk.holding, scene)}
+    assert ("CLOCK" in codes) is refused
+
+
+def test_without_a_price_nothing_can_be_judged() -> None:
+    desk = Desk()
+    scene = desk.scene.but(touch=None, mark=None)
+    assert [refusal.code for refusal in objections(an_intent(), desk.holding, scene)] == ["NO_MARKET_DATA"]

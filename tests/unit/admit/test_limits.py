@@ -1,0 +1,80 @@
+"""The wall at the last hop: nothing that adds exposure passes it, whoever asks; what only reduces always does."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chimera.admit.limits import Exposure, LimitBook, Limits
+from chimera.trading.ids import ClientOrderId
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.order import NewOrder, OrderType
+from support.desk import SYMBOL
+
+LIMITS = Limits(
+    max_order_notional=Quote(Decimal(1000)),
+    max_position_notional=Quote(Decimal(2000)),
+    max_daily_loss=Quote(Decimal(50)),
+    price_collar_bps=Decimal(100),
+    max_orders_per_10s=8,
+)
+NOW = Millis(1_000_000)
+
+
+def an_order(qty: str, *, side: Side = Side.BUY, price: str | None = None, reduce_only: bool = False) -> NewOrder:
+    return NewOrder(
+        ref=ClientOrderId("x"),
+        symbol=SYMBOL,
+        side=side,
+        type=OrderType.LIMIT if price else OrderType.MARKET,
+        qty=Qty(Decimal(qty)),
+        price=Price(Decimal(price)) if price else None,
+        reduce_only=reduce_only,
+    )
+
+
+def an_exposure(held: str = "0", open_entries: str = "0") -> Exposure:
+    return Exposure(position_qty=Decimal(held), open_entry_qty=Decimal(open_entries), near=Price(Decimal(100)))
+
+
+@pytest.mark.req("S4-LIM-1")
+@pytest.mark.parametrize(
+    ("order", "exposure", "code"),
+    [
+        (an_order("10"), an_exposure(), None),
+        (an_order("10.001"), an_exposure(), "LIMIT_ORDER_NOTIONAL"),
+        (an_order("10"), an_exposure("10"), None),
+        (an_order("10"), an_exposure("10.001"), "LIMIT_POSITION_NOTIONAL"),
+        (an_order("10"), an_exposure("5", "5.001"), "LIMIT_POSITION_NOTIONAL"),
+        (an_order("10", side=Side.SELL), an_exposure("-10.001"), "LIMIT_POSITION_NOTIONAL"),
+        (an_order("5", price="101"), an_exposure(), None),
+        (an_order("5", price="101.1"), an_exposure(), "LIMIT_PRICE_COLLAR"),
+        (an_order("5", price="98.9"), an_exposure(), "LIMIT_PRICE_COLLAR"),
+    ],
+)
+def test_each_limit_at_its_edge(order: NewOrder, exposure: Exposure, code: str | None) -> None:
+    refusal = LimitBook(LIMITS).reserve(order, exposure, NOW)
+    assert (refusal.split(":")[0] if refusal else None) == code
+
+
+@pytest.mark.req("S4-LIM-1")
+def test_the_days_loss_stops_entries() -> None:
+    book = LimitBook(LIMITS)
+    book.day_pnl[SYMBOL] = Quote(Decimal("-49.99"))
+    assert book.reserve(an_order("1"), an_exposure(), NOW) is None
+    book.day_pnl[SYMBOL] = Quote(Decimal(-50))
+    assert (book.reserve(an_order("1"), an_exposure(), NOW) or "").startswith("LIMIT_DAILY_LOSS")
+
+
+@pytest.mark.req("S4-LIM-1")
+@given(times=st.lists(st.integers(0, 30_000), max_size=60))
+def test_entries_never_use_the_share_kept_for_protection(times: list[int]) -> None:
+    """In any 10 s at most three quarters of the budget goes to entries."""
+    book, passed = LimitBook(LIMITS), []
+    for at in sorted(times):
+        if book.reserve(an_order("1"), an_exposure(), Millis(at)) is None:
+            passed.append(at)
+    for at in passed:
+        assert sum(1 for other in passed if at - 10_000 < other <= at) <= 6

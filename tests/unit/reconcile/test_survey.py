@@ -1,0 +1,57 @@
+"""Surveys: the venue's whole word wins, but only once it stays and only over older news."""
+
+from decimal import Decimal
+
+from chimera.trading.commands import Ask
+from chimera.trading.order import Role, Status
+from support.desk import Desk, a_long, an_intent
+
+
+def test_trades_missed_by_the_stream_are_counted_once() -> None:
+    """A gap of the stream: the survey brings the trade, then the stream repeats it."""
+    desk = Desk()
+    desk.submit(an_intent())
+    entry = desk.placed(Role.TAKER)
+    trade = desk.a_fill(entry, "0.01", "65000.1", "7")
+    desk.survey(qty="0.01", trades=(trade,))
+    desk.survey(qty="0.01", trades=(trade,))
+
+    assert desk.holding.position.qty == Decimal("0.01")
+    assert desk.count(Role.STOP) == 1
+
+
+def test_an_order_we_think_rests_and_the_venue_does_not_list_is_asked_for() -> None:
+    desk = a_long()
+    stop = desk.placed(Role.STOP)
+    commands = desk.later(10).survey(qty="0.01")
+    assert [c.order.ref for c in commands if isinstance(c, Ask)] == [stop.ref]
+
+
+def test_one_zero_reading_never_takes_protection_away() -> None:
+    """B26: the venue shows a flat position while its trades say otherwise (10 October 2025)."""
+    desk = a_long()
+    stop = desk.placed(Role.STOP)
+    for _ in range(10):
+        desk.later(3_000).survey(desk.word(stop, Status.NEW), qty="0")
+
+    assert desk.holding.position.qty == Decimal("0.01")
+    assert stop.ref not in desk.canceled()
+
+
+def test_a_larger_position_is_believed_after_three_surveys_and_protected() -> None:
+    desk = a_long()
+    stop = desk.placed(Role.STOP)
+    for _ in range(3):
+        desk.later(200).survey(desk.word(stop, Status.NEW), qty="0.03")
+
+    assert desk.holding.position.qty == Decimal("0.03")
+    assert desk.placed(Role.STOP).qty == Decimal("0.03")
+
+
+def test_inferred_trades_have_ids_that_repeat() -> None:
+    """Incident 19: the same observation makes the same state, so a replay adds nothing."""
+    first, second = Desk(), Desk()
+    for desk in (first, second):
+        for _ in range(3):
+            desk.later(200).survey(qty="0.02")
+    assert first.holding == second.holding
