@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
-from loud_skips import LoudSkips  # noqa: E402  (found by the line above)
-from requirement_rows import RowReport  # noqa: E402  (likewise)
+from loud_skips import LoudSkips
+from requirement_rows import RowReport
 
 # Examples are drawn the same way on every machine, so that a red run can be repeated; no example is timed.
 settings.register_profile("desk", deadline=None, print_blob=True)

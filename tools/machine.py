@@ -1,4 +1,4 @@
-"""See to the programs of the machine that some tests use (``make test``). Standard library only, any Python 3.
+"""See to the programs of the machine that some tests use (``make test``). Standard library only.
 
 ``redis-server`` is a second opinion beside our embedded one, ``chromium`` shows the console's page. They are fetched
 with apt where we are root; where that fails the tests that need them are skipped, and both this script and the end of
@@ -14,11 +14,11 @@ ANOTHER_NAME = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "
 TIMEOUT_S = 600
 
 
-def present(package):
+def present(package: str) -> bool:
     return any(shutil.which(name) for name in ANOTHER_NAME.get(package, (package,)))
 
 
-def apt(*words):
+def apt(*words: str) -> bool:
     """Whether apt-get did it; its own words go to stderr only when it did not."""
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
@@ -34,7 +34,7 @@ def apt(*words):
     return done.returncode == 0
 
 
-def main(packages):
+def main(packages: list[str]) -> int:
     wanted = [package for package in packages if not present(package)]
     if wanted and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"fetching with apt: {' '.join(wanted)}", file=sys.stderr)
@@ -43,7 +43,10 @@ def main(packages):
                 apt("install", "--no-install-recommends", "--yes", package)
     missing = [package for package in wanted if not present(package)]
     if missing:
-        print(f"SKIPPED LOUDLY: {len(missing)} not on this machine, their tests will be skipped: {' '.join(missing)}", file=sys.stderr)
+        print(
+            f"SKIPPED LOUDLY: {len(missing)} not on this machine, their tests will be skipped: {' '.join(missing)}",
+            file=sys.stderr,
+        )
     return 0
 
 
