@@ -80,7 +80,9 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One node that is a whole Cluster: it refuses what would cross slots."""
-    yield from _server(tmp_path_factory.mktemp("cluster"), "--cluster-enabled", "yes")
+    yield from _server(
+        tmp_path_factory.mktemp("cluster"), "--cluster-enabled", "yes", "--cluster-port", str(free_port())
+    )
 
 
 def _server(directory: Path, *options: str) -> Iterator[str]:

@@ -224,6 +224,32 @@ async def test_records_handed_out_in_a_lost_answer_come_with_the_next_read(
     await bus.close()
 
 
+async def test_records_handed_to_a_cancelled_reader_come_with_the_next_read(
+    valkey: str, fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = connect(valkey)
+    assert list(await bus.read(fresh, "g", "c", count=10, block_ms=0)) == []  # from here on nothing is owed
+    await bus.publish(fresh, "e1", {"n": "1"})
+    whole = bus._blocking.xreadgroup
+    handed = asyncio.Event()
+
+    async def unheard(*arguments: object, **options: object) -> None:
+        await whole(*arguments, **options)  # type: ignore[arg-type]  # passed on as they came
+        handed.set()
+        await asyncio.sleep(5)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(bus._blocking, "xreadgroup", unheard)
+        reading = asyncio.create_task(bus.read(fresh, "g", "c", count=10, block_ms=0))
+        await handed.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    [entry] = await bus.read(fresh, "g", "c", count=10, block_ms=0)
+    assert (entry.fields, entry.deliveries) == ({"n": "1"}, 2)
+    await bus.close()
+
+
 async def test_a_record_trimmed_before_it_was_acknowledged_is_dropped(valkey: str, fresh: str) -> None:
     bus = connect(valkey)
     async with Redis(host="127.0.0.1", port=int(valkey.rpartition(":")[2])) as raw:
