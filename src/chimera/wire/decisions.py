@@ -25,6 +25,8 @@ def _side(given: object) -> object:
 
 
 def _figure(given: object) -> Decimal:
+    if isinstance(given, Decimal) and given.is_finite():
+        return given  # of a caller in this process
     try:
         return request_json.amount(given)
     except ValueError as wrong:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -96,6 +97,7 @@ class StrategySettings(BaseModel):
     # what it runs on
     config_poll_sec: Annotated[int, Field(ge=1, le=3600)] = Field(5, description="s between looks at the active rev")
     db_arango_uri: str = Field("", description="empty: the embedded store")
+    ledger_path: Path = Field(Path("var/s3.sqlite"), description="file of the embedded store")
     db_arango_user: str = ""
     db_arango_pass: str = Field("", repr=False)
     redis_addresses: Names = Field((), description="host:port, several for a cluster; empty: the embedded one")

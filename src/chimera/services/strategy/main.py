@@ -1,0 +1,82 @@
+"""S3's process: settings in, a strategy with its stores, its score and its HTTP face out.
+
+A fresh store is given the demo bundle, so that the first decision can be made; a configuration of somebody's own is
+never touched.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiohttp
+
+from chimera.adapters.embedded.ledger import SqliteLedger
+from chimera.adapters.scoring.constant import ConstantScorer
+from chimera.adapters.scoring.http import HttpScorer
+from chimera.client import RouterClient
+from chimera.ports.intents import OrderAnswer
+from chimera.ports.score import Scorer
+from chimera.services import logs
+from chimera.services.clock import SystemClock
+from chimera.services.serving import Ready, listen, serve_app
+from chimera.services.stores import open_bus
+from chimera.services.strategy.demo import ensure_demo_bundle
+from chimera.services.strategy.engine import Strategy
+from chimera.services.strategy.http import build_app
+from chimera.services.strategy.settings import SettingsFault, StrategySettings
+from chimera.trading.intent import Intent
+
+SERVICE: Final = "s3-strategy"
+HOST: Final = "127.0.0.1"
+
+
+class RestSink:
+    """``chimera.ports.intents.IntentSink`` over the router's REST face."""
+
+    def __init__(self, client: RouterClient) -> None:
+        self._client = client
+
+    async def submit(self, intent: Intent) -> OrderAnswer:
+        return await self._client.submit(intent, wait_s=0)
+
+
+async def serve(
+    settings: StrategySettings, *, stop: asyncio.Event, host: str = HOST, ready: Ready | None = None
+) -> None:
+    """Until ``stop``; raises what cannot start."""
+    if settings.db_arango_uri:
+        raise SettingsFault("S3_DB_ARANGO_URI: this build keeps its ledger in SQLite (S3_LEDGER_PATH); unset it")
+    logs.keep_secret(settings.db_arango_pass)
+    bound = listen(SERVICE, host, settings.port)
+    ledger = await SqliteLedger.open(settings.ledger_path)
+    try:
+        await ensure_demo_bundle(ledger)
+        async with (
+            open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus,
+            RouterClient(settings.s4_url, timeout_ms=settings.s4_timeout_ms) as client,
+            _scorer(settings) as score,
+        ):
+            strategy = Strategy(
+                ledger=ledger,
+                bus=bus,
+                clock=SystemClock(),
+                score=score,
+                router=RestSink(client),
+                settings=settings,
+                rng=random.SystemRandom(),
+            )
+            await serve_app(build_app(strategy), bound, strategy.run(), stop=stop, ready=ready)
+    finally:
+        bound.close()
+        await ledger.close()
+
+
+@asynccontextmanager
+async def _scorer(settings: StrategySettings) -> AsyncIterator[Scorer]:
+    if not settings.score_url:
+        yield ConstantScorer(settings.score_p, settings.score_size_mult)
+        return
+    async with aiohttp.ClientSession() as session:
+        yield HttpScorer(session, settings.score_url)

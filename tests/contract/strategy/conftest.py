@@ -1,0 +1,26 @@
+"""S3 behind a real HTTP server on a free port of this machine."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from strategy_world import Served, Stage, until
+
+from chimera.services.strategy.http import build_app
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    stage = Stage()
+    await stage.show()
+    listening = socket.create_server(("127.0.0.1", 0))
+    async with stage.process() as strategy:
+        app = build_app(strategy, new_id=lambda: "e-1")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        await until(lambda: asyncio.sleep(0, server.started), turns=100_000)
+        yield Served(stage, f"http://127.0.0.1:{listening.getsockname()[1]}")
+        server.should_exit = True
+        await serving

@@ -1,0 +1,126 @@
+"""L0: each gate alone, and all of them reported."""
+
+from typing import Any
+
+import pytest
+from decide_cases import BTC, NOW, D, a_budget, a_bundle, a_case, a_share, a_touch, some_features
+
+from chimera.decide.decision import decide
+from chimera.trading.budget import Reserve
+from chimera.trading.decision import Code, Open, Skip
+from chimera.trading.ids import IntentId
+from chimera.trading.market import Market
+from chimera.trading.money import Quote
+
+
+def fut(**changes: Any) -> Any:
+    return a_budget(markets={Market.FUT: a_share(**changes)})
+
+
+def a_reserve(intent_id: str = "i-1") -> Reserve:
+    return Reserve(
+        intent_id=IntentId(intent_id),
+        market=Market.FUT,
+        symbol=BTC,
+        margin_usdt=Quote(D(20)),
+        notional_usdt=Quote(D(400)),
+        loss_usdt=Quote(D("1.2")),
+    )
+
+
+CASES = {
+    "funding": ({"features": some_features(funding_next_abs="0.0006")}, Code.FUNDING, "-0.0001"),
+    "spread": ({"touch": a_touch("65780", "65802")}, Code.SPREAD, None),
+    "depth": ({"touch": a_touch(qty="0.003")}, Code.DEPTH, "-2.6"),
+    "no budget": ({"budget": None}, Code.BUDGET_MISSING, None),
+    "no budget for the market": ({"budget": a_budget(markets={Market.SPOT: a_share()})}, Code.BUDGET_MISSING, None),
+    "old budget": ({"budget": a_budget(at_ms=NOW - 5_001)}, Code.BUDGET_STALE, "-1"),
+    "loss": ({"budget": a_budget(remaining_loss_usdt=D(1))}, Code.BUDGET_LOSS, "-0.2"),
+    "margin": ({"budget": fut(remaining_margin_usdt=D(19))}, Code.BUDGET_MARGIN, "-1"),
+    "notional": ({"budget": fut(remaining_notional_usdt=D(399))}, Code.BUDGET_NOTIONAL, "-1"),
+    "open position": ({"budget": fut(open_symbols=(BTC,))}, Code.CONCURRENT_ENTRIES, "-1"),
+    "in flight": ({"budget": fut(inflight={"i": BTC})}, Code.CONCURRENT_ENTRIES, "-1"),
+    "our own": ({"reserved": (a_reserve(),)}, Code.CONCURRENT_ENTRIES, "-1"),
+    "no touch": ({"touch": None}, Code.MARKET_MISSING, None),
+    "old touch": ({"touch": a_touch().but(at_ms=NOW - 2_001)}, Code.MARKET_STALE, "-1"),
+    "not listed": ({"terms": {}}, Code.NOT_LISTED, None),
+}
+
+
+@pytest.mark.req("S3-L0-1", "S3-L0-2", "S3-L0-3")
+@pytest.mark.parametrize("name", CASES)
+def test_each_gate_skips_and_says_by_how_much(name: str) -> None:
+    changes, code, margin = CASES[name]
+
+    decision = decide(a_bundle(), a_case(**changes))
+
+    assert isinstance(decision, Skip)
+    assert [reason.code for reason in decision.reasons] == [code]
+    assert not decision.reasons[0].passed
+    if margin is not None:
+        assert decision.reasons[0].margin == D(margin)
+
+
+@pytest.mark.parametrize("changes", [{}, {"touch": a_touch("65800", "65819.74")}])
+def test_at_the_limit_the_gate_is_open(changes: Any) -> None:
+    features = some_features(funding_next_abs="0.0005")
+
+    assert isinstance(decide(a_bundle(), a_case(features=features, **changes)), Open)
+
+
+@pytest.mark.req("S3-L0-4")
+def test_every_failed_gate_is_reported_with_its_numbers() -> None:
+    case = a_case(
+        features=some_features(funding_next_abs="0.001"),
+        touch=a_touch("65000", "66000", "0.001"),
+        budget=fut(remaining_margin_usdt=D(0), open_symbols=(BTC,)),
+    )
+
+    decision = decide(a_bundle(), case)
+
+    assert isinstance(decision, Skip)
+    found = {reason.code: reason for reason in decision.reasons}
+    assert set(found) == {Code.FUNDING, Code.SPREAD, Code.DEPTH, Code.BUDGET_MARGIN, Code.CONCURRENT_ENTRIES}
+    assert (found[Code.FUNDING].value, found[Code.FUNDING].op, found[Code.FUNDING].limit) == (
+        D("0.001"), "<=", D("0.0005"),
+    )  # fmt: skip
+    assert "off by 0.0005" in found[Code.FUNDING].text
+
+
+@pytest.mark.req("S3-FEAT-1")
+@pytest.mark.parametrize("name", ["atr", "funding_next_abs"])
+def test_a_missing_or_stale_feature_that_a_gate_needs_is_a_skip(name: str) -> None:
+    whole = some_features()
+    missing = whole.but(values={key: value for key, value in whole.values.items() if key != name})
+    stale = whole.but(values=whole.values | {name: whole.values[name].but(at_ms=NOW - 60_001)})
+
+    for features, code in ((missing, Code.FEATURE_MISSING), (stale, Code.FEATURE_STALE)):
+        decision = decide(a_bundle(), a_case(features=features))
+        assert isinstance(decision, Skip)
+        assert [(reason.code, reason.name) for reason in decision.reasons] == [(code, name)]
+
+
+def test_an_intent_the_router_already_counts_is_not_counted_twice() -> None:
+    limits = {
+        market: terms.but(gates=terms.gates.but(concurrent_entries=2)) for market, terms in a_case().terms.items()
+    }
+    case = a_case(budget=fut(inflight={"i-1": BTC}), reserved=(a_reserve("i-1"),), terms=limits)
+
+    assert isinstance(decide(a_bundle(), case), Open)
+    assert isinstance(decide(a_bundle(), case.but(reserved=(a_reserve("i-2"),))), Skip)
+
+
+@pytest.mark.req("S3-L0-1")
+def test_spot_has_no_funding_gate() -> None:
+    case = a_case(features=some_features(funding_next_abs="1"), asked_market=Market.SPOT)
+
+    assert isinstance(decide(a_bundle(), case), Open)
+
+
+def test_a_what_if_replaces_features_and_touch() -> None:
+    case = a_case(supposed={"spread_bps": D(9)})
+
+    decision = decide(a_bundle(), case)
+
+    assert isinstance(decision, Skip)
+    assert [reason.code for reason in decision.reasons] == [Code.SPREAD]
