@@ -3,7 +3,8 @@
 #   make run [ARGS="--market FILE --speed max --headless --exit-after 3 --audit a.jsonl"]
 #   make test                      set everything up and pass every test
 #   make check                     format, lint, types, imports, unit and contract tests that are not slow
-#   make sim SEED=7 [OFF=name]     one world in virtual time, with a safeguard off if asked; make sim-safeguards names them
+#   make sim SEED=7 [OFF=name]     a world in virtual time, [COUNT=n] of them; OFF takes a safeguard away, and
+#                                  make sim-safeguards names them
 #   make bench | req | proof [ID=FL-1] | size | fmt | docs | clean
 
 UV_VERSION := 0.13.8
@@ -12,6 +13,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 ARGS ?=
 SEED ?= 1
+COUNT ?= 1
 OFF ?=
 ID ?=
 
@@ -44,10 +46,10 @@ check: static
 	@exec $(BIN)/python -m pytest -m "not slow" tests/unit tests/contract
 
 sim: $(RUN_READY)
-	@exec $(BIN)/python -m chimera.services.world.main --seed $(SEED) $(if $(OFF),--off $(OFF))
+	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(OFF),--off $(OFF))
 
 sim-safeguards: $(RUN_READY)
-	@exec $(BIN)/python -m chimera.services.world.main --safeguards
+	@exec $(BIN)/python tools/sim.py --safeguards
 
 bench: $(DEV_READY)
 	@exec $(BIN)/python tools/bench.py

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from chimera.trading.money import split, text
 
 steps = st.sampled_from([Decimal(1), Decimal("0.1"), Decimal("0.001"), Decimal("0.00000001"), Decimal(5)])
-weights = st.lists(st.decimals("0.001", 1000, places=3), min_size=1, max_size=40)
+shares = st.decimals("0.001", 1000, places=3) | st.integers(1, 40).map(
+    lambda n: Decimal(n).sqrt()
+)  # TWAP's root weights
+weights = st.lists(shares, min_size=1, max_size=40)
 
 
 @given(lots=st.integers(0, 10**9), weights=weights, step=steps)

@@ -1,0 +1,40 @@
+"""Pages that are drawn from the code are current, and no page points at nothing."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import order_life  # noqa: E402  (found by the line above)
+import settings_page  # noqa: E402
+from requirement_rows import read_rows  # noqa: E402
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+CODE_PATH = re.compile(r"`((?:src|tests|docs|tools|proofs)/[\w./-]*\w)`")
+
+
+@pytest.mark.parametrize("drawn", [order_life, settings_page], ids=["order-life", "settings"])
+def test_drawn_pages_are_current(drawn: object) -> None:
+    """Run ``make docs`` when this fails."""
+    assert drawn.PAGE.read_text(encoding="utf-8") == drawn.page()  # type: ignore[attr-defined]  # two modules of one shape
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_and_paths_exist(page: Path) -> None:
+    told = page.read_text(encoding="utf-8")
+    gone = [link for link in LINK.findall(told) if not (page.parent / link).exists()]
+    gone += [path for path in CODE_PATH.findall(told) if not (ROOT / path).exists()]
+
+    assert not gone
+
+
+def test_requirement_rows_are_well_formed() -> None:
+    rows = read_rows()
+
+    assert len(rows) > 150
+    assert all(row.says for row in rows.values())

@@ -1,0 +1,67 @@
+"""Write ``docs/settings.md`` from the settings objects of both services (``make docs``); a test keeps it current."""
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+from chimera.services.router import settings as router
+from chimera.services.strategy import settings as strategy
+from chimera.trading.money import text
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+INTRO = """# Settings
+
+Written by `tools/settings_page.py` from the settings of both services; do not edit by hand.
+
+Each service reads its environment once, at the start. Every fault is told in one message that names the variables; a
+variable that begins with the service's prefix and is not known is a fault, too, so that a misspelt limit is not silently
+no limit. An empty variable counts as unset. Amounts are plain digits.
+
+"""
+NOT_YET = """
+Known by name and checked, but without effect in this build: `S3_DB_ARANGO_*` and `S4_DB_ARANGO_*` (ArangoDB),
+`S4_CB_*` (circuit breaker), `S4_OCO_GUARDIAN` (spot).
+"""
+
+
+def shown(default: object) -> str:
+    match default:
+        case None | () | "":
+            return "unset"
+        case Decimal():
+            return text(default)
+        case tuple():
+            return ",".join(default)
+        case _:
+            return str(default)
+
+
+def strategy_rows() -> str:
+    """S3's model gives units in its sentences: USDT and milliseconds where nothing else is said."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in strategy.StrategySettings.model_fields.items():
+        told = field.description or f"{name.replace('_', ' ')}"
+        lines.append(f"| `{strategy.variable(name)}` | {shown(field.default)} | {told} |")
+    return "\n".join(lines) + "\n"
+
+
+def router_rows() -> str:
+    lines = ["| variable | default | unit | meaning |", "| --- | --- | --- | --- |"]
+    for name, default, unit, sentence in router.describe():
+        lines.append(f"| `{name}` | {default} | {unit.replace('|', ' or ')} | {sentence} |")
+    return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    return (
+        f"{INTRO}## S3, the strategy engine\n\n"
+        f"Amounts are USDT and spans milliseconds, unless the sentence says otherwise.\n\n{strategy_rows()}\n"
+        f"## S4, the order router\n\n{router_rows()}\n"
+        "A secret may also come from a file that only its owner may read: `S4_BINANCE_KEY_FILE`, "
+        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`.\n{NOT_YET}"
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.exit(0)

@@ -1,0 +1,25 @@
+"""The virtual-time world from the command line (``make sim``, ``make sim-safeguards``)."""
+
+import argparse
+import sys
+
+from chimera.services.world import main as world
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="which world")
+    parser.add_argument("--count", type=int, default=1, help="so many seeds from there, over all cores")
+    parser.add_argument("--off", help="the safeguard to take away")
+    parser.add_argument("--verbose", action="store_true", help="with S4's log")
+    parser.add_argument("--safeguards", action="store_true", help="name each safeguard and a seed that misses it")
+    asked = parser.parse_args()
+    if asked.safeguards:
+        return world.safeguards()
+    if asked.count > 1:
+        return 1 if world.campaign(asked.seed, asked.count, asked.off).failed else 0
+    return world.sim(asked.seed, asked.off, verbose=asked.verbose)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
