@@ -72,6 +72,13 @@ class StrategyClient:
         results: list[dict[str, Any]] = read_plain(await self._http.post("/decide/batch", wishes))["results"]
         return results
 
+    async def decisions(self, newest: int = 50) -> list[dict[str, Any]]:
+        """The newest ``signals`` rows, newest first, skips too."""
+        rows: list[dict[str, Any]] = read_plain(await self._http.get(f"/decisions?newest={newest}")).get(
+            "decisions", []
+        )
+        return rows
+
     async def health(self) -> dict[str, Any]:
         return read_plain(await self._http.get("/health"))
 

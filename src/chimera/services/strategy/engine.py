@@ -10,7 +10,7 @@ asyncio alone, time by the clock that is handed in: the virtual-time world runs 
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -120,6 +120,10 @@ class Strategy:
     async def decide_batch(self, batch: BatchRequest) -> BatchAnswer:
         """One result for each, in order; one that fails does not fail the rest."""
         return BatchAnswer(results=await asyncio.gather(*map(self._one_of_batch, each(batch))))
+
+    async def recent(self, newest: int) -> Sequence[dict[str, object]]:
+        """The newest ``signals`` rows, newest first, skips too. Raises ``StoreUnavailable``."""
+        return await self._ledger.find(SIGNALS, newest=newest)
 
     async def health(self) -> dict[str, object]:
         redis, ledger = await asyncio.gather(_ping(self._bus.ping()), _ping(self._ledger.ping()))

@@ -7,10 +7,11 @@ something and carries an ``Origin`` is refused.
 
 import secrets
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -24,6 +25,7 @@ from chimera.wire import failures, request_json, shape
 from chimera.wire.bodies import ErrorBody, HealthResponse
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
 
+RECENT_MAX: Final = 200
 MAX_BODY_BYTES: Final = 262_144  # a batch of a hundred with their contexts
 _DRAIN_BYTES: Final = 16_777_216  # read and dropped of a body that is too large, so that the sender hears the answer
 
@@ -34,7 +36,7 @@ def build_app(strategy: Strategy, *, new_id: Callable[[], str] = lambda: secrets
     """The application; ``strategy.run()`` is the caller's to keep going. ``new_id`` names an unforeseen error."""
     app = FastAPI(title="Chimera S3 Strategy Engine", version="1", docs_url=None, redoc_url=None)
     app.add_middleware(_Net, new_id=new_id)
-    for kind in (Refused, StoreUnavailable, HTTPException):
+    for kind in (Refused, StoreUnavailable, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _say_no)
     _add_decisions(app, strategy)
     _add_health(app, strategy)
@@ -56,6 +58,11 @@ def _add_decisions(app: FastAPI, strategy: Strategy) -> None:
         body = shape.fit(request_json.read_object(await _body(request)), BatchRequest)
         answer = await strategy.decide_batch(body)
         return JSONResponse(answer.model_dump(mode="json"))
+
+    @app.get("/decisions", operation_id="list_decisions", responses=_answers(None))
+    async def decisions(newest: Annotated[int, Query(ge=1, le=RECENT_MAX)] = 50) -> Response:
+        """The newest decisions with why, newest first, skips too."""
+        return JSONResponse({"decisions": await strategy.recent(newest)})
 
 
 def _add_health(app: FastAPI, strategy: Strategy) -> None:
