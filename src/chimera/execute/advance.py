@@ -138,7 +138,7 @@ def _answer(
             return _after_refusal(after, order, code, message, scene)
         case PlaceNotSent(retry_after_ms=wait):
             if _may_resend(order, holding):  # under its own id, so that an outage uses up no ids
-                return holding.with_order(order.after(Trigger.TIMED_OUT))
+                return holding.with_order(settle(order.after(Trigger.TIMED_OUT), order, scene))
             after = holding.with_order(settle(order.after(Trigger.NOT_SENT), order, scene))
             if order.role is Role.EXIT:
                 return closing.failed(after, scene)

@@ -1,4 +1,5 @@
-"""What must survive: aggregates, rows, claims and signals. Every write is power-safe before it returns.
+"""What must survive: aggregates, rows, claims and signals. Every write outlives the process; holdings, claims, orders,
+fills and signals are power-safe before they return.
 
 The only atomic unit is one document; no method spans two, so that SQLite and ArangoDB can keep the same promise.
 Every method may raise ``StoreUnavailable``; reads of a newer schema raise ``NewerSchema``.
