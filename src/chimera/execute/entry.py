@@ -147,7 +147,7 @@ def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -
 def refused(holding: Holding, order: Order, code: int, message: str, scene: Scene) -> Holding:
     """An entry the venue or our last hop said no to. -5022: the touch moved, try again; otherwise the intent ends."""
     working = holding.intents.get(order.intent_id) if order.intent_id else None
-    if working is None:
+    if working is None or working.canceling:
         return holding
     if code == -5022:
         return _put(holding, working.but(retry_at_ms=Millis(scene.now_ms + REPRICE_MS)))

@@ -24,6 +24,7 @@ from chimera.wire.results import in_doubt, order_result
 
 RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; the ledger has them all
 DEFAULT_WAIT_MS: Final = 5_000  # beyond the plan's own schedule, how long POST /orders waits for the end
+SAVE_PATIENCE_S: Final = 3.0  # how long an answer waits for the disk before it says "in doubt"
 ORPHAN_POLLS: Final = 50  # of 20 ms: how long a claim may be without its intent before its maker counts as dead
 
 
@@ -45,6 +46,8 @@ class Intake:
             row = self.row(intent.intent_id) | {"body_hash": working.body_hash}
         else:
             row = await self.find(intent.intent_id)
+            if row is not None and row.get("intent_id") != intent.intent_id:
+                row = None  # some other order goes by this name
         known_hash = row.get("body_hash") if row else None
         if row is not None and known_hash not in (None, body_hash):
             raise other_body(intent)
@@ -64,6 +67,10 @@ class Intake:
         if all(mine == theirs for mine, theirs in zip(asked, won, strict=True)):
             return True
         return await self._orphaned(intent, won)
+
+    def lives(self, intent_id: IntentId) -> bool:
+        """Whether this process has taken the intent up, or did lately."""
+        return intent_id in self._recent or self.find_working(intent_id)[0] is not None
 
     async def _orphaned(self, intent: Intent, won: Sequence[Claim]) -> bool:
         """An earlier call claimed these ids: is it at work here, or did it die before it began?
@@ -111,7 +118,11 @@ class Intake:
             wait = _patience_ms(owner, intent_id) if wait_ms is None else wait_ms
             if wait:
                 await self._wait_done(intent_id, wait)
-        await owner.saved()
+        try:
+            async with asyncio.timeout(SAVE_PATIENCE_S):
+                await owner.saved()
+        except TimeoutError:  # accepted, and perhaps traded, while our memory is away: neither success nor failure
+            return Outcome(row=self.row(intent_id) | {"in_doubt": True}, done=False, in_doubt=True)
         holding = owner.holding
         if intent_id not in holding.intents:
             return Outcome(row=self._recent[intent_id], done=True, in_doubt=False)

@@ -6,9 +6,10 @@ goes to the simulator, to Binance's demo or to Binance, and the settings alone s
 
 import asyncio
 import random
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from yarl import URL
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.hosts import Hosts, hosts_named
@@ -33,7 +34,6 @@ from chimera.trading.money import Quote
 from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy
 from chimera.wire.route_table import DEFAULT, read_route_table
-from yarl import URL
 
 SERVICE: Final = "s4-router"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -51,7 +51,8 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     ledger = await SqliteLedger.open(settings.ledger_path)
     try:
         async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
-            account = open_futures(AiohttpTransport(hosts), key, secret, clock, jitter=random.Random())
+            jitter = random.Random()  # noqa: S311 - spreads reconnections, guards nothing
+            account = open_futures(AiohttpTransport(hosts), key, secret, clock, jitter=jitter)
             try:
                 router = router_of(settings, account, table=table, ledger=ledger, bus=bus, clock=clock)
                 app = build_app(router, clock=clock, allow_unprotected=settings.allow_unprotected)
@@ -75,7 +76,6 @@ def router_of(
             maker_max_wait_ms=settings.maker_max_wait_ms, twap_max_slices=settings.twap_max_slices
         ),
         allow_unprotected=settings.allow_unprotected,
-        **_known(RouterConfig, submit_wait_ms=settings.submit_wait_ms, on_opposite=settings.on_opposite.value),
     )
     return Router(
         config,
@@ -87,10 +87,6 @@ def router_of(
         limits=LimitBook(limits_of(settings)),
         clock=clock,
     )
-
-
-def _known(kind: type[Any], **given: Any) -> Mapping[str, Any]:
-    return {name: value for name, value in given.items() if name in kind.__struct_fields__}
 
 
 def limits_of(settings: RouterSettings) -> Limits:

@@ -45,6 +45,7 @@ log = structlog.get_logger()
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
 CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
+FEES_EVERY_MS: Final = 600_000
 
 
 class RouterConfig(Value):
@@ -184,16 +185,11 @@ class Router:
                     self.stream_up = False
                     log.warning("user_stream_down", reason=reason)
                 case OrderReport(order=order, fill=fill):
-                    known = self.owners.get(self._key(order.symbol)) or await self._adopt_symbol(order.symbol)
-                    if known is not None:
+                    known = self.owners.get(self._key(order.symbol))
+                    if known is None:  # a human's business on a symbol that is not ours stays his
+                        log.warning("report_for_foreign_symbol", symbol=order.symbol, ref=order.ref)
+                    else:
                         known.hear(Reported(order=order, fill=fill))
-
-    async def _adopt_symbol(self, symbol: Symbol) -> Owner | None:
-        """Something happened on a symbol that nobody configured: own it, so that its position is protected too."""
-        if symbol not in self.instruments:
-            log.error("report_for_unknown_symbol", symbol=symbol)
-            return None
-        return await self._take_over(self._key(symbol))
 
     # ── background ──
 
@@ -215,14 +211,14 @@ class Router:
 
     async def _watch_funds(self) -> None:
         """Balances and fee rates from the venue, the budget to S3; none of it holds anything up."""
+        fees_due_ms = 0
         while True:
             try:
                 self.funds = await self._records.funds()
-                for key in tuple(self.owners):
-                    self.fees[key.symbol] = await self._records.fee_rates(key.symbol)
-                for position in await self._records.positions():
-                    if self._key(position.symbol) not in self.owners:
-                        await self._adopt_symbol(position.symbol)
+                if self._clock.monotonic_ms() >= fees_due_ms:
+                    for key in tuple(self.owners):
+                        self.fees[key.symbol] = await self._records.fee_rates(key.symbol)
+                    fees_due_ms = self._clock.monotonic_ms() + FEES_EVERY_MS
             except ChimeraError as error:
                 log.info("account_unread", error=str(error))
             for _ in range(int(FUNDS_EVERY_S / 0.5)):
@@ -270,10 +266,11 @@ class Router:
         await self._prepare(intent)
         if not await self.intake.claim(intent, body_hash):
             return await self.submit(intent, body_hash, wait_ms=wait_ms)  # somebody was faster: hear their answer
+        if self.intake.lives(intent.intent_id):  # the ledger was slow: another call with this claim came first
+            return await self.submit(intent, body_hash, wait_ms=wait_ms)
         self._object(intent, owner)  # again, now that nothing comes between the answer and the deed
         plan = self._plan(intent, owner).but(notes=notes)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
-        await owner.saved()
         return await self.intake.await_end(intent.intent_id, self.intake.row(intent.intent_id), wait_ms)
 
     def _object(self, intent: Intent, owner: Owner) -> None:

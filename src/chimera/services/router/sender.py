@@ -112,6 +112,8 @@ class Sender:
         working = holding.intents.get(order.intent_id) if order and order.intent_id else None
         if working is None:
             return "LIMIT_PARENT: no intent owns this order"
+        if working.canceling:
+            return f"CANCELED: {working.reason}"
         children = holding.of_intent(working.intent_id)
         total = sum((child.cum_qty + child.leaves_qty for child in children), ZERO)
         if total > working.intent.qty:
