@@ -181,7 +181,7 @@ class Dispatcher:
             item.tracks = item.tracks.but(
                 rest=Track.REFUSED, answered_ms=self._clock.now_ms(), code=no.code, message=no.message
             )
-        except (NotSent, OutcomeUnknown) as trouble:
+        except (NotSent, OutcomeUnknown, StoreUnavailable) as trouble:
             item.tracks = item.tracks.but(message=str(trouble))
             await self._publishing_failed(item, "REST", trouble)
         else:
