@@ -9,7 +9,7 @@ from chimera.trading.order import FINAL, TRANSITIONS, Status, Trigger
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "order-life.md"
 INTRO = """# The life of an order
 
-Drawn by `tools/order_life.py` from `TRANSITIONS` in `src/chimera/trading/order.py`; do not edit by hand. The table is the
+Drawn by `tools/order_life.py` from `TRANSITIONS` in `src/chimera/trading/order.py`; do not edit. The table is the
 machine: a pair of status and trigger that is not in it raises `IllegalTransition`, and the order is asked for at the
 venue instead of patched.
 

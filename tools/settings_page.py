@@ -13,8 +13,8 @@ INTRO = """# Settings
 
 Written by `tools/settings_page.py` from the settings of both services; do not edit by hand.
 
-Each service reads its environment once, at the start. Every fault is told in one message that names the variables; a
-variable that begins with the service's prefix and is not known is a fault, too, so that a misspelt limit is not silently
+Each service reads its environment once, at the start. Every fault is told in one message naming the variables; a
+variable with the service's prefix that is not known is a fault, too, so that a misspelt limit is not silently
 no limit. An empty variable counts as unset. Amounts are plain digits.
 
 """
@@ -40,7 +40,7 @@ def strategy_rows() -> str:
     """S3's model gives units in its sentences: USDT and milliseconds where nothing else is said."""
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in strategy.StrategySettings.model_fields.items():
-        told = field.description or f"{name.replace('_', ' ')}"
+        told = (field.description or name.replace("_", " ")).replace("|", "\\|")
         lines.append(f"| `{strategy.variable(name)}` | {shown(field.default)} | {told} |")
     return "\n".join(lines) + "\n"
 
