@@ -18,7 +18,7 @@ from chimera.services.router.router import Router, RouterConfig
 from chimera.services.world.clock import EPOCH_MS, ProcClock, VirtualClock
 from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
-from chimera.services.world.network import Venue
+from chimera.services.world.network import Venue, is_order
 from chimera.services.world.plan import Away, Blow, ClockStep, KillAfterOrder, KillAt, KillAtBirth, Plan
 from chimera.services.world.proc import Machine, Proc
 from chimera.services.world.spans import Span
@@ -40,7 +40,7 @@ from chimera.wire.keys import tick_key
 
 INSTRUMENT: Final = DEMO[0]
 # Livelier than measured, so that stops and targets are reached within a short run.
-MARKET: Final = SPARSE.but(volatility_bps=Decimal(3), jumps_per_hour=Decimal(120), jump_bps=Decimal(25), band_bps=None)
+MARKET: Final = SPARSE.but(volatility_bps=Decimal(4), jumps_per_hour=Decimal(120), jump_bps=Decimal(25), band_bps=None)
 TABLE: Final = RouteTable(
     rev=1, rows=(Row(notional_usdt_max=Quote(Decimal(10**9)), maker_wait_ms=1_500, twap=Twap(slices=1, gap_ms=0)),)
 )
@@ -83,7 +83,7 @@ class World:
     def start(self, *, market_s: float) -> None:
         """The market opens, S4 boots, the blows are set; the market falls silent after ``market_s``."""
         loop = self.loop
-        self.venue.heard = self._order_heard
+        self.venue.sent = self._order_sent
         loop.outside(self.venue.run_market(self._events(market_s)), name="market")
         loop.outside(self.venue.run_ticks(), name="ticks")
         loop.outside(self._feed(), name="feed")
@@ -174,14 +174,14 @@ class World:
             case KillAtBirth(death_no=death_no, steps=steps):
                 self.s4.on_birth.append(lambda: self._strike_newborn(death_no, steps))
             case KillAfterOrder():
-                pass  # counted in _order_heard
+                pass  # counted in _order_sent
 
     def _strike_newborn(self, death_no: int, steps: int) -> None:
         if self.s4.deaths == death_no and not self.tape.calm:
             self.s4.kill_at(self.s4.steps + steps)
 
-    def _order_heard(self, request: WireRequest) -> None:
-        if request.method not in ("POST", "DELETE") or not request.path.endswith("rder"):
+    def _order_sent(self, request: WireRequest) -> None:
+        if not is_order(request):
             return
         self._orders += 1
         for blow in self.plan.blows:

@@ -27,22 +27,23 @@ from chimera.trading.money import Millis
 ONE_WAY_US: Final = 4_000  # typical, each way
 FRAME_US: Final = 6_000
 TICK_MS: Final = 250
-MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per request or frame
+MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per order request or frame
     "connect_refused": 0.10,
-    "drop_request": 0.10,
-    "drop_reply": 0.15,
-    "reset_reply": 0.10,
-    "slow_request": 0.10,
-    "slow_reply": 0.10,
-    "venue_503_executed": 0.10,
+    "drop_request": 0.12,
+    "drop_reply": 0.20,
+    "reset_reply": 0.20,
+    "slow_request": 0.12,
+    "slow_reply": 0.12,
+    "venue_503_executed": 0.15,
     "venue_503_not_executed": 0.10,
     "venue_unavailable": 0.10,
     "venue_throttled": 0.10,
-    "frame_delay": 0.20,
-    "frame_duplicate": 0.20,
-    "stream_cut": 0.05,
-    "stream_stall": 0.01,
+    "frame_delay": 0.50,
+    "frame_duplicate": 0.30,
+    "stream_cut": 0.08,
+    "stream_stall": 0.02,
 }
+QUESTION_SHARE: Final = 0.25  # of those rates for a question: a run in which nothing is ever learnt tests nothing
 _TROUBLES: Final = {
     "venue_503_executed": RequestFault(trouble=Trouble.UNKNOWN_503, executed=True),
     "venue_503_not_executed": RequestFault(trouble=Trouble.UNKNOWN_503),
@@ -59,13 +60,23 @@ class TapeTroubles:
         self._rates = rates
 
     def on_request(self, request: WireRequest, now_ms: Millis) -> RequestFault | None:
+        about = f"{request.method} {request.path}"
         for name, fault in _TROUBLES.items():
-            if self._tape.fires(f"{name}:{request.method} {request.path}", self._rates.get(name, 0)):
+            if self._tape.fires(f"{name}:{about}", self._rates.get(name, 0) * _share(about)):
                 return fault
         return None
 
     def on_frame(self, frame: Frame, now_ms: Millis) -> None:
         return None  # the network handles frames
+
+
+def is_order(request: WireRequest) -> bool:
+    """Whether it places or cancels an order, in either service."""
+    return request.method in ("POST", "DELETE") and request.path.endswith("rder")
+
+
+def _share(about: str) -> float:
+    return QUESTION_SHARE if "/fapi" in about and not (about.endswith("rder") and not about.startswith("GET")) else 1.0
 
 
 class Venue:
@@ -77,7 +88,7 @@ class Venue:
         self.tape = tape
         self.away = False  # an outage: nothing gets in, streams are cut
         self.requests = 0
-        self.heard: Callable[[WireRequest], None] | None = None  # called after each request the venue executed
+        self.sent: Callable[[WireRequest], None] | None = None  # called as each request leaves its sender
         self._clock = clock
         self._rates = rates
         self._streams: dict[tuple[str, str], dict[Connection, None]] = {}
@@ -88,7 +99,7 @@ class Venue:
         return WorldTransport(self, proc)
 
     def fires(self, name: str, about: str) -> bool:
-        return self.tape.fires(f"{name}:{about}", self._rates.get(name, 0))
+        return self.tape.fires(f"{name}:{about}", self._rates.get(name, 0) * _share(about))
 
     def wait_us(self, name: str, typical_us: int) -> int:
         return self.tape.latency_us(name, typical_us)
@@ -115,8 +126,6 @@ class Venue:
         self.requests += 1
         response = self.twin.handle(request, self._clock.now_ms())
         self.pump()
-        if self.heard is not None:
-            self.heard(request)
         return response
 
     # ── streams ──
@@ -276,6 +285,8 @@ class _Trip:
     def begin(self) -> asyncio.Future[Reply | None]:
         """Leave; the answer, None for a reset, never done where it was lost."""
         venue = self._venue
+        if venue.sent is not None:
+            venue.sent(self._request)
         wait_us = venue.wait_us(f"there:{self._about}", ONE_WAY_US)
         if venue.fires("slow_request", self._about):
             wait_us += venue.tape.whole(f"slow_request_us:{self._about}", 200_000, 9_000_000)

@@ -24,7 +24,7 @@ class KillAt(Value):
 
 
 class KillAfterOrder(Value):
-    """Strike this many steps of S4 after the venue took its n-th placement or cancel: where it hurts."""
+    """Strike this many steps of S4 after its n-th placement or cancel left: where it hurts."""
 
     order_no: int
     steps: int
@@ -88,7 +88,7 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3) -> Plan:
 
 def _kill(tape: Tape, safety_s: float) -> KillAt | KillAfterOrder | KillAtBirth:
     at_s = tape.between("kill_at", 0.5, safety_s)
-    order_no, steps = tape.whole("kill_order", 1, 14), tape.whole("kill_steps", 1, 60)
+    order_no, steps = tape.whole("kill_order", 1, 14), 1 + int(59 * tape.u("kill_steps") ** 2)  # mostly soon
     death_no, birth_steps = tape.whole("kill_death", 1, 2), tape.whole("kill_birth", 1, 600)
     drawn = tape.u("kill_kind")
     if drawn < 0.3:

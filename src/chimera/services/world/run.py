@@ -33,7 +33,7 @@ from chimera.trading.value import Value
 from chimera.wire.codec import encode
 
 HEALTHY_BOUND_US: Final = 1_500_000  # I10, proposed maximum in healthy conditions
-RECOVERY_US: Final = 30_000_000  # T_rec of I26
+HEALING_US: Final = 30_000_000  # T_rec of I26: after the last fault, before the healthy bound counts
 FIFO_SHARE: Final = 0.25  # of the seeds run in asyncio's own order
 
 
@@ -45,7 +45,8 @@ class Options(Value):
     market_stops_s: float = 20  # before the end: a fill in the last tick is no alarm
     faults: bool = True
     most_kills: int = 3
-    fault_bound_s: float = 20  # I10 while the network lies: how long a position may be bare
+    fault_bound_s: float = 8  # I10 while the network lies: how long a position may be bare (3.4 s seen in 100 seeds)
+    recovery_s: float = 10  # after a restart or an outage, before I10 counts again; I26 would allow 30
     trace: bool = False
     fifo: bool | None = None  # None: drawn
 
@@ -124,8 +125,8 @@ def _judge(world: World, options: Options) -> list[Violation]:
     audit = [record.but(at_us=record.at_us - quiet.EPOCH_US) for record in world.twin.audit]
     spans = oracle.uncovered_spans(audit, now_us)
     down = world.s4.down_spans(now_us)
-    troubles = stretched([*down, *world.outages], RECOVERY_US)
-    rough: list[Span] = [(0, round(options.safety_s * 1_000_000) + RECOVERY_US)] if options.faults else []
+    troubles = stretched([*down, *world.outages], round(options.recovery_s * 1_000_000))
+    rough: list[Span] = [(0, round(options.safety_s * 1_000_000) + HEALING_US)] if options.faults else []
     return [
         *oracle.entered_once(audit),
         *oracle.within_parents(audit, world.callers.intended),

@@ -10,6 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+from chimera.trading.commands import Place
+from chimera.trading.facts import PlaceNotSent, PlaceUnanswered
+from chimera.trading.fill import Fill
+from chimera.trading.holding import Holding
+from chimera.trading.money import Millis
+from chimera.trading.order import Order, Status, Trigger
+from chimera.trading.scene import Scene
+
 
 class Seam(NamedTuple):
     """``attribute`` of ``place`` (a module, or a class in one) becomes ``without(original)``."""
@@ -26,7 +34,79 @@ class Safeguard(NamedTuple):
     seams: tuple[Seam, ...]
 
 
-SAFEGUARDS: Final[dict[str, Safeguard]] = {}
+def _save_before_send(_: Any) -> Any:
+    return lambda command: False
+
+
+def _dedupe_trades(take_fill: Any) -> Any:
+    def take(holding: Holding, fill: Fill, scene: Scene) -> Holding:
+        blind = holding.but(seen_trades={}, trades_confirmed_ms=Millis(0))
+        taken: Holding = take_fill(blind, fill, scene)
+        return taken.but(seen_trades=holding.seen_trades, trades_confirmed_ms=holding.trades_confirmed_ms)
+
+    return take
+
+
+def _protect_fills(_: Any) -> Any:
+    return lambda holding, wanted, scene: (holding, ())
+
+
+def _ask_before_resend(place: Any) -> Any:
+    async def blind(sender: Any, command: Place, *rest: Any) -> Any:
+        fact = await place(sender, command, *rest)
+        if isinstance(fact, PlaceUnanswered) and not command.order.reduce_only:
+            return PlaceNotSent(ref=fact.ref, reason="taken for refused")
+        return fact
+
+    return blind
+
+
+def _recover_pending(_: Any) -> Any:
+    def forget(order: Order, scene: Scene) -> Order:
+        return order.after(Trigger.NOT_SENT) if order.status is Status.PENDING_NEW else order
+
+    return forget
+
+
+def _wait_out_window(not_found: Any) -> Any:
+    return lambda order, asked, scene: not_found(order.but(dead_after_ms=Millis(0)), asked, scene)
+
+
+def _trade_history(absorb: Any) -> Any:
+    return lambda holding, snapshot, scene: absorb(holding, snapshot.but(trades=()), scene)
+
+
+_ADVANCE: Final = "chimera.execute.advance"
+SAFEGUARDS: Final[dict[str, Safeguard]] = {
+    "save_before_send": Safeguard(
+        "An entry leaves before the state that ordered it is on disk.",
+        (Seam("chimera.services.router.owner", "waits_for_save", _save_before_send),),
+    ),
+    "dedupe_trades": Safeguard(
+        "A trade told twice is counted twice.",
+        (Seam(_ADVANCE, "take_fill", _dedupe_trades),),
+    ),
+    "protect_fills": Safeguard(
+        "Fills get no stop and no target.",
+        (Seam("chimera.protect.guard", "guard", _protect_fills),),
+    ),
+    "ask_before_resend": Safeguard(
+        "An entry without an answer is taken for refused, and sent again.",
+        (Seam("chimera.services.router.sender:Sender", "_place", _ask_before_resend),),
+    ),
+    "recover_pending": Safeguard(
+        "After a restart, what was on its way is taken for never sent.",
+        (Seam(_ADVANCE, "_restart", _recover_pending),),
+    ),
+    "wait_out_window": Safeguard(
+        "An order that a query does not know is dead at once, though it may still arrive.",
+        (Seam(_ADVANCE, "_not_found", _wait_out_window),),
+    ),
+    "trade_history": Safeguard(
+        "Trades that the stream missed are not pulled from the venue's history.",
+        (Seam(_ADVANCE, "_absorb_survey", _trade_history),),
+    ),
+}
 
 
 @contextmanager

@@ -91,6 +91,7 @@ class Stage:
         self.ready = asyncio.Event()
         self._loop = loop
         self._market = market
+        self.symbol = market.symbol
         self._s3, self._s4 = s3, s4
         tape = Tape(seed)
         self.twin = Twin(market.instruments, seed=seed, now_ms=epoch_ms, on_audit=on_audit)

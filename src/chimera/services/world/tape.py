@@ -74,12 +74,12 @@ class Tape:
 
 
 def swarm(tape: Tape, most: Mapping[str, float]) -> dict[str, float]:
-    """A rate for each kind of fault, up to its greatest: in four seeds of ten exactly 0, else mostly small."""
+    """A rate for each kind of fault, up to its greatest: in four seeds of ten exactly 0."""
     rates = {}
     for name, limit in most.items():
         drawn = tape.u(f"swarm:{name}")
         share = max(0.0, (drawn - _OFF_SHARE) / (1 - _OFF_SHARE))
-        rates[name] = limit * share**2
+        rates[name] = limit * share
     return rates
 
 

@@ -25,7 +25,7 @@ from chimera.trading.value import Value
 FIRST_S: Final = 3.0
 CALL_MS: Final = 6_000
 PATIENCE_S: Final = 25.0  # how long a caller repeats an intent that nobody has accepted
-_LATER: Final = frozenset({"RECOVERING", "VENUE_DOWN", "NO_MARKET_DATA", "UNKNOWN_SYMBOL", "STALE_MARKET"})
+_LATER: Final = frozenset({"RECOVERING", "VENUE_DOWN", "NO_MARKET_DATA", "UNKNOWN_SYMBOL", "CLOCK", "CLOSING"})
 
 
 class Wish(Value):
@@ -49,10 +49,11 @@ Request = Callable[[Router], Coroutine[Any, Any, Any]]
 def wishes(tape: Tape, instrument: Instrument, *, last_s: float) -> list[Wish]:
     """Three to six of them, both sides, every policy."""
     count = tape.whole("intents", 3, 6)
-    return [_wish(tape, number, instrument, last_s) for number in range(count)]
+    main = tape.pick("main_side", (Side.BUY, Side.SELL))  # a wish of the other side is refused while one is open
+    return [_wish(tape, number, instrument, last_s, main) for number in range(count)]
 
 
-def _wish(tape: Tape, number: int, instrument: Instrument, last_s: float) -> Wish:
+def _wish(tape: Tape, number: int, instrument: Instrument, last_s: float, main: Side) -> Wish:
     policy: ExecPolicy
     match number % 3:  # each kind in every run
         case 0:
@@ -68,12 +69,12 @@ def _wish(tape: Tape, number: int, instrument: Instrument, last_s: float) -> Wis
     return Wish(
         number=number,
         at_s=tape.between("at", FIRST_S, last_s),
-        side=tape.pick("side", (Side.BUY, Side.SELL)),
+        side=main if tape.u("side") < 0.75 else main.opposite,
         qty=Qty(instrument.step * tape.whole("qty", 4, 60)),
         policy=policy,
-        stop_bps=tape.whole("stop_bps", 8, 80),
-        target_bps=tape.whole("target_bps", 5, 60) if tape.u("target?") < 0.7 else None,
-        hold_s=tape.whole("hold_s", 3, 14),
+        stop_bps=tape.whole("stop_bps", 6, 50),
+        target_bps=tape.whole("target_bps", 4, 40) if tape.u("target?") < 0.7 else None,
+        hold_s=tape.whole("hold_s", 4, 18),
         cancel_after_s=tape.between("cancel_s", 0.1, 4) if tape.u("cancel?") < 0.15 else None,
         close_after_s=tape.between("close_s", 1, 8) if tape.u("close?") < 0.25 else None,
     )
@@ -115,7 +116,7 @@ class Callers:
     async def _insist(self, intent: Intent) -> str:
         """Until the intent is done, or refused for good, or nobody accepted it for too long."""
         give_up = self._loop.time() + PATIENCE_S
-        accepted = False
+        accepted, last = False, "nothing"
         while accepted or self._loop.time() < give_up:
             try:
                 outcome = await self._link.call(None, _submit(intent), timeout_ms=CALL_MS)
@@ -125,10 +126,11 @@ class Callers:
             except Refused as error:
                 if error.code not in _LATER:
                     return f"REFUSED {error.code}"
-            except (NotSent, OutcomeUnknown, StoreUnavailable):
-                pass  # it may have been accepted: the same intent again finds out
+                last = error.code
+            except (NotSent, OutcomeUnknown, StoreUnavailable) as error:
+                last = type(error).__name__  # it may have been accepted: the same intent again finds out
             await asyncio.sleep(0.7)
-        return "GIVEN_UP"
+        return f"GIVEN_UP {last}"
 
     async def _cancel(self, intent: Intent, after_s: float) -> None:
         async def cancel(router: Router) -> Any:
