@@ -6,12 +6,16 @@ never touched.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
+import structlog
 
+from chimera.adapters.binance.account import open_futures
+from chimera.adapters.binance.hosts import hosts_named
+from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.adapters.scoring.http import HttpScorer
@@ -22,14 +26,18 @@ from chimera.services import logs
 from chimera.services.clock import SystemClock
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
-from chimera.services.strategy.demo import ensure_demo_bundle
+from chimera.services.strategy.demo import ensure_demo_bundle, register_instruments
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.http import build_app
 from chimera.services.strategy.settings import SettingsFault, StrategySettings
+from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.intent import Intent
+from chimera.wire.registry import Listed
 
 SERVICE: Final = "s3-strategy"
 HOST: Final = "127.0.0.1"
+
+log = structlog.get_logger(__name__)
 
 
 class RestSink:
@@ -43,9 +51,16 @@ class RestSink:
 
 
 async def serve(
-    settings: StrategySettings, *, stop: asyncio.Event, host: str = HOST, ready: Ready | None = None
+    settings: StrategySettings,
+    *,
+    stop: asyncio.Event,
+    host: str = HOST,
+    venue_url: str | None = None,
+    ready: Ready | None = None,
 ) -> None:
-    """Until ``stop``; raises what cannot start."""
+    """Until ``stop``; raises what cannot start. ``venue_url``: where the rules of symbols that the registry does not
+    have are read, once; a venue that is away then costs only those.
+    """
     if settings.db_arango_uri:
         raise SettingsFault("S3_DB_ARANGO_URI: this build keeps its ledger in SQLite (S3_LEDGER_PATH); unset it")
     logs.keep_secret(settings.db_arango_pass)
@@ -53,6 +68,8 @@ async def serve(
     ledger = await SqliteLedger.open(settings.ledger_path)
     try:
         await ensure_demo_bundle(ledger)
+        if venue_url is not None:
+            await _learn_instruments(ledger, venue_url, settings.symbols)
         async with (
             open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus,
             RouterClient(settings.s4_url, timeout_ms=settings.s4_timeout_ms) as client,
@@ -71,6 +88,20 @@ async def serve(
     finally:
         bound.close()
         await ledger.close()
+
+
+async def _learn_instruments(ledger: SqliteLedger, venue_url: str, symbols: Sequence[str]) -> None:
+    """Public data: no key, nothing signed."""
+    transport = AiohttpTransport(hosts_named("sim", rest=venue_url))
+    try:
+        account = open_futures(transport, "", "-", SystemClock(), jitter=random.Random())  # noqa: S311 - public calls
+        wanted = [rules for rules in await account.rulebook.instruments() if rules.symbol in symbols]
+    except (NotSent, OutcomeUnknown, VenueRejected) as away:
+        log.warning("instruments_not_read", venue=venue_url, why=str(away))
+    else:
+        await register_instruments(ledger, [Listed(instrument=rules) for rules in wanted])
+    finally:
+        await transport.close()
 
 
 @asynccontextmanager

@@ -1,0 +1,52 @@
+"""Errors of ours as exit codes: one table."""
+
+from chimera.cli.codes import Exit, Stop
+from chimera.services.router.settings import SettingsError
+from chimera.services.serving import PortInUse
+from chimera.services.strategy.settings import SettingsFault
+from chimera.trading.errors import (
+    ChimeraError,
+    NewerSchema,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    StaleWriter,
+    StoreUnavailable,
+)
+
+_CODES: tuple[tuple[type[BaseException], Exit], ...] = (
+    (StaleWriter, Exit.DEPOSED),
+    (SettingsError, Exit.CANNOT_START),
+    (SettingsFault, Exit.CANNOT_START),
+    (PortInUse, Exit.CANNOT_START),
+    (StoreUnavailable, Exit.CANNOT_START),
+    (NewerSchema, Exit.CANNOT_START),
+    (Refused, Exit.REFUSED),
+    (NotSent, Exit.UNREACHABLE),
+    (OutcomeUnknown, Exit.UNKNOWN),
+    (ChimeraError, Exit.FAILED),
+)
+
+
+def stop_for(error: BaseException) -> Stop | None:
+    """How to end for it; None for what is not ours to explain. Of a group the first that we know."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((stop for stop in map(stop_for, error.exceptions) if stop is not None), None)
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return Stop(code, _sentence(error))
+    return None
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, Refused):
+        accepted = f"; accepted: {error.accepted}" if error.accepted else ""
+        field = f" ({error.field})" if error.field else ""
+        return f"{error.code}: {error.message}{field}{accepted}"
+    if isinstance(error, StaleWriter):
+        return f"another instance took over: {error}"
+    if isinstance(error, NotSent):
+        return f"not reached, nothing happened: {error}"
+    if isinstance(error, OutcomeUnknown):
+        return f"it may have happened: {error}. Look with `chimera show` before trying again"
+    return str(error)

@@ -1,0 +1,308 @@
+"""``chimera``: every verb of the command line. Non-interactive; ``--json`` wherever a verb prints data.
+
+Nothing heavy is imported until a verb runs, so ``--help`` answers at once. The verbs' work stands beside this module:
+``services`` starts processes, ``orders`` talks to them, ``up`` is the whole house, ``doctor`` looks.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chimera.cli.codes import MEANING, ended_well
+
+_CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
+
+app = typer.Typer(
+    name="chimera",
+    help="Between a trading strategy and an exchange: decides, routes, protects, and says why.",
+    epilog=_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # its import costs half a second
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+S3 = Annotated[str, typer.Option("--s3", envvar="CHIMERA_S3_URL", help="Where S3 answers.")]
+S4 = Annotated[str, typer.Option("--s4", envvar="CHIMERA_S4_URL", help="Where S4 answers.")]
+S3_URL, S4_URL = "http://127.0.0.1:8083", "http://127.0.0.1:8084"
+
+
+# ── the whole house ──
+
+
+@app.command()
+def up(
+    market: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A capture to replay; default: a synthetic market.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic market and of the venue.")] = 1,
+    symbol: Annotated[str, typer.Option(help="What is traded (a capture names its own).")] = "BTCUSDT",
+    speed: Annotated[
+        str, typer.Option(help="1: real processes in wall time. Another factor, or max: one process in virtual time.")
+    ] = "1",
+    headless: Annotated[bool, typer.Option("--headless", help="One JSON line for each event on stdout.")] = False,
+    exit_after: Annotated[int | None, typer.Option(min=1, help="End after so many closed positions, exit 0.")] = None,
+    audit: Annotated[Path | None, typer.Option(dir_okay=False, help="The venue's audit, JSON lines.")] = None,
+    state: Annotated[Path, typer.Option(file_okay=False, help="Where positions live between starts.")] = Path(".state"),
+    max_hold: Annotated[int, typer.Option(min=1, help="Seconds until a position is closed.")] = 60,
+    side: Annotated[str, typer.Option(help="BUY, SELL, both (in turn) or rules (they say).")] = "both",
+    every: Annotated[int, typer.Option(min=1, help="Seconds between decisions while flat.")] = 3,
+    sim_port: Annotated[int, typer.Option(envvar="CHIMERA_SIM_PORT", help="0: any free one.")] = 9020,
+    s3_port: Annotated[int, typer.Option(envvar="CHIMERA_S3_PORT")] = 8083,
+    s4_port: Annotated[int, typer.Option(envvar="CHIMERA_S4_PORT")] = 8084,
+    console_port: Annotated[int, typer.Option(envvar="CHIMERA_CONSOLE_PORT")] = 8080,
+    console: Annotated[bool, typer.Option(help="Serve the console's page.")] = True,
+) -> None:
+    """Start everything, keep deciding, and show what happens. Ctrl-C stops all; a second start carries on."""
+    with ended_well():
+        from chimera.cli.up.options import Ports, UpOptions
+        from chimera.cli.up.play import play
+        from chimera.cli.words import sides_named, speed_named
+
+        options = UpOptions(
+            market=market,
+            seed=seed,
+            symbol=symbol.upper(),
+            speed=speed_named(speed),
+            headless=headless,
+            exit_after=exit_after,
+            audit=audit,
+            state=state,
+            max_hold_s=max_hold,
+            sides=sides_named(side),
+            every_s=every,
+            ports=Ports(simulator=sim_port, s3=s3_port, s4=s4_port, console=console_port),
+            console=console,
+        )
+        raise typer.Exit(play(options))
+
+
+# ── one service each ──
+
+
+@app.command()
+def sim(
+    port: Annotated[int, typer.Option(envvar="CHIMERA_SIM_PORT", help="0: any free one.")] = 9020,
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    market: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A capture to replay.")] = None,
+    symbol: Annotated[str, typer.Option(help="Symbol of the synthetic market.")] = "BTCUSDT",
+    seed: Annotated[int, typer.Option()] = 1,
+    speed: Annotated[str, typer.Option(help="Market seconds per second, or max.")] = "1",
+    audit: Annotated[Path | None, typer.Option(dir_okay=False, help="Audit as JSON lines, replaced at start.")] = None,
+    state: Annotated[Path | None, typer.Option(dir_okay=False, help="Accounts and orders between starts.")] = None,
+) -> None:
+    """The simulated exchange, with a market from a capture or a seed."""
+    with ended_well():
+        from chimera.cli import services
+        from chimera.cli.words import speed_named
+
+        services.simulator(host, port, market, symbol, seed, speed_named(speed), audit, state)
+
+
+@app.command()
+def feed(
+    symbols: Annotated[str, typer.Option(envvar="FEED_SYMBOLS", help="With commas.")] = "BTCUSDT",
+    env: Annotated[str, typer.Option(envvar="FEED_ENV", help="sim, demo or live.")] = "sim",
+    url: Annotated[
+        str | None, typer.Option(envvar="FEED_URL", help="REST base URL, where it is not the preset.")
+    ] = None,
+    streams: Annotated[str | None, typer.Option(envvar="FEED_WS_URL", help="Streams' base URL, likewise.")] = None,
+    redis: Annotated[str, typer.Option(envvar="FEED_REDIS_ADDRESSES", help="Empty: the embedded one.")] = "",
+    redis_dir: Annotated[Path, typer.Option(help="Of the embedded one.")] = Path("var/redis"),
+) -> None:
+    """Public market streams to the board."""
+    with ended_well():
+        from chimera.cli import services
+
+        services.feed(symbols, env, url, streams, redis, redis_dir)
+
+
+@app.command()
+def s3(
+    venue: Annotated[
+        str | None, typer.Option(envvar="S3_VENUE_URL", help="Where new symbols' rules are read at start.")
+    ] = None,
+) -> None:
+    """The strategy engine; its settings are the S3_ variables."""
+    with ended_well():
+        from chimera.cli import services
+
+        services.strategy(venue)
+
+
+@app.command()
+def s4() -> None:
+    """The order router; its settings are the S4_ variables."""
+    with ended_well():
+        from chimera.cli import services
+
+        services.router()
+
+
+@app.command()
+def console(
+    port: Annotated[int, typer.Option(envvar="CHIMERA_CONSOLE_PORT")] = 8080,
+    s3: S3 = S3_URL,
+    s4: S4 = S4_URL,
+    redis: Annotated[str, typer.Option(envvar="CHIMERA_REDIS_ADDRESSES", help="Empty: the embedded one.")] = "",
+    redis_dir: Annotated[Path, typer.Option(help="Of the embedded one.")] = Path("var/redis"),
+) -> None:
+    """The operator's page."""
+    with ended_well():
+        from chimera.cli import services
+
+        services.console(port, s3, s4, redis, redis_dir)
+
+
+# ── asking the services ──
+
+
+@app.command()
+def decide(
+    symbol: str,
+    side: Annotated[str | None, typer.Option(help="BUY or SELL: the wished side.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, and leave no trace.")] = False,
+    s3: S3 = S3_URL,
+    as_json: Json = False,
+) -> None:
+    """Ask S3 for one decision; an open one goes to S4."""
+    with ended_well():
+        from chimera.cli import orders
+
+        orders.decide(s3, symbol, side, dry_run, as_json)
+
+
+@app.command()
+def order(
+    symbol: str,
+    side: Annotated[str, typer.Argument(help="BUY or SELL.")],
+    qty: Annotated[str, typer.Argument(help="Base asset, plain digits.")],
+    sl: Annotated[str | None, typer.Option(help="Stop price; default: S4's default distance.")] = None,
+    tp: Annotated[str | None, typer.Option(help="Target price.")] = None,
+    maker: Annotated[bool, typer.Option("--maker", help="Rest as a maker first, then take.")] = False,
+    max_hold: Annotated[int | None, typer.Option(min=1, help="Seconds until it is closed.")] = None,
+    reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
+    leverage: Annotated[int, typer.Option(min=1, max=125)] = 20,
+    client_order_id: Annotated[
+        str | None, typer.Option("--id", help="Yours; the same id again is the same order.")
+    ] = None,
+    wait: Annotated[int, typer.Option(min=0, max=60, help="Seconds to wait for the end.")] = 10,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
+) -> None:
+    """Send one futures order to S4, protected unless it only reduces."""
+    with ended_well():
+        from chimera.cli import orders
+
+        body: dict[str, Any] = {
+            "symbol": symbol, "side": side, "qty": qty, "sl": sl, "tp": tp, "maker": maker, "max_hold_s": max_hold,
+            "reduce_only": reduce_only, "leverage": leverage, "client_order_id": client_order_id,
+        }  # fmt: skip
+        orders.order(s4, body, wait, as_json)
+
+
+@app.command()
+def cancel(
+    order_id: Annotated[str, typer.Argument(metavar="ID", help="Order id or client order id.")],
+    flatten: Annotated[bool, typer.Option("--flatten", help="Also close at market what it holds.")] = False,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
+) -> None:
+    """Stop working an order; what it holds stays protected."""
+    with ended_well():
+        from chimera.cli import orders
+
+        orders.cancel(s4, order_id, flatten, as_json)
+
+
+@app.command()
+def close(
+    symbol: str,
+    qty: Annotated[str | None, typer.Option(help="A part of it, base asset.")] = None,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
+) -> None:
+    """Close a position: reduce-only, its target first, its stop last."""
+    with ended_well():
+        from chimera.cli import orders
+
+        orders.close(s4, symbol, qty, as_json)
+
+
+@app.command()
+def show(
+    order_id: Annotated[str | None, typer.Argument(metavar="[ORDER]", help="One order; default: positions.")] = None,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
+) -> None:
+    """Every position with its stop and target, or one order with its timeline."""
+    with ended_well():
+        from chimera.cli import orders
+
+        orders.show(s4, order_id, as_json)
+
+
+@app.command()
+def record(
+    symbols: Annotated[str, typer.Argument(help="With commas.")] = "BTCUSDT",
+    out: Annotated[Path, typer.Option(file_okay=False, help="Directory of the captures.")] = Path("captures"),
+    seconds: Annotated[int | None, typer.Option(min=1, help="How long; default: until stopped.")] = None,
+    env: Annotated[str, typer.Option(help="sim, demo or live.")] = "sim",
+    url: Annotated[str | None, typer.Option(help="REST base URL, where it is not the preset.")] = None,
+    streams: Annotated[str | None, typer.Option(help="Streams' base URL, likewise.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write live futures streams to captures that replay."""
+    with ended_well():
+        from chimera.cli import services
+
+        services.record(symbols, out, seconds, env, url, streams, as_json)
+
+
+@app.command()
+def audit(
+    path: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Of up or sim --audit.")],
+    as_json: Json = False,
+) -> None:
+    """Recompute a run's summary from the venue's audit alone."""
+    with ended_well():
+        from chimera.cli import doctor
+
+        doctor.audit(path, as_json)
+
+
+@app.command()
+def doctor(
+    state: Annotated[Path, typer.Option(file_okay=False)] = Path(".state"),
+    sim: Annotated[str, typer.Option("--sim", help="Where the simulator answers.")] = "http://127.0.0.1:9020",
+    s3: S3 = S3_URL,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
+) -> None:
+    """What this machine has, what answers, and what was never tried."""
+    with ended_well():
+        from chimera.cli import doctor as looks
+
+        looks.examine(state, sim, s3, s4, as_json)
+
+
+@app.command()
+def version(as_json: Json = False) -> None:
+    """Of Chimera and its Python."""
+    import json
+    import platform
+    from importlib.metadata import version as installed
+
+    about = {"chimera": installed("chimera"), "python": platform.python_version()}
+    print(json.dumps(about) if as_json else f"chimera {about['chimera']} on Python {about['python']}")
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Verbs that ask S3 or S4 over HTTP, by the same client that S3 itself uses, and print the answer."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from chimera.cli.codes import Exit, Stop
+from chimera.cli.words import side_named
+from chimera.client import RouterClient, StrategyClient
+from chimera.trading.errors import Refused
+from chimera.wire import request_json
+from chimera.wire.codec import plain
+
+T = TypeVar("T")
+_SPARE_S = 5  # beyond what S4 was asked to wait
+
+
+def decide(s3_url: str, symbol: str, side: str | None, dry_run: bool, as_json: bool) -> None:
+    hint = None if side is None else side_named(side)
+
+    async def ask() -> dict[str, Any]:
+        async with StrategyClient(s3_url) as client:
+            answer: dict[str, Any] = plain(await client.decide(symbol.upper(), side_hint=hint, dry_run=dry_run))
+            return answer
+
+    answer = _await(ask())
+    if as_json:
+        _print(answer)
+        return
+    print(f"{answer['decision']} {answer['symbol']}: {answer['reason']}")
+    for reason in answer.get("reasons") or ():
+        print(f"  {reason.get('code')}: {reason.get('text')}")
+    intent = answer.get("intent")
+    if intent:
+        print(f"  {intent['side']} {intent['qty']}, stop {intent.get('sl')}, target {intent.get('tp')}")
+        print(f"  order {intent['client_order_id']}" + (" (dry run: not sent)" if dry_run else ""))
+
+
+def order(s4_url: str, asked: Mapping[str, Any], wait_s: int, as_json: bool) -> None:
+    body = order_body(asked)
+
+    async def send() -> dict[str, Any]:
+        async with RouterClient(s4_url, timeout_ms=(wait_s + _SPARE_S) * 1000) as client:
+            answer: dict[str, Any] = plain(await client.submit(body, wait_s=wait_s))
+            return answer
+
+    answer = _await(send())
+    if as_json:
+        _print(answer)
+    else:
+        at = f" at {answer['avg_price']}" if answer.get("avg_price") else ""
+        told = f": {answer['message']}" if answer.get("message") else ""
+        print(f"{answer['client_order_id']} {answer['status']}, filled {answer['filled_qty']}{at}{told}")
+    if answer["result"] != "OK":
+        raise Stop(Exit.REFUSED, f"{answer.get('code') or answer['status']}: {answer.get('message') or 'not executed'}")
+    if answer.get("in_doubt"):
+        raise Stop(Exit.UNKNOWN, f"its outcome is in doubt: chimera show {answer['client_order_id']}")
+
+
+def order_body(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The flat shape of ``POST /orders``."""
+    name = asked["client_order_id"] or f"cli-{secrets.token_hex(8)}"
+    body: dict[str, Any] = {
+        "market": "FUT",
+        "intent_id": name,
+        "client_order_id": name,
+        "symbol": str(asked["symbol"]).upper(),
+        "side": side_named(asked["side"]).value,
+        "qty": asked["qty"],
+        "leverage": asked["leverage"],
+        "reduce_only": asked["reduce_only"],
+        "exec_policy": {"type": "MAKER_THEN_TAKER" if asked["maker"] else "MARKET"},
+    }
+    if asked["sl"] is not None:
+        body["sl"] = {"type": "STOP_MARKET", "price": asked["sl"]}
+    if asked["tp"] is not None:
+        body["tp"] = {"type": "PRICE", "value": asked["tp"]}
+    if asked["max_hold_s"] is not None:
+        body["max_hold_s"] = asked["max_hold_s"]
+    return body
+
+
+def cancel(s4_url: str, order_id: str, flatten: bool, as_json: bool) -> None:
+    async def ask() -> dict[str, Any]:
+        async with RouterClient(s4_url) as client:
+            return await client.cancel(order_id=order_id, reason="USER_REQUEST", escalate=flatten)
+
+    answer = _await(ask())
+    if as_json:
+        _print(answer)
+    else:
+        print(f"{answer.get('order_id')} {answer.get('status')}: {answer.get('message')}")
+
+
+def close(s4_url: str, symbol: str, qty: str | None, as_json: bool) -> None:
+    amount: Decimal | None = None
+    if qty is not None:
+        try:
+            amount = request_json.amount(qty)
+        except ValueError as wrong:
+            raise Refused("QTY", str(wrong), field="--qty", value=qty, accepted="plain digits above 0") from wrong
+
+    async def ask() -> dict[str, Any]:
+        async with RouterClient(s4_url) as client:
+            return await client.close(symbol.upper(), amount)
+
+    answer = _await(ask())
+    if as_json:
+        _print(answer)
+    else:
+        print(f"{answer.get('symbol')} held {answer.get('position_qty')}: {answer.get('message')}")
+
+
+def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
+    async def ask() -> Any:
+        async with RouterClient(s4_url) as client:
+            return await client.positions() if order_id is None else await client.order(order_id)
+
+    answer = _await(ask())
+    if answer is None:
+        raise Stop(Exit.REFUSED, f"NOT_FOUND: S4 has no order {order_id}")
+    if as_json:
+        _print({"positions": answer} if order_id is None else answer)
+    elif order_id is None:
+        _table(answer)
+    else:
+        Console().print_json(json.dumps(answer, default=str))
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    parts = (
+        "symbol",
+        "qty",
+        "entry_price",
+        "mark_price",
+        "stop",
+        "target",
+        "coverage",
+        "unrealized_pnl",
+        "closed_count",
+    )
+    table = Table(*parts)
+    for row in rows:
+        table.add_row(*(_cell(row.get(part)) for part in parts))
+    Console().print(table if rows else "no positions")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value.get('price')} x {value.get('qty')}"
+    return "-" if value is None else str(value)
+
+
+def _print(answer: Any) -> None:
+    print(json.dumps(answer, default=str))
+
+
+def _await(asking: Awaitable[T]) -> T:
+    async def main() -> T:
+        return await asking
+
+    return asyncio.run(main())

@@ -1,0 +1,164 @@
+"""Verbs that are a process: read what it needs, run it until told to stop."""
+
+import asyncio
+import json
+import math
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from chimera.cli.words import listed
+from chimera.services import logs, serving
+
+
+def simulator(
+    host: str,
+    port: int,
+    market: Path | None,
+    symbol: str,
+    seed: int,
+    speed: float | None,
+    audit: Path | None,
+    state: Path | None,
+) -> None:
+    from chimera.services.simulator.main import serve
+    from chimera.services.simulator.market import open_market
+    from chimera.services.simulator.settings import SimulatorSettings
+
+    logs.to_stderr("simulator")
+    settings = SimulatorSettings(
+        host=host,
+        port=port,
+        seed=seed,
+        speed=math.inf if speed is None else speed,
+        audit_file=audit,
+        **({"state_file": state} if "state_file" in SimulatorSettings.__struct_fields__ else {}),
+    )
+    opened = open_market(market, seed=seed, symbol=symbol)
+
+    async def main() -> None:
+        stop, ended = serving.told_to_stop(), asyncio.Event()
+        telling = asyncio.create_task(_say_ended(ended))
+        try:
+            await serve(settings, opened, stop=stop, ready=_ready("simulator"), market_ended=ended)
+        finally:
+            telling.cancel()
+
+    serving.run(main)
+
+
+async def _say_ended(ended: asyncio.Event) -> None:
+    await ended.wait()
+    print(json.dumps({"event": "market_ended"}), flush=True)
+
+
+def feed(symbols: str, env: str, url: str | None, streams: str | None, redis: str, redis_dir: Path) -> None:
+    from chimera.adapters.binance.hosts import hosts_named
+    from chimera.services.feed.main import serve
+
+    logs.to_stderr("feed")
+    hosts = hosts_named(env, rest=url, streams=streams or _as_socket(url))
+
+    async def main() -> None:
+        stop, first = serving.told_to_stop(), asyncio.Event()
+        telling = asyncio.create_task(_say_first(first))
+        try:
+            await serve(hosts, listed(symbols), listed(redis), stop=stop, embedded_dir=redis_dir, ready=first)
+        finally:
+            telling.cancel()
+
+    serving.run(main)
+
+
+async def _say_first(first: asyncio.Event) -> None:
+    await first.wait()
+    serving.say_ready("feed")
+
+
+def _as_socket(url: str | None) -> str | None:
+    """The streams of a machine of ours are on the port of its REST face."""
+    return None if url is None else "ws" + url.removeprefix("http")
+
+
+def strategy(venue: str | None) -> None:
+    from chimera.services.strategy.main import serve
+    from chimera.services.strategy.settings import read_settings
+
+    logs.to_stderr("s3-strategy")
+    settings = read_settings(os.environ)
+    _run(lambda stop: serve(settings, stop=stop, venue_url=venue, ready=_ready("s3")))
+
+
+def router() -> None:
+    from chimera.services.router.main import serve
+    from chimera.services.router.settings import load
+
+    logs.to_stderr("s4-router")
+    settings = load(os.environ)
+    _run(lambda stop: serve(settings, stop=stop, ready=_ready("s4")))
+
+
+def console(port: int, s3: str, s4: str, redis: str, redis_dir: Path) -> None:
+    from chimera.services.console.main import serve
+
+    logs.to_stderr("console")
+    _run(
+        lambda stop: serve(
+            port=port, s3_url=s3, s4_url=s4, redis_addresses=listed(redis), embedded_dir=redis_dir, stop=stop,
+            ready=_ready("console"),
+        )
+    )  # fmt: skip
+
+
+def record(
+    symbols: str, out: Path, seconds: int | None, env: str, url: str | None, streams: str | None, as_json: bool
+) -> None:
+    from chimera.adapters.binance.hosts import hosts_named
+    from chimera.adapters.binance.http import AiohttpTransport
+    from chimera.services.feed.record import record as written
+    from chimera.trading.market import Market
+
+    logs.to_stderr("record")
+    hosts = hosts_named(env, rest=url, streams=streams or _as_socket(url))
+
+    async def main() -> None:
+        stop = serving.told_to_stop()
+        transport = AiohttpTransport(hosts)
+        work = written(
+            transport, listed(symbols), Market.FUT, out, duration_ms=None if seconds is None else seconds * 1000
+        )
+        recording = asyncio.create_task(work)
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({recording, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not recording.done():
+                await serving.end(recording)
+                print(f"stopped; the captures are in {out}")
+                return
+            done = recording.result()
+        finally:
+            stopping.cancel()
+            await transport.close()
+        about = {
+            "files": [str(path) for path in done.files], "frames": done.frames, "events": done.events,
+            "gaps": done.gaps, "faults": done.faults,
+        }  # fmt: skip
+        names = ", ".join(str(path) for path in done.files)
+        print(
+            json.dumps(about) if as_json else f"{done.frames} frames, {done.events} events, {done.gaps} gaps: {names}"
+        )
+
+    serving.run(main)
+
+
+def _ready(service: str) -> serving.Ready:
+    return lambda address: serving.say_ready(service, address=address)
+
+
+def _run(work: Any) -> None:
+    async def main() -> None:
+        job: Coroutine[Any, Any, None] = work(serving.told_to_stop())
+        await job
+
+    serving.run(main)

@@ -1,0 +1,257 @@
+"""The house in wall time: embedded Redis and the services as processes of their own, on one state directory.
+
+Stopping takes the customers first and the venue last, so that what S4 does while it stops still reaches the venue. A
+second start on the same directory finds the ledger, the streams and the simulated venue as they were.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from chimera.adapters.embedded.ledger import SqliteLedger
+from chimera.adapters.embedded.lock import ProcessLock
+from chimera.adapters.embedded.server import EmbeddedRedis, free_port
+from chimera.adapters.redis.bus import RedisBus, connect
+from chimera.cli.up.options import Ports, UpOptions
+from chimera.cli.up.processes import Child, Line
+from chimera.cli.up.session import Tell
+from chimera.client import RouterClient, StrategyClient
+from chimera.ports.streams import Streams
+from chimera.services.audit_summary import Tally
+from chimera.services.serving import listen
+from chimera.simulate.accounts import READY_ACCOUNT
+from chimera.simulate.audit import AuditRecord
+from chimera.trading.errors import ChimeraError
+from chimera.trading.market import Side
+from chimera.wire.codec import plain
+from chimera.wire.keys import FILLS
+
+HOST: Final = "127.0.0.1"
+AUDIT_EVERY_S: Final = 1.0
+AUDIT_WAIT_S: Final = 0.5
+READY_POLL_S: Final = 0.05
+READY_S: Final = 30.0
+FILLS_MAX: Final = 1_000_000
+_DECODE: Final = msgspec.json.Decoder(AuditRecord).decode
+
+
+class Household:
+    """``House`` of the session. ``open``, use, ``close``."""
+
+    def __init__(self, options: UpOptions, tell: Tell) -> None:
+        self.market_ended = asyncio.Event()
+        self.tally = Tally()
+        self.started_ms = self.now_ms()
+        self.ports = _chosen(options.ports)
+        self._options = options
+        self._tell = tell
+        self._state = options.state.absolute()
+        self._lock: ProcessLock | None = None
+        self._redis: EmbeddedRedis | None = None
+        self._bus: RedisBus | None = None
+        self._venue: Child | None = None
+        self._others: list[Child] = []
+        self._s3 = StrategyClient(self._at(self.ports.s3))
+        self._s4 = RouterClient(self._at(self.ports.s4))
+        self._http: aiohttp.ClientSession | None = None
+        self._auditing: asyncio.Task[None] | None = None
+
+    # ── the session's view ──
+
+    @property
+    def streams(self) -> Streams:
+        assert self._bus is not None
+        return self._bus
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def decide(self, symbol: str, side: Side | None) -> dict[str, Any]:
+        decided = plain(await self._s3.decide(symbol, side_hint=side))
+        assert isinstance(decided, dict)
+        return decided
+
+    async def positions(self) -> Sequence[Mapping[str, Any]]:
+        rows: list[dict[str, Any]] = plain(await self._s4.positions())  # digits, as on the stage
+        return rows
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """By service."""
+        ports = self.ports
+        named = {"s3": ports.s3, "s4": ports.s4, "simulator": ports.simulator}
+        if self._options.console:
+            named["console"] = ports.console
+        return {name: self._at(port) for name, port in named.items()}
+
+    # ── life ──
+
+    async def open(self) -> None:
+        """Everything up and ready, in order; raises ``Stop`` or an error of ours, and then ``close`` is still due."""
+        self._prepare()
+        self._http = aiohttp.ClientSession()
+        self._venue = self._simulator()
+        self._venue.start()
+        self._redis = await EmbeddedRedis.start(self._state / "redis")
+        self._bus = connect(self._redis.unix_address)
+        await self._venue.wait_ready()
+        self._auditing = asyncio.create_task(self._follow_audit())
+        self._others = self._services()
+        for child in self._others:
+            child.start()
+        for child in self._others:
+            if child.name != "console":
+                await child.wait_ready()
+        await _until_ready(self._s4)
+        await _until_ready(self._s3)
+
+    async def failed(self) -> None:
+        """Waits for ever; raises when a child fell for good (the console may)."""
+        children = [child for child in (self._venue, *self._others) if child is not None and child.name != "console"]
+        async with asyncio.TaskGroup() as group:
+            for child in children:
+                group.create_task(child.failed())
+
+    async def close(self) -> None:
+        """Everything down within three seconds: customers, then the venue, then Redis."""
+        await asyncio.gather(*(child.stop() for child in self._others))
+        if self._auditing is not None:
+            self._auditing.cancel()
+            with suppress(ChimeraError, aiohttp.ClientError, OSError):
+                await self._read_audit()
+        if self._venue is not None:
+            await self._venue.stop()
+        if self._bus is not None:
+            await self._bus.close()
+        if self._redis is not None:
+            await self._redis.stop()
+        await self._s3.close_session()
+        await self._s4.close_session()
+        if self._http is not None:
+            await self._http.close()
+
+    async def fills(self) -> Sequence[Mapping[str, Any]]:
+        """S4's ledger rows; only once S4 has stopped, for it owns the file."""
+        ledger = await SqliteLedger.open(self._ledger_path("s4"))
+        try:
+            return await ledger.find(FILLS, newest=FILLS_MAX)
+        finally:
+            await ledger.close()
+
+    def release(self) -> None:
+        """Let the next one have the state directory."""
+        if self._lock is not None:
+            self._lock.release()
+
+    # ── how ──
+
+    def _prepare(self) -> None:
+        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self._state / "log").mkdir(exist_ok=True, mode=0o700)
+        self._lock = ProcessLock.take(self._state / "up.lock", guards=f"the state directory {self._state}")
+        ports = self.ports
+        wanted = {"the simulator (--sim-port)": ports.simulator, "S3 (--s3-port)": ports.s3, "S4 (--s4-port)": ports.s4}
+        if self._options.console:
+            wanted["the console (--console-port)"] = ports.console
+        for name, port in wanted.items():
+            listen(name, HOST, port).close()
+
+    def _simulator(self) -> Child:
+        options = self._options
+        words = ["sim", "--port", str(self.ports.simulator), "--seed", str(options.seed), "--symbol", options.symbol]
+        words += ["--state", str(self._state / "venue.json")]
+        if options.market is not None:
+            words += ["--market", str(options.market.absolute())]
+        if options.audit is not None:
+            words += ["--audit", str(options.audit.absolute())]
+        return self._child("simulator", words, {}, vital=True)
+
+    def _services(self) -> list[Child]:
+        ports, symbol, venue = self.ports, self._options.symbol, self._at(self.ports.simulator)
+        assert self._redis is not None
+        redis = self._redis.unix_address
+        feed = self._child("feed", ["feed", "--url", venue, "--symbols", symbol, "--redis", redis], {})
+        s4 = {
+            "S4_FUT_URL": venue,
+            "S4_BINANCE_KEY": READY_ACCOUNT.api_key,
+            "S4_BINANCE_SECRET": READY_ACCOUNT.secret,
+            "S4_SYMBOLS": symbol,
+            "S4_REDIS_ADDRESSES": redis,
+            "S4_LEDGER_PATH": str(self._ledger_path("s4")),
+            "PORT": str(ports.s4),
+        }
+        s3 = {
+            "S3_SYMBOLS": symbol,
+            "S3_S4_URL": self._at(ports.s4),
+            "S3_REDIS_ADDRESSES": redis,
+            "S3_LEDGER_PATH": str(self._ledger_path("s3")),
+            "S3_MAX_HOLD_S": str(self._options.max_hold_s),
+            "PORT": str(ports.s3),
+        }
+        children = [feed, self._child("s4", ["s4"], s4), self._child("s3", ["s3", "--venue", venue], s3)]
+        if self._options.console:
+            words = ["console", "--port", str(ports.console), "--s3", self._at(ports.s3), "--s4", self._at(ports.s4)]
+            children.append(self._child("console", [*words, "--redis", redis], {}))
+        return children
+
+    def _child(self, name: str, words: Sequence[str], own: Mapping[str, str], *, vital: bool = False) -> Child:
+        log_path = self._state / "log" / f"{name}.log"
+        environ = _passed_on(os.environ, own)
+        return Child(name, words, environ, log_path, vital=vital, on_line=self._heard, on_fall=self._fell)
+
+    def _heard(self, line: Line) -> None:
+        if line.get("event") == "market_ended":
+            self.market_ended.set()
+
+    def _fell(self, name: str, code: int) -> None:
+        text = f"{name} ended with exit code {code} and is started again; its log is in {self._state / 'log'}"
+        self._tell({"at_ms": self.now_ms(), "event": "alert", "severity": "ERROR", "code": "FELL", "text": text})
+
+    async def _follow_audit(self) -> None:
+        while True:
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                await self._read_audit()
+            await asyncio.sleep(AUDIT_EVERY_S)
+
+    async def _read_audit(self) -> None:
+        assert self._http is not None
+        url = f"{self._at(self.ports.simulator)}/sim/audit?since={self.tally.last_seq}"
+        async with asyncio.timeout(AUDIT_WAIT_S), self._http.get(url) as answer:
+            lines = (await answer.read()).splitlines()
+        for line in lines:
+            self.tally.take(_DECODE(line))
+
+    def _ledger_path(self, service: str) -> Path:
+        return self._state / f"{service}.sqlite"
+
+    @staticmethod
+    def _at(port: int) -> str:
+        return f"http://{HOST}:{port}"
+
+
+def _chosen(ports: Ports) -> Ports:
+    """Port 0 is any free one."""
+    given = {name: getattr(ports, name) for name in ports.__struct_fields__}
+    return Ports(**{name: port or free_port() for name, port in given.items()})
+
+
+def _passed_on(environ: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Our environment with what this house decides on top: it trades with its own venue and nobody's keys."""
+    dropped = ("S4_BINANCE_", "S4_FUT_", "S4_TESTNET", "S4_DB_ARANGO", "S3_DB_ARANGO", "PORT")
+    return {name: value for name, value in environ.items() if not name.startswith(dropped)} | dict(own)
+
+
+async def _until_ready(client: RouterClient | StrategyClient) -> None:
+    async with asyncio.timeout(READY_S):
+        while True:
+            with suppress(ChimeraError):
+                if await client.ready():
+                    return
+            await asyncio.sleep(READY_POLL_S)

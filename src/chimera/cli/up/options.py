@@ -1,0 +1,35 @@
+"""What ``chimera up`` was asked for."""
+
+from pathlib import Path
+
+from chimera.trading.market import Side
+from chimera.trading.value import Value
+
+
+class Ports(Value):
+    """Where each service listens on 127.0.0.1."""
+
+    simulator: int = 9020
+    s3: int = 8083
+    s4: int = 8084
+    console: int = 8080
+
+
+class UpOptions(Value):
+    """``speed``: market seconds per wall second; 1.0 is real processes in wall time, anything else the virtual-time
+    stage, and None as fast as it goes.
+    """
+
+    market: Path | None = None
+    seed: int = 1
+    symbol: str = "BTCUSDT"
+    speed: float | None = 1.0
+    headless: bool = False
+    exit_after: int | None = None
+    audit: Path | None = None
+    state: Path = Path(".state")
+    max_hold_s: int = 60
+    sides: tuple[Side | None, ...] = (Side.BUY, Side.SELL)
+    every_s: float = 3.0
+    ports: Ports = Ports()
+    console: bool = True
