@@ -105,6 +105,7 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "services/world/loop.py": "it must know its own thread",
     "services/world/main.py": "campaigns over both cores, outside the runs",
     "client": "users import it",
+    "services/clock.py": "the real clock itself",
 }
 
 

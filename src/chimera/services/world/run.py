@@ -21,7 +21,7 @@ from chimera.services.world.composed import INSTRUMENT, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import CALM, draw
+from chimera.services.world.plan import CALM, Plan, draw
 from chimera.services.world.safeguards import switched_off
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
@@ -76,13 +76,18 @@ def run(
     options: Options | None = None,
     *,
     only: Iterable[str] | None = None,
+    plan: Plan | None = None,
     keep_audit: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> Verdict:
-    """Run ``seed``, with the safeguard ``off`` removed. ``only``: the faults that may fire; ``tell`` hears S4's log."""
+    """Run ``seed``, with the safeguard ``off`` removed.
+
+    ``only``: the faults that may fire; ``plan``: in place of the drawn one; ``tell`` hears S4's log.
+    """
     options = options or Options()
     tape = Tape(seed, only=only)
-    plan = draw(tape, safety_s=options.safety_s, most_kills=options.most_kills) if options.faults else CALM
+    if plan is None:
+        plan = draw(tape, safety_s=options.safety_s, most_kills=options.most_kills) if options.faults else CALM
     fifo = tape.u("fifo") < FIFO_SHARE if options.fifo is None else options.fifo
     loop = DetLoop(seed, fifo=fifo, trace=options.trace)
     world = World(seed, loop, tape, plan)
