@@ -9,15 +9,16 @@ import asyncio
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import aiohttp
 import msgspec
 from yarl import URL
 
+from chimera.trading import money
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 from chimera.trading.money import Millis
-from chimera.wire import codec
+from chimera.wire.answers import exact
 
 TIMEOUT_MS: Final = 5_000
 
@@ -58,7 +59,7 @@ class ServiceHttp:
         """The answer's body; ``accept`` names statuses that are an answer although they are no success."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, default=_digits).encode()
         sent = {"Content-Type": "application/json"} if data is not None else {}
         where = f"{method} {path}"
         try:
@@ -87,20 +88,32 @@ class ServiceHttp:
 def read(body: bytes, kind: type[V]) -> V:
     """The typed answer; one that is not in its form says nothing about what happened: ``OutcomeUnknown``."""
     try:
-        return codec.decode(body, kind)
-    except msgspec.DecodeError as error:
+        return msgspec.convert(read_plain(body), kind)
+    except msgspec.ValidationError as error:
         raise OutcomeUnknown(f"the answer is not in its form: {error}") from error
 
 
 def read_plain(body: bytes) -> dict[str, Any]:
-    """A JSON object with exact numbers."""
+    """A JSON object with exact numbers: amounts are ``Decimal`` to the last digit, counts and moments whole numbers."""
     try:
-        document = json.loads(body, parse_float=Decimal)
-    except ValueError as error:
+        document = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise OutcomeUnknown(f"the answer is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise OutcomeUnknown("the answer is no JSON object")
-    return document
+    amounts: dict[str, Any] = exact(document)
+    return amounts
+
+
+def _no_number(given: str) -> NoReturn:
+    raise ValueError(f"{given} is no number")
+
+
+def _digits(given: object) -> str:
+    """An amount of a request, as a string of plain digits; raises ``TypeError`` for what has no JSON form."""
+    if not isinstance(given, Decimal):
+        raise TypeError(f"{type(given).__name__} has no JSON form")
+    return money.text(given)
 
 
 def _said_no(where: str, status: int, text: bytes, retry_after: str | None) -> Exception:

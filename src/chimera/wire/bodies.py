@@ -2,8 +2,8 @@
 
 Only shape lives here: names, kinds, bounds that hold for every market. What the fields mean together, aliases and the
 symbol's own rules are ``requests``'s; ``results`` builds the answers. Amounts arrive as ``request_json.Number`` or
-a string and become exact decimals; every model refuses names that it does not know. Answers carry amounts as strings
-of plain digits.
+a string and become exact decimals; every model refuses names that it does not know. Answers carry amounts as numbers,
+written by ``answers``: the models of answers describe them and carry none, since pydantic reads numbers as floats.
 """
 
 from decimal import Decimal
@@ -188,8 +188,8 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-Digits = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
-Unsigned = Annotated[str, Field(pattern=_PLAIN)]
+Signed = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+Unsigned = Annotated[Decimal, Field(ge=0), WithJsonSchema({"type": "number", "minimum": 0})]
 
 
 class OrderStatus(StrEnum):
@@ -209,7 +209,7 @@ class FillShown(_Answer):
     price: Unsigned
     qty: Unsigned
     size: Unsigned
-    fee: Digits
+    fee: Signed
     fee_asset: str
     slippage_bps: Unsigned | None
     timestamp: int

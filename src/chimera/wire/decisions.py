@@ -1,7 +1,8 @@
 """S3's HTTP bodies as models: what is asked of ``/decide``, and what it answers.
 
 Shape only: whether a symbol or factor is known is the strategy's to say. Requests are read by ``request_json``, so
-amounts are exact; every model refuses names it does not know. Answers carry amounts as strings of plain digits.
+amounts are exact; every model refuses names it does not know. An answer here carries amounts as strings of plain
+digits, as its ``signals`` row does; ``answers`` writes them as numbers.
 """
 
 from decimal import Decimal

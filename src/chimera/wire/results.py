@@ -1,9 +1,10 @@
 """The one projection from a holding to the answer about one of its intents (``OrderResult``, S4-API-5).
 
 Everything that shows an order (HTTP answer, ``orders`` row, ``GET /orders``, streams) shows this. Amounts are strings
-of plain digits. ``order_id`` is our parent order and equals ``client_order_id``, which is claimed once for ever; ids in
-``order_ids`` and in ``legs`` are the venue's. CLOSED does not exist here: a filled entry stays FILLED after its exit.
-It reads the children that the holding still has: the owner keeps an intent's children as long as the intent.
+of plain digits, which ``answers`` writes as numbers on HTTP. ``order_id`` is our parent order and equals
+``client_order_id``, which is claimed once for ever; ids in ``order_ids`` and in ``legs`` are the venue's. CLOSED does
+not exist here: a filled entry stays FILLED after its exit. It reads the children that the holding still has: the owner
+keeps an intent's children as long as the intent.
 """
 
 from collections.abc import Iterable

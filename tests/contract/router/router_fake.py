@@ -162,7 +162,7 @@ class FakeRouter:
 
     async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
         self.closes.append((market, symbol, qty, reason))
-        return {"symbol": symbol, "status": "ACCEPTED", "message": "closing"}
+        return {"symbol": symbol, "position_qty": "-0.002", "status": "ACCEPTED", "message": "closing"}
 
     async def order(self, name: str) -> dict[str, object] | None:
         return self.rows.get(name)

@@ -1,13 +1,15 @@
 """The projection: every way an intent can stand or end has one answer, and it fits the published model."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from router_fake import NOW, a_fill, a_holding, a_lot, a_working, an_intent, an_order
+from router_fake import BTC, NOW, a_fill, a_holding, a_lot, a_working, an_intent, an_order
 
+from chimera.services.router.board import position_row
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Phase, Plan, Working
 from chimera.trading.intent import StopSpec, WorkingType
@@ -15,7 +17,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
 from chimera.trading.order import Order, Role, Status
 from chimera.trading.position import Position
-from chimera.wire import codec
+from chimera.wire.answers import encode_answer, exact
 from chimera.wire.bodies import OrderResult
 from chimera.wire.results import done, in_doubt, order_result, refused_result
 
@@ -25,8 +27,22 @@ DONE = {"phase": Phase.DONE, "done_ms": Millis(NOW + 9)}
 
 def shown(work: Working, *orders: Order, **changes: Any) -> dict[str, Any]:
     row = order_result(a_holding(work, *orders, **changes), work.intent_id)
-    OrderResult.model_validate_json(codec.encode(row))
+    OrderResult.model_validate_json(encode_answer(row))
+    assert digits_left(exact(row)) <= {"order_id", "order_ids", "fill_id"}
     return row
+
+
+def digits_left(node: Any, name: str = "") -> set[str]:
+    """Names of the fields whose digits are still a string."""
+    match node:
+        case dict():
+            return set().union(*(digits_left(inner, key) for key, inner in node.items()))
+        case list():
+            return set().union(*(digits_left(inner, name) for inner in node))
+        case str() if node.lstrip("-").replace(".", "", 1).isdigit():
+            return {name}
+        case _:
+            return set()
 
 
 @pytest.mark.req("S4-API-5", "S4-REC-1")
@@ -154,8 +170,23 @@ def test_notes_and_reasons_are_told() -> None:
 def test_a_refusal_before_anything_was_sent_is_an_answer_too() -> None:
     row = refused_result(an_intent(), Refused("MIN_NOTIONAL", "too small", field="qty"))
 
-    OrderResult.model_validate_json(codec.encode(row))
+    OrderResult.model_validate_json(encode_answer(row))
     assert (row["result"], row["status"], row["code"], row["filled_qty"]) == ("FAIL", "REJECTED", "MIN_NOTIONAL", "0")
+
+
+def test_every_amount_of_a_position_is_a_number() -> None:
+    work = a_working(an_intent(stop=StopSpec()), **DONE)
+    stop = an_order(Role.STOP, Status.NEW)
+    stop = stop.but(request=stop.request.but(trigger_price=Decimal("64800")))
+    holding = a_holding(work, stop, position=Position(lots=(a_lot(work.intent),)))
+    scene = SimpleNamespace(near=Decimal("65900.5"), instrument=BTC)
+    owner = SimpleNamespace(holding=holding, unprotected_ms=lambda: 0, max_unprotected_ms=7)
+
+    row = exact(position_row(owner, scene))  # type: ignore[arg-type]  # what the projection reads of both
+
+    assert digits_left(row) == set()
+    assert (row["qty"], row["stop"]["price"], row["coverage"]) == (Decimal("0.002"), Decimal(64800), Decimal(1))
+    assert (type(row["max_unprotected_ms"]), row["market"]) == (int, "FUT")
 
 
 @settings(max_examples=60, deadline=None)

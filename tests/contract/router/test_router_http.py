@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ from router_fake import (
     raw,
 )
 
+from chimera.client import RouterClient
 from chimera.services.router import http
 from chimera.services.router.http import MAX_BODY_BYTES, Outcome
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
@@ -255,7 +257,42 @@ async def test_health_and_readiness(client: httpx2.AsyncClient, router: FakeRout
 
     bodies.HealthResponse.model_validate(health.json())
     assert (health.status_code, ready.status_code, not_ready.status_code) == (200, 200, 503)
-    assert (await client.get("/positions")).json()["positions"][0]["qty"] == "0.002"
+
+
+@pytest.mark.req("S4-API-5")
+async def test_amounts_are_numbers_of_exact_digits_and_ids_are_not(
+    client: httpx2.AsyncClient, router: FakeRouter
+) -> None:
+    """A caller who compares gets a number, one who reads decimals every digit; stored rows look like fresh ones."""
+    posted = await client.post("/orders", content=GOOD)
+    got = await client.get("/orders/s3-btc-16900001")
+
+    row = posted.json()
+    assert row["avg_price"] > 0
+    assert b'"filled_qty":0.002,"avg_price":65800,"filled_avg":65800,' in posted.content
+    assert posted.content == got.content
+    assert (row["order_ids"], row["fills"][0]["fill_id"], row["children"][0]["order_id"]) == (["77"], "t1", "77")
+    assert (await client.get("/positions")).content == b'{"positions":[{"symbol":"BTCUSDT","qty":0.002}]}'
+    digits = "0.12345678901234567890"
+    router.rows["old"] = {"order_id": "1234", "price": digits, "avg_price": "0.00000001", "fee": "-0.5", "qty": None}
+    assert (await client.get("/orders/old")).content == (
+        b'{"order_id":"1234","price":0.1234567890123456789,"avg_price":0.00000001,"fee":-0.5,"qty":null}'
+    )
+    router.closes.clear()
+    assert b'"position_qty":-0.002' in (await client.post("/positions/BTCUSDT/close")).content
+
+
+async def test_the_client_reads_every_digit(address: tuple[str, int], router: FakeRouter) -> None:
+    router.rows["old"] = {"order_id": "1234", "price": "0.12345678901234567890", "qty": "2", "accepted_ms": 5}
+    async with RouterClient(f"http://{address[0]}:{address[1]}") as caller:
+        answer = await caller.submit(json.loads(GOOD) | {"qty": Decimal("0.002")}, wait_s=None)
+        old = await caller.order("old")
+        positions = await caller.positions()
+
+    assert (answer.filled_qty, answer.avg_price) == (Decimal("0.002"), Decimal(65800))
+    assert old == {"order_id": "1234", "price": Decimal("0.12345678901234567890"), "qty": Decimal(2), "accepted_ms": 5}
+    assert [type(old[name]) for name in ("price", "qty", "accepted_ms")] == [Decimal, Decimal, int]
+    assert positions == [{"symbol": "BTCUSDT", "qty": Decimal("0.002")}]
 
 
 @pytest.mark.req("S4-API-9")

@@ -13,6 +13,7 @@ from chimera.adapters.memory.faults import NoFaults
 from chimera.client import StrategyClient
 from chimera.trading.errors import NotSent, Refused, StoreUnavailable
 from chimera.trading.market import Side
+from chimera.wire.codec import plain
 
 TABLE = yaml.safe_load((Path(__file__).parent.parent / "errors_strategy.yaml").read_text(encoding="utf-8"))
 
@@ -74,6 +75,9 @@ async def test_the_requirement_s_call_works_as_written(served: Served) -> None:
     assert body["rules_fired"] == ["D-020", "R-023"]
     assert body["intent"]["side"] == "BUY"
     assert body["config_rev"] == 1
+    assert body["intent"]["qty"] > 0
+    assert body["explanation"]["levels"]["entry_price"] > body["intent"]["sl"]["price"] > 0
+    assert body["intent"]["tp"]["value"] == body["explanation"]["levels"]["profit_wanted"] > 0
 
 
 @pytest.mark.req("S3-API-1")
@@ -111,6 +115,26 @@ async def test_the_client_decides(served: Served) -> None:
     assert (real.decision, bool(real.signal_id)) == ("open", True)
     assert (no.value.code, no.value.field, no.value.accepted) == ("UNKNOWN_SYMBOL", "symbol", "BTCUSDT")
     assert [item.get("code") for item in batch] == [None, "UNKNOWN_SYMBOL"]
+
+
+@pytest.mark.req("S3-API-2", "S3-API-3")
+async def test_amounts_are_exact_numbers_in_every_answer(served: Served) -> None:
+    """As the row in the ledger has them, digit by digit; the caller's own words stay words."""
+    body = b'{"requests":[{"symbol":"BTCUSDT","sideHint":"BUY","dry_run":true},{"symbol":"123"}]}'
+    status, batch = await post(f"{served.url}/decide/batch", body)
+    async with StrategyClient(served.url) as client:
+        atr = {"atr": D("60.000000000000000001")}
+        supposed = await client.decide("BTCUSDT", dry_run=True, side_hint=Side.BUY, context=atr)
+        real = await client.decide("BTCUSDT", side_hint=Side.BUY)
+        [listed] = await client.decisions()
+
+    [row] = await served.stage.rows()
+    assert (status, batch["results"][1]["value"]) == (200, "123")
+    assert batch["results"][0]["explanation"]["sizing"]["notional_usdt"] > 0
+    assert real.intent is not None
+    assert (type(real.intent["qty"]), type(real.intent["created_ms"])) == (D, int)
+    assert plain(real.explanation) == plain(listed["explanation"]) == row["explanation"]
+    assert supposed.explanation["levels"]["d_wanted"] == D("90.0000000000000000015")
 
 
 async def test_a_web_page_does_not_trade(served: Served) -> None:

@@ -33,7 +33,7 @@ ACCEPTED = {
     "status": "ACCEPTED",
     "order_id": "o",
     "client_order_id": "c",
-    "avg_price": "65800.5",
+    "avg_price": 65800.5,
     "new": 1,
 }
 
@@ -79,6 +79,29 @@ async def test_submit_sends_the_flat_shape_and_does_not_wait(server: Server) -> 
         "maker_wait_ms": 2000,
         "twap": {"slices": 2, "gap_ms": 600},
     }
+
+
+async def test_amounts_keep_every_digit_there_and_back(server: Server) -> None:
+    """What one answer says can be sent in the next request."""
+    digits = '{"order_id":"1","qty":0.12345678901234567890,"price":65800,"done_ms":1,"legs":[{"qty":0.00000001}]}'
+    server.answer = lambda _: web.Response(text=digits)
+    async with RouterClient(server.url) as client:
+        row = await client.order("1")
+        assert row is not None
+        await client.cancel(order_id=row["order_id"])
+        server.answer = lambda _: web.json_response(ACCEPTED)
+        await client.submit({"qty": row["qty"], "sl": {"price": row["price"]}, "size": row["legs"][0]["qty"]})
+
+    assert row["qty"] == Decimal("0.12345678901234567890")
+    assert (type(row["price"]), type(row["done_ms"])) == (Decimal, int)
+    assert server.seen[-1][3] == {"qty": "0.1234567890123456789", "sl": {"price": "65800"}, "size": "0.00000001"}
+
+
+async def test_a_number_that_is_none_says_nothing_of_what_happened(server: Server) -> None:
+    server.answer = lambda _: web.json_response(ACCEPTED | {"avg_price": float("nan")})
+    async with RouterClient(server.url) as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.submit(INTENT)
 
 
 def test_a_spot_intent_with_both_exits_is_an_oco() -> None:

@@ -1,9 +1,9 @@
 """S4's HTTP face: requests in, ``RouterApi`` calls, answers out. It decides nothing about money.
 
 Statuses: 200 final, 202 still working or in doubt; refusals by the table in ``wire.failures``. A body is read to at
-most ``MAX_BODY_BYTES``, however it is sent; no amount passes through ``float``. Programs call this, not web pages: a
-request that changes something and carries an ``Origin`` is refused, so that a page open in a browser on this machine
-cannot trade. An error that nobody foresaw answers with an id, and the log has the rest under that id.
+most ``MAX_BODY_BYTES``, however it is sent; no amount passes through ``float``, in or out. Programs call this, not
+web pages: a request that changes something and carries an ``Origin`` is refused, so that a page open in a browser on
+this machine cannot trade. An error that nobody foresaw answers with an id, and the log has the rest under that id.
 """
 
 import json
@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chimera.ports.clock import Clock
+from chimera.services.answers import Answer
 from chimera.services.router.api import Outcome, RouterApi
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.ids import Symbol
@@ -84,7 +85,7 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
         headers = {"Location": f"/orders/{outcome.row['order_id']}"}
         if wait_ms is not None:
             headers["Preference-Applied"] = f"wait={wait_ms // 1000}" if wait_ms else "respond-async"
-        return JSONResponse(outcome.row, _order_status(outcome), headers)
+        return Answer(outcome.row, _order_status(outcome), headers)
 
     @app.get("/orders/{name:path}", operation_id="get_order", responses=_answers(bodies.OrderResult, 404))
     async def order(name: str) -> Response:
@@ -92,7 +93,7 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
         row = await router.order(name) if len(name) <= 128 else None
         if row is None:
             raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
-        return JSONResponse(row)
+        return Answer(row)
 
     @app.post(
         "/cancel",
@@ -110,14 +111,14 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
             escalate=ask.escalate,
             cascade=ask.cascade,
         )
-        return JSONResponse(row, _working_status(row))
+        return Answer(row, _working_status(row))
 
 
 def _add_positions(app: FastAPI, router: RouterApi) -> None:
     @app.get("/positions", operation_id="list_positions", responses=_answers(None))
     async def positions() -> Response:
         """Every position with its lots and protection."""
-        return JSONResponse({"positions": await router.positions()})
+        return Answer({"positions": await router.positions()})
 
     @app.post(
         "/positions/{symbol}/close",
@@ -130,14 +131,14 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
         body = await _body(request)
         ask = requests.close(request_json.read_object(body) if body.strip() else {}, symbol, _instruments(router))
         row = await router.close(ask.market, ask.symbol, ask.qty, ask.reason)
-        return JSONResponse(row, _working_status(row))
+        return Answer(row, _working_status(row))
 
 
 def _add_health(app: FastAPI, router: RouterApi) -> None:
     @app.get("/health", operation_id="health", responses=_answers(bodies.HealthResponse))
     async def health() -> Response:
         """State of each dependency, always 200 while the process answers."""
-        return JSONResponse(router.health())
+        return Answer(router.health())
 
     @app.get("/ready", operation_id="ready", responses=_answers(None, 503))
     async def ready() -> Response:

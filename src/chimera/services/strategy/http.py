@@ -1,8 +1,8 @@
 """S3's HTTP face: requests in, ``Strategy`` calls, answers out. It decides nothing.
 
 Refusals have the one error body of ``wire.failures`` and its statuses. A body is read to at most ``MAX_BODY_BYTES``,
-however it is sent; no amount passes through ``float``. Programs call this, not web pages: a request that changes
-something and carries an ``Origin`` is refused.
+however it is sent; no amount passes through ``float``, in or out. Programs call this, not web pages: a request that
+changes something and carries an ``Origin`` is refused.
 """
 
 import secrets
@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chimera.services.answers import Answer
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.wire import failures, request_json, shape
@@ -50,26 +51,26 @@ def _add_decisions(app: FastAPI, strategy: Strategy) -> None:
         """Decide on one symbol. Answers when the signal (and the intent, if any) is durable."""
         body = shape.fit(request_json.read_object(await _body(request)), DecideRequest)
         answer = await strategy.decide(body)
-        return JSONResponse(answer.model_dump(mode="json"))
+        return Answer(answer.model_dump(mode="json"))
 
     @app.post("/decide/batch", operation_id="decide_batch", responses=_answers(BatchAnswer), **_takes("BatchRequest"))
     async def decide_batch(request: Request) -> Response:
         """Decide on many symbols; each has a result of its own."""
         body = shape.fit(request_json.read_object(await _body(request)), BatchRequest)
         answer = await strategy.decide_batch(body)
-        return JSONResponse(answer.model_dump(mode="json"))
+        return Answer(answer.model_dump(mode="json"))
 
     @app.get("/decisions", operation_id="list_decisions", responses=_answers(None))
     async def decisions(newest: Annotated[int, Query(ge=1, le=RECENT_MAX)] = 50) -> Response:
         """The newest decisions with why, newest first, skips too."""
-        return JSONResponse({"decisions": await strategy.recent(newest)})
+        return Answer({"decisions": await strategy.recent(newest)})
 
 
 def _add_health(app: FastAPI, strategy: Strategy) -> None:
     @app.get("/health", operation_id="health", responses=_answers(HealthResponse))
     async def health() -> Response:
         """State of each dependency, always 200 while the process answers."""
-        return JSONResponse(await strategy.health())
+        return Answer(await strategy.health())
 
     @app.get("/ready", operation_id="ready", responses=_answers(None))
     async def ready() -> Response:

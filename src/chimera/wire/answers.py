@@ -1,0 +1,83 @@
+"""Answers on HTTP: rows as they are kept inside, with their amounts as JSON numbers of exactly the same digits.
+
+Inside, in the ledger and on the bus an amount is a string of plain digits (``codec``). A caller from outside computes
+with what it gets, so on HTTP it is a bare number: no exponent, no quotes, never through ``float``. Ids stay strings,
+also those made of digits alone. Amounts are known by their names, not by a ``Decimal`` kept in the projections: an
+answer is often a row that comes back from the ledger or from memory, where only the digits are left, and names serve
+fresh and stored rows with one rule. Tests hold ``AMOUNT_FIELDS`` against the published models and the domain values.
+"""
+
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from chimera.trading.money import text
+
+_ORDERS: Final = (
+    "qty", "size", "filled_qty", "price", "stop_price", "trigger_price", "avg_price", "filled_avg", "fee",
+    "slippage_bps", "mid_at_send",
+)  # fmt: skip
+_POSITIONS: Final = (
+    "position_qty", "entry_price", "mark_price", "unrealized_pnl", "realized_pnl", "fees", "covered_qty", "coverage",
+)  # fmt: skip
+_INTENTS: Final = ("tp_price", "sl_price", "value")
+_EXPLANATIONS: Final = (
+    "value", "limit", "limits", "margin", "asked", "given", "low", "high", "p", "size_mult_ml", "size_mult",
+    "notional_usdt", "margin_usdt", "loss_usdt", "target_price", "d_wanted", "d_cap", "fees_at_stop", "loss_at_stop",
+    "fees_at_target", "profit_at_target", "profit_wanted",
+)  # fmt: skip
+AMOUNT_FIELDS: Final = frozenset((*_ORDERS, *_POSITIONS, *_INTENTS, *_EXPLANATIONS))
+
+_DIGITS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_encoder: Final = msgspec.json.Encoder()
+
+
+def encode_answer(document: object) -> bytes:
+    """JSON of an answer, its amounts as bare digits; raises ``ValueError`` for a decimal that is not finite."""
+    return _encoder.encode(_bare(exact(document)))
+
+
+def exact(node: Any) -> Any:
+    """The document with a ``Decimal`` for every amount, whether it was digits, a whole number or one already.
+
+    An error body stays as it is: its ``value`` is the caller's own word, and no amount of ours.
+    """
+    match node:
+        case dict():
+            if node.get("result") == "FAIL" and "accepted" in node:
+                return node
+            return {name: _amount(inner) if name in AMOUNT_FIELDS else exact(inner) for name, inner in node.items()}
+        case list() | tuple():
+            return [exact(inner) for inner in node]
+        case _:
+            return node
+
+
+def _amount(node: Any) -> Any:
+    match node:
+        case bool():
+            return node
+        case int():
+            return Decimal(node)
+        case str():
+            return Decimal(node) if _DIGITS.fullmatch(node) else node
+        case list() | tuple():
+            return [_amount(inner) for inner in node]
+        case _:
+            return exact(node)
+
+
+def _bare(node: Any) -> Any:
+    match node:
+        case Decimal():
+            if not node.is_finite():
+                raise ValueError(f"{node} is no amount")
+            return msgspec.Raw(text(node).encode("ascii"))
+        case dict():
+            return {name: _bare(inner) for name, inner in node.items()}
+        case list() | tuple():
+            return [_bare(inner) for inner in node]
+        case _:
+            return node
