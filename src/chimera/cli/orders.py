@@ -15,6 +15,7 @@ from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
 from chimera.trading.errors import Refused
 from chimera.wire import request_json
+from chimera.wire.answers import encode_answer
 from chimera.wire.codec import plain
 
 T = TypeVar("T")
@@ -108,7 +109,8 @@ def close(s4_url: str, symbol: str, qty: str | None, as_json: bool) -> None:
 
     async def ask() -> dict[str, Any]:
         async with RouterClient(s4_url) as client:
-            return await client.close(symbol.upper(), amount)
+            answer: dict[str, Any] = plain(await client.close(symbol.upper(), amount))
+            return answer
 
     answer = _await(ask())
     if as_json:
@@ -120,7 +122,7 @@ def close(s4_url: str, symbol: str, qty: str | None, as_json: bool) -> None:
 def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
     async def ask() -> Any:
         async with RouterClient(s4_url) as client:
-            return await client.positions() if order_id is None else await client.order(order_id)
+            return plain(await client.positions() if order_id is None else await client.order(order_id))
 
     answer = _await(ask())
     if answer is None:
@@ -130,7 +132,7 @@ def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
     elif order_id is None:
         _table(answer)
     else:
-        Console().print_json(json.dumps(answer, default=str))
+        Console().print_json(json.dumps(answer))
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
@@ -158,7 +160,8 @@ def _cell(value: Any) -> str:
 
 
 def _print(answer: Any) -> None:
-    print(json.dumps(answer, default=str))
+    """As S3 and S4 answer: amounts are numbers."""
+    print(encode_answer(answer).decode())
 
 
 def _await(asking: Awaitable[T]) -> T:
