@@ -105,17 +105,23 @@ class Algo:
 
 @dataclass(slots=True)
 class AlgoShelf:
-    """Every algo order: by id, by client id (the newest), and those still open."""
+    """Every algo order: by id, by client id (the newest), those still open, and those that ended."""
 
     by_id: dict[int, Algo] = field(default_factory=dict)
     newest: dict[tuple[str, str], Algo] = field(default_factory=dict)
     open: dict[int, Algo] = field(default_factory=dict)
+    ended: list[Algo] = field(default_factory=list)  # in the order they ended; none of them changes again
 
     def add(self, algo: Algo) -> None:
         """Remember a new algo order."""
         self.by_id[algo.algo_id] = algo
         self.newest[algo.account.name, algo.client_id] = algo
         self.open[algo.algo_id] = algo
+
+    def close(self, algo: Algo) -> None:
+        """It is open no more."""
+        del self.open[algo.algo_id]
+        self.ended.append(algo)
 
     def has_open(self, account: str, client_id: str) -> bool:
         """Whether an open algo carries this id."""

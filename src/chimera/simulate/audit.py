@@ -29,6 +29,10 @@ class Kind(StrEnum):
     FINISH = "finish"  # an algo order's child has ended
     SETTING = "setting"  # leverage or margin type of a symbol
     FAULT = "fault"  # an injected fault acted on a request or a frame
+    RESTART = "restart"  # the venue carries on from what it kept; records after ``kept_seq`` and before it are void
+
+
+ASKED = frozenset({Kind.REQUEST, Kind.REFUSE, Kind.FAULT})  # these alone change nothing an owner would miss
 
 
 class AuditRecord(Value, tag=False):
@@ -65,20 +69,26 @@ class AuditRecord(Value, tag=False):
     position_after: Decimal | None = None
     entry_price: Decimal | None = None
     wallet_after: Decimal | None = None
+    kept_seq: int | None = None
 
 
 class Audit:
-    """Appends records. ``keep`` bounds what stays in memory (``None``: all); ``sink`` sees every record at once."""
+    """Appends records. ``keep`` bounds what stays in memory (``None``: all); ``sink`` sees every record at once.
+
+    ``seq`` is the last number given; ``deeds`` counts the records that changed something.
+    """
 
     def __init__(self, keep: int | None = None, sink: Callable[[AuditRecord], None] | None = None) -> None:
         self.records: list[AuditRecord] | deque[AuditRecord] = [] if keep is None else deque(maxlen=keep)
         self._sink = sink
-        self._seq = 0
+        self.seq = 0
+        self.deeds = 0
 
     def add(self, kind: Kind, now_ms: int, **fields: Any) -> None:
         """Write one record at ``now_ms``."""
-        self._seq += 1
-        record = AuditRecord(seq=self._seq, at_us=now_ms * 1000, kind=kind, **fields)
+        self.seq += 1
+        self.deeds += kind not in ASKED
+        record = AuditRecord(seq=self.seq, at_us=now_ms * 1000, kind=kind, **fields)
         self.records.append(record)
         if self._sink is not None:
             self._sink(record)

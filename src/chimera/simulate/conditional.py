@@ -114,7 +114,7 @@ class AlgoDesk:
     def _end(self, algo: Algo, status: AlgoStatus, kind: Kind) -> None:
         algo.listing.triggers[algo.working].remove(algo)
         algo.move(status, self.floor.now_ms)
-        self.floor.algos.open.pop(algo.algo_id, None)
+        self.floor.algos.close(algo)
         self.floor.log_algo(kind, algo)
         self.floor.reports.algo(algo)
 
@@ -143,7 +143,7 @@ class AlgoDesk:
         except Refusal as refusal:
             algo.reason = refusal.msg
             algo.move(AlgoStatus.REJECTED, floor.now_ms)
-            floor.algos.open.pop(algo.algo_id, None)
+            floor.algos.close(algo)
             floor.log_algo(Kind.REJECT, algo, code=refusal.code, reason=refusal.msg)
             floor.reports.algo(algo)
 

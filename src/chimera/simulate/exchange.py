@@ -75,14 +75,15 @@ class Exchange:
         if mid is not None:
             if not listing.traded:
                 listing.last = mid
-            if listing.mark is None:
+            if listing.mark is None or listing.dark:
                 self.remark(listing)
+            listing.dark = False
         self.matcher.quoted(listing)
 
     def remark(self, listing: Listing) -> bool:
         """Where the source gives no mark price, the mid stands for it, once a second; whether it was set."""
         mid = listing.book.mid
-        due = listing.mark is None or self.floor.now_ms - listing.marked_ms >= MARK_EVERY_MS
+        due = listing.mark is None or listing.dark or self.floor.now_ms - listing.marked_ms >= MARK_EVERY_MS
         if listing.mark_given or mid is None or not due:
             return False
         listing.mark = listing.index = mid

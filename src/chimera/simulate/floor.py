@@ -65,10 +65,10 @@ class Floor:
         self.now_ms = 0
         self.marks: dict[str, Decimal] = {}
         self.moved: dict[tuple[str, str], None] = {}  # positions changed since the last settle, in order
+        self.order_id = _FIRST_ORDER_ID  # the last one given, as the two below
+        self.algo_id = _FIRST_ALGO_ID
+        self.drawn = 0
         self._seed = seed
-        self._drawn = 0
-        self._order_id = _FIRST_ORDER_ID
-        self._algo_id = _FIRST_ALGO_ID
 
     def admit(self, spec: AccountSpec) -> Account:
         """A new account; its name and key must be new."""
@@ -87,18 +87,18 @@ class Floor:
 
     def next_order_id(self) -> int:
         """Ascending over all symbols."""
-        self._order_id += 1
-        return self._order_id
+        self.order_id += 1
+        return self.order_id
 
     def next_algo_id(self) -> int:
         """Ascending over all symbols."""
-        self._algo_id += 1
-        return self._algo_id
+        self.algo_id += 1
+        return self.algo_id
 
     def draw(self, length: int) -> str:
         """A token of letters and digits, unlike any drawn before; a function of the seed and the count."""
-        self._drawn += 1
-        return sha256(f"{self._seed}:{self._drawn}".encode()).hexdigest()[:length]
+        self.drawn += 1
+        return sha256(f"{self._seed}:{self.drawn}".encode()).hexdigest()[:length]
 
     def log_order(self, kind: Kind, order: Order, **more: Any) -> None:
         """Audit an order with its terms."""

@@ -96,6 +96,7 @@ class Listing:
         self.index: Decimal | None = None
         self.mark_given = False  # the source gives marks; until then the mid stands for it
         self.marked_ms = 0
+        self.dark = False  # its market has not been seen since a gap
         self.funding_rate = _DEFAULT_FUNDING
         self.next_funding_ms = 0
         self.trade_id = 0
@@ -103,8 +104,22 @@ class Listing:
         self.qty_places = places(instrument.step)
 
     def price(self, working: Working) -> Decimal | None:
-        """The price a trigger looks at."""
+        """The price a trigger looks at; none while dark, for there is no book to trade on."""
+        if self.dark:
+            return None
         return self.mark if working is Working.MARK_PRICE else self.last
+
+    def go_dark(self) -> None:
+        """The market is out of sight, as in a restart: its book is forgotten, the update ids go on.
+
+        Last and mark price stay as last seen, for accounts are shown at them; nothing triggers by them. The first
+        quote of both sides ends it.
+        """
+        seen = self.book.update_id
+        self.book = Book(self.instrument.tick)
+        self.book.update_id = seen
+        self.traded = self.mark_given = False
+        self.dark = True
 
     def funding_at(self, now_ms: int) -> int:
         """The coming settlement: the source's, else the next whole eight hours."""

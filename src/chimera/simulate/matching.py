@@ -301,7 +301,7 @@ class Matcher:
         if order.algo is None:
             return
         order.algo.move(AlgoStatus.FINISHED, self.floor.now_ms)
-        self.floor.algos.open.pop(order.algo.algo_id, None)
+        self.floor.algos.close(order.algo)
         self.floor.log_algo(Kind.FINISH, order.algo, order_id=order.order_id, cum_qty=order.cum_qty)
         self.floor.reports.algo(order.algo)
 

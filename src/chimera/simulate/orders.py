@@ -181,11 +181,12 @@ ClientKey = tuple[str, str, str]  # account, symbol, client id
 
 @dataclass(slots=True)
 class Shelf:
-    """Every order of the venue: by id, by client id (the newest), and those still open."""
+    """Every order of the venue: by id, by client id (the newest), those still open, and those that ended."""
 
     by_id: dict[int, Order] = field(default_factory=dict)
     newest: dict[ClientKey, Order] = field(default_factory=dict)
     open: dict[tuple[str, str], dict[int, Order]] = field(default_factory=dict)  # by account and symbol
+    ended: list[Order] = field(default_factory=list)  # in the order they ended; none of them changes again
 
     def add(self, order: Order) -> None:
         """Remember a new order."""
@@ -196,6 +197,7 @@ class Shelf:
     def close(self, order: Order) -> None:
         """It is open no more."""
         del self.open[order.account.name, order.listing.symbol][order.order_id]
+        self.ended.append(order)
 
     def count_open(self, account: "Account", symbol: str) -> int:
         """How many are open."""

@@ -14,6 +14,7 @@ from chimera.simulate.audit import Audit, AuditRecord, Kind
 from chimera.simulate.control import control, picture
 from chimera.simulate.exchange import Exchange
 from chimera.simulate.faults import Faults, NoFaults
+from chimera.simulate.keeping import Keeping, Kept, Written, restore
 from chimera.simulate.listing import DEMO
 from chimera.simulate.messages import Frame, WireRequest, WireResponse
 from chimera.simulate.usdm.reports import Wire
@@ -27,7 +28,12 @@ CONTROL = "/sim/"
 
 
 class Twin:
-    """One simulated venue."""
+    """One simulated venue.
+
+    ``kept`` is what an earlier life of it kept: the venue carries on from there, each account as it was, and opens only
+    those ``accounts`` that are new. ``audit_seq``: the last number an audit written elsewhere has, if that is greater.
+    Raises ``ValueError`` where ``kept`` contradicts itself.
+    """
 
     def __init__(
         self,
@@ -39,14 +45,22 @@ class Twin:
         faults: Faults | None = None,
         on_audit: Callable[[AuditRecord], None] | None = None,
         audit_keep: int | None = None,
+        kept: Kept | None = None,
+        audit_seq: int = 0,
     ) -> None:
         self._audit = Audit(audit_keep, on_audit)
         self._wire = Wire(faults if faults is not None else NoFaults())
         self.exchange = Exchange(instruments, seed, self._audit, self._wire)
         self._rest = RestFace(self.exchange, self._wire)
+        self._keeping = Keeping(self.exchange, self._wire.publisher, self._rest)
         self._at(now_ms)
+        self._audit.seq = audit_seq
+        if kept is not None:
+            restore(kept, self.exchange, self._wire.publisher, self._rest)
+            self._audit.add(Kind.RESTART, now_ms, kept_seq=kept.standing.audit_seq)
         for spec in accounts:
-            self.exchange.floor.admit(spec)
+            if kept is None or spec.name not in self.exchange.floor.accounts:
+                self.exchange.floor.admit(spec)
 
     @property
     def audit(self) -> Sequence[AuditRecord]:
@@ -121,6 +135,19 @@ class Twin:
     def state(self) -> dict[str, Any]:
         """A plain picture of accounts, positions and open orders, for people and tests."""
         return picture(self.exchange.floor)
+
+    def keep(self, *, clean: bool = False) -> Written:
+        """Everything an account's owner could notice, for a next life; reads back as ``Kept``.
+
+        ``clean`` promises that nothing will happen in this life any more: else the next one leaps over the ids that may
+        have been given since.
+        """
+        return self._keeping.write(clean)
+
+    @property
+    def changes(self) -> tuple[int, int]:
+        """Moves whenever there is something new to keep; mere questions and the market do not move it."""
+        return self._audit.deeds, self.exchange.floor.drawn
 
     def _at(self, now_ms: int) -> None:
         self.exchange.floor.now_ms = now_ms

@@ -85,7 +85,7 @@ class RestFace:
     def __init__(self, exchange: Exchange, wire: Wire) -> None:
         self.exchange = exchange
         self.wire = wire
-        self._weight = (0, 0)  # minute, weight used in it
+        self.weight = (0, 0)  # minute, weight used in it
 
     def answer(self, request: WireRequest, now_ms: int) -> WireResponse:
         """Execute one request; a refusal is an answer too."""
@@ -113,9 +113,9 @@ class RestFace:
     def _headers(
         self, found: Endpoint | None, account: Account | None, status: int, weight: int, now_ms: int
     ) -> dict[str, str]:
-        minute, used = self._weight
+        minute, used = self.weight
         used = weight + (used if minute == now_ms // 60_000 else 0)
-        self._weight = (now_ms // 60_000, used)
+        self.weight = (now_ms // 60_000, used)
         headers = {"Content-Type": "application/json", "X-MBX-USED-WEIGHT-1M": str(used)}
         if found is not None and found.counts_order and account is not None and status == 200:
             headers["X-MBX-ORDER-COUNT-10S"] = str(account.orders_in("10S", 10_000, now_ms))

@@ -59,7 +59,7 @@ class Publisher:
 
     def __init__(self) -> None:
         self._wanted: dict[str, Wanted] = {}
-        self._agg_id = 0
+        self.agg_id = 0  # the last public trade id given
         self._frames: list[Frame] = []
 
     def want(self, stream: str) -> None:
@@ -144,10 +144,10 @@ class Publisher:
         wanted = self._wanted.get(listing.symbol.lower())
         if wanted is None:
             return
-        self._agg_id += 1
+        self.agg_id += 1
         head: dict[str, Any] = {"E": now_ms, "s": listing.symbol, "p": listing.p(price), "q": listing.q(qty)}
         head |= {"T": now_ms, "m": taker is Side.SELL}
-        number = self._agg_id
+        number = self.agg_id
         if wanted.counts["aggTrade"]:
             more = {"e": "aggTrade", "a": number, "f": number, "l": number, "nq": head["q"], "st": 1}
             self._emit(MARKET, listing, "aggTrade", more | head)

@@ -1,0 +1,363 @@
+"""What a venue keeps across its own restart: everything an account's owner could notice, as one value and back.
+
+Kept: accounts (keys, wallet, rates, settings, positions), open orders with their place in the queue, conditional orders
+that wait, the newest ``HISTORY`` of what ended, of trades and of income, every counter, the last seen prices. Not kept:
+listenKeys and stream readers (clients reconnect), faults (their schedule is the caller's), and the book: the market is
+another's and starts anew, so a restored venue is dark until its first quotes and then goes on as after a gap.
+
+Invariants: no id is given twice, not even after a crash (what was kept in passing is up to a moment old, so the
+counters leap ahead of it); ended orders, trades and income never change, so each is turned into JSON once in its
+life, and writing costs what is open, not what ever was.
+Deliberately unaware of files and schema versions: ``services.simulator.state_file`` has both.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from chimera.simulate.accounts import Account, Position
+from chimera.simulate.algos import Algo, AlgoStatus, AlgoType, Working
+from chimera.simulate.exchange import Exchange
+from chimera.simulate.listing import Listing
+from chimera.simulate.orders import Order, OrderType, Status, Stp, Tif
+from chimera.simulate.usdm.rest import RestFace
+from chimera.simulate.usdm.streams import Publisher
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import Side
+from chimera.trading.value import Value
+
+HISTORY: Final = 2_000  # of each kind at least this many are kept, at most a page more; Binance answers 1,000 at most
+PAGE: Final = 250  # rows
+LEAP: Final = 100_000  # ids passed over after a crash: far above what the time between two keepings can use up
+
+Row = dict[str, str | int | bool]  # a row of userTrades or income as the wire writes it
+T = TypeVar("T")
+V = TypeVar("V", bound=Value)
+
+
+class KeptListing(Value, tag=False):
+    """A symbol: its rules, its last seen prices, its counters."""
+
+    instrument: Instrument
+    last: Decimal | None
+    mark: Decimal | None
+    index: Decimal | None
+    funding_rate: Decimal
+    next_funding_ms: int
+    trade_id: int
+    update_id: int
+
+
+class KeptPosition(Value, tag=False):
+    """As ``Position``."""
+
+    symbol: str
+    qty: Decimal
+    entry: Decimal
+    paid: Decimal
+    leverage: int
+    isolated: bool
+    bids: Decimal
+    asks: Decimal
+    realized: Decimal
+    updated_ms: int
+
+
+class KeptAccount(Value, tag=False):
+    """As ``Account``, less listenKey and history."""
+
+    name: str
+    api_key: str
+    secret: str
+    wallet: Decimal
+    maker_rate: Decimal
+    taker_rate: Decimal
+    positions: tuple[KeptPosition, ...]
+    counts: dict[str, tuple[int, int]]
+
+
+class KeptOrder(Value, tag=False):
+    """As ``Order``, its account and listing by name."""
+
+    order_id: int
+    client_id: str
+    account: str
+    symbol: str
+    side: Side
+    type: OrderType
+    tif: Tif
+    price: Decimal
+    qty: Decimal
+    reduce_only: bool
+    close_position: bool
+    stp: Stp
+    created_ms: int
+    updated_ms: int
+    status: Status
+    cum_qty: Decimal
+    cum_quote: Decimal
+    ahead: Decimal
+    expiry: str
+
+
+class KeptAlgo(Value, tag=False):
+    """As ``Algo``, its account and listing by name, its child inside."""
+
+    algo_id: int
+    client_id: str
+    account: str
+    symbol: str
+    side: Side
+    type: AlgoType
+    qty: Decimal
+    trigger_price: Decimal
+    working: Working
+    reduce_only: bool
+    close_position: bool
+    price_protect: bool
+    stp: Stp
+    created_ms: int
+    updated_ms: int
+    status: AlgoStatus
+    triggered_ms: int
+    reason: str
+    child: KeptOrder | None
+
+
+class Standing(Value, tag=False):
+    """What may still change. ``clean``: kept at rest, nothing happened after it. ``weight``: minute, used in it."""
+
+    clean: bool
+    audit_seq: int
+    order_id: int
+    algo_id: int
+    drawn: int
+    agg_id: int
+    weight: tuple[int, int]
+    listings: tuple[KeptListing, ...]
+    accounts: tuple[KeptAccount, ...]
+    open_orders: tuple[KeptOrder, ...]
+    open_algos: tuple[KeptAlgo, ...]
+
+
+class Kept(Value, tag=False):
+    """A venue between two lives. History is oldest first; orders that were a conditional order's child stand in it."""
+
+    standing: Standing
+    ended_orders: tuple[KeptOrder, ...]
+    ended_algos: tuple[KeptAlgo, ...]
+    trades: dict[str, tuple[Row, ...]]  # by account
+    income: dict[str, tuple[Row, ...]]
+
+
+class Written(Value, tag=False):
+    """``Kept`` on its way out: field by field the same JSON, with the history already encoded."""
+
+    standing: Standing
+    ended_orders: msgspec.Raw
+    ended_algos: msgspec.Raw
+    trades: dict[str, msgspec.Raw]
+    income: dict[str, msgspec.Raw]
+
+
+class History:
+    """The newest rows of a list that only grows, as a JSON array. A row that is ``None`` is left out."""
+
+    def __init__(self, row: Callable[[Any], object | None]) -> None:
+        self._row = row
+        self._encode = msgspec.json.Encoder(decimal_format="string").encode
+        self._read = 0
+        self._pages: deque[bytes] = deque()
+        self._page: list[bytes] = []
+
+    def array(self, source: Sequence[Any]) -> msgspec.Raw:
+        """All that is kept of ``source``, which holds what it held the last time and perhaps more."""
+        for each in source[self._read :]:
+            row = self._row(each)
+            if row is not None:
+                self._add(self._encode(row))
+        self._read = len(source)
+        return msgspec.Raw(b"[%b]" % b",".join([*self._pages, *self._page]))
+
+    def _add(self, row: bytes) -> None:
+        self._page.append(row)
+        if len(self._page) == PAGE:
+            self._pages.append(b",".join(self._page))
+            self._page.clear()
+            if (len(self._pages) - 1) * PAGE >= HISTORY:
+                self._pages.popleft()
+
+
+class Keeping:
+    """Turns one exchange into what is written of it, as often as asked."""
+
+    def __init__(self, exchange: Exchange, publisher: Publisher, rest: RestFace) -> None:
+        self._exchange = exchange
+        self._publisher = publisher
+        self._rest = rest
+        self._orders = History(lambda order: None if order.algo is not None else kept_order(order))
+        self._algos = History(kept_algo)
+        self._trades: dict[str, History] = {}
+        self._income: dict[str, History] = {}
+
+    def write(self, clean: bool) -> Written:
+        """The venue now; between two calls of its entry points only."""
+        floor = self._exchange.floor
+        accounts = floor.accounts.values()
+        return Written(
+            standing=self._standing(clean),
+            ended_orders=self._orders.array(floor.orders.ended),
+            ended_algos=self._algos.array(floor.algos.ended),
+            trades={each.name: _of(self._trades, each.name).array(each.trades) for each in accounts},
+            income={each.name: _of(self._income, each.name).array(each.income) for each in accounts},
+        )
+
+    def _standing(self, clean: bool) -> Standing:
+        floor = self._exchange.floor
+        return Standing(
+            clean=clean,
+            audit_seq=floor.audit.seq,
+            order_id=floor.order_id,
+            algo_id=floor.algo_id,
+            drawn=floor.drawn,
+            agg_id=self._publisher.agg_id,
+            weight=self._rest.weight,
+            listings=tuple(_same(KeptListing, each, update_id=each.book.update_id) for each in floor.listings.values()),
+            accounts=tuple(_kept_account(each) for each in floor.accounts.values()),
+            open_orders=tuple(kept_order(order) for shelf in floor.orders.open.values() for order in shelf.values()),
+            open_algos=tuple(kept_algo(algo) for algo in floor.algos.open.values()),
+        )
+
+
+def _of(histories: dict[str, History], name: str) -> History:
+    found = histories.get(name)
+    if found is None:
+        found = histories[name] = History(lambda row: row)
+    return found
+
+
+def _same(kind: type[V], source: object, **other: Any) -> V:
+    """A value of ``kind`` whose fields are those of ``source``, but for ``other``."""
+    fields = [name for name in kind.__struct_fields__ if name not in other]
+    return kind(**{name: getattr(source, name) for name in fields}, **other)
+
+
+def _kept_account(account: Account) -> KeptAccount:
+    return _same(
+        KeptAccount,
+        account,
+        secret=account.secret.decode(),
+        positions=tuple(_same(KeptPosition, held) for held in account.positions.values()),
+        counts=dict(account.counts),
+    )
+
+
+def kept_order(order: Order) -> KeptOrder:
+    """The order as it stands."""
+    return _same(KeptOrder, order, account=order.account.name, symbol=order.listing.symbol)
+
+
+def kept_algo(algo: Algo) -> KeptAlgo:
+    """The conditional order as it stands, with its child."""
+    child = None if algo.child is None else kept_order(algo.child)
+    return _same(KeptAlgo, algo, account=algo.account.name, symbol=algo.listing.symbol, child=child)
+
+
+# ── and back ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def restore(kept: Kept, exchange: Exchange, publisher: Publisher, rest: RestFace) -> None:
+    """Put ``kept`` into an exchange that has no account yet. Every listing is dark after it.
+
+    Rules of a symbol come from the exchange, which may know newer ones; a symbol it does not list is listed again.
+    Raises ``ValueError`` where ``kept`` contradicts itself.
+    """
+    try:
+        _restore_counters(kept.standing, exchange, publisher, rest)
+        _restore_accounts(kept, exchange)
+        _restore_orders(kept, exchange)
+    except KeyError as missing:
+        raise ValueError(f"it speaks of {missing} and does not hold it") from missing
+
+
+def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publisher, rest: RestFace) -> None:
+    floor, leap = exchange.floor, 0 if standing.clean else LEAP
+    floor.audit.seq = max(floor.audit.seq, standing.audit_seq)
+    floor.order_id = standing.order_id + leap
+    floor.algo_id = standing.algo_id + leap
+    floor.drawn = standing.drawn + leap
+    publisher.agg_id = standing.agg_id + leap
+    rest.weight = standing.weight
+    for kept in standing.listings:
+        symbol = kept.instrument.symbol
+        listing = floor.listings.setdefault(symbol, Listing(kept.instrument))
+        for name in ("last", "mark", "index", "funding_rate", "next_funding_ms"):
+            setattr(listing, name, getattr(kept, name))
+        listing.trade_id = kept.trade_id + leap
+        listing.book.update_id = kept.update_id + leap
+        if kept.mark is not None:
+            floor.marks[symbol] = kept.mark
+    for listing in floor.listings.values():
+        listing.go_dark()
+
+
+def _restore_accounts(kept: Kept, exchange: Exchange) -> None:
+    floor = exchange.floor
+    for each in kept.standing.accounts:
+        fields = msgspec.structs.asdict(each) | {
+            "secret": each.secret.encode(),
+            "positions": {
+                floor.listings[held.symbol].symbol: Position(**msgspec.structs.asdict(held)) for held in each.positions
+            },
+            "counts": dict(each.counts),
+            "trades": list(kept.trades[each.name]),
+            "income": list(kept.income[each.name]),
+        }
+        floor.accounts[each.name] = floor.by_key[each.api_key] = Account(**fields)
+
+
+def _restore_orders(kept: Kept, exchange: Exchange) -> None:
+    floor = exchange.floor
+    algos = [_algo(each, exchange) for each in (*kept.ended_algos, *kept.standing.open_algos)]
+    orders = [_order(each, exchange) for each in (*kept.ended_orders, *kept.standing.open_orders)]
+    children = [algo.child for algo in algos if algo.child is not None]
+    for order in _by_id([*orders, *children], lambda order: order.order_id):
+        floor.orders.add(order)
+        if order.is_open:
+            order.resting = True
+            order.listing.queues[order.side].add(order)
+        else:
+            del floor.orders.open[order.account.name, order.listing.symbol][order.order_id]
+    for algo in _by_id(algos, lambda algo: algo.algo_id):
+        floor.algos.add(algo)
+        if algo.is_open:
+            algo.listing.triggers[algo.working].add(algo)
+        else:
+            del floor.algos.open[algo.algo_id]
+    floor.orders.ended += [order for order in orders if not order.is_open]
+    floor.algos.ended += [algo for algo in algos if not algo.is_open]
+
+
+def _by_id(items: Iterable[T], number: Callable[[T], int]) -> list[T]:
+    """Ids ascend with time, at one price too: this is the order of arrival."""
+    return sorted(items, key=number)
+
+
+def _terms(kept: KeptOrder | KeptAlgo, exchange: Exchange) -> dict[str, Any]:
+    """The fields of an order or conditional order, its account and listing found again."""
+    fields = msgspec.structs.asdict(kept)
+    floor = exchange.floor
+    return fields | {"account": floor.accounts[kept.account], "listing": floor.listings[fields.pop("symbol")]}
+
+
+def _order(kept: KeptOrder, exchange: Exchange) -> Order:
+    return Order(**_terms(kept, exchange))
+
+
+def _algo(kept: KeptAlgo, exchange: Exchange) -> Algo:
+    algo = Algo(**_terms(kept, exchange) | {"child": None})
+    if kept.child is not None:
+        algo.child = _order(kept.child, exchange)
+        algo.child.algo = algo
+    return algo
