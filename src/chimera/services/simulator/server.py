@@ -2,26 +2,30 @@
 
 All of it runs in one event loop, so the twin needs no lock: a request, a market event and a tick each run to their end.
 Requests reach the twin byte for byte as sent (the signature covers those bytes). Stops within a second.
+
+With a state file the venue outlives the process: what changed is on the disk within ``KEEP_S`` and at the stop, and
+the next start carries on from there. No file is touched before the port is ours.
 """
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from pathlib import Path
 
-import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from chimera.services.simulator.audit_file import AuditFile
 from chimera.services.simulator.hub import Hub, Reader, route_in
 from chimera.services.simulator.settings import SimulatorSettings
-from chimera.simulate.audit import AuditRecord
+from chimera.services.simulator.state_file import StateFile
 from chimera.simulate.messages import PRIVATE, WireRequest
 from chimera.simulate.twin import Twin
 from chimera.trading.market import MarketEvent
 from chimera.trading.money import Millis
 
 TICK_S = 0.1
+KEEP_S = 1.0  # between two writes of the state file, at least
 EVENTS_PER_TURN = 200  # market events handled before requests get a turn
 PING_S = 180.0  # Binance pings every three minutes
 STOP_S = 0.5
@@ -35,25 +39,8 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class AuditFile:
-    """JSON lines, each written before the request that caused it is answered."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("wb", buffering=0)
-        self._encode = msgspec.json.Encoder(decimal_format="string").encode
-
-    def write(self, record: AuditRecord) -> None:
-        """Append one line."""
-        self._file.write(self._encode(record) + b"\n")
-
-    def close(self) -> None:
-        """No more lines."""
-        self._file.close()
-
-
 class SimulatorServer:
-    """One twin behind HTTP and WebSocket."""
+    """One twin behind HTTP and WebSocket. A ``twin`` that is given is its giver's to keep: no file is used for it."""
 
     def __init__(
         self,
@@ -67,23 +54,45 @@ class SimulatorServer:
         self.market_ended = asyncio.Event()
         self._clock = clock
         self._market = market
-        self._file = AuditFile(settings.audit_file) if settings.audit_file is not None else None
-        self.twin = twin if twin is not None else self._build()
-        self.hub = Hub(self.twin)
+        self._given = twin
+        self._audit: AuditFile | None = None
+        self._state: StateFile | None = None
+        self._kept: tuple[int, int] | None = None  # ``Twin.changes`` as last kept
+        self._keeping: asyncio.Future[None] | None = None
+        self.twin: Twin
+        self.hub: Hub
         self._sockets: set[web.WebSocketResponse] = set()
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=STOP_S)
         self._tasks: list[asyncio.Task[None]] = []
         self.address = ("", 0)
 
-    def _build(self) -> Twin:
-        return Twin(
-            self.settings.instruments,
-            seed=self.settings.seed,
-            now_ms=self._clock(),
-            accounts=self.settings.accounts,
-            on_audit=self._file.write if self._file is not None else None,
-            audit_keep=self.settings.audit_keep,
-        )
+    def _open(self) -> Twin:
+        """The venue as it was kept, or a new one. Raises ``Refused`` where its state file is of no use."""
+        told = self.settings
+        state = StateFile(told.state_file) if told.state_file is not None else None
+        kept = state.read() if state is not None else None
+        if told.audit_file is not None:
+            self._audit = AuditFile(told.audit_file, append=kept is not None)
+        try:
+            twin = Twin(
+                told.instruments,
+                seed=told.seed,
+                now_ms=self._clock(),
+                accounts=told.accounts,
+                on_audit=self._audit.write if self._audit is not None else None,
+                audit_keep=told.audit_keep,
+                kept=kept,
+                audit_seq=self._audit.last_seq if self._audit is not None else 0,
+            )
+        except ValueError as error:
+            if state is None or kept is None:
+                raise
+            raise state.unusable(error) from error
+        if state is not None:
+            state.replace(twin.keep())  # a crash from here on must not find a file that says it was closed
+            self._kept = twin.changes
+        self._state = state
+        return twin
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=_BODY_MAX)
@@ -94,20 +103,28 @@ class SimulatorServer:
         return app
 
     async def start(self) -> None:
-        """Listen, then let the market run."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
-        await site.start()
+        """Take the port, carry on or begin, listen, then let the market run."""
+        bound = _bind(self.settings.host, self.settings.port)
+        try:
+            self.twin = self._given if self._given is not None else self._open()
+            self.hub = Hub(self.twin)
+            await self._runner.setup()
+            await web.SockSite(self._runner, bound).start()
+        except BaseException:
+            bound.close()
+            self._close_audit()
+            raise
         host, port = self._runner.addresses[0][:2]
         self.address = (host, port)
-        self._tasks = [asyncio.create_task(self._run_market()), asyncio.create_task(self._run_ticks())]
+        loops = [self._run_market(), self._run_ticks(), *([self._run_keeping()] if self._state is not None else [])]
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def wait(self) -> None:
         """Until a loop of ours fails; raises what it raised."""
         await asyncio.gather(*self._tasks)
 
     async def stop(self) -> None:
-        """Close every connection and the audit file."""
+        """Close every connection, keep the venue as it then is, close the audit file."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -115,8 +132,33 @@ class SimulatorServer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), STOP_S)
         await self._runner.cleanup()
-        if self._file is not None:
-            self._file.close()
+        try:
+            await self._keep(clean=True)
+        finally:
+            self._close_audit()
+
+    def _close_audit(self) -> None:
+        if self._audit is not None:
+            self._audit.close()
+
+    # ── keeping ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _run_keeping(self) -> None:
+        """Keep what changed within a tick, but no more than once in ``KEEP_S``."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            if self.twin.changes != self._kept:
+                await self._keep()
+                await asyncio.sleep(KEEP_S - TICK_S)
+
+    async def _keep(self, *, clean: bool = False) -> None:
+        """Write the state file; the loop only gathers what changed, a thread encodes and writes it."""
+        if self._keeping is not None:
+            await asyncio.gather(self._keeping, return_exceptions=True)  # one that outlived its loop; we write anew
+        if self._state is not None:
+            self._kept = self.twin.changes
+            written = self.twin.keep(clean=clean)
+            self._keeping = asyncio.ensure_future(asyncio.to_thread(self._state.replace, written))
+            await asyncio.shield(self._keeping)
 
     # ── the market ──────────────────────────────────────────────────────────────────────────────────────────────────
     async def _run_market(self) -> None:
@@ -192,6 +234,11 @@ async def _send(socket: web.WebSocketResponse, reader: Reader) -> None:
         while not reader.lost.is_set():
             await socket.send_str((await reader.queue.get()).decode())
         await socket.close(code=WSCloseCode.POLICY_VIOLATION)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket of ours, or ``OSError``: before any file of a simulator that already runs there is touched."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 def _split(names: str) -> frozenset[str]:

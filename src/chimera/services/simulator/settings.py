@@ -1,4 +1,4 @@
-"""What the simulator's process is told: where it listens, how fast its market runs, where its audit goes."""
+"""What the simulator's process is told: where it listens, how fast its market runs, what it writes where."""
 
 import math
 from pathlib import Path
@@ -12,8 +12,10 @@ from chimera.trading.value import Value
 class SimulatorSettings(Value):
     """Read once by the caller.
 
-    ``speed``: market seconds per wall second, ``math.inf`` as fast as it goes. ``audit_file``: JSON lines, replaced at
-    start. ``audit_keep``: how many records stay readable at ``/sim/audit``.
+    ``speed``: market seconds per wall second, ``math.inf`` as fast as it goes. ``state_file``: what the
+    venue carries on from after a restart (accounts, positions, orders, history); without one it begins anew each time.
+    ``audit_file``: JSON lines; appended to by a venue that carries on, else replaced at start. ``audit_keep``: how many
+    records stay readable at ``/sim/audit``.
     """
 
     host: str = "127.0.0.1"
@@ -22,6 +24,7 @@ class SimulatorSettings(Value):
     speed: float = 1.0
     instruments: tuple[Instrument, ...] = DEMO
     accounts: tuple[AccountSpec, ...] = (READY_ACCOUNT,)
+    state_file: Path | None = None
     audit_file: Path | None = None
     audit_keep: int = 100_000
 
