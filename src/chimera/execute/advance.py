@@ -49,6 +49,7 @@ from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
 DAY_MS = 86_400_000
+REVIVAL_MS = 1_000  # a listing may lag behind an end by this much
 DUPLICATE_ID = -4116  # Binance: an open order has this id. Proof of life, not of quantity
 
 
@@ -186,6 +187,8 @@ def _not_found(order: Order, asked_server_ms: Millis, scene: Scene) -> Order:
     missing = order.after(Trigger.MISSING)
     if missing.status is not Status.IN_DOUBT:
         return missing
+    if missing.created_ms > scene.now_ms:  # held back since a restart for this answer
+        missing = missing.but(created_ms=scene.now_ms)
     dead_after = missing.dead_after_ms
     if dead_after is None:
         dead_after = Millis(scene.venue_now_ms + scene.policy.doubt_margin_ms)
@@ -201,6 +204,8 @@ def _restart(order: Order, scene: Scene) -> Order:
     if after.status is Status.IN_DOUBT and after.dead_after_ms is None:
         latest = max(order.request.not_after_ms or scene.venue_now_ms, scene.venue_now_ms)
         after = after.but(dead_after_ms=Millis(latest + scene.policy.doubt_margin_ms))
+    if after.resendable:  # the venue is asked first: what we were sending may have lived and ended while we were dead
+        after = after.but(created_ms=Millis(scene.now_ms + scene.policy.restart_patience_ms), resends=0)
     return settle(after, order, scene)
 
 
@@ -237,6 +242,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         holding = take_fill(holding, fill, scene)
     found = compare(holding, snapshot)
     for word in found.known:
+        holding = _revive(holding, word, snapshot.asked_ms)
         holding = _hear(holding, word, scene)
     for word in found.strange:
         holding = adopt(holding, word, scene)
@@ -253,6 +259,23 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         pause = 3_000 if shrinks else 200
         return holding.but(strikes=holding.strikes + 1, survey_due_ms=Millis(scene.now_ms + pause))
     return _believe_position(holding.but(strikes=0), snapshot)
+
+
+def _revive(holding: Holding, word: VenueOrder, asked_ms: Millis) -> Holding:
+    """An order that ended well before the survey began and is listed as open lives a second time under its id.
+
+    A protective order resent after its first life had ended, unseen, does that (the venue refuses ids of open orders
+    only). It must be known again, or it would rest there for ever and fire into a later position.
+    """
+    order = holding.orders[word.ref]
+    if (
+        order.ended_ms is None
+        or order.ended_ms + REVIVAL_MS > asked_ms
+        or word.status.final
+        or not order.role.protective
+    ):
+        return holding
+    return holding.with_order(order.after(Trigger.REVIVED).but(ended_ms=None, venue_id=word.venue_id))
 
 
 def _believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
@@ -288,5 +311,7 @@ def _reconcile_instead(
     if isinstance(fact, Reported) and fact.fill is not None:
         holding = take_fill(holding, fact.fill, scene)
     if order is not None:
-        holding = holding.with_order(holding.orders[order.ref].but(ask_at_ms=scene.now_ms))
-    return holding.but(survey_due_ms=scene.now_ms), (alert,)
+        puzzling = holding.orders[order.ref]
+        pause = 1_000 * 2 ** min(puzzling.asks, 5)  # the same answer may come again and again
+        holding = holding.with_order(puzzling.but(ask_at_ms=Millis(scene.now_ms + pause), asks=puzzling.asks + 1))
+    return holding.but(survey_due_ms=Millis(scene.now_ms + 1_000)), (alert,)

@@ -109,7 +109,7 @@ def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple
 
     A partial one could reduce twice, so it is asked for instead (``execute.asking``).
     """
-    if order.status is not Status.IN_DOUBT or wanted.qty is not None:
+    if not order.resendable or wanted.qty is not None:
         return holding, NOTHING
     due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 2)
     if scene.now_ms < due:

@@ -7,7 +7,6 @@ from chimera.execute.closing import RESEND_MS, TARGET_CANCEL_MS
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
-from chimera.trading.order import Status
 
 
 def next_due_ms(holding: Holding, now_ms: Millis) -> Millis | None:
@@ -28,7 +27,7 @@ def _moments(holding: Holding) -> Iterator[int]:
     for order in holding.orders.values():
         if order.ask_at_ms is not None:
             yield order.ask_at_ms
-        if order.status is Status.IN_DOUBT and order.request.reduce_only:
+        if order.resendable and order.request.reduce_only:
             yield order.created_ms + (RESEND_MS * 2 ** min(order.resends, 2) if order.resends else 0)
     for work in holding.intents.values():
         if work.phase is Phase.WORKING:

@@ -15,6 +15,8 @@ from chimera.trading.position import Lot, adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder
 
+FLAT_SURVEY_MS = 2_000
+
 _TRIGGERS: Final = {
     Status.PENDING_NEW: Trigger.ACKED,
     Status.NEW: Trigger.ACKED,
@@ -75,6 +77,8 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene) -> Holding:
     after = after.with_order(settle(order.with_fill(fill), order, scene))
     if holding.position.side is not after.position.side and after.position.lots:
         after = _reroot(after, fill)
+    if holding.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
+        after = after.but(survey_due_ms=min(after.survey_due_ms, Millis(scene.now_ms + FLAT_SURVEY_MS)))
     if after.exit is not None and after.exit.left_qty is not None and order.role is Role.EXIT:
         after = after.but(exit=after.exit.but(left_qty=Qty(max(after.exit.left_qty - fill.qty, ZERO))))
     return after

@@ -15,8 +15,8 @@ from chimera.trading.events import (
     ProtectionArmed,
     Severity,
 )
-from chimera.trading.fill import Fill
 from chimera.trading.execution import CANCELED_BY
+from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId
 from chimera.trading.money import BPS

@@ -48,9 +48,9 @@ def _keep_one(
     if live is not None:
         holding = _calm(holding, role)
         return _dismiss(holding, tuple(order for order in standing if order is not live))
-    coming = next((o for o in right if o.status in (Status.PENDING_NEW, Status.IN_DOUBT)), None)
+    coming = next((o for o in right if o.status is Status.PENDING_NEW or o.resendable), None)
     if coming is not None:
-        return _resend(holding, coming, scene) if coming.status is Status.IN_DOUBT else (holding, NOTHING)
+        return _resend(holding, coming, scene) if coming.resendable else (holding, NOTHING)
     return _place(holding, role, wanted, price, scene)
 
 

@@ -106,6 +106,7 @@ class Trigger(StrEnum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     RESTARTED = "RESTARTED"  # we lost the answer by dying
+    REVIVED = "REVIVED"  # the venue lists it as open though it had ended: its id was taken a second time
     MISSING = "MISSING"  # a query does not know it, which proves nothing yet
 
 
@@ -182,28 +183,38 @@ TRANSITIONS: Final[dict[tuple[Status, Trigger], Status]] = {
         for live in (S.NEW, S.PARTIALLY_FILLED, S.TRIGGERING, S.PENDING_CANCEL, S.IN_DOUBT)
     },
     (S.PENDING_NEW, T.MISSING): S.PENDING_NEW,  # its own answer is still to come
-    # A final order hears late and repeated news and does not move, except that a proven fill outranks every other word.
+    # An answer to a resend can say no while the first sending lives: the venue's word on the order itself stands.
+    **{
+        (live, T.NOT_SENT): live
+        for live in (S.NEW, S.PARTIALLY_FILLED, S.TRIGGERING, S.PENDING_CANCEL)
+    },
+    (S.PARTIALLY_FILLED, T.REFUSED): S.PARTIALLY_FILLED,
+    # A final order hears late and repeated news and does not move, except that a proven fill outranks every other word,
+    # and that the venue may list it as open again: then its id lives a second time.
     **{
         (final, trigger): final
         for final in (S.FILLED, S.CANCELED, S.EXPIRED)
         for trigger in (
-            T.ACKED, T.TIMED_OUT, T.RESTARTED, T.PART_FILLED, T.TRIGGERED, T.CANCELED, T.EXPIRED,
-            T.CANCEL_REFUSED, T.MISSING, T.CANCEL_NOT_SENT,
+            T.ACKED, T.REFUSED, T.NOT_SENT, T.TIMED_OUT, T.PROVEN_DEAD, T.RESTARTED, T.PART_FILLED, T.TRIGGERED,
+            T.CANCELED, T.EXPIRED, T.CANCEL_REFUSED, T.CANCEL_NOT_SENT, T.MISSING,
         )
     },
-    (S.FILLED, T.FILLED): S.FILLED,
-    (S.CANCELED, T.FILLED): S.FILLED,
-    (S.EXPIRED, T.FILLED): S.FILLED,
-    (S.REJECTED, T.TIMED_OUT): S.REJECTED,
-    (S.REJECTED, T.RESTARTED): S.REJECTED,
-    (S.REJECTED, T.REFUSED): S.REJECTED,
-    (S.REJECTED, T.PROVEN_DEAD): S.REJECTED,
-    (S.REJECTED, T.MISSING): S.REJECTED,
-    (S.REJECTED, T.NOT_SENT): S.REJECTED,
+    **{(final, T.FILLED): S.FILLED for final in (S.FILLED, S.CANCELED, S.EXPIRED)},
+    **{(final, T.REVIVED): S.NEW for final in (S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED)},
+    **{
+        (S.REJECTED, trigger): S.REJECTED
+        for trigger in (
+            T.REFUSED, T.NOT_SENT, T.TIMED_OUT, T.PROVEN_DEAD, T.RESTARTED, T.CANCEL_REFUSED, T.CANCEL_NOT_SENT,
+            T.MISSING,
+        )
+    },
     # Our proof of death was wrong, or the venue contradicts itself: its word and above all its trades win.
     (S.REJECTED, T.ACKED): S.NEW,
+    (S.REJECTED, T.TRIGGERED): S.TRIGGERING,
     (S.REJECTED, T.PART_FILLED): S.PARTIALLY_FILLED,
     (S.REJECTED, T.FILLED): S.FILLED,
+    (S.REJECTED, T.CANCELED): S.CANCELED,
+    (S.REJECTED, T.EXPIRED): S.EXPIRED,
 }  # fmt: skip
 
 
@@ -267,6 +278,11 @@ class Order(Value):
     def owed(self) -> bool:
         """Final by the venue's word while trades of it have not reached us."""
         return self.status.final and self.leaves_qty > 0
+
+    @property
+    def resendable(self) -> bool:
+        """In doubt and never seen by the venue, as far as we know: an id that lived once must not be sent again."""
+        return self.status is Status.IN_DOUBT and self.venue_id is None
 
     @property
     def guards(self) -> bool:

@@ -19,6 +19,7 @@ class Policy(Value):
     entry_patience_ms: int = 10_000  # beyond its schedule, how long an entry may still send
     send_within_ms: int = 2_000  # a held-back entry older than this is not sent
     trigger_patience_ms: int = 1_000  # a triggered stop that has not filled by then is not a stop
+    restart_patience_ms: int = 1_000  # after a restart, how long a doubtful stop waits for the venue's word on it
     survey_every_ms: int = 30_000
     trades_overlap_ms: int = 60_000
     stop_refusals: int = 2  # then the position is flattened

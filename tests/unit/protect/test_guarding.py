@@ -162,8 +162,10 @@ def test_a_live_stop_the_venue_no_longer_knows_is_placed_again() -> None:
     stop = desk.placed(Role.STOP)
     desk.survey(qty="0.01")
     commands = desk.hear(NotFound(ref=stop.ref, asked_server_ms=desk.now))
+    fresh = [c.order.ref for c in commands if isinstance(c, Place)]
 
-    assert [c.order.ref for c in commands if isinstance(c, Place)] == [stop.ref]
+    assert len(fresh) == 1
+    assert fresh != [stop.ref], "an id that lived once is not sent again"
 
 
 def test_not_sent_stop_goes_out_again_soon() -> None:
@@ -195,6 +197,34 @@ def test_restart_after_a_lost_stop_answer_meets_its_own_id() -> None:
 
     assert reborn.holding.covered_qty == Decimal("0.01")
     assert reborn.count(Role.STOP) == 0
+
+
+def test_a_stop_that_lives_a_second_time_is_known_again_and_cancelled() -> None:
+    """Seed 1842: the resent stop is accepted anew after its first life had filled; flat, it must not stay."""
+    desk = a_long()
+    stop = desk.placed(Role.STOP)
+    desk.hear(Found(order=desk.word(stop, Status.TRIGGERING)))
+    desk.fill(stop, "0.01", "64000")
+    assert desk.holding.position.qty == 0
+    desk.later(2_000).survey(desk.word(stop, Status.NEW))
+
+    assert desk.canceled() == [stop.ref]
+
+
+def test_after_a_restart_a_doubtful_stop_is_asked_for_before_it_is_sent_again() -> None:
+    desk = Desk()
+    desk.submit(an_intent())
+    desk.fill(desk.placed(Role.TAKER), "0.01")
+    stop = desk.placed(Role.STOP)
+    commands = desk.hear(Restarted())
+    assert [type(c) for c in commands if isinstance(c, Ask | Place)] == [Ask]
+    resent = desk.hear(NotFound(ref=stop.ref, asked_server_ms=desk.now))
+    assert [c.order.ref for c in resent if isinstance(c, Place)] == [stop.ref]
+    silent = Desk()
+    silent.submit(an_intent())
+    silent.fill(silent.placed(Role.TAKER), "0.01")
+    silent.hear(Restarted())
+    assert [c for c in silent.later(1_000).hear(Ticked()) if isinstance(c, Place)], "nor is it waited for for long"
 
 
 def test_a_position_nobody_opened_gets_a_default_stop() -> None:
