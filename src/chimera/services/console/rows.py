@@ -1,0 +1,198 @@
+"""What the console reads of the others' answers and records, typed, so that a strange record is one error and no crash.
+
+Unknown fields are let through: the writers are other processes and may be newer. Amounts are exact.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from chimera.trading.money import ZERO, Millis
+from chimera.trading.value import Value
+from chimera.wire.codec import SCHEMA_VERSION, check_version
+
+R = TypeVar("R", bound=Value)
+
+
+class Resting(Value, tag=False, forbid_unknown_fields=False):
+    """A stop or target: its trigger price, its open quantity (base asset), and where it rests."""
+
+    client_order_id: str
+    price: Decimal
+    qty: Decimal
+    rests: str = "venue"
+
+
+class PositionRow(Value, tag=False, forbid_unknown_fields=False):
+    """One row of S4's ``GET /positions``; ``qty`` is signed, ``coverage`` a share, P&L quote asset before fees."""
+
+    symbol: str
+    qty: Decimal
+    market: str = "FUT"
+    entry_price: Decimal | None = None
+    mark_price: Decimal | None = None
+    unrealized_pnl: Decimal = Decimal(0)
+    realized_pnl: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    closed_count: int = 0
+    stop: Resting | None = None
+    target: Resting | None = None
+    covered_qty: Decimal = Decimal(0)
+    coverage: Decimal = Decimal(1)
+    unprotected_ms: int = 0
+    max_unprotected_ms: int = 0
+    exit: str | None = None
+    in_doubt: tuple[str, ...] = ()
+    seq: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Something is or may be held; coverage says so while the trades of a fill are still to come."""
+        return bool(self.qty) or self.coverage < 1
+
+    @property
+    def bare(self) -> bool:
+        return self.is_open and (self.coverage < 1 or self.unprotected_ms > 0)
+
+    @property
+    def net_pnl(self) -> Decimal:
+        """Realised of the whole past less fees, quote asset."""
+        return self.realized_pnl - self.fees
+
+
+class Totals(Value, tag=False):
+    """Of all positions, quote asset; ``net_pnl`` is realised less fees."""
+
+    open_pnl: Decimal
+    net_pnl: Decimal
+    fees: Decimal
+    closed: int
+
+
+def totals(rows: Iterable[PositionRow]) -> Totals:
+    held = tuple(rows)
+    return Totals(
+        open_pnl=sum((row.unrealized_pnl for row in held), ZERO),
+        net_pnl=sum((row.net_pnl for row in held), ZERO),
+        fees=sum((row.fees for row in held), ZERO),
+        closed=sum(row.closed_count for row in held),
+    )
+
+
+class Check(Value, tag=False, forbid_unknown_fields=False):
+    """One verdict of a decision; ``margin`` is + for room left and - for how far it failed."""
+
+    code: str
+    text: str = ""
+    passed: bool = False
+    name: str = ""
+    value: Decimal | None = None
+    limit: Decimal | None = None
+    margin: Decimal | None = None
+
+
+class ClauseSeen(Value, tag=False, forbid_unknown_fields=False):
+    factor: str
+    op: str
+    value: Decimal
+    holds: bool
+    limits: tuple[Decimal, ...] = ()
+
+
+class RuleSeen(Value, tag=False, forbid_unknown_fields=False):
+    rule_id: str
+    fired: bool
+    action: str = ""
+    clauses: tuple[ClauseSeen, ...] = ()
+
+
+class Why(Value, tag=False, forbid_unknown_fields=False):
+    gates: tuple[Check, ...] = ()
+    rules: tuple[RuleSeen, ...] = ()
+
+
+class DecisionRow(Value, tag=False, forbid_unknown_fields=False):
+    """One row of S3's ``GET /decisions``: a ``signals`` document."""
+
+    signal_id: str
+    t0: Millis
+    symbol: str
+    decision: str  # open or skip
+    reason: str = ""
+    market: str = "FUT"
+    reasons: tuple[Check, ...] = ()
+    rules_fired: tuple[str, ...] = ()
+    config_rev: int = 0
+    delivery: str = "NONE"
+    client_order_id: str | None = None
+    explanation: Why = Why()
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(check.code for check in self.reasons))
+
+
+class OrderRow(Value, tag=False, forbid_unknown_fields=False):
+    """A child order on ``router:events``."""
+
+    event_id: str
+    client_order_id: str
+    symbol: str
+    role: str
+    status: str
+    side: str
+    type: str
+    qty: Decimal
+    at_ms: Millis
+    created_ms: Millis
+    filled_qty: Decimal = Decimal(0)
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    avg_price: Decimal | None = None
+    refusal: str | None = None
+
+    @property
+    def seq(self) -> int:
+        """Of the event, counted per position key: the order's newest word has the largest."""
+        return int(self.event_id.rpartition(":")[2])
+
+
+class FillRow(Value, tag=False, forbid_unknown_fields=False):
+    """A fill on ``ord:{results}``; fee > 0 is paid, ``realized_pnl`` is the venue's, before fees."""
+
+    trade_id: str
+    ref: str
+    symbol: str
+    side: str
+    price: Decimal
+    qty: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    at_ms: Millis
+    realized_pnl: Decimal = Decimal(0)
+    slippage_bps: Decimal | None = None
+
+
+class AlertRow(Value, tag=False, forbid_unknown_fields=False):
+    severity: str
+    code: str
+    at_ms: Millis
+    text: str = ""
+    service: str = "s4-router"
+    symbol: str = ""
+    subject: str = ""
+
+
+def read_row(document: Mapping[str, Any], kind: type[R]) -> R:
+    """Raises ``msgspec.ValidationError`` or ``NewerSchema``."""
+    check_version(int(document.get("schema_version", SCHEMA_VERSION)))
+    return msgspec.convert(dict(document), kind, strict=False)
+
+
+def read_record(fields: Mapping[str, str], kind: type[R]) -> R:
+    """A stream record, from its whole row in ``data`` where it has one, else from its flat fields."""
+    data = fields.get("data")
+    return read_row(msgspec.json.decode(data, type=dict[str, Any]) if data else fields, kind)

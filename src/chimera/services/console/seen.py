@@ -1,0 +1,173 @@
+"""What the console has seen of the others, and when: the one state that every page is drawn from.
+
+Plain state without waiting. Each change counts up its topic's revision and the page's sequence, so that a drawing is
+made anew only where something changed. Nothing here is the truth: S4, S3 and the streams are, and ages say how old
+our picture of them is.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from chimera.services.console.closing import Close
+from chimera.services.console.rows import AlertRow, DecisionRow, FillRow, OrderRow, PositionRow
+from chimera.trading.money import Millis
+from chimera.wire.board import TickBoard
+from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS
+
+STALE_MS: Final = 3_000
+SPARK_EVERY_MS: Final = 500
+SPARK_POINTS: Final = 240  # two minutes
+ORDERS_KEPT: Final = 400
+ROWS_KEPT: Final = 50
+FOLLOWED: Final = (ROUTER_EVENTS, ORDER_RESULTS, ALERTS)
+FINAL: Final = ("FILLED", "CANCELED", "EXPIRED", "REJECTED")
+
+
+@dataclass
+class Source:
+    """One of the others, as we hear it. ``heard_ms`` is monotonic; None: never."""
+
+    name: str
+    heard_ms: int | None = None
+    error: str = ""
+
+
+@dataclass
+class Spark:
+    """Mids of one symbol, half a second apart or more, oldest first."""
+
+    points: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=SPARK_POINTS))
+
+    def take(self, at_ms: int, mid: Decimal) -> None:
+        if not self.points or at_ms - self.points[-1][0] >= SPARK_EVERY_MS:
+            self.points.append((at_ms, mid))
+
+
+@dataclass
+class Seen:
+    """``mode`` is SIM, TESTNET or LIVE."""
+
+    mode: str
+    symbols: list[str]
+    s4: Source = field(default_factory=lambda: Source("S4"))
+    s4_health: Source = field(default_factory=lambda: Source("S4's health"))
+    s3: Source = field(default_factory=lambda: Source("S3"))
+    market: Source = field(default_factory=lambda: Source("market board"))
+    streams: dict[str, Source] = field(default_factory=lambda: {name: Source(name) for name in FOLLOWED})
+    health: dict[str, Any] = field(default_factory=dict)
+    s3_health: dict[str, Any] = field(default_factory=dict)
+    positions: tuple[PositionRow, ...] = ()
+    decisions: tuple[DecisionRow, ...] = ()
+    ticks: dict[str, TickBoard] = field(default_factory=dict)
+    sparks: dict[str, Spark] = field(default_factory=dict)
+    orders: dict[str, OrderRow] = field(default_factory=dict)
+    fills: dict[str, FillRow] = field(default_factory=dict)
+    alerts: deque[AlertRow] = field(default_factory=lambda: deque(maxlen=ROWS_KEPT))
+    closes: dict[str, Close] = field(default_factory=dict)
+    fault: str = ""  # why the console itself does not watch
+    sequence: int = 0
+    revisions: dict[str, int] = field(default_factory=dict)
+
+    def changed(self, topic: str) -> None:
+        self.sequence += 1
+        self.revisions[topic] = self.revisions.get(topic, 0) + 1
+
+    def heard(self, source: Source, mono_ms: int) -> None:
+        source.heard_ms = mono_ms
+        if source.error:
+            source.error = ""
+            self.changed("sources")
+
+    def missed(self, source: Source, error: str) -> None:
+        if source.error != error:
+            source.error = error
+            self.changed("sources")
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (self.s4, self.s4_health, self.s3, self.market, *self.streams.values())
+
+    @property
+    def event_seq(self) -> int:
+        """How many events S4 has recorded of all its positions: the number of the state that is shown."""
+        return sum(row.seq for row in self.positions)
+
+    # ── what was read ──
+
+    def take_health(self, health: dict[str, Any]) -> None:
+        if health != self.health:
+            self.health = health
+            self.changed("health")
+
+    def take_s3_health(self, health: dict[str, Any]) -> None:
+        steady = {name: value for name, value in health.items() if name != "now_ms"}
+        if steady != self.s3_health:
+            self.s3_health = steady
+            self.changed("s3")
+
+    def take_positions(self, rows: tuple[PositionRow, ...], now_ms: int) -> None:
+        ordered = tuple(sorted(rows, key=lambda row: (not row.is_open, row.symbol)))
+        if ordered != self.positions:
+            self.positions = ordered
+            self.changed("positions")
+        for row in ordered:
+            if row.symbol not in self.symbols:
+                self.symbols.append(row.symbol)
+        self.follow_closes(now_ms)
+
+    def take_decisions(self, rows: tuple[DecisionRow, ...]) -> None:
+        if rows != self.decisions:
+            self.decisions = rows
+            self.changed("decisions")
+
+    def take_tick(self, tick: TickBoard) -> None:
+        if self.ticks.get(tick.symbol) == tick:
+            return
+        self.ticks[tick.symbol] = tick
+        self.sparks.setdefault(tick.symbol, Spark()).take(tick.at_ms, tick.mid)
+        self.changed("market")
+
+    def take_order(self, row: OrderRow) -> None:
+        known = self.orders.get(row.client_order_id)
+        if known is not None and known.seq >= row.seq:
+            return
+        self.orders.pop(row.client_order_id, None)
+        self.orders[row.client_order_id] = row
+        if len(self.orders) > ORDERS_KEPT:
+            oldest = next((ref for ref, order in self.orders.items() if order.status in FINAL), next(iter(self.orders)))
+            del self.orders[oldest]
+        self.changed("orders")
+
+    def take_fill(self, row: FillRow) -> None:
+        key = f"{row.symbol}:{row.trade_id}"
+        if key in self.fills:
+            return
+        self.fills[key] = row
+        while len(self.fills) > ROWS_KEPT:
+            del self.fills[next(iter(self.fills))]
+        self.changed("fills")
+
+    def take_alert(self, row: AlertRow) -> None:
+        self.alerts.append(row)
+        self.changed("alerts")
+
+    # ── closes asked for here ──
+
+    def take_close(self, close: Close) -> None:
+        self.closes[close.close_id] = close
+        self.changed("closes")
+
+    def follow_closes(self, now_ms: int) -> None:
+        """Carry each close on to what the newest positions say of it; drop it a minute after its end."""
+        rows = {row.symbol: row for row in self.positions}
+        for close_id, close in tuple(self.closes.items()):
+            followed = close.follow(rows.get(close.effect.symbol), Millis(now_ms))
+            if followed is None:
+                del self.closes[close_id]
+            elif followed != close:
+                self.closes[close_id] = followed
+            else:
+                continue
+            self.changed("closes")

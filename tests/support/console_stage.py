@@ -1,0 +1,218 @@
+"""A stage for the console: an S4 and an S3 that say what a test tells them, a memory bus, and the page on a socket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+from fastapi import FastAPI
+
+from chimera.adapters.memory.bus import MemoryBus
+from chimera.services.clock import SystemClock
+from chimera.services.console.app import Console, build_app
+from chimera.services.serving import address_of, listen, serve_app
+from chimera.trading.money import Millis, Price, Qty
+from chimera.wire import codec
+from chimera.wire.board import TickBoard
+from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS, tick_key
+
+
+class HandClock:
+    """Both hands by hand."""
+
+    def __init__(self) -> None:
+        self.utc_ms = 1_800_000_000_000
+        self.mono_ms = 1_000
+
+    def now_ms(self) -> Millis:
+        return Millis(self.utc_ms)
+
+    def monotonic_ms(self) -> Millis:
+        return Millis(self.mono_ms)
+
+    def pass_ms(self, ms: int) -> None:
+        self.utc_ms += ms
+        self.mono_ms += ms
+
+
+HEALTHY: dict[str, Any] = {
+    "status": "ok",
+    "checks": {"exchange": "ok", "user_stream": "ok", "ledger": "ok", "recovered": True, "own_faults": 0},
+    "circuit_breaker": "CLOSED",
+    "kill_switch": False,
+    "clock_offset_ms": 3,
+}
+
+
+def a_position(**changes: Any) -> dict[str, Any]:
+    """A long of 0.02 BTC with stop and target, as S4 shows it."""
+    return {
+        "symbol": "BTCUSDT", "market": "FUT", "account_id": "main", "position_side": "BOTH", "qty": "0.02",
+        "entry_price": "65800.0", "mark_price": "65821.4", "unrealized_pnl": "0.43", "realized_pnl": "-1.20",
+        "fees": "0.31", "closed_count": 12,
+        "stop": {"client_order_id": "s3-btc-1-s1", "price": "65742.1", "qty": "0.02", "rests": "venue"},
+        "target": {"client_order_id": "s3-btc-1-p1", "price": "65968.3", "qty": "0.02", "rests": "venue"},
+        "covered_qty": "0.02", "coverage": "1", "unprotected_ms": 0, "max_unprotected_ms": 41, "exit": None,
+        "seq": 212, "intents": ["i1"], "strategy_ids": ["s3"], "in_doubt": [],
+    } | changes  # fmt: skip
+
+
+def flat(**changes: Any) -> dict[str, Any]:
+    """The same symbol with nothing held."""
+    none: dict[str, Any] = {
+        "qty": "0", "entry_price": None, "unrealized_pnl": "0.0", "stop": None, "target": None, "covered_qty": "0",
+    }  # fmt: skip
+    return a_position(**none | changes)
+
+
+def a_decision(number: int, at_ms: int, **changes: Any) -> dict[str, Any]:
+    """A ``signals`` row that opened."""
+    gates = [
+        {"code": "FUNDING", "passed": True, "text": "ok", "value": "0.0001", "limit": "0.0005", "margin": "0.0004"},
+        {"code": "SPREAD", "passed": True, "text": "ok", "value": "0.02", "limit": "3", "margin": "2.98"},
+        {"code": "DEPTH", "passed": True, "text": "ok", "value": "411220.5", "limit": "200", "margin": "411020.5"},
+    ]
+    rule = {
+        "rule_id": "R023", "fired": True, "action": "open LONG",
+        "clauses": [
+            {"path": "$.when[0]", "factor": "spread_bps", "op": "<=", "limits": ["2"], "value": "0.02", "holds": True,
+             "margin": "1.98"}
+        ],
+    }  # fmt: skip
+    return {
+        "schema_version": 1, "signal_id": f"sig-{number}", "t0": at_ms, "account_id": "main", "strategy_id": "s3",
+        "symbol": "BTCUSDT", "market": "FUT", "position_side": "BOTH", "decision": "open",
+        "reason": "R023 fired: BUY 0.02 BTCUSDT at about 65800", "reasons": [], "config_rev": 1,
+        "rules_fired": ["R023"], "features": {}, "explanation": {"gates": gates, "rules": [rule]},
+        "delivery": "DONE", "intent_id": f"i{number}", "client_order_id": f"s3-btc-{at_ms}-ab{number}",
+    } | changes  # fmt: skip
+
+
+def a_skip(number: int, at_ms: int, code: str = "CONCURRENT_ENTRIES", text: str = "1 entry is open, 1 is the limit"):
+    # what S3 writes when it does not trade
+    return a_decision(number, at_ms, decision="skip", delivery="NONE", rules_fired=[], client_order_id=None,
+        reason=f"{code}: {text}", reasons=[{"code": code, "passed": False, "text": text, "value": "1", "limit": "1"}],
+    )  # fmt: skip
+
+
+class FakeS4:
+    """``RouterSource``; ``error`` is raised by every call while it is set."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = [a_position()]
+        self.told = dict(HEALTHY)
+        self.error: Exception | None = None
+        self.close_error: Exception | None = None
+        self.closed: list[str] = []
+
+    async def positions(self) -> list[dict[str, Any]]:
+        if self.error:
+            raise self.error
+        return self.rows
+
+    async def health(self) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        return self.told
+
+    async def close(self, symbol: str, qty: Decimal | None = None) -> dict[str, Any]:
+        self.closed.append(symbol)
+        if self.close_error:
+            raise self.close_error
+        return {"result": "OK", "symbol": symbol, "position_qty": "0.02", "message": "closing"}
+
+
+class FakeS3:
+    """``StrategySource``."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.status = "ok"
+        self.error: Exception | None = None
+
+    async def decisions(self, newest: int = 50) -> list[dict[str, Any]]:
+        if self.error:
+            raise self.error
+        return self.rows[:newest]
+
+    async def health(self) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        return {"status": self.status, "now_ms": 1}
+
+
+class Stage:
+    """The others, and the application that watches them."""
+
+    def __init__(self, clock: HandClock | SystemClock, mode: str = "SIM") -> None:
+        self.clock = clock
+        self.s4, self.s3, self.bus = FakeS4(), FakeS3(), MemoryBus(clock)
+        self.app: FastAPI = build_app(router=self.s4, strategy=self.s3, bus=self.bus, clock=clock, mode=mode)
+        self.console: Console = self.app.state.console
+        self._events = 0
+
+    async def show_tick(self, mid: str = "65820.05") -> None:
+        middle, half = Decimal(mid), Decimal("0.05")
+        tick = TickBoard(
+            symbol="BTCUSDT", at_ms=self.clock.now_ms(), bid=Price(middle - half), bid_qty=Qty(Decimal("6.241")),
+            ask=Price(middle + half), ask_qty=Qty(Decimal("4.018")), mid=Price(middle), spread_bps=Decimal("0.015193"),
+            last=Price(middle + half), mark=Price(middle + Decimal("1.31")),
+        )  # fmt: skip
+        await self.bus.put(tick_key("BTCUSDT"), codec.encode(tick))
+
+    async def look(self) -> None:
+        """One look at everything but the streams, by hand."""
+        watch, seen, mono = self.console.watch, self.console.seen, self.clock.monotonic_ms()
+        await watch.look_at_positions()
+        await watch.look_at_health()
+        await watch.look_at_decisions()
+        await watch.look_at_market()
+        for source in seen.sources:
+            seen.heard(source, mono)
+
+    async def tell(self, stream: str, **row: Any) -> None:
+        """A record as S4's relay publishes it."""
+        self._events += 1
+        whole = {"schema_version": 1, "event_id": f"k:{self._events}", "at_ms": self.clock.now_ms(),
+                 "symbol": "BTCUSDT"} | row  # fmt: skip
+        flat_fields = {name: str(value) for name, value in whole.items() if value is not None}
+        await self.bus.publish(stream, str(whole["event_id"]), flat_fields | {"data": json.dumps(whole)})
+
+    async def tell_order(self, ref: str, role: str, status: str, **row: Any) -> None:
+        await self.tell(
+            ROUTER_EVENTS,
+            **{"kind": "CHILD", "client_order_id": ref, "role": role, "status": status, "side": "SELL", "qty": "0.02",
+               "type": "STOP_MARKET", "created_ms": self.clock.now_ms(), "filled_qty": "0"} | row,
+        )  # fmt: skip
+
+    async def tell_fill(self, trade_id: str, **row: Any) -> None:
+        await self.tell(
+            ORDER_RESULTS,
+            **{"kind": "FILL", "trade_id": trade_id, "ref": "s3-btc-1-t1", "side": "BUY", "price": "65800.1",
+               "qty": "0.02", "fee": "0.6580", "fee_asset": "USDT", "maker": False, "realized_pnl": "0",
+               "slippage_bps": "0.0076"} | row,
+        )  # fmt: skip
+
+    async def tell_alert(self, code: str, text: str, severity: str = "WARN") -> None:
+        await self.tell(ALERTS, kind="ALERT", severity=severity, code=code, text=text)
+
+
+@asynccontextmanager
+async def served(stage: Stage, port: int = 0) -> AsyncIterator[str]:
+    """The page on a loopback socket, watching; its address. Leaving stops it."""
+    bound = listen("console", "127.0.0.1", port)
+    stop = asyncio.Event()
+    up = asyncio.get_running_loop().create_future()
+    console = stage.console
+    running = asyncio.create_task(
+        serve_app(stage.app, bound, console.keep_watching(), stop=stop, ready=lambda _: up.set_result(None))
+    )
+    try:
+        await asyncio.wait({up, running}, return_when=asyncio.FIRST_COMPLETED)
+        yield address_of(bound)
+    finally:
+        console.end()
+        stop.set()
+        await running
