@@ -40,13 +40,16 @@ BTC = Instrument(
 )
 
 
-def an_intent(  # noqa: PLR0913  # a builder names what a test varies
+DEFAULT_STOP = StopSpec()
+
+
+def an_intent(  # a builder names what a test varies
     name: str = "i1",
     *,
     side: Side = Side.BUY,
     qty: str = "0.01",
     policy: ExecPolicy | None = None,
-    stop: StopSpec | None = StopSpec(),
+    stop: StopSpec | None = DEFAULT_STOP,
     target: TargetSpec | None = None,
     reduce_only: bool = False,
     max_hold_s: int | None = None,

@@ -21,7 +21,7 @@ class Feature(Value, tag=False):
 
 
 class Score(Value, tag=False):
-    """L2: the chance that the trade is good, and the multiplier it asks for. ``fallback``: why it is not the model's."""
+    """L2: the chance that the trade is good, and the multiplier asked for. ``fallback``: why it is not the model's."""
 
     p: Decimal
     size_mult_ml: Decimal
