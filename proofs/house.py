@@ -96,8 +96,9 @@ class House:
                     self.process.wait(STOP_S)
                 except subprocess.TimeoutExpired:
                     continue
+        took_s = time.monotonic() - asked
         self._reader.join(5)
-        return time.monotonic() - asked
+        return took_s
 
     def named(self, name: str) -> list[dict[str, Any]]:
         return [event for _, event in self.events if event.get("event") == name]
