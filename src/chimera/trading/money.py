@@ -6,6 +6,7 @@ them back. ``float`` is for scores and statistics and never becomes an order.
 
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import NewType
 
@@ -29,9 +30,10 @@ def text(amount: Decimal) -> str:
 def split(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> tuple[Qty, ...]:
     """Cut ``total`` by weight into whole steps that sum to exactly ``total``.
 
-    Rounds the running total, not each slice, so nothing is left over. ``total`` is a multiple of ``step`` (base
-    asset). The ratio is taken before the product: ``total / step * w / sum`` loses a step for some weights.
+    Rounds the running total down, not each slice, so nothing is left over and no slice strays a step from its share.
+    ``total`` is a multiple of ``step`` (base asset). Fractions, because in decimals 240 thirds of 3 is 239.9...
     """
-    running = list(accumulate(weights, initial=ZERO))
-    cuts = [int(total / step * (weight / running[-1])) for weight in running]
+    lots = int(total / step)
+    running = list(accumulate((Fraction(weight) for weight in weights), initial=Fraction(0)))
+    cuts = [lots * weight // running[-1] for weight in running]
     return tuple(Qty((after - before) * step) for before, after in pairwise(cuts))
