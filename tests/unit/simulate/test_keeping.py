@@ -125,7 +125,7 @@ def test_a_next_life_answers_the_same_and_goes_on_the_same(before, after, more):
         desk.key = desk.listen()
         for route, stream in (("public", "btcusdt@depth@0ms"), ("market", "btcusdt@aggTrade")):
             desk.twin.subscribe(route, stream)
-        desk.top("65799.0", "65800.3", "0.02", "0.02", later_ms=2_500)
+        desk.top("65799.0", "65800.3", "0.02", "0.02", later_ms=13)
         play(desk, after)
     assert second.twin.drain() == first.twin.drain()
     assert told(second, marks[1]) == told(first, marks[0])
