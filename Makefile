@@ -40,7 +40,7 @@ static: $(DEV_READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --no-error-summary src/chimera tools proofs
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/deptry .
+	@NO_COLOR=1 $(BIN)/deptry src --known-first-party chimera
 
 check: static
 	@exec $(BIN)/python -m pytest -m "not slow" tests/unit tests/contract
