@@ -1,8 +1,8 @@
 """Time budgets against a stored baseline (``make bench``).
 
-Measures the pure hot paths alone: no disk, no socket. ``tests/bench/baseline.json`` holds the medians of one machine, with
-its name; on another machine look at the ratios between the cases. ``--store`` writes a new baseline. Exit 1
-where a case takes more than ``SLACK`` times its baseline on the machine that the baseline names.
+Measures the pure hot paths alone: no disk, no socket. ``tests/bench/baseline.json`` holds the medians of one machine,
+with its name; on another machine look at the ratios between the cases. ``--store`` writes a new baseline. Exit 1 where
+a case takes more than ``SLACK`` times its baseline on the machine that the baseline names.
 """
 
 import argparse

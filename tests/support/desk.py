@@ -11,7 +11,7 @@ from chimera.trading.execution import Plan
 from chimera.trading.facts import Fact, Found, Reported, Submitted, Surveyed
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId, IntentId, PositionKey, Symbol, TradeId, VenueOrderId
+from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, IntentId, PositionKey, Symbol, TradeId, VenueOrderId
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import ExecPolicy, Intent, MarketNow, StopSpec, TargetSpec
 from chimera.trading.market import Market, Side, Touch
@@ -21,7 +21,7 @@ from chimera.trading.scene import Scene
 from chimera.trading.venue import FeeRates, VenueOrder, VenuePosition, VenueSnapshot
 
 SYMBOL = Symbol("BTCUSDT")
-KEY = PositionKey(venue="binance", account="main", market=Market.FUT, symbol=SYMBOL)
+KEY = PositionKey(venue="binance", account=DEFAULT_ACCOUNT, market=Market.FUT, symbol=SYMBOL)
 T0 = Millis(1_800_000_000_000)
 
 BTC = Instrument(
