@@ -44,8 +44,6 @@ class Stop(Exception):
 @contextmanager
 def ended_well() -> Iterator[None]:
     """Turn every error of ours into its exit code; what nobody foresaw keeps its traceback."""
-    from chimera.cli.failures import stop_for
-
     try:
         yield
     except Stop as stop:
@@ -54,8 +52,10 @@ def ended_well() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        stop_ = stop_for(error)
-        if stop_ is None:
+        from chimera.cli.failures import stop_for
+
+        told = stop_for(error)
+        if told is None:
             raise
-        print(f"chimera: {stop_}", file=sys.stderr)
-        sys.exit(stop_.code)
+        print(f"chimera: {told}", file=sys.stderr)
+        sys.exit(told.code)

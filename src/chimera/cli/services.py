@@ -33,7 +33,7 @@ def simulator(
         seed=seed,
         speed=math.inf if speed is None else speed,
         audit_file=audit,
-        **({"state_file": state} if "state_file" in SimulatorSettings.__struct_fields__ else {}),
+        state_file=state,
     )
     opened = open_market(market, seed=seed, symbol=symbol)
 

@@ -192,11 +192,22 @@ def _bare_for(symbol: str, lasted_us: int) -> str:
 
 
 def summarize(records: Iterable[AuditRecord], account: str = "main") -> AuditSummary:
-    """The whole audit at once."""
+    """The whole audit at once, over every life of the venue that it holds."""
     tally = Tally(account)
-    for record in records:
+    for record in standing(records):
         tally.take(record)
     return tally.summary()
+
+
+def standing(records: Iterable[AuditRecord]) -> list[AuditRecord]:
+    """What still holds: a venue that was killed carries on from what it had kept, and what came after that is void."""
+    kept: list[AuditRecord] = []
+    for record in records:
+        if record.kind is Kind.RESTART and record.kept_seq is not None:
+            while kept and kept[-1].seq > record.kept_seq:
+                kept.pop()
+        kept.append(record)
+    return kept
 
 
 class Comparison(Value):

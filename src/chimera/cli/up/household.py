@@ -20,6 +20,7 @@ from chimera.adapters.embedded.lock import ProcessLock
 from chimera.adapters.embedded.server import EmbeddedRedis, free_port
 from chimera.adapters.redis.bus import RedisBus, connect
 from chimera.cli.up.options import Ports, UpOptions
+from chimera.cli.up.play import FILLS_MAX
 from chimera.cli.up.processes import Child, Line
 from chimera.cli.up.session import Tell
 from chimera.client import RouterClient, StrategyClient
@@ -38,7 +39,6 @@ AUDIT_EVERY_S: Final = 1.0
 AUDIT_WAIT_S: Final = 0.5
 READY_POLL_S: Final = 0.05
 READY_S: Final = 30.0
-FILLS_MAX: Final = 1_000_000
 _DECODE: Final = msgspec.json.Decoder(AuditRecord).decode
 
 
@@ -101,11 +101,11 @@ class Household:
         self._venue.start()
         self._redis = await EmbeddedRedis.start(self._state / "redis")
         self._bus = connect(self._redis.unix_address)
+        self._others = self._services()
+        for child in self._others:  # they take a second to load, so they begin beside the venue
+            child.start()
         await self._venue.wait_ready()
         self._auditing = asyncio.create_task(self._follow_audit())
-        self._others = self._services()
-        for child in self._others:
-            child.start()
         for child in self._others:
             if child.name != "console":
                 await child.wait_ready()

@@ -65,6 +65,7 @@ class _Seen:
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.row = row
         self.closed_before = int(row["closed_count"])
+        self.net_when_flat = _net(row)
         self.busy_until_s = 0.0
         self.decisions = 0
 
@@ -175,10 +176,12 @@ class Session:
         before, seen.row = seen.row, row
         if int(row["closed_count"]) > int(before["closed_count"]):
             seen.busy_until_s = 0.0
-            gained = _net(row) - _net(before)
-            self._say("closed", symbol=symbol, closed=self.closed, pnl_usdt=text(gained.quantize(_CENT)))
+            gained = (_net(row) - seen.net_when_flat).quantize(_CENT)
+            self._say("closed", symbol=symbol, closed=self.closed, pnl_usdt=text(gained))
         if any(row[part] != before[part] for part in ("qty", "stop", "target", "exit")):
             self._say("position", **_position(row))
+        if seen.flat:
+            seen.net_when_flat = _net(row)
 
     async def _tail(self, stream: str, read: Callable[[Mapping[str, Any]], Event | None]) -> None:
         after = f"{self._house.now_ms() - 1}-0"

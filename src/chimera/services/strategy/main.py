@@ -22,6 +22,7 @@ from chimera.adapters.scoring.http import HttpScorer
 from chimera.client import RouterClient
 from chimera.ports.intents import OrderAnswer
 from chimera.ports.score import Scorer
+from chimera.ports.venue import Rulebook
 from chimera.services import logs
 from chimera.services.clock import SystemClock
 from chimera.services.serving import Ready, listen, serve_app
@@ -31,11 +32,14 @@ from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.http import build_app
 from chimera.services.strategy.settings import SettingsFault, StrategySettings
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.wire.registry import Listed
 
 SERVICE: Final = "s3-strategy"
 HOST: Final = "127.0.0.1"
+VENUE_TRIES: Final = 20
+VENUE_PAUSE_S: Final = 0.25
 
 log = structlog.get_logger(__name__)
 
@@ -93,15 +97,24 @@ async def serve(
 async def _learn_instruments(ledger: SqliteLedger, venue_url: str, symbols: Sequence[str]) -> None:
     """Public data: no key, nothing signed."""
     transport = AiohttpTransport(hosts_named("sim", rest=venue_url))
+    account = open_futures(transport, "", "-", SystemClock(), jitter=random.Random())  # noqa: S311 - public calls
     try:
-        account = open_futures(transport, "", "-", SystemClock(), jitter=random.Random())  # noqa: S311 - public calls
-        wanted = [rules for rules in await account.rulebook.instruments() if rules.symbol in symbols]
+        wanted = [rules for rules in await _instruments(account.rulebook) if rules.symbol in symbols]
+        await register_instruments(ledger, [Listed(instrument=rules) for rules in wanted])
     except (NotSent, OutcomeUnknown, VenueRejected) as away:
         log.warning("instruments_not_read", venue=venue_url, why=str(away))
-    else:
-        await register_instruments(ledger, [Listed(instrument=rules) for rules in wanted])
     finally:
         await transport.close()
+
+
+async def _instruments(rulebook: Rulebook) -> Sequence[Instrument]:
+    """A venue that is just starting is given a few seconds."""
+    for _ in range(VENUE_TRIES - 1):
+        try:
+            return await rulebook.instruments()
+        except NotSent:
+            await asyncio.sleep(VENUE_PAUSE_S)
+    return await rulebook.instruments()
 
 
 @asynccontextmanager
