@@ -142,6 +142,8 @@ async def test_what_is_old_is_greyed_and_a_dropped_stream_is_said_and_caught_up(
 
             stage.console.end()  # the stream ends and none begins: to the page the server is gone
             await here.shows("#dropped", "The event stream dropped")
+            answer = "getComputedStyle(document.querySelector('[data-verdict=guarded] .answer'), '::after').content"
+            assert await here.page.evaluate(answer) == '"? Unknown"'  # never a remembered yes
             assert "dropped" in (await here.page.locator("body").get_attribute("class") or "")
 
             stage.s4.rows = [a_position(qty="0.09")]

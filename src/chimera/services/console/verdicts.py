@@ -12,6 +12,7 @@ from chimera.services.console.seen import STALE_MS, Seen, Source
 from chimera.services.console.shown import gap
 from chimera.trading.value import Value
 
+REASON_CHARS: Final = 90
 CLOCK_LIMIT_MS: Final = 1_000  # S4-CLOCK-1
 
 
@@ -93,13 +94,13 @@ def fresh(seen: Seen, now_ms: int, mono_ms: int) -> Verdict:
     """The ages themselves stand beside it on the page and tick there."""
     if seen.fault:
         return Verdict(tone=Tone.BAD, word="No", because=(seen.fault,))
-    old = [_silence(source, mono_ms) for source in seen.sources]
+    silent = [source.name for source in seen.sources if is_stale(source, mono_ms)]
+    old = [f"silent: {', '.join(silent)}"] if silent else []
     market = market_age_ms(seen, now_ms)
     if market is None or market > STALE_MS:
         old.append("no market data yet" if market is None else "market data is old")
-    words = tuple(word for word in old if word)
-    if words:
-        return Verdict(tone=Tone.BAD, word="Stale", because=words)
+    if old:
+        return Verdict(tone=Tone.BAD, word="Stale", because=tuple(old))
     return Verdict(tone=Tone.GOOD, word="Yes")
 
 
@@ -108,7 +109,7 @@ def _silence(source: Source, mono_ms: int) -> str:
     if not is_stale(source, mono_ms):
         return ""
     words = f"{source.name} is silent" if source.heard_ms is not None else f"{source.name} has not answered yet"
-    return f"{words}: {source.error}" if source.error else words
+    return f"{words}: {source.error[:REASON_CHARS]}" if source.error else words
 
 
 def _s3_notes(seen: Seen, mono_ms: int) -> list[str]:
