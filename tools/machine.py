@@ -20,7 +20,7 @@ def present(package: str) -> bool:
 
 def apt(*words: str) -> bool:
     """Whether apt-get did it; its own words go to stderr only when it did not."""
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # fetched, not started
     try:
         done = subprocess.run(
             ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=60", *words],
