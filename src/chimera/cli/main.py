@@ -4,6 +4,8 @@ Nothing heavy is imported until a verb runs, so ``--help`` answers at once. The 
 ``services`` starts processes, ``orders`` talks to them, ``up`` is the whole house, ``doctor`` looks.
 """
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -300,8 +302,15 @@ def version(as_json: Json = False) -> None:
 
 
 def main() -> None:
-    """The entry point."""
-    app()
+    """The entry point. Everything is closed by then, so the interpreter's own tidying (a quarter of a second for each
+    of five processes, out of the three that Ctrl-C has) is left out.
+    """
+    try:
+        app()
+    except SystemExit as end:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
 
 
 if __name__ == "__main__":

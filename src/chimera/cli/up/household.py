@@ -120,18 +120,16 @@ class Household:
                 group.create_task(child.failed())
 
     async def close(self) -> None:
-        """Everything down within three seconds: customers, then the venue, then Redis."""
+        """Everything down within three seconds: customers, then venue and Redis."""
         await asyncio.gather(*(child.stop() for child in self._others))
         if self._auditing is not None:
             self._auditing.cancel()
             with suppress(ChimeraError, aiohttp.ClientError, OSError):
                 await self._read_audit()
-        if self._venue is not None:
-            await self._venue.stop()
         if self._bus is not None:
             await self._bus.close()
-        if self._redis is not None:
-            await self._redis.stop()
+        ending = [part.stop() for part in (self._venue, self._redis) if part is not None]
+        await asyncio.gather(*ending)
         await self._s3.close_session()
         await self._s4.close_session()
         if self._http is not None:

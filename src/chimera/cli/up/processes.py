@@ -17,7 +17,7 @@ from chimera.adapters.embedded.server import dying_with_us
 from chimera.cli.codes import Exit, Stop
 
 READY_S: Final = 30.0
-STOP_S: Final = 1.8  # then by force; a service needs less than that
+STOP_S: Final = 1.4  # then by force; a service needs a quarter of a second
 AGAIN_S: Final = 0.3  # before a fallen child starts again
 FALLS_MAX: Final = 10
 LAST_WORDS: Final = 6  # lines of its log
