@@ -78,6 +78,26 @@ async def sideways(page: "playwright.Page") -> int:
     return over
 
 
+@pytest.mark.parametrize("width", [1360, 1345, 1110, 1090, 950, 930, 600])
+async def test_nothing_sticks_out_of_its_card(width: int) -> None:
+    """With what real venues say: marks of eight places, refusals of a sentence."""
+    stage = Stage(SystemClock())
+    stage.s4.rows = [a_position(mark_price="65821.40937261", exit="USER_REQUEST")]
+    await stage.tell_order(
+        "s3-btc-1795222573210-sso4oa-m1", "MAKER", "REJECTED", type="LIMIT", price="65746.1",
+        refusal="Due to the order could not be executed as maker, the Post Only order will be rejected.",
+    )  # fmt: skip
+    over = """[...document.querySelectorAll('.card')].flatMap(card => [...card.querySelectorAll('*')]
+        .filter(part => !part.closest('.scroll') && !part.closest('svg') && !part.closest('.hidden')
+            && part.getBoundingClientRect().right > card.getBoundingClientRect().right)
+        .map(part => part.className || part.nodeName))"""
+    async with moving(stage), served(stage) as url, opened(url, {"width": width, "height": 900}) as here:
+        await here.shows("[data-section=orders]", "Post Only")
+        await here.shows("[data-section=positions]", "65,821.4")
+        assert await here.page.evaluate(over) == []
+        assert await sideways(here.page) == 0
+
+
 async def test_the_page_lives_and_keeps_to_itself() -> None:
     stage = Stage(SystemClock())
     stage.s3.rows = [a_decision(1, stage.clock.now_ms())]

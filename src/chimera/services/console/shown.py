@@ -66,8 +66,8 @@ def gap(ms: int) -> str:
 
 
 def price_places(row: PositionRow) -> int:
-    """Decimals that show all of the row's prices alike."""
-    return places(row.entry_price, row.mark_price, *(order.price for order in (row.stop, row.target) if order))
+    """Decimals that show all of the row's prices alike: those of the tick; a mark may have more."""
+    return places(row.entry_price, *(order.price for order in (row.stop, row.target) if order))
 
 
 def places(*prices: Decimal | None) -> int:
