@@ -11,6 +11,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, IntentKind
 from chimera.trading.market import Side
 from chimera.trading.money import Price, text
+from chimera.trading.order import FIRING, Role
 from chimera.trading.scene import Scene
 
 CLOCK_LIMIT_MS = 1_000  # S4-CLOCK-1: above it no new position
@@ -70,7 +71,7 @@ def _time(intent: Intent, scene: Scene) -> list[Refused]:
 
 
 def _position(intent: Intent, holding: Holding) -> list[Refused]:
-    held = holding.position.qty
+    held = holding.exposure
     if intent.reduce_only or intent.kind is IntentKind.EXIT:
         if held == 0 or (held > 0) == (intent.side is Side.BUY):
             return [
@@ -88,6 +89,12 @@ def _position(intent: Intent, holding: Holding) -> list[Refused]:
                 value=str(intent.side), accepted="the position's own side, or close it first",
             )
         )  # fmt: skip
+    if any(
+        order.status in FIRING and order.episode < holding.position.closed_count for order in holding.in_role(Role.STOP)
+    ):
+        found.append(
+            Refused("STALE_TRIGGER", f"an earlier stop of {intent.symbol} is stuck in its trigger; see the venue")
+        )
     if holding.exit is not None:
         found.append(Refused("CLOSING", f"{intent.symbol} is being closed ({holding.exit.reason}); wait until flat"))
     return found

@@ -5,9 +5,11 @@ between check and reservation because there is no wait between them. What is in 
 orders that can increase exposure and hold against a hostile caller; reduce-only orders always pass.
 """
 
+from collections import deque
 from decimal import Decimal
 
 from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.market import Side
 from chimera.trading.money import BPS, ZERO, Millis, Price, Quote
 from chimera.trading.order import NewOrder
 from chimera.trading.value import Value
@@ -29,9 +31,16 @@ class Limits(Value):
 class Exposure(Value):
     """What the sender knows of a symbol at the moment of sending: signed position, and entries that may still fill."""
 
-    position_qty: Decimal
-    open_entry_qty: Decimal  # signed, leaves of live and doubtful entries, the one being sent not among them
+    position_qty: Decimal  # signed; fills known only by the venue's word among it
+    open_buy_qty: Decimal  # leaves of live and doubtful entries, the one being sent not among them
+    open_sell_qty: Decimal
     near: Price  # mark, or mid
+
+    def worst_with(self, order: NewOrder) -> Decimal:
+        """The largest position that may come of it, base asset: one side may fill and the other not."""
+        buys = self.open_buy_qty + (order.qty if order.side is Side.BUY else ZERO)
+        sells = self.open_sell_qty + (order.qty if order.side is Side.SELL else ZERO)
+        return max(abs(self.position_qty + buys), abs(self.position_qty - sells))
 
 
 class LimitBook:
@@ -39,7 +48,7 @@ class LimitBook:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._sent: list[tuple[Millis, ClientOrderId]] = []
+        self._sent: deque[tuple[Millis, ClientOrderId]] = deque()
         self.day_pnl: dict[Symbol, Quote] = {}  # realised + unrealised - fees + funding since UTC midnight
 
     def reserve(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
@@ -51,7 +60,12 @@ class LimitBook:
 
     def count(self, order: NewOrder, now_ms: Millis) -> None:
         """An order that may always leave uses the budget all the same."""
+        self._forget(now_ms)
         self._sent.append((now_ms, order.ref))
+
+    def _forget(self, now_ms: Millis) -> None:
+        while self._sent and self._sent[0][0] <= now_ms - ORDER_WINDOW_MS:
+            self._sent.popleft()
 
     def _refusal(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
         limits = self.limits
@@ -59,7 +73,7 @@ class LimitBook:
         notional = order.qty * price
         if notional > limits.max_order_notional:
             return f"LIMIT_ORDER_NOTIONAL: {notional:.2f} > S4_MAX_ORDER_NOTIONAL_USDT {limits.max_order_notional}"
-        after = abs(exposure.position_qty + exposure.open_entry_qty + order.qty * order.side.sign) * exposure.near
+        after = exposure.worst_with(order) * exposure.near
         if after > limits.max_position_notional:
             return (
                 f"LIMIT_POSITION_NOTIONAL: {after:.2f} > S4_MAX_POSITION_NOTIONAL_USDT {limits.max_position_notional}"
@@ -71,7 +85,7 @@ class LimitBook:
         if apart > limits.price_collar_bps:
             collar = limits.price_collar_bps
             return f"LIMIT_PRICE_COLLAR: {apart:.1f} bps from {exposure.near} > S4_PRICE_COLLAR_BPS {collar}"
-        self._sent = [entry for entry in self._sent if entry[0] > now_ms - ORDER_WINDOW_MS]
+        self._forget(now_ms)
         budget = int(limits.max_orders_per_10s * (1 - PROTECTIVE_RESERVE))
         if len(self._sent) >= budget:
             return (

@@ -7,7 +7,7 @@ protect, close, enter, ask. The duties are level-triggered, so a restart is this
 """
 
 from chimera.execute import closing, entry
-from chimera.execute.asking import ask
+from chimera.execute.asking import ask, next_survey_ms
 from chimera.execute.hear import adopt, hear, settle, take_fill
 from chimera.execute.pruning import prune
 from chimera.execute.telling import tell
@@ -36,6 +36,7 @@ from chimera.trading.facts import (
     Restarted,
     Submitted,
     Surveyed,
+    SurveyUnanswered,
     Ticked,
 )
 from chimera.trading.fill import Fill
@@ -49,6 +50,7 @@ from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
 DAY_MS = 86_400_000
+SURVEY_RETRY_MS = 500
 REVIVAL_MS = 1_000  # a listing may lag behind an end by this much
 DUPLICATE_ID = -4116  # Binance: an open order has this id. Proof of life, not of quantity
 
@@ -57,10 +59,10 @@ def advance(holding: Holding, fact: Fact, scene: Scene) -> tuple[Holding, tuple[
     """The next state and what to do about it."""
     alerts: tuple[Alert, ...] = ()
     try:
-        heard = absorb(holding, fact, scene)
+        heard = absorb(_turn_day(holding, scene), fact, scene)
     except IllegalTransition as error:
         heard, alerts = _reconcile_instead(holding, fact, error, scene)
-    worked, commands = _duties(closing.due_lots(_turn_day(heard, scene), scene), scene)
+    worked, commands = _duties(closing.due_lots(heard, scene), scene)
     told = tell(holding, worked, alerts, scene)
     return prune(told, scene), commands
 
@@ -98,10 +100,13 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
         case Found(order=word):
             return _hear(holding, word, scene)
         case Reported(order=word, fill=fill):
-            known = holding if fill is None else take_fill(holding, fill, scene)
+            before = Qty(max(word.cum_qty - fill.qty, ZERO)) if fill is not None else Qty(ZERO)
+            known = holding if fill is None else take_fill(holding, fill, scene, before_qty=before)
             return _hear(known, word, scene)
         case Surveyed(snapshot=snapshot):
             return _absorb_survey(holding, snapshot, scene)
+        case SurveyUnanswered():
+            return holding.but(survey_asked_ms=None, survey_due_ms=Millis(scene.now_ms + SURVEY_RETRY_MS))
         case Restarted():
             restarted = {ref: _restart(order, scene) for ref, order in holding.orders.items()}
             return holding.but(orders=restarted, survey_due_ms=scene.now_ms, survey_asked_ms=None)
@@ -216,7 +221,7 @@ def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding
     if working.phase is Phase.WORKING:
         stopped = working.but(canceling=True, reason=working.reason or f"{CANCELED_BY}{fact.reason}")
         holding = holding.but(intents={**holding.intents, fact.intent_id: stopped})
-    if fact.escalate and holding.exposure:
+    if fact.escalate and (holding.exposure or holding.entering):
         holding = closing.begin(holding, Exit(reason=f"CANCEL_{fact.reason}", asked_ms=scene.now_ms))
     return holding
 
@@ -233,6 +238,17 @@ def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         holding = holding.but(intents={**holding.intents, working.intent_id: acked})
     if heard.status is Status.REJECTED and order.status is not Status.REJECTED:
         return _after_refusal(holding, order, 0, word.reason or "REJECTED", scene)
+    if heard.status.final and not order.status.final and not heard.cum_qty and not heard.owed:
+        return _ended_unfilled(holding, order, scene)
+    return holding
+
+
+def _ended_unfilled(holding: Holding, order: Order, scene: Scene) -> Holding:
+    """The venue ended something of ours that did nothing: what is placed instead comes a little later each time."""
+    if order.role is Role.EXIT:
+        return closing.failed(holding, scene)
+    if order.role.protective and not order.cancels:
+        return protection.ended(holding, order, scene)
     return holding
 
 
@@ -242,14 +258,16 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         holding = take_fill(holding, fill, scene)
     found = compare(holding, snapshot)
     for word in found.known:
-        holding = _revive(holding, word, snapshot.asked_ms)
-        holding = _hear(holding, word, scene)
+        holding = _hear_listed(holding, word, snapshot.asked_ms, scene)
     for word in found.strange:
         holding = adopt(holding, word, scene)
     for ref in found.missing:
         holding = holding.with_order(holding.orders[ref].but(ask_at_ms=scene.now_ms))
+    asked_on_venue_clock = Millis(snapshot.asked_ms + scene.venue_now_ms - scene.now_ms)
     holding = holding.but(
-        survey_asked_ms=None, trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, snapshot.asked_ms))
+        survey_asked_ms=None,
+        survey_due_ms=next_survey_ms(holding, scene),
+        trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, asked_on_venue_clock)),
     )
     if not found.gap or any(order.owed for order in holding.orders.values()):
         return holding.but(strikes=0)
@@ -261,6 +279,15 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     return _believe_position(holding.but(strikes=0), snapshot)
 
 
+def _hear_listed(holding: Holding, word: VenueOrder, asked_ms: Millis, scene: Scene) -> Holding:
+    """One order of a survey; one that makes no sense must not cost us the rest of it."""
+    try:
+        return _hear(_revive(holding, word, asked_ms), word, scene)
+    except IllegalTransition:
+        order = holding.orders[word.ref]
+        return holding.with_order(order.but(ask_at_ms=Millis(scene.now_ms + SURVEY_RETRY_MS)))
+
+
 def _revive(holding: Holding, word: VenueOrder, asked_ms: Millis) -> Holding:
     """An order that ended well before the survey began and is listed as open lives a second time under its id.
 
@@ -268,12 +295,8 @@ def _revive(holding: Holding, word: VenueOrder, asked_ms: Millis) -> Holding:
     only). It must be known again, or it would rest there for ever and fire into a later position.
     """
     order = holding.orders[word.ref]
-    if (
-        order.ended_ms is None
-        or order.ended_ms + REVIVAL_MS > asked_ms
-        or word.status.final
-        or not order.role.protective
-    ):
+    over = order.status.final and order.ended_ms is not None and order.ended_ms + REVIVAL_MS <= asked_ms
+    if not over or word.status.final or not order.role.protective:
         return holding
     return holding.with_order(order.after(Trigger.REVIVED).but(ended_ms=None, venue_id=word.venue_id))
 

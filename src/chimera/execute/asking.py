@@ -1,17 +1,23 @@
 """The duty of asking: whatever is in doubt, owed or overdue is asked for, at a pace that slows down."""
 
 from chimera.trading.commands import Ask, Command, Survey
-from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
-from chimera.trading.order import Status
+from chimera.trading.order import Order, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
 FIRST_ASK_MS = 300
 SLOWEST_ASK_MS = 5_000
+OWED_PATIENCE_MS = 60_000
 SURVEY_PATIENCE_MS = 5_000  # a survey that has not answered by then is asked again
 IDLE_FACTOR = 10  # a flat symbol is surveyed this much more rarely
+
+
+def next_survey_ms(holding: Holding, scene: Scene) -> Millis:
+    """When to look again after a survey has been heard."""
+    busy = bool(holding.position.lots) or holding.entering
+    return Millis(scene.now_ms + scene.policy.survey_every_ms * (1 if busy else IDLE_FACTOR))
 
 
 def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -23,7 +29,7 @@ def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
         pause = min(FIRST_ASK_MS * 2 ** min(order.asks, 10), SLOWEST_ASK_MS)
         holding = holding.with_order(order.but(asks=order.asks + 1, ask_at_ms=Millis(scene.now_ms + pause)))
         if order.owed:
-            holding = holding.but(survey_due_ms=scene.now_ms)
+            holding = _owed(holding, order, scene)
         elif order.status is not Status.PENDING_NEW:
             named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=order.request.type.conditional)
             commands.append(Ask(order=named))
@@ -31,12 +37,20 @@ def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     return holding, (*commands, *survey)
 
 
+def _owed(holding: Holding, order: Order, scene: Scene) -> Holding:
+    """Pull the trades; those that no survey has brought for a minute are not ours, or were counted under another id.
+
+    The venue's position then decides, by the strikes of the surveys.
+    """
+    if order.ended_ms is not None and scene.now_ms >= order.ended_ms + OWED_PATIENCE_MS:
+        return holding.with_order(order.but(venue_cum_qty=order.cum_qty, ask_at_ms=None))
+    return holding.but(survey_due_ms=min(holding.survey_due_ms, scene.now_ms))
+
+
 def _survey(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     under_way = holding.survey_asked_ms is not None and scene.now_ms < holding.survey_asked_ms + SURVEY_PATIENCE_MS
     if under_way or scene.now_ms < holding.survey_due_ms:
         return holding, ()
-    busy = bool(holding.position.lots) or any(work.phase is Phase.WORKING for work in holding.intents.values())
-    every = scene.policy.survey_every_ms * (1 if busy else IDLE_FACTOR)
-    asked = holding.but(survey_asked_ms=scene.now_ms, survey_due_ms=Millis(scene.now_ms + every))
+    asked = holding.but(survey_asked_ms=scene.now_ms)
     since = Millis(max(holding.trades_confirmed_ms - scene.policy.trades_overlap_ms, 0))
     return asked, (Survey(trades_since_ms=since),)

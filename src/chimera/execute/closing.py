@@ -47,13 +47,13 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
         return holding, NOTHING
     if wanted.qty is None:
         holding = _stop_entries(holding)
-    exits = [order for order in holding.in_role(Role.EXIT) if order.status in _ON_ITS_WAY or order.owed]
+    exits = [order for order in holding.in_role(Role.EXIT) if order.status in _ON_ITS_WAY]
     if not exits and (not holding.exposure or (wanted.left_qty is not None and wanted.left_qty <= 0)):
-        entering = any(working.phase is Phase.WORKING for working in holding.intents.values())
-        return (holding, NOTHING) if entering and wanted.qty is None else (holding.but(exit=None), NOTHING)
+        waiting = holding.entering and wanted.qty is None
+        return (holding, NOTHING) if waiting else (holding.but(exit=None), NOTHING)
     if exits:
         return _resend(holding, exits[0], wanted, scene)
-    if not holding.position.qty or _target_in_the_way(holding, wanted, scene):
+    if not holding.exposure or _target_in_the_way(holding, wanted, scene):
         return holding, NOTHING
     if wanted.retry_at_ms is not None and scene.now_ms < wanted.retry_at_ms:
         return holding, NOTHING
@@ -85,7 +85,7 @@ def _target_in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
 
 
 def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
-    held = abs(holding.position.qty)
+    held = abs(holding.exposure)
     size = held if wanted.left_qty is None else min(held, wanted.left_qty)
     qty = scene.instrument.floor_to_step(min(size, scene.instrument.market_max_qty))
     if not qty:
@@ -94,14 +94,21 @@ def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple
     request = NewOrder(
         ref=ref,
         symbol=holding.key.symbol,
-        side=Side.SELL if holding.position.qty > 0 else Side.BUY,
+        side=Side.SELL if holding.exposure > 0 else Side.BUY,
         type=OrderType.MARKET,
         qty=qty,
         reduce_only=True,
     )
     mid = scene.touch.mid if scene.touch else None
-    order = Order(request=request, role=Role.EXIT, intent_id=None, created_ms=scene.now_ms, mid_at_send=mid)
-    return holding.with_order(order), (Place(order=request, role=Role.EXIT),)
+    order = Order(
+        request=request,
+        role=Role.EXIT,
+        intent_id=None,
+        created_ms=scene.now_ms,
+        mid_at_send=mid,
+        episode=holding.position.closed_count,
+    )
+    return holding.with_order(order), (Place(order=request, role=Role.EXIT, flatten=wanted.qty is None),)
 
 
 def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -115,4 +122,4 @@ def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple
     if scene.now_ms < due:
         return holding, NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)
-    return holding.with_order(again), (Place(order=order.request, role=Role.EXIT, resend=True),)
+    return holding.with_order(again), (Place(order=order.request, role=Role.EXIT, resend=True, flatten=True),)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from chimera.execute.asking import SURVEY_PATIENCE_MS
 from chimera.execute.closing import RESEND_MS, TARGET_CANCEL_MS
+from chimera.protect.guard import DOUBT_MS
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
@@ -20,13 +21,14 @@ def next_due_ms(holding: Holding, now_ms: Millis) -> Millis | None:
 
 def _moments(holding: Holding) -> Iterator[int]:
     asked = holding.survey_asked_ms
-    yield max(holding.survey_due_ms, asked + SURVEY_PATIENCE_MS) if asked is not None else holding.survey_due_ms
+    yield holding.survey_due_ms if asked is None else asked + SURVEY_PATIENCE_MS
     for lot in holding.position.lots:
         if lot.close_at_ms is not None and holding.exit is None:
             yield lot.close_at_ms
     for order in holding.orders.values():
-        if order.ask_at_ms is not None:
-            yield order.ask_at_ms
+        yield from (moment for moment in (order.ask_at_ms, order.patience_ms, order.cancel_at_ms) if moment is not None)
+        if order.doubted_ms is not None:
+            yield order.doubted_ms + DOUBT_MS
         if order.resendable and order.request.reduce_only:
             yield order.created_ms + (RESEND_MS * 2 ** min(order.resends, 2) if order.resends else 0)
     for work in holding.intents.values():

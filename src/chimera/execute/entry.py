@@ -15,7 +15,7 @@ from chimera.trading.execution import Phase, Working
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_id
 from chimera.trading.money import ZERO, Millis, Qty
-from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, TimeInForce, Trigger
+from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, TimeInForce
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
@@ -26,12 +26,30 @@ _OPEN = (Status.NEW, Status.PARTIALLY_FILLED)
 
 def work_entries(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """One step of every intent that is still being worked."""
-    commands: tuple[Command, ...] = ()
+    holding, commands = _dismiss_orphans(holding, scene)
     for working in tuple(holding.intents.values()):
         if working.phase is Phase.WORKING:
             holding, more = _work(holding, working, scene)
             commands += more
     return holding, commands
+
+
+def _dismiss_orphans(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    """A maker whose intent is over, or unknown, must not rest: nobody would work it."""
+    commands: list[Command] = []
+    for order in holding.in_role(Role.MAKER):
+        working = holding.intents.get(order.intent_id) if order.intent_id else None
+        if working is None or working.phase is Phase.DONE:
+            holding, cancel = _cancel(holding, order, scene)
+            commands += cancel
+    return holding, tuple(commands)
+
+
+def _cancel(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    if order.status not in _OPEN or not order.may_cancel(scene.now_ms):
+        return holding, NOTHING
+    named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=False)
+    return holding.with_order(order.canceling(scene.now_ms)), (Cancel(order=named, role=order.role),)
 
 
 def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -57,19 +75,20 @@ def _tend(holding: Holding, working: Working, alive: list[Order], scene: Scene) 
         return holding, NOTHING
     commands: list[Command] = []
     for order in alive:
-        if order.status in _OPEN and order.role is Role.MAKER:  # a taker is over before a cancel could reach it
-            holding = holding.with_order(order.after(Trigger.CANCEL_SENT))
-            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=False)
-            commands.append(Cancel(order=named, role=order.role))
+        if order.role is Role.MAKER:  # a taker is over before a cancel could reach it
+            holding, cancel = _cancel(holding, order, scene)
+            commands += cancel
     return holding, tuple(commands)
 
 
 def _send(holding: Holding, working: Working, left: Qty, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """The slice's next child: post-only at the touch while its wait lasts, else a taker."""
-    if scene.touch is None:
+    if scene.touch is None and not working.intent.reduce_only:
         return holding, NOTHING
     waited = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
-    making = working.plan.maker_wait_ms > 0 and not waited and working.maker_tries < scene.policy.maker_tries
+    patient = working.plan.maker_wait_ms > 0 and not waited and working.maker_tries < scene.policy.maker_tries
+    making = patient and scene.touch is not None
+    mid = scene.touch.mid if scene.touch else None
     role = Role.MAKER if making else Role.TAKER
     number = working.child_no + 1
     intent = working.intent
@@ -79,7 +98,7 @@ def _send(holding: Holding, working: Working, left: Qty, scene: Scene) -> tuple[
         side=intent.side,
         type=OrderType.LIMIT if making else OrderType.MARKET,
         qty=left if making else min(left, scene.instrument.market_max_qty),
-        price=scene.touch.passive(intent.side) if making else None,
+        price=scene.touch.passive(intent.side) if making and scene.touch else None,
         time_in_force=TimeInForce.GTX if making else None,
         reduce_only=intent.reduce_only,
         not_after_ms=Millis(min(scene.now_ms + scene.policy.send_within_ms, working.plan.deadline_ms)),
@@ -93,14 +112,15 @@ def _send(holding: Holding, working: Working, left: Qty, scene: Scene) -> tuple[
         taker_tries=working.taker_tries + (0 if making else 1),
         maker_until_ms=until,
         retry_at_ms=None,
-        mid_at_send=working.mid_at_send or scene.touch.mid,
+        mid_at_send=working.mid_at_send or mid,
     )
     order = Order(
         request=request,
         role=role,
         intent_id=intent.intent_id,
         created_ms=scene.now_ms,
-        mid_at_send=scene.touch.mid,
+        mid_at_send=mid,
+        episode=holding.position.closed_count,
     )
     return _put(holding.with_order(order), sent), (Place(order=request, role=role),)
 

@@ -6,16 +6,19 @@ trade counts once by its id. What the order table does not allow raises ``Illega
 
 from typing import Final
 
+from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_of, derived_id, stem_of
-from chimera.trading.money import ZERO, Millis, Qty
-from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, Trigger
+from chimera.trading.money import ZERO, Millis, Qty, Quote
+from chimera.trading.order import FIRING, NewOrder, Order, OrderType, Role, Status, Trigger
 from chimera.trading.position import Lot, adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder
 
 FLAT_SURVEY_MS = 2_000
+NONE: Final = Qty(ZERO)
+OWED_ASK_MS = 200  # how long the stream may take to bring a trade that a reply has told of
 
 _TRIGGERS: Final = {
     Status.PENDING_NEW: Trigger.ACKED,
@@ -47,41 +50,81 @@ def hear(order: Order, word: VenueOrder, scene: Scene) -> Order:
 
 
 def settle(order: Order, before: Order, scene: Scene) -> Order:
-    """Set the moment to ask again: at once for what is owed or in doubt, after patience for a trigger, else never."""
-    if order.status.final and order.ended_ms is None:
-        order = order.but(ended_ms=scene.now_ms)
-    if order.status is Status.TRIGGERING:
-        patience = Millis(scene.now_ms + scene.policy.trigger_patience_ms)
-        return order if before.status is Status.TRIGGERING else order.but(ask_at_ms=patience)
-    if order.status is Status.IN_DOUBT:
-        return order if before.status is Status.IN_DOUBT else order.but(ask_at_ms=scene.now_ms, asks=0)
-    if order.status.final and order.leaves_qty:
-        return order if before.ask_at_ms else order.but(ask_at_ms=Millis(scene.now_ms + 200), asks=0)
-    if order.status is Status.PENDING_NEW or (order.role.protective and order.status is Status.PARTIALLY_FILLED):
+    """Set the moments that follow from a status: when to ask again, when a firing stop is stuck, when it ended."""
+    now = scene.now_ms
+    if order.status.final:
+        order = order if order.ended_ms is not None else order.but(ended_ms=now)
+    elif order.ended_ms is not None:
+        order = order.but(ended_ms=None)
+    if order.status is not Status.IN_DOUBT:
+        order = order.but(doubted_ms=None) if order.doubted_ms is not None else order
+    elif before.status is not Status.IN_DOUBT:
+        return order.but(ask_at_ms=now, asks=0, doubted_ms=now)
+    if order.role.protective and order.status in FIRING and order.patience_ms is None:
+        patience = Millis(now + scene.policy.trigger_patience_ms)
+        order = order.but(patience_ms=patience, ask_at_ms=order.ask_at_ms or patience)
+    if order.owed:
+        return order if before.owed and order.ask_at_ms else order.but(ask_at_ms=Millis(now + OWED_ASK_MS), asks=0)
+    if order.status in (Status.IN_DOUBT, Status.PENDING_NEW, *FIRING) and order.patience_ms is not None:
         return order
-    return order.but(ask_at_ms=None, asks=0, resends=0)
+    if order.status in (Status.IN_DOUBT, Status.PENDING_NEW):
+        return order
+    return order.but(ask_at_ms=None, asks=0, resends=0, patience_ms=None)
 
 
-def take_fill(holding: Holding, fill: Fill, scene: Scene) -> Holding:
-    """Count a trade once: into its order, into the position, into the ids we have seen."""
+def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = NONE) -> Holding:
+    """Count a trade once: into its order, into the position, into the ids we have seen.
+
+    ``before_qty``: what the venue says had filled of this order before this trade, for an order we do not know.
+    """
     confirmed = holding.trades_confirmed_ms - scene.policy.trades_overlap_ms
     if fill.trade_id in holding.seen_trades or fill.at_ms < confirmed:
         return holding
-    order = holding.orders.get(fill.ref) or _stranger(fill, scene)
-    opened_as = _lot_for(holding, order, fill, scene)
+    order = holding.orders.get(fill.ref) or _stranger(fill, before_qty, holding, scene)
     first = holding.exit.lots if holding.exit is not None and order.role is Role.EXIT else ()
     after = holding.but(
-        position=holding.position.apply(fill, opened_as, first=first),
+        position=holding.position.apply(
+            fill, _lot_for(holding, order, fill, scene), first=first, fee=_fee_in_quote(fill, scene)
+        ),
         seen_trades={**holding.seen_trades, fill.trade_id: fill.at_ms},
     )
     after = after.with_order(settle(order.with_fill(fill), order, scene))
-    if holding.position.side is not after.position.side and after.position.lots:
+    return _turned(holding, after, order, fill, scene)
+
+
+def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Scene) -> Holding:
+    """What a trade that opened, closed or turned the position means for the rest of the holding."""
+    if before.position.side is not after.position.side and after.position.lots:
         after = _reroot(after, fill)
-    if holding.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
-        after = after.but(survey_due_ms=min(after.survey_due_ms, Millis(scene.now_ms + FLAT_SURVEY_MS)))
+    if before.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
+        soon = Millis(min(after.survey_due_ms, scene.now_ms + FLAT_SURVEY_MS))
+        after = after.but(
+            survey_due_ms=soon, stop_tries=0, stop_retry_at_ms=None, target_tries=0, target_retry_at_ms=None
+        )
+    if order.role in (Role.STOP, Role.TARGET, Role.EXIT):
+        after = _stop_entering(before, after, order)
     if after.exit is not None and after.exit.left_qty is not None and order.role is Role.EXIT:
         after = after.but(exit=after.exit.but(left_qty=Qty(max(after.exit.left_qty - fill.qty, ZERO))))
     return after
+
+
+def _stop_entering(before: Holding, after: Holding, order: Order) -> Holding:
+    """Whoever's lot a stop, a target or a close has just reduced buys no more: its view was wrong, or is over."""
+    left = {lot.intent_id: lot.qty for lot in after.position.lots}
+    reduced = [lot.intent_id for lot in before.position.lots if left.get(lot.intent_id, ZERO) < lot.qty]
+    stopped = {
+        key: work.but(canceling=True, reason=f"CLOSED_BY_{order.role.name}")
+        for key, work in after.intents.items()
+        if key in reduced and work.phase is Phase.WORKING and not work.canceling
+    }
+    return after.but(intents={**after.intents, **stopped}) if stopped else after
+
+
+def _fee_in_quote(fill: Fill, scene: Scene) -> Quote:
+    """The fee in quote asset; one paid in another asset (BNB) counts as the taker rate would, which is no less."""
+    if fill.fee_asset in ("", scene.instrument.quote):
+        return Quote(fill.fee)
+    return Quote(fill.price * fill.qty * scene.fees.taker)
 
 
 def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
@@ -100,19 +143,34 @@ def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         trigger_price=word.trigger_price,
         reduce_only=word.reduce_only,
     )
-    order = Order(request=request, role=Role(letter), intent_id=None, created_ms=scene.now_ms)
+    order = Order(
+        request=request,
+        role=Role(letter),
+        intent_id=None,
+        created_ms=scene.now_ms,
+        before_qty=word.cum_qty,
+        episode=holding.position.closed_count,
+    )
     known = holding.with_order(hear(order, word, scene))
     if holding.root and root == stem_of(holding.root) and Role(letter) in (Role.STOP, Role.TARGET, Role.EXIT):
         known = known.but(child_no=max(known.child_no, number))
     return known
 
 
-def _stranger(fill: Fill, scene: Scene) -> Order:
+def _stranger(fill: Fill, before_qty: Qty, holding: Holding, scene: Scene) -> Order:
     """The order of a trade that we did not send, or forgot: by hand, a liquidation, or news from long ago."""
     child = child_of(fill.ref)
-    request = NewOrder(ref=fill.ref, symbol=fill.symbol, side=fill.side, type=OrderType.MARKET, qty=fill.qty)
-    role = Role(child[1]) if child else Role.EXTERNAL
-    return Order(request=request, role=role, intent_id=None, created_ms=scene.now_ms, venue_id=fill.venue_id)
+    qty = Qty(fill.qty + before_qty)
+    request = NewOrder(ref=fill.ref, symbol=fill.symbol, side=fill.side, type=OrderType.MARKET, qty=qty)
+    return Order(
+        request=request,
+        role=Role(child[1]) if child else Role.EXTERNAL,
+        intent_id=None,
+        created_ms=scene.now_ms,
+        venue_id=fill.venue_id,
+        before_qty=before_qty,
+        episode=holding.position.closed_count,
+    )
 
 
 def _lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
@@ -136,6 +194,4 @@ def _lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
 def _reroot(holding: Holding, fill: Fill) -> Holding:
     """A position opened or turned: its protective ids hang under its first intent, or under the trade itself."""
     working = holding.intents.get(holding.position.lots[0].intent_id)
-    root = working.root if working else derived_id("cx", f"{holding.key}:{fill.trade_id}")
-    fresh = holding.but(stop_tries=0, stop_retry_at_ms=None, target_tries=0, target_retry_at_ms=None)
-    return fresh if root == holding.root else fresh.but(root=root, child_no=0)
+    return holding.but(root=working.root if working else derived_id("cx", f"{holding.key}:{fill.trade_id}"))

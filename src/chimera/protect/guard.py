@@ -9,14 +9,16 @@ from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
 from chimera.trading.execution import Exit
 from chimera.trading.holding import Holding
+from chimera.trading.ids import child_of
 from chimera.trading.money import Millis, Price
-from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, Trigger
+from chimera.trading.order import FIRING, NewOrder, Order, OrderType, Role, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
 RESEND_MS = 250  # an unanswered stop is sent again, same id, this soon
+DOUBT_MS = 500  # how long a stop that lived once may be in doubt before another is placed
+CALM_MS = 2_000
 
-_FIRING = (Status.TRIGGERING, Status.PARTIALLY_FILLED)
 _TYPES = {Role.STOP: OrderType.STOP_MARKET, Role.TARGET: OrderType.TAKE_PROFIT_MARKET}
 
 
@@ -24,13 +26,13 @@ def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holdi
     """Stop first, then target, then whatever stands in excess."""
     if wanted is None:
         needed = bool(holding.exposure)  # something to guard, and no price known yet to guard it at: keep what stands
-        return (holding, NOTHING) if needed else _dismiss(holding, holding.in_role(Role.STOP, Role.TARGET))
+        return (holding, NOTHING) if needed else _dismiss(holding, holding.in_role(Role.STOP, Role.TARGET), scene)
     holding = _lose_patience(holding, scene)
     stop: tuple[Command, ...] = NOTHING
     if wanted.stop_price is not None:
         holding, stop = _keep_one(holding, Role.STOP, wanted, wanted.stop_price, scene)
     if holding.exit is not None or wanted.target_price is None:  # a close keeps its stop; a target would block it
-        holding, rest = _dismiss(holding, holding.in_role(Role.TARGET))
+        holding, rest = _dismiss(holding, holding.in_role(Role.TARGET), scene)
     else:
         holding, rest = _keep_one(holding, Role.TARGET, wanted, wanted.target_price, scene)
     return holding, stop + rest
@@ -40,18 +42,29 @@ def _keep_one(
     holding: Holding, role: Role, wanted: Bracket, price: Price, scene: Scene
 ) -> tuple[Holding, tuple[Command, ...]]:
     """Exactly one order of this role, right in quantity and price; others leave once it is live."""
-    standing = [order for order in holding.in_role(role) if not order.status.final]
-    if any(order.status in _FIRING for order in standing):
+    standing = sorted((order for order in holding.in_role(role) if not order.status.final), key=_age)
+    if any(order.status in FIRING and order.episode == holding.position.closed_count for order in standing):
         return holding, NOTHING  # it is doing its work, or patience will run out
     right = [order for order in standing if _serves(order, wanted, price)]
-    live = next((order for order in right if order.guards), None)
+    live = next((order for order in reversed(right) if order.guards), None)  # the newest: an older word may be late
     if live is not None:
-        holding = _calm(holding, role)
-        return _dismiss(holding, tuple(order for order in standing if order is not live))
+        holding = _calm(holding, live, scene)
+        return _dismiss(holding, tuple(order for order in standing if order is not live), scene)
     coming = next((o for o in right if o.status is Status.PENDING_NEW or o.resendable), None)
     if coming is not None:
         return _resend(holding, coming, scene) if coming.resendable else (holding, NOTHING)
+    if any(order.status is Status.IN_DOUBT for order in right):  # it lived once: its word is awaited, not for long
+        doubted = max((order.doubted_ms or 0 for order in right), default=0)
+        if scene.now_ms < doubted + DOUBT_MS:
+            return holding, NOTHING
+        holding = _count_try(holding, role, scene)
     return _place(holding, role, wanted, price, scene)
+
+
+def _age(order: Order) -> tuple[int, int]:
+    """Oldest first: by opening, then by number."""
+    child = child_of(order.ref)
+    return order.episode, child[2] if child else 0
 
 
 def _serves(order: Order, wanted: Bracket, price: Price) -> bool:
@@ -76,7 +89,13 @@ def _place(
         working_type=wanted.working_type,
         reduce_only=True,
     )
-    order = Order(request=request, role=role, intent_id=None, created_ms=scene.now_ms)
+    order = Order(
+        request=request,
+        role=role,
+        intent_id=None,
+        created_ms=scene.now_ms,
+        episode=holding.position.closed_count,
+    )
     return holding.with_order(order), (Place(order=request, role=role),)
 
 
@@ -89,12 +108,12 @@ def _resend(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tupl
     return holding.with_order(again), (Place(order=order.request, role=order.role, resend=True),)
 
 
-def _dismiss(holding: Holding, orders: tuple[Order, ...]) -> tuple[Holding, tuple[Command, ...]]:
+def _dismiss(holding: Holding, orders: tuple[Order, ...], scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Cancel what stands and is not needed; what is on its way is cancelled once it has arrived."""
     commands: list[Command] = []
     for order in orders:
-        if order.status is Status.NEW:
-            holding = holding.with_order(order.after(Trigger.CANCEL_SENT))
+        if order.status is Status.NEW and order.may_cancel(scene.now_ms):
+            holding = holding.with_order(order.canceling(scene.now_ms))
             named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=True)
             commands.append(Cancel(order=named, role=order.role))
     return holding, tuple(commands)
@@ -105,7 +124,10 @@ def _lose_patience(holding: Holding, scene: Scene) -> Holding:
     if holding.exit is not None:
         return holding
     stuck = any(
-        order.status in _FIRING and order.ask_at_ms is not None and scene.now_ms >= order.ask_at_ms
+        order.status in FIRING
+        and order.patience_ms is not None
+        and scene.now_ms >= order.patience_ms
+        and order.episode == holding.position.closed_count
         for order in holding.in_role(Role.STOP, Role.TARGET)
     )
     if stuck:
@@ -115,11 +137,18 @@ def _lose_patience(holding: Holding, scene: Scene) -> Holding:
     return holding
 
 
-def _calm(holding: Holding, role: Role) -> Holding:
-    """One of this role is live: refusals are forgotten."""
-    if role is Role.STOP:
+def _calm(holding: Holding, live: Order, scene: Scene) -> Holding:
+    """One has been live for a while: refusals are forgotten. (One that dies at once would be placed for ever.)"""
+    if scene.now_ms < live.created_ms + CALM_MS:
+        return holding
+    if live.role is Role.STOP:
         return holding.but(stop_tries=0, stop_retry_at_ms=None) if holding.stop_tries else holding
     return holding.but(target_tries=0, target_retry_at_ms=None) if holding.target_tries else holding
+
+
+def ended(holding: Holding, order: Order, scene: Scene) -> Holding:
+    """The venue ended a stop or target that nobody cancelled: as good as a refusal."""
+    return _count_try(holding, order.role, scene)
 
 
 def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
@@ -130,7 +159,12 @@ def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
     if code in (-2021, -4142) and holding.exit is None:
         reason = "STOP_CROSSED" if order.role is Role.STOP else "TARGET_CROSSED"
         return holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))
-    if order.role is Role.STOP:
+    return _count_try(holding, order.role, scene)
+
+
+def _count_try(holding: Holding, role: Role, scene: Scene) -> Holding:
+    """One more that did not work, and when the next may be placed."""
+    if role is Role.STOP:
         wait = 100 * 2 ** min(holding.stop_tries, 6)
         return holding.but(stop_tries=holding.stop_tries + 1, stop_retry_at_ms=Millis(scene.now_ms + wait))
     wait = 1000 * 2 ** min(holding.target_tries, 6)

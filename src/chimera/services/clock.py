@@ -2,6 +2,7 @@
 
 import time
 
+from chimera.ports.clock import Clock
 from chimera.trading.money import Millis
 
 
@@ -13,3 +14,20 @@ class SystemClock:
 
     def monotonic_ms(self) -> Millis:
         return Millis(time.monotonic_ns() // 1_000_000)
+
+
+class SteadyClock:
+    """Wall time at the start plus monotonic time since: what deadlines are kept by, so that no step moves them.
+
+    It may drift from the wall; the venue's clock is measured against it every few seconds, and stamps follow that.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._apart_ms = clock.now_ms() - clock.monotonic_ms()
+
+    def now_ms(self) -> Millis:
+        return Millis(self._clock.monotonic_ms() + self._apart_ms)
+
+    def monotonic_ms(self) -> Millis:
+        return self._clock.monotonic_ms()

@@ -7,11 +7,15 @@ from chimera.trading.venue import OrderRef
 
 
 class Place(Value):
-    """Send this order. ``resend``: the same id may already be live, its outcome is not known."""
+    """Send this order. ``resend``: the same id may already be live, its outcome is not known.
+
+    ``flatten``: it closes all there is, so that sending it twice does no more than sending it once.
+    """
 
     order: NewOrder
     role: Role
     resend: bool = False
+    flatten: bool = False
 
 
 class Cancel(Value):
@@ -38,12 +42,13 @@ NOTHING: tuple[Command, ...] = ()
 def waits_for_save(command: Command) -> bool:
     """Whether a crash after sending, before saving, could lose money.
 
-    Only what can increase exposure, or removes a stop, waits for the disk. Stops, targets, exits, cancels of entries
-    and questions go out at once: their ids are functions of the state that a crash falls back to.
+    Stops, targets, closes of everything, cancels of entries and questions go out at once: repeating them does no harm.
+    What can increase exposure, or removes a stop, waits for the disk; so does a partial close, which a forgetful
+    router would make twice.
     """
     match command:
-        case Place(order=order):
-            return not order.reduce_only
+        case Place(role=role, flatten=flatten):
+            return not (role.protective or flatten)
         case Cancel(role=role):
             return role is Role.STOP
         case Ask() | Survey():

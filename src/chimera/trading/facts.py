@@ -96,6 +96,10 @@ class Surveyed(Value):
     snapshot: VenueSnapshot
 
 
+class SurveyUnanswered(Value):
+    """The venue did not answer a survey, or not all of it."""
+
+
 class Ticked(Value):
     """Time passed: some deadline may be due."""
 
@@ -128,6 +132,7 @@ Fact = (
     | CancelNotSent
     | Reported
     | Surveyed
+    | SurveyUnanswered
     | Ticked
     | Gapped
     | Restarted

@@ -7,8 +7,9 @@ published, and lives on as a row. It is changed by its owner alone, through ``ex
 from decimal import Decimal
 
 from chimera.trading.events import Event
-from chimera.trading.execution import Exit, Working
+from chimera.trading.execution import Exit, Phase, Working
 from chimera.trading.ids import CHILDREN_MAX, ClientOrderId, IntentId, PositionKey, TradeId, child_id, derived_id
+from chimera.trading.market import Side
 from chimera.trading.money import Millis, Quote
 from chimera.trading.order import Order, Role
 from chimera.trading.position import Position
@@ -46,21 +47,32 @@ class Holding(Value):
 
     @property
     def open_entry_qty(self) -> Decimal:
-        """Signed base asset that entries alive or in doubt may still add."""
+        """Signed base asset that entries alive or in doubt may still add, whatever the side."""
+        return self.open_qty(Side.BUY) - self.open_qty(Side.SELL)
+
+    def open_qty(self, side: Side) -> Decimal:
+        """Base asset that entries of one side may still add; what filled by the venue's word is in ``exposure``."""
         return sum(
             (
-                order.request.side.sign * order.leaves_qty
+                order.leaves_qty - order.owed_qty
                 for order in self.orders.values()
-                if not order.request.reduce_only and not order.status.final
+                if order.request.side is side and not order.request.reduce_only and not order.status.final
             ),
             Decimal(0),
+        )
+
+    @property
+    def entering(self) -> bool:
+        """Whether something may still open or add: an intent being worked, or an entry order not known to be over."""
+        return any(working.phase is Phase.WORKING for working in self.intents.values()) or any(
+            not order.request.reduce_only and not order.status.final for order in self.orders.values()
         )
 
     @property
     def exposure(self) -> Decimal:
         """Signed base asset to protect: the position, and what has filled by the venue's word without its trades."""
         return self.position.qty + sum(
-            (order.request.side.sign * order.leaves_qty for order in self.orders.values() if order.owed), Decimal(0)
+            (order.request.side.sign * order.owed_qty for order in self.orders.values()), Decimal(0)
         )
 
     @property
@@ -83,7 +95,7 @@ class Holding(Value):
         """The next protective or exit id of this position, and the holding that remembers it was given out."""
         opening = None if self.position.lots else next(iter(self.opening()), None)
         root = (opening.root if opening else self.root) or derived_id("cx", str(self.key))
-        number = self.child_no + 1 if root == self.root else 1
+        number = self.child_no + 1  # not begun anew with each root: two openings under one root share no id
         if number > CHILDREN_MAX:
             root, number = derived_id("cx", f"{root}:{number}"), 1
         return self.but(child_no=number, root=root), child_id(root, role.value, number)

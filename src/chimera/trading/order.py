@@ -86,6 +86,7 @@ class Status(StrEnum):
         return self in FINAL
 
 
+FIRING: Final = (Status.TRIGGERING, Status.PARTIALLY_FILLED)  # of a stop or target: at its work, protecting nothing
 FINAL: Final = frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED})
 
 
@@ -109,6 +110,8 @@ class Trigger(StrEnum):
     REVIVED = "REVIVED"  # the venue lists it as open though it had ended: its id was taken a second time
     MISSING = "MISSING"  # a query does not know it, which proves nothing yet
 
+
+RECANCEL_MS: Final = 250
 
 S, T = Status, Trigger
 
@@ -236,11 +239,17 @@ class Order(Value):
     status: Status = Status.PENDING_NEW
     venue_id: VenueOrderId | None = None
     fills: dict[TradeId, Fill] = {}
+    before_qty: Qty = Qty(ZERO)  # filled before we knew this order: not ours to count
+    episode: int = 0  # which opening of the position it belongs to (``Position.closed_count``)
     venue_cum_qty: Qty = Qty(ZERO)  # what the venue says is filled; our fills catch up with it
     venue_qty: Qty | None = None  # the venue may shrink a reduce-only order: its quantity wins
     dead_after_ms: Millis | None = None  # in doubt: venue clock past which it can no longer be accepted
-    ask_at_ms: Millis | None = None  # when to ask the venue again, or to lose patience with a trigger
+    ask_at_ms: Millis | None = None  # when to ask the venue again
     asks: int = 0
+    doubted_ms: Millis | None = None  # in doubt since
+    patience_ms: Millis | None = None  # a stop that fires and is not done by then is stuck
+    cancels: int = 0
+    cancel_at_ms: Millis | None = None  # not to be cancelled again before
     resends: int = 0
     mid_at_send: Price | None = None
     ended_ms: Millis | None = None
@@ -256,28 +265,33 @@ class Order(Value):
 
     @property
     def cum_qty(self) -> Qty:
-        """Base asset filled, by our own record of trades."""
-        return Qty(sum((fill.qty for fill in self.fills.values()), ZERO))
+        """Base asset filled: by our own record of trades, and what had filled before we knew the order."""
+        return Qty(sum((fill.qty for fill in self.fills.values()), ZERO) + self.before_qty)
+
+    @property
+    def owed_qty(self) -> Qty:
+        """Base asset filled by the venue's word whose trades have not reached us."""
+        return Qty(max(self.venue_cum_qty - self.cum_qty, ZERO))
 
     @property
     def leaves_qty(self) -> Qty:
         """Base asset that may still fill: zero once final, the whole rest while in doubt."""
         if self.status.final:
-            return Qty(max(self.venue_cum_qty - self.cum_qty, ZERO))
+            return self.owed_qty
         return Qty(max(self.qty - self.cum_qty, ZERO))
 
     @property
     def avg_px(self) -> Price | None:
         """Mean fill price, or None before the first fill."""
-        filled = self.cum_qty
+        filled = self.cum_qty - self.before_qty
         if not filled:
             return None
         return Price(sum((fill.price * fill.qty for fill in self.fills.values()), Decimal(0)) / filled)
 
     @property
     def owed(self) -> bool:
-        """Final by the venue's word while trades of it have not reached us."""
-        return self.status.final and self.leaves_qty > 0
+        """Whether trades of it have not reached us yet."""
+        return self.owed_qty > 0
 
     @property
     def resendable(self) -> bool:
@@ -288,6 +302,15 @@ class Order(Value):
     def guards(self) -> bool:
         """Whether it protects now, by what the venue last said: NEW, triggered by nothing, cancelled by nobody."""
         return self.status is Status.NEW
+
+    def may_cancel(self, now_ms: Millis) -> bool:
+        """Not while the last attempt is too fresh: a cancel that never works must not become a storm."""
+        return self.cancel_at_ms is None or now_ms >= self.cancel_at_ms
+
+    def canceling(self, now_ms: Millis) -> "Order":
+        """With a cancel on its way, and the moment before which there is no other."""
+        pause = RECANCEL_MS * 2 ** min(self.cancels, 5)
+        return self.after(Trigger.CANCEL_SENT).but(cancels=self.cancels + 1, cancel_at_ms=Millis(now_ms + pause))
 
     def after(self, trigger: Trigger) -> "Order":
         return self.but(status=after(self.status, trigger))

@@ -64,11 +64,15 @@ class Position(Value):
         size = sum((lot.qty for lot in self.lots), ZERO)
         return Price(sum((lot.qty * lot.entry_px for lot in self.lots), ZERO) / size) if size else None
 
-    def apply(self, fill: Fill, opened_as: Lot, *, first: tuple[IntentId, ...] = ()) -> "Position":
+    def apply(
+        self, fill: Fill, opened_as: Lot, *, first: tuple[IntentId, ...] = (), fee: Quote | None = None
+    ) -> "Position":
         """Close lots of the other side, those of ``first`` before the oldest; the rest grows ``opened_as``'s lot.
 
-        ``opened_as`` carries who and with which wishes; its quantity and price are taken from the fill.
+        ``opened_as`` carries who and with which wishes; its quantity and price are taken from the fill. ``fee``: what
+        it cost in quote asset, where that is not the fill's own figure.
         """
+        paid = Quote(fill.fee) if fee is None else fee
         left, realized = Decimal(fill.qty), Decimal(self.realized)
         lots = sorted(self.lots, key=lambda lot: (lot.intent_id not in first, lot.opened_ms))
         while left and lots and lots[0].side is not fill.side:
@@ -80,17 +84,17 @@ class Position(Value):
                 kept = oldest.qty - closed
                 lots.insert(0, oldest.but(qty=Qty(kept), entry_fees=Quote(oldest.entry_fees * kept / oldest.qty)))
         if left:
-            lots = _grow(lots, opened_as, fill, Qty(left))
+            lots = _grow(lots, opened_as, fill, Qty(left), paid)
         return self.but(
             lots=tuple(lots),
             realized=Quote(realized),
-            fees=Quote(self.fees + fill.fee),
+            fees=Quote(self.fees + paid),
             closed_count=self.closed_count + (1 if self.lots and not lots else 0),
         )
 
 
-def _grow(lots: list[Lot], opened_as: Lot, fill: Fill, qty: Qty) -> list[Lot]:
-    share = Quote(fill.fee * qty / fill.qty)
+def _grow(lots: list[Lot], opened_as: Lot, fill: Fill, qty: Qty, paid: Quote) -> list[Lot]:
+    share = Quote(paid * qty / fill.qty)
     for index, lot in enumerate(lots):
         if lot.intent_id == opened_as.intent_id:
             size = lot.qty + qty

@@ -35,8 +35,13 @@ def an_order(qty: str, *, side: Side = Side.BUY, price: str | None = None, reduc
     )
 
 
-def an_exposure(held: str = "0", open_entries: str = "0") -> Exposure:
-    return Exposure(position_qty=Decimal(held), open_entry_qty=Decimal(open_entries), near=Price(Decimal(100)))
+def an_exposure(held: str = "0", buys: str = "0", sells: str = "0") -> Exposure:
+    return Exposure(
+        position_qty=Decimal(held),
+        open_buy_qty=Decimal(buys),
+        open_sell_qty=Decimal(sells),
+        near=Price(Decimal(100)),
+    )
 
 
 @pytest.mark.req("S4-LIM-1")
@@ -49,6 +54,7 @@ def an_exposure(held: str = "0", open_entries: str = "0") -> Exposure:
         (an_order("10"), an_exposure("10.001"), "LIMIT_POSITION_NOTIONAL"),
         (an_order("10"), an_exposure("5", "5.001"), "LIMIT_POSITION_NOTIONAL"),
         (an_order("10", side=Side.SELL), an_exposure("-10.001"), "LIMIT_POSITION_NOTIONAL"),
+        (an_order("10", side=Side.SELL), an_exposure(buys="15", sells="10.001"), "LIMIT_POSITION_NOTIONAL"),
         (an_order("5", price="101"), an_exposure(), None),
         (an_order("5", price="101.1"), an_exposure(), "LIMIT_PRICE_COLLAR"),
         (an_order("5", price="98.9"), an_exposure(), "LIMIT_PRICE_COLLAR"),

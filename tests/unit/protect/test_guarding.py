@@ -161,7 +161,8 @@ def test_a_live_stop_the_venue_no_longer_knows_is_placed_again() -> None:
     desk = a_long()
     stop = desk.placed(Role.STOP)
     desk.survey(qty="0.01")
-    commands = desk.hear(NotFound(ref=stop.ref, asked_server_ms=desk.now))
+    desk.hear(NotFound(ref=stop.ref, asked_server_ms=desk.now))
+    commands = desk.later(500).hear(Ticked())
     fresh = [c.order.ref for c in commands if isinstance(c, Place)]
 
     assert len(fresh) == 1
@@ -243,5 +244,6 @@ def test_cancel_of_an_old_stop_left_unanswered_is_asked_for() -> None:
     commands = desk.hear(CancelUnanswered(ref=stop.ref))
     assert any(isinstance(c, Ask) and c.order.ref == stop.ref for c in commands)
     desk.hear(Found(order=desk.word(stop, Status.NEW)))
+    desk.later(250).hear(Ticked())
 
     assert desk.canceled() == [stop.ref, stop.ref]

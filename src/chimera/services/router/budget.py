@@ -32,7 +32,7 @@ def risk_budget(router: "Router", clock: Clock) -> RiskBudget | None:
     notional = ZERO
     for owner in owners:
         holding = owner.holding
-        near = router.market.mark(holding.key.symbol) or holding.position.entry_px or ZERO
+        near = router.market.last_mark(holding.key.symbol) or holding.position.entry_px or ZERO
         notional += abs(holding.position.qty + holding.open_entry_qty) * near
         if holding.exposure:
             open_symbols.append(holding.key.symbol)

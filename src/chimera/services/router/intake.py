@@ -24,7 +24,6 @@ from chimera.wire.results import in_doubt, order_result
 
 RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; the ledger has them all
 DEFAULT_WAIT_MS: Final = 5_000  # beyond the plan's own schedule, how long POST /orders waits for the end
-SAVE_PATIENCE_S: Final = 3.0  # how long an answer waits for the disk before it says "in doubt"
 ORPHAN_POLLS: Final = 50  # of 20 ms: how long a claim may be without its intent before its maker counts as dead
 
 
@@ -118,10 +117,9 @@ class Intake:
             wait = _patience_ms(owner, intent_id) if wait_ms is None else wait_ms
             if wait:
                 await self._wait_done(intent_id, wait)
-        try:
-            async with asyncio.timeout(SAVE_PATIENCE_S):
-                await owner.saved()
-        except TimeoutError:  # accepted, and perhaps traded, while our memory is away: neither success nor failure
+        if (
+            not await owner.saved_soon()
+        ):  # accepted, and perhaps traded, while our memory is away: neither success nor failure
             return Outcome(row=self.row(intent_id) | {"in_doubt": True}, done=False, in_doubt=True)
         holding = owner.holding
         if intent_id not in holding.intents:

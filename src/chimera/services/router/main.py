@@ -21,7 +21,7 @@ from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.route.plan import RoutePolicy
 from chimera.services import logs
-from chimera.services.clock import SystemClock
+from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router.http import build_app
 from chimera.services.router.router import Router, RouterConfig
 from chimera.services.router.settings import RouterSettings, SettingsError
@@ -47,7 +47,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
         raise SettingsError("S4_DB_ARANGO_URI: this build keeps its ledger in SQLite (S4_LEDGER_PATH); unset it")
     logs.keep_secret(key, secret)
     bound = listen(SERVICE, settings.host, settings.port)
-    clock = SystemClock()
+    clock = SteadyClock(SystemClock())
     ledger = await SqliteLedger.open(settings.ledger_path)
     try:
         async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:

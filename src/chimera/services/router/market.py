@@ -5,10 +5,10 @@ The view is read without waiting. It refreshes in the background and before each
 """
 
 import asyncio
-from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
+import structlog
 
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Snapshots
@@ -20,7 +20,10 @@ from chimera.trading.money import Millis, Price, Qty
 from chimera.wire.keys import tick_key
 
 STALE_MS = 3_000
+MARK_STALE_MS = 10_000
 REFRESH_MS = 200
+
+log = structlog.get_logger()
 
 
 class _Tick(msgspec.Struct):
@@ -44,6 +47,7 @@ class MarketView:
         self._touches: dict[Symbol, Touch] = {}
         self._marks: dict[Symbol, Price] = {}
         self._seen_ms: dict[Symbol, Millis] = {}
+        self._marked_ms: dict[Symbol, Millis] = {}
 
     def touch(self, symbol: Symbol) -> Touch | None:
         """None when nothing fresh is known."""
@@ -51,11 +55,14 @@ class MarketView:
         return self._touches[symbol] if seen is not None and self._clock.monotonic_ms() - seen <= STALE_MS else None
 
     def mark(self, symbol: Symbol) -> Price | None:
-        """The last mark price, however old: it values a position, it prices no order."""
-        return self._marks.get(symbol)
+        """None when nothing fresh is known."""
+        seen = self._marked_ms.get(symbol)
+        fresh = seen is not None and self._clock.monotonic_ms() - seen <= MARK_STALE_MS
+        return self._marks[symbol] if fresh else None
 
-    def marks(self) -> Mapping[Symbol, Price]:
-        return self._marks
+    def last_mark(self, symbol: Symbol) -> Price | None:
+        """The last mark price, however old: it values a position, it prices and judges no order."""
+        return self._marks.get(symbol)
 
     async def refresh(self, symbol: Symbol, *, within_ms: int = 300) -> None:
         """Look again, from the feed's snapshot or, where that is stale or away, from the venue; silence is no error."""
@@ -74,8 +81,13 @@ class MarketView:
             return False
         if document is None:
             return False
-        tick = msgspec.json.decode(document, type=_Tick, strict=False)
-        if self._clock.now_ms() - tick.at_ms > STALE_MS:
+        try:
+            tick = msgspec.json.decode(document, type=_Tick, strict=False)
+        except (msgspec.DecodeError, ValueError) as error:
+            log.error("tick_unreadable", symbol=symbol, error=str(error))
+            return False
+        sane = 0 < tick.bid < tick.ask and (tick.mark is None or tick.mark > 0)
+        if not sane or abs(self._clock.now_ms() - tick.at_ms) > STALE_MS:
             return False
         self._put(
             symbol,
@@ -98,3 +110,4 @@ class MarketView:
         self._seen_ms[symbol] = self._clock.monotonic_ms()
         if mark is not None:
             self._marks[symbol] = mark
+            self._marked_ms[symbol] = self._clock.monotonic_ms()

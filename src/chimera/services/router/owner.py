@@ -27,6 +27,7 @@ from chimera.trading.scene import Scene
 
 log = structlog.get_logger()
 
+SAVE_PATIENCE_S = 3.0  # how long an answer waits for the disk before it says "in doubt"
 RETRY_SAVE_S = 0.1
 RETRY_RELAY_S = 0.25
 
@@ -117,6 +118,15 @@ class Owner:
         async with self._on_disk:
             await self._on_disk.wait_for(lambda: self._saved >= version)
 
+    async def saved_soon(self, patience_s: float = SAVE_PATIENCE_S) -> bool:
+        """Whether what is known now is on disk before patience runs out."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.saved()
+        except TimeoutError:
+            return False
+        return True
+
     def _start(self, command: Command) -> None:
         task = asyncio.get_running_loop().create_task(self._carry_out(command))
         self._tasks.add(task)
@@ -179,14 +189,21 @@ class Owner:
             ready = tuple(event for event in self.holding.outbox if event.seq <= self._saved_seq)
             if not ready:
                 continue
+            told = 0
             try:
-                await self._relay.tell(self.holding.key, ready)
+                for event in ready:
+                    await self._relay.tell(self.holding.key, event)
+                    told = event.seq
             except StoreUnavailable as error:
                 log.warning("relay_waits", key=str(self.holding.key), events=len(ready), error=str(error))
+            except Exception:  # an event we cannot tell must not end what protects: it waits, loudly
+                log.exception("relay_fault", key=str(self.holding.key))
+                self.faults += 1
+            if told:
+                self.hear(Published(through=told))
+            if told != ready[-1].seq:
                 self._outbox_ready.set()
                 await asyncio.sleep(RETRY_RELAY_S)
-                continue
-            self.hear(Published(through=ready[-1].seq))
 
     def unprotected_ms(self) -> int:
         """How long some of the position has been without a live stop; 0 when all of it has one."""

@@ -14,15 +14,10 @@ class Relay:
         self._rows = rows
         self._bus = bus
 
-    async def tell(self, key: PositionKey, events: tuple[Event, ...]) -> None:
-        """Every write of every event; raises ``StoreUnavailable`` with some of them done."""
-        pending = [write for event in events for write in writes(key, event)]
-        for write in pending:
-            if isinstance(write, PutRow | InsertRow):
-                await self._write(write)
-        for write in pending:
-            if isinstance(write, Publish | PutSnapshot):
-                await self._write(write)
+    async def tell(self, key: PositionKey, event: Event) -> None:
+        """Every write of one event; raises ``StoreUnavailable`` with some of them done."""
+        for write in writes(key, event):
+            await self._write(write)
 
     async def _write(self, write: Write) -> None:
         match write:

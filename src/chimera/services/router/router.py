@@ -146,12 +146,16 @@ class Router:
         wanted = [self._key(symbol) for symbol in self.config.symbols]
         stored = [key for key in await self._ledger.keys() if key.account == self.config.account_id]
         for key in dict.fromkeys([*stored, *wanted]):
-            await self._take_over(key)
+            if key.symbol in self.instruments:
+                await self._take_over(key)
+            else:
+                log.critical("symbol_gone", symbol=key.symbol, why="the venue lists it no more; its holding rests")
 
     async def _take_over(self, key: PositionKey) -> Owner:
         fence = await self._ledger.fence(key, self.config.owner_name)
         found = await self._ledger.load(key)
-        since = Millis(self._clock.now_ms() - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
+        venue_now_ms = self._clock.now_ms() + self.sender.server_offset_ms
+        since = Millis(venue_now_ms - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
         holding = found.holding if found else Holding(key=key, trades_confirmed_ms=since)
         owner = Owner(
             holding,
@@ -227,7 +231,7 @@ class Router:
 
     def _mark_to_market(self) -> None:
         for key, owner in self.owners.items():
-            holding, mark = owner.holding, self.market.mark(key.symbol)
+            holding, mark = owner.holding, self.market.last_mark(key.symbol)
             entry = holding.position.entry_px
             floating = (mark - entry) * holding.position.qty if mark is not None and entry is not None else Decimal(0)
             self.limits.day_pnl[key.symbol] = type(holding.day_net)(holding.day_net + floating)
@@ -311,11 +315,12 @@ class Router:
         if owner is None:
             raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
         held = owner.holding.position.qty
-        if not owner.holding.exposure:
+        if not (owner.holding.exposure or owner.holding.entering):
             return {"result": "OK", "symbol": symbol, "position_qty": "0", "status": "FLAT", "message": "already flat"}
         if qty is not None and qty >= abs(held):
             qty = None
         owner.hear(CloseAsked(reason=reason, qty=None if qty is None else Qty(qty)))
+        await owner.saved_soon()
         return {"result": "OK", "symbol": symbol, "position_qty": text(held), "status": "CLOSING", "message": "closing"}
 
     async def order(self, name: str) -> dict[str, object] | None:

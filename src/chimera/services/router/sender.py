@@ -24,9 +24,11 @@ from chimera.trading.facts import (
     PlaceRefused,
     PlaceUnanswered,
     Surveyed,
+    SurveyUnanswered,
 )
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId
+from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price
 from chimera.trading.order import Status
 from chimera.trading.venue import VenueOrder
@@ -97,8 +99,13 @@ class Sender:
         if near is None:
             return PlaceNotSent(ref=order.ref, reason="NO_MARKET_DATA: no fresh price to judge limits by")
         known = holding.orders.get(order.ref)
-        own = known.leaves_qty * order.side.sign if known else order.qty * 0
-        exposure = Exposure(position_qty=holding.position.qty, open_entry_qty=holding.open_entry_qty - own, near=near)
+        own = known.leaves_qty - known.owed_qty if known else ZERO
+        exposure = Exposure(
+            position_qty=holding.exposure,
+            open_buy_qty=holding.open_qty(Side.BUY) - (own if order.side is Side.BUY else ZERO),
+            open_sell_qty=holding.open_qty(Side.SELL) - (own if order.side is Side.SELL else ZERO),
+            near=near,
+        )
         refusal = self._parent_objection(order.ref, holding) or self._limits.reserve(order, exposure, now_ms)
         if refusal is not None:
             return PlaceRefused(ref=order.ref, code=0, message=refusal)
@@ -165,10 +172,10 @@ class Sender:
             return None
         return NotFound(ref=command.order.ref, asked_server_ms=asked_ms) if found is None else Found(order=found)
 
-    async def _survey(self, command: Survey, holding: Holding) -> Fact | None:
+    async def _survey(self, command: Survey, holding: Holding) -> Fact:
         try:
             snapshot = await self._records.survey(holding.key.symbol, command.trades_since_ms)
         except ChimeraError as error:
             log.info("survey_failed", symbol=holding.key.symbol, error=str(error))
-            return None
+            return SurveyUnanswered()
         return Surveyed(snapshot=snapshot)

@@ -14,6 +14,7 @@ from chimera.adapters.binance.account import open_futures
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
+from chimera.services.clock import SteadyClock
 from chimera.services.router.router import Router, RouterConfig
 from chimera.services.world.clock import EPOCH_MS, ProcClock, VirtualClock
 from chimera.services.world.link import Link
@@ -109,7 +110,7 @@ class World:
     # ── S4 ──
 
     async def _s4(self, proc: Proc) -> None:
-        clock = ProcClock(proc, self.s4_clock)
+        clock = SteadyClock(ProcClock(proc, self.s4_clock))
         account = open_futures(
             self.venue.transport(proc),
             READY_ACCOUNT.api_key,
