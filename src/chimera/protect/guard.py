@@ -57,7 +57,8 @@ def _keep_one(
         doubted = max((order.doubted_ms or 0 for order in right), default=0)
         if scene.now_ms < doubted + DOUBT_MS:
             return holding, NOTHING
-        holding = _count_try(holding, role, scene)
+        holding, another = _place(holding, role, wanted, price, scene)
+        return (_count_try(holding, role, scene) if another else holding), another
     return _place(holding, role, wanted, price, scene)
 
 

@@ -116,7 +116,7 @@ def test_it_asks_for_nothing_while_a_position_is_open_and_ends_once_enough_are_c
     loop.run_for(1)
 
     assert task.result() is End.ENOUGH
-    assert [(each["closed"], each["pnl_usdt"]) for each in named(told, "closed")] == [(1, "0.30000000")]
+    assert [(each["closed"], each["pnl_usdt"]) for each in named(told, "closed")] == [(1, "0.3")]
 
 
 def test_profit_of_a_position_is_counted_from_when_it_was_last_flat(loop: DetLoop) -> None:
@@ -129,7 +129,7 @@ def test_profit_of_a_position_is_counted_from_when_it_was_last_flat(loop: DetLoo
         cards.rows[0] = row
         loop.run_for(1)
 
-    assert [each["pnl_usdt"] for each in named(told, "closed")] == ["-1.00000000"]
+    assert [each["pnl_usdt"] for each in named(told, "closed")] == ["-1"]
 
 
 def test_positions_closed_before_it_came_are_not_its_own(loop: DetLoop) -> None:
