@@ -7,9 +7,6 @@ from collections.abc import Awaitable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.table import Table
-
 from chimera.cli.codes import Exit, Stop
 from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
@@ -76,12 +73,12 @@ def order_body(asked: Mapping[str, Any]) -> dict[str, Any]:
         "qty": asked["qty"],
         "leverage": asked["leverage"],
         "reduce_only": asked["reduce_only"],
-        "exec_policy": {"type": "MAKER_THEN_TAKER" if asked["maker"] else "MARKET"},
+        "exec_policy": {"type": "MakerThenTaker" if asked["maker"] else "MARKET"},
     }
     if asked["sl"] is not None:
         body["sl"] = {"type": "STOP_MARKET", "price": asked["sl"]}
     if asked["tp"] is not None:
-        body["tp"] = {"type": "PRICE", "value": asked["tp"]}
+        body["tp"] = {"type": "TAKE_PROFIT_MARKET", "price": asked["tp"]}
     if asked["max_hold_s"] is not None:
         body["max_hold_s"] = asked["max_hold_s"]
     return body
@@ -130,33 +127,23 @@ def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
     if as_json:
         _print({"positions": answer} if order_id is None else answer)
     elif order_id is None:
-        _table(answer)
+        print("\n".join(map(_told, answer)) or "no positions")
     else:
-        Console().print_json(json.dumps(answer))
+        print(json.dumps(json.loads(encode_answer(answer), parse_float=str, parse_int=str), indent=2))
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
-    parts = (
-        "symbol",
-        "qty",
-        "entry_price",
-        "mark_price",
-        "stop",
-        "target",
-        "coverage",
-        "unrealized_pnl",
-        "closed_count",
+def _told(row: Mapping[str, Any]) -> str:
+    """A position in one line, whatever the width of the terminal."""
+    if not Decimal(row["qty"]):
+        return f"{row['symbol']} flat, closed {row['closed_count']}, realised {row['realized_pnl']}, fees {row['fees']}"
+    return (
+        f"{row['symbol']} {row['qty']} at {row['entry_price']}, mark {row['mark_price']}, stop {_resting(row['stop'])},"
+        f" target {_resting(row['target'])}, covered {row['covered_qty']}, unrealised {row['unrealized_pnl']}"
     )
-    table = Table(*parts)
-    for row in rows:
-        table.add_row(*(_cell(row.get(part)) for part in parts))
-    Console().print(table if rows else "no positions")
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{value.get('price')} x {value.get('qty')}"
-    return "-" if value is None else str(value)
+def _resting(leg: Mapping[str, Any] | None) -> str:
+    return "none" if leg is None else f"{leg['price']} x {leg['qty']}"
 
 
 def _print(answer: Any) -> None:
