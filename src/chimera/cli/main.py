@@ -44,7 +44,10 @@ def up(
     speed: Annotated[
         str, typer.Option(help="1: real processes in wall time. Another factor, or max: one process in virtual time.")
     ] = "1",
-    headless: Annotated[bool, typer.Option("--headless", help="One JSON line for each event on stdout.")] = False,
+    headless: Annotated[
+        bool,
+        typer.Option("--headless", help="One JSON line for each event on stdout; so, too, where that is no terminal."),
+    ] = False,
     exit_after: Annotated[int | None, typer.Option(min=1, help="End after so many closed positions, exit 0.")] = None,
     audit: Annotated[Path | None, typer.Option(dir_okay=False, help="The venue's audit, JSON lines.")] = None,
     state: Annotated[Path, typer.Option(file_okay=False, help="Where positions live between starts.")] = Path(".state"),

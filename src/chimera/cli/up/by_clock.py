@@ -50,9 +50,9 @@ async def _session(
             falling.result()
         if not playing.done():
             return None
-        if playing.result() is End.ENOUGH:
-            await asyncio.wait({stopping}, timeout=SETTLE_S)
-        return playing.result()
+        end = playing.result()
+        await asyncio.wait({stopping}, timeout=SETTLE_S)
+        return end
     finally:
         for task in (playing, falling, stopping):
             await serving.end(task)

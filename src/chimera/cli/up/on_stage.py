@@ -94,10 +94,8 @@ async def _perform(stage: Stage, options: UpOptions, tell: Tell, look: Look | No
         await asyncio.wait({running, playing}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
-        end = playing.result()
-        if end is End.ENOUGH:
-            await asyncio.sleep(SETTLE_S)
-        return end
+        await asyncio.sleep(SETTLE_S)
+        return playing.result()
     finally:
         opening.cancel()
         await serving.end(running)

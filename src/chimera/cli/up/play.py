@@ -1,6 +1,7 @@
 """``chimera up`` from its options to its exit code: by wall clock with real processes, or on the virtual-time stage."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
@@ -10,7 +11,7 @@ from chimera.cli.up.options import UpOptions
 from chimera.cli.up.session import End, Event, Look, SessionPlan, Tell
 from chimera.services.audit_summary import Tally, compare, report
 
-SETTLE_S: Final = 1.0  # after the last close: what S4 tells its ledger is told
+SETTLE_S: Final = 1.0  # after the last close, or the market: what S4 tells its ledger is told
 FILLS_MAX: Final = 1_000_000
 
 
@@ -28,7 +29,7 @@ def play(options: UpOptions) -> Exit:
 
 
 def _shown(options: UpOptions, stack: ExitStack) -> tuple[Tell, Look | None]:
-    if options.headless:
+    if options.headless or not sys.stdout.isatty():
         return headless, None
     from chimera.cli.up.screen import Screen
 

@@ -1,7 +1,8 @@
 """The market a simulated venue runs on: a capture from a file, or the seeded synthetic one.
 
-A capture may be of any symbol: one that the venue does not list by default is listed by what the capture shows (the
-finest price and quantity in its first events). Bad lines of a capture are passed over and counted, not guessed.
+A capture may be of any symbol and of spot: the venue lists each symbol with the finest price and quantity that the
+capture's first events show, so that no fill is smaller than the step on the wire. Bad lines
+of a capture are passed over and counted, not guessed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,9 @@ from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import DepthChanged, Market, MarketEvent, TopOfBook, Traded
 from chimera.trading.money import Price, Qty
+from chimera.wire.registry import QUOTES
 
 LOOKED_AT: Final = 3_000  # events from which an unknown symbol's tick and step are read
-_QUOTES: Final = ("USDT", "USDC", "BUSD", "FDUSD", "BTC", "ETH")
 _MANY: Final = Decimal(1_000_000)
 _COARSEST: Final = Decimal(1)
 
@@ -58,23 +59,26 @@ def _capture(path: Path) -> Iterator[MarketEvent]:
 
 def _listing(head: Iterable[MarketEvent]) -> tuple[Instrument, ...]:
     listed = {instrument.symbol: instrument for instrument in DEMO}
-    seen: dict[str, list[MarketEvent]] = {}
+    seen: dict[Symbol, list[MarketEvent]] = {}
     for event in head:
-        if event.symbol not in listed:
-            seen.setdefault(event.symbol, []).append(event)
-    return (*DEMO, *(_as_shown(symbol, events) for symbol, events in seen.items()))
+        seen.setdefault(Symbol(event.symbol), []).append(event)
+    for symbol, events in seen.items():
+        listed[symbol] = _as_shown(symbol, events, listed.get(symbol))
+    return tuple(listed.values())
 
 
-def _as_shown(symbol: str, events: Iterable[MarketEvent]) -> Instrument:
-    """An instrument whose tick and step are the finest that were seen; limits as wide as the demo's."""
-    tick = step = _COARSEST
+def _as_shown(symbol: Symbol, events: Iterable[MarketEvent], known: Instrument | None) -> Instrument:
+    """The known instrument, with tick and step no coarser than what was seen; an unknown one with wide limits."""
+    tick, step = (known.tick, known.step) if known is not None else (_COARSEST, _COARSEST)
     for event in events:
         prices, sizes = _numbers(event)
         tick = min([tick, *map(_unit, prices)])
         step = min([step, *map(_unit, sizes)])
-    quote = next((quote for quote in _QUOTES if symbol.endswith(quote)), "USDT")
+    if known is not None:
+        return known.but(tick=tick, step=step, min_price=Price(tick), min_qty=Qty(step))
+    quote = next((quote for quote in QUOTES if symbol.endswith(quote)), "USDT")
     return Instrument(
-        symbol=Symbol(symbol),
+        symbol=symbol,
         market=Market.FUT,
         base=symbol.removesuffix(quote),
         quote=quote,
