@@ -1,10 +1,11 @@
-"""The world put together: twin, stores, network, feed and S4 in one loop, from one seed.
+"""The world put together: twin, stores, network, feed, S3 and S4 in one loop, from one seed.
 
-S4 here is the production router over the production Binance adapter; only what lies below their ports is ours.
+S4 here is the production router over the production Binance adapter, S3 the production strategy (``decider``), the feed
+the production feed; only what lies below their ports is ours.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextvars import Context
 from decimal import Decimal
 from random import Random
@@ -15,14 +16,17 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
 from chimera.services.clock import SteadyClock
+from chimera.services.feed.feed import Feed
+from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
 from chimera.services.router.router import Router, RouterConfig
+from chimera.services.world.blows import Blows
 from chimera.services.world.clock import EPOCH_MS, ProcClock, VirtualClock
+from chimera.services.world.decider import Decider
 from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
-from chimera.services.world.network import Venue, is_order
-from chimera.services.world.plan import Away, Blow, ClockStep, KillAfterOrder, KillAt, KillAtBirth, Plan
+from chimera.services.world.network import Venue
+from chimera.services.world.plan import Plan
 from chimera.services.world.proc import Machine, Proc
-from chimera.services.world.spans import Span
 from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather, bus_of, ledger_of
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Callers, Request
@@ -30,14 +34,10 @@ from chimera.simulate.accounts import READY_ACCOUNT
 from chimera.simulate.listing import DEMO
 from chimera.simulate.markets.profile import SPARSE
 from chimera.simulate.markets.synthetic import Synthetic
-from chimera.simulate.messages import WireRequest
 from chimera.simulate.twin import Twin
-from chimera.trading.errors import StoreUnavailable
 from chimera.trading.market import MarketEvent
 from chimera.trading.money import Millis, Quote
 from chimera.trading.routes import RouteTable, Row, Twap
-from chimera.wire.codec import encode, plain
-from chimera.wire.keys import tick_key
 
 INSTRUMENT: Final = DEMO[0]
 # Livelier than measured, so that stops and targets are reached within a short run.
@@ -47,18 +47,21 @@ TABLE: Final = RouteTable(
 )
 LIMITS: Final = Limits(
     max_order_notional=Quote(Decimal(100_000)),
-    max_position_notional=Quote(Decimal(200_000)),
+    max_position_notional=Quote(Decimal(9_000)),  # low: a few intents at once reach it (I22)
     max_daily_loss=Quote(Decimal(5_000)),
     price_collar_bps=Decimal(200),
     max_orders_per_10s=100,
 )
-FEED_S: Final = 0.2
+# Bars of a second, so that ATR is known before the first decision is asked for; fewer writes than live, for time.
+FEED: Final = FeedSettings(constants=FIXTURE_FACTORS, atr_bar_ms=1_000, write_every_ms=500)
 
 
 class World:
     """Everything of one run. Nothing moves before ``start``."""
 
-    def __init__(self, seed: int, loop: DetLoop, tape: Tape, plan: Plan) -> None:
+    def __init__(
+        self, seed: int, loop: DetLoop, tape: Tape, plan: Plan, market: Iterable[MarketEvent] | None = None
+    ) -> None:
         self.loop = loop
         self.tape = tape
         self.plan = plan
@@ -73,23 +76,30 @@ class World:
         self.bus = MemoryBus(self.clock, faults=self.weather["bus"])
         self.link: Link[Request, Any] = Link(loop, tape, plan.rates)
         self.s4_clock = VirtualClock(loop, offset_ms=plan.offset_ms)
-        self.s4 = Machine(loop, "s4", self._s4, restart_ms=lambda: Millis(tape.whole("restart_ms", 100, 4_000)))
+        self.s4 = Machine(loop, "s4", self._s4, restart_ms=lambda: self._restart_ms("restart_ms"))
         self.callers = Callers(loop, self.link, INSTRUMENT, self.mid, self.clock)
-        self.outages: list[Span] = []
-        self.own_faults: list[str] = []  # exceptions that S4 caught and logged as its own mistakes
+        self.s3 = Decider(
+            loop, tape, plan.rates, self.bus, self.link, INSTRUMENT,
+            seed=seed, offset_ms=plan.s3_offset_ms, restart_ms=lambda: self._restart_ms("s3_restart_ms"),
+        )  # fmt: skip
+        self.weather["s3_ledger"] = self.s3.weather
+        self.blows = Blows(
+            loop, tape, plan.blows, {"s4": self.s4, "s3": self.s3.machine}, self.venue, self.weather, self.s4_clock
+        )
+        self.own_faults: list[str] = []  # exceptions that S3 or S4 caught and logged as their own mistakes
         self._seed = seed
-        self._orders = 0
-        self._market_on = True
+        self._market = Synthetic(seed, profile=MARKET) if market is None else market
+        self._to_feed: asyncio.Queue[MarketEvent] = asyncio.Queue()
 
     def start(self, *, market_s: float) -> None:
         """The market opens, S4 boots, the blows are set; the market falls silent after ``market_s``."""
         loop = self.loop
-        self.venue.sent = self._order_sent
+        self.venue.sent = self.blows.order_sent
+        self.s3.asked = self.blows.asked
         loop.outside(self.venue.run_market(self._events(market_s)), name="market")
         loop.outside(self.venue.run_ticks(), name="ticks")
         loop.outside(self._feed(), name="feed")
-        for blow in self.plan.blows:
-            self._aim(blow)
+        self.blows.aim()
         loop.call_later(0.5, self.s4.start, context=Context())
 
     def heal(self) -> None:
@@ -97,15 +107,24 @@ class World:
         self.tape.calm = True
         self.venue.away = False
         self.venue.cut_all(deaf_only=True)
-        self.s4.kill_at()
+        for machine in (self.s4, self.s3.machine):
+            machine.kill_at()
         for weather in self.weather.values():
             weather.stalled_until_us = 0
+
+    def power_off(self) -> None:
+        """The end of the run: nobody starts again."""
+        self.s4.power_off()
+        self.s3.machine.power_off()
 
     def mid(self) -> Decimal:
         """What the market shows now, quote per base."""
         mid = self.twin.exchange.floor.listings[INSTRUMENT.symbol].book.mid
         assert mid is not None
         return mid
+
+    def _restart_ms(self, label: str) -> Millis:
+        return Millis(self.tape.whole(label, *self.plan.restart_ms))
 
     # ── S4 ──
 
@@ -134,72 +153,23 @@ class World:
     # ── the market and its feed ──
 
     async def _events(self, market_s: float) -> AsyncIterator[MarketEvent]:
-        """The synthetic market at its own pace."""
+        """The market at its own pace."""
         until_us = EPOCH_MS * 1000 + round(market_s * 1_000_000)
-        for event in Synthetic(self._seed, profile=MARKET):
+        for event in self._market:
             if event.at_us > until_us:
                 return
             wait_us = event.at_us - EPOCH_MS * 1000 - self.loop.now_us
             if wait_us > 0:
                 await asyncio.sleep(wait_us / 1_000_000)
             yield event
+            self._to_feed.put_nowait(event)
 
     async def _feed(self) -> None:
-        """``mkt:tick:{symbol}``, as the feed service writes it."""
-        listing = self.twin.exchange.floor.listings[INSTRUMENT.symbol]
+        """The production feed. It is handed the market's events themselves: the way of the public streams through the
+        production adapter is the stage's, and would cost as much again as everything else here."""
+        feed = Feed(self.bus, self.clock, FEED)
+        await feed.run(self._heard())
+
+    async def _heard(self) -> AsyncIterator[MarketEvent]:
         while True:
-            await asyncio.sleep(FEED_S)
-            touch = listing.book.touch
-            if touch is None:
-                continue
-            names = ("bid", "bid_qty", "ask", "ask_qty")
-            tick = dict(zip(names, touch, strict=True)) | {"at_ms": self.clock.now_ms(), "mark": listing.mark}
-            try:
-                await self.bus.put(tick_key(INSTRUMENT.symbol), encode(plain(tick)))
-            except StoreUnavailable:
-                continue  # the next one will tell
-
-    # ── blows ──
-
-    def _aim(self, blow: Blow) -> None:
-        def later(at_s: float, callback: Any, *args: Any) -> None:
-            self.loop.call_later(at_s, callback, *args, context=Context())
-
-        match blow:
-            case KillAt(at_s=at_s):
-                later(at_s, self.s4.kill)
-            case Away(at_s=at_s):
-                later(at_s, self._go_away, blow)
-            case ClockStep(at_s=at_s, by_ms=by_ms):
-                later(at_s, self.s4_clock.step, by_ms)
-            case KillAtBirth(death_no=death_no, steps=steps):
-                self.s4.on_birth.append(lambda: self._strike_newborn(death_no, steps))
-            case KillAfterOrder():
-                pass  # counted in _order_sent
-
-    def _strike_newborn(self, death_no: int, steps: int) -> None:
-        if self.s4.deaths == death_no and not self.tape.calm:
-            self.s4.kill_at(self.s4.steps + steps)
-
-    def _order_sent(self, request: WireRequest) -> None:
-        if not is_order(request):
-            return
-        self._orders += 1
-        for blow in self.plan.blows:
-            if isinstance(blow, KillAfterOrder) and blow.order_no == self._orders and not self.tape.calm:
-                self.s4.kill_at(self.s4.steps + blow.steps)
-
-    def _go_away(self, away: Away) -> None:
-        if self.tape.calm:
-            return
-        if away.what != "venue":
-            self.weather[away.what].stall(away.for_s)
-            return
-        now_us = self.loop.now_us
-        self.outages.append((now_us, now_us + round(away.for_s * 1_000_000)))
-        self.venue.away = True
-        self.venue.cut_all()
-        self.loop.call_later(away.for_s, self._come_back, context=Context())
-
-    def _come_back(self) -> None:
-        self.venue.away = False
+            yield await self._to_feed.get()

@@ -75,6 +75,12 @@ def is_order(request: WireRequest) -> bool:
     return request.method in ("POST", "DELETE") and request.path.endswith("rder")
 
 
+def is_entry(request: WireRequest) -> bool:
+    """Whether it places an order that may add exposure."""
+    asked = f"{request.query}&{request.body}"
+    return request.method == "POST" and request.path.endswith("/order") and "reduceOnly=true" not in asked
+
+
 def _share(about: str) -> float:
     return QUESTION_SHARE if "/fapi" in about and not (about.endswith("rder") and not about.startswith("GET")) else 1.0
 
@@ -290,6 +296,8 @@ class _Trip:
         wait_us = venue.wait_us(f"there:{self._about}", ONE_WAY_US)
         if venue.fires("slow_request", self._about):
             wait_us += venue.tape.whole(f"slow_request_us:{self._about}", 200_000, 9_000_000)
+        if is_entry(self._request) and venue.fires("slow_entry", self._about):
+            wait_us += venue.tape.whole("slow_entry_us", 800_000, 4_900_000)  # the venue takes it for 5 s
         if not (venue.fires("drop_request", self._about) or venue.away):
             self._later(wait_us, self._arrive)
         return self._answer

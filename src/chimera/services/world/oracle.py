@@ -20,6 +20,8 @@ from chimera.trading.value import Value
 _ENDS: Final = frozenset({Kind.CANCEL, Kind.EXPIRE})
 _ENTRY_ROLES: Final = frozenset({Role.MAKER.value, Role.TAKER.value})
 
+LIMIT_SLACK: Final = Decimal("0.01")
+
 
 class Violation(Value):
     """An invariant that did not hold: its number, when (us of the venue's clock), and the story."""
@@ -208,6 +210,24 @@ def never_flips(audit: Iterable[AuditRecord]) -> list[Violation]:
 
 
 FillKey = tuple[str, str]  # symbol, trade id
+
+
+def within_limits(audit: Iterable[AuditRecord], limit: Decimal, slack: Decimal = LIMIT_SLACK) -> list[Violation]:
+    """I22: no entry fill leaves a position of more than ``limit``, quote asset, at the price of that fill.
+
+    ``slack`` is the fraction by which the market may move between the check at the last hop and the fill.
+    """
+    positions: dict[str, Decimal] = defaultdict(Decimal)
+    found = []
+    for record in audit:
+        if record.kind is not Kind.FILL or record.price is None:
+            continue
+        positions[record.symbol] += _signed(record)
+        notional = abs(positions[record.symbol]) * record.price
+        if _is_entry(record) and notional > limit * (1 + slack):
+            story = f"{record.client_order_id} makes {record.symbol} {notional:.0f}, allowed {text(limit)}"
+            found.append(Violation(invariant="I22", at_us=record.at_us, text=story))
+    return found
 
 
 def fills_agree(audit: Sequence[AuditRecord], ledger: Iterable[FillKey]) -> list[Violation]:

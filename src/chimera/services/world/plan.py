@@ -1,5 +1,8 @@
 """What goes wrong in one run, and when: rates drawn per seed, kills, outages, stalls and clock steps by hand.
 
+A scenario is a class of runs with faults of its own: ``rough`` has a little of everything; in ``slow_entries`` entries
+linger in the network while S4 dies and comes back, so that it asks for orders which have not arrived yet.
+
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
 
@@ -14,13 +17,20 @@ MOST: Final = {
     **link.MOST,
     **{f"ledger_{name}": rate for name, rate in stores.MOST.items()},
     **{f"bus_{name}": rate for name, rate in stores.MOST.items()},
+    **{f"s3_ledger_{name}": rate for name, rate in stores.MOST.items()},
 }
+ROUGH: Final = "rough"
+SLOW_ENTRIES: Final = "slow_entries"
+SCENARIOS: Final = (ROUGH, SLOW_ENTRIES)
+SLOW_SHARE: Final = 0.08  # of the seeds whose scenario is drawn
+SLOW_RATE: Final = 0.6
 
 
 class KillAt(Value):
     """Strike at this moment of virtual time."""
 
     at_s: float
+    who: str = "s4"  # or "s3"
 
 
 class KillAfterOrder(Value):
@@ -35,12 +45,20 @@ class KillAtBirth(Value):
 
     death_no: int
     steps: int
+    who: str = "s4"
+
+
+class KillAfterAsk(Value):
+    """Strike S3 this many of its steps after the n-th question reached it: while it decides or delivers."""
+
+    ask_no: int
+    steps: int
 
 
 class Away(Value):
     """A stretch in which the venue (outage) or a store (stall) does not answer."""
 
-    what: str  # "venue", "ledger", "bus"
+    what: str  # "venue", "ledger", "bus", "s3_ledger"
     at_s: float
     for_s: float
 
@@ -52,28 +70,39 @@ class ClockStep(Value):
     by_ms: int
 
 
-Blow = KillAt | KillAfterOrder | KillAtBirth | Away | ClockStep
+Blow = KillAt | KillAfterOrder | KillAtBirth | KillAfterAsk | Away | ClockStep
 
 
 class Plan(Value):
-    """``rates`` by fault; ``blows`` by hand; ``offset_ms`` is S4's clock against the venue's."""
+    """``rates`` by fault; ``blows`` by hand; ``offset_ms`` is S4's clock against the venue's, and S3's the other."""
 
     rates: dict[str, float]
     blows: tuple[Blow, ...]
     offset_ms: int
+    s3_offset_ms: int = 0
+    restart_ms: tuple[int, int] = (100, 4_000)  # how long a machine is down: least and most
 
 
 CALM: Final = Plan(rates={}, blows=(), offset_ms=0)
 
 
-def draw(tape: Tape, *, safety_s: float, most_kills: int = 3) -> Plan:
-    """The plan of this seed. Everything drawn happens inside the safety phase."""
+def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | None = None) -> Plan:
+    """The plan of this seed. Everything drawn happens inside the safety phase. ``scenario`` None: drawn, too."""
+    slow = tape.u("scenario") < SLOW_SHARE
+    if scenario == SLOW_ENTRIES or (scenario is None and slow):
+        return _slow_entries(tape)
     blows: list[Blow] = []
     for number in range(tape.whole("kills", 0, most_kills)):
         blow = _kill(tape, safety_s)  # drawn in any case, so that leaving one out changes no other
         if tape.event(f"kill#{number}"):
             blows.append(blow)
-    for what, chance, longest_s in (("venue", 0.25, 8.0), ("ledger", 0.3, 20.0), ("bus", 0.3, 20.0)):
+    for number in range(tape.whole("s3_kills", 0, most_kills)):
+        s3_blow = _kill_s3(tape, safety_s)
+        if tape.event(f"s3_kill#{number}"):
+            blows.append(s3_blow)
+    for what, chance, longest_s in (
+        ("venue", 0.25, 8.0), ("ledger", 0.3, 20.0), ("bus", 0.3, 20.0), ("s3_ledger", 0.2, 20.0),
+    ):  # fmt: skip
         drawn = tape.u(f"away?{what}") < chance
         away = Away(
             what=what, at_s=tape.between(f"away:{what}", 1, safety_s), for_s=tape.between(f"for:{what}", 0.3, longest_s)
@@ -83,7 +112,22 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3) -> Plan:
     step = ClockStep(at_s=tape.between("clock_at", 1, safety_s), by_ms=tape.whole("clock_by", -150, 150))
     if tape.u("clock?") < 0.2 and tape.event("clock_step#0"):
         blows.append(step)
-    return Plan(rates=swarm(tape, MOST), blows=tuple(blows), offset_ms=tape.whole("offset_ms", -300, 300))
+    return Plan(
+        rates=swarm(tape, MOST),
+        blows=tuple(blows),
+        offset_ms=tape.whole("offset_ms", -300, 300),
+        s3_offset_ms=tape.whole("s3_offset_ms", -300, 300),
+    )
+
+
+def _slow_entries(tape: Tape) -> Plan:
+    """Entries under way for seconds; S4 dies just after one left and is back before it arrives."""
+    blows: list[Blow] = []
+    for number in range(tape.whole("slow_kills", 2, 4)):
+        blow = KillAfterOrder(order_no=tape.whole("slow_kill_order", 1, 12), steps=tape.whole("slow_kill_steps", 1, 25))
+        if tape.event(f"kill#{number}"):
+            blows.append(blow)
+    return Plan(rates={"slow_entry": SLOW_RATE}, blows=tuple(blows), offset_ms=0, restart_ms=(50, 400))
 
 
 def _kill(tape: Tape, safety_s: float) -> KillAt | KillAfterOrder | KillAtBirth:
@@ -96,3 +140,15 @@ def _kill(tape: Tape, safety_s: float) -> KillAt | KillAfterOrder | KillAtBirth:
     if drawn < 0.8:
         return KillAfterOrder(order_no=order_no, steps=steps)
     return KillAtBirth(death_no=death_no, steps=birth_steps)
+
+
+def _kill_s3(tape: Tape, safety_s: float) -> KillAt | KillAfterAsk | KillAtBirth:
+    at_s = tape.between("s3_kill_at", 0.5, safety_s)
+    ask_no, steps = tape.whole("s3_kill_ask", 1, 10), tape.whole("s3_kill_steps", 1, 160)  # a decision takes about 60
+    death_no, birth_steps = tape.whole("s3_kill_death", 1, 2), tape.whole("s3_kill_birth", 1, 120)
+    drawn = tape.u("s3_kill_kind")
+    if drawn < 0.25:
+        return KillAt(at_s=at_s, who="s3")
+    if drawn < 0.8:
+        return KillAfterAsk(ask_no=ask_no, steps=steps)
+    return KillAtBirth(death_no=death_no, steps=birth_steps, who="s3")

@@ -1,15 +1,15 @@
 """When the world is quiet: does the ledger say what the venue says, and is nothing left undone?
 
-Reads the ledger's content, the venue's log and the callers' answers; never the router's memory.
+Reads what the ledgers hold, the venue's log and the callers' answers; never the router's memory.
 """
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from chimera.adapters.memory.faults import NoFaults
 from chimera.ports.ledger import Stored
-from chimera.services.world import oracle
+from chimera.services.world import decided, oracle
 from chimera.services.world.clock import EPOCH_MS
 from chimera.services.world.composed import INSTRUMENT, World
 from chimera.services.world.oracle import Violation
@@ -23,26 +23,49 @@ EPOCH_US: Final = EPOCH_MS * 1000
 _ALL: Final = 1_000_000
 
 
-def judge(world: World, audit: Sequence[AuditRecord]) -> list[Violation]:
-    """I6, I7, I2 and I14 at quiesce."""
-    world.s4.power_off()
-    stored, fills = world.loop.run_until_complete(_read(world))
-    ledger = {} if stored is None else {str(INSTRUMENT.symbol): stored.holding.position.qty}
-    return [
-        *oracle.fills_agree(audit, fills),
-        *oracle.positions_agree(audit, ledger),
-        *_undone(world, stored),
-        *_left_over(audit),
-    ]
+class Kept(NamedTuple):
+    """What the ledgers of S4 and S3 hold in the end."""
+
+    stored: Stored | None
+    fills: list[oracle.FillKey]
+    intents: frozenset[str]  # known to S4
+    signals: list[dict[str, Any]]
 
 
-async def _read(world: World) -> tuple[Stored | None, list[oracle.FillKey]]:
+async def read(world: World) -> Kept:
+    """Everything, in good weather."""
     ledger = world.ledger
     ledger.faults = NoFaults()
     stored = [await ledger.load(key) for key in await ledger.keys()]
     rows = await ledger.find(keys.FILLS, newest=_ALL)
-    fills = [(str(row["symbol"]), str(row["trade_id"])) for row in rows]
-    return next((each for each in stored if each is not None), None), fills
+    orders = await ledger.find(keys.ORDERS, where={"kind": "PARENT"}, newest=_ALL)
+    return Kept(
+        stored=next((each for each in stored if each is not None), None),
+        fills=[(str(row["symbol"]), str(row["trade_id"])) for row in rows],
+        intents=frozenset(str(row["intent_id"]) for row in orders),
+        signals=await world.s3.signals(),
+    )
+
+
+def judge(world: World, kept: Kept, audit: Sequence[AuditRecord]) -> list[Violation]:
+    """I6, I7, I2 and I14 at quiesce."""
+    held = {} if kept.stored is None else {str(INSTRUMENT.symbol): kept.stored.holding.position.qty}
+    now_us = world.loop.now_us
+    return [
+        *oracle.fills_agree(audit, kept.fills),
+        *oracle.positions_agree(audit, held),
+        *_undone(world, kept.stored),
+        *_left_over(audit),
+        *decided.judge(kept.signals, world.s3.heard, kept.intents, now_us),
+        *_deaf(world.s3.last_ask, now_us),
+    ]
+
+
+def _deaf(last_ask: str, at_us: int) -> list[Violation]:
+    """I26 for S3: the newest question was asked of a healed world, so it has an answer."""
+    if last_ask in ("", "answered"):
+        return []
+    return [Violation(invariant="I26", at_us=at_us, text=f"S3 still does not decide: {last_ask}")]
 
 
 def _undone(world: World, stored: Stored | None) -> list[Violation]:

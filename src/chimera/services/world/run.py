@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import structlog
 
-from chimera.services.world import oracle, quiet
-from chimera.services.world.composed import INSTRUMENT, World
+from chimera.services.world import decided, oracle, quiet
+from chimera.services.world.composed import INSTRUMENT, LIMITS, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
@@ -29,11 +29,14 @@ from chimera.services.world.tape import Tape
 from chimera.services.world.workload import wishes
 from chimera.simulate.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
+from chimera.trading.market import Side
 from chimera.trading.value import Value
 from chimera.wire.codec import encode
 
 HEALTHY_BOUND_US: Final = 1_500_000  # I10, proposed maximum in healthy conditions
 HEALING_US: Final = 30_000_000  # T_rec of I26: after the last fault, before the healthy bound counts
+CALLERS, S3, BOTH = "callers", "s3", "both"
+ASKED_ON_S: Final = 12  # S3 is asked for so long after the healing: the newest answer tells whether it lives
 FIFO_SHARE: Final = 0.25  # of the seeds run in asyncio's own order
 
 
@@ -49,6 +52,8 @@ class Options(Value):
     recovery_s: float = 10  # after a restart or an outage, before I10 counts again; I26 would allow 30
     trace: bool = False
     fifo: bool | None = None  # None: drawn
+    scenario: str | None = None  # one of plan.SCENARIOS; None: drawn
+    who: str | None = None  # whose intents: CALLERS, S3 or BOTH; None: drawn
 
 
 class Verdict(Value):
@@ -87,7 +92,7 @@ def run(
     options = options or Options()
     tape = Tape(seed, only=only)
     if plan is None:
-        plan = draw(tape, safety_s=options.safety_s, most_kills=options.most_kills) if options.faults else CALM
+        plan = _plan(tape, options)
     fifo = tape.u("fifo") < FIFO_SHARE if options.fifo is None else options.fifo
     loop = DetLoop(seed, fifo=fifo, trace=options.trace)
     world = World(seed, loop, tape, plan)
@@ -97,16 +102,18 @@ def run(
             _live(world, options)
         except (FenceBroken, Stuck) as error:
             violations.append(Violation(invariant="HARNESS", at_us=loop.now_us, text=repr(error)))
-        violations += _judge(world, options)
+        world.power_off()
+        kept = loop.run_until_complete(quiet.read(world))
+        violations += _judge(world, kept, options)
         verdict = Verdict(
             seed=seed,
             off=off,
             violations=tuple(violations),
-            counters=_counters(world),
+            counters=_counters(world, kept),
             fired=tuple(tape.fired),
             audit_hash=_hash(world.twin.audit),
             trace_hash=loop.trace_hash() if options.trace else "",
-            answers={str(intent): answer for intent, answer in sorted(world.callers.answers.items())},
+            answers=_answers(world, kept),
             plan=repr(plan.blows),
             audit=tuple(world.twin.audit) if keep_audit else (),
         )
@@ -114,40 +121,66 @@ def run(
     return verdict
 
 
+def _plan(tape: Tape, options: Options) -> Plan:
+    if not options.faults:
+        return CALM
+    return draw(tape, safety_s=options.safety_s, most_kills=options.most_kills, scenario=options.scenario)
+
+
+def _whose(tape: Tape, options: Options) -> str:
+    drawn = tape.u("who")
+    if options.who is not None:
+        return options.who
+    return CALLERS if drawn < 0.35 else S3 if drawn < 0.6 else BOTH
+
+
 def _live(world: World, options: Options) -> None:
     """Safety phase, heal, liveness phase, quiet."""
+    who = _whose(world.tape, options)
     whole_s = options.safety_s + options.liveness_s
+    if who != CALLERS:
+        side = world.tape.pick("s3_side", (Side.BUY, Side.SELL))
+        world.s3.start(side=side, until_s=options.safety_s + ASKED_ON_S)
     world.start(market_s=whole_s - options.market_stops_s)
-    for wish in wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5):
-        world.callers.want(wish)
+    if who != S3:
+        for wish in wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5):
+            world.callers.want(wish)
     world.loop.run_for(options.safety_s)
     world.heal()
     world.loop.run_for(options.liveness_s)
 
 
-def _judge(world: World, options: Options) -> list[Violation]:
+def _judge(world: World, kept: quiet.Kept, options: Options) -> list[Violation]:
     now_us = world.loop.now_us
     audit = [record.but(at_us=record.at_us - quiet.EPOCH_US) for record in world.twin.audit]
     spans = oracle.uncovered_spans(audit, now_us)
     down = world.s4.down_spans(now_us)
-    troubles = stretched([*down, *world.outages], round(options.recovery_s * 1_000_000))
+    troubles = stretched([*down, *world.blows.outages], round(options.recovery_s * 1_000_000))
     rough: list[Span] = [(0, round(options.safety_s * 1_000_000) + HEALING_US)] if options.faults else []
     return [
         *oracle.entered_once(audit),
-        *oracle.within_parents(audit, world.callers.intended),
+        *oracle.within_parents(audit, world.callers.intended | decided.intended(kept.signals)),
+        *oracle.within_limits(audit, LIMITS.max_position_notional),
         *oracle.never_flips(audit),
         *oracle.protected(spans, bound_us=HEALTHY_BOUND_US, excused=[*troubles, *rough]),
         *oracle.protected(spans, bound_us=round(options.fault_bound_s * 1_000_000), excused=troubles),
-        *quiet.judge(world, audit),
+        *quiet.judge(world, kept, audit),
         *_own_troubles(world),
     ]
 
 
+def _answers(world: World, kept: quiet.Kept) -> dict[str, str]:
+    """What became of each intent, as its sender saw it in the end."""
+    callers = {str(intent): answer for intent, answer in sorted(world.callers.answers.items())}
+    return callers | {str(s["intent_id"]): str(s["delivery"]) for s in reversed(decided.opens(kept.signals))}
+
+
 def _own_troubles(world: World) -> list[Violation]:
-    """Errors nobody fetched, and a router that fell over by itself for no reason a store or the venue gave."""
+    """Errors nobody fetched, and a process that fell over by itself for no reason a store or the venue gave."""
     now_us = world.loop.now_us
     texts = [*world.loop.unheard(), *world.own_faults]
-    texts += [f"s4 fell over: {error!r}" for error in world.s4.exits if not _expected(error)]
+    for machine in (world.s4, world.s3.machine):
+        texts += [f"{machine.name} fell over: {error!r}" for error in machine.exits if not _expected(error)]
     return [Violation(invariant="HARNESS", at_us=now_us, text=text) for text in texts]
 
 
@@ -157,9 +190,13 @@ def _expected(error: BaseException) -> bool:
     return isinstance(error, ChimeraError)
 
 
-def _counters(world: World) -> dict[str, int]:
+def _counters(world: World, kept: quiet.Kept) -> dict[str, int]:
     """What really happened, for coverage: a campaign in which one stays at zero proves little."""
     counts: dict[str, int] = {"steps": world.loop.steps, "kills": world.s4.deaths, "requests": world.venue.requests}
+    counts |= {"s3_kills": world.s3.machine.deaths, "s3_asks": world.s3.asks, "s3_signals": len(kept.signals)}
+    for signal in decided.opens(kept.signals):
+        name = f"s3_{signal['delivery'].lower()}"
+        counts[name] = counts.get(name, 0) + 1
     for record in world.twin.audit:
         name = f"venue_{record.kind}"
         counts[name] = counts.get(name, 0) + 1
@@ -184,12 +221,14 @@ def _no_collection() -> Iterator[None]:
     """No cyclic garbage collection during a run: when it strikes is no function of the seed."""
     was_on = gc.isenabled()
     gc.disable()
+    gc.freeze()  # what is older than the run need not be looked through after it
     try:
         yield
     finally:
         if was_on:
             gc.enable()
             gc.collect()
+        gc.unfreeze()
 
 
 @contextmanager

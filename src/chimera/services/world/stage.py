@@ -7,20 +7,16 @@ the same run. Nothing survives it: positions live in the stage.
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import aclosing
 from random import Random
 from typing import Any, Final
-
-import msgspec
 
 from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.market_streams import MarketStreams
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
-from chimera.ports.intents import OrderAnswer
 from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
 from chimera.services.router.main import router_of, table_of
@@ -31,6 +27,7 @@ from chimera.services.strategy.demo import ensure_demo_bundle, register_instrume
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.settings import StrategySettings
 from chimera.services.world.clock import VirtualClock
+from chimera.services.world.hand import Hand
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.network import Venue
 from chimera.services.world.proc import Proc
@@ -39,37 +36,11 @@ from chimera.services.world.tape import Tape
 from chimera.simulate.accounts import READY_ACCOUNT
 from chimera.simulate.audit import AuditRecord
 from chimera.simulate.twin import Twin
-from chimera.trading.errors import NotSent, StoreUnavailable
-from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
-from chimera.wire import request_json, requests
 from chimera.wire.decisions import DecideRequest
-from chimera.wire.intents import order_body
 from chimera.wire.registry import Listed
 
 BOOT_S: Final = 0.02  # the venue opens before its customers
-
-
-class Hand:
-    """``chimera.ports.intents.IntentSink``: S4's door without the HTTP around it."""
-
-    def __init__(self, router: Router, clock: VirtualClock, *, allow_unprotected: bool) -> None:
-        self._router = router
-        self._clock = clock
-        self._allow_unprotected = allow_unprotected
-
-    async def submit(self, intent: Intent) -> OrderAnswer:
-        again = requests.order_intent(
-            request_json.read_object(json.dumps(order_body(intent)).encode()),
-            instruments=self._router.instrument,
-            now_ms=self._clock.now_ms(),
-            allow_unprotected=self._allow_unprotected,
-        )
-        try:
-            outcome = await self._router.submit(again, requests.body_hash(again), wait_ms=0)
-        except StoreUnavailable as away:
-            raise NotSent(str(away)) from away
-        return msgspec.convert(outcome.row, OrderAnswer, strict=False)
 
 
 class Stage:
@@ -105,7 +76,7 @@ class Stage:
             bus=self.bus,
             clock=self.clock,
             score=ConstantScorer(s3.score_p, s3.score_size_mult),
-            router=Hand(self.router, self.clock, allow_unprotected=s4.allow_unprotected),
+            router=Hand(self.router, allow_unprotected=s4.allow_unprotected),
             settings=s3,
             rng=Random(f"{seed}:s3"),
         )

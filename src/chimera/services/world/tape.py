@@ -33,8 +33,11 @@ class Tape:
 
     def fires(self, label: str, rate: float) -> bool:
         """Whether this fault happens now; if so it is on record."""
+        if rate <= 0 or self.calm:
+            self._counts[label] += 1  # counted all the same; what it would have been nobody needs to know
+            return False
         drawn, count = self._draw(label)
-        if drawn >= rate or self.calm:
+        if drawn >= rate:
             return False
         return self._fire(f"{label}#{count}")
 

@@ -1,0 +1,101 @@
+"""The faults placed by hand, carried out: who is struck when, who is away for how long.
+
+Invariants: nothing strikes once the tape is calm; a strike set by an order or a question counts steps of the machine
+it strikes, so that the same plan strikes at the same await.
+"""
+
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from functools import partial
+from typing import Any
+
+from chimera.services.world.clock import VirtualClock
+from chimera.services.world.loop import DetLoop
+from chimera.services.world.network import Venue, is_order
+from chimera.services.world.plan import Away, Blow, ClockStep, KillAfterAsk, KillAfterOrder, KillAt, KillAtBirth
+from chimera.services.world.proc import Machine
+from chimera.services.world.spans import Span
+from chimera.services.world.stores import StoreWeather
+from chimera.services.world.tape import Tape
+from chimera.simulate.messages import WireRequest
+
+
+class Blows:
+    """Aims every blow of a plan at the machines, the venue and the stores it is about."""
+
+    def __init__(
+        self,
+        loop: DetLoop,
+        tape: Tape,
+        blows: tuple[Blow, ...],
+        machines: Mapping[str, Machine],
+        venue: Venue,
+        weather: Mapping[str, StoreWeather],
+        s4_clock: VirtualClock,
+    ) -> None:
+        self.outages: list[Span] = []
+        self._loop = loop
+        self._tape = tape
+        self._blows = blows
+        self._machines = machines
+        self._venue = venue
+        self._weather = weather
+        self._s4_clock = s4_clock
+        self._orders = 0
+
+    def aim(self) -> None:
+        """Set all that has a moment or a birth; orders and questions are counted as they come."""
+        for blow in self._blows:
+            match blow:
+                case KillAt(at_s=at_s, who=who):
+                    self._later(at_s, self._machines[who].kill)
+                case Away(at_s=at_s):
+                    self._later(at_s, self._go_away, blow)
+                case ClockStep(at_s=at_s, by_ms=by_ms):
+                    self._later(at_s, self._s4_clock.step, by_ms)
+                case KillAtBirth():
+                    self._machines[blow.who].on_birth.append(partial(self._strike_newborn, blow))
+                case KillAfterOrder() | KillAfterAsk():
+                    pass
+
+    def order_sent(self, request: WireRequest) -> None:
+        """S4 let a request go."""
+        if not is_order(request):
+            return
+        self._orders += 1
+        for blow in self._blows:
+            if isinstance(blow, KillAfterOrder) and blow.order_no == self._orders:
+                self._strike(self._machines["s4"], blow.steps)
+
+    def asked(self, number: int) -> None:
+        """S3 was asked."""
+        for blow in self._blows:
+            if isinstance(blow, KillAfterAsk) and blow.ask_no == number:
+                self._strike(self._machines["s3"], blow.steps)
+
+    def _strike_newborn(self, blow: KillAtBirth) -> None:
+        machine = self._machines[blow.who]
+        if machine.deaths == blow.death_no:
+            self._strike(machine, blow.steps)
+
+    def _strike(self, machine: Machine, steps: int) -> None:
+        if not self._tape.calm:
+            machine.kill_at(machine.steps + steps)
+
+    def _go_away(self, away: Away) -> None:
+        if self._tape.calm:
+            return
+        if away.what != "venue":
+            self._weather[away.what].stall(away.for_s)
+            return
+        now_us = self._loop.now_us
+        self.outages.append((now_us, now_us + round(away.for_s * 1_000_000)))
+        self._venue.away = True
+        self._venue.cut_all()
+        self._later(away.for_s, self._come_back)
+
+    def _come_back(self) -> None:
+        self._venue.away = False
+
+    def _later(self, at_s: float, callback: Callable[..., None], *args: Any) -> None:
+        self._loop.call_later(at_s, callback, *args, context=Context())
