@@ -19,7 +19,7 @@ from chimera.adapters.redis.bus import connect
 from chimera.trading.holding import Holding
 from chimera.trading.ids import AccountId, IntentId, PositionKey, Symbol
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.money import Millis, Qty, Quote
 from chimera.trading.position import Lot, Position
 
 ORDER = {"symbol": "BTCUSDT", "status": "NEW", "intent_id": "i-1", "client_order_id": "c-1", "text": "x" * 450}
@@ -62,7 +62,7 @@ async def ledger(directory: Path) -> None:
         intent_id=IntentId("i"),
         side=Side.BUY,
         qty=Qty(Decimal("0.01")),
-        entry_px=Price(Decimal(65800)),
+        cost=Quote(Decimal(658)),
         opened_ms=Millis(1),
     )
     keys = [

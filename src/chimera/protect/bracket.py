@@ -12,7 +12,7 @@ from chimera.trading.bracket import Bracket
 from chimera.trading.holding import Holding
 from chimera.trading.intent import StopSpec, TargetKind
 from chimera.trading.market import Side
-from chimera.trading.money import BPS, Price, Qty
+from chimera.trading.money import BPS, Price, Qty, Quote
 from chimera.trading.position import ADOPTED, Lot
 from chimera.trading.scene import Scene
 
@@ -90,5 +90,6 @@ def _expected_lots(holding: Holding, qty: Qty, side: Side, scene: Scene) -> tupl
     assert near is not None  # the caller has checked
     wishes = [working.intent.stop for working in holding.opening()] or [StopSpec()]
     return tuple(
-        Lot(intent_id=ADOPTED, side=side, qty=qty, entry_px=near, opened_ms=scene.now_ms, stop=stop) for stop in wishes
+        Lot(intent_id=ADOPTED, side=side, qty=qty, cost=Quote(near * qty), opened_ms=scene.now_ms, stop=stop)
+        for stop in wishes
     )

@@ -14,6 +14,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
 from chimera.trading.value import Value
 
+SHARE: Final = Decimal("1e-12")
 ADOPTED: Final = IntentId("adopted")
 
 
@@ -23,7 +24,7 @@ class Lot(Value):
     intent_id: IntentId
     side: Side
     qty: Qty
-    entry_px: Price
+    cost: Quote  # sum of price x quantity of what is open: exact, as a mean price is not
     opened_ms: Millis
     strategy_id: StrategyId = DEFAULT_STRATEGY
     entry_fees: Quote = Quote(ZERO)  # of the open quantity, in quote asset
@@ -32,11 +33,30 @@ class Lot(Value):
     leverage: int = 20
     close_at_ms: Millis | None = None  # max_hold_s, as a moment
 
+    @property
+    def entry_px(self) -> Price:
+        """Mean entry price of what is open."""
+        return Price(self.cost / self.qty)
+
+    def without(self, qty: Decimal) -> "Lot":
+        """What stays when ``qty`` of it is closed; shares are cut to a millionth of a millionth, none is lost."""
+        kept = self.qty - qty
+        return self.but(
+            qty=Qty(kept),
+            cost=Quote((self.cost * kept / self.qty).quantize(SHARE)),
+            entry_fees=Quote((self.entry_fees * kept / self.qty).quantize(SHARE)),
+        )
+
 
 def adopted_lot(fill: Fill) -> Lot:
     """What a fill opens that no intent of ours asked for."""
     return Lot(
-        intent_id=ADOPTED, side=fill.side, qty=fill.qty, entry_px=fill.price, opened_ms=fill.at_ms, stop=StopSpec()
+        intent_id=ADOPTED,
+        side=fill.side,
+        qty=fill.qty,
+        cost=Quote(fill.price * fill.qty),
+        opened_ms=fill.at_ms,
+        stop=StopSpec(),
     )
 
 
@@ -62,7 +82,7 @@ class Position(Value):
     def entry_px(self) -> Price | None:
         """Mean entry price of what is open."""
         size = sum((lot.qty for lot in self.lots), ZERO)
-        return Price(sum((lot.qty * lot.entry_px for lot in self.lots), ZERO) / size) if size else None
+        return Price(sum((lot.cost for lot in self.lots), ZERO) / size) if size else None
 
     def apply(
         self, fill: Fill, opened_as: Lot, *, first: tuple[IntentId, ...] = (), fee: Quote | None = None
@@ -78,11 +98,12 @@ class Position(Value):
         while left and lots and lots[0].side is not fill.side:
             oldest = lots.pop(0)
             closed = min(left, oldest.qty)
-            realized += (fill.price - oldest.entry_px) * closed * oldest.side.sign
+            kept = oldest.without(closed) if closed < oldest.qty else None
+            spent = oldest.cost - (kept.cost if kept else ZERO)
+            realized += (fill.price * closed - spent) * oldest.side.sign
             left -= closed
-            if closed < oldest.qty:
-                kept = oldest.qty - closed
-                lots.insert(0, oldest.but(qty=Qty(kept), entry_fees=Quote(oldest.entry_fees * kept / oldest.qty)))
+            if kept is not None:
+                lots.insert(0, kept)
         if left:
             lots = _grow(lots, opened_as, fill, Qty(left), paid)
         return self.but(
@@ -98,7 +119,7 @@ def _grow(lots: list[Lot], opened_as: Lot, fill: Fill, qty: Qty, paid: Quote) ->
     for index, lot in enumerate(lots):
         if lot.intent_id == opened_as.intent_id:
             size = lot.qty + qty
-            price = Price((lot.entry_px * lot.qty + fill.price * qty) / size)
-            grown = lot.but(qty=Qty(size), entry_px=price, entry_fees=Quote(lot.entry_fees + share))
+            cost = Quote(lot.cost + fill.price * qty)
+            grown = lot.but(qty=Qty(size), cost=cost, entry_fees=Quote(lot.entry_fees + share))
             return [*lots[:index], grown, *lots[index + 1 :]]
-    return [*lots, opened_as.but(side=fill.side, qty=qty, entry_px=fill.price, entry_fees=share)]
+    return [*lots, opened_as.but(side=fill.side, qty=qty, cost=Quote(fill.price * qty), entry_fees=share)]

@@ -117,7 +117,11 @@ def a_holding(work: Working, *orders: Order, **changes: Any) -> Holding:
 
 def a_lot(intent: Intent) -> Lot:
     return Lot(
-        intent_id=intent.intent_id, side=intent.side, qty=intent.qty, entry_px=Price(dec("65800")), opened_ms=NOW
+        intent_id=intent.intent_id,
+        side=intent.side,
+        qty=intent.qty,
+        cost=Quote(dec("65800") * intent.qty),
+        opened_ms=NOW,
     )
 
 

@@ -34,7 +34,7 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_DB_ARANGO_PASS": SECRET, "S4_LEDGER_PATH": "/x/s4.sqlite", "S4_ROUTE_TABLE_PATH": "/x/route.json",
         "S4_MAKER_MAX_WAIT_MS": "1", "S4_TWAP_MAX_SLICES": "2", "S4_SUBMIT_WAIT_MS": "3",
         "S4_WORKING_TYPE": "CONTRACT_PRICE", "S4_OCO_GUARDIAN": "false", "S4_DEFAULT_STOP_BPS": "4.5",
-        "S4_ALLOW_UNPROTECTED": "true", "S4_ON_OPPOSITE": "net", "S4_CB_ERROR_RATE_WINDOW": "5m",
+        "S4_ALLOW_UNPROTECTED": "true", "S4_ON_OPPOSITE": "refuse", "S4_CB_ERROR_RATE_WINDOW": "5m",
         "S4_CB_ERROR_RATE_THRESH": "0.5", "S4_MAX_ORDER_NOTIONAL_USDT": "6", "S4_MAX_POSITION_NOTIONAL_USDT": "7",
         "S4_MAX_DAILY_LOSS_USDT": "8.25", "S4_PRICE_COLLAR_BPS": "9", "S4_MAX_ORDERS_PER_10S": "10",
         "S4_HOST": "127.0.0.2", "PORT": "8090",
@@ -45,7 +45,7 @@ def test_every_variable_works_by_its_name() -> None:
 
     assert set(asked) == told
     same = [name for name in RouterSettings.model_fields if getattr(settings, name) == getattr(plain, name)]
-    assert same == ["exchange"]
+    assert same == ["exchange", "on_opposite"]  # each has one value in this version
     assert (settings.symbols, settings.redis_addresses) == (("BTCUSDT", "ETHUSDT"), ("a:1", "b:2"))
     assert (settings.cb_error_rate_window, settings.max_daily_loss_usdt) == (300_000, Decimal("8.25"))
     assert settings.binance_secret is not None
@@ -110,6 +110,7 @@ def test_a_secret_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         ({"S4_BINANCE_KEY": "k", "S4_BINANCE_SECRET_FILE": "/nowhere"}, "No such file"),
         ({"S4_BINANCE_SECRET": "a", "S4_BINANCE_SECRET_FILE": "/nowhere", "S4_BINANCE_KEY": "k"}, "both set"),
         ({"S4_BINANCE_KEY": "k"}, "go together"),
+        ({"S4_ON_OPPOSITE": "net"}, "S4_ON_OPPOSITE=net is not in this version"),
         ({"S4_MAX_ORDER_NOTIONAL_USDT": "5000"}, "less than S4_MAX_ORDER_NOTIONAL_USDT"),
     ],
 )

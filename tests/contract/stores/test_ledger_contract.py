@@ -11,7 +11,7 @@ from chimera.trading.errors import NewerSchema, StaleWriter
 from chimera.trading.holding import Holding
 from chimera.trading.ids import AccountId, IntentId, PositionKey, Symbol, TradeId
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.money import Millis, Qty, Quote
 from chimera.trading.position import Lot, Position
 from chimera.wire import codec
 
@@ -26,7 +26,7 @@ def a_holding(seq: int = 1, key: PositionKey = BTC) -> Holding:
         intent_id=IntentId("i-1"),
         side=Side.BUY,
         qty=Qty(Decimal("0.010")),
-        entry_px=Price(Decimal("65800.10")),
+        cost=Quote(Decimal("658.0010")),
         opened_ms=Millis(1_760_000_000_000),
     )
     trades = {TradeId("t-1"): Millis(1_760_000_000_001)}
