@@ -18,10 +18,6 @@ variable with the service's prefix that is not known is a fault, too, so that a 
 no limit. An empty variable counts as unset. Amounts are plain digits.
 
 """
-NOT_YET = """
-Known by name and checked, but without effect in this build: `S3_DB_ARANGO_*` and `S4_DB_ARANGO_*` (ArangoDB),
-`S4_CB_*` (circuit breaker), `S4_OCO_GUARDIAN` (spot).
-"""
 
 
 def shown(default: object) -> str:
@@ -40,7 +36,7 @@ def strategy_rows() -> str:
     """S3's model gives units in its sentences: USDT and milliseconds where nothing else is said."""
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in strategy.StrategySettings.model_fields.items():
-        told = (field.description or name.replace("_", " ")).replace("|", "\\|")
+        told = str(field.description).replace("|", "\\|")
         lines.append(f"| `{strategy.variable(name)}` | {shown(field.default)} | {told} |")
     return "\n".join(lines) + "\n"
 
@@ -58,7 +54,7 @@ def page() -> str:
         f"Amounts are USDT and spans milliseconds, unless the sentence says otherwise.\n\n{strategy_rows()}\n"
         f"## S4, the order router\n\n{router_rows()}\n"
         "A secret may also come from a file that only its owner may read: `S4_BINANCE_KEY_FILE`, "
-        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`.\n{NOT_YET}"
+        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`.\n"
     )
 
 

@@ -1,10 +1,12 @@
 """The environment of S3: every name, every fault in one message."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
-from chimera.services.strategy.settings import SettingsFault, Track, read_settings
+from chimera.services.strategy.main import serve
+from chimera.services.strategy.settings import SettingsFault, StrategySettings, Track, read_settings
 
 NAMES = [
     "S3_DB_ARANGO_URI",
@@ -73,3 +75,12 @@ def test_all_faults_in_one_message() -> None:
 def test_bounds_that_cross_are_a_fault() -> None:
     with pytest.raises(SettingsFault, match="S3_SIZE_MULT_MIN 3 is above S3_SIZE_MULT_MAX 2"):
         read_settings({"S3_SIZE_MULT_MIN": "3"})
+
+
+def test_every_setting_has_a_sentence() -> None:
+    assert [name for name, field in StrategySettings.model_fields.items() if not field.description] == []
+
+
+async def test_a_track_that_nobody_reads_is_refused() -> None:
+    with pytest.raises(SettingsFault, match="S3_TRACKS=stream"):
+        await serve(read_settings({"S3_TRACKS": "stream"}), stop=asyncio.Event())

@@ -24,16 +24,25 @@ from chimera.wire.results import in_doubt, order_result
 
 RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; the ledger has them all
 DEFAULT_WAIT_MS: Final = 5_000  # beyond the plan's own schedule, how long POST /orders waits for the end
+LONGEST_WAIT_MS: Final = 10_000  # S4_SUBMIT_WAIT_MS
 ORPHAN_POLLS: Final = 50  # of 20 ms: how long a claim may be without its intent before its maker counts as dead
 
 
 class Intake:
     """Claims, answers and waits for all owners of one router."""
 
-    def __init__(self, owners: dict[PositionKey, Owner], ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self,
+        owners: dict[PositionKey, Owner],
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        longest_wait_ms: int = LONGEST_WAIT_MS,
+    ) -> None:
         self._owners = owners
         self._ledger = ledger
         self._clock = clock
+        self._longest_wait_ms = longest_wait_ms
         self._recent: OrderedDict[IntentId, dict[str, Any]] = OrderedDict()
         self._waiting: dict[IntentId, list[asyncio.Future[None]]] = {}
 
@@ -114,7 +123,7 @@ class Intake:
         if owner is None:
             return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
         if owner.holding.intents[intent_id].phase is Phase.WORKING:
-            wait = _patience_ms(owner, intent_id) if wait_ms is None else wait_ms
+            wait = min(_patience_ms(owner, intent_id), self._longest_wait_ms) if wait_ms is None else wait_ms
             if wait:
                 await self._wait_done(intent_id, wait)
         if (

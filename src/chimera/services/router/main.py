@@ -76,6 +76,7 @@ def router_of(
             maker_max_wait_ms=settings.maker_max_wait_ms, twap_max_slices=settings.twap_max_slices
         ),
         allow_unprotected=settings.allow_unprotected,
+        submit_wait_ms=settings.submit_wait_ms,
     )
     return Router(
         config,

@@ -21,7 +21,7 @@ from chimera.route.plan import RoutePolicy, plan_for
 from chimera.services.router.api import Outcome
 from chimera.services.router.board import position_row
 from chimera.services.router.budget import publish_budget
-from chimera.services.router.intake import Intake
+from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import REFRESH_MS, MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.relay import Relay
@@ -58,7 +58,7 @@ class RouterConfig(Value):
     account_id: AccountId = DEFAULT_ACCOUNT
     owner_name: str = "router-1"
     allow_unprotected: bool = False
-    leverage: int = 20
+    submit_wait_ms: int = LONGEST_WAIT_MS
 
 
 class Router:
@@ -93,7 +93,7 @@ class Router:
         self.stream_up = False
         self.offset_known = False
         self._relay = Relay(ledger, bus)
-        self.intake = Intake(self.owners, ledger, clock)
+        self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._prepared: set[tuple[Symbol, int]] = set()
         self._loaded = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None

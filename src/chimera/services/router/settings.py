@@ -138,10 +138,12 @@ class RouterSettings(BaseSettings):
     redis_addresses: Names = _of(
         "S4_REDIS_ADDRESSES", (), "host:port, list", "Redis, single or Cluster; unset: the embedded one."
     )
-    db_arango_uri: str | None = _of("S4_DB_ARANGO_URI", None, "URL", "ArangoDB; unset: the embedded ledger.")
-    db_arango_user: str | None = _of("S4_DB_ARANGO_USER", None, "name", "Its user.")
+    db_arango_uri: str | None = _of(
+        "S4_DB_ARANGO_URI", None, "URL", "ArangoDB: not in this version, which refuses to start with it."
+    )
+    db_arango_user: str | None = _of("S4_DB_ARANGO_USER", None, "name", "Its user; not in force in this version.")
     db_arango_pass: SecretStr | None = _of(
-        "S4_DB_ARANGO_PASS", None, "secret", "Its password; or S4_DB_ARANGO_PASS_FILE."
+        "S4_DB_ARANGO_PASS", None, "secret", "Its password, or S4_DB_ARANGO_PASS_FILE; not in force in this version."
     )
     ledger_path: Path = _of("S4_LEDGER_PATH", Path("var/s4.sqlite"), "path", "File of the embedded ledger.")
     route_table_path: Path = _of(
@@ -154,12 +156,21 @@ class RouterSettings(BaseSettings):
         "S4_TWAP_MAX_SLICES", 4, "slices", "Most slices of one order, whatever was asked.", ge=1
     )
     submit_wait_ms: Annotated[int, Whole] = _of(
-        "S4_SUBMIT_WAIT_MS", 10_000, "ms", "Longest wait of POST /orders for the end before it answers 202.", ge=0
+        "S4_SUBMIT_WAIT_MS",
+        10_000,
+        "ms",
+        "Longest wait of POST /orders for the end, unless its Prefer names one; then 202.",
+        ge=0,
     )
     working_type: WorkingType = _of(
         "S4_WORKING_TYPE", WorkingType.MARK_PRICE, "MARK_PRICE|CONTRACT_PRICE", "Which price triggers a stop."
     )
-    oco_guardian: Truth = _of("S4_OCO_GUARDIAN", True, "true|false", "Keep OCO legs exclusive ourselves where needed.")
+    oco_guardian: Truth = _of(
+        "S4_OCO_GUARDIAN",
+        True,
+        "true|false",
+        "Not in force in this version, which has no OCO: keep its legs exclusive.",
+    )
     default_stop_bps: Amount = _of(
         "S4_DEFAULT_STOP_BPS",
         Decimal(150),
@@ -169,13 +180,25 @@ class RouterSettings(BaseSettings):
     )
     allow_unprotected: Truth = _of("S4_ALLOW_UNPROTECTED", False, "true|false", "Allow entries with sl: null.")
     on_opposite: OnOpposite = _of(
-        "S4_ON_OPPOSITE", OnOpposite.REFUSE, "refuse|net", "An entry against an open position: 409, or net it."
+        "S4_ON_OPPOSITE",
+        OnOpposite.REFUSE,
+        "refuse|net",
+        "An entry against an open position: 409; to net it is not in this version, which refuses to start with net.",
     )
     cb_error_rate_window: Annotated[int, BeforeValidator(_duration)] = _of(
-        "S4_CB_ERROR_RATE_WINDOW", 60_000, "duration, kept in ms", "Window of the circuit breaker.", gt=0, shown="60s"
+        "S4_CB_ERROR_RATE_WINDOW",
+        60_000,
+        "duration, kept in ms",
+        "Not in force in this version, which has no circuit breaker: its window.",
+        gt=0,
+        shown="60s",
     )
     cb_error_rate_thresh: Amount = _of(
-        "S4_CB_ERROR_RATE_THRESH", Decimal("0.2"), "share, 0 to 1", "Share of 5xx and 429 that opens it.", le=1
+        "S4_CB_ERROR_RATE_THRESH",
+        Decimal("0.2"),
+        "share, 0 to 1",
+        "Not in force in this version: the share of 5xx and 429 that opens the breaker.",
+        le=1,
     )
     max_order_notional_usdt: Amount = _of(
         "S4_MAX_ORDER_NOTIONAL_USDT", Decimal(1000), "USDT", "Largest notional of one order."
@@ -187,16 +210,22 @@ class RouterSettings(BaseSettings):
         "Largest notional of one position, open orders included.",
     )
     max_daily_loss_usdt: Amount = _of(
-        "S4_MAX_DAILY_LOSS_USDT", Decimal(100), "USDT", "Loss of the UTC day, fees included, that stops new entries."
+        "S4_MAX_DAILY_LOSS_USDT",
+        Decimal(100),
+        "USDT",
+        "Loss that stops new entries: realised less fees since UTC midnight, and what is open; funding is not counted.",
     )
     price_collar_bps: Amount = _of(
-        "S4_PRICE_COLLAR_BPS", Decimal(100), "bps of the mid", "How far from the mid an order may trade."
+        "S4_PRICE_COLLAR_BPS",
+        Decimal(100),
+        "bps of the mark price",
+        "How far from the mark price (the mid, where there is none) an entry may be priced.",
     )
     max_orders_per_10s: Annotated[int, Whole] = _of(
         "S4_MAX_ORDERS_PER_10S",
         200,
         "orders per 10 s",
-        "Orders sent that add exposure; protection is not counted.",
+        "Orders that an account sends; a quarter is kept for stops and exits, which are counted and never refused.",
         ge=1,
     )
     host: str = _of("S4_HOST", "127.0.0.1", "address", "Address to listen on.")
@@ -227,6 +256,8 @@ def load(environ: Mapping[str, str]) -> RouterSettings:
     except ValidationError as wrong:
         faults += [_fault(fault) for fault in wrong.errors(include_url=False, include_input=True)]
         raise _all(faults) from None  # the chained error would show the input
+    if settings.on_opposite is OnOpposite.NET:
+        faults.append("S4_ON_OPPOSITE=net is not in this version: leave it at refuse")
     if settings.max_position_notional_usdt < settings.max_order_notional_usdt:
         faults.append("S4_MAX_POSITION_NOTIONAL_USDT is less than S4_MAX_ORDER_NOTIONAL_USDT")
     if faults:

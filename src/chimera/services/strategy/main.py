@@ -30,7 +30,7 @@ from chimera.services.stores import open_bus
 from chimera.services.strategy.demo import ensure_demo_bundle, register_instruments
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.http import build_app
-from chimera.services.strategy.settings import SettingsFault, StrategySettings
+from chimera.services.strategy.settings import SettingsFault, StrategySettings, Track
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
@@ -67,6 +67,8 @@ async def serve(
     """
     if settings.db_arango_uri:
         raise SettingsFault("S3_DB_ARANGO_URI: this build keeps its ledger in SQLite (S3_LEDGER_PATH); unset it")
+    if settings.tracks is Track.STREAM:
+        raise SettingsFault("S3_TRACKS=stream: S4 does not read orders:intent in this version; use both or rest")
     logs.keep_secret(settings.db_arango_pass)
     bound = listen(SERVICE, host, settings.port)
     ledger = await SqliteLedger.open(settings.ledger_path)

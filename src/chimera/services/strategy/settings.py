@@ -57,51 +57,63 @@ class StrategySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # what is decided on
-    symbols: Annotated[Names, Field(min_length=1)] = ("BTCUSDT",)
+    symbols: Annotated[Names, Field(min_length=1)] = Field(
+        ("BTCUSDT",), description="what is decided on; * is every one"
+    )
     account_id: str = Field(DEFAULT_ACCOUNT, description="the account that intents trade on")
     strategy_id: str = Field(DEFAULT_STRATEGY, description="first part of client order ids", pattern="^[a-z0-9]{1,4}$")
     # gates
     max_funding_abs: Amount = Field(Decimal("0.0005"), description="largest |next funding rate|, a fraction")
     spread_bp_limit_default: Amount = Field(Decimal(3), description="bps; an instrument's own limit wins")
     depth_top1_usdt_min_default: Amount = Field(Decimal(200), description="thinner side of the touch")
-    concurrent_entries_per_market: Annotated[int, Field(ge=0, le=1000)] = 1
+    concurrent_entries_per_market: Annotated[int, Field(ge=0, le=1000)] = Field(
+        1, description="positions and intents in flight, of one market"
+    )
     feature_max_age_ms: Span = Field(60_000, description="a factor's age, unless the registry names another")
     touch_max_age_ms: Span = Field(2_000, description="age of mkt:tick")
     budget_max_age_ms: Span = Field(5_000, description="age of S4's risk budget")
     # size
-    leverage_default: Annotated[int, Field(ge=1, le=125)] = 20
-    margin_base_usdt: Positive = Decimal(20)
+    leverage_default: Annotated[int, Field(ge=1, le=125)] = Field(20, description="of every FUT entry")
+    margin_base_usdt: Positive = Field(Decimal(20), description="margin of a FUT entry that nothing scales")
     spot_quote_budget_usdt: Positive = Field(Decimal(100), description="spent on one SPOT entry")
     size_mult_min: Positive = Field(Decimal("0.25"), description="bound of the rules' product where a bundle has none")
     size_mult_max: Positive = Field(Decimal(2), description="as above")
     # stop and target
     max_loss_usdt: Positive = Field(Decimal("1.2"), description="at the stop, both fees in, slippage past it not")
-    atr_mult: Positive = Decimal("1.5")
+    atr_mult: Positive = Field(Decimal("1.5"), description="stop distance on FUT, in ATRs")
     tp_roe: Positive = Field(Decimal("0.10"), description="net profit at the target over margin, a fraction")
     spot_sl_bps: Positive = Field(Decimal(50), description="stop distance on SPOT, of the entry")
     spot_tp_bps: Positive = Field(Decimal(75), description="net profit at the target on SPOT, of notional")
-    sl_mult_min: Positive = Decimal("0.25")
-    sl_mult_max: Positive = Decimal(4)
-    tp_mult_max: Annotated[Decimal, BeforeValidator(_number), Field(ge=1)] = Decimal(10)
+    sl_mult_min: Positive = Field(
+        Decimal("0.25"), description="bound of the rules' stop multiplier where a bundle has none"
+    )
+    sl_mult_max: Positive = Field(Decimal(4), description="as above")
+    tp_mult_max: Annotated[Decimal, BeforeValidator(_number), Field(ge=1)] = Field(
+        Decimal(10), description="as above, of the target multiplier; its least is 1"
+    )
     # the intent
     max_hold_s: Annotated[int, Field(ge=0, le=31_536_000)] = Field(60, description="s; 0: no limit")
     intent_valid_ms: Span = Field(15_000, description="past it S4 opens nothing for the intent")
-    tracks: Track = Field(Track.BOTH, description="both, rest or stream")
-    s4_url: str = Field("http://127.0.0.1:8084", pattern="^https?://[^ ]+$")
+    tracks: Track = Field(
+        Track.BOTH, description="both or rest; S4 does not read the stream in this version, so not stream"
+    )
+    s4_url: str = Field("http://127.0.0.1:8084", pattern="^https?://[^ ]+$", description="where intents go")
     s4_timeout_ms: Span = Field(3_000, description="one try of delivering an intent")
     # score
-    score_p: Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1)] = Decimal("0.65")
-    score_size_mult: Amount = Decimal(1)
+    score_p: Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1)] = Field(
+        Decimal("0.65"), description="the constant score: the chance that a trade is good"
+    )
+    score_size_mult: Amount = Field(Decimal(1), description="the constant score's multiplier of the size")
     score_url: str = Field("", description="an HTTP model; empty: the constant above")
-    score_timeout_ms: Span = 50
+    score_timeout_ms: Span = Field(50, description="the model's time to answer; then the score is 0.65, size as it is")
     # what it runs on
     config_poll_sec: Annotated[int, Field(ge=1, le=3600)] = Field(5, description="s between looks at the active rev")
-    db_arango_uri: str = Field("", description="empty: the embedded store")
+    db_arango_uri: str = Field("", description="ArangoDB: not in this version, which refuses to start with it")
     ledger_path: Path = Field(Path("var/s3.sqlite"), description="file of the embedded store")
-    db_arango_user: str = ""
-    db_arango_pass: str = Field("", repr=False)
+    db_arango_user: str = Field("", description="not in force in this version")
+    db_arango_pass: str = Field("", repr=False, description="not in force in this version")
     redis_addresses: Names = Field((), description="host:port, several for a cluster; empty: the embedded one")
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8083
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(8083, description="port to listen on")
 
 
 def variable(field: str) -> str:
