@@ -39,9 +39,16 @@ class HandClock:
 
 HEALTHY: dict[str, Any] = {
     "status": "ok",
-    "checks": {"exchange": "ok", "user_stream": "ok", "ledger": "ok", "recovered": True, "own_faults": 0},
-    "circuit_breaker": "CLOSED",
-    "kill_switch": False,
+    "checks": {
+        "exchange": "ok",
+        "user_stream": "ok",
+        "redis": "ok",
+        "ledger": "ok",
+        "recovered": True,
+        "own_faults": 0,
+    },
+    "circuit_breaker": "absent",
+    "kill_switch": "absent",
     "clock_offset_ms": 3,
 }
 

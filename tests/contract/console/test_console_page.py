@@ -30,7 +30,9 @@ async def seen(stage: Stage, client: httpx2.AsyncClient, section: str) -> str:
 @pytest.mark.parametrize(
     ("changes", "tone", "told"),
     [
-        ({}, Tone.GOOD, "breaker closed"),
+        ({}, Tone.GOOD, "no breaker no kill switch"),
+        ({"circuit_breaker": "CLOSED", "kill_switch": False}, Tone.GOOD, "breaker closed no kill switch"),
+        ({"status": "degraded", "checks": {"redis": "down"}}, Tone.CAUTION, "S4 cannot reach Redis"),
         ({"kill_switch": True}, Tone.BAD, "kill switch engaged"),
         ({"circuit_breaker": "OPEN"}, Tone.BAD, "breaker OPEN"),
         ({"circuit_breaker": "HALF_OPEN"}, Tone.BAD, "breaker HALF_OPEN"),

@@ -14,6 +14,7 @@ from chimera.trading.value import Value
 
 REASON_CHARS: Final = 90
 CLOCK_LIMIT_MS: Final = 1_000  # S4-CLOCK-1
+ABSENT: Final = "absent"  # S4's word for what its version does not have
 
 
 class Tone(StrEnum):
@@ -66,12 +67,14 @@ def may_trade(seen: Seen, mono_ms: int) -> Verdict:
         return Verdict(tone=Tone.BAD, word="No", because=tuple(blockers))
     offset = f"clock {_number(seen.health.get('clock_offset_ms')):+d} ms"
     notes = _s3_notes(seen, mono_ms)
+    if not _redis_up(seen.health):
+        notes.append("S4 cannot reach Redis: S3 hears no budget")
     faults = _number(_checks(seen.health).get("own_faults"))
     if faults:
         notes.append(f"{faults} own faults in S4, see its log")
     if notes:
         return Verdict(tone=Tone.CAUTION, word="Yes, but", because=tuple(notes))
-    return Verdict(tone=Tone.GOOD, word="Yes", because=("breaker closed", "no kill switch", offset))
+    return Verdict(tone=Tone.GOOD, word="Yes", because=(_breaker_word(seen.health), "no kill switch", offset))
 
 
 def protected(seen: Seen, mono_ms: int) -> Verdict:
@@ -121,23 +124,33 @@ def _s3_notes(seen: Seen, mono_ms: int) -> list[str]:
 
 def _blockers(health: Mapping[str, Any]) -> list[str]:
     found = []
-    if health.get("kill_switch"):
+    if health.get("kill_switch", ABSENT) not in (False, ABSENT):
         found.append("kill switch engaged")
     breaker = str(health.get("circuit_breaker", "unknown"))
-    if breaker != "CLOSED":
+    if breaker not in ("CLOSED", ABSENT):
         found.append(f"breaker {breaker}")
     offset = _number(health.get("clock_offset_ms"))
     if abs(offset) > CLOCK_LIMIT_MS:
         found.append(f"clock {offset:+d} ms off")
     for name, check in _checks(health).items():
+        if name == "redis":  # without it S4 trades and protects on; who reads its streams waits
+            continue
         word = check.get("status") if isinstance(check, Mapping) else check
         if word is False:
             found.append(f"not {name.replace('_', ' ')}")
         elif isinstance(word, str) and word != "ok":
             found.append(f"{name.replace('_', ' ')} {word}")
-    if not found and health.get("status", "ok") != "ok":
+    if not found and health.get("status", "ok") != "ok" and _redis_up(health):
         found.append(f"S4 is {health['status']}")
     return found
+
+
+def _redis_up(health: Mapping[str, Any]) -> bool:
+    return bool(_checks(health).get("redis", "ok") == "ok")
+
+
+def _breaker_word(health: Mapping[str, Any]) -> str:
+    return "no breaker" if health.get("circuit_breaker") == ABSENT else "breaker closed"
 
 
 def _checks(health: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from chimera.ports.clock import Clock
-from chimera.ports.streams import Snapshots
+from chimera.ports.streams import Bus
 from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.execution import Phase
@@ -57,12 +57,15 @@ def risk_budget(router: "Router", clock: Clock) -> RiskBudget | None:
     )
 
 
-async def publish_budget(router: "Router", snapshots: Snapshots, clock: Clock) -> None:
-    """Best effort: an old budget makes S3 skip, which is safe."""
+async def publish_budget(router: "Router", bus: Bus, clock: Clock) -> bool:
+    """Whether the bus took it, or answered where there is none yet. Best effort: an old budget makes S3 skip."""
     budget = risk_budget(router, clock)
-    if budget is None:
-        return
     try:
-        await snapshots.put(risk_budget_key(router.config.account_id), budget_document(budget))
+        if budget is None:
+            await bus.ping()
+        else:
+            await bus.put(risk_budget_key(router.config.account_id), budget_document(budget))
     except StoreUnavailable as error:
         log.info("budget_unpublished", error=str(error))
+        return False
+    return True

@@ -53,6 +53,7 @@ class Owner:
         self._bare_since: Millis | None = None
         self.faults = 0  # facts we could not fold in: our own mistakes
         self.deposed = False  # a newer owner exists: this one sends nothing more
+        self.ledger_away = False  # the last save failed; it is being tried again
         self._rev = rev
         self._fence = fence
         self._ledger = ledger
@@ -163,12 +164,14 @@ class Owner:
                 self._rev = await self._ledger.save(holding, rev=self._rev, fence=self._fence)
                 break
             except StoreUnavailable as error:
+                self.ledger_away = True
                 log.warning("ledger_away", key=str(holding.key), error=str(error))
                 await asyncio.sleep(RETRY_SAVE_S)
             except StaleWriter:
                 self.deposed = True
                 log.critical("deposed", key=str(holding.key), fence=self._fence)
                 raise
+        self.ledger_away = False
         self._saved_seq = holding.event_seq
         due = [command for held, command in self._held if held <= version]
         self._held = [(held, command) for held, command in self._held if held > version]
@@ -216,8 +219,3 @@ class Owner:
         elif not bare and self._bare_since is not None:
             self.max_unprotected_ms = max(self.max_unprotected_ms, self.unprotected_ms())
             self._bare_since = None
-
-    def age_of_oldest_event_ms(self) -> Millis:
-        """How far the world lags behind what we know."""
-        outbox = self.holding.outbox
-        return Millis(self._clock.now_ms() - outbox[0].at_ms) if outbox else Millis(0)

@@ -46,6 +46,8 @@ NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind o
 CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
 FEES_EVERY_MS: Final = 600_000
+VENUE_SILENT_MS: Final = 35_000  # three readings of its clock in a row went unanswered
+ABSENT: Final = "absent"  # what the requirements name and this version does not have
 
 
 class RouterConfig(Value):
@@ -91,7 +93,8 @@ class Router:
         self.fees: dict[Symbol, FeeRates] = {}
         self.funds: Funds | None = None
         self.stream_up = False
-        self.offset_known = False
+        self._venue_heard_ms: Millis | None = None  # monotonic: its clock was read
+        self._bus_up = False
         self._relay = Relay(ledger, bus)
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._prepared: set[tuple[Symbol, int]] = set()
@@ -122,8 +125,7 @@ class Router:
         """Instruments, modes and clock, for as long as it takes; refuses an account we do not support."""
         while True:
             try:
-                self.sender.server_offset_ms = await self._rulebook.server_offset_ms()
-                self.offset_known = True
+                await self._read_clock()
                 self.instruments = {rules.symbol: rules for rules in await self._rulebook.instruments()}
                 modes = await self._records.modes()
                 break
@@ -200,11 +202,14 @@ class Router:
     async def _watch_clock(self) -> None:
         while True:
             try:
-                self.sender.server_offset_ms = await self._rulebook.server_offset_ms()
-                self.offset_known = True
+                await self._read_clock()
             except ChimeraError as error:
                 log.info("clock_unread", error=str(error))
             await asyncio.sleep(CLOCK_EVERY_S)
+
+    async def _read_clock(self) -> None:
+        self.sender.server_offset_ms = await self._rulebook.server_offset_ms()
+        self._venue_heard_ms = self._clock.monotonic_ms()
 
     async def _watch_market(self) -> None:
         while True:
@@ -226,7 +231,7 @@ class Router:
             except ChimeraError as error:
                 log.info("account_unread", error=str(error))
             for _ in range(int(FUNDS_EVERY_S / 0.5)):
-                await publish_budget(self, self._bus, self._clock)
+                self._bus_up = await publish_budget(self, self._bus, self._clock)
                 await asyncio.sleep(0.5)
 
     def _mark_to_market(self) -> None:
@@ -334,23 +339,35 @@ class Router:
     # ── health ──
 
     def health(self) -> dict[str, object]:
-        """State of each dependency; ``status`` is the worst of them."""
+        """State of each dependency, as our own last business with it went; ``status`` is the worst of them."""
         checks: dict[str, object] = {
-            "exchange": "ok" if self.offset_known else "unknown",
+            "exchange": self._exchange_word(),
             "user_stream": "ok" if self.stream_up else "down",
-            "ledger": "ok" if not any(owner.deposed for owner in self.owners.values()) else "deposed",
+            "redis": "ok" if self._bus_up else "down",
+            "ledger": self._ledger_word(),
             "recovered": all(owner.recovered.is_set() for owner in self.owners.values()) and bool(self.owners),
             "own_faults": sum(owner.faults for owner in self.owners.values()),
         }
-        good = checks["user_stream"] == "ok" and checks["recovered"] is True and checks["ledger"] == "ok"
+        good = all(checks[name] in ("ok", True) for name in checks if name != "own_faults")
         return {
             "status": "ok" if good else "degraded",
             "checks": checks,
             "route_table_rev": self.config.table.rev,
-            "circuit_breaker": "CLOSED",
-            "kill_switch": False,
+            "circuit_breaker": ABSENT,
+            "kill_switch": ABSENT,
             "clock_offset_ms": self.sender.server_offset_ms,
         }
+
+    def _exchange_word(self) -> str:
+        if self._venue_heard_ms is None:
+            return "unknown"
+        return "ok" if self._clock.monotonic_ms() - self._venue_heard_ms <= VENUE_SILENT_MS else "silent"
+
+    def _ledger_word(self) -> str:
+        """Only a save asks the ledger anything: between saves it is what the last one found."""
+        if any(owner.deposed for owner in self.owners.values()):
+            return "deposed"
+        return "down" if any(owner.ledger_away for owner in self.owners.values()) else "ok"
 
     def ready(self) -> bool:
         return bool(self.owners) and all(owner.recovered.is_set() for owner in self.owners.values())

@@ -1,0 +1,88 @@
+"""What S4 says of its dependencies: what it last found, and "absent" for what this version does not have."""
+
+from typing import Any, cast
+
+import pytest
+
+from chimera.admit.limits import LimitBook, Limits
+from chimera.services.router import router as routing
+from chimera.services.router.router import Router, RouterConfig
+from chimera.trading.errors import StoreUnavailable
+from chimera.trading.ids import Symbol
+from chimera.trading.money import Millis
+from chimera.wire.route_table import DEFAULT
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.at_ms = Millis(1_000)
+
+    def now_ms(self) -> Millis:
+        return self.at_ms
+
+    def monotonic_ms(self) -> Millis:
+        return self.at_ms
+
+
+class Rulebook:
+    async def server_offset_ms(self) -> int:
+        return 7
+
+
+class Bus:
+    away = False
+
+    async def ping(self) -> None:
+        if self.away:
+            raise StoreUnavailable("no Redis")
+
+
+def a_router(clock: HandClock) -> Router:
+    nobody = cast("Any", None)  # asked nothing by health
+    return Router(
+        RouterConfig(symbols=(Symbol("BTCUSDT"),), table=DEFAULT),
+        venue=nobody,
+        records=nobody,
+        rulebook=cast("Any", Rulebook()),
+        ledger=nobody,
+        bus=nobody,
+        limits=LimitBook(cast("Limits", nobody)),
+        clock=clock,
+    )
+
+
+def checks(router: Router) -> dict[str, object]:
+    return cast("dict[str, object]", router.health()["checks"])
+
+
+@pytest.mark.req("S4-API-1")
+def test_before_anything_was_heard() -> None:
+    told = a_router(HandClock()).health()
+
+    assert told["status"] == "degraded"
+    assert told["checks"] == {
+        "exchange": "unknown", "user_stream": "down", "redis": "down", "ledger": "ok", "recovered": False,
+        "own_faults": 0,
+    }  # fmt: skip
+    assert (told["circuit_breaker"], told["kill_switch"]) == ("absent", "absent")
+
+
+@pytest.mark.req("S4-API-1")
+async def test_an_exchange_that_falls_silent_is_not_ok_for_ever() -> None:
+    clock = HandClock()
+    router = a_router(clock)
+    await router._read_clock()
+    assert (checks(router)["exchange"], router.health()["clock_offset_ms"]) == ("ok", 7)
+
+    clock.at_ms = Millis(clock.at_ms + routing.VENUE_SILENT_MS)
+    assert checks(router)["exchange"] == "ok"
+    clock.at_ms = Millis(clock.at_ms + 1)
+    assert checks(router)["exchange"] == "silent"
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_publishing_the_budget_tells_whether_redis_is_there(away: bool) -> None:
+    clock, bus = HandClock(), Bus()
+    bus.away = away
+
+    assert await routing.publish_budget(a_router(clock), cast("Any", bus), clock) is not away
