@@ -43,7 +43,7 @@ static: $(DEV_READY)
 	@NO_COLOR=1 $(BIN)/deptry src --known-first-party chimera
 
 check: static
-	@exec $(BIN)/python -m pytest -m "not slow" tests/unit tests/contract
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
 
 sim: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(OFF),--off $(OFF))
@@ -70,6 +70,7 @@ fmt: $(DEV_READY)
 docs: $(DEV_READY)
 	@$(BIN)/python tools/order_life.py
 	@$(BIN)/python tools/settings_page.py
+	@$(BIN)/python tools/openapi.py
 
 setup: $(DEV_READY)
 

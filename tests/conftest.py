@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
@@ -24,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # structlog's default draws tracebacks with every local variable: seconds for one exception
+    plain = [structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(["event"])]
+    structlog.configure(
+        processors=plain, logger_factory=structlog.PrintLoggerFactory(), cache_logger_on_first_use=False
+    )
     settings.load_profile("ci" if os.environ.get("CI") else "desk")
     config.pluginmanager.register(LoudSkips(), "loud-skips")
     if config.getoption("--rows") or config.getoption("--rows-gate"):

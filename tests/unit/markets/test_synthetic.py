@@ -31,7 +31,7 @@ print(digest.hexdigest())
 """
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**64))
 def test_btcusdt_starts_at_65800_and_stays_within_its_band_for_every_seed(seed: int) -> None:
     events = list(_until(Synthetic(seed, profile=SLOW), HOUR_US))

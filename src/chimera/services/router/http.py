@@ -6,10 +6,8 @@ web pages: a request that changes something and carries an ``Origin`` is refused
 this machine cannot trade. An error that nobody foresaw answers with an id, and the log has the rest under that id.
 """
 
-import json
 import secrets
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -54,16 +52,6 @@ def build_app(
     _add_health(app, router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
-
-
-def export(path: Path) -> None:
-    """Write ``openapi.json``; needs no router, since nothing is called."""
-    app = build_app(_Nobody(), clock=_Nobody())  # type: ignore[arg-type]  # a schema asks nothing of either
-    path.write_text(json.dumps(app.openapi(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-class _Nobody:
-    """Stands where nobody is asked."""
 
 
 def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected: bool) -> None:
