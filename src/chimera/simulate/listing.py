@@ -13,9 +13,9 @@ from chimera.simulate.orders import Queue
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, Side
-from chimera.trading.money import ZERO, Price, Qty
+from chimera.trading.money import ZERO, Millis, Price, Qty
 
-FUNDING_MS = 8 * 3_600_000
+FUNDING_MS = 8 * 3_600_000  # 00:00, 08:00, 16:00 UTC
 _DEFAULT_FUNDING = Decimal("0.0001")
 _STEP = Decimal("0.001")
 
@@ -123,7 +123,7 @@ class Listing:
 
     def funding_at(self, now_ms: int) -> int:
         """The coming settlement: the source's, else the next whole eight hours."""
-        return self.next_funding_ms if self.next_funding_ms > now_ms else (now_ms // FUNDING_MS + 1) * FUNDING_MS
+        return self.next_funding_ms if self.next_funding_ms > now_ms else next_funding_ms(now_ms)
 
     def p(self, price: Decimal) -> str:
         """A price as the wire writes it."""
@@ -137,6 +137,11 @@ class Listing:
         """PERCENT_PRICE: the worst price an order of ``side`` may name or take; needs a mark."""
         mark = self.mark if self.mark is not None else ZERO
         return mark * (self.instrument.price_up if side is Side.BUY else self.instrument.price_down)
+
+
+def next_funding_ms(now_ms: int) -> Millis:
+    """The next funding moment after ``now_ms``: every 8 h from midnight UTC."""
+    return Millis((now_ms // FUNDING_MS + 1) * FUNDING_MS)
 
 
 def places(unit: Decimal) -> int:

@@ -13,11 +13,10 @@ from market_contract import check
 
 from chimera.adapters.binance.capture_file import CaptureFile, lines
 from chimera.simulate.markets.capture import Capture
-from chimera.simulate.markets.mark import with_mark
 from chimera.simulate.markets.profile import PROFILES
 from chimera.simulate.markets.synthetic import Synthetic
 from chimera.trading.depth import Depth
-from chimera.trading.market import DepthChanged, Marked, TopOfBook, Traded
+from chimera.trading.market import DepthChanged, TopOfBook, Traded
 
 CAPTURES = Path("/work/shared/data")
 NAMES = ["usdm-btcusdt_20240808", "spot-btcusdt_20240808", "usdm-btcusdt_20230405", "spot-btcusdt_20230405"]
@@ -45,14 +44,13 @@ def test_a_real_capture(name: str) -> None:
     path = _capture(name)
     capture = Capture()
     began = time.process_time()
-    events = list(with_mark(capture.events(lines(path))))
+    events = list(capture.events(lines(path)))
     took_s = time.process_time() - began
     checked = check(events)
 
     assert (capture.refused, capture.reader.gap_count) == (0, 0)
     assert checked.kinds[TopOfBook] + checked.kinds[Traded] > capture.lines * 0.7
     assert checked.kinds[DepthChanged] > 3_000
-    assert checked.kinds[Marked] > 300
     assert capture.reader.whole("BTCUSDT") == ("2024" in name)
     assert took_s < 20
 

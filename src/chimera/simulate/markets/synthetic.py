@@ -16,7 +16,7 @@ from decimal import Decimal
 from random import Random
 from typing import Final
 
-from chimera.simulate.markets.mark import next_funding_ms
+from chimera.simulate.listing import next_funding_ms
 from chimera.simulate.markets.profile import FUTURES, MEASURED_PRICE, Profile
 from chimera.trading.market import DepthChanged, Level, Marked, MarketEvent, Side, TopOfBook, Traded
 from chimera.trading.money import Price, Qty
