@@ -27,7 +27,7 @@ CONFLICT: Final = (
     "POSITION_OPPOSED",
     "CLOSING",  # the position is being closed
 )
-AWAY: Final = ("BREAKER_OPEN", "CLOCK", "VENUE_DOWN", "STORE_DOWN", "NO_MARKET_DATA", "NOT_READY")
+AWAY: Final = ("BREAKER_OPEN", "CLOCK", "VENUE_DOWN", "STORE_DOWN", "NO_MARKET_DATA", "NOT_READY", "RECOVERING")
 RULES: Final = (
     "DUPLICATE_ID",  # another body under a used id
     "KEY_MISMATCH",  # the Idempotency-Key header names neither id of the body

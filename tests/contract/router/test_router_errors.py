@@ -7,6 +7,8 @@ import pytest
 import yaml
 from router_fake import ERRORS, FakeRouter, raw
 
+from chimera.wire.failures import status_of
+
 TABLE = yaml.safe_load(ERRORS.read_text(encoding="utf-8"))
 ROWS = [{"method": "POST", "path": "/orders", **row} for row in TABLE["orders"]] + TABLE["other"]
 ROWS = [row for row in ROWS if row.get("by") != "core"]
@@ -50,3 +52,10 @@ async def test_a_typing_error_is_answered_with_what_was_meant(sent: str, hint: s
 
     assert (f"did you mean {hint}?" in told["message"]) or hint in told["accepted"]
     assert told["field"] == sent
+
+
+@pytest.mark.req("S4-API-7")
+@pytest.mark.parametrize("code", ["NOT_READY", "RECOVERING", "NO_MARKET_DATA", "CLOCK"])
+def test_what_asks_to_try_again_is_503_so_that_callers_do(code: str) -> None:
+    """A 422 is final to a client: an intent that came while S4 recovered would be lost."""
+    assert status_of(code) == 503
