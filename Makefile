@@ -4,7 +4,7 @@
 #   make test                      set everything up and pass every test
 #   make check                     format, lint, types, imports, unit and contract tests that are not slow
 #   make sim SEED=7 [OFF=name]     a world in virtual time, [COUNT=n] of them; OFF takes a safeguard away, and
-#                                  make sim-safeguards names them
+#                                  make sim-safeguards names them; SCENARIO=name picks the class of worlds
 #   make bench | req | proof [ID=FL-1] | size | fmt | docs | clean
 
 UV_VERSION := 0.13.8
@@ -15,6 +15,7 @@ ARGS ?=
 SEED ?= 1
 COUNT ?= 1
 OFF ?=
+SCENARIO ?=
 ID ?=
 
 export UV_PYTHON_DOWNLOADS := never
@@ -46,7 +47,7 @@ check: static
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
 
 sim: $(RUN_READY)
-	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(OFF),--off $(OFF))
+	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 sim-safeguards: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --safeguards

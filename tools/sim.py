@@ -4,6 +4,8 @@ import argparse
 import sys
 
 from chimera.services.world import main as world
+from chimera.services.world.plan import SCENARIOS
+from chimera.services.world.run import Options
 
 
 def main() -> int:
@@ -11,14 +13,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="which world")
     parser.add_argument("--count", type=int, default=1, help="so many seeds from there, over all cores")
     parser.add_argument("--off", help="the safeguard to take away")
+    parser.add_argument("--scenario", choices=SCENARIOS, help="the class of worlds, instead of a drawn one")
     parser.add_argument("--verbose", action="store_true", help="with S4's log")
     parser.add_argument("--safeguards", action="store_true", help="name each safeguard and a seed that misses it")
     asked = parser.parse_args()
     if asked.safeguards:
         return world.safeguards()
+    options = Options(scenario=asked.scenario)
     if asked.count > 1:
-        return 1 if world.campaign(asked.seed, asked.count, asked.off).failed else 0
-    return world.sim(asked.seed, asked.off, verbose=asked.verbose)
+        return 1 if world.campaign(asked.seed, asked.count, asked.off, options=options).failed else 0
+    return world.sim(asked.seed, asked.off, verbose=asked.verbose, options=options)
 
 
 if __name__ == "__main__":

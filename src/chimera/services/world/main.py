@@ -54,16 +54,21 @@ def safeguards(*, most_seeds: int = 400, say: Say = print, processes: int | None
     """``make sim-safeguards``: each safeguard, what it prevents, and the first seed that misses it; 1 if none does."""
     unseen = 0
     for name, safeguard in SAFEGUARDS.items():
-        found = next(
-            (verdict for verdict in _verdicts(range(most_seeds), name, None, processes) if not verdict.good), None
-        )
+        found = first_to_miss(name, most_seeds=most_seeds, processes=processes)
         if found is None:
             unseen += 1
             say(f"{name}: {safeguard.sentence} NO seed of {most_seeds} notices")
         else:
             broken = ", ".join(sorted({violation.invariant for violation in found.violations}))
-            say(f"{name}: {safeguard.sentence} Seed {found.seed} breaks {broken}: {replay(found.seed, name)}")
+            again = replay(found.seed, name, safeguard.scenario)
+            say(f"{name}: {safeguard.sentence} Seed {found.seed} breaks {broken}: {again}")
     return 1 if unseen else 0
+
+
+def first_to_miss(name: str, *, most_seeds: int, processes: int | None = None) -> Verdict | None:
+    """The first world that breaks without the safeguard; None when all of them hold without it."""
+    options = Options(scenario=SAFEGUARDS[name].scenario)
+    return next((each for each in _verdicts(range(most_seeds), name, options, processes) if not each.good), None)
 
 
 def campaign(
@@ -107,9 +112,9 @@ def shrink(verdict: Verdict, options: Options | None = None) -> list[str]:
     return ddmin(verdict.fired, fails, runs=SHRINK_RUNS)
 
 
-def replay(seed: int, off: str | None = None) -> str:
+def replay(seed: int, off: str | None = None, scenario: str | None = None) -> str:
     """The command that runs this seed again."""
-    return f"make sim SEED={seed}" + (f" OFF={off}" if off else "")
+    return f"make sim SEED={seed}" + (f" OFF={off}" if off else "") + (f" SCENARIO={scenario}" if scenario else "")
 
 
 def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
@@ -117,7 +122,7 @@ def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
         say(f"  {violation.invariant} at {violation.at_us / 1e6:.3f} s: {violation.text}")
     needed = shrink(verdict, options)
     say(f"  {len(needed)} of {len(verdict.fired)} faults needed: {', '.join(needed) or 'none'}")
-    say(f"  replay: {replay(verdict.seed, verdict.off)}")
+    say(f"  replay: {replay(verdict.seed, verdict.off, options.scenario if options else None)}")
 
 
 def _verdicts(

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Context
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -38,11 +39,13 @@ MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per ord
     "venue_503_not_executed": 0.10,
     "venue_unavailable": 0.10,
     "venue_throttled": 0.10,
+    "read_lag": 0.20,  # of placements: queries do not know the order for a while (binance.md 8)
     "frame_delay": 0.50,
     "frame_duplicate": 0.30,
     "stream_cut": 0.08,
     "stream_stall": 0.02,
 }
+_NO_SUCH_ORDER: Final = b'{"code":-2013,"msg":"Order does not exist."}'
 QUESTION_SHARE: Final = 0.25  # of those rates for a question: a run in which nothing is ever learnt tests nothing
 _TROUBLES: Final = {
     "venue_503_executed": RequestFault(trouble=Trouble.UNKNOWN_503, executed=True),
@@ -75,6 +78,12 @@ def is_order(request: WireRequest) -> bool:
     return request.method in ("POST", "DELETE") and request.path.endswith("rder")
 
 
+def _client_ids(request: WireRequest) -> list[str]:
+    """Names of the order that a request is about."""
+    asked = parse_qs(f"{request.query}&{request.body}")
+    return [ref for name in ("newClientOrderId", "origClientOrderId", "clientAlgoId") for ref in asked.get(name, ())]
+
+
 def is_entry(request: WireRequest) -> bool:
     """Whether it places an order that may add exposure."""
     asked = f"{request.query}&{request.body}"
@@ -97,6 +106,7 @@ class Venue:
         self.sent: Callable[[WireRequest], None] | None = None  # called as each request leaves its sender
         self._clock = clock
         self._rates = rates
+        self._unread_us: dict[str, int] = {}  # by client id, until when queries do not know it
         self._streams: dict[tuple[str, str], dict[Connection, None]] = {}
         twin.faults = TapeTroubles(tape, rates)
 
@@ -132,6 +142,19 @@ class Venue:
         self.requests += 1
         response = self.twin.handle(request, self._clock.now_ms())
         self.pump()
+        return self._read(request, response)
+
+    def _read(self, request: WireRequest, response: WireResponse) -> WireResponse:
+        """Reads lag: what was placed may be unknown to queries for a while. Cancels go to the engine and do not lag."""
+        if response.status != HTTPStatus.OK or not is_order(request.but(method="POST")):
+            return response
+        if request.method == "POST" and self.fires("read_lag", request.path):
+            lag_us = self.tape.whole("read_lag_us", 50_000, 2_500_000)
+            self._unread_us.update(dict.fromkeys(_client_ids(request), self.loop.now_us + lag_us))
+        if request.method == "GET" and any(
+            self._unread_us.get(ref, 0) > self.loop.now_us for ref in _client_ids(request)
+        ):
+            return response.but(status=HTTPStatus.BAD_REQUEST.value, body=_NO_SUCH_ORDER)
         return response
 
     # ── streams ──

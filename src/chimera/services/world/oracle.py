@@ -60,6 +60,22 @@ def entered_once(audit: Iterable[AuditRecord]) -> list[Violation]:
     return found
 
 
+def lived_once(audit: Iterable[AuditRecord]) -> list[Violation]:
+    """No id of the Algo service is accepted again after it lived: the venue would take it for a new order.
+
+    Not in the reference's list; a stop that lives twice guards a position that is no more, and may open one.
+    """
+    seen: set[str] = set()
+    found = []
+    for record in audit:
+        if record.kind is Kind.ACCEPT and record.order_id is None and record.algo_id is not None:
+            if record.client_order_id in seen:
+                story = f"stop or target {record.client_order_id} was accepted once more"
+                found.append(Violation(invariant="LIVED_ONCE", at_us=record.at_us, text=story))
+            seen.add(record.client_order_id)
+    return found
+
+
 def within_parents(audit: Iterable[AuditRecord], intended: Mapping[ClientOrderId, Decimal]) -> list[Violation]:
     """I4: of each parent, filled + leaves of all its entry children never exceed what was intended, at any instant.
 

@@ -1,7 +1,8 @@
 """What goes wrong in one run, and when: rates drawn per seed, kills, outages, stalls and clock steps by hand.
 
 A scenario is a class of runs with faults of its own: ``rough`` has a little of everything; in ``slow_entries`` entries
-linger in the network while S4 dies and comes back, so that it asks for orders which have not arrived yet.
+linger in the network while S4 dies and comes back, so that it asks for orders which have not arrived yet; in
+``tight_stops`` stops fire within seconds while S4 is dead, so that it comes back to ids which have already lived.
 
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
@@ -21,8 +22,9 @@ MOST: Final = {
 }
 ROUGH: Final = "rough"
 SLOW_ENTRIES: Final = "slow_entries"
-SCENARIOS: Final = (ROUGH, SLOW_ENTRIES)
-SLOW_SHARE: Final = 0.08  # of the seeds whose scenario is drawn
+TIGHT_STOPS: Final = "tight_stops"
+SCENARIOS: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS)
+SLOW_SHARE, TIGHT_SHARE = 0.08, 0.08  # of the seeds whose scenario is drawn
 SLOW_RATE: Final = 0.6
 
 
@@ -81,6 +83,7 @@ class Plan(Value):
     offset_ms: int
     s3_offset_ms: int = 0
     restart_ms: tuple[int, int] = (100, 4_000)  # how long a machine is down: least and most
+    scenario: str = ROUGH
 
 
 CALM: Final = Plan(rates={}, blows=(), offset_ms=0)
@@ -88,9 +91,12 @@ CALM: Final = Plan(rates={}, blows=(), offset_ms=0)
 
 def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | None = None) -> Plan:
     """The plan of this seed. Everything drawn happens inside the safety phase. ``scenario`` None: drawn, too."""
-    slow = tape.u("scenario") < SLOW_SHARE
-    if scenario == SLOW_ENTRIES or (scenario is None and slow):
-        return _slow_entries(tape)
+    drawn_scenario = _scenario(tape)
+    match scenario or drawn_scenario:
+        case "slow_entries":
+            return _slow_entries(tape)
+        case "tight_stops":
+            return _tight_stops(tape)
     blows: list[Blow] = []
     for number in range(tape.whole("kills", 0, most_kills)):
         blow = _kill(tape, safety_s)  # drawn in any case, so that leaving one out changes no other
@@ -120,6 +126,22 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
     )
 
 
+def _scenario(tape: Tape) -> str:
+    drawn = tape.u("scenario")
+    return SLOW_ENTRIES if drawn < SLOW_SHARE else TIGHT_STOPS if drawn < SLOW_SHARE + TIGHT_SHARE else ROUGH
+
+
+def _tight_stops(tape: Tape) -> Plan:
+    """S4 dies around its orders, most of them stops that fire at once, and stays away long enough to miss it."""
+    blows: list[Blow] = []
+    for number in range(tape.whole("tight_kills", 3, 6)):
+        order_no, steps = tape.whole("tight_kill_order", 2, 16), tape.whole("tight_kill_steps", 1, 30)
+        if tape.event(f"kill#{number}"):
+            blows.append(KillAfterOrder(order_no=order_no, steps=steps))
+    rates = {"drop_reply": 0.15, "reset_reply": 0.1, "slow_reply": 0.1, "stream_cut": 0.05, "read_lag": 0.6}
+    return Plan(rates=rates, blows=tuple(blows), offset_ms=0, restart_ms=(500, 3_000), scenario=TIGHT_STOPS)
+
+
 def _slow_entries(tape: Tape) -> Plan:
     """Entries under way for seconds; S4 dies just after one left and is back before it arrives."""
     blows: list[Blow] = []
@@ -127,7 +149,9 @@ def _slow_entries(tape: Tape) -> Plan:
         blow = KillAfterOrder(order_no=tape.whole("slow_kill_order", 1, 12), steps=tape.whole("slow_kill_steps", 1, 25))
         if tape.event(f"kill#{number}"):
             blows.append(blow)
-    return Plan(rates={"slow_entry": SLOW_RATE}, blows=tuple(blows), offset_ms=0, restart_ms=(50, 400))
+    return Plan(
+        rates={"slow_entry": SLOW_RATE}, blows=tuple(blows), offset_ms=0, restart_ms=(50, 400), scenario=SLOW_ENTRIES
+    )
 
 
 def _kill(tape: Tape, safety_s: float) -> KillAt | KillAfterOrder | KillAtBirth:

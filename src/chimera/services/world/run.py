@@ -21,7 +21,7 @@ from chimera.services.world.composed import INSTRUMENT, LIMITS, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import CALM, Plan, draw
+from chimera.services.world.plan import CALM, TIGHT_STOPS, Plan, draw
 from chimera.services.world.safeguards import switched_off
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
@@ -143,7 +143,9 @@ def _live(world: World, options: Options) -> None:
         world.s3.start(side=side, until_s=options.safety_s + ASKED_ON_S)
     world.start(market_s=whole_s - options.market_stops_s)
     if who != S3:
-        for wish in wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5):
+        for wish in wishes(
+            world.tape, INSTRUMENT, last_s=options.safety_s - 5, tight=world.plan.scenario == TIGHT_STOPS
+        ):
             world.callers.want(wish)
     world.loop.run_for(options.safety_s)
     world.heal()
@@ -162,6 +164,7 @@ def _judge(world: World, kept: quiet.Kept, options: Options) -> list[Violation]:
         *oracle.within_parents(audit, world.callers.intended | decided.intended(kept.signals)),
         *oracle.within_limits(audit, LIMITS.max_position_notional),
         *oracle.never_flips(audit),
+        *oracle.lived_once(audit),
         *oracle.protected(spans, bound_us=HEALTHY_BOUND_US, excused=[*troubles, *rough]),
         *oracle.protected(spans, bound_us=round(options.fault_bound_s * 1_000_000), excused=troubles),
         *quiet.judge(world, kept, audit),

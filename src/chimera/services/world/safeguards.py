@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+from chimera.services.world.plan import SLOW_ENTRIES, TIGHT_STOPS
 from chimera.trading.commands import Place
 from chimera.trading.facts import PlaceNotSent, PlaceUnanswered
 from chimera.trading.fill import Fill
@@ -28,10 +29,11 @@ class Seam(NamedTuple):
 
 
 class Safeguard(NamedTuple):
-    """What is removed, in one sentence, and where."""
+    """What is removed, in one sentence, and where; ``scenario`` is the class of runs in which it matters most."""
 
     sentence: str
     seams: tuple[Seam, ...]
+    scenario: str | None = None
 
 
 def _save_before_send(_: Any) -> Any:
@@ -76,6 +78,18 @@ def _trade_history(absorb: Any) -> Any:
     return lambda holding, snapshot, scene: absorb(holding, snapshot.but(trades=()), scene)
 
 
+def _ask_after_restart(restart: Any) -> Any:
+    def hasty(order: Order, scene: Scene) -> Order:
+        after: Order = restart(order, scene)
+        return after.but(created_ms=scene.now_ms) if after.resendable else after
+
+    return hasty
+
+
+def _limits_at_last_hop(_: Any) -> Any:
+    return lambda book, order, exposure, now_ms: None
+
+
 _ADVANCE: Final = "chimera.execute.advance"
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "save_before_send": Safeguard(
@@ -101,10 +115,20 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "wait_out_window": Safeguard(
         "An order that a query does not know is dead at once, though it may still arrive.",
         (Seam(_ADVANCE, "_not_found", _wait_out_window),),
+        SLOW_ENTRIES,
     ),
     "trade_history": Safeguard(
         "Trades that the stream missed are not pulled from the venue's history.",
         (Seam(_ADVANCE, "_absorb_survey", _trade_history),),
+    ),
+    "ask_after_restart": Safeguard(
+        "After a restart a stop in doubt is sent again before the venue was asked whether it lived.",
+        (Seam(_ADVANCE, "_restart", _ask_after_restart),),
+        TIGHT_STOPS,
+    ),
+    "limits_at_last_hop": Safeguard(
+        "No limit is checked or reserved as an entry leaves.",
+        (Seam("chimera.admit.limits:LimitBook", "reserve", _limits_at_last_hop),),
     ),
 }
 

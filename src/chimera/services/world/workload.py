@@ -23,6 +23,7 @@ from chimera.trading.money import BPS, Millis, Price, Qty
 from chimera.trading.value import Value
 
 FIRST_S: Final = 3.0
+TIGHT_BPS: Final = (2, 5)
 CALL_MS: Final = 6_000
 PATIENCE_S: Final = 25.0  # how long a caller repeats an intent that nobody has accepted
 _LATER: Final = frozenset({"RECOVERING", "VENUE_DOWN", "NO_MARKET_DATA", "UNKNOWN_SYMBOL", "CLOCK", "CLOSING"})
@@ -46,11 +47,12 @@ class Wish(Value):
 Request = Callable[[Router], Coroutine[Any, Any, Any]]
 
 
-def wishes(tape: Tape, instrument: Instrument, *, last_s: float) -> list[Wish]:
-    """Three to six of them, both sides, every policy."""
+def wishes(tape: Tape, instrument: Instrument, *, last_s: float, tight: bool = False) -> list[Wish]:
+    """Three to six of them, both sides, every policy; ``tight``: with stops that fire soon."""
     count = tape.whole("intents", 3, 6)
     main = tape.pick("main_side", (Side.BUY, Side.SELL))  # a wish of the other side is refused while one is open
-    return [_wish(tape, number, instrument, last_s, main) for number in range(count)]
+    made = [_wish(tape, number, instrument, last_s, main) for number in range(count)]
+    return [wish.but(stop_bps=tape.whole("tight_bps", *TIGHT_BPS)) for wish in made] if tight else made
 
 
 def _wish(tape: Tape, number: int, instrument: Instrument, last_s: float, main: Side) -> Wish:
