@@ -40,7 +40,8 @@ class Uncovered(Value):
     qty: Decimal
 
 
-def _is_entry(record: AuditRecord) -> bool:
+def is_entry(record: AuditRecord) -> bool:
+    """Whether it may add exposure."""
     return not (record.reduce_only or record.close_position)
 
 
@@ -49,7 +50,7 @@ def entered_once(audit: Iterable[AuditRecord]) -> list[Violation]:
     seen: set[str] = set()
     found = []
     for record in audit:
-        if record.kind is Kind.ACCEPT and _is_entry(record):
+        if record.kind is Kind.ACCEPT and is_entry(record):
             if record.client_order_id in seen:
                 found.append(
                     Violation(
@@ -86,7 +87,7 @@ def within_parents(audit: Iterable[AuditRecord], intended: Mapping[ClientOrderId
     found = []
     for record in audit:
         order_id = record.order_id
-        if order_id is None or not _is_entry(record):
+        if order_id is None or not is_entry(record):
             continue
         if record.kind is Kind.ACCEPT:
             child = child_of(ClientOrderId(record.client_order_id))
@@ -132,7 +133,7 @@ class _Cover:
             case Kind.FILL:
                 self.positions[record.symbol] += _signed(record)
             case Kind.ACCEPT if record.order_id is None and algo_id is not None and record.type == "STOP_MARKET":
-                if not _is_entry(record):
+                if not is_entry(record):
                     self._stops[algo_id] = record
             case Kind.TRIGGER | Kind.CANCEL | Kind.EXPIRE | Kind.REJECT if algo_id in self._stops:
                 if record.order_id is None:
@@ -205,6 +206,40 @@ def protected(spans: Iterable[Uncovered], *, bound_us: int, excused: Sequence[Sp
     return found
 
 
+class Cover(Value):
+    """How an entry fill came to be covered. ``took_us`` None: it never was, or the position was closed before."""
+
+    client_order_id: str
+    trade_id: int | None
+    fill_us: int
+    took_us: int | None
+
+
+def covers(audit: Iterable[AuditRecord]) -> list[Cover]:
+    """Of each entry fill: how long until live stops held the whole position that it left, or what is left of it."""
+    cover = _Cover()
+    waiting: list[tuple[AuditRecord, Decimal]] = []
+    found = []
+    for at_us, group in _by_instant(audit):
+        for record in group:
+            cover.take(record)
+            if record.kind is Kind.FILL and is_entry(record):
+                waiting.append((record, abs(cover.positions[record.symbol])))
+        still = []
+        for fill, wanted in waiting:
+            held = abs(cover.positions[fill.symbol])
+            if held and held - cover.uncovered(fill.symbol) < min(wanted, held):
+                still.append((fill, wanted))
+                continue
+            found.append(_covered(fill, at_us - fill.at_us if held else None))
+        waiting = still
+    return sorted([*found, *(_covered(fill, None) for fill, _ in waiting)], key=lambda each: each.fill_us)
+
+
+def _covered(fill: AuditRecord, took_us: int | None) -> Cover:
+    return Cover(client_order_id=fill.client_order_id, trade_id=fill.trade_id, fill_us=fill.at_us, took_us=took_us)
+
+
 def never_flips(audit: Iterable[AuditRecord]) -> list[Violation]:
     """I12: a reduce-only order never opens a position nor crosses zero."""
     positions: dict[str, Decimal] = defaultdict(Decimal)
@@ -214,7 +249,7 @@ def never_flips(audit: Iterable[AuditRecord]) -> list[Violation]:
             continue
         before = positions[record.symbol]
         after = positions[record.symbol] = before + _signed(record)
-        if not _is_entry(record) and (before * after < 0 or abs(after) > abs(before)):
+        if not is_entry(record) and (before * after < 0 or abs(after) > abs(before)):
             found.append(
                 Violation(
                     invariant="I12",
@@ -240,7 +275,7 @@ def within_limits(audit: Iterable[AuditRecord], limit: Decimal, slack: Decimal =
             continue
         positions[record.symbol] += _signed(record)
         notional = abs(positions[record.symbol]) * record.price
-        if _is_entry(record) and notional > limit * (1 + slack):
+        if is_entry(record) and notional > limit * (1 + slack):
             story = f"{record.client_order_id} makes {record.symbol} {notional:.0f}, allowed {text(limit)}"
             found.append(Violation(invariant="I22", at_us=record.at_us, text=story))
     return found
