@@ -27,10 +27,10 @@ from chimera.ports.score import Scorer
 from chimera.ports.streams import Bus
 from chimera.services.strategy import signals
 from chimera.services.strategy.alerts import Alerts
+from chimera.services.strategy.answers import answer as answer_of
+from chimera.services.strategy.answers import each, skip
 from chimera.services.strategy.config import ConfigWatcher, Snapshot
 from chimera.services.strategy.dispatch import Dispatcher, Item
-from chimera.services.strategy.faces import answer as answer_of
-from chimera.services.strategy.faces import each, skip
 from chimera.services.strategy.facts import Board, Facts
 from chimera.services.strategy.ids import new_client_order_id, new_intent_id, new_uuid
 from chimera.services.strategy.limits import policy, terms
