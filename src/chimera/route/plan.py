@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from chimera.trading.routes import RouteTable
 from chimera.trading.execution import Plan
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, MakerThenTaker, MarketNow
 from chimera.trading.money import Millis, Price, Qty, Quote, split
+from chimera.trading.routes import RouteTable
 from chimera.trading.value import Value
 
 
