@@ -14,9 +14,8 @@ class Policy(Value):
     """The router's own settings, as deciding code uses them."""
 
     working_type: WorkingType = WorkingType.MARK_PRICE
-    default_stop_bps: Decimal = Decimal(100)  # of the entry price
+    default_stop_bps: Decimal = Decimal(150)  # of the entry price
     doubt_margin_ms: int = 14_000  # after a restart: recvWindow + engine time-out + clock error
-    entry_patience_ms: int = 10_000  # beyond its schedule, how long an entry may still send
     send_within_ms: int = 2_000  # a held-back entry older than this is not sent
     trigger_patience_ms: int = 1_000  # a triggered stop that has not filled by then is not a stop
     restart_patience_ms: int = 1_000  # after a restart, how long a doubtful stop waits for the venue's word on it

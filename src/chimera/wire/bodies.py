@@ -13,12 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, StrictBool, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from chimera.trading import ids
 from chimera.trading.intent import IntentKind, PositionSide, TargetKind, WorkingType
 from chimera.trading.market import Market, Side
 from chimera.wire import request_json
 
 ID_PATTERN = r"^[A-Za-z0-9_.:@~-]{1,128}$"
-CLIENT_ID_PATTERN = r"^[A-Za-z0-9_-]{1,36}$"
+CLIENT_ID_PATTERN = f"^{ids.CLIENT_ID_PATTERN.pattern}$"
 _PLAIN = r"^[0-9]+(\.[0-9]+)?$"
 _LONG_MS = 3_600_000
 
@@ -171,7 +172,7 @@ class CancelRequest(_Asked):
 
     order_id: Id | None = None
     client_order_id: Id | None = None
-    cascade_oco: StrictBool = True
+    cascade_oco: StrictBool = Field(True, description="without effect in this version, which has no OCO")
     reason: Annotated[CancelReason, BeforeValidator(_name)] = CancelReason.UNSPECIFIED
     escalate: Annotated[Escalate, BeforeValidator(_name)] = Escalate.NONE
 

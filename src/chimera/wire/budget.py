@@ -1,9 +1,7 @@
 """The risk budget under ``risk:budget:{account}``: S4 writes it, S3 reads it. The nouns are in ``trading.budget``."""
 
-from chimera.trading.budget import MarketBudget, RiskBudget
+from chimera.trading.budget import RiskBudget
 from chimera.wire.codec import seal, unseal
-
-__all__ = ["MarketBudget", "RiskBudget", "budget_document", "read_budget"]
 
 
 def budget_document(budget: RiskBudget) -> bytes:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from chimera.trading.errors import Refused
 from chimera.trading.execution import Phase, Working
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
@@ -84,31 +83,6 @@ def done(holding: Holding, intent_id: IntentId) -> bool:
 def in_doubt(holding: Holding, intent_id: IntentId) -> bool:
     """Whether some child of the entry may or may not have happened."""
     return any(o.intent_id == intent_id and o.status is Status.IN_DOUBT for o in holding.orders.values())
-
-
-def refused_result(intent: Intent, refused: Refused) -> dict[str, Any]:
-    """The answer, for ever, about an intent whose ids were claimed and which was then refused: nothing was sent."""
-    return {
-        "result": "FAIL",
-        "status": OrderStatus.REJECTED.value,
-        "in_doubt": False,
-        "order_id": parent_order_id(intent),
-        "order_ids": [],
-        **_asked(intent),
-        "filled_qty": "0",
-        "avg_price": None,
-        "filled_avg": None,
-        "slippage_bps": None,
-        "fills": [],
-        "legs": [],
-        "children": [],
-        "working_type": _working_type(intent.stop, ()),
-        "message": refused.message,
-        "code": refused.code,
-        "notes": [],
-        "why": [],
-        "timeline": [],
-    }
 
 
 def _status(work: Working, children: list[Order], filled: Decimal) -> OrderStatus:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from router_fake import BTC, NOW, a_fill, a_holding, a_lot, a_working, an_intent, an_order
 
 from chimera.services.router.board import position_row
-from chimera.trading.errors import Refused
 from chimera.trading.execution import Phase, Plan, Working
 from chimera.trading.intent import StopSpec, WorkingType
 from chimera.trading.market import Side
@@ -19,7 +18,7 @@ from chimera.trading.order import Order, Role, Status
 from chimera.trading.position import Position
 from chimera.wire.answers import encode_answer, exact
 from chimera.wire.bodies import OrderResult
-from chimera.wire.results import done, in_doubt, order_result, refused_result
+from chimera.wire.results import done, in_doubt, order_result
 
 HALF, WHOLE = a_fill("0.001", "65800"), a_fill("0.002", "65800")
 DONE = {"phase": Phase.DONE, "done_ms": Millis(NOW + 9)}
@@ -165,13 +164,6 @@ def test_notes_and_reasons_are_told() -> None:
     )  # fmt: skip
     filled = shown(work.but(plan=plan), an_order(Role.TAKER, Status.FILLED, WHOLE))
     assert (filled["status"], filled["qty"]) == ("FILLED", "0.0025")  # what was planned, not what was asked
-
-
-def test_a_refusal_before_anything_was_sent_is_an_answer_too() -> None:
-    row = refused_result(an_intent(), Refused("MIN_NOTIONAL", "too small", field="qty"))
-
-    OrderResult.model_validate_json(encode_answer(row))
-    assert (row["result"], row["status"], row["code"], row["filled_qty"]) == ("FAIL", "REJECTED", "MIN_NOTIONAL", "0")
 
 
 def test_every_amount_of_a_position_is_a_number() -> None:

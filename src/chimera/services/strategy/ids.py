@@ -11,7 +11,7 @@ from chimera.trading.money import Millis
 _ALPHABET: Final = string.digits + string.ascii_lowercase
 _BASE_MAX: Final = 6
 _RAND: Final = 5
-CLIENT_ID_MAX: Final = 30  # leaves room for a child's suffix in the venue's 36
+ROOT_MAX: Final = 30  # leaves room for a child's suffix in the venue's 36
 
 
 def new_uuid(rng: random.Random) -> str:
@@ -24,6 +24,7 @@ def new_intent_id(rng: random.Random) -> IntentId:
 
 def new_client_order_id(service: str, base: str, now_ms: Millis, rng: random.Random) -> ClientOrderId:
     """``{svc}-{base asset}-{ts}-{rand}``, at most 30 characters; a base asset that is not ASCII shows as ``x``."""
-    shown = "".join(letter for letter in base.lower() if letter in _ALPHABET)[:_BASE_MAX] or "x"
-    tail = "".join(rng.choices(_ALPHABET, k=_RAND))
-    return ClientOrderId(f"{service}-{shown}-{now_ms}-{tail}")
+    tail = f"{now_ms}-{''.join(rng.choices(_ALPHABET, k=_RAND))}"
+    room = min(_BASE_MAX, ROOT_MAX - len(f"{service}--{tail}"))
+    shown = "".join(letter for letter in base.lower() if letter in _ALPHABET)[:room] or "x"
+    return ClientOrderId(f"{service}-{shown}-{tail}")
