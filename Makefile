@@ -5,6 +5,7 @@
 #   make check                     format, lint, types, imports, unit and contract tests that are not slow
 #   make sim SEED=7 [OFF=name]     a world in virtual time, [COUNT=n] of them; OFF takes a safeguard away, and
 #                                  make sim-safeguards names them; SCENARIO=name picks the class of worlds
+#   make sim-sweep                 S4 killed at every step of two short stories
 #   make bench | req | proof [ID=FL-1] | size | fmt | docs | clean
 
 UV_VERSION := 0.13.8
@@ -27,7 +28,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := check
-.PHONY: run test static check sim sim-safeguards bench req proof size fmt docs clean setup
+.PHONY: run test static check sim sim-safeguards sim-sweep bench req proof size fmt docs clean setup
 
 run: $(RUN_READY)
 	@exec $(BIN)/chimera up $(ARGS)
@@ -51,6 +52,9 @@ sim: $(RUN_READY)
 
 sim-safeguards: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --safeguards
+
+sim-sweep: $(RUN_READY)
+	@exec $(BIN)/python tools/sim.py --sweep
 
 bench: $(DEV_READY)
 	@exec $(BIN)/python tools/bench.py

@@ -1,4 +1,4 @@
-"""The virtual-time world from the command line (``make sim``, ``make sim-safeguards``)."""
+"""The virtual-time world from the command line (``make sim``, ``make sim-safeguards``, ``make sim-sweep``)."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ import sys
 from chimera.services.world import main as world
 from chimera.services.world.plan import SCENARIOS
 from chimera.services.world.run import Options
+from chimera.services.world.sweep import STORIES
 
 
 def main() -> int:
@@ -16,9 +17,13 @@ def main() -> int:
     parser.add_argument("--scenario", choices=SCENARIOS, help="the class of worlds, instead of a drawn one")
     parser.add_argument("--verbose", action="store_true", help="with S4's log")
     parser.add_argument("--safeguards", action="store_true", help="name each safeguard and a seed that misses it")
+    parser.add_argument("--sweep", action="store_true", help="kill S4 at each step of the stories")
+    parser.add_argument("--stride", type=int, default=1, help="of the sweep: at every so manieth step")
     asked = parser.parse_args()
     if asked.safeguards:
         return world.safeguards()
+    if asked.sweep:
+        return 1 if sum(len(world.sweep(story, stride=asked.stride).failed) for story in STORIES) else 0
     options = Options(scenario=asked.scenario)
     if asked.count > 1:
         return 1 if world.campaign(asked.seed, asked.count, asked.off, options=options).failed else 0

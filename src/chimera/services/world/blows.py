@@ -12,7 +12,16 @@ from typing import Any
 from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.network import Venue, is_order
-from chimera.services.world.plan import Away, Blow, ClockStep, KillAfterAsk, KillAfterOrder, KillAt, KillAtBirth
+from chimera.services.world.plan import (
+    Away,
+    Blow,
+    ClockStep,
+    KillAfterAsk,
+    KillAfterOrder,
+    KillAt,
+    KillAtBirth,
+    KillAtStep,
+)
 from chimera.services.world.proc import Machine
 from chimera.services.world.spans import Span
 from chimera.services.world.stores import StoreWeather
@@ -49,6 +58,8 @@ class Blows:
             match blow:
                 case KillAt(at_s=at_s, who=who):
                     self._later(at_s, self._machines[who].kill)
+                case KillAtStep(step=step):
+                    self._machines["s4"].kill_at(step)
                 case Away(at_s=at_s):
                     self._later(at_s, self._go_away, blow)
                 case ClockStep(at_s=at_s, by_ms=by_ms):

@@ -1,4 +1,4 @@
-"""Behind ``make sim`` and ``make sim-safeguards``: one seed told in full, or a campaign over all cores.
+"""Behind ``make sim``, ``make sim-safeguards`` and ``make sim-sweep``: one seed told in full, or many over all cores.
 
 Outside the simulated runs: processes, the wall clock and the terminal are allowed here. A failing seed is shrunk to
 the faults it needs, and printed with the command that replays it.
@@ -14,6 +14,7 @@ from typing import Final
 
 from chimera.services.world.run import Options, Verdict, run
 from chimera.services.world.safeguards import SAFEGUARDS
+from chimera.services.world.sweep import killed_at, steps_of
 from chimera.services.world.tape import ddmin
 from chimera.trading.value import Value
 
@@ -101,6 +102,23 @@ def campaign(
     )
 
 
+def sweep(story: str, *, stride: int = 1, processes: int | None = None, say: Say = print) -> Campaign:
+    """Kill S4 at every ``stride``-th of its steps in this story; ``failed`` are the steps where something broke."""
+    began = time.monotonic()
+    steps = range(1, steps_of(story) + 1, stride)
+    failed: list[int] = []
+    counters: Counter[str] = Counter()
+    for step, verdict in zip(steps, _spread(partial(killed_at, story=story), steps, processes), strict=True):
+        counters.update(verdict.counters)
+        if not verdict.good:
+            failed.append(step)
+            for violation in verdict.violations[:3]:
+                say(f"  {story}, step {step}: {violation.invariant} at {violation.at_us / 1e6:.3f} s: {violation.text}")
+    seconds = round(time.monotonic() - began)
+    say(f"{story}: S4 killed at {len(steps)} steps, {len(failed)} of them broke something, in {seconds} s")
+    return Campaign(count=len(steps), failed=tuple(failed), invariants={}, counters=dict(counters), seconds=seconds)
+
+
 def shrink(verdict: Verdict, options: Options | None = None) -> list[str]:
     """A small set of faults with which the same seed still breaks one of the same invariants."""
     broken = {violation.invariant for violation in verdict.violations}
@@ -128,13 +146,17 @@ def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
 def _verdicts(
     seeds: Iterable[int], off: str | None, options: Options | None, processes: int | None
 ) -> Iterator[Verdict]:
-    """In order of seeds. Fresh workers now and then: nothing may leak from run to run, and nothing could hide it."""
+    return _spread(partial(run, off=off, options=options), seeds, processes)
+
+
+def _spread(play: Callable[[int], Verdict], numbers: Iterable[int], processes: int | None) -> Iterator[Verdict]:
+    """In order. Fresh workers now and then: nothing may leak from run to run, and nothing could hide it."""
     workers = processes if processes is not None else os.cpu_count() or 1
     if workers == 1:
-        yield from (run(seed, off, options) for seed in seeds)
+        yield from map(play, numbers)
         return
     with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=200) as pool:
-        yield from pool.imap(partial(run, off=off, options=options), seeds, chunksize=1)
+        yield from pool.imap(play, numbers, chunksize=1)
 
 
 def _off(off: str | None) -> str:

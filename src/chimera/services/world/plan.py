@@ -35,6 +35,12 @@ class KillAt(Value):
     who: str = "s4"  # or "s3"
 
 
+class KillAtStep(Value):
+    """Strike in place of this step of S4, counted from its first start: for a sweep over all of them."""
+
+    step: int
+
+
 class KillAfterOrder(Value):
     """Strike this many steps of S4 after its n-th placement or cancel left: where it hurts."""
 
@@ -72,7 +78,7 @@ class ClockStep(Value):
     by_ms: int
 
 
-Blow = KillAt | KillAfterOrder | KillAtBirth | KillAfterAsk | Away | ClockStep
+Blow = KillAt | KillAtStep | KillAfterOrder | KillAtBirth | KillAfterAsk | Away | ClockStep
 
 
 class Plan(Value):

@@ -9,7 +9,7 @@ import gc
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, Final
@@ -26,10 +26,10 @@ from chimera.services.world.safeguards import switched_off
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
 from chimera.services.world.tape import Tape
-from chimera.services.world.workload import wishes
+from chimera.services.world.workload import Wish, wishes
 from chimera.simulate.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
-from chimera.trading.market import Side
+from chimera.trading.market import MarketEvent, Side
 from chimera.trading.value import Value
 from chimera.wire.codec import encode
 
@@ -82,12 +82,15 @@ def run(
     *,
     only: Iterable[str] | None = None,
     plan: Plan | None = None,
+    story: Sequence[Wish] | None = None,
+    market: Iterable[MarketEvent] | None = None,
     keep_audit: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> Verdict:
     """Run ``seed``, with the safeguard ``off`` removed.
 
-    ``only``: the faults that may fire; ``plan``: in place of the drawn one; ``tell`` hears S4's log.
+    ``only``: the faults that may fire; ``plan``: in place of the drawn one; ``story`` and ``market``: in place of
+    what is drawn; ``tell`` hears the log of S3 and S4.
     """
     options = options or Options()
     tape = Tape(seed, only=only)
@@ -95,11 +98,11 @@ def run(
         plan = _plan(tape, options)
     fifo = tape.u("fifo") < FIFO_SHARE if options.fifo is None else options.fifo
     loop = DetLoop(seed, fifo=fifo, trace=options.trace)
-    world = World(seed, loop, tape, plan)
+    world = World(seed, loop, tape, plan, market)
     violations: list[Violation] = []
     with switched_off(off), _logs(world, tell), _no_collection(), fenced(loop):
         try:
-            _live(world, options)
+            _live(world, options, story)
         except (FenceBroken, Stuck) as error:
             violations.append(Violation(invariant="HARNESS", at_us=loop.now_us, text=repr(error)))
         world.power_off()
@@ -134,7 +137,7 @@ def _whose(tape: Tape, options: Options) -> str:
     return CALLERS if drawn < 0.35 else S3 if drawn < 0.6 else BOTH
 
 
-def _live(world: World, options: Options) -> None:
+def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
     """Safety phase, heal, liveness phase, quiet."""
     who = _whose(world.tape, options)
     whole_s = options.safety_s + options.liveness_s
@@ -143,9 +146,8 @@ def _live(world: World, options: Options) -> None:
         world.s3.start(side=side, until_s=options.safety_s + ASKED_ON_S)
     world.start(market_s=whole_s - options.market_stops_s)
     if who != S3:
-        for wish in wishes(
-            world.tape, INSTRUMENT, last_s=options.safety_s - 5, tight=world.plan.scenario == TIGHT_STOPS
-        ):
+        tight = world.plan.scenario == TIGHT_STOPS
+        for wish in story or wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5, tight=tight):
             world.callers.want(wish)
     world.loop.run_for(options.safety_s)
     world.heal()
@@ -196,7 +198,12 @@ def _expected(error: BaseException) -> bool:
 def _counters(world: World, kept: quiet.Kept) -> dict[str, int]:
     """What really happened, for coverage: a campaign in which one stays at zero proves little."""
     counts: dict[str, int] = {"steps": world.loop.steps, "kills": world.s4.deaths, "requests": world.venue.requests}
-    counts |= {"s3_kills": world.s3.machine.deaths, "s3_asks": world.s3.asks, "s3_signals": len(kept.signals)}
+    counts |= {
+        "s4_steps": world.s4.steps,
+        "s3_kills": world.s3.machine.deaths,
+        "s3_asks": world.s3.asks,
+        "s3_signals": len(kept.signals),
+    }
     for signal in decided.opens(kept.signals):
         name = f"s3_{signal['delivery'].lower()}"
         counts[name] = counts.get(name, 0) + 1

@@ -8,15 +8,14 @@ the venue, and entries asked for while the stores are gone. What follows from it
 import gc
 import logging
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Final
 
 import structlog
 
 from chimera.services.world import oracle, quiet
-from chimera.services.world.clock import EPOCH_MS
 from chimera.services.world.composed import INSTRUMENT, World
 from chimera.services.world.fences import fenced
+from chimera.services.world.flat import SHOWN, against, flat_market
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.network import is_entry
 from chimera.services.world.plan import Away, Plan
@@ -26,17 +25,15 @@ from chimera.simulate.accounts import READY_ACCOUNT
 from chimera.simulate.audit import AuditRecord, Kind
 from chimera.simulate.messages import WireRequest
 from chimera.trading.intent import MakerThenTaker, MarketNow
-from chimera.trading.market import Marked, MarketEvent, Side, TopOfBook, Traded
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.market import MarketEvent, Side
+from chimera.trading.money import Qty
 from chimera.trading.value import Value
 
 STALL_S, FOR_S, WHOLE_S = 20.0, 60.0, 150.0
-BID, ASK, SHOWN = Price(Decimal("65800.0")), Price(Decimal("65800.1")), Qty(Decimal(5))
 PARTS_S: Final = (0.2, 0.45, 0.4505, 0.9, 1.4, 1.9)  # after the stall began; two of them nearly at once
 PART: Final = Qty(INSTRUMENT.step * 4)
 STOP_TAKEN_S: Final = 6.0
 WIRE: Final = ("frame:", "there:", "back:", "connect")
-QUOTE_EVERY_S: Final = 0.25
 
 
 class Scene(Value):
@@ -141,26 +138,9 @@ def _wishes(scene: Scene) -> Iterator[Wish]:
 
 
 def _market(side: Side) -> Iterator[MarketEvent]:
-    """The same touch again and again; trades at the maker's price when a part of it is to fill."""
-    symbol, price = INSTRUMENT.symbol, BID if side is Side.BUY else ASK
-    happenings: list[tuple[int, MarketEvent]] = []
-    for number in range(round(WHOLE_S / QUOTE_EVERY_S)):
-        at_us = EPOCH_MS * 1000 + round(number * QUOTE_EVERY_S * 1e6)
-        happenings.append(
-            (at_us, TopOfBook(symbol=symbol, at_us=at_us, bid=BID, bid_qty=SHOWN, ask=ASK, ask_qty=SHOWN))
-        )
-        if number % 4 == 0:
-            marked = Marked(
-                symbol=symbol, at_us=at_us, mark=BID, index=BID, funding_rate=Decimal("0.0001"),
-                next_funding_ms=Millis(EPOCH_MS + 28_800_000),
-            )  # fmt: skip
-            happenings.append((at_us, marked))
-    for number, after_s in enumerate(PARTS_S):
-        at_us = EPOCH_MS * 1000 + round((STALL_S + after_s) * 1e6)
-        ahead = SHOWN if number == 0 else Decimal(0)  # the queue in front of us goes first
-        trade = Traded(symbol=symbol, at_us=at_us, price=price, qty=Qty(ahead + PART), taker=side.opposite)
-        happenings.append((at_us, trade))
-    yield from (event for _, event in sorted(happenings, key=lambda pair: pair[0]))
+    """Each trade fills a part; what stands in front of us goes with the first."""
+    sizes = [(STALL_S + after_s, Qty(PART + (SHOWN if number == 0 else 0))) for number, after_s in enumerate(PARTS_S)]
+    return flat_market([against(side, at_s, qty) for at_s, qty in sizes], until_s=WHOLE_S)
 
 
 def _seen(scene: Scene, audit: list[AuditRecord], left: list[int], faults: list[str]) -> Seen:
