@@ -17,13 +17,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "support")]
 
-from desk import KEY, Desk, an_intent  # noqa: E402
+from desk import KEY, Desk, an_intent  # noqa: E402  (found by the line above)
 from proof import machine  # noqa: E402  (found by the line above)
 
-from chimera.trading.facts import Ticked  # noqa: E402
-from chimera.trading.holding import Holding  # noqa: E402
-from chimera.trading.money import split  # noqa: E402
-from chimera.wire.codec import seal, unseal  # noqa: E402
+from chimera.trading.facts import Ticked  # noqa: E402  (found by the line above)
+from chimera.trading.holding import Holding  # noqa: E402  (found by the line above)
+from chimera.trading.money import split  # noqa: E402  (found by the line above)
+from chimera.wire.codec import seal, unseal  # noqa: E402  (found by the line above)
 
 BASELINE = ROOT / "tests" / "bench" / "baseline.json"
 SLACK = 2.0

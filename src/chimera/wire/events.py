@@ -158,7 +158,13 @@ def _intent(name: str, seq: int, common: dict[str, Any], body: IntentChanged) ->
         PutRow(collection=keys.ORDERS, key=body.client_order_id, document=row, seq=seq),
         PutSnapshot(
             key=keys.idempotency_key(body.client_order_id),
-            document=encode({"state": "DONE" if body.done else "IN_PROGRESS", "body_hash": row.get("body_hash")}),
+            document=encode(
+                {
+                    "schema_version": SCHEMA_VERSION,
+                    "state": "DONE" if body.done else "IN_PROGRESS",
+                    "body_hash": row.get("body_hash"),
+                }
+            ),
             ttl_ms=IDEMPOTENCY_TTL_MS,
         ),
     )

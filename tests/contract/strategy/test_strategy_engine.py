@@ -61,7 +61,7 @@ async def test_an_open_is_durable_explained_and_goes_by_both_tracks(stage: Stage
     reserved = await stage.bus.get(idempotency_key(coid))
     assert reserved is not None
     assert json.loads(reserved)["state"] == "RESERVED"
-    assert json.loads(reserved)["hash"] == requests.body_hash(intent)
+    assert json.loads(reserved)["body_hash"] == requests.body_hash(intent)
     assert intent.valid_until_ms == intent.created_ms + 15_000
 
 

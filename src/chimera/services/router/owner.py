@@ -1,9 +1,9 @@
 """The owner of one position key: the only place where its holding changes.
 
 ``hear`` is synchronous: a fact is folded into the state and what is urgent starts at once. A saver follows with the
-disk: what can increase exposure, or removes a stop, waits until the state that ordered it is durable; stops, targets,
-exits, entry-cancels and questions never wait. A relay follows the saver and tells the world. Neither can hold up
-protection, however long a store is away.
+disk: what can increase exposure, closes a part, or removes a stop, waits until the state that ordered it is durable;
+stops, targets, whole closes, entry-cancels and questions never wait. A relay follows the saver and tells the world.
+Neither can hold up protection, however long a store is away.
 """
 
 import asyncio

@@ -264,7 +264,7 @@ class Strategy:
         record = {
             "schema_version": 1,
             "state": "RESERVED",
-            "hash": requests.body_hash(intent),
+            "body_hash": requests.body_hash(intent),
             "intent_id": intent.intent_id,
             "at_ms": intent.created_ms,
         }
