@@ -106,6 +106,7 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "services/world/main.py": "campaigns over both cores, outside the runs",
     "client": "users import it",
     "services/clock.py": "the real clock itself",
+    "services/serving.py": "binds real ports for real processes",
 }
 
 

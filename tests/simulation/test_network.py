@@ -27,6 +27,9 @@ from chimera.trading.money import Millis
 KEY = {"X-MBX-APIKEY": READY_ACCOUNT.api_key}
 
 
+SURE = 1_000  # the venue takes a share of a rate for questions that a service asks all the time
+
+
 class Bench:
     """One loop, one venue, one process."""
 
@@ -34,7 +37,8 @@ class Bench:
         self.loop = DetLoop(1)
         self.tape = Tape(1)
         self.twin = Twin(now_ms=EPOCH_MS)
-        self.venue = Venue(self.loop, self.twin, VirtualClock(self.loop), self.tape, rates)
+        sure = {name: rate * SURE for name, rate in rates.items()}
+        self.venue = Venue(self.loop, self.twin, VirtualClock(self.loop), self.tape, sure)
         self.proc = Proc(self.loop, "s4", 0)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
