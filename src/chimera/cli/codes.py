@@ -1,9 +1,11 @@
 """Exit codes, the same for every verb, and one way to end with a sentence instead of a traceback."""
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -34,21 +36,19 @@ MEANING = {
 
 
 class Stop(Exception):
-    """End this program with a sentence on stderr."""
+    """End this program with a sentence on stderr; ``answer`` is the refusal that ``--json`` prints."""
 
-    def __init__(self, code: Exit, sentence: str) -> None:
+    def __init__(self, code: Exit, sentence: str, answer: Mapping[str, Any] | None = None) -> None:
         super().__init__(sentence)
         self.code = code
+        self.answer = answer
 
 
 @contextmanager
-def ended_well() -> Iterator[None]:
+def ended_well(*, as_json: bool = False) -> Iterator[None]:
     """Turn every error of ours into its exit code; what nobody foresaw keeps its traceback."""
     try:
         yield
-    except Stop as stop:
-        print(f"chimera: {stop}", file=sys.stderr)
-        sys.exit(stop.code)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -57,5 +57,7 @@ def ended_well() -> Iterator[None]:
         told = stop_for(error)
         if told is None:
             raise
+        if as_json and told.answer is not None:
+            print(json.dumps(told.answer, default=str))
         print(f"chimera: {told}", file=sys.stderr)
         sys.exit(told.code)

@@ -1,5 +1,7 @@
 """Errors of ours as exit codes: one table."""
 
+from typing import Any
+
 from chimera.cli.codes import Exit, Stop
 from chimera.services.router.settings import SettingsError
 from chimera.services.serving import PortInUse
@@ -13,6 +15,8 @@ from chimera.trading.errors import (
     StaleWriter,
     StoreUnavailable,
 )
+
+VALUE_SHOWN = 80  # characters of what a refused field held
 
 _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (StaleWriter, Exit.DEPOSED),
@@ -30,23 +34,35 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
 
 def stop_for(error: BaseException) -> Stop | None:
     """How to end for it; None for what is not ours to explain. Of a group the first that we know."""
+    if isinstance(error, Stop):
+        return error
     if isinstance(error, BaseExceptionGroup):
         return next((stop for stop in map(stop_for, error.exceptions) if stop is not None), None)
     for kind, code in _CODES:
         if isinstance(error, kind):
-            return Stop(code, _sentence(error))
+            return Stop(code, _sentence(error), _answer(error))
     return None
 
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, Refused):
         accepted = f"; accepted: {error.accepted}" if error.accepted else ""
-        field = f" ({error.field})" if error.field else ""
+        value = "" if error.value is None else f" = {str(error.value)[:VALUE_SHOWN]}"
+        field = f" ({error.field}{value})" if error.field else ""
         return f"{error.code}: {error.message}{field}{accepted}"
     if isinstance(error, StaleWriter):
         return f"another instance took over: {error}"
     if isinstance(error, NotSent):
-        return f"not reached, nothing happened: {error}"
+        return f"not reached, nothing happened: {error}. `chimera doctor` tells what answers"
     if isinstance(error, OutcomeUnknown):
         return f"it may have happened: {error}. Look with `chimera show` before trying again"
     return str(error)
+
+
+def _answer(error: BaseException) -> dict[str, Any]:
+    """In the shape of every refusal."""
+    if isinstance(error, Refused):
+        about = {"field": error.field, "value": error.value, "accepted": error.accepted}
+        return {"result": "FAIL", "code": error.code, "message": error.message, **about}
+    code = {NotSent: "NOT_REACHED", OutcomeUnknown: "OUTCOME_UNKNOWN"}.get(type(error), "FAILED")
+    return {"result": "FAIL", "code": code, "message": str(error), "field": None, "value": None, "accepted": None}

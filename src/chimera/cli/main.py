@@ -173,7 +173,7 @@ def decide(
     as_json: Json = False,
 ) -> None:
     """Ask S3 for one decision; an open one goes to S4."""
-    with ended_well():
+    with ended_well(as_json=as_json):
         from chimera.cli import orders
 
         orders.decide(s3, symbol, side, dry_run, as_json)
@@ -198,7 +198,7 @@ def order(
     as_json: Json = False,
 ) -> None:
     """Send one futures order to S4, protected unless it only reduces."""
-    with ended_well():
+    with ended_well(as_json=as_json):
         from chimera.cli import orders
 
         body: dict[str, Any] = {
@@ -216,7 +216,7 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Stop working an order; what it holds stays protected."""
-    with ended_well():
+    with ended_well(as_json=as_json):
         from chimera.cli import orders
 
         orders.cancel(s4, order_id, flatten, as_json)
@@ -230,7 +230,7 @@ def close(
     as_json: Json = False,
 ) -> None:
     """Close a position: reduce-only, its target first, its stop last."""
-    with ended_well():
+    with ended_well(as_json=as_json):
         from chimera.cli import orders
 
         orders.close(s4, symbol, qty, as_json)
@@ -243,7 +243,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Every position with its stop and target, or one order with its timeline."""
-    with ended_well():
+    with ended_well(as_json=as_json):
         from chimera.cli import orders
 
         orders.show(s4, order_id, as_json)

@@ -1,16 +1,16 @@
 """Verbs that ask S3 or S4 over HTTP, by the same client that S3 itself uses, and print the answer."""
 
 import asyncio
-import json
 import secrets
 from collections.abc import Awaitable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from chimera.cli.codes import Exit, Stop
+from chimera.cli.told import order_told, position_told
 from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
-from chimera.trading.errors import Refused
+from chimera.trading.errors import OutcomeUnknown, Refused
 from chimera.wire import request_json
 from chimera.wire.answers import encode_answer
 from chimera.wire.codec import plain
@@ -32,8 +32,6 @@ def decide(s3_url: str, symbol: str, side: str | None, dry_run: bool, as_json: b
         _print(answer)
         return
     print(f"{answer['decision']} {answer['symbol']}: {answer['reason']}")
-    for reason in answer.get("reasons") or ():
-        print(f"  {reason.get('code')}: {reason.get('text')}")
     intent = answer.get("intent")
     if intent:
         print(f"  {intent['side']} {intent['qty']}, stop {intent.get('sl')}, target {intent.get('tp')}")
@@ -53,8 +51,10 @@ def order(s4_url: str, asked: Mapping[str, Any], wait_s: int, as_json: bool) -> 
         _print(answer)
     else:
         at = f" at {answer['avg_price']}" if answer.get("avg_price") else ""
-        told = f": {answer['message']}" if answer.get("message") else ""
+        told = f": {answer['message']}" if answer.get("message") not in (None, answer["status"]) else ""
         print(f"{answer['client_order_id']} {answer['status']}, filled {answer['filled_qty']}{at}{told}")
+        for note in answer.get("notes") or ():
+            print(f"  {note}")
     if answer["result"] != "OK":
         raise Stop(Exit.REFUSED, f"{answer.get('code') or answer['status']}: {answer.get('message') or 'not executed'}")
     if answer.get("in_doubt"):
@@ -121,29 +121,18 @@ def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
         async with RouterClient(s4_url) as client:
             return plain(await client.positions() if order_id is None else await client.order(order_id))
 
-    answer = _await(ask())
+    try:
+        answer = _await(ask())
+    except OutcomeUnknown as error:
+        raise Stop(Exit.UNREACHABLE, f"no answer; it was only a question, nothing happened: {error}") from error
     if answer is None:
-        raise Stop(Exit.REFUSED, f"NOT_FOUND: S4 has no order {order_id}")
+        raise Refused("NOT_FOUND", "S4 has no such order", field="order_id", value=order_id)
     if as_json:
         _print({"positions": answer} if order_id is None else answer)
     elif order_id is None:
-        print("\n".join(map(_told, answer)) or "no positions")
+        print("\n".join(map(position_told, answer)) or "no positions")
     else:
-        print(json.dumps(json.loads(encode_answer(answer), parse_float=str, parse_int=str), indent=2))
-
-
-def _told(row: Mapping[str, Any]) -> str:
-    """A position in one line, whatever the width of the terminal."""
-    if not Decimal(row["qty"]):
-        return f"{row['symbol']} flat, closed {row['closed_count']}, realised {row['realized_pnl']}, fees {row['fees']}"
-    return (
-        f"{row['symbol']} {row['qty']} at {row['entry_price']}, mark {row['mark_price']}, stop {_resting(row['stop'])},"
-        f" target {_resting(row['target'])}, covered {row['covered_qty']}, unrealised {row['unrealized_pnl']}"
-    )
-
-
-def _resting(leg: Mapping[str, Any] | None) -> str:
-    return "none" if leg is None else f"{leg['price']} x {leg['qty']}"
+        print("\n".join(order_told(answer)))
 
 
 def _print(answer: Any) -> None:

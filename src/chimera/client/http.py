@@ -7,6 +7,7 @@ other 5xx is ``OutcomeUnknown``, and a 4xx is ``Refused`` with the body's code a
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
@@ -79,8 +80,11 @@ class ServiceHttp:
                 raise _said_no(where, answer.status, text, answer.headers.get("Retry-After"))
         except TimeoutError as error:
             raise OutcomeUnknown(f"{where} was not answered in {self._timeout_ms} ms") from error
+        except aiohttp.InvalidURL as error:
+            raise NotSent(f"{where}: {self._base} is no address such as http://127.0.0.1:8084") from error
         except aiohttp.ClientConnectorError as error:
-            raise NotSent(f"{where}: {error}") from error
+            why = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
+            raise NotSent(f"{where}: nothing answers at {error.host}:{error.port} ({why})") from error
         except aiohttp.ClientError as error:
             raise OutcomeUnknown(f"{where} broke off: {error}") from error
 

@@ -21,7 +21,7 @@ from chimera.adapters.embedded.server import EmbeddedRedis, free_port
 from chimera.adapters.redis.bus import RedisBus, connect
 from chimera.cli.up.options import Ports, UpOptions
 from chimera.cli.up.play import FILLS_MAX
-from chimera.cli.up.processes import Child, Line
+from chimera.cli.up.processes import Child, Line, how_it_ended
 from chimera.cli.up.session import Tell
 from chimera.client import RouterClient, StrategyClient
 from chimera.ports.streams import Streams
@@ -209,7 +209,7 @@ class Household:
             self.market_ended.set()
 
     def _fell(self, name: str, code: int) -> None:
-        text = f"{name} ended with exit code {code} and is started again; its log is in {self._state / 'log'}"
+        text = f"{name} {how_it_ended(code)} and is started again; its log is in {self._state / 'log'}"
         self._tell({"at_ms": self.now_ms(), "event": "alert", "severity": "ERROR", "code": "FELL", "text": text})
 
     async def _follow_audit(self) -> None:

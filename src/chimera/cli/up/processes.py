@@ -7,6 +7,7 @@ stop it in our own order; what it prints on stdout are JSON lines for us, its lo
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -104,6 +105,8 @@ class Child:
             lines = self._log_path.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
         except OSError:
             return ""
+        if not lines:
+            return f"Its log ({self._log_path}) is empty."
         return f"Its log ({self._log_path}) ends: " + " | ".join(line.strip()[:300] for line in lines)
 
     async def _keep(self) -> None:
@@ -145,4 +148,14 @@ class Child:
             self._on_line(line)
 
     def _epitaph(self, code: int) -> str:
-        return f"{self.name} ended with exit code {code}. {self.last_words()}"
+        return f"{self.name} {how_it_ended(code)}. {self.last_words()}"
+
+
+def how_it_ended(code: int) -> str:
+    """In words; asyncio gives an ending by signal as its negative number."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"

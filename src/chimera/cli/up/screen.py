@@ -1,10 +1,14 @@
 """The live view: market, last decision and why, each position with stop and target, fills, profit, bare time.
 
-It shows what the session tells and nothing else; drawing happens at most a few times a second.
+It shows what the session tells and nothing else; drawing happens at most a few times a second. Where the table of
+positions does not fit, they come in lines.
 """
 
+import sys
+import termios
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
@@ -22,6 +26,9 @@ from chimera.trading.money import text
 PER_S: Final = 4
 FILLS_SHOWN: Final = 6
 NEWS_SHOWN: Final = 5
+WIDE: Final = 118  # columns that the table of positions needs
+HIGH: Final = 32  # lines that everything needs; a lower terminal gets the newest of each list
+FEWER: Final = 3
 _CENT: Final = Decimal("0.0001")
 
 
@@ -35,14 +42,19 @@ class Screen:
         self._fills: deque[Event] = deque(maxlen=FILLS_SHOWN)
         self._news: deque[Event] = deque(maxlen=NEWS_SHOWN)
         self._ready: Event = {}
-        self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=PER_S, transient=True)
+        self._leaving = ExitStack()
+        self._live = Live(get_renderable=self.picture, console=self._console, refresh_per_second=PER_S, transient=True)
 
     def __enter__(self) -> Self:
-        self._live.start()
+        with ExitStack() as entered:
+            entered.enter_context(_caret_c_unseen())
+            self._live.start()
+            self._leaving = entered.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._live.stop()
+        self._leaving.close()
 
     def tell(self, event: Event) -> None:
         match event["event"]:
@@ -62,12 +74,15 @@ class Screen:
     def look(self, row: Mapping[str, Any]) -> None:
         self._rows[str(row["symbol"])] = row
 
-    def _draw(self) -> Group:
+    def picture(self) -> Group:
+        wide, least = self._console.width >= WIDE, 0 if self._console.height >= HIGH else -FEWER
+        positions = self._positions() if wide else Text("\n").join(map(_in_lines, self._rows.values()))
+        news = [_line(event) for event in list(self._news)[least:]]
         return Group(
-            Panel(self._positions(), title="Positions", subtitle=_addresses(self._ready)),
+            Panel(positions, title="Positions", subtitle=_addresses(self._ready) if wide else None),
             Panel(_why(self._decision), title="Last decision, and why"),
-            Panel(self._trades(), title="Fills"),
-            Panel(Text("\n").join(map(_line, self._news)) if self._news else Text("nothing yet"), title="News"),
+            Panel(self._trades(list(self._fills)[least:], wide), title="Fills"),
+            Panel(Text("\n").join(news) if news else Text("nothing yet"), title="News"),
         )
 
     def _positions(self) -> Table:
@@ -82,7 +97,7 @@ class Screen:
             table.add_row(
                 symbol,
                 str(row.get("mark_price") or "-"),
-                Text(text(qty) if qty else "flat", style="" if not qty else "green" if qty > 0 else "red"),
+                Text(text(qty) if qty else "flat", style=_tone(qty)),
                 str(row.get("entry_price") or "-"),
                 _resting(stop, missing="MISSING" if qty else "-"),
                 _resting(target, missing="-"),
@@ -93,16 +108,52 @@ class Screen:
             )
         return table
 
-    def _trades(self) -> Table:
+    @staticmethod
+    def _trades(fills: list[Event], wide: bool) -> Table:
         table = Table(expand=True, box=None)
-        for name in ("time", "symbol", "side", "qty", "price", "fee", "realised", "order"):
+        for name in ("time", "symbol", "side", "qty", "price", "fee", "realised", "order")[: 8 if wide else 7]:
             table.add_column(name, justify="right" if name in ("qty", "price", "fee", "realised") else "left")
-        for fill in self._fills:
-            table.add_row(
-                _clock(fill), *(str(fill.get(part)) for part in ("symbol", "side", "qty", "price", "fee")),
-                str(fill.get("realized_pnl")), str(fill.get("client_order_id")),
-            )  # fmt: skip
+        for fill in fills:
+            parts = ("symbol", "side", "qty", "price", "fee", "realized_pnl", "client_order_id")[: 7 if wide else 6]
+            table.add_row(_clock(fill), *(str(fill.get(part)) for part in parts))
         return table
+
+
+@contextmanager
+def _caret_c_unseen() -> Iterator[None]:
+    """Ctrl-C does its work without ``^C`` in the picture, which would then be wiped one line short."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = list(before)
+    quiet[3] &= ~termios.ECHOCTL
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _in_lines(row: Mapping[str, Any]) -> Text:
+    """A position in three lines of less than 80 columns."""
+    qty = Decimal(row["qty"])
+    stop, target = (
+        _resting(row.get("stop"), missing="MISSING" if qty else "-"),
+        _resting(row.get("target"), missing="-"),
+    )
+    bare_ms, worst_ms = int(row["unprotected_ms"]), int(row["max_unprotected_ms"])
+    net = text((Decimal(row["realized_pnl"]) - Decimal(row["fees"])).quantize(_CENT))
+    held = Text(f"{text(qty)} at {row.get('entry_price')}" if qty else "flat", style=_tone(qty))
+    bare = Text(f"{bare_ms / 1000:.3f} s", style="red" if bare_ms else "")
+    return Text.assemble(
+        f"{row['symbol']}  ", held, f"  mark {row.get('mark_price') or '-'}\nstop ", stop, "  target ", target,
+        f"\nunrealised {row.get('unrealized_pnl')}  net {net}  bare now ", bare, f", worst {worst_ms / 1000:.3f} s",
+    )  # fmt: skip
+
+
+def _tone(qty: Decimal) -> str:
+    return "" if not qty else "green" if qty > 0 else "red"
 
 
 def _resting(leg: Mapping[str, Any] | None, *, missing: str) -> Text:
@@ -124,9 +175,8 @@ def _line(event: Event) -> Text:
         case "closed":
             words = f"closed {event['symbol']}: {event['pnl_usdt']} USDT after fees (position {event['closed']})"
         case "executed":
-            words = (
-                f"{event['side']} {event['symbol']} {event['status']}: {event['filled_qty']} at {event['avg_price']}"
-            )
+            became = f"{event['filled_qty']} at {event['avg_price']}" if event["avg_price"] else event["message"]
+            words = f"{event['side']} {event['symbol']} {event['status']}: {became or 'nothing filled'}"
         case _:
             words = f"{event.get('severity', event['event'])} {event.get('code', '')}: {event.get('text')}"
     return Text(f"{_clock(event)} {words}")

@@ -1,0 +1,59 @@
+"""Positions and orders in lines for people; ``--json`` is for programs. Times are UTC."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from chimera.trading.money import text
+
+_CENT = Decimal("0.0001")
+
+
+def position_told(row: Mapping[str, Any]) -> str:
+    """One line, whatever the width of the terminal."""
+    if not Decimal(row["qty"]):
+        realised = text(Decimal(row["realized_pnl"]).quantize(_CENT))
+        return f"{row['symbol']} flat, closed {row['closed_count']}, realised {realised}, fees {row['fees']}"
+    return (
+        f"{row['symbol']} {row['qty']} at {row['entry_price']}, mark {row['mark_price']}, stop {_resting(row['stop'])},"
+        f" target {_resting(row['target'])}, covered {row['covered_qty']}, unrealised {row['unrealized_pnl']}"
+    )
+
+
+def order_told(order: Mapping[str, Any]) -> Iterator[str]:
+    """What was asked and became of it, why it went that way, each order at the venue, and every moment."""
+    asked = f"{order['client_order_id']}  {order['side']} {order['qty']} {order['symbol']}"
+    yield f"{asked}  {_status(order)}, filled {order['filled_qty']}{_at(order.get('avg_price'))}"
+    if order.get("message") not in (None, order["status"]):
+        yield f"  {order['message']}"
+    for reason in (*(order.get("why") or ()), *(order.get("notes") or ())):
+        yield f"  {reason}"
+    for part in (*(order.get("children") or ()), *(order.get("legs") or ())):
+        yield _part(part)
+    for moment in order.get("timeline") or ():
+        yield f"  {_clock(moment['at_ms'])}  {moment['what']}"
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    price = part.get("stop_price") or part.get("price")
+    refused = f": {part['message']}" if part.get("message") else ""
+    sized = f"{part['side']} {part['qty']}{_at(price)}"
+    return f"  {str(part['leg']).lower()} {part['client_order_id']}  {sized}  {_status(part)}{refused}"
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    return f"{row['status']}{' (in doubt)' if row.get('in_doubt') else ''}"
+
+
+def _at(price: object) -> str:
+    return f" at {price}" if price else ""
+
+
+def _resting(leg: Mapping[str, Any] | None) -> str:
+    return "none" if leg is None else f"{leg['price']} x {leg['qty']}"
+
+
+def _clock(at_ms: object) -> str:
+    moment = datetime.fromtimestamp(int(str(at_ms)) / 1000, UTC)
+    return f"{moment:%H:%M:%S}.{int(str(at_ms)) % 1000:03d}"

@@ -1,0 +1,96 @@
+"""What a person reads: positions and orders in lines, refusals with what they held, the picture at any width."""
+
+import io
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from chimera.cli.codes import Exit, Stop, ended_well
+from chimera.cli.failures import stop_for
+from chimera.cli.told import order_told, position_told
+from chimera.cli.up.processes import how_it_ended
+from chimera.cli.up.screen import Screen
+from chimera.trading.errors import Refused
+
+POSITION: Mapping[str, Any] = {
+    "symbol": "BTCUSDT", "qty": Decimal("-0.007"), "entry_price": Decimal("65784.9"),
+    "mark_price": Decimal("65772.3761"),
+    "stop": {"price": Decimal(65827), "qty": Decimal("0.007")}, "target": None, "covered_qty": Decimal("0.007"),
+    "unrealized_pnl": Decimal("0.09"), "realized_pnl": Decimal("1.85260000000000000000000000000005"),
+    "fees": Decimal("2.86006391"), "closed_count": 7, "unprotected_ms": 0, "max_unprotected_ms": 8,
+}  # fmt: skip
+
+
+def test_a_position_takes_one_line_and_a_flat_one_says_so() -> None:
+    assert position_told(POSITION).startswith(
+        "BTCUSDT -0.007 at 65784.9, mark 65772.3761, stop 65827 x 0.007, target none"
+    )
+    assert position_told({**POSITION, "qty": Decimal(0)}) == "BTCUSDT flat, closed 7, realised 1.8526, fees 2.86006391"
+
+
+def test_an_order_is_told_with_why_its_parts_and_its_moments() -> None:
+    part = {
+        "client_order_id": "a-m1",
+        "leg": "MAKER",
+        "side": "BUY",
+        "qty": "0.002",
+        "price": "64900",
+        "in_doubt": False,
+    }
+    order = {
+        "client_order_id": "a", "side": "BUY", "qty": "0.002", "symbol": "BTCUSDT", "status": "FILLED",
+        "in_doubt": False,
+        "filled_qty": "0.002", "avg_price": "64900", "message": "FILLED", "why": ["take at once"],
+        "children": [{**part, "status": "REJECTED", "message": "no room"}],
+        "legs": [{**part, "leg": "STOP", "client_order_id": "a-s2", "stop_price": "64000", "status": "NEW"}],
+        "timeline": [{"at_ms": 1_767_225_600_007, "what": "accepted"}],
+    }  # fmt: skip
+
+    assert list(order_told(order)) == [
+        "a  BUY 0.002 BTCUSDT  FILLED, filled 0.002 at 64900",
+        "  take at once",
+        "  maker a-m1  BUY 0.002 at 64900  REJECTED: no room",
+        "  stop a-s2  BUY 0.002 at 64000  NEW",
+        "  00:00:00.007  accepted",
+    ]
+
+
+def test_a_refusal_names_the_field_what_it_held_and_what_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), ended_well(as_json=True):
+        raise Refused("OUT_OF_RANGE", "qty is too little", field="qty", value="-1", accepted="above 0")
+
+    told = capsys.readouterr()
+    assert told.err == "chimera: OUT_OF_RANGE: qty is too little (qty = -1); accepted: above 0\n"
+    assert json.loads(told.out) == {
+        "result": "FAIL", "code": "OUT_OF_RANGE", "message": "qty is too little",
+        "field": "qty", "value": "-1", "accepted": "above 0",
+    }  # fmt: skip
+
+
+def test_a_fallen_venue_ends_the_house_with_a_sentence() -> None:
+    stop = Stop(Exit.FAILED, f"simulator {how_it_ended(-9)}")
+    assert stop_for(ExceptionGroup("children", [stop])) is stop
+    assert str(stop) == "simulator was ended by SIGKILL"
+    assert how_it_ended(7) == "ended with exit code 7"
+
+
+@pytest.mark.parametrize("width", [60, 80, 117, 118, 160])
+def test_the_picture_shows_stop_and_bare_time_whole_at_any_width(width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, height=24, force_terminal=False)
+    screen = Screen(console)
+    screen.look(POSITION)
+    screen.tell(
+        {
+            "event": "executed", "at_ms": 0, "side": "BUY", "symbol": "BTCUSDT", "status": "REJECTED",
+            "filled_qty": 0, "avg_price": None, "message": "no room",
+        }
+    )  # fmt: skip
+    console.print(screen.picture())
+
+    seen = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO, given above
+    for whole in ("65784.9", "65827 x 0.007", "-1.0075", "0.008 s", "REJECTED: no room"):
+        assert whole in seen
