@@ -162,7 +162,9 @@ class Page:
             case "positions":
                 return {"totals": totals(seen.positions)}
             case "decisions":
-                return {"latest": _latest(seen.decisions), "runs": tuple(islice(_runs(seen.decisions), RUNS_SHOWN))}
+                latest = _latest(seen.decisions)
+                earlier = tuple(decision for decision in seen.decisions if decision not in latest)
+                return {"latest": latest, "runs": tuple(islice(_runs(earlier), RUNS_SHOWN))}
             case "fills":
                 return {"fills": tuple(islice(reversed(seen.fills.values()), SHOWN_ROWS))}
             case "orders":
