@@ -170,8 +170,8 @@ def test_a_position_is_protected_and_closed_and_nothing_is_left_behind(tmp_path:
 def test_ctrl_c_stops_all_and_a_second_start_carries_on(tmp_path: Path) -> None:
     words = ("--max-hold", "600", "--state", str(tmp_path / "state"), *FREE_PORTS)
     with up(*words) as house:
-        house.wait_for("executed")
-        held = house.wait_for("position")
+        bought = house.wait_for("executed")["filled_qty"]
+        held = house.wait_for("position", qty=bought)
         family = house.family()
         took_s = house.stop()
     last = [event for event in house.named("position") if Decimal(event["qty"])][-1]

@@ -5,7 +5,7 @@ import asyncio
 from chimera.cli.codes import Exit
 from chimera.cli.up.household import Household
 from chimera.cli.up.options import UpOptions
-from chimera.cli.up.play import SETTLE_S, exit_of, plan_of, sum_up
+from chimera.cli.up.play import exit_of, plan_of, sum_up
 from chimera.cli.up.session import End, Look, Session, Tell
 from chimera.services import logs, serving
 
@@ -50,9 +50,7 @@ async def _session(
             falling.result()
         if not playing.done():
             return None
-        end = playing.result()
-        await asyncio.wait({stopping}, timeout=SETTLE_S)
-        return end
+        return playing.result()
     finally:
         for task in (playing, falling, stopping):
             await serving.end(task)

@@ -8,7 +8,7 @@ from typing import Any
 
 from chimera.cli.codes import Exit
 from chimera.cli.up.options import UpOptions
-from chimera.cli.up.play import FILLS_MAX, SETTLE_S, exit_of, plan_of, sum_up
+from chimera.cli.up.play import FILLS_MAX, exit_of, plan_of, sum_up
 from chimera.cli.up.session import End, Look, Session, Tell
 from chimera.ports.streams import Streams
 from chimera.services import logs, serving
@@ -94,7 +94,6 @@ async def _perform(stage: Stage, options: UpOptions, tell: Tell, look: Look | No
         await asyncio.wait({running, playing}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
-        await asyncio.sleep(SETTLE_S)
         return playing.result()
     finally:
         opening.cancel()

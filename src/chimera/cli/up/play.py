@@ -11,7 +11,6 @@ from chimera.cli.up.options import UpOptions
 from chimera.cli.up.session import End, Event, Look, SessionPlan, Tell
 from chimera.services.audit_summary import Tally, compare, report
 
-SETTLE_S: Final = 1.0  # after the last close, or the market: what S4 tells its ledger is told
 FILLS_MAX: Final = 1_000_000
 
 

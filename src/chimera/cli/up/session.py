@@ -30,6 +30,9 @@ Tell = Callable[[Event], None]
 Look = Callable[[Mapping[str, Any]], None]  # every row of every look, for a screen
 
 
+SETTLE_S: Final = 1.0  # after the last close, or the market: what S4 tells its ledger is told
+
+
 class House(Protocol):
     """What the session asks of whoever runs the services."""
 
@@ -113,6 +116,8 @@ class Session:
             done, _ = await asyncio.wait({*tasks, *ends}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - set(ends):
                 task.result()  # none of them ends by itself
+            tasks[1].cancel()  # nothing more is begun, while the last fills are still being told
+            await asyncio.sleep(SETTLE_S)
             return next(end for task, end in ends.items() if task in done)
         finally:
             for task in (*tasks, *ends):
