@@ -45,11 +45,6 @@ class Holding(Value):
         """Realised P&L less fees since UTC midnight, quote asset; what is open is not in it."""
         return Quote(self.position.realized - self.position.fees - self.day_start_net)
 
-    @property
-    def open_entry_qty(self) -> Decimal:
-        """Signed base asset that entries alive or in doubt may still add, whatever the side."""
-        return self.open_qty(Side.BUY) - self.open_qty(Side.SELL)
-
     def open_qty(self, side: Side) -> Decimal:
         """Base asset that entries of one side may still add; what filled by the venue's word is in ``exposure``."""
         return sum(

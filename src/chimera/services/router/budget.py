@@ -11,7 +11,7 @@ from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.execution import Phase
 from chimera.trading.ids import IntentId, Symbol
-from chimera.trading.market import Market
+from chimera.trading.market import Market, Side
 from chimera.trading.money import ZERO, Quote
 from chimera.wire.budget import budget_document
 from chimera.wire.keys import risk_budget_key
@@ -29,11 +29,12 @@ def risk_budget(router: "Router", clock: Clock) -> RiskBudget | None:
         return None
     inflight: dict[IntentId, Symbol] = {}
     open_symbols: list[Symbol] = []
-    notional = ZERO
+    largest = ZERO  # notional of the symbol that is nearest to its limit
     for owner in owners:
         holding = owner.holding
         near = router.market.last_mark(holding.key.symbol) or holding.position.entry_px or ZERO
-        notional += abs(holding.position.qty + holding.open_entry_qty) * near
+        buys, sells = holding.open_qty(Side.BUY), holding.open_qty(Side.SELL)
+        largest = max(largest, max(abs(holding.exposure + buys), abs(holding.exposure - sells)) * near)
         if holding.exposure:
             open_symbols.append(holding.key.symbol)
         for intent_id, working in holding.intents.items():
@@ -44,7 +45,7 @@ def risk_budget(router: "Router", clock: Clock) -> RiskBudget | None:
     market = MarketBudget(
         fees=router.fees[symbol],
         remaining_margin_usdt=Quote(max(funds.available, ZERO)),
-        remaining_notional_usdt=Quote(max(limits.max_position_notional - notional, ZERO)),
+        remaining_notional_usdt=Quote(max(limits.max_position_notional - largest, ZERO)),
         open_symbols=tuple(open_symbols),
         inflight=inflight,
     )

@@ -22,7 +22,7 @@ class Delivery(StrEnum):
 
     NONE = "NONE"  # nothing to deliver
     PENDING = "PENDING"
-    DONE = "DONE"  # at least one track got through
+    DONE = "DONE"  # the router has answered for it; published alone proves nothing, since nobody reads that stream yet
     REFUSED = "REFUSED"  # the router said no
     FAILED = "FAILED"  # nothing is known to have got through while the intent was valid
     VOID = "VOID"  # the caller was told that the decision did not stand; nothing was sent
@@ -62,8 +62,7 @@ class Tracks(Value, tag=False):
             return Delivery.PENDING
         if self.rest is Track.REFUSED:
             return Delivery.REFUSED
-        through = self.rest is Track.ANSWERED or self.stream is Track.PUBLISHED
-        return Delivery.DONE if through else Delivery.FAILED
+        return Delivery.DONE if self.rest is Track.ANSWERED else Delivery.FAILED
 
 
 class Undelivered(Value, tag=False):
