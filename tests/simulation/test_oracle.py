@@ -87,6 +87,40 @@ def test_an_entry_nobody_intended_is_seen(ref: str) -> None:
     assert oracle.within_parents(log(at(1, accept(ref, 1, "1", reduce_only=True))), INTENDED) == []
 
 
+# ── I22, second lives ──
+
+
+@pytest.mark.req("I22")
+def test_a_position_above_its_limit_is_seen_at_the_fill_that_makes_it() -> None:
+    price = {"price": Decimal(100)}
+    audit = log(at(1, fill("a-t1", 1, 7, "2", **price)), at(2, fill("b-t1", 2, 8, "3", **price)))
+    assert oracle.within_limits(audit, Decimal(500)) == []
+    assert [found.at_us for found in oracle.within_limits(audit, Decimal(400))] == [2 * MS]
+    out = log(
+        at(1, fill("a-t1", 1, 7, "5", **price)), at(2, fill("a-x1", 2, 8, "1", "SELL", reduce_only=True, **price))
+    )
+    assert len(oracle.within_limits(out, Decimal(400))) == 1, "an exit is no breach"
+
+
+def test_a_stop_may_be_taken_anew_while_it_guards_and_not_once_flat() -> None:
+    named = {"client_order_id": "a-s1"}
+    guarding = [at(1, fill("a-t1", 1, 7, "2")), at(2, stop(5, "2", **named)), at(3, stop(6, "2", **named))]
+    assert oracle.lived_once(log(*guarding)) == []
+    closed = [*guarding, at(4, fill("a-s1", 3, 8, "2", "SELL", reduce_only=True)), at(5, stop(7, "2", **named))]
+    assert [found.at_us for found in oracle.lived_once(log(*closed))] == [5 * MS]
+
+
+def test_each_fill_is_covered_when_stops_hold_what_it_left() -> None:
+    audit = log(
+        at(100, fill("a-m1", 1, 7, "1")),
+        at(110, fill("a-m1", 1, 8, "1")),
+        at(120, stop(5, "1")),
+        at(130, stop(6, "2")),
+        at(200, fill("b-t1", 2, 9, "1")),
+    )
+    assert [cover.took_us for cover in oracle.covers(audit)] == [20 * MS, 20 * MS, None]
+
+
 # ── I10 ──
 
 

@@ -1,5 +1,7 @@
 """Whole runs: S4 over the twin, from one seed. The campaign of thousands is ``make sim``; here is a sample of it."""
 
+import datetime
+import hashlib
 import json
 import os
 import subprocess
@@ -9,19 +11,31 @@ from pathlib import Path
 
 import pytest
 
-from chimera.services.world import oracle, quiet
-from chimera.services.world.main import campaign, sim
-from chimera.services.world.plan import Away, KillAfterOrder, Plan
+from chimera.services.world.main import campaign, first_to_miss, sim, sweep
+from chimera.services.world.plan import KillAfterAsk, KillAfterOrder, Plan
 from chimera.services.world.run import Options, Verdict, run
 from chimera.services.world.safeguards import SAFEGUARDS, _owner, switched_off
+from chimera.services.world.sweep import STORIES, undisturbed
 from chimera.simulate.audit import AuditRecord, Kind
+from chimera.trading.ids import ClientOrderId, stem_of
 from chimera.wire.codec import encode
 
-CALM = Options(faults=False)
+CALM = Options(faults=False, who="callers")
+DECIDED = Options(faults=False, who="s3")
+
+FIXED_SEEDS, FRESH_SEEDS = 150, 50
+HAPPENS = (
+    "kills", "s3_kills", "s3_done", "s3_refused", "fault_drop_reply", "fault_frame_delay", "fault_stream_cut",
+    "fault_slow_entry", "fault_read_lag", "fault_link_double", "venue_trigger",
+)  # fmt: skip
 
 
 def told(verdict: Verdict) -> list[str]:
     return [f"{violation.invariant}: {violation.text}" for violation in verdict.violations]
+
+
+def fills(audit: Iterable[AuditRecord]) -> list[AuditRecord]:
+    return [record for record in audit if record.kind is Kind.FILL and not record.reduce_only]
 
 
 def entries(audit: Iterable[AuditRecord]) -> list[AuditRecord]:
@@ -36,6 +50,26 @@ def test_in_fair_weather_every_fill_has_its_stop_at_once_and_all_ends_flat() -> 
     assert "FILLED" in verdict.answers.values()
     assert entries(verdict.audit)
     assert 0 < verdict.counters["longest_bare_ms"] < 200
+
+
+@pytest.mark.req("I2")
+def test_in_fair_weather_s3_decides_by_s4s_budget_and_its_intents_become_protected_positions() -> None:
+    verdict = run(1, options=DECIDED, keep_audit=True)
+    assert told(verdict) == []
+    assert verdict.counters["s3_done"] > 3
+    assert set(verdict.answers.values()) <= {"DONE", "REFUSED"}
+    stems = {stem_of(ClientOrderId(record.client_order_id)) for record in entries(verdict.audit)}
+    assert stems
+    assert all(stem.startswith("s3-btc-") for stem in stems)
+
+
+@pytest.mark.req("I26")
+@pytest.mark.parametrize("steps", [1, 20, 45, 60, 75, 90, 120])
+def test_s3_killed_while_it_decides_delivers_what_it_made_durable_and_nothing_else(steps: int) -> None:
+    plan = Plan(rates={}, blows=tuple(KillAfterAsk(ask_no=no, steps=steps) for no in (2, 3)), offset_ms=0)
+    verdict = run(4, options=DECIDED, plan=plan)
+    assert verdict.counters["s3_kills"] == 2
+    assert told(verdict) == []
 
 
 def test_a_verdict_is_a_function_of_its_seed() -> None:
@@ -69,10 +103,44 @@ def test_same_seed_same_hashes_in_fresh_processes_under_any_hash_seed() -> None:
 @pytest.mark.req("I1", "I4", "I6", "I7", "I10", "I12", "I26")
 def test_a_sample_of_rough_seeds_holds_every_invariant() -> None:
     lines: list[str] = []
-    found = campaign(0, 24, processes=1, say=lines.append)
+    found = campaign(0, FIXED_SEEDS, say=lines.append)
     assert found.failed == (), "\n".join(lines)
-    for happened in ("kills", "fault_drop_reply", "fault_frame_delay", "fault_stream_cut", "venue_trigger"):
+    for happened in HAPPENS:
         assert found.counters[happened] > 0, f"{happened} never happened: the sample proves little"
+
+
+@pytest.mark.slow
+@pytest.mark.req("I26")
+def test_seeds_that_nobody_has_run_before_hold_every_invariant() -> None:
+    """Fifty more, named by the commit: each change of the code meets other worlds. The message has their replay."""
+    lines: list[str] = []
+    first = fresh_seed()
+    found = campaign(first, FRESH_SEEDS, say=lines.append)
+    assert found.failed == (), f"seeds from {first}\n" + "\n".join(lines)
+
+
+def fresh_seed() -> int:
+    """Of the commit, or of the day where there is none."""
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    name = asked.stdout.strip() if asked.returncode == 0 else datetime.datetime.now(datetime.UTC).date().isoformat()
+    return 10_000 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+
+
+@pytest.mark.slow
+@pytest.mark.req("I26")
+@pytest.mark.parametrize("story", STORIES)
+def test_s4_killed_at_every_fourth_step_of_a_story_comes_back_and_finishes(story: str) -> None:
+    """``make sim-sweep`` takes every step."""
+    lines: list[str] = []
+    assert undisturbed(story).good
+    found = sweep(story, stride=4, say=lines.append)
+    assert found.failed == (), "\n".join(lines)
+    assert found.counters["kills"] >= found.count
+
+
+def test_the_stories_are_the_ones_they_are_named_for() -> None:
+    makers = {story: {fill.maker for fill in fills(undisturbed(story).audit)} for story in STORIES}
+    assert makers == {"market": {False}, "maker_taker": {True, False}}
 
 
 @pytest.mark.req("I26")
@@ -82,40 +150,6 @@ def test_killed_around_its_first_order_it_comes_back_and_finishes(steps: int) ->
     verdict = run(2, options=CALM, plan=plan)
     assert verdict.counters["kills"] == 1
     assert told(verdict) == []
-
-
-def relative(verdict: Verdict) -> list[AuditRecord]:
-    """The log with time from the run's begin."""
-    return [record.but(at_us=record.at_us - quiet.EPOCH_US) for record in verdict.audit]
-
-
-def moments_of_rest(audit: list[AuditRecord]) -> list[float]:
-    """Half way through the life of each entry that rested at least 30 ms before its first fill, in seconds."""
-    accepted = {record.order_id: record.at_us for record in entries(audit)}
-    moments = []
-    for record in audit:
-        begun = accepted.pop(record.order_id, None) if record.kind is Kind.FILL else None
-        if begun is not None and record.at_us - begun > 30_000:
-            moments.append((begun + record.at_us) / 2e6)
-    return moments
-
-
-@pytest.mark.req("FL-5")
-def test_with_both_stores_away_fills_get_their_stops_and_no_entry_leaves() -> None:
-    """Ledger and Redis stall for 60 s while a maker rests; it fills during the stall."""
-    away_s, options, guarded = 60.0, Options(faults=False, safety_s=100, liveness_s=60), 0
-    for seed in range(8):
-        rests = moments_of_rest(relative(run(seed, options=options, keep_audit=True)))
-        for begin_s in [moment for moment in rests if moment < options.safety_s - away_s][:1]:
-            blows = tuple(Away(what=what, at_s=begin_s, for_s=away_s) for what in ("ledger", "bus"))
-            verdict = run(seed, options=options, plan=Plan(rates={}, blows=blows, offset_ms=0), keep_audit=True)
-            assert told(verdict) == []
-            audit, begin_us, end_us = relative(verdict), begin_s * 1e6, (begin_s + away_s) * 1e6
-            spans = [s for s in oracle.uncovered_spans(audit, round(160e6)) if begin_us < s.from_us < end_us]
-            assert all(span.to_us - span.from_us < 100_000 for span in spans), spans
-            assert [entry for entry in entries(audit) if begin_us + 50_000 < entry.at_us < end_us] == []
-            guarded += len(spans)
-    assert guarded > 0, "no fill came while the stores were away: the scenario proves nothing"
 
 
 # ── safeguards ──
@@ -130,18 +164,31 @@ def test_a_safeguard_is_taken_away_and_put_back(name: str) -> None:
     assert [vars(_owner(seam.place))[seam.attribute] for seam in seams] == before
 
 
+NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and within how many seeds
+    "save_before_send": ({"I1", "I4"}, 60),
+    "dedupe_trades": ({"I6", "I7"}, 60),
+    "protect_fills": ({"I10"}, 20),
+    "ask_before_resend": ({"I1", "I4"}, 60),
+    "recover_pending": ({"I1", "I2", "I4", "I14"}, 60),
+    "wait_out_window": ({"I1", "I4", "I14"}, 60),
+    "trade_history": ({"I6"}, 60),
+    "ask_after_restart": ({"LIVED_ONCE"}, 120),
+    "limits_at_last_hop": ({"I22"}, 60),
+}
+
+
+def test_every_safeguard_has_a_row() -> None:
+    assert NOTICED.keys() == SAFEGUARDS.keys()
+
+
 @pytest.mark.slow
 @pytest.mark.req("FL-4")
-@pytest.mark.parametrize(
-    ("name", "invariants"),
-    [("protect_fills", {"I10"}), ("trade_history", {"I6"}), ("recover_pending", {"I1", "I2", "I4", "I14"})],
-)
-def test_the_world_notices_a_missing_safeguard(name: str, invariants: set[str]) -> None:
-    for seed in range(60):
-        verdict = run(seed, off=name)
-        if invariants & {violation.invariant for violation in verdict.violations}:
-            return
-    pytest.fail(f"no seed of 60 notices that {name} is gone")
+@pytest.mark.parametrize("name", SAFEGUARDS)
+def test_the_world_notices_a_missing_safeguard(name: str) -> None:
+    invariants, seeds = NOTICED[name]
+    found = first_to_miss(name, most_seeds=seeds)
+    assert found is not None, f"no seed of {seeds} notices that {name} is gone"
+    assert invariants & {violation.invariant for violation in found.violations}, told(found)
 
 
 @pytest.mark.slow

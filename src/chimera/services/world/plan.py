@@ -2,7 +2,8 @@
 
 A scenario is a class of runs with faults of its own: ``rough`` has a little of everything; in ``slow_entries`` entries
 linger in the network while S4 dies and comes back, so that it asks for orders which have not arrived yet; in
-``tight_stops`` stops fire within seconds while S4 is dead, so that it comes back to ids which have already lived.
+``tight_stops`` stops fire within seconds while S4 is dead, so that it comes back to ids which have already lived; in
+``slow_disk`` it dies while its ledger is still writing what it has just decided.
 
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
@@ -23,8 +24,9 @@ MOST: Final = {
 ROUGH: Final = "rough"
 SLOW_ENTRIES: Final = "slow_entries"
 TIGHT_STOPS: Final = "tight_stops"
-SCENARIOS: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS)
-SLOW_SHARE, TIGHT_SHARE = 0.08, 0.08  # of the seeds whose scenario is drawn
+SLOW_DISK: Final = "slow_disk"
+SCENARIOS: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS, SLOW_DISK)
+SHARE: Final = 0.06  # of the seeds whose scenario is drawn, for each but the first
 SLOW_RATE: Final = 0.6
 
 
@@ -103,6 +105,8 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
             return _slow_entries(tape)
         case "tight_stops":
             return _tight_stops(tape)
+        case "slow_disk":
+            return _slow_disk(tape)
     blows: list[Blow] = []
     for number in range(tape.whole("kills", 0, most_kills)):
         blow = _kill(tape, safety_s)  # drawn in any case, so that leaving one out changes no other
@@ -133,8 +137,18 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
 
 
 def _scenario(tape: Tape) -> str:
-    drawn = tape.u("scenario")
-    return SLOW_ENTRIES if drawn < SLOW_SHARE else TIGHT_STOPS if drawn < SLOW_SHARE + TIGHT_SHARE else ROUGH
+    place = int(tape.u("scenario") / SHARE) + 1
+    return SCENARIOS[place] if place < len(SCENARIOS) else ROUGH
+
+
+def _slow_disk(tape: Tape) -> Plan:
+    """Writes take up to seconds; S4 dies soon after an order left."""
+    blows: list[Blow] = []
+    for number in range(tape.whole("disk_kills", 3, 5)):
+        order_no, steps = tape.whole("disk_kill_order", 1, 14), tape.whole("disk_kill_steps", 1, 40)
+        if tape.event(f"kill#{number}"):
+            blows.append(KillAfterOrder(order_no=order_no, steps=steps))
+    return Plan(rates={"ledger_slow": 0.5}, blows=tuple(blows), offset_ms=0, restart_ms=(50, 400), scenario=SLOW_DISK)
 
 
 def _tight_stops(tape: Tape) -> Plan:

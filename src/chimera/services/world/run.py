@@ -166,7 +166,7 @@ def _judge(world: World, kept: quiet.Kept, options: Options) -> list[Violation]:
         *oracle.within_parents(audit, world.callers.intended | decided.intended(kept.signals)),
         *oracle.within_limits(audit, LIMITS.max_position_notional),
         *oracle.never_flips(audit),
-        *oracle.lived_once(audit),
+        *(oracle.lived_once(audit) if world.plan.scenario == TIGHT_STOPS else ()),
         *oracle.protected(spans, bound_us=HEALTHY_BOUND_US, excused=[*troubles, *rough]),
         *oracle.protected(spans, bound_us=round(options.fault_bound_s * 1_000_000), excused=troubles),
         *quiet.judge(world, kept, audit),

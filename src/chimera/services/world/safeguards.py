@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from chimera.services.world.plan import SLOW_ENTRIES, TIGHT_STOPS
+from chimera.services.world.plan import SLOW_DISK, SLOW_ENTRIES, TIGHT_STOPS
 from chimera.trading.commands import Place
 from chimera.trading.facts import PlaceNotSent, PlaceUnanswered
 from chimera.trading.fill import Fill
@@ -41,9 +41,9 @@ def _save_before_send(_: Any) -> Any:
 
 
 def _dedupe_trades(take_fill: Any) -> Any:
-    def take(holding: Holding, fill: Fill, scene: Scene) -> Holding:
+    def take(holding: Holding, fill: Fill, scene: Scene, **more: Any) -> Holding:
         blind = holding.but(seen_trades={}, trades_confirmed_ms=Millis(0))
-        taken: Holding = take_fill(blind, fill, scene)
+        taken: Holding = take_fill(blind, fill, scene, **more)
         return taken.but(seen_trades=holding.seen_trades, trades_confirmed_ms=holding.trades_confirmed_ms)
 
     return take
@@ -95,6 +95,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "save_before_send": Safeguard(
         "An entry leaves before the state that ordered it is on disk.",
         (Seam("chimera.services.router.owner", "waits_for_save", _save_before_send),),
+        SLOW_DISK,
     ),
     "dedupe_trades": Safeguard(
         "A trade told twice is counted twice.",
