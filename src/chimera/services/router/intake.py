@@ -51,7 +51,7 @@ class Intake:
         row: dict[str, Any] | None
         working = self._owners[intent.key].holding.intents.get(intent.intent_id) if intent.key in self._owners else None
         if working is not None:
-            row = self.row(intent.intent_id) | {"body_hash": working.body_hash}
+            row = self.row(intent.intent_id, {}) | {"body_hash": working.body_hash}
         else:
             row = await self.find(intent.intent_id)
             if row is not None and row.get("intent_id") != intent.intent_id:
@@ -112,10 +112,10 @@ class Intake:
                     return owner, intent_id
         return None, None
 
-    def row(self, intent_id: IntentId) -> dict[str, Any]:
-        """The present row of an intent that lives here or lived here lately."""
+    def row(self, intent_id: IntentId, known: dict[str, Any]) -> dict[str, Any]:
+        """The present row of an intent that lives here, or lived here lately; else what is ``known`` of it already."""
         owner, _ = self.find_working(intent_id)
-        return order_result(owner.holding, intent_id) if owner is not None else self._recent[intent_id]
+        return order_result(owner.holding, intent_id) if owner is not None else self._recent.get(intent_id, known)
 
     async def await_end(self, intent_id: IntentId, row: dict[str, Any], wait_ms: int | None) -> Outcome:
         """The answer when the intent is done, or as it stands when the wait is over; durable either way."""
@@ -126,13 +126,12 @@ class Intake:
             wait = min(_patience_ms(owner, intent_id), self._longest_wait_ms) if wait_ms is None else wait_ms
             if wait:
                 await self._wait_done(intent_id, wait)
-        if (
-            not await owner.saved_soon()
-        ):  # accepted, and perhaps traded, while our memory is away: neither success nor failure
-            return Outcome(row=self.row(intent_id) | {"in_doubt": True}, done=False, in_doubt=True)
+        row = self.row(intent_id, row)
+        if not await owner.saved_soon():  # accepted, perhaps traded, and our memory away: neither success nor failure
+            return Outcome(row=self.row(intent_id, row) | {"in_doubt": True}, done=False, in_doubt=True)
         holding = owner.holding
-        if intent_id not in holding.intents:
-            return Outcome(row=self._recent[intent_id], done=True, in_doubt=False)
+        if intent_id not in holding.intents:  # its lot was closed meanwhile
+            return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
         return Outcome(
             row=order_result(holding, intent_id),
             done=holding.intents[intent_id].phase is Phase.DONE,

@@ -280,7 +280,7 @@ class Router:
         self._object(intent, owner)  # again, now that nothing comes between the answer and the deed
         plan = self._plan(intent, owner).but(notes=notes)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
-        return await self.intake.await_end(intent.intent_id, self.intake.row(intent.intent_id), wait_ms)
+        return await self.intake.await_end(intent.intent_id, self.intake.row(intent.intent_id, {}), wait_ms)
 
     def _object(self, intent: Intent, owner: Owner) -> None:
         """Raises the first objection to trading it now."""
@@ -304,13 +304,13 @@ class Router:
                 raise Refused("ALREADY_FILLED", f"{name} is filled", field=by, value=name)
             return {"order_id": row.get("order_id"), "status": row.get("status"), "message": "already ended"}
         working = owner.holding.intents[intent_id]
+        row = self.intake.row(intent_id, {})
         if working.phase is Phase.DONE and not escalate:
-            row = self.intake.row(intent_id)
             if row["status"] == "FILLED":
                 raise Refused("ALREADY_FILLED", f"{name} is filled", field=by, value=name)
             return {"order_id": row["order_id"], "status": row["status"], "message": "already ended"}
         owner.hear(CancelAsked(intent_id=intent_id, reason=reason, escalate=escalate))
-        outcome = await self.intake.await_end(intent_id, self.intake.row(intent_id), 2_000)
+        outcome = await self.intake.await_end(intent_id, row, 2_000)
         message = "canceled" if outcome.done else "cancel is under way"
         return {"order_id": outcome.row["order_id"], "status": outcome.row["status"], "message": message}
 
