@@ -174,6 +174,7 @@ NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and with
     "trade_history": ({"I6"}, 60),
     "ask_after_restart": ({"LIVED_ONCE"}, 120),
     "limits_at_last_hop": ({"I22"}, 60),
+    "parent_cap": ({"I4"}, 20),
 }
 
 
@@ -189,6 +190,14 @@ def test_the_world_notices_a_missing_safeguard(name: str) -> None:
     found = first_to_miss(name, most_seeds=seeds)
     assert found is not None, f"no seed of {seeds} notices that {name} is gone"
     assert invariants & {violation.invariant for violation in found.violations}, told(found)
+
+
+@pytest.mark.req("I4")
+def test_a_planner_that_slips_is_held_by_the_parent_cap() -> None:
+    for seed in range(4):
+        verdict = run(seed, off="double_children")
+        assert told(verdict) == []
+        assert any(answer == "REJECTED" or answer.startswith("REFUSED") for answer in verdict.answers.values())
 
 
 @pytest.mark.slow

@@ -90,6 +90,16 @@ def _limits_at_last_hop(_: Any) -> Any:
     return lambda book, order, exposure, now_ms: None
 
 
+def _double_children(send: Any) -> Any:
+    return lambda holding, working, left, scene: send(holding, working, left * 2, scene)
+
+
+def _parent_cap(_: Any) -> Any:
+    return staticmethod(lambda ref, holding: None)
+
+
+_SENDER: Final = "chimera.services.router.sender:Sender"
+_SLIP: Final = Seam("chimera.execute.entry", "_send", _double_children)
 _ADVANCE: Final = "chimera.execute.advance"
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "save_before_send": Safeguard(
@@ -107,7 +117,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     ),
     "ask_before_resend": Safeguard(
         "An entry without an answer is taken for refused, and sent again.",
-        (Seam("chimera.services.router.sender:Sender", "_place", _ask_before_resend),),
+        (Seam(_SENDER, "_place", _ask_before_resend),),
     ),
     "recover_pending": Safeguard(
         "After a restart, what was on its way is taken for never sent.",
@@ -131,14 +141,25 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
         "No limit is checked or reserved as an entry leaves.",
         (Seam("chimera.admit.limits:LimitBook", "reserve", _limits_at_last_hop),),
     ),
+    "parent_cap": Safeguard(
+        "Children are planned twice too large, and the last hop does not hold them to their intent.",
+        (_SLIP, Seam(_SENDER, "_parent_objection", _parent_cap)),
+    ),
+}
+# Mistakes that a safeguard of the table is there for: with one of them made and all safeguards in place nothing breaks.
+SLIPS: Final[dict[str, Safeguard]] = {
+    "double_children": Safeguard("Children are planned twice too large.", (_SLIP,)),
 }
 
 
 @contextmanager
 def switched_off(name: str | None) -> Iterator[None]:
-    """Run without this safeguard; ``None`` leaves all in place. Raises ``KeyError`` for a name not in the table."""
+    """Run without this safeguard; ``None`` leaves all in place. Raises ``KeyError`` for a name not known.
+
+    A slip is made in the same way.
+    """
     put_back: list[tuple[Any, str, Any]] = []
-    seams = () if name is None else SAFEGUARDS[name].seams
+    seams = () if name is None else (SAFEGUARDS | SLIPS)[name].seams
     try:
         for seam in seams:
             owner = _owner(seam.place)
