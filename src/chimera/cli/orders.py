@@ -56,7 +56,8 @@ def order(s4_url: str, asked: Mapping[str, Any], wait_s: int, as_json: bool) -> 
         for note in answer.get("notes") or ():
             print(f"  {note}")
     if answer["result"] != "OK":
-        raise Stop(Exit.REFUSED, f"{answer.get('code') or answer['status']}: {answer.get('message') or 'not executed'}")
+        code, message = str(answer.get("code") or answer["status"]), str(answer.get("message") or "not executed")
+        raise Stop(Exit.REFUSED, f"{code}: {message.removeprefix(f'{code}: ')}")
     if answer.get("in_doubt"):
         raise Stop(Exit.UNKNOWN, f"its outcome is in doubt: chimera show {answer['client_order_id']}")
 

@@ -21,6 +21,7 @@ class OrderAnswer(Value, tag=False, forbid_unknown_fields=False):
     avg_price: Decimal | None = None
     message: str | None = None
     code: str | None = None
+    notes: tuple[str, ...] = ()  # what was done otherwise than asked
 
 
 class IntentSink(Protocol):

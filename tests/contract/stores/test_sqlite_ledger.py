@@ -14,6 +14,9 @@ import pytest
 from chimera.adapters.embedded import schema
 from chimera.adapters.embedded.ledger import SqliteLedger, find_statement
 from chimera.trading.errors import NewerSchema, StoreUnavailable
+from chimera.trading.holding import Holding
+from chimera.trading.ids import AccountId, PositionKey, Symbol
+from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.wire import keys
 
@@ -218,6 +221,22 @@ async def test_another_programs_database_is_left_alone(path: Path) -> None:
     db.close()
     with pytest.raises(StoreUnavailable, match="another program"):
         await SqliteLedger.open(path)
+
+
+@pytest.mark.req("LED-3")
+async def test_a_holding_of_another_form_is_refused_by_name(path: Path) -> None:
+    ledger = await SqliteLedger.open(path)
+    key = PositionKey(venue="binance", account=AccountId("main"), market=Market.FUT, symbol=Symbol("BTCUSDT"))
+    await ledger.save(Holding(key=key), rev=0, fence=await ledger.fence(key, "a"))
+    await ledger.close()
+    with sqlite3.connect(path) as db:
+        db.execute("""UPDATE holdings SET body = replace(body, '"body":{', '"body":{"told":1,')""")
+    db.close()
+
+    ledger = await SqliteLedger.open(path)
+    with pytest.raises(NewerSchema, match=f"{path.name}: the holding of BTCUSDT .*told"):
+        await ledger.load(key)
+    await ledger.close()
 
 
 @pytest.mark.req("LED-3")

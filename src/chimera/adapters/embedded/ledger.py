@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+import msgspec
+
 from chimera.adapters.embedded import schema
 from chimera.adapters.embedded.lock import ProcessLock
 from chimera.adapters.embedded.writer import Write, Writer
 from chimera.ports.ledger import Claim, Stored
-from chimera.trading.errors import StaleWriter, StoreUnavailable
+from chimera.trading.errors import NewerSchema, StaleWriter, StoreUnavailable
 from chimera.trading.holding import Holding
 from chimera.trading.ids import PositionKey
 from chimera.trading.money import Millis
@@ -76,7 +78,15 @@ class SqliteLedger:
     async def load(self, key: PositionKey) -> Stored | None:
         select = "SELECT body, rev FROM holdings WHERE key = ? AND body IS NOT NULL"
         found = await self._read("load", select, (_key(key),))
-        return Stored(holding=codec.unseal(found[0][0], Holding), rev=found[0][1]) if found else None
+        if not found:
+            return None
+        try:
+            return Stored(holding=codec.unseal(found[0][0], Holding), rev=found[0][1])
+        except msgspec.DecodeError as wrong:
+            raise NewerSchema(
+                f"{self.path}: the holding of {key.symbol} is not in the form that this version reads ({wrong});"
+                " start the version that wrote it"
+            ) from wrong
 
     async def save(self, holding: Holding, *, rev: int, fence: int) -> int:
         key, body = _key(holding.key), codec.seal(holding).decode()

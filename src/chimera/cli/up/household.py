@@ -19,6 +19,7 @@ from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.embedded.lock import ProcessLock
 from chimera.adapters.embedded.server import EmbeddedRedis, free_port
 from chimera.adapters.redis.bus import RedisBus, connect
+from chimera.cli.codes import Exit, Stop
 from chimera.cli.up.options import Ports, UpOptions
 from chimera.cli.up.play import FILLS_MAX
 from chimera.cli.up.processes import Child, Line, how_it_ended
@@ -109,8 +110,8 @@ class Household:
         for child in self._others:
             if child.name != "console":
                 await child.wait_ready()
-        await _until_ready(self._s4)
-        await _until_ready(self._s3)
+        await self._until_ready("S4", self._s4)
+        await self._until_ready("S3", self._s3)
 
     async def failed(self) -> None:
         """Waits for ever; raises when a child fell for good (the console may)."""
@@ -134,6 +135,21 @@ class Household:
         await self._s4.close_session()
         if self._http is not None:
             await self._http.close()
+
+    async def _until_ready(self, name: str, client: RouterClient | StrategyClient) -> None:
+        asking = asyncio.create_task(_ready(client))
+        falling = asyncio.create_task(self.failed())
+        try:
+            done, _ = await asyncio.wait({asking, falling}, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+            if falling in done:
+                falling.result()
+            if asking not in done:
+                logs = self._state / "log"
+                raise Stop(Exit.CANNOT_START, f"{name} does not get ready in {READY_S:g} s; its log is in {logs}")
+        finally:
+            asking.cancel()
+            falling.cancel()
+            await asyncio.gather(asking, falling, return_exceptions=True)
 
     async def fills(self) -> Sequence[Mapping[str, Any]]:
         """S4's ledger rows; only once S4 has stopped, for it owns the file."""
@@ -246,10 +262,9 @@ def _passed_on(environ: Mapping[str, str], own: Mapping[str, str]) -> dict[str, 
     return {name: value for name, value in environ.items() if not name.startswith(dropped)} | dict(own)
 
 
-async def _until_ready(client: RouterClient | StrategyClient) -> None:
-    async with asyncio.timeout(READY_S):
-        while True:
-            with suppress(ChimeraError):
-                if await client.ready():
-                    return
-            await asyncio.sleep(READY_POLL_S)
+async def _ready(client: RouterClient | StrategyClient) -> None:
+    while True:
+        with suppress(ChimeraError):
+            if await client.ready():
+                return
+        await asyncio.sleep(READY_POLL_S)

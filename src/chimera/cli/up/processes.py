@@ -105,6 +105,8 @@ class Child:
             lines = self._log_path.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
         except OSError:
             return ""
+        if lines and lines[-1].startswith("chimera: "):
+            return lines[-1].removeprefix("chimera: ")
         if not lines:
             return f"Its log ({self._log_path}) is empty."
         return f"Its log ({self._log_path}) ends: " + " | ".join(line.strip()[:300] for line in lines)
