@@ -48,7 +48,7 @@ def _undelivered(signal: Signal, known_to_s4: Collection[str]) -> str | None:
     if delivery is Delivery.VOID and intent in known_to_s4:
         return f"S3's intent {intent} was taken back, and S4 has it"
     if rest is Track.ANSWERED and intent not in known_to_s4:
-        return f"S3's intent {intent} was answered {signal['tracks']['status']}, and S4 does not know it"
+        return f"S3's intent {intent} was answered {signal['tracks'].get('status')}, and S4 does not know it"
     return None
 
 
