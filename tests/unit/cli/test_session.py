@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chimera.adapters.memory.bus import MemoryBus
-from chimera.cli.up.session import End, Event, Session, SessionPlan
+from chimera.cli.up.session import SETTLE_S, End, Event, Session, SessionPlan
 from chimera.services.world.clock import EPOCH_MS, VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.trading.errors import NotSent
@@ -113,7 +113,7 @@ def test_it_asks_for_nothing_while_a_position_is_open_and_ends_once_enough_are_c
     assert named(told, "position")[0]["carried"] is True
 
     cards.rows[0] = a_row(closed_count=1, realized_pnl="0.5", fees="0.2")
-    loop.run_for(1)
+    loop.run_for(1 + SETTLE_S)
 
     assert task.result() is End.ENOUGH
     assert [(each["closed"], each["pnl_usdt"]) for each in named(told, "closed")] == [(1, "0.3")]
