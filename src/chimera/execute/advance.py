@@ -254,6 +254,7 @@ def _ended_unfilled(holding: Holding, order: Order, scene: Scene) -> Holding:
 
 def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> Holding:
     """Trades first, then orders, then the position; an unexplained difference must stay before it counts."""
+    outdated = snapshot.asked_ms <= max(holding.filled_ms, holding.surveyed_ms)  # its position is older than our news
     for fill in snapshot.trades:
         holding = take_fill(holding, fill, scene)
     found = compare(holding, snapshot)
@@ -267,10 +268,13 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     holding = holding.but(
         survey_asked_ms=None,
         survey_due_ms=next_survey_ms(holding, scene),
+        surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),
         trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, asked_on_venue_clock)),
     )
     if not found.gap or any(order.owed for order in holding.orders.values()):
         return holding.but(strikes=0)
+    if outdated:
+        return holding.but(survey_due_ms=Millis(scene.now_ms + 200))
     shrinks = abs(snapshot.position.qty) < abs(holding.position.qty)
     needed = scene.policy.strikes_to_shrink if shrinks else scene.policy.strikes
     if holding.strikes + 1 < needed:

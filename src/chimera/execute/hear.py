@@ -87,6 +87,7 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = N
             fill, _lot_for(holding, order, fill, scene), first=first, fee=_fee_in_quote(fill, scene)
         ),
         seen_trades={**holding.seen_trades, fill.trade_id: fill.at_ms},
+        filled_ms=scene.now_ms,
     )
     after = after.with_order(settle(order.with_fill(fill), order, scene))
     return _turned(holding, after, order, fill, scene)

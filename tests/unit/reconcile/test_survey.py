@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from chimera.trading.commands import Ask
+from chimera.trading.money import Millis
 from chimera.trading.order import Role, Status
 from support.desk import Desk, a_long, an_intent
 
@@ -46,6 +47,19 @@ def test_a_larger_position_is_believed_after_three_surveys_and_protected() -> No
 
     assert desk.holding.position.qty == Decimal("0.03")
     assert desk.placed(Role.STOP).qty == Decimal("0.03")
+
+
+def test_a_survey_older_than_our_news_is_no_strike() -> None:
+    """Seed 106: answers that took seconds showed a position that three later trades had changed."""
+    desk = a_long()
+    stop = desk.placed(Role.STOP)
+    late = Desk()
+    late.holding, late.now = desk.holding, Millis(desk.now - 500)  # asked half a second before the fill was heard
+    for _ in range(5):
+        late.survey(late.word(stop, Status.NEW), qty="0.03")
+
+    assert late.holding.position.qty == Decimal("0.01")
+    assert late.holding.strikes == 0
 
 
 def test_inferred_trades_have_ids_that_repeat() -> None:
