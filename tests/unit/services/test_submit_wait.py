@@ -32,7 +32,7 @@ def an_intake(longest_wait_ms: int) -> Intake:
 async def test_the_setting_bounds_the_wait() -> None:
     intake, name = an_intake(0), an_intent().intent_id
 
-    outcome = await asyncio.wait_for(intake.await_end(name, intake.row(name), None), 1)
+    outcome = await asyncio.wait_for(intake.await_end(name, intake.row(name, {}), None), 1)
 
     assert (outcome.done, outcome.row["status"]) == (False, "ACCEPTED")
 
@@ -40,7 +40,7 @@ async def test_the_setting_bounds_the_wait() -> None:
 async def test_without_a_bound_it_waits_for_the_end() -> None:
     intake, name = an_intake(10_000), an_intent().intent_id
 
-    waiting = asyncio.create_task(intake.await_end(name, intake.row(name), None))
+    waiting = asyncio.create_task(intake.await_end(name, intake.row(name, {}), None))
     await asyncio.sleep(0)
 
     assert not waiting.done()
