@@ -10,7 +10,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, IntentKind
 from chimera.trading.market import Side
-from chimera.trading.money import Price, text
+from chimera.trading.money import BPS, Price, text
 from chimera.trading.order import FIRING, Role
 from chimera.trading.scene import Scene
 
@@ -24,7 +24,7 @@ def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional:
     if scene.near is None:
         found.append(Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again"))
     else:
-        found += _prices(intent, scene.near, scene.instrument)
+        found += _prices(intent, scene.near, scene)
     if not intent.reduce_only and not stop_optional and intent.stop is None:
         found.append(Refused("UNPROTECTED", "an entry needs a stop", field="sl", accepted="a stop, or no sl at all"))
     return tuple(found)
@@ -100,7 +100,8 @@ def _position(intent: Intent, holding: Holding) -> list[Refused]:
     return found
 
 
-def _prices(intent: Intent, near: Price, rules: Instrument) -> list[Refused]:
+def _prices(intent: Intent, near: Price, scene: Scene) -> list[Refused]:
+    rules = scene.instrument
     found = []
     notional = intent.qty * near
     least = rules.min_notional
@@ -120,6 +121,10 @@ def _prices(intent: Intent, near: Price, rules: Instrument) -> list[Refused]:
                 value=text(stop), accepted=f"{side} {text(near)}",
             )
         )  # fmt: skip
+    if intent.stop is not None and not intent.reduce_only:
+        default = near * (1 - intent.side.sign * scene.policy.default_stop_bps / BPS)
+        asked = default if stop is None else stop
+        found += [] if _wrong_side(asked, near, intent.side) else _stop_in_time(intent, asked, near, rules)
     target = intent.target.value if intent.target and intent.target.kind == "price" else None
     if target is not None and not _wrong_side(target, near, intent.side):
         side = "above" if intent.side is Side.BUY else "below"
@@ -130,6 +135,26 @@ def _prices(intent: Intent, near: Price, rules: Instrument) -> list[Refused]:
             )
         )  # fmt: skip
     return found
+
+
+def _stop_in_time(intent: Intent, stop: Decimal, near: Price, rules: Instrument) -> list[Refused]:
+    """The venue takes triggers within its price band only, and liquidates before a stop that is too far away.
+
+    Isolated margin, first bracket: a position loses all of it after a move of 1 / leverage less the maintenance rate.
+    """
+    room = Decimal(1) / intent.leverage - rules.maint_margin_rate
+    furthest = near * (1 - intent.side.sign * room)
+    edge = near * (rules.price_down if intent.side is Side.BUY else rules.price_up)
+    for code, limit, why in (
+        ("STOP_BEYOND_LIQUIDATION", furthest, f"at leverage {intent.leverage} the position is liquidated before it"),
+        ("STOP_OUT_OF_BAND", edge, "the venue takes no trigger so far from the mark price"),
+    ):
+        if (stop - limit) * intent.side.sign <= 0:
+            side = "above" if intent.side is Side.BUY else "below"
+            bound = rules.stop_toward_entry(limit, intent.side.opposite)
+            found = Refused(code, why, field="sl.price", value=text(stop), accepted=f"{side} {text(bound)}")
+            return [found]
+    return []
 
 
 def _wrong_side(stop: Decimal, near: Decimal, side: Side) -> bool:

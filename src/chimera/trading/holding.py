@@ -85,6 +85,10 @@ class Holding(Value):
         """Child orders of these roles, oldest first."""
         return tuple(order for order in self.orders.values() if order.role in roles)
 
+    def conditional(self) -> tuple[Order, ...]:
+        """Stops and targets that take one of the venue's places."""
+        return tuple(order for order in self.in_role(Role.STOP, Role.TARGET) if not order.status.final)
+
     def of_intent(self, intent_id: IntentId) -> tuple[Order, ...]:
         return tuple(order for order in self.orders.values() if order.intent_id == intent_id)
 

@@ -55,6 +55,31 @@ def test_each_fault_names_its_field(intent: Intent, code: str, field: str) -> No
     assert refusal.message
 
 
+@pytest.mark.req("S4-LIM-2")
+@pytest.mark.parametrize(
+    ("side", "stop", "leverage", "code"),
+    [
+        (Side.BUY, "62020", 20, None),  # 4.6 % of 65000 is 2990
+        (Side.BUY, "62000", 20, "STOP_BEYOND_LIQUIDATION"),
+        (Side.SELL, "67980", 20, None),
+        (Side.SELL, "68000", 20, "STOP_BEYOND_LIQUIDATION"),
+        (Side.BUY, "61760", 2, None),  # the band: 5 %
+        (Side.BUY, "61740", 2, "STOP_OUT_OF_BAND"),
+    ],
+)
+def test_a_stop_must_come_before_liquidation_and_within_the_band(
+    side: Side, stop: str, leverage: int, code: str | None
+) -> None:
+    intent = an_intent(side=side, stop=StopSpec(price=Price(Decimal(stop)))).but(leverage=leverage)
+    assert set(refusals(intent)) == ({code} if code else set())
+
+
+@pytest.mark.req("S4-LIM-2")
+def test_the_default_stop_is_judged_too() -> None:
+    """1.5 % away, and at leverage 125 the position is gone after 0.4 %."""
+    assert "STOP_BEYOND_LIQUIDATION" in refusals(an_intent().but(leverage=125))
+
+
 @pytest.mark.req("S4-VAL-2")
 def test_min_notional() -> None:
     desk = Desk()

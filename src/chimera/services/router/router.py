@@ -43,6 +43,8 @@ from chimera.trading.venue import FeeRates, Funds
 log = structlog.get_logger()
 
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
+CONDITIONAL_SLOTS: Final = 200  # of one account, over all symbols (Binance, error -4045)
+SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the old ones are gone
 CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
 FEES_EVERY_MS: Final = 600_000
@@ -284,6 +286,9 @@ class Router:
 
     def _object(self, intent: Intent, owner: Owner) -> None:
         """Raises the first objection to trading it now."""
+        standing = sum(len(held.holding.conditional()) for held in self.owners.values())
+        if not intent.reduce_only and standing + SLOTS_PER_ENTRY > CONDITIONAL_SLOTS:
+            raise Refused("NO_STOP_SLOTS", f"{standing} stops and targets stand; the venue takes {CONDITIONAL_SLOTS}")
         optional = self.config.allow_unprotected
         for objection in objections(intent, owner.holding, self.scene(owner.holding), stop_optional=optional):
             raise objection
