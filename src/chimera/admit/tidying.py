@@ -1,12 +1,13 @@
 """What we change of a request before judging it, and say so: nothing that the caller could have meant otherwise."""
 
+from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.money import text
 from chimera.trading.scene import Policy
 
 
-def tidied(intent: Intent, rules: Instrument, policy: Policy) -> tuple[Intent, tuple[str, ...]]:
+def tidied(intent: Intent, rules: Instrument, policy: Policy, holding: Holding) -> tuple[Intent, tuple[str, ...]]:
     """The intent with its quantity rounded down to a step, and notes for the answer."""
     notes = []
     qty = rules.floor_to_step(intent.qty)
@@ -15,4 +16,6 @@ def tidied(intent: Intent, rules: Instrument, policy: Policy) -> tuple[Intent, t
         intent = intent.but(qty=qty)
     if intent.stop is not None and intent.stop.price is None and not intent.reduce_only:
         notes.append(f"no stop was given: the default stop, {text(policy.default_stop_bps)} bps from the entry, is set")
+    if holding.position.lots and not intent.reduce_only:
+        notes.append("it joins an open position: one stop serves all of it, the tightest of its lots' stops")
     return intent, tuple(notes)

@@ -42,6 +42,7 @@ from chimera.trading.facts import (
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, TradeId, VenueOrderId
+from chimera.trading.intent import StopSpec
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
 from chimera.trading.order import Order, Role, Status, Trigger
@@ -325,7 +326,15 @@ def _believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
         maker=False,
         at_ms=snapshot.asked_ms,
     )
-    return holding.but(position=holding.position.apply(inferred, adopted_lot(inferred)))
+    standing = [
+        order.request.trigger_price
+        for order in holding.in_role(Role.STOP)
+        if order.guards and order.request.side is inferred.side.opposite
+    ]
+    lot = adopted_lot(inferred)
+    if standing:  # it has a stop already, of an earlier life of ours: that one serves
+        lot = lot.but(stop=StopSpec(price=standing[0]))
+    return holding.but(position=holding.position.apply(inferred, lot))
 
 
 def _reconcile_instead(

@@ -25,7 +25,8 @@ _TYPES = {Role.STOP: OrderType.STOP_MARKET, Role.TARGET: OrderType.TAKE_PROFIT_M
 def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Stop first, then target, then whatever stands in excess."""
     if wanted is None:
-        needed = bool(holding.exposure)  # something to guard, and no price known yet to guard it at: keep what stands
+        # No price known yet, or the venue shows a position that we cannot explain yet: what stands there stays.
+        needed = bool(holding.exposure) or holding.strikes > 0
         return (holding, NOTHING) if needed else _dismiss(holding, holding.in_role(Role.STOP, Role.TARGET), scene)
     holding = _lose_patience(holding, scene)
     stop: tuple[Command, ...] = NOTHING

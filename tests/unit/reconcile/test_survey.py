@@ -62,6 +62,19 @@ def test_a_survey_older_than_our_news_is_no_strike() -> None:
     assert late.holding.strikes == 0
 
 
+def test_with_the_ledger_lost_the_stop_that_stands_stays_and_serves() -> None:
+    """Nothing is cancelled while the venue shows a position that we cannot explain yet."""
+    before = a_long()
+    stop = before.placed(Role.STOP)
+    reborn = Desk()
+    for _ in range(3):
+        reborn.later(200).survey(reborn.word(stop, Status.NEW), qty="0.01")
+
+    assert reborn.canceled() == []
+    assert reborn.count(Role.STOP) == 0
+    assert reborn.holding.covered_qty == reborn.holding.position.qty == Decimal("0.01")
+
+
 def test_inferred_trades_have_ids_that_repeat() -> None:
     """Incident 19: the same observation makes the same state, so a replay adds nothing."""
     first, second = Desk(), Desk()

@@ -43,6 +43,7 @@ from chimera.trading.venue import FeeRates, Funds
 log = structlog.get_logger()
 
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
+INTERNAL: Final = ("body_hash", "event_id", "kind")  # fields of a stored row that are no part of the answer
 CONDITIONAL_SLOTS: Final = 200  # of one account, over all symbols (Binance, error -4045)
 SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the old ones are gone
 CLOCK_EVERY_S: Final = 10.0
@@ -271,7 +272,7 @@ class Router:
         if known is not None:
             return await self.intake.await_end(intent.intent_id, known, wait_ms)
         owner = self._owner_for(intent)
-        intent, notes = tidied(intent, self.instruments[intent.symbol], self.config.policy)
+        intent, notes = tidied(intent, self.instruments[intent.symbol], self.config.policy, owner.holding)
         await self.market.refresh(intent.symbol)
         self._object(intent, owner)
         await self._prepare(intent)
@@ -335,10 +336,13 @@ class Router:
 
     async def order(self, name: str) -> dict[str, object] | None:
         """By order, client or intent id; the ledger remembers what memory has let go."""
-        return await self.intake.find(name)
+        row = await self.intake.find(name)
+        return None if row is None else {field: value for field, value in row.items() if field not in INTERNAL}
 
     async def positions(self) -> list[dict[str, object]]:
         """Every holding, flat ones too, as the console shows them."""
+        if not self._loaded.is_set():
+            raise Refused("NOT_READY", "positions are still being loaded; try again")
         return [position_row(owner, self.scene(owner.holding)) for owner in self.owners.values()]
 
     # ── health ──
