@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -226,19 +227,25 @@ def _hash(audit: Iterable[AuditRecord]) -> str:
     return digest.hexdigest()
 
 
+@cache
+def _freeze_imports() -> None:
+    """Once per process: what was there before the first run need not be looked through after each."""
+    gc.collect()
+    gc.freeze()
+
+
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """No cyclic garbage collection during a run: when it strikes is no function of the seed."""
     was_on = gc.isenabled()
     gc.disable()
-    gc.freeze()  # what is older than the run need not be looked through after it
+    _freeze_imports()
     try:
         yield
     finally:
         if was_on:
             gc.enable()
             gc.collect()
-        gc.unfreeze()
 
 
 @contextmanager
