@@ -5,8 +5,9 @@ user stream, survey the venue; until each has been surveyed once nothing that ad
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -26,7 +27,7 @@ from chimera.services.router.market import REFRESH_MS, MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
-from chimera.trading.errors import ChimeraError, NotSent, Refused, StoreUnavailable, VenueRejected
+from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.execution import Phase, Plan
 from chimera.trading.facts import CancelAsked, CloseAsked, Gapped, Reported, Restarted, Submitted
 from chimera.trading.holding import Holding
@@ -42,10 +43,14 @@ from chimera.trading.venue import FeeRates, Funds
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
 INTERNAL: Final = ("body_hash", "event_id", "kind")  # fields of a stored row that are no part of the answer
 CONDITIONAL_SLOTS: Final = 200  # of one account, over all symbols (Binance, error -4045)
 SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the old ones are gone
+BOOT_PATIENCE_S: Final = 1.5
+BOOT_PAUSE_S: Final = 0.3
 CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
 FEES_EVERY_MS: Final = 600_000
@@ -126,19 +131,12 @@ class Router:
 
     async def _learn_venue(self) -> None:
         """Instruments, modes and clock, for as long as it takes; refuses an account we do not support."""
-        while True:
-            try:
-                await self._read_clock()
-                self.instruments = {rules.symbol: rules for rules in await self._rulebook.instruments()}
-                modes = await self._records.modes()
-                break
-            except (NotSent, StoreUnavailable) as error:
-                log.warning("venue_away_at_boot", error=str(error))
-            except VenueRejected:
-                raise
-            except ChimeraError as error:
-                log.warning("venue_unclear_at_boot", error=str(error))
-            await asyncio.sleep(1.0)
+        _, instruments, modes = await asyncio.gather(
+            _until_answered(self._read_clock),
+            _until_answered(self._rulebook.instruments),
+            _until_answered(self._records.modes),
+        )
+        self.instruments = {rules.symbol: rules for rules in instruments}
         if modes.hedge:
             raise Refused("HEDGE_MODE", "the account is in hedge mode; set one-way mode on the venue, then start again")
         if modes.multi_asset:
@@ -411,3 +409,19 @@ class Router:
         except ChimeraError as error:
             raise Refused("VENUE_DOWN", f"the venue did not answer: {error}") from error
         self._prepared = {entry for entry in self._prepared if entry[0] != intent.symbol} | {wanted}
+
+
+async def _until_answered(question: Callable[[], Awaitable[T]]) -> T:
+    """Asked again and again, each time not waited for for long: positions may be bare until the last of these answers.
+
+    Raises ``VenueRejected``: a refusal does not change by asking.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(BOOT_PATIENCE_S):
+                return await question()
+        except VenueRejected:
+            raise
+        except (TimeoutError, ChimeraError) as error:
+            log.warning("venue_away_at_boot", error=str(error) or "no answer in time")
+        await asyncio.sleep(BOOT_PAUSE_S)
