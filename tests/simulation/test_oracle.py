@@ -102,12 +102,15 @@ def test_a_position_above_its_limit_is_seen_at_the_fill_that_makes_it() -> None:
     assert len(oracle.within_limits(out, Decimal(400))) == 1, "an exit is no breach"
 
 
-def test_a_stop_may_be_taken_anew_while_it_guards_and_not_once_flat() -> None:
+def test_a_stop_may_be_taken_anew_while_it_guards_and_not_once_it_fired_and_all_is_flat() -> None:
     named = {"client_order_id": "a-s1"}
     guarding = [at(1, fill("a-t1", 1, 7, "2")), at(2, stop(5, "2", **named)), at(3, stop(6, "2", **named))]
+    closed = at(4, fill("a-s1", 3, 8, "2", "SELL", reduce_only=True))
+    again = at(5, stop(7, "2", **named))
     assert oracle.lived_once(log(*guarding)) == []
-    closed = [*guarding, at(4, fill("a-s1", 3, 8, "2", "SELL", reduce_only=True)), at(5, stop(7, "2", **named))]
-    assert [found.at_us for found in oracle.lived_once(log(*closed))] == [5 * MS]
+    assert oracle.lived_once(log(*guarding, closed, again)) == [], "it did not fire: a resend met its own cancel"
+    fired = at(4, stop(6, "2", kind=Kind.TRIGGER, **named))
+    assert [found.at_us for found in oracle.lived_once(log(*guarding, fired, closed, again))] == [5 * MS]
 
 
 def test_each_fill_is_covered_when_stops_hold_what_it_left() -> None:
@@ -117,7 +120,7 @@ def test_each_fill_is_covered_when_stops_hold_what_it_left() -> None:
         at(120, stop(5, "1")),
         at(130, stop(6, "2")),
         at(200, fill("b-t1", 2, 9, "1")),
-    )
+    )  # the last one's 3 are more than any single stop holds
     assert [cover.took_us for cover in oracle.covers(audit)] == [20 * MS, 20 * MS, None]
 
 
