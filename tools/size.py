@@ -15,6 +15,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], int | None]] = {
     "decide": (("decide",), 1800),
     "admit+route+protect+execute+reconcile": (("admit", "route", "protect", "execute", "reconcile"), 4500),
     "simulate": (("simulate",), 3500),
+    "tape": (("tape",), 1000),
     "wire": (("wire",), 1000),
     "ports+client": (("ports", "client"), None),
     "adapters": (("adapters",), 3500),

@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import fmean
 
 from chimera.adapters.binance.capture_file import lines
-from chimera.simulate.markets.capture import replay
-from chimera.trading.depth import Depth
+from chimera.tape.capture import replay
+from chimera.tape.depth import Depth
 from chimera.trading.market import DepthChanged, MarketEvent, Side, TopOfBook, Traded
 
 QUANTILES = 16

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chimera.services.world import oracle
 from chimera.services.world.spans import merged, minus, stretched
-from chimera.simulate.audit import AuditRecord, Kind
+from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId
 
 MS = 1_000

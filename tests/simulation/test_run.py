@@ -16,7 +16,7 @@ from chimera.services.world.plan import KillAfterAsk, KillAfterOrder, Plan
 from chimera.services.world.run import Options, Verdict, run
 from chimera.services.world.safeguards import SAFEGUARDS, _owner, switched_off
 from chimera.services.world.sweep import STORIES, undisturbed
-from chimera.simulate.audit import AuditRecord, Kind
+from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, stem_of
 from chimera.wire.codec import encode
 

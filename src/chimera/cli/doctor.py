@@ -17,7 +17,7 @@ from chimera.cli.codes import Exit, Stop
 from chimera.services.audit_summary import report, summarize
 from chimera.services.router.settings import SettingsError, load
 from chimera.services.strategy.settings import SettingsFault, read_settings
-from chimera.simulate.audit import AuditRecord
+from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
 
 LOOK_S: Final = 2.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from chimera.simulate.audit import AuditRecord, Kind
+from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.money import ZERO, text
 from chimera.trading.value import Value
 

@@ -1,1 +1,3 @@
-"""A simulated exchange in memory: markets, book, matching, accounts, faults, audit, and Binance's face of it. Pure."""
+"""A simulated Binance in memory, pure: what both markets share (`venue`), each market (`usdm`), the way in (`door`)
+and what goes wrong (`trouble`). `twin` is the whole of it.
+"""

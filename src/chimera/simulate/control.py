@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from chimera.simulate.accounts import Account, AccountSpec
-from chimera.simulate.audit import Audit
-from chimera.simulate.floor import Floor
-from chimera.simulate.messages import WireRequest, WireResponse
-from chimera.simulate.refusals import Refusal
-from chimera.simulate.usdm.params import Params
+from chimera.simulate.door.messages import WireRequest, WireResponse
+from chimera.simulate.door.params import Params
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.usdm.accounts import Account, AccountSpec
+from chimera.simulate.venue.audit import Audit
+from chimera.simulate.venue.floor import Floor
 from chimera.trading.money import text
 
 _JSON = {"Content-Type": "application/json"}

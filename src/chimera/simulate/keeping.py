@@ -18,13 +18,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from chimera.simulate.accounts import Account, Position
-from chimera.simulate.algos import Algo, AlgoStatus, AlgoType, Working
-from chimera.simulate.exchange import Exchange
-from chimera.simulate.listing import Listing
-from chimera.simulate.orders import Order, OrderType, Status, Stp, Tif
+from chimera.simulate.usdm.accounts import Account, Position
+from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoType, Working
+from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.rest import RestFace
 from chimera.simulate.usdm.streams import Publisher
+from chimera.simulate.venue.listing import Listing
+from chimera.simulate.venue.orders import Order, OrderType, Status, Stp, Tif
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 from chimera.trading.value import Value

@@ -8,18 +8,18 @@ Knows nothing of sockets or files; ``services.simulator`` puts it on the wire, t
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from chimera.simulate import faults as trouble
-from chimera.simulate.accounts import READY_ACCOUNT, AccountSpec
-from chimera.simulate.audit import Audit, AuditRecord, Kind
 from chimera.simulate.control import control, picture
-from chimera.simulate.exchange import Exchange
-from chimera.simulate.faults import Faults, NoFaults
+from chimera.simulate.door.messages import Frame, WireRequest, WireResponse
 from chimera.simulate.keeping import Keeping, Kept, Written, restore
-from chimera.simulate.listing import DEMO
-from chimera.simulate.messages import Frame, WireRequest, WireResponse
+from chimera.simulate.trouble import faults as trouble
+from chimera.simulate.trouble.faults import Faults, NoFaults
+from chimera.simulate.usdm.accounts import READY_ACCOUNT, AccountSpec
+from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.reports import Wire
 from chimera.simulate.usdm.rest import RestFace
 from chimera.simulate.usdm.streams import route_of
+from chimera.simulate.venue.audit import Audit, AuditRecord, Kind
+from chimera.simulate.venue.listing import DEMO
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 from chimera.trading.money import Millis

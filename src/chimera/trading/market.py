@@ -10,6 +10,8 @@ from enum import StrEnum
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.value import Value
 
+FUNDING_MS = 8 * 3_600_000  # 00:00, 08:00, 16:00 UTC
+
 
 class Market(StrEnum):
     """Where an order trades. Wire words of the requirements."""
@@ -111,3 +113,8 @@ class Marked(Value):
 
 
 MarketEvent = TopOfBook | DepthChanged | Traded | Marked
+
+
+def next_funding_ms(now_ms: int) -> Millis:
+    """The next funding moment after ``now_ms``: every 8 h from midnight UTC."""
+    return Millis((now_ms // FUNDING_MS + 1) * FUNDING_MS)

@@ -1,9 +1,9 @@
-"""The one contract of every market source (``chimera.simulate.markets``), checked event by event."""
+"""The one contract of every market source (``chimera.tape``), checked event by event."""
 
 from collections import Counter
 from collections.abc import Iterable
 
-from chimera.trading.depth import Depth
+from chimera.tape.depth import Depth
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 
 

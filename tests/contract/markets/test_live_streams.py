@@ -19,9 +19,9 @@ from chimera.adapters.binance.transport import Reply
 from chimera.services.feed.record import record
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
-from chimera.simulate.markets.capture import Capture
-from chimera.simulate.markets.profile import FUTURES
-from chimera.simulate.markets.synthetic import Synthetic
+from chimera.tape.capture import Capture
+from chimera.tape.profile import FUTURES
+from chimera.tape.synthetic import Synthetic
 from chimera.trading.errors import NotSent
 from chimera.trading.market import DepthChanged, Marked, Market, MarketEvent, TopOfBook, Traded
 

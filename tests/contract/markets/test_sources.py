@@ -12,10 +12,10 @@ import pytest
 from market_contract import check
 
 from chimera.adapters.binance.capture_file import CaptureFile, lines
-from chimera.simulate.markets.capture import Capture
-from chimera.simulate.markets.profile import PROFILES
-from chimera.simulate.markets.synthetic import Synthetic
-from chimera.trading.depth import Depth
+from chimera.tape.capture import Capture
+from chimera.tape.depth import Depth
+from chimera.tape.profile import PROFILES
+from chimera.tape.synthetic import Synthetic
 from chimera.trading.market import DepthChanged, TopOfBook, Traded
 
 CAPTURES = Path("/work/shared/data")

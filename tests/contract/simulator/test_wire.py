@@ -17,7 +17,7 @@ from yarl import URL
 
 from chimera.services.simulator.server import SimulatorServer, serve
 from chimera.services.simulator.settings import SimulatorSettings
-from chimera.simulate.faults import NoFaults, RequestFault, Trouble
+from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.trading.market import Marked, MarketEvent, TopOfBook
 
 D = Decimal

@@ -19,8 +19,8 @@ from chimera.adapters.binance.transport import Reply, Transport
 from chimera.ports.venue import OrderReport, Records, Report, Rulebook, StreamUp, Venue
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
-from chimera.simulate.faults import NoFaults, RequestFault, Trouble
-from chimera.simulate.messages import WireRequest
+from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.ids import ClientOrderId, Symbol

@@ -8,8 +8,8 @@ from frames import AT_NS, diff, lines, mark, snapshot, stream, ticker, trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chimera.simulate.markets.capture import Capture, CaptureRefused, replay
-from chimera.trading.depth import Depth
+from chimera.tape.capture import Capture, CaptureRefused, replay
+from chimera.tape.depth import Depth
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, Side, TopOfBook, Traded
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.trading.depth import Depth, Ladder
+from chimera.tape.depth import Depth, Ladder
 from chimera.trading.market import DepthChanged, Level, TopOfBook
 from chimera.trading.money import Price, Qty
 

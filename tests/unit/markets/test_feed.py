@@ -11,8 +11,8 @@ import pytest
 from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
 from chimera.services.feed.symbol import SymbolFeed
-from chimera.simulate.markets.synthetic import START_US, Synthetic
-from chimera.trading.depth import Depth
+from chimera.tape.depth import Depth
+from chimera.tape.synthetic import START_US, Synthetic
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 from chimera.trading.money import Millis

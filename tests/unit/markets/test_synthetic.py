@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chimera.simulate.markets.profile import FUTURES, JUMPY, PROFILES, SPARSE, THIN, TRENDING, WIDE, Profile
-from chimera.simulate.markets.synthetic import START_US, Synthetic
+from chimera.tape.profile import FUTURES, JUMPY, PROFILES, SPARSE, THIN, TRENDING, WIDE, Profile
+from chimera.tape.synthetic import START_US, Synthetic
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 from chimera.wire import codec
 
@@ -22,7 +22,7 @@ SLOW = FUTURES.but(step_ms=5_000, depth_every=4)  # an hour in 720 steps, the sa
 
 DIGEST = """
 import hashlib, itertools
-from chimera.simulate.markets.synthetic import Synthetic
+from chimera.tape.synthetic import Synthetic
 from chimera.wire import codec
 digest = hashlib.sha256()
 for event in itertools.islice(Synthetic(11), 3_000):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chimera.services.audit_summary import Tally, VenueFill, compare, report, summarize
 from chimera.services.world import oracle
-from chimera.simulate.audit import AuditRecord, Kind
+from chimera.simulate.venue.audit import AuditRecord, Kind
 
 D = Decimal
 

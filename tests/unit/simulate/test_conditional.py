@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.simulate.algos import TRANSITIONS, AlgoStatus
-from chimera.simulate.audit import Kind
+from chimera.simulate.usdm.algos import TRANSITIONS, AlgoStatus
+from chimera.simulate.venue.audit import Kind
 
 D = Decimal
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.simulate.audit import Kind
-from chimera.simulate.faults import FrameFault, FrameTrouble, NoFaults, RequestFault, Trouble
-from chimera.simulate.messages import WireRequest
+from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.trouble.faults import FrameFault, FrameTrouble, NoFaults, RequestFault, Trouble
+from chimera.simulate.venue.audit import Kind
 
 D = Decimal
 

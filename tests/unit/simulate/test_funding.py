@@ -1,6 +1,6 @@
 """When funding is due."""
 
-from chimera.simulate.listing import next_funding_ms
+from chimera.trading.market import next_funding_ms
 
 
 def test_funding_is_at_midnight_eight_and_sixteen() -> None:

@@ -13,15 +13,15 @@ from test_properties import act, scripts
 from trading_desk import RICH, START_MS, Desk
 
 from chimera.simulate import keeping
-from chimera.simulate.accounts import Account, AccountSpec, Position
-from chimera.simulate.algos import Algo
-from chimera.simulate.audit import Kind
+from chimera.simulate.door.auth import signature
+from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.keeping import Kept, KeptAccount, KeptAlgo, KeptListing, KeptOrder, KeptPosition
-from chimera.simulate.listing import DEMO, Listing
-from chimera.simulate.messages import WireRequest
-from chimera.simulate.orders import Order
 from chimera.simulate.twin import Twin
-from chimera.simulate.usdm.auth import signature
+from chimera.simulate.usdm.accounts import Account, AccountSpec, Position
+from chimera.simulate.usdm.algos import Algo
+from chimera.simulate.venue.audit import Kind
+from chimera.simulate.venue.listing import DEMO, Listing
+from chimera.simulate.venue.orders import Order
 from chimera.wire import codec
 
 D = Decimal

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.simulate.accounts import AccountSpec
-from chimera.simulate.audit import Kind
+from chimera.simulate.usdm.accounts import AccountSpec
+from chimera.simulate.venue.audit import Kind
 
 D = Decimal
 

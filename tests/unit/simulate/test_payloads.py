@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from chimera.simulate.messages import WireRequest
+from chimera.simulate.door.messages import WireRequest
 
 D = Decimal
 PLACED = {

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trading_desk import Desk
 
-from chimera.simulate.accounts import READY_ACCOUNT
-from chimera.simulate.audit import AuditRecord, Kind
-from chimera.simulate.book import Book
-from chimera.simulate.messages import WireRequest
+from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.usdm.accounts import READY_ACCOUNT
+from chimera.simulate.venue.audit import AuditRecord, Kind
+from chimera.simulate.venue.book import Book
 from chimera.trading.market import DepthChanged, Level, TopOfBook
 
 D = Decimal

@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from trading_desk import RICH, START_MS, Desk
 
-from chimera.simulate.accounts import AccountSpec
-from chimera.simulate.audit import Kind
 from chimera.simulate.twin import Twin
+from chimera.simulate.usdm.accounts import AccountSpec
+from chimera.simulate.venue.audit import Kind
 from chimera.trading.market import Side
 
 D = Decimal

@@ -4,11 +4,11 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from chimera.simulate.accounts import READY_ACCOUNT, AccountSpec
-from chimera.simulate.audit import AuditRecord, Kind
-from chimera.simulate.messages import Frame, WireRequest
+from chimera.simulate.door.auth import signature
+from chimera.simulate.door.messages import Frame, WireRequest
 from chimera.simulate.twin import Twin
-from chimera.simulate.usdm.auth import signature
+from chimera.simulate.usdm.accounts import READY_ACCOUNT, AccountSpec
+from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.market import DepthChanged, Level, Marked, Side, TopOfBook, Traded
 
 D = Decimal

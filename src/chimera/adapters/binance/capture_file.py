@@ -1,4 +1,4 @@
-"""Capture files on disk, plain or gzip, in the form of ``chimera.simulate.markets.capture``.
+"""Capture files on disk, plain or gzip, in the form of ``chimera.tape.capture``.
 
 Written so that a process killed at any moment leaves a file that replays to its last flushed line. It does not look
 into the frames.

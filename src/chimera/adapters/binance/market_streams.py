@@ -5,7 +5,7 @@ route connects, pings and stays silent (binance.md 1.2). So there is one connect
 a connection without a frame for ``silence_ms`` is dropped and opened again, a stream without a first frame is reported.
 Depth is made whole by a REST snapshot after each connection and each gap. ``at_us`` is our receive time.
 
-Invariants: events in time order under the contract of ``chimera.simulate.markets``; a bounded queue, so a slow reader
+Invariants: events in time order under the contract of ``chimera.tape``; a bounded queue, so a slow reader
 slows the socket and memory stays. It decides nothing and knows no hosts (the transport does).
 """
 
@@ -18,8 +18,8 @@ from enum import StrEnum
 from typing import Final
 
 from chimera.adapters.binance.transport import Transport
-from chimera.simulate.markets import messages
-from chimera.simulate.markets.reader import SNAPSHOT_STREAM, FrameRefused, MarketReader
+from chimera.tape import frames
+from chimera.tape.reader import SNAPSHOT_STREAM, FrameRefused, MarketReader
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.market import Market, MarketEvent
 from chimera.trading.value import Value
@@ -159,7 +159,7 @@ class MarketStreams:
             self._report(FaultKind.BAD_FRAME, self._market, str(refused))
             return []
         if self._awaited:
-            self._awaited.discard(messages.combined.decode(item.raw).stream)
+            self._awaited.discard(frames.combined.decode(item.raw).stream)
         if self.reader.gap_count > gaps:
             self._join(self.reader.gaps[-1].symbol)
         return events

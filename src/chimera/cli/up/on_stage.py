@@ -19,7 +19,7 @@ from chimera.services.simulator.market import open_market
 from chimera.services.strategy import settings as strategy_settings
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.stage import Stage
-from chimera.simulate.audit import AuditRecord
+from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.market import Side
 from chimera.wire.decisions import DecideRequest
 from chimera.wire.keys import FILLS

@@ -1,4 +1,4 @@
-"""``chimera record``: the live streams written as captures that replay (``chimera.simulate.markets.capture``).
+"""``chimera record``: the live streams written as captures that replay (``chimera.tape.capture``).
 
 Each file begins within a second or two of a depth snapshot, so each replays alone. Files are named
 ``{market}-{symbols}_{UTC start}.gz``. A recording that is killed keeps all but about its last second.

@@ -9,8 +9,8 @@ from typing import Final
 
 from chimera.services.feed.indicators import Bars, RealisedVolatility, TimeMean, WilderAtr
 from chimera.services.feed.settings import FeedSettings
+from chimera.tape.depth import Depth
 from chimera.trading.decision import Feature
-from chimera.trading.depth import Depth
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 from chimera.trading.money import BPS, Millis, Price
 from chimera.wire.board import DepthBoard, FeatureBoard, TickBoard

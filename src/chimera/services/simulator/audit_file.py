@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from chimera.simulate.audit import AuditRecord
+from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import Refused
 
 _LOOK: Final = 1 << 16  # bytes from the end: far more than one line

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from chimera.simulate.messages import PRIVATE, PUBLIC, Frame
+from chimera.simulate.door.messages import PRIVATE, PUBLIC, Frame
 from chimera.simulate.twin import Twin
 
 QUEUE_FRAMES = 20_000

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from chimera.adapters.binance import capture_file
-from chimera.simulate.listing import DEMO
-from chimera.simulate.markets.capture import Capture
-from chimera.simulate.markets.synthetic import Synthetic
+from chimera.simulate.venue.listing import DEMO
+from chimera.tape.capture import Capture
+from chimera.tape.synthetic import Synthetic
 from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument

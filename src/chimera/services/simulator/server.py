@@ -19,7 +19,7 @@ from chimera.services.simulator.audit_file import AuditFile
 from chimera.services.simulator.hub import Hub, Reader, route_in
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.simulator.state_file import StateFile
-from chimera.simulate.messages import PRIVATE, WireRequest
+from chimera.simulate.door.messages import PRIVATE, WireRequest
 from chimera.simulate.twin import Twin
 from chimera.trading.market import MarketEvent
 from chimera.trading.money import Millis

@@ -26,7 +26,7 @@ from chimera.services.world.proc import Machine
 from chimera.services.world.spans import Span
 from chimera.services.world.stores import StoreWeather
 from chimera.services.world.tape import Tape
-from chimera.simulate.messages import WireRequest
+from chimera.simulate.door.messages import WireRequest
 
 
 class Blows:

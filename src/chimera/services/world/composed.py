@@ -30,11 +30,11 @@ from chimera.services.world.proc import Machine, Proc
 from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather, bus_of, ledger_of
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Callers, Request
-from chimera.simulate.accounts import READY_ACCOUNT
-from chimera.simulate.listing import DEMO
-from chimera.simulate.markets.profile import SPARSE
-from chimera.simulate.markets.synthetic import Synthetic
 from chimera.simulate.twin import Twin
+from chimera.simulate.usdm.accounts import READY_ACCOUNT
+from chimera.simulate.venue.listing import DEMO
+from chimera.tape.profile import SPARSE
+from chimera.tape.synthetic import Synthetic
 from chimera.trading.market import MarketEvent
 from chimera.trading.money import Millis, Quote
 from chimera.trading.routes import RouteTable, Row, Twap

@@ -18,8 +18,8 @@ from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.proc import Proc
 from chimera.services.world.tape import Tape
-from chimera.simulate.faults import RequestFault, Trouble
-from chimera.simulate.messages import PRIVATE, PUBLIC, Frame, WireRequest, WireResponse
+from chimera.simulate.door.messages import PRIVATE, PUBLIC, Frame, WireRequest, WireResponse
+from chimera.simulate.trouble.faults import RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.market import MarketEvent
@@ -56,7 +56,7 @@ _TROUBLES: Final = {
 
 
 class TapeTroubles:
-    """``chimera.simulate.faults.Faults`` drawn from the tape: the venue's own failures."""
+    """``chimera.simulate.trouble.faults.Faults`` drawn from the tape: the venue's own failures."""
 
     def __init__(self, tape: Tape, rates: Mapping[str, float]) -> None:
         self._tape = tape

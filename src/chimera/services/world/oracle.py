@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.services.world.spans import Span, minus
-from chimera.simulate.audit import AuditRecord, Kind
+from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, child_of
 from chimera.trading.money import ZERO, text
 from chimera.trading.order import Role

@@ -13,7 +13,7 @@ from chimera.services.world import decided, oracle
 from chimera.services.world.clock import EPOCH_MS
 from chimera.services.world.composed import INSTRUMENT, World
 from chimera.services.world.oracle import Violation
-from chimera.simulate.audit import AuditRecord, Kind
+from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.execution import Phase
 from chimera.trading.money import ZERO, text
 from chimera.trading.order import Status

@@ -28,7 +28,7 @@ from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Wish, wishes
-from chimera.simulate.audit import AuditRecord
+from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
 from chimera.trading.market import MarketEvent, Side
 from chimera.trading.value import Value

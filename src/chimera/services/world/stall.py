@@ -21,9 +21,9 @@ from chimera.services.world.network import is_entry
 from chimera.services.world.plan import Away, Plan
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Wish
-from chimera.simulate.accounts import READY_ACCOUNT
-from chimera.simulate.audit import AuditRecord, Kind
-from chimera.simulate.messages import WireRequest
+from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.usdm.accounts import READY_ACCOUNT
+from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.intent import MakerThenTaker, MarketNow
 from chimera.trading.market import MarketEvent, Side
 from chimera.trading.money import Qty

@@ -4,13 +4,13 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from chimera.simulate.accounts import ASSET, Account, Position
-from chimera.simulate.audit import Kind
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.call import Call
+from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
-from chimera.simulate.usdm.call import Call
+from chimera.simulate.usdm.accounts import ASSET, Account, Position
 from chimera.simulate.usdm.payloads import cash
 from chimera.simulate.usdm.reports import LISTEN_KEY_MS
+from chimera.simulate.venue.audit import Kind
 from chimera.trading.money import ZERO, text
 
 MAX_LEVERAGE = 125

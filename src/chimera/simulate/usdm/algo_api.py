@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from chimera.simulate.algos import Algo, AlgoType, Working
-from chimera.simulate.conditional import AlgoTicket
-from chimera.simulate.orders import Stp
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.call import Call
+from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
-from chimera.simulate.usdm.call import Call
+from chimera.simulate.usdm.algos import Algo, AlgoType, Working
+from chimera.simulate.usdm.conditional import AlgoTicket
 from chimera.simulate.usdm.orders_api import CANCELED_ALL, one_way
+from chimera.simulate.venue.orders import Stp
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 

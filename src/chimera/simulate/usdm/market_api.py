@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from chimera.simulate.accounts import ASSET
-from chimera.simulate.listing import Listing
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.call import Call
+from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
-from chimera.simulate.usdm.call import Call
+from chimera.simulate.usdm.accounts import ASSET
 from chimera.simulate.usdm.streams import rows
+from chimera.simulate.venue.listing import Listing
 from chimera.trading.money import ZERO
 
 DEPTHS = (5, 10, 20, 50, 100, 500, 1000)

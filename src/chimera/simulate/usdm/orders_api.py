@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from chimera.simulate.matching import Ticket
-from chimera.simulate.orders import Order, OrderType, Stp, Tif
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.call import Call
+from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
-from chimera.simulate.usdm.call import Call
+from chimera.simulate.venue.matching import Ticket
+from chimera.simulate.venue.orders import Order, OrderType, Stp, Tif
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, text
 

@@ -6,11 +6,11 @@ Amounts are JSON strings, ids and times integers. Sources: connector models and 
 from decimal import Decimal
 from typing import Any
 
-from chimera.simulate.accounts import ASSET, Account, Position
-from chimera.simulate.algos import Algo, AlgoStatus
-from chimera.simulate.floor import Fill
-from chimera.simulate.listing import Listing
-from chimera.simulate.orders import Order, OrderType, Status
+from chimera.simulate.usdm.accounts import ASSET, Account, Position
+from chimera.simulate.usdm.algos import Algo, AlgoStatus
+from chimera.simulate.venue.floor import Fill
+from chimera.simulate.venue.listing import Listing
+from chimera.simulate.venue.orders import Order, OrderType, Status
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, text
 

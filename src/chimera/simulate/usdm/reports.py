@@ -10,15 +10,15 @@ from typing import Any
 
 import msgspec
 
-from chimera.simulate.accounts import Account
-from chimera.simulate.algos import Algo
-from chimera.simulate.faults import Faults, mangle
-from chimera.simulate.floor import Fill
-from chimera.simulate.listing import Listing
-from chimera.simulate.messages import PRIVATE, Frame
-from chimera.simulate.orders import Order
+from chimera.simulate.door.messages import PRIVATE, Frame
+from chimera.simulate.trouble.faults import Faults, mangle
 from chimera.simulate.usdm import payloads
+from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.streams import Publisher
+from chimera.simulate.venue.floor import Fill
+from chimera.simulate.venue.listing import Listing
+from chimera.simulate.venue.orders import Order
 from chimera.trading.market import Side
 from chimera.trading.money import Millis
 

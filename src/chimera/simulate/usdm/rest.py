@@ -8,16 +8,16 @@ from typing import Any, Final
 
 import msgspec
 
-from chimera.simulate.accounts import Account
-from chimera.simulate.audit import Kind
-from chimera.simulate.exchange import Exchange
-from chimera.simulate.messages import WireRequest, WireResponse
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.auth import KEY_HEADER, Security, authenticate
+from chimera.simulate.door.call import Call, Endpoint, endpoint
+from chimera.simulate.door.messages import WireRequest, WireResponse
+from chimera.simulate.door.params import Params
+from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import account_api, algo_api, market_api, orders_api
-from chimera.simulate.usdm.auth import KEY_HEADER, Security, authenticate
-from chimera.simulate.usdm.call import Call, Endpoint, endpoint
-from chimera.simulate.usdm.params import Params
+from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.reports import Wire
+from chimera.simulate.venue.audit import Kind
 
 _encode = msgspec.json.Encoder().encode
 _NONE, _KEY, _SIGNED = Security.NONE, Security.KEY, Security.SIGNED

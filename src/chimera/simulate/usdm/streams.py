@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from chimera.simulate.listing import Listing
-from chimera.simulate.messages import MARKET, PUBLIC, Frame
+from chimera.simulate.door.messages import MARKET, PUBLIC, Frame
+from chimera.simulate.venue.listing import Listing
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from chimera.simulate import filters
-from chimera.simulate.accounts import ASSET, Account, money
-from chimera.simulate.algos import Algo, AlgoStatus
-from chimera.simulate.audit import Kind
-from chimera.simulate.floor import Fill, Floor
-from chimera.simulate.listing import Listing
-from chimera.simulate.orders import Order, OrderType, Status, Step, Stp, Tif
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.usdm import filters
+from chimera.simulate.usdm.accounts import ASSET, Account, money
+from chimera.simulate.usdm.algos import Algo, AlgoStatus
+from chimera.simulate.venue.audit import Kind
+from chimera.simulate.venue.floor import Fill, Floor
+from chimera.simulate.venue.listing import Listing
+from chimera.simulate.venue.orders import Order, OrderType, Status, Step, Stp, Tif
 from chimera.trading.market import Side, Traded
 from chimera.trading.money import ZERO
 

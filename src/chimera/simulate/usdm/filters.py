@@ -5,8 +5,8 @@ Order of checks: precision (-1111), quantity, price, percent price, notional. Pu
 
 from decimal import Decimal
 
-from chimera.simulate.listing import Listing, places
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.venue.listing import Listing, places
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, text
 

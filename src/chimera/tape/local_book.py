@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from chimera.simulate.markets.messages import BookTicker, Diff, Snapshot
-from chimera.trading.depth import Depth
+from chimera.tape.depth import Depth
+from chimera.tape.frames import BookTicker, Diff, Snapshot
 from chimera.trading.market import DepthChanged, Level, MarketEvent, TopOfBook
 from chimera.trading.money import Price, Qty
 

@@ -7,15 +7,15 @@ algo REJECTED with the reason and no order; a closePosition algo ends EXPIRED wh
 from dataclasses import dataclass
 from decimal import Decimal
 
-from chimera.simulate import filters
-from chimera.simulate.accounts import Account
-from chimera.simulate.algos import MAX_OPEN, Algo, AlgoStatus, AlgoType, Working
-from chimera.simulate.audit import Kind
-from chimera.simulate.floor import Floor
-from chimera.simulate.listing import Listing
-from chimera.simulate.matching import Matcher, Ticket
-from chimera.simulate.orders import OrderType, Stp, Tif
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.usdm import filters
+from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.algos import MAX_OPEN, Algo, AlgoStatus, AlgoType, Working
+from chimera.simulate.venue.audit import Kind
+from chimera.simulate.venue.floor import Floor
+from chimera.simulate.venue.listing import Listing
+from chimera.simulate.venue.matching import Matcher, Ticket
+from chimera.simulate.venue.orders import OrderType, Stp, Tif
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 

@@ -1,6 +1,6 @@
 """Binance's public frames read as market events: one reader for captures and for live streams, spot and USD-M.
 
-Invariants are those of ``chimera.simulate.markets``. What cannot be used is counted, never passed on: an amount that is
+Invariants are those of ``chimera.tape``. What cannot be used is counted, never passed on: an amount that is
 not a finite positive number, a crossed touch, a trade the book never saw (insurance fund, ADL). A frame that is not
 Binance's at all raises FrameRefused. It knows neither files, sockets nor clocks: the caller says when a frame arrived.
 """
@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from chimera.simulate.markets import messages
-from chimera.simulate.markets.local_book import Events, LocalBook, SequenceBroken
+from chimera.tape import frames
+from chimera.tape.local_book import Events, LocalBook, SequenceBroken
 from chimera.trading.market import Level, Marked, MarketEvent, Side, Traded
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.value import Value
@@ -48,14 +48,14 @@ class MarketReader:
         self.passed_over: Counter[str] = Counter()
         self._books: dict[str, LocalBook] = {}
         self._trade_kind: dict[str, str] = {}
-        self._early_snapshot: messages.Snapshot | None = None
+        self._early_snapshot: frames.Snapshot | None = None
         self._last_us = 0
 
     def take(self, at_us: int, frame: bytes | str) -> Sequence[MarketEvent]:
         """The events of one frame received at ``at_us`` (UTC). A clock that steps back is held. Raises FrameRefused."""
         at_us = self._last_us = max(at_us, self._last_us)
         try:
-            outer = messages.combined.decode(frame)
+            outer = frames.combined.decode(frame)
             return self._read(at_us, outer, frame)
         except msgspec.DecodeError as refused:
             raise FrameRefused(str(refused)) from refused
@@ -75,20 +75,20 @@ class MarketReader:
             for event in self._books[symbol].restart(at_us, new_connection=True)
         ]
 
-    def _read(self, at_us: int, outer: messages.Combined, frame: bytes | str) -> Sequence[MarketEvent]:
+    def _read(self, at_us: int, outer: frames.Combined, frame: bytes | str) -> Sequence[MarketEvent]:
         symbol, _, stream = outer.stream.partition("@")
         kind, _, _ = stream.partition("@")
         match kind:
             case "bookTicker":
-                return self._ticker(at_us, messages.book_ticker.decode(outer.data))
+                return self._ticker(at_us, frames.book_ticker.decode(outer.data))
             case "depth":
-                return self._diff(at_us, messages.diff.decode(outer.data))
+                return self._diff(at_us, frames.diff.decode(outer.data))
             case "trade" | "aggTrade":
-                return self._trade(at_us, kind, messages.trade.decode(outer.data))
+                return self._trade(at_us, kind, frames.trade.decode(outer.data))
             case "markPrice":
-                return self._mark(at_us, messages.mark_price.decode(outer.data))
+                return self._mark(at_us, frames.mark_price.decode(outer.data))
             case "depthSnapshot":
-                return self._snapshot(at_us, symbol.upper(), messages.snapshot.decode(outer.data))
+                return self._snapshot(at_us, symbol.upper(), frames.snapshot.decode(outer.data))
             case _:
                 return self._pass("other stream") if outer.stream else self._bare(at_us, frame)
 
@@ -96,19 +96,19 @@ class MarketReader:
         """A frame of no stream: a REST depth answer, or a reply to a control message."""
         head = frame[:4_096].encode() if isinstance(frame, str) else frame[:4_096]
         if b'"lastUpdateId"' in head:
-            return self._bare_snapshot(at_us, messages.snapshot.decode(frame))
+            return self._bare_snapshot(at_us, frames.snapshot.decode(frame))
         if b'"result"' in head:
             return self._pass("control")
         raise FrameRefused("neither a combined-stream message nor a depth snapshot")
 
-    def _ticker(self, at_us: int, ticker: messages.BookTicker) -> Sequence[MarketEvent]:
+    def _ticker(self, at_us: int, ticker: frames.BookTicker) -> Sequence[MarketEvent]:
         for amount in (ticker.b, ticker.B, ticker.a, ticker.A):
             _refuse_unless(amount.is_finite() and amount >= 0, "amount", amount)
         if not (0 < ticker.b < ticker.a and ticker.B > 0 and ticker.A > 0):
             return self._pass("one-sided or crossed")
         return self._book(ticker.s).take_ticker(at_us, ticker) or self._pass("nothing new")
 
-    def _diff(self, at_us: int, diff: messages.Diff) -> Sequence[MarketEvent]:
+    def _diff(self, at_us: int, diff: frames.Diff) -> Sequence[MarketEvent]:
         _check_levels(diff.b)
         _check_levels(diff.a)
         book = self._book(diff.s)
@@ -119,7 +119,7 @@ class MarketReader:
         except SequenceBroken as broken:
             return before + self._gap(at_us, book, broken) + book.take_diff(at_us, diff)
 
-    def _snapshot(self, at_us: int, symbol: str, snapshot: messages.Snapshot) -> Sequence[MarketEvent]:
+    def _snapshot(self, at_us: int, symbol: str, snapshot: frames.Snapshot) -> Sequence[MarketEvent]:
         _check_levels(snapshot.bids)
         _check_levels(snapshot.asks)
         book = self._book(symbol)
@@ -129,7 +129,7 @@ class MarketReader:
             return self._gap(at_us, book, broken)
         return self._pass("late snapshot") if events is None else events
 
-    def _bare_snapshot(self, at_us: int, snapshot: messages.Snapshot) -> Sequence[MarketEvent]:
+    def _bare_snapshot(self, at_us: int, snapshot: frames.Snapshot) -> Sequence[MarketEvent]:
         match list(self._books):
             case [symbol]:
                 return self._snapshot(at_us, symbol, snapshot)
@@ -139,7 +139,7 @@ class MarketReader:
             case several:
                 raise FrameRefused(f"a depth snapshot without a symbol among {len(several)} symbols")
 
-    def _trade(self, at_us: int, kind: str, trade: messages.Trade) -> Sequence[MarketEvent]:
+    def _trade(self, at_us: int, kind: str, trade: frames.Trade) -> Sequence[MarketEvent]:
         if self._trade_kind.setdefault(trade.s, kind) != kind:
             return self._pass("second trade stream")  # trade and aggTrade tell the same trades twice
         if trade.X != "MARKET":
@@ -151,7 +151,7 @@ class MarketReader:
         taker = Side.SELL if trade.m else Side.BUY
         return [Traded(symbol=trade.s, at_us=at_us, price=Price(trade.p), qty=Qty(trade.q), taker=taker)]
 
-    def _mark(self, at_us: int, mark: messages.MarkPrice) -> Sequence[MarketEvent]:
+    def _mark(self, at_us: int, mark: frames.MarkPrice) -> Sequence[MarketEvent]:
         _refuse_unless(mark.p.is_finite() and mark.p > 0, "mark price", mark.p)
         _refuse_unless(mark.i.is_finite() and mark.i >= 0, "index price", mark.i)
         _refuse_unless(mark.r.is_finite(), "funding rate", mark.r)

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
-from chimera.simulate.messages import WireRequest
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.door.refusals import Refusal
 
 CLIENT_ID_RANGE = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]+")

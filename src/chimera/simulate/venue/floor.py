@@ -10,12 +10,12 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Protocol
 
-from chimera.simulate.accounts import Account, AccountSpec, open_account
-from chimera.simulate.algos import Algo, AlgoShelf
-from chimera.simulate.audit import Audit, Kind
-from chimera.simulate.listing import Listing
-from chimera.simulate.orders import Order, Shelf
-from chimera.simulate.refusals import Refusal
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.usdm.accounts import Account, AccountSpec, open_account
+from chimera.simulate.usdm.algos import Algo, AlgoShelf
+from chimera.simulate.venue.audit import Audit, Kind
+from chimera.simulate.venue.listing import Listing
+from chimera.simulate.venue.orders import Order, Shelf
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 

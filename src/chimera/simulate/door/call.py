@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chimera.simulate.accounts import Account
-from chimera.simulate.exchange import Exchange
-from chimera.simulate.floor import Floor
-from chimera.simulate.listing import Listing
-from chimera.simulate.refusals import Refusal
-from chimera.simulate.usdm.auth import Security
-from chimera.simulate.usdm.params import Params
+from chimera.simulate.door.auth import Security
+from chimera.simulate.door.params import Params
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.reports import Wire
+from chimera.simulate.venue.floor import Floor
+from chimera.simulate.venue.listing import Listing
 
 _ALWAYS = frozenset({"timestamp", "recvWindow", "signature"})
 

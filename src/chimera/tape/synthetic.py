@@ -3,9 +3,9 @@
 A fair price walks in thousandths of a tick (bounded noise, pull to the start, trends, jumps), reflected inside a band.
 The touch stays while the fair price is inside it and moves when it is not, after a last trade. Takers
 arrive in runs of one side and eat the touch; sizes, gaps and spreads are drawn from measured tables
-(``chimera.simulate.markets.profile``).
+(``chimera.tape.profile``).
 
-Invariants: those of ``chimera.simulate.markets``; every price is on the tick and quantity on the step; no float and
+Invariants: those of ``chimera.tape``; every price is on the tick and quantity on the step; no float and
 no hash order decides anything. With the default profile and start (65,800) every price stays within 64,900 and
 66,900, always.
 It does not react to anyone's orders: the simulated exchange does.
@@ -16,9 +16,8 @@ from decimal import Decimal
 from random import Random
 from typing import Final
 
-from chimera.simulate.listing import next_funding_ms
-from chimera.simulate.markets.profile import FUTURES, MEASURED_PRICE, Profile
-from chimera.trading.market import DepthChanged, Level, Marked, MarketEvent, Side, TopOfBook, Traded
+from chimera.tape.profile import FUTURES, MEASURED_PRICE, Profile
+from chimera.trading.market import DepthChanged, Level, Marked, MarketEvent, Side, TopOfBook, Traded, next_funding_ms
 from chimera.trading.money import Price, Qty
 
 START_US: Final = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z

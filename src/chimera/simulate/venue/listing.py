@@ -7,15 +7,14 @@ notional seen on Binance (50 on BTCUSDT, 20 on ETHUSDT).
 from bisect import bisect_left, insort
 from decimal import Decimal
 
-from chimera.simulate.algos import Algo, Working
-from chimera.simulate.book import Book
-from chimera.simulate.orders import Queue
+from chimera.simulate.usdm.algos import Algo, Working
+from chimera.simulate.venue.book import Book
+from chimera.simulate.venue.orders import Queue
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
-from chimera.trading.market import Market, Side
-from chimera.trading.money import ZERO, Millis, Price, Qty
+from chimera.trading.market import Market, Side, next_funding_ms
+from chimera.trading.money import ZERO, Price, Qty
 
-FUNDING_MS = 8 * 3_600_000  # 00:00, 08:00, 16:00 UTC
 _DEFAULT_FUNDING = Decimal("0.0001")
 _STEP = Decimal("0.001")
 
@@ -137,11 +136,6 @@ class Listing:
         """PERCENT_PRICE: the worst price an order of ``side`` may name or take; needs a mark."""
         mark = self.mark if self.mark is not None else ZERO
         return mark * (self.instrument.price_up if side is Side.BUY else self.instrument.price_down)
-
-
-def next_funding_ms(now_ms: int) -> Millis:
-    """The next funding moment after ``now_ms``: every 8 h from midnight UTC."""
-    return Millis((now_ms // FUNDING_MS + 1) * FUNDING_MS)
 
 
 def places(unit: Decimal) -> int:

@@ -10,7 +10,7 @@ It opens no file: the shell hands it lines (``chimera.adapters.binance.capture_f
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from chimera.simulate.markets.reader import FrameRefused, MarketReader
+from chimera.tape.reader import FrameRefused, MarketReader
 from chimera.trading.market import MarketEvent
 
 _MICROSECONDS_FROM: Final = 10**14  # 1973 in µs

@@ -14,9 +14,9 @@ from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
 if TYPE_CHECKING:
-    from chimera.simulate.accounts import Account
-    from chimera.simulate.algos import Algo
-    from chimera.simulate.listing import Listing
+    from chimera.simulate.usdm.accounts import Account
+    from chimera.simulate.usdm.algos import Algo
+    from chimera.simulate.venue.listing import Listing
 
 
 class OrderType(StrEnum):

@@ -8,10 +8,10 @@ import re
 from enum import StrEnum
 from hashlib import sha256
 
-from chimera.simulate.accounts import Account
-from chimera.simulate.messages import WireRequest
-from chimera.simulate.refusals import AHEAD_OF_SERVER, Refusal
-from chimera.simulate.usdm.params import Params
+from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.door.params import Params
+from chimera.simulate.door.refusals import AHEAD_OF_SERVER, Refusal
+from chimera.simulate.usdm.accounts import Account
 
 AHEAD_MS = 1_000
 DEFAULT_WINDOW_MS = 5_000

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from chimera.trading.market import Side
 
 if TYPE_CHECKING:
-    from chimera.simulate.accounts import Account
-    from chimera.simulate.listing import Listing
-    from chimera.simulate.orders import Order, Stp
+    from chimera.simulate.usdm.accounts import Account
+    from chimera.simulate.venue.listing import Listing
+    from chimera.simulate.venue.orders import Order, Stp
 
 MAX_OPEN = 200  # over all symbols (Binance change log 2025-11-06)
 

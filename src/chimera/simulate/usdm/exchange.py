@@ -6,14 +6,14 @@ expire, due triggers fire (their fills may move last price and position again), 
 
 from collections.abc import Iterable
 
-from chimera.simulate.accounts import Account
-from chimera.simulate.algos import Algo
-from chimera.simulate.audit import Audit
-from chimera.simulate.conditional import AlgoDesk, AlgoTicket
-from chimera.simulate.floor import Floor, Reports
-from chimera.simulate.listing import Listing
-from chimera.simulate.matching import Matcher, Ticket
-from chimera.simulate.orders import Order, Step
+from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.algos import Algo
+from chimera.simulate.usdm.conditional import AlgoDesk, AlgoTicket
+from chimera.simulate.venue.audit import Audit
+from chimera.simulate.venue.floor import Floor, Reports
+from chimera.simulate.venue.listing import Listing
+from chimera.simulate.venue.matching import Matcher, Ticket
+from chimera.simulate.venue.orders import Order, Step
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 

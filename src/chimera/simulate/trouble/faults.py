@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from chimera.simulate.messages import Frame, WireRequest, WireResponse
+from chimera.simulate.door.messages import Frame, WireRequest, WireResponse
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
 

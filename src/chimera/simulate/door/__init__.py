@@ -1,0 +1,1 @@
+"""How a request comes in: its shape, its key and signature, the limits it counts against, and every refusal's text."""
