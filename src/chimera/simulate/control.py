@@ -12,8 +12,8 @@ from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm.accounts import Account, AccountSpec
+from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.venue.audit import Audit
-from chimera.simulate.venue.floor import Floor
 from chimera.trading.money import text
 
 _JSON = {"Content-Type": "application/json"}
@@ -23,7 +23,7 @@ _LINES = {"Content-Type": "application/x-ndjson"}
 encoder = msgspec.json.Encoder(decimal_format="string")
 
 
-def control(floor: Floor, audit: Audit, request: WireRequest) -> WireResponse:
+def control(floor: FuturesFloor, audit: Audit, request: WireRequest) -> WireResponse:
     """Answer one control request."""
     try:
         match request.method, request.path:
@@ -49,7 +49,7 @@ def _spec(body: str) -> AccountSpec:
         raise Refusal(-1130, text=str(error)) from error
 
 
-def picture(floor: Floor) -> dict[str, Any]:
+def picture(floor: FuturesFloor) -> dict[str, Any]:
     """Accounts with wallet, positions, open orders and waiting algos; amounts as text."""
     return {
         "now_ms": floor.now_ms,
@@ -58,7 +58,7 @@ def picture(floor: Floor) -> dict[str, Any]:
     }
 
 
-def _account(floor: Floor, account: Account) -> dict[str, Any]:
+def _account(floor: FuturesFloor, account: Account) -> dict[str, Any]:
     return {
         "wallet": text(account.wallet),
         "positions": {

@@ -21,10 +21,11 @@ import msgspec
 from chimera.simulate.usdm.accounts import Account, Position
 from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoType, Working
 from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.orders import FuturesOrder, OrderType
+from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.rest import RestFace
 from chimera.simulate.usdm.streams import Publisher
-from chimera.simulate.venue.listing import Listing
-from chimera.simulate.venue.orders import Order, OrderType, Status, Stp, Tif
+from chimera.simulate.venue.orders import Status, Stp, Tif
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 from chimera.trading.value import Value
@@ -255,7 +256,7 @@ def _kept_account(account: Account) -> KeptAccount:
     )
 
 
-def kept_order(order: Order) -> KeptOrder:
+def kept_order(order: FuturesOrder) -> KeptOrder:
     """The order as it stands."""
     return _same(KeptOrder, order, account=order.account.name, symbol=order.listing.symbol)
 
@@ -291,7 +292,7 @@ def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publish
     rest.weight = standing.weight
     for kept in standing.listings:
         symbol = kept.instrument.symbol
-        listing = floor.listings.setdefault(symbol, Listing(kept.instrument))
+        listing = floor.listings.setdefault(symbol, Perpetual(kept.instrument))
         for name in ("last", "mark", "index", "funding_rate", "next_funding_ms"):
             setattr(listing, name, getattr(kept, name))
         listing.trade_id = kept.trade_id + leap
@@ -351,8 +352,8 @@ def _terms(kept: KeptOrder | KeptAlgo, exchange: Exchange) -> dict[str, Any]:
     return fields | {"account": floor.accounts[kept.account], "listing": floor.listings[fields.pop("symbol")]}
 
 
-def _order(kept: KeptOrder, exchange: Exchange) -> Order:
-    return Order(**_terms(kept, exchange))
+def _order(kept: KeptOrder, exchange: Exchange) -> FuturesOrder:
+    return FuturesOrder(**_terms(kept, exchange))
 
 
 def _algo(kept: KeptAlgo, exchange: Exchange) -> Algo:

@@ -15,11 +15,11 @@ from chimera.simulate.trouble import faults as trouble
 from chimera.simulate.trouble.faults import Faults, NoFaults
 from chimera.simulate.usdm.accounts import READY_ACCOUNT, AccountSpec
 from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.perpetual import DEMO
 from chimera.simulate.usdm.reports import Wire
 from chimera.simulate.usdm.rest import RestFace
 from chimera.simulate.usdm.streams import route_of
 from chimera.simulate.venue.audit import Audit, AuditRecord, Kind
-from chimera.simulate.venue.listing import DEMO
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 from chimera.trading.money import Millis

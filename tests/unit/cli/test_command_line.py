@@ -14,7 +14,7 @@ from chimera.cli.orders import order_body
 from chimera.cli.words import listed, side_named, sides_named, speed_named
 from chimera.services.router.settings import SettingsError
 from chimera.services.serving import PortInUse
-from chimera.simulate.venue.listing import DEMO
+from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.market import Market, Side
 from chimera.wire import requests

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chimera.services.simulator.market import open_market
-from chimera.simulate.venue.listing import DEMO
+from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.errors import Refused
 
 BTC = DEMO[0]

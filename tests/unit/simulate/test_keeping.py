@@ -19,9 +19,9 @@ from chimera.simulate.keeping import Kept, KeptAccount, KeptAlgo, KeptListing, K
 from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.accounts import Account, AccountSpec, Position
 from chimera.simulate.usdm.algos import Algo
+from chimera.simulate.usdm.orders import FuturesOrder
+from chimera.simulate.usdm.perpetual import DEMO, Perpetual
 from chimera.simulate.venue.audit import Kind
-from chimera.simulate.venue.listing import DEMO, Listing
-from chimera.simulate.venue.orders import Order
 from chimera.wire import codec
 
 D = Decimal
@@ -154,13 +154,14 @@ def test_every_field_is_kept_or_left_out_on_purpose():
 
     by_name = {"account", "listing"}
     assert fields(Position) == set(KeptPosition.__struct_fields__)
-    assert fields(Order) - by_name - {"algo", "resting"} == set(KeptOrder.__struct_fields__) - {"account", "symbol"}
+    of_an_order = set(KeptOrder.__struct_fields__) - {"account", "symbol"}
+    assert fields(FuturesOrder) - by_name - {"algo", "resting"} == of_an_order
     assert fields(Algo) - by_name == set(KeptAlgo.__struct_fields__) - {"account", "symbol"}
     history = {"trades", "income", "listen_key", "listen_until_ms"}
     assert fields(Account) - history == set(KeptAccount.__struct_fields__)
     of_the_market = {"book", "queues", "triggers", "traded", "mark_given", "marked_ms", "dark", "symbol"}
     of_the_market |= {"price_places", "qty_places"}
-    assert set(vars(Listing(DEMO[0]))) - of_the_market == set(KeptListing.__struct_fields__) - {"update_id"}
+    assert set(vars(Perpetual(DEMO[0]))) - of_the_market == set(KeptListing.__struct_fields__) - {"update_id"}
 
 
 def held_with_stop() -> Desk:

@@ -7,7 +7,7 @@ import pytest
 
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.refusals import CODES
-from chimera.simulate.venue.listing import DEMO
+from chimera.simulate.usdm.perpetual import DEMO
 
 LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.1", "price": "65000"}
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from chimera.adapters.binance import capture_file
-from chimera.simulate.venue.listing import DEMO
+from chimera.simulate.usdm.perpetual import DEMO
 from chimera.tape.capture import Capture
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.errors import Refused

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from chimera.simulate.usdm.accounts import READY_ACCOUNT, AccountSpec
-from chimera.simulate.venue.listing import DEMO
+from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.instrument import Instrument
 from chimera.trading.value import Value
 

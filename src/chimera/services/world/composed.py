@@ -32,7 +32,7 @@ from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Callers, Request
 from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.accounts import READY_ACCOUNT
-from chimera.simulate.venue.listing import DEMO
+from chimera.simulate.usdm.perpetual import DEMO
 from chimera.tape.profile import SPARSE
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.market import MarketEvent

@@ -25,7 +25,7 @@ from chimera.services.world.proc import Machine, Proc
 from chimera.services.world.stores import LEDGER_US, StoreWeather, bus_of, ledger_of
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Request
-from chimera.simulate.venue.listing import DEMO
+from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.errors import ChimeraError, Refused
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side

@@ -9,9 +9,9 @@ from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.floor import FuturesFloor
+from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.reports import Wire
-from chimera.simulate.venue.floor import Floor
-from chimera.simulate.venue.listing import Listing
 
 _ALWAYS = frozenset({"timestamp", "recvWindow", "signature"})
 
@@ -27,7 +27,7 @@ class Call:
     caller: Account | None
 
     @property
-    def floor(self) -> Floor:
+    def floor(self) -> FuturesFloor:
         return self.exchange.floor
 
     @property
@@ -38,7 +38,7 @@ class Call:
         return self.caller
 
     @property
-    def listing(self) -> Listing:
+    def listing(self) -> Perpetual:
         """The mandatory symbol's listing."""
         return self.floor.listing(self.params.need("symbol"))
 
@@ -47,7 +47,7 @@ class Call:
         """The optional symbol, which must be listed if given."""
         return self.floor.listing(self.params.text("symbol")).symbol if self.params.has("symbol") else None
 
-    def chosen(self) -> list[Listing]:
+    def chosen(self) -> list[Perpetual]:
         """The optional symbol's listing, or all."""
         symbol = self.maybe_symbol
         return [each for each in self.floor.listings.values() if symbol in (None, each.symbol)]

@@ -13,8 +13,9 @@ from chimera.trading.market import Side
 
 if TYPE_CHECKING:
     from chimera.simulate.usdm.accounts import Account
-    from chimera.simulate.venue.listing import Listing
-    from chimera.simulate.venue.orders import Order, Stp
+    from chimera.simulate.usdm.orders import FuturesOrder
+    from chimera.simulate.usdm.perpetual import Perpetual
+    from chimera.simulate.venue.orders import Stp
 
 MAX_OPEN = 200  # over all symbols (Binance change log 2025-11-06)
 
@@ -60,7 +61,7 @@ class Algo:
     algo_id: int
     client_id: str
     account: "Account"
-    listing: "Listing"
+    listing: "Perpetual"
     side: Side
     type: AlgoType
     qty: Decimal
@@ -74,8 +75,13 @@ class Algo:
     updated_ms: int
     status: AlgoStatus = AlgoStatus.NEW
     triggered_ms: int = 0
-    child: "Order | None" = None
+    child: "FuturesOrder | None" = None
     reason: str = ""
+
+    @property
+    def number(self) -> int:
+        """Ascends with age."""
+        return self.algo_id
 
     @property
     def rises(self) -> bool:

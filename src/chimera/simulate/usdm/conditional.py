@@ -4,18 +4,20 @@ Invariants: nothing but shape and price is checked before the trigger; a child t
 algo REJECTED with the reason and no order; a closePosition algo ends EXPIRED when its position closes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import filters
 from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.admission import Ticket
 from chimera.simulate.usdm.algos import MAX_OPEN, Algo, AlgoStatus, AlgoType, Working
+from chimera.simulate.usdm.floor import FuturesFloor
+from chimera.simulate.usdm.orders import FuturesOrder, OrderType
+from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.audit import Kind
-from chimera.simulate.venue.floor import Floor
-from chimera.simulate.venue.listing import Listing
-from chimera.simulate.venue.matching import Matcher, Ticket
-from chimera.simulate.venue.orders import OrderType, Stp, Tif
+from chimera.simulate.venue.orders import Stp, Tif
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -25,7 +27,7 @@ class AlgoTicket:
     """A conditional order as asked for. ``qty`` is zero exactly with ``close_position``."""
 
     account: Account
-    listing: Listing
+    listing: Perpetual
     side: Side
     type: AlgoType
     qty: Decimal
@@ -41,9 +43,9 @@ class AlgoTicket:
 class AlgoDesk:
     """Owns every conditional order until it is a child in the matching engine."""
 
-    def __init__(self, floor: Floor, matcher: Matcher) -> None:
+    def __init__(self, floor: FuturesFloor, enter: Callable[[Ticket], FuturesOrder]) -> None:
         self.floor = floor
-        self.matcher = matcher
+        self.enter = enter
 
     def place(self, ticket: AlgoTicket) -> Algo:
         """Take a conditional order in, or raise ``Refusal`` with nothing changed."""
@@ -104,7 +106,7 @@ class AlgoDesk:
         """Withdraw an untriggered algo."""
         self._end(algo, AlgoStatus.CANCELED, Kind.CANCEL)
 
-    def release(self, account: Account, listing: Listing) -> None:
+    def release(self, account: Account, listing: Perpetual) -> None:
         """After a position changed: closePosition algos that have nothing left to close expire."""
         held = account.position(listing.symbol)
         for algo in self.floor.algos.waiting_of(account, listing.symbol):
@@ -118,7 +120,7 @@ class AlgoDesk:
         self.floor.log_algo(kind, algo)
         self.floor.reports.algo(algo)
 
-    def fire_due(self, listing: Listing) -> bool:
+    def fire_due(self, listing: Perpetual) -> bool:
         """Trigger every algo of this symbol that is due; whether there was one.
 
         All are taken off the waiting list before the first child trades: its own print must not spare the others.
@@ -139,7 +141,7 @@ class AlgoDesk:
         floor.log_algo(Kind.TRIGGER, algo, price=price)
         floor.reports.algo(algo)
         try:
-            self.matcher.place(self._child(algo))
+            self.enter(self._child(algo))
         except Refusal as refusal:
             algo.reason = refusal.msg
             algo.move(AlgoStatus.REJECTED, floor.now_ms)

@@ -7,15 +7,19 @@ expire, due triggers fire (their fills may move last price and position again), 
 from collections.abc import Iterable
 
 from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.admission import Ticket, admitted, reducing
 from chimera.simulate.usdm.algos import Algo
+from chimera.simulate.usdm.clearing import REDUCE_ONLY_KNOCKED_OUT, FuturesClearing
 from chimera.simulate.usdm.conditional import AlgoDesk, AlgoTicket
-from chimera.simulate.venue.audit import Audit
-from chimera.simulate.venue.floor import Floor, Reports
-from chimera.simulate.venue.listing import Listing
-from chimera.simulate.venue.matching import Matcher, Ticket
-from chimera.simulate.venue.orders import Order, Step
+from chimera.simulate.usdm.floor import FuturesFloor, Reports
+from chimera.simulate.usdm.orders import FuturesOrder
+from chimera.simulate.usdm.perpetual import Perpetual
+from chimera.simulate.venue.audit import Audit, Kind
+from chimera.simulate.venue.matching import Matcher
+from chimera.simulate.venue.orders import Step
 from chimera.trading.instrument import Instrument
-from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
+from chimera.trading.market import DepthChanged, Marked, MarketEvent, Side, TopOfBook, Traded
+from chimera.trading.money import ZERO
 
 MARK_EVERY_MS = 1_000
 
@@ -24,17 +28,23 @@ class Exchange:
     """One venue: matching engine and Algo service over one floor."""
 
     def __init__(self, instruments: Iterable[Instrument], seed: int, audit: Audit, reports: Reports) -> None:
-        self.floor = Floor(instruments, seed, audit, reports)
-        self.matcher = Matcher(self.floor)
-        self.desk = AlgoDesk(self.floor, self.matcher)
+        self.floor = FuturesFloor(instruments, seed, audit, reports)
+        self.matcher = Matcher(self.floor, FuturesClearing(self.floor))
+        self.desk = AlgoDesk(self.floor, self.enter)
 
-    def place(self, ticket: Ticket) -> Order:
+    def enter(self, ticket: Ticket) -> FuturesOrder:
+        """Place an order without settling what follows from it."""
+        order = admitted(ticket, self.floor, self.matcher)
+        self.matcher.enter(order)
+        return order
+
+    def place(self, ticket: Ticket) -> FuturesOrder:
         """Place an order; returned as it stands after matching."""
-        order = self.matcher.place(ticket)
+        order = self.enter(ticket)
         self.settle()
         return order
 
-    def cancel(self, order: Order) -> None:
+    def cancel(self, order: FuturesOrder) -> None:
         """Cancel an open order."""
         self.matcher.end(order, Step.CANCEL)
         self.settle()
@@ -47,7 +57,7 @@ class Exchange:
         """Withdraw an untriggered conditional order."""
         self.desk.cancel(algo)
 
-    def market(self, event: MarketEvent) -> Listing | None:
+    def market(self, event: MarketEvent) -> Perpetual | None:
         """The market moved; ``None`` for a symbol not listed here."""
         listing = self.floor.listings.get(event.symbol)
         if listing is None:
@@ -70,7 +80,7 @@ class Exchange:
         self.settle(listing)
         return listing
 
-    def _quoted(self, listing: Listing) -> None:
+    def _quoted(self, listing: Perpetual) -> None:
         mid = listing.book.mid
         if mid is not None:
             if not listing.traded:
@@ -80,7 +90,7 @@ class Exchange:
             listing.dark = False
         self.matcher.quoted(listing)
 
-    def remark(self, listing: Listing) -> bool:
+    def remark(self, listing: Perpetual) -> bool:
         """Where the source gives no mark price, the mid stands for it, once a second; whether it was set."""
         mid = listing.book.mid
         due = listing.mark is None or listing.dark or self.floor.now_ms - listing.marked_ms >= MARK_EVERY_MS
@@ -91,7 +101,7 @@ class Exchange:
         self.floor.marks[listing.symbol] = mid
         return True
 
-    def settle(self, listing: Listing | None = None) -> None:
+    def settle(self, listing: Perpetual | None = None) -> None:
         """Let consequences run until nothing more happens."""
         floor = self.floor
         touched = {} if listing is None else {listing.symbol: listing}
@@ -105,6 +115,19 @@ class Exchange:
             for each in touched.values():
                 fired = self.desk.fire_due(each) or fired
 
-    def _hold(self, account: Account, listing: Listing) -> None:
-        self.matcher.keep_within(account, listing)
+    def _hold(self, account: Account, listing: Perpetual) -> None:
+        self._keep_within(account, listing)
         self.desk.release(account, listing)
+
+    def _keep_within(self, account: Account, listing: Perpetual) -> None:
+        """Cut resting reduce-only orders to the position, best price first; the rest expire with ``er`` 4."""
+        held = account.position(listing.symbol)
+        for side in (Side.BUY, Side.SELL):
+            room = held.room_to_reduce(side)
+            for order in reducing(account, listing, side):
+                if room <= ZERO:
+                    self.matcher.end(order, Step.EXPIRE, REDUCE_ONLY_KNOCKED_OUT)
+                elif order.leaves > room:
+                    order.qty = order.cum_qty + room
+                    self.floor.log_order(Kind.SHRINK, order)
+                room -= order.leaves

@@ -6,12 +6,13 @@ Order of checks: precision (-1111), quantity, price, percent price, notional. Pu
 from decimal import Decimal
 
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.venue.listing import Listing, places
+from chimera.simulate.usdm.perpetual import Perpetual
+from chimera.simulate.venue.listing import places
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, text
 
 
-def check_qty(listing: Listing, qty: Decimal, market: bool) -> None:
+def check_qty(listing: Perpetual, qty: Decimal, market: bool) -> None:
     """LOT_SIZE, or MARKET_LOT_SIZE for ``market``."""
     rules = listing.instrument
     if places(qty) > listing.qty_places:
@@ -26,7 +27,7 @@ def check_qty(listing: Listing, qty: Decimal, market: bool) -> None:
         raise Refusal(-4023)
 
 
-def check_price(listing: Listing, price: Decimal, side: Side) -> None:
+def check_price(listing: Perpetual, price: Decimal, side: Side) -> None:
     """PRICE_FILTER and PERCENT_PRICE of a limit price."""
     rules = listing.instrument
     if places(price) > listing.price_places:
@@ -48,7 +49,7 @@ def check_price(listing: Listing, price: Decimal, side: Side) -> None:
         raise Refusal(-4024, listing.p(rules.price_at_or_above(band)))
 
 
-def check_trigger(listing: Listing, price: Decimal, side: Side) -> None:
+def check_trigger(listing: Perpetual, price: Decimal, side: Side) -> None:
     """PRICE_FILTER and PERCENT_PRICE of a trigger price."""
     rules = listing.instrument
     if places(price) > listing.price_places:
@@ -69,7 +70,7 @@ def check_trigger(listing: Listing, price: Decimal, side: Side) -> None:
         raise Refusal(-4211)
 
 
-def check_notional(listing: Listing, price: Decimal, qty: Decimal, reduce_only: bool) -> None:
+def check_notional(listing: Perpetual, price: Decimal, qty: Decimal, reduce_only: bool) -> None:
     """MIN_NOTIONAL; exits are exempt."""
     least = listing.instrument.min_notional
     if not reduce_only and price * qty < least:

@@ -6,8 +6,8 @@ from chimera.simulate.door.call import Call
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.accounts import ASSET
+from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.streams import rows
-from chimera.simulate.venue.listing import Listing
 from chimera.trading.money import ZERO
 
 DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
@@ -61,7 +61,7 @@ def premium_index(call: Call) -> Any:
     return found[0] if call.params.has("symbol") else found
 
 
-def _premium(listing: Listing, now_ms: int) -> dict[str, Any]:
+def _premium(listing: Perpetual, now_ms: int) -> dict[str, Any]:
     mark = listing.mark if listing.mark is not None else ZERO
     index = listing.index if listing.index is not None else mark
     return {
@@ -82,7 +82,7 @@ def book_ticker(call: Call) -> Any:
     return found[0] if call.params.has("symbol") else found
 
 
-def _ticker(listing: Listing, now_ms: int) -> dict[str, Any]:
+def _ticker(listing: Perpetual, now_ms: int) -> dict[str, Any]:
     bid, bid_qty, ask, ask_qty = listing.book.touch or (ZERO, ZERO, ZERO, ZERO)
     return {
         "symbol": listing.symbol,

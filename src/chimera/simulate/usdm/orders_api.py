@@ -5,8 +5,9 @@ from typing import Any
 from chimera.simulate.door.call import Call
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
-from chimera.simulate.venue.matching import Ticket
-from chimera.simulate.venue.orders import Order, OrderType, Stp, Tif
+from chimera.simulate.usdm.admission import Ticket
+from chimera.simulate.usdm.orders import FuturesOrder, OrderType
+from chimera.simulate.venue.orders import Stp, Tif
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, text
 
@@ -68,7 +69,7 @@ def one_way(call: Call) -> None:
         raise Refusal(-4061)
 
 
-def _found(call: Call, code: int) -> Order:
+def _found(call: Call, code: int) -> FuturesOrder:
     params = call.params
     order_id, client_id = params.maybe_integer("orderId"), params.client_id("origClientOrderId")
     if order_id is None and client_id is None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from chimera.simulate.usdm.accounts import ASSET, Account, Position
 from chimera.simulate.usdm.algos import Algo, AlgoStatus
-from chimera.simulate.venue.floor import Fill
-from chimera.simulate.venue.listing import Listing
-from chimera.simulate.venue.orders import Order, OrderType, Status
+from chimera.simulate.usdm.floor import Fill
+from chimera.simulate.usdm.orders import FuturesOrder, OrderType
+from chimera.simulate.usdm.perpetual import Perpetual
+from chimera.simulate.venue.orders import Status
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, text
 
@@ -22,7 +23,7 @@ def cash(amount: Decimal) -> str:
     return f"{amount:.8f}"
 
 
-def placed(order: Order, before_matching: bool = False) -> Payload:
+def placed(order: FuturesOrder, before_matching: bool = False) -> Payload:
     """The answer to place and cancel (connector 14.0.0: no avgPrice, no cumQuote)."""
     p, q = order.listing.p, order.listing.q
     done = ZERO if before_matching else order.cum_qty
@@ -52,7 +53,7 @@ def placed(order: Order, before_matching: bool = False) -> Payload:
     }
 
 
-def queried(order: Order) -> Payload:
+def queried(order: FuturesOrder) -> Payload:
     """The answer of the order queries."""
     listing = order.listing
     return placed(order) | {
@@ -105,7 +106,7 @@ def algo_queried(order: Algo) -> Payload:
     }
 
 
-def order_update(order: Order, execution: str, fill: Fill | None, now_ms: int) -> Payload:
+def order_update(order: FuturesOrder, execution: str, fill: Fill | None, now_ms: int) -> Payload:
     """``ORDER_TRADE_UPDATE``."""
     listing, child_of = order.listing, order.algo
     p, q = listing.p, listing.q
@@ -151,7 +152,7 @@ def order_update(order: Order, execution: str, fill: Fill | None, now_ms: int) -
     return {"e": "ORDER_TRADE_UPDATE", "E": now_ms, "T": now_ms, "o": body}
 
 
-def trade_lite(order: Order, fill: Fill, now_ms: int) -> Payload:
+def trade_lite(order: FuturesOrder, fill: Fill, now_ms: int) -> Payload:
     """``TRADE_LITE``."""
     p, q = order.listing.p, order.listing.q
     return {
@@ -236,7 +237,7 @@ def leverage_update(held: Position, now_ms: int) -> Payload:
     return {"e": "ACCOUNT_CONFIG_UPDATE", "E": now_ms, "T": now_ms, "ac": {"s": held.symbol, "l": held.leverage}}
 
 
-def user_trade(order: Order, fill: Fill, now_ms: int) -> Payload:
+def user_trade(order: FuturesOrder, fill: Fill, now_ms: int) -> Payload:
     """A row of ``userTrades``: no client id."""
     return {
         "symbol": order.listing.symbol,
@@ -259,7 +260,7 @@ def user_trade(order: Order, fill: Fill, now_ms: int) -> Payload:
     }
 
 
-def income(kind: str, amount: Decimal, order: Order, fill: Fill, now_ms: int) -> Payload:
+def income(kind: str, amount: Decimal, order: FuturesOrder, fill: Fill, now_ms: int) -> Payload:
     """A row of ``income``."""
     return {
         "symbol": order.listing.symbol,
@@ -273,7 +274,7 @@ def income(kind: str, amount: Decimal, order: Order, fill: Fill, now_ms: int) ->
     }
 
 
-def position_risk(account: Account, held: Position, listing: Listing) -> Payload:
+def position_risk(account: Account, held: Position, listing: Perpetual) -> Payload:
     """A row of v3 ``positionRisk``: no leverage, no marginType."""
     mark = listing.mark if listing.mark is not None else held.entry
     notional, rate = held.qty * mark, listing.instrument.maint_margin_rate
@@ -302,7 +303,7 @@ def position_risk(account: Account, held: Position, listing: Listing) -> Payload
     }
 
 
-def symbol_info(listing: Listing) -> Payload:
+def symbol_info(listing: Perpetual) -> Payload:
     """A symbol of ``exchangeInfo``."""
     rules, p = listing.instrument, listing.p
     return {
@@ -350,6 +351,6 @@ def symbol_info(listing: Listing) -> Payload:
     }
 
 
-def _lot(name: str, listing: Listing, most: Decimal) -> Payload:
+def _lot(name: str, listing: Perpetual, most: Decimal) -> Payload:
     rules, q = listing.instrument, listing.q
     return {"filterType": name, "minQty": q(rules.min_qty), "maxQty": q(most), "stepSize": q(rules.step)}

@@ -15,10 +15,10 @@ from chimera.simulate.trouble.faults import Faults, mangle
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.algos import Algo
+from chimera.simulate.usdm.floor import Fill
+from chimera.simulate.usdm.orders import FuturesOrder
+from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.streams import Publisher
-from chimera.simulate.venue.floor import Fill
-from chimera.simulate.venue.listing import Listing
-from chimera.simulate.venue.orders import Order
 from chimera.trading.market import Side
 from chimera.trading.money import Millis
 
@@ -35,7 +35,7 @@ class Wire:
         self.now_ms = 0
         self._frames: list[Frame] = []
 
-    def order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
+    def order(self, order: FuturesOrder, execution: str, fill: Fill | None = None) -> None:
         account, now = order.account, self.now_ms
         if fill is not None:
             self._book_trade(order, fill)
@@ -47,7 +47,7 @@ class Wire:
             self._send(account, payloads.account_update(account, held, fill.price if mark is None else mark, now))
         self._send(account, payloads.order_update(order, execution, fill, now))
 
-    def _book_trade(self, order: Order, fill: Fill) -> None:
+    def _book_trade(self, order: FuturesOrder, fill: Fill) -> None:
         account, now = order.account, self.now_ms
         account.trades.append(payloads.user_trade(order, fill, now))
         if fill.realized:
@@ -58,7 +58,7 @@ class Wire:
         if algo.account.listen_key is not None:
             self._send(algo.account, payloads.algo_update(algo, self.now_ms))
 
-    def printed(self, listing: Listing, price: Decimal, qty: Decimal, taker: Side) -> None:
+    def printed(self, listing: Perpetual, price: Decimal, qty: Decimal, taker: Side) -> None:
         self.publisher.trade(listing, price, qty, taker, self.now_ms)
 
     def config(self, account: Account, symbol: str) -> None:

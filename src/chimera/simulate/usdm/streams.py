@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from chimera.simulate.door.messages import MARKET, PUBLIC, Frame
-from chimera.simulate.venue.listing import Listing
+from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -90,7 +90,7 @@ class Publisher:
         frames, self._frames = self._frames, []
         return frames
 
-    def quoted(self, listing: Listing, now_ms: int) -> None:
+    def quoted(self, listing: Perpetual, now_ms: int) -> None:
         """The displayed book changed."""
         wanted = self._wanted.get(listing.symbol.lower())
         if wanted is None:
@@ -105,14 +105,14 @@ class Publisher:
             stream.asks.update(dict.fromkeys(book.asks.changed))
             self._flush(listing, stream, now_ms)
 
-    def tick(self, listing: Listing, now_ms: int) -> None:
+    def tick(self, listing: Perpetual, now_ms: int) -> None:
         """Time passed: depth frames that are due go out."""
         wanted = self._wanted.get(listing.symbol.lower())
         if wanted is not None:
             for stream in wanted.depth.values():
                 self._flush(listing, stream, now_ms)
 
-    def _flush(self, listing: Listing, stream: DepthStream, now_ms: int) -> None:
+    def _flush(self, listing: Perpetual, stream: DepthStream, now_ms: int) -> None:
         if not (stream.bids or stream.asks) or now_ms - stream.sent_ms < stream.every_ms:
             return
         book, last = listing.book, stream.sent_id
@@ -139,7 +139,7 @@ class Publisher:
         stream.sent_id, stream.sent_ms = book.update_id, now_ms
         self._frames.append(Frame(route=PUBLIC, channel=stream.name, event="depthUpdate", payload=_encode(event)))
 
-    def trade(self, listing: Listing, price: Decimal, qty: Decimal, taker: Side, now_ms: int) -> None:
+    def trade(self, listing: Perpetual, price: Decimal, qty: Decimal, taker: Side, now_ms: int) -> None:
         """A public trade."""
         wanted = self._wanted.get(listing.symbol.lower())
         if wanted is None:
@@ -154,7 +154,7 @@ class Publisher:
         if wanted.counts["trade"]:
             self._emit(MARKET, listing, "trade", {"e": "trade", "t": number, "X": "MARKET", "st": 1} | head)
 
-    def marked(self, listing: Listing, now_ms: int) -> None:
+    def marked(self, listing: Perpetual, now_ms: int) -> None:
         """The mark price was set."""
         wanted = self._wanted.get(listing.symbol.lower())
         if wanted is None or listing.mark is None:
@@ -167,17 +167,17 @@ class Publisher:
             if wanted.counts[kind] and (slow or kind == "markPrice@1s"):
                 self._emit(MARKET, listing, kind, event)
 
-    def _emit(self, route: str, listing: Listing, kind: str, event: dict[str, Any]) -> None:
+    def _emit(self, route: str, listing: Perpetual, kind: str, event: dict[str, Any]) -> None:
         channel = f"{listing.symbol.lower()}@{kind}"
         self._frames.append(Frame(route=route, channel=channel, event=event["e"], payload=_encode(event)))
 
 
-def rows(listing: Listing, levels: list[tuple[Decimal, Decimal]]) -> list[list[str]]:
+def rows(listing: Perpetual, levels: list[tuple[Decimal, Decimal]]) -> list[list[str]]:
     """Levels as the wire writes them."""
     return [[listing.p(price), listing.q(qty)] for price, qty in levels]
 
 
-def _book_ticker(listing: Listing, touch: tuple[Decimal, ...], now_ms: int) -> dict[str, Any]:
+def _book_ticker(listing: Perpetual, touch: tuple[Decimal, ...], now_ms: int) -> dict[str, Any]:
     bid, bid_qty, ask, ask_qty = touch
     return {
         "e": "bookTicker",
@@ -194,7 +194,7 @@ def _book_ticker(listing: Listing, touch: tuple[Decimal, ...], now_ms: int) -> d
     }
 
 
-def _mark_price(listing: Listing, mark: Decimal, now_ms: int) -> dict[str, Any]:
+def _mark_price(listing: Perpetual, mark: Decimal, now_ms: int) -> dict[str, Any]:
     index = listing.index if listing.index is not None else mark
     return {
         "e": "markPriceUpdate",

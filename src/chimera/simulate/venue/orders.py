@@ -1,29 +1,27 @@
-"""One order in the matching engine: its terms, its life, what it has filled; and the shelf of all orders.
+"""One order in the matching engine, whatever the market: its terms, its life, what it has filled; and the shelf of all.
 
 Invariants: a status changes only along ``TRANSITIONS``; ``cum_qty`` never exceeds ``qty``; among *open* orders of an
 account and symbol a client id is unique, and it is free again once its order has ended (Binance's own trap, kept).
+Each market adds its own terms in a subclass.
 """
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
 if TYPE_CHECKING:
-    from chimera.simulate.usdm.accounts import Account
-    from chimera.simulate.usdm.algos import Algo
     from chimera.simulate.venue.listing import Listing
 
 
-class OrderType(StrEnum):
-    """What the matching engine takes directly; conditional types live in the Algo service."""
+class Owner(Protocol):
+    """Whose order it is, as far as matching must know."""
 
-    LIMIT = "LIMIT"
-    MARKET = "MARKET"
+    name: str
 
 
 class Tif(StrEnum):
@@ -79,31 +77,33 @@ TRANSITIONS: Final[dict[tuple[Status, Step], Status]] = {
 }
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Order:
-    """A live or past order. Quantities in base asset; ``price`` is zero for MARKET."""
+    """A live or past order. Quantities in base asset; ``price`` is zero for one that takes any."""
 
     order_id: int
     client_id: str
-    account: "Account"
-    listing: "Listing"
+    account: Owner
+    listing: "Listing[Any]"
     side: Side
-    type: OrderType
+    type: StrEnum
     tif: Tif
     price: Decimal
     qty: Decimal
-    reduce_only: bool
-    close_position: bool
     stp: Stp
     created_ms: int
     updated_ms: int
-    algo: "Algo | None" = None
     status: Status = Status.NEW
     cum_qty: Decimal = ZERO
     cum_quote: Decimal = ZERO
     ahead: Decimal = ZERO  # queue before us at our price
     resting: bool = False
-    expiry: str = "0"  # Binance ``er``
+    expiry: str = "0"  # why it ended: ``er`` on futures, ``eR`` on spot
+
+    @property
+    def takes_any(self) -> bool:
+        """Walks the book without a price of its own and never rests."""
+        return self.type == "MARKET"
 
     @property
     def leaves(self) -> Decimal:
@@ -119,18 +119,16 @@ class Order:
         """Average fill price; zero before a fill."""
         return self.cum_quote / self.cum_qty if self.cum_qty else ZERO
 
-    @property
-    def orig_type(self) -> str:
-        """The type it began as: the algo's for a child."""
-        return self.type if self.algo is None else self.algo.type
-
     def move(self, step: Step, now_ms: int) -> None:
         """Go where the table says; a pair not in it is our own mistake."""
         self.status = TRANSITIONS[self.status, step]
         self.updated_ms = now_ms
 
 
-class Queue:
+OrderT = TypeVar("OrderT", bound=Order)
+
+
+class Queue(Generic[OrderT]):
     """Resting orders of one side of one symbol, in price-time priority."""
 
     __slots__ = ("_buys", "at", "prices")
@@ -138,13 +136,13 @@ class Queue:
     def __init__(self, side: Side) -> None:
         self._buys = side is Side.BUY
         self.prices: list[Decimal] = []
-        self.at: dict[Decimal, list[Order]] = {}
+        self.at: dict[Decimal, list[OrderT]] = {}
 
     @property
     def best(self) -> Decimal | None:
         return (self.prices[-1] if self._buys else self.prices[0]) if self.prices else None
 
-    def add(self, order: Order) -> None:
+    def add(self, order: OrderT) -> None:
         """Join the back of the price's queue."""
         line = self.at.get(order.price)
         if line is None:
@@ -153,7 +151,7 @@ class Queue:
         else:
             line.append(order)
 
-    def remove(self, order: Order) -> None:
+    def remove(self, order: OrderT) -> None:
         """Leave the queue."""
         line = self.at[order.price]
         line.remove(order)
@@ -161,16 +159,16 @@ class Queue:
             del self.at[order.price]
             del self.prices[bisect_left(self.prices, order.price)]
 
-    def through(self, price: Decimal) -> list[Order]:
+    def through(self, price: Decimal) -> list[OrderT]:
         """Orders priced better than ``price`` for the other side (a BUY above it, a SELL below it), best first."""
-        found: list[Order] = []
+        found: list[OrderT] = []
         for level in reversed(self.prices) if self._buys else self.prices:
             if level <= price if self._buys else level >= price:
                 break
             found += self.at[level]
         return found
 
-    def in_order(self) -> list[Order]:
+    def in_order(self) -> list[OrderT]:
         """All, best price first, then by time."""
         prices = reversed(self.prices) if self._buys else self.prices
         return [order for price in prices for order in self.at[price]]
@@ -180,26 +178,26 @@ ClientKey = tuple[str, str, str]  # account, symbol, client id
 
 
 @dataclass(slots=True)
-class Shelf:
+class Shelf(Generic[OrderT]):
     """Every order of the venue: by id, by client id (the newest), those still open, and those that ended."""
 
-    by_id: dict[int, Order] = field(default_factory=dict)
-    newest: dict[ClientKey, Order] = field(default_factory=dict)
-    open: dict[tuple[str, str], dict[int, Order]] = field(default_factory=dict)  # by account and symbol
-    ended: list[Order] = field(default_factory=list)  # in the order they ended; none of them changes again
+    by_id: dict[int, OrderT] = field(default_factory=dict)
+    newest: dict[ClientKey, OrderT] = field(default_factory=dict)
+    open: dict[tuple[str, str], dict[int, OrderT]] = field(default_factory=dict)  # by account and symbol
+    ended: list[OrderT] = field(default_factory=list)  # in the order they ended; none of them changes again
 
-    def add(self, order: Order) -> None:
+    def add(self, order: OrderT) -> None:
         """Remember a new order."""
         self.by_id[order.order_id] = order
         self.newest[order.account.name, order.listing.symbol, order.client_id] = order
         self.open.setdefault((order.account.name, order.listing.symbol), {})[order.order_id] = order
 
-    def close(self, order: Order) -> None:
+    def close(self, order: OrderT) -> None:
         """It is open no more."""
         del self.open[order.account.name, order.listing.symbol][order.order_id]
         self.ended.append(order)
 
-    def count_open(self, account: "Account", symbol: str) -> int:
+    def count_open(self, account: Owner, symbol: str) -> int:
         """How many are open."""
         return len(self.open.get((account.name, symbol), ()))
 
@@ -208,14 +206,14 @@ class Shelf:
         found = self.newest.get((account, symbol, client_id))
         return found is not None and found.is_open
 
-    def find(self, account: "Account", symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
+    def find(self, account: Owner, symbol: str, order_id: int | None, client_id: str | None) -> OrderT | None:
         """By ``order_id`` if given (it wins), else by client id."""
         if order_id is not None:
             order = self.by_id.get(order_id)
             return order if order is not None and order.account is account and order.listing.symbol == symbol else None
         return self.newest.get((account.name, symbol, client_id or ""))
 
-    def open_of(self, account: "Account", symbol: str | None = None) -> list[Order]:
+    def open_of(self, account: Owner, symbol: str | None = None) -> list[OrderT]:
         """Open orders, oldest first."""
         if symbol is not None:
             return list(self.open.get((account.name, symbol), {}).values())

@@ -1,0 +1,79 @@
+"""One perpetual contract: a listing with mark and index price, funding, and the triggers waiting on it.
+
+Also the instruments the twin knows by default. ``DEMO`` is what ``make run`` trades; ``PRODUCTION`` carries the minimum
+notional seen on Binance (50 on BTCUSDT, 20 on ETHUSDT).
+"""
+
+from decimal import Decimal
+
+from chimera.simulate.usdm.algos import Algo, Working
+from chimera.simulate.usdm.orders import FuturesOrder
+from chimera.simulate.venue.listing import Listing
+from chimera.simulate.venue.triggers import Triggers
+from chimera.trading.ids import Symbol
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import Market, Side, next_funding_ms
+from chimera.trading.money import ZERO, Price, Qty
+
+_DEFAULT_FUNDING = Decimal("0.0001")
+_STEP = Decimal("0.001")
+
+
+def _usdt_perpetual(base: str, *, tick: str, max_price: str, max_qty: str, min_notional: str) -> Instrument:
+    return Instrument(
+        symbol=Symbol(f"{base}USDT"),
+        market=Market.FUT,
+        base=base,
+        quote="USDT",
+        tick=Decimal(tick),
+        step=_STEP,
+        min_price=Price(Decimal(tick)),
+        max_price=Price(Decimal(max_price)),
+        min_qty=Qty(_STEP),
+        max_qty=Qty(Decimal(max_qty)),
+        market_max_qty=Qty(Decimal(max_qty) / 10),
+        min_notional=Decimal(min_notional),
+    )
+
+
+DEMO = (
+    _usdt_perpetual("BTC", tick="0.1", max_price="4529764", max_qty="1000", min_notional="5"),
+    _usdt_perpetual("ETH", tick="0.01", max_price="306177", max_qty="10000", min_notional="5"),
+)
+PRODUCTION = (
+    _usdt_perpetual("BTC", tick="0.1", max_price="4529764", max_qty="1000", min_notional="50"),
+    _usdt_perpetual("ETH", tick="0.01", max_price="306177", max_qty="10000", min_notional="20"),
+)
+
+
+class Perpetual(Listing[FuturesOrder]):
+    """A perpetual contract on the venue."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__(instrument)
+        self.triggers: dict[Working, Triggers[Algo]] = {working: Triggers() for working in Working}
+        self.mark: Decimal | None = None
+        self.index: Decimal | None = None
+        self.mark_given = False  # the source gives marks; until then the mid stands for it
+        self.marked_ms = 0
+        self.funding_rate = _DEFAULT_FUNDING
+        self.next_funding_ms = 0
+
+    def price(self, working: Working) -> Decimal | None:
+        """The price a trigger looks at; none while dark, for there is no book to trade on."""
+        if self.dark:
+            return None
+        return self.mark if working is Working.MARK_PRICE else self.last
+
+    def go_dark(self) -> None:
+        super().go_dark()
+        self.mark_given = False
+
+    def funding_at(self, now_ms: int) -> int:
+        """The coming settlement: the source's, else the next whole eight hours."""
+        return self.next_funding_ms if self.next_funding_ms > now_ms else next_funding_ms(now_ms)
+
+    def band(self, side: Side) -> Decimal:
+        """PERCENT_PRICE: the worst price an order of ``side`` may name or take; needs a mark."""
+        mark = self.mark if self.mark is not None else ZERO
+        return mark * (self.instrument.price_up if side is Side.BUY else self.instrument.price_down)
