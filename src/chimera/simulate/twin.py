@@ -11,8 +11,9 @@ from typing import Any
 from chimera.simulate.control import control, picture
 from chimera.simulate.door.messages import Frame, WireRequest, WireResponse
 from chimera.simulate.keeping import Keeping, Kept, Written, restore
-from chimera.simulate.trouble import faults as trouble
+from chimera.simulate.trouble import answers as trouble
 from chimera.simulate.trouble.faults import Faults, NoFaults
+from chimera.simulate.trouble.post import Post
 from chimera.simulate.usdm.accounts import READY_ACCOUNT, AccountSpec
 from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.perpetual import DEMO
@@ -49,7 +50,9 @@ class Twin:
         audit_seq: int = 0,
     ) -> None:
         self._audit = Audit(audit_keep, on_audit)
-        self._wire = Wire(faults if faults is not None else NoFaults())
+        self.faults: Faults = faults if faults is not None else NoFaults()  # may be replaced between calls
+        self._post = Post()
+        self._wire = Wire()
         self.exchange = Exchange(instruments, seed, self._audit, self._wire)
         self._rest = RestFace(self.exchange, self._wire)
         self._keeping = Keeping(self.exchange, self._wire.publisher, self._rest)
@@ -67,21 +70,12 @@ class Twin:
         """What happened, oldest first (the last ``audit_keep``): the growing record itself, not a copy."""
         return self._audit.records
 
-    @property
-    def faults(self) -> Faults:
-        """The schedule of trouble; may be replaced between calls."""
-        return self._wire.faults
-
-    @faults.setter
-    def faults(self, faults: Faults) -> None:
-        self._wire.faults = faults
-
     def handle(self, request: WireRequest, now_ms: Millis) -> WireResponse:
         """One HTTP request, executed at ``now_ms``."""
         self._at(now_ms)
         if request.path.startswith(CONTROL):
             return control(self.exchange.floor, self._audit, request)
-        fault = self._wire.faults.on_request(request, now_ms)
+        fault = self.faults.on_request(request, now_ms)
         if fault is None or trouble.spares(fault, request):
             return self._rest.answer(request, now_ms)
         self._audit.add(Kind.FAULT, now_ms, method=request.method, path=request.path, reason=fault.trouble)
@@ -130,7 +124,7 @@ class Twin:
 
     def drain(self) -> list[Frame]:
         """Stream frames since the last drain, in order."""
-        return self._wire.drain()
+        return self._post.out(self._wire.drain(), self.faults, Millis(self._wire.now_ms))
 
     def state(self) -> dict[str, Any]:
         """A plain picture of accounts, positions and open orders, for people and tests."""

@@ -19,7 +19,7 @@ from chimera.services.world.loop import DetLoop
 from chimera.services.world.proc import Proc
 from chimera.services.world.tape import Tape
 from chimera.simulate.door.messages import PRIVATE, PUBLIC, Frame, WireRequest, WireResponse
-from chimera.simulate.trouble.faults import RequestFault, Trouble
+from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.market import MarketEvent
@@ -55,7 +55,7 @@ _TROUBLES: Final = {
 }
 
 
-class TapeTroubles:
+class TapeTroubles(NoFaults):
     """``chimera.simulate.trouble.faults.Faults`` drawn from the tape: the venue's own failures."""
 
     def __init__(self, tape: Tape, rates: Mapping[str, float]) -> None:

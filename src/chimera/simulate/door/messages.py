@@ -46,7 +46,8 @@ class WireResponse(Value):
 class Frame(Value):
     """One stream message: on ``route`` (public, market, private) for ``channel`` (a stream name or a listenKey).
 
-    ``payload`` is the raw JSON; a combined connection wraps it. ``event`` is its ``e``. ``delay_ms`` comes from faults.
+    ``payload`` is the raw JSON; a combined connection wraps it. ``event`` is its ``e``. ``delay_ms`` comes from faults, and
+    so does ``ends``: the connections that hear this channel ("*": any of the route) end with it, an empty payload unsent.
     """
 
     route: str
@@ -54,6 +55,7 @@ class Frame(Value):
     event: str
     payload: bytes
     delay_ms: Millis = Millis(0)
+    ends: bool = False
 
     def json(self) -> Any:
         """The payload parsed."""

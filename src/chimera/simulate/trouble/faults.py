@@ -1,15 +1,16 @@
-"""Where trouble enters: a seam asked once per request and once per user frame.
+"""Where trouble enters: the few places at which the twin asks whether something goes wrong, and what may be answered.
 
-The core never knows a fault happened. A fault on a request says whether the venue executed it (``executed``): both
-flavours of "unknown" look the same from outside. A seeded schedule implements ``Faults``; the default is none.
+Asked by ``simulate.twin`` once per request, per frame, per trigger, and whenever time passes. The core never knows a
+fault happened: it sees a request that did not come, a symbol whose status changed, a book that is thin. A fault on a
+request says whether the venue executed it (``executed``): both flavours of "unknown" look the same from outside.
+``schedule.Schedule`` carries out named faults; ``NoFaults`` is the perfect day that others build on.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-import msgspec
-
-from chimera.simulate.door.messages import Frame, WireRequest, WireResponse
+from chimera.simulate.door.messages import Frame, WireRequest
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
@@ -24,54 +25,170 @@ class Trouble(StrEnum):
     INTERNAL_503 = "internal_503"  # -1001, never executed
     THROTTLED_503 = "throttled_503"  # -1008, never executed; exits are exempt
     OVERLOADED_503 = "overloaded_503"  # -1008 with the overload text: executed or not
+    UNEXPECTED_1006 = "unexpected_1006"  # -1006, executed or not
     TIMEOUT_1007 = "timeout_1007"  # -1007, executed or not
     REFUSE = "refuse"  # a business refusal with ``code`` and ``msg``, never executed
+    ZEROS = "zeros"  # executed, and every amount in the answer reads zero
 
 
 class RequestFault(Value):
-    """A fault on one request. ``executed`` counts only where the kind leaves it open."""
+    """A fault on one request. ``executed`` counts only where the kind leaves it open.
+
+    ``name`` is the named fault's, for the audit; ``status`` and ``headers`` are a refusal's.
+    """
 
     trouble: Trouble
     executed: bool = False
     delay_ms: Millis = Millis(0)
     code: int = 0
     msg: str = ""
+    status: int = 400
+    headers: dict[str, str] = {}
+    name: str = ""
 
     @property
     def runs(self) -> bool:
         """Whether the venue executes the request all the same."""
-        return self.trouble is Trouble.DELAY or (self.executed and self.trouble in _EITHER_WAY)
+        return self.trouble in _RUNS or (self.executed and self.trouble in _EITHER_WAY)
+
+
+_RUNS = frozenset({Trouble.DELAY, Trouble.ZEROS})
+_EITHER_WAY = frozenset(
+    {Trouble.DROP, Trouble.UNKNOWN_503, Trouble.OVERLOADED_503, Trouble.UNEXPECTED_1006, Trouble.TIMEOUT_1007}
+)
 
 
 class FrameTrouble(StrEnum):
-    """What goes wrong with one user frame."""
+    """What goes wrong with one stream frame."""
 
     DROP = "drop"
     DELAY = "delay"
     DUPLICATE = "duplicate"  # once at once, once after ``delay_ms``
+    REORDER = "reorder"  # leaves after the next frame of its channel, at the latest after ``delay_ms``
+    CUT = "cut"  # lost, and the connections that would have heard it end
 
 
 class FrameFault(Value):
-    """A fault on one user frame."""
+    """A fault on one frame. ``same_type``: a reordered one may be overtaken by its own type, too."""
 
     trouble: FrameTrouble
     delay_ms: Millis = Millis(0)
+    same_type: bool = False
+    name: str = ""
+
+
+class Triggering(Value):
+    """A conditional order whose price was reached: what a fault may be aimed at."""
+
+    account: str
+    symbol: str
+    client_id: str
+
+
+class TriggerFault(Value):
+    """A fault on one conditional order that triggers; at most one of the three is set.
+
+    ``held``: it stays TRIGGERING, and a cancel is answered with ``cancel_code``; for ``hold_ms``, with 0 until the fault
+    is cleared. ``code``: the matching engine refuses its child so. ``thin``: the child finds this share of its quantity.
+    """
+
+    name: str
+    held: bool = False
+    hold_ms: Millis = Millis(0)
+    cancel_code: int = 0
+    code: int = 0
+    msg: str = ""
+    thin: Decimal | None = None
+
+
+class CutStreams(Value):
+    """Connections end: those of ``route`` ("" all). ``told``: spot's readers hear ``serverShutdown`` before."""
+
+    route: str = ""
+    told: bool = False
+
+
+class LoseListenKey(Value):
+    """The listenKey of these accounts ends now. ``told``: with its event, as Binance does."""
+
+    account: str
+    told: bool
+
+
+class SetStatus(Value):
+    """The trading status of these symbols changes to what each market calls ``to``."""
+
+    symbol: str
+    market: str
+    to: "SymbolState"
+
+
+class SymbolState(StrEnum):
+    """A symbol's state, in words of neither market."""
+
+    TRADING = "trading"
+    CANCEL_ONLY = "cancel_only"
+    HALTED = "halted"
+    DELISTED = "delisted"  # and with it: open orders expire, positions are settled
+
+
+class FeeInBase(Value):
+    """Spot: these accounts pay commission in what they receive (``on``), whatever they chose."""
+
+    account: str
+    on: bool
+
+
+class ReleaseTriggers(Value):
+    """Conditional orders held in TRIGGERING by the fault of this id go on."""
+
+    fault: str
+
+
+Act = CutStreams | LoseListenKey | SetStatus | FeeInBase | ReleaseTriggers
 
 
 class Faults(Protocol):
     """A schedule of trouble. Deterministic: the same calls in the same order give the same answers."""
+
+    def on_arrival(self, request: WireRequest, now_ms: Millis) -> Millis:
+        """How long this request is still under way before the venue sees it; asked by whoever carries it."""
+        ...
 
     def on_request(self, request: WireRequest, now_ms: Millis) -> RequestFault | None:
         """What happens to this request; ``None`` lets it through."""
         ...
 
     def on_frame(self, frame: Frame, now_ms: Millis) -> FrameFault | None:
-        """What happens to this user frame; ``None`` lets it through."""
+        """What happens to this frame; ``None`` lets it through."""
+        ...
+
+    def on_trigger(self, triggering: Triggering, now_ms: Millis) -> TriggerFault | None:
+        """What happens to this conditional order as it triggers; ``None`` lets it go on."""
+        ...
+
+    def admits(self, route: str, now_ms: Millis) -> bool:
+        """Whether a new stream connection on ``route`` is let in."""
+        ...
+
+    def skew_ms(self, now_ms: Millis) -> int:
+        """How far the venue's clock is ahead of the true one; below zero it is behind."""
+        ...
+
+    def journal_fails(self, part: str, now_ms: Millis) -> bool:
+        """Whether the twin's own ``part`` ("state" or "audit") cannot be written now."""
+        ...
+
+    def due(self, now_ms: Millis) -> tuple[Act, ...]:
+        """What has begun or ended since the last time this was asked."""
         ...
 
 
 class NoFaults:
     """A perfect day."""
+
+    def on_arrival(self, request: WireRequest, now_ms: Millis) -> Millis:
+        return Millis(0)
 
     def on_request(self, request: WireRequest, now_ms: Millis) -> RequestFault | None:
         return None
@@ -79,59 +196,17 @@ class NoFaults:
     def on_frame(self, frame: Frame, now_ms: Millis) -> FrameFault | None:
         return None
 
+    def on_trigger(self, triggering: Triggering, now_ms: Millis) -> TriggerFault | None:
+        return None
 
-_EITHER_WAY = frozenset({Trouble.DROP, Trouble.UNKNOWN_503, Trouble.OVERLOADED_503, Trouble.TIMEOUT_1007})
-_ANSWERS = {
-    Trouble.UNKNOWN_503: (503, -1000, "Unknown error, please check your request or try again later."),
-    Trouble.UNAVAILABLE_503: (503, 0, "Service Unavailable."),
-    Trouble.INTERNAL_503: (503, -1001, "Internal error; unable to process your request. Please try again."),
-    Trouble.THROTTLED_503: (
-        503,
-        -1008,
-        "Request throttled by system-level protection. Reduce-only/close-position orders are exempt. Please try again.",
-    ),
-    Trouble.OVERLOADED_503: (
-        503,
-        -1008,
-        "Server is currently overloaded with other requests. Please try again in a few minutes.",
-    ),
-    Trouble.TIMEOUT_1007: (
-        408,
-        -1007,
-        "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
-    ),
-}
+    def admits(self, route: str, now_ms: Millis) -> bool:
+        return True
 
+    def skew_ms(self, now_ms: Millis) -> int:
+        return 0
 
-def spares(fault: RequestFault, request: WireRequest) -> bool:
-    """Whether system protection lets this request pass: exits and cancels are exempt (Binance general-info)."""
-    if fault.trouble is not Trouble.THROTTLED_503:
+    def journal_fails(self, part: str, now_ms: Millis) -> bool:
         return False
-    sent = f"{request.query}&{request.body}".lower()
-    return request.method != "POST" or "reduceonly=true" in sent or "closeposition=true" in sent
 
-
-def answer(fault: RequestFault, executed: WireResponse | None) -> WireResponse:
-    """What the client sees; ``executed`` is the venue's own answer where it ran."""
-    if fault.trouble is Trouble.DELAY and executed is not None:
-        return executed.but(delay_ms=fault.delay_ms)
-    if fault.trouble is Trouble.DROP:
-        return WireResponse(status=0, headers={}, body=b"", dropped=True, delay_ms=fault.delay_ms)
-    status, code, msg = _ANSWERS.get(fault.trouble, (400, fault.code, fault.msg))
-    body = msgspec.json.encode({"code": code, "msg": msg})
-    headers = {"Content-Type": "application/json"}
-    return WireResponse(status=status, headers=headers, body=body, delay_ms=fault.delay_ms)
-
-
-def mangle(fault: FrameFault | None, frame: Frame) -> tuple[Frame, ...]:
-    """The frames that really leave, in place of ``frame``."""
-    if fault is None:
-        return (frame,)
-    late = frame.but(delay_ms=fault.delay_ms)
-    match fault.trouble:
-        case FrameTrouble.DROP:
-            return ()
-        case FrameTrouble.DELAY:
-            return (late,)
-        case FrameTrouble.DUPLICATE:
-            return (frame, late)
+    def due(self, now_ms: Millis) -> tuple[Act, ...]:
+        return ()

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from chimera.simulate.door.messages import PRIVATE, Frame
-from chimera.simulate.trouble.faults import Faults, mangle
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.algos import Algo
@@ -20,7 +19,6 @@ from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.streams import Publisher
 from chimera.trading.market import Side
-from chimera.trading.money import Millis
 
 LISTEN_KEY_MS = 60 * 60_000
 _encode = msgspec.json.Encoder().encode
@@ -29,8 +27,7 @@ _encode = msgspec.json.Encoder().encode
 class Wire:
     """The way out. ``now_ms`` is set by the entry points, as the floor's is."""
 
-    def __init__(self, faults: Faults) -> None:
-        self.faults = faults
+    def __init__(self) -> None:
         self.publisher = Publisher()
         self.now_ms = 0
         self._frames: list[Frame] = []
@@ -76,8 +73,7 @@ class Wire:
 
     def _send(self, account: Account, event: dict[str, Any]) -> None:
         key = account.listen_key or ""
-        frame = Frame(route=PRIVATE, channel=key, event=event["e"], payload=_encode(event))
-        self._frames.extend(mangle(self.faults.on_frame(frame, Millis(self.now_ms)), frame))
+        self._frames.append(Frame(route=PRIVATE, channel=key, event=event["e"], payload=_encode(event)))
 
     def drain(self) -> list[Frame]:
         """Frames since the last drain: the public ones, then the user's."""
