@@ -5,7 +5,8 @@ from typing import Any, cast
 import pytest
 
 from chimera.admit.limits import LimitBook, Limits
-from chimera.services.router import router as routing
+from chimera.services.router.budget import publish_budget
+from chimera.services.router.health import VENUE_SILENT_MS
 from chimera.services.router.router import Router, RouterConfig
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.ids import Symbol
@@ -74,7 +75,7 @@ async def test_an_exchange_that_falls_silent_is_not_ok_for_ever() -> None:
     await router._read_clock()
     assert (checks(router)["exchange"], router.health()["clock_offset_ms"]) == ("ok", 7)
 
-    clock.at_ms = Millis(clock.at_ms + routing.VENUE_SILENT_MS)
+    clock.at_ms = Millis(clock.at_ms + VENUE_SILENT_MS)
     assert checks(router)["exchange"] == "ok"
     clock.at_ms = Millis(clock.at_ms + 1)
     assert checks(router)["exchange"] == "silent"
@@ -85,4 +86,4 @@ async def test_publishing_the_budget_tells_whether_redis_is_there(away: bool) ->
     clock, bus = HandClock(), Bus()
     bus.away = away
 
-    assert await routing.publish_budget(a_router(clock), cast("Any", bus), clock) is not away
+    assert await publish_budget(a_router(clock), cast("Any", bus), clock) is not away

@@ -22,6 +22,7 @@ from chimera.route.plan import RoutePolicy, plan_for
 from chimera.services.router.api import Outcome
 from chimera.services.router.board import position_row
 from chimera.services.router.budget import publish_budget
+from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import REFRESH_MS, MarketView
 from chimera.services.router.owner import Owner
@@ -54,8 +55,6 @@ BOOT_PAUSE_S: Final = 0.3
 CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
 FEES_EVERY_MS: Final = 600_000
-VENUE_SILENT_MS: Final = 35_000  # three readings of its clock in a row went unanswered
-ABSENT: Final = "absent"  # what the requirements name and this version does not have
 
 
 class RouterConfig(Value):
@@ -92,7 +91,7 @@ class Router:
         self._rulebook = rulebook
         self._ledger = ledger
         self._bus = bus
-        self._clock = clock
+        self.clock = clock
         self.limits = limits
         self.sender = Sender(venue, records, limits, clock)
         self.market = MarketView(bus, rulebook, clock)
@@ -101,8 +100,8 @@ class Router:
         self.fees: dict[Symbol, FeeRates] = {}
         self.funds: Funds | None = None
         self.stream_up = False
-        self._venue_heard_ms: Millis | None = None  # monotonic: its clock was read
-        self._bus_up = False
+        self.venue_heard_ms: Millis | None = None  # monotonic: its clock was read
+        self.bus_up = False
         self._relay = Relay(ledger, bus)
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._prepared: set[tuple[Symbol, int]] = set()
@@ -157,7 +156,7 @@ class Router:
     async def _take_over(self, key: PositionKey) -> Owner:
         fence = await self._ledger.fence(key, self.config.owner_name)
         found = await self._ledger.load(key)
-        venue_now_ms = self._clock.now_ms() + self.sender.server_offset_ms
+        venue_now_ms = self.clock.now_ms() + self.sender.server_offset_ms
         since = Millis(venue_now_ms - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
         holding = found.holding if found else Holding(key=key, trades_confirmed_ms=since)
         owner = Owner(
@@ -167,7 +166,7 @@ class Router:
             ledger=self._ledger,
             sender=self.sender,
             relay=self._relay,
-            clock=self._clock,
+            clock=self.clock,
             scene=self.scene,
         )
         self.owners[key] = owner
@@ -210,7 +209,7 @@ class Router:
 
     async def _read_clock(self) -> None:
         self.sender.server_offset_ms = await self._rulebook.server_offset_ms()
-        self._venue_heard_ms = self._clock.monotonic_ms()
+        self.venue_heard_ms = self.clock.monotonic_ms()
 
     async def _watch_market(self) -> None:
         while True:
@@ -225,14 +224,14 @@ class Router:
         while True:
             try:
                 self.funds = await self._records.funds()
-                if self._clock.monotonic_ms() >= fees_due_ms:
+                if self.clock.monotonic_ms() >= fees_due_ms:
                     for key in tuple(self.owners):
                         self.fees[key.symbol] = await self._records.fee_rates(key.symbol)
-                    fees_due_ms = self._clock.monotonic_ms() + FEES_EVERY_MS
+                    fees_due_ms = self.clock.monotonic_ms() + FEES_EVERY_MS
             except ChimeraError as error:
                 log.info("account_unread", error=str(error))
             for _ in range(int(FUNDS_EVERY_S / 0.5)):
-                self._bus_up = await publish_budget(self, self._bus, self._clock)
+                self.bus_up = await publish_budget(self, self._bus, self.clock)
                 await asyncio.sleep(0.5)
 
     def _mark_to_market(self) -> None:
@@ -247,7 +246,7 @@ class Router:
     def scene(self, holding: Holding) -> Scene:
         """The present moment for one holding."""
         symbol = holding.key.symbol
-        now_ms = self._clock.now_ms()
+        now_ms = self.clock.now_ms()
         return Scene(
             now_ms=now_ms,
             venue_now_ms=Millis(now_ms + self.sender.server_offset_ms),
@@ -346,35 +345,8 @@ class Router:
     # ── health ──
 
     def health(self) -> dict[str, object]:
-        """State of each dependency, as our own last business with it went; ``status`` is the worst of them."""
-        checks: dict[str, object] = {
-            "exchange": self._exchange_word(),
-            "user_stream": "ok" if self.stream_up else "down",
-            "redis": "ok" if self._bus_up else "down",
-            "ledger": self._ledger_word(),
-            "recovered": all(owner.recovered.is_set() for owner in self.owners.values()) and bool(self.owners),
-            "own_faults": sum(owner.faults for owner in self.owners.values()),
-        }
-        good = all(checks[name] in ("ok", True) for name in checks if name != "own_faults")
-        return {
-            "status": "ok" if good else "degraded",
-            "checks": checks,
-            "route_table_rev": self.config.table.rev,
-            "circuit_breaker": ABSENT,
-            "kill_switch": ABSENT,
-            "clock_offset_ms": self.sender.server_offset_ms,
-        }
-
-    def _exchange_word(self) -> str:
-        if self._venue_heard_ms is None:
-            return "unknown"
-        return "ok" if self._clock.monotonic_ms() - self._venue_heard_ms <= VENUE_SILENT_MS else "silent"
-
-    def _ledger_word(self) -> str:
-        """Only a save asks the ledger anything: between saves it is what the last one found."""
-        if any(owner.deposed for owner in self.owners.values()):
-            return "deposed"
-        return "down" if any(owner.ledger_away for owner in self.owners.values()) else "ok"
+        """State of each dependency; ``status`` is the worst of them."""
+        return health_of(self)
 
     def ready(self) -> bool:
         return bool(self.owners) and all(owner.recovered.is_set() for owner in self.owners.values())
