@@ -7,7 +7,7 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.accounts import ASSET
 from chimera.simulate.usdm.perpetual import Perpetual
-from chimera.simulate.usdm.streams import rows
+from chimera.simulate.venue.streams import rows
 from chimera.trading.money import ZERO
 
 DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
