@@ -144,7 +144,7 @@ async def _listen(bench: Bench, seconds: float) -> list[dict[str, Any]]:
         async with asyncio.timeout(seconds), transport.connect(f"/private/ws?listenKey={key}") as socket:
             account = bench.twin.exchange.floor.by_key[READY_ACCOUNT.api_key]
             for leverage in range(1, 6):
-                account.position("BTCUSDT").leverage = leverage
+                account.on("BTCUSDT").leverage = leverage
                 bench.twin.exchange.floor.reports.config(account, "BTCUSDT")  # type: ignore[attr-defined]  # the wire
                 bench.venue.pump()
                 await asyncio.sleep(0.001)

@@ -11,7 +11,7 @@ import msgspec
 from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.usdm.accounts import Account, AccountSpec
+from chimera.simulate.usdm.accounts import Account, AccountSpec, PositionSide
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.venue.audit import Audit
 from chimera.trading.money import text
@@ -62,7 +62,11 @@ def _account(floor: FuturesFloor, account: Account) -> dict[str, Any]:
     return {
         "wallet": text(account.wallet),
         "positions": {
-            held.symbol: {"qty": text(held.qty), "entry": text(held.entry), "leverage": held.leverage}
+            held.symbol if held.side is PositionSide.BOTH else f"{held.symbol}:{held.side}": {
+                "qty": text(held.qty),
+                "entry": text(held.entry),
+                "leverage": held.leverage,
+            }
             for held in account.positions.values()
             if held.qty
         },

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from chimera.simulate.usdm.accounts import Account, Position
+from chimera.simulate.usdm.accounts import Account, Position, PositionSide, Terms
 from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoType, Working
 from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType
@@ -52,15 +52,22 @@ class KeptListing(Value, tag=False):
     update_id: int
 
 
-class KeptPosition(Value, tag=False):
-    """As ``Position``."""
+class KeptTerms(Value, tag=False):
+    """As ``Terms``."""
 
     symbol: str
+    leverage: int
+    isolated: bool
+
+
+class KeptPosition(Value, tag=False):
+    """As ``Position``, its terms by symbol."""
+
+    symbol: str
+    side: PositionSide
     qty: Decimal
     entry: Decimal
     paid: Decimal
-    leverage: int
-    isolated: bool
     bids: Decimal
     asks: Decimal
     realized: Decimal
@@ -76,6 +83,8 @@ class KeptAccount(Value, tag=False):
     wallet: Decimal
     maker_rate: Decimal
     taker_rate: Decimal
+    hedge: bool
+    terms: tuple[KeptTerms, ...]
     positions: tuple[KeptPosition, ...]
     counts: dict[str, tuple[int, int]]
 
@@ -92,6 +101,7 @@ class KeptOrder(Value, tag=False):
     tif: Tif
     price: Decimal
     qty: Decimal
+    position_side: PositionSide
     reduce_only: bool
     close_position: bool
     stp: Stp
@@ -116,6 +126,7 @@ class KeptAlgo(Value, tag=False):
     qty: Decimal
     trigger_price: Decimal
     working: Working
+    position_side: PositionSide
     reduce_only: bool
     close_position: bool
     price_protect: bool
@@ -251,6 +262,7 @@ def _kept_account(account: Account) -> KeptAccount:
         KeptAccount,
         account,
         secret=account.secret.decode(),
+        terms=tuple(_same(KeptTerms, each) for each in account.terms.values()),
         positions=tuple(_same(KeptPosition, held) for held in account.positions.values()),
         counts=dict(account.counts),
     )
@@ -306,16 +318,21 @@ def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publish
 def _restore_accounts(kept: Kept, exchange: Exchange) -> None:
     floor = exchange.floor
     for each in kept.standing.accounts:
+        terms = {floor.listings[term.symbol].symbol: Terms(**msgspec.structs.asdict(term)) for term in each.terms}
         fields = msgspec.structs.asdict(each) | {
             "secret": each.secret.encode(),
-            "positions": {
-                floor.listings[held.symbol].symbol: Position(**msgspec.structs.asdict(held)) for held in each.positions
-            },
+            "terms": terms,
+            "positions": {(held.symbol, held.side): _position(held, terms) for held in each.positions},
             "counts": dict(each.counts),
             "trades": list(kept.trades[each.name]),
             "income": list(kept.income[each.name]),
         }
         floor.accounts[each.name] = floor.by_key[each.api_key] = Account(**fields)
+
+
+def _position(kept: KeptPosition, terms: dict[str, Terms]) -> Position:
+    fields = msgspec.structs.asdict(kept)
+    return Position(terms=terms[fields.pop("symbol")], **fields)
 
 
 def _restore_orders(kept: Kept, exchange: Exchange) -> None:

@@ -15,9 +15,9 @@ from trading_desk import RICH, START_MS, Desk
 from chimera.simulate import keeping
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.keeping import Kept, KeptAccount, KeptAlgo, KeptListing, KeptOrder, KeptPosition
+from chimera.simulate.keeping import Kept, KeptAccount, KeptAlgo, KeptListing, KeptOrder, KeptPosition, KeptTerms
 from chimera.simulate.twin import Twin
-from chimera.simulate.usdm.accounts import Account, AccountSpec, Position
+from chimera.simulate.usdm.accounts import Account, AccountSpec, Position, Terms
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import DEMO, Perpetual
@@ -153,7 +153,8 @@ def test_every_field_is_kept_or_left_out_on_purpose():
         return {field.name for field in dataclasses.fields(kind)}
 
     by_name = {"account", "listing"}
-    assert fields(Position) == set(KeptPosition.__struct_fields__)
+    assert fields(Position) - {"terms"} == set(KeptPosition.__struct_fields__) - {"symbol"}
+    assert fields(Terms) == set(KeptTerms.__struct_fields__)
     of_an_order = set(KeptOrder.__struct_fields__) - {"account", "symbol"}
     assert fields(FuturesOrder) - by_name - {"algo", "resting"} == of_an_order
     assert fields(Algo) - by_name == set(KeptAlgo.__struct_fields__) - {"account", "symbol"}

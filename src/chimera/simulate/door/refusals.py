@@ -53,7 +53,10 @@ _TEXTS: Final[dict[int, str]] = {
     -4047: "Margin type cannot be changed if there exists open orders.",
     -4048: "Margin type cannot be changed if there exists position.",
     -4059: "No need to change position side.",
+    -4060: "Invalid position side.",
     -4061: "Order's position side does not match user's setting.",
+    -4067: "Position side cannot be changed if there exists open orders.",
+    -4068: "Position side cannot be changed if there exists position.",
     -4116: "ClientOrderId is duplicated.",
     -4118: "ReduceOnly Order Failed. Please check your existing position and open orders.",
     -4120: "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
@@ -65,7 +68,6 @@ _TEXTS: Final[dict[int, str]] = {
     -4210: "Stop price is higher than price multiplier cap.",
     -4211: "Stop price is lower than price multiplier floor.",
     -4509: "Time in Force (TIF) GTE can only be used with open positions.",
-    -4531: "The position mode cannot be changed for now. Please try again later.",
     -5000: "Path {}, Method {} is invalid",
     -5021: (
         "Due to the order could not be filled immediately, the FOK order has been rejected. "

@@ -46,7 +46,7 @@ def _mark(call: Call, held: Position) -> Decimal:
 
 def _sums(call: Call, account: Account) -> dict[str, Decimal]:
     """Totals in USDT."""
-    positions = [held for held in account.positions.values() if held.qty or held.bids or held.asks]
+    positions = [held for held in account.positions.values() if held.live]
     profit = sum((held.profit(_mark(call, held)) for held in positions), ZERO)
     initial = sum((held.margin(_mark(call, held)) for held in positions), ZERO)
     own = sum((held.position_margin(_mark(call, held)) for held in positions), ZERO)
@@ -109,7 +109,7 @@ def _account_position(call: Call, held: Position) -> dict[str, Any]:
     mark, listing = _mark(call, held), call.floor.listings[held.symbol]
     return {
         "symbol": held.symbol,
-        "positionSide": "BOTH",
+        "positionSide": held.side,
         "positionAmt": listing.q(held.qty),
         "unrealizedProfit": cash(held.profit(mark)),
         "isolatedMargin": cash(held.isolated_wallet + held.profit(mark)) if held.isolated else "0",
@@ -142,13 +142,14 @@ def balance(call: Call) -> list[dict[str, Any]]:
 def set_leverage(call: Call) -> dict[str, Any]:
     """POST leverage."""
     symbol, leverage = call.listing.symbol, call.params.integer("leverage")
-    held = call.account.position(symbol)
+    terms = call.account.on(symbol)
+    holds = any(held.qty for held in call.account.held_in(symbol))
     if not 1 <= leverage <= MAX_LEVERAGE:
         raise Refusal(-4028, leverage)
-    if held.isolated and held.qty and leverage < held.leverage:
+    if terms.isolated and holds and leverage < terms.leverage:
         raise Refusal(-4161)
-    if leverage != held.leverage:
-        held.leverage = leverage
+    if leverage != terms.leverage:
+        terms.leverage = leverage
         _log_setting(call, symbol, f"leverage={leverage}")
         call.wire.config(call.account, symbol)
     return {"leverage": leverage, "maxNotionalValue": MAX_NOTIONAL, "symbol": symbol}
@@ -157,14 +158,14 @@ def set_leverage(call: Call) -> dict[str, Any]:
 def set_margin_type(call: Call) -> dict[str, Any]:
     """POST marginType."""
     symbol, wanted = call.listing.symbol, call.params.choice("marginType", MarginType, None, -1130)
-    held = call.account.position(symbol)
-    if held.isolated is (wanted is MarginType.ISOLATED):
+    terms = call.account.on(symbol)
+    if terms.isolated is (wanted is MarginType.ISOLATED):
         raise Refusal(-4046)
     if call.floor.orders.count_open(call.account, symbol):
         raise Refusal(-4047)
-    if held.qty:
+    if any(held.qty for held in call.account.held_in(symbol)):
         raise Refusal(-4048)
-    held.isolated = wanted is MarginType.ISOLATED
+    terms.isolated = wanted is MarginType.ISOLATED
     _log_setting(call, symbol, f"marginType={wanted}")
     return {"code": 200, "msg": "success"}
 
@@ -174,13 +175,22 @@ def _log_setting(call: Call, symbol: str, what: str) -> None:
 
 
 def dual_side(call: Call) -> dict[str, Any]:
-    """GET positionSide/dual: one-way."""
-    return {"dualSidePosition": False}
+    """GET positionSide/dual."""
+    return {"dualSidePosition": call.account.hedge}
 
 
 def set_dual_side(call: Call) -> dict[str, Any]:
-    """POST positionSide/dual: this floor stays in one-way mode."""
-    raise Refusal(-4531 if call.params.flag("dualSidePosition") else -4059)
+    """POST positionSide/dual: between one-way and hedge mode, while nothing is open or held in any symbol."""
+    account, wanted = call.account, call.params.flag("dualSidePosition")
+    if wanted is account.hedge:
+        raise Refusal(-4059)
+    if call.floor.orders.open_of(account) or call.floor.algos.waiting_of(account):
+        raise Refusal(-4067)
+    if any(held.qty for held in account.positions.values()):
+        raise Refusal(-4068)
+    account.hedge = wanted
+    _log_setting(call, "", f"dualSidePosition={str(wanted).lower()}")
+    return {"code": 200, "msg": "success"}
 
 
 def multi_assets(call: Call) -> dict[str, Any]:
@@ -192,13 +202,13 @@ def symbol_config(call: Call) -> list[dict[str, Any]]:
     """GET symbolConfig."""
     rows = []
     for listing in call.chosen():
-        held = call.account.position(listing.symbol)
+        terms = call.account.on(listing.symbol)
         rows.append(
             {
                 "symbol": listing.symbol,
-                "marginType": MarginType.ISOLATED if held.isolated else MarginType.CROSSED,
+                "marginType": MarginType.ISOLATED if terms.isolated else MarginType.CROSSED,
                 "isAutoAddMargin": False,
-                "leverage": held.leverage,
+                "leverage": terms.leverage,
                 "maxNotionalValue": MAX_NOTIONAL,
             }
         )
@@ -212,7 +222,7 @@ def account_config(call: Call) -> dict[str, Any]:
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": True,
-        "dualSidePosition": False,
+        "dualSidePosition": call.account.hedge,
         "updateTime": 0,
         "multiAssetsMargin": False,
         "tradeGroupId": -1,

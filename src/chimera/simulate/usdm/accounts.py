@@ -8,6 +8,7 @@ funding, liquidation.
 
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
 from typing import Any
 
 from chimera.trading.market import Side
@@ -42,20 +43,61 @@ READY_ACCOUNT = AccountSpec(
 )
 
 
+class PositionSide(StrEnum):
+    """Which position of a symbol an order speaks of: the one, or in hedge mode one of the two."""
+
+    BOTH = "BOTH"
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+    def reduced_by(self, side: Side) -> bool:
+        """Whether in hedge mode an order of ``side`` can only close: SELL on LONG, BUY on SHORT."""
+        return self is (PositionSide.LONG if side is Side.SELL else PositionSide.SHORT)
+
+
+ONE_WAY = (PositionSide.BOTH,)
+HEDGE = (PositionSide.LONG, PositionSide.SHORT)
+
+
 @dataclass(slots=True, eq=False)
-class Position:
-    """One symbol of one account, one-way mode. ``qty`` is signed: long above zero."""
+class Terms:
+    """What an account chose for one symbol; in hedge mode both positions share it."""
 
     symbol: str
+    leverage: int = DEFAULT_LEVERAGE
+    isolated: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Position:
+    """One position of one account. ``qty`` is signed: long above zero, in hedge mode too."""
+
+    terms: Terms
+    side: PositionSide = PositionSide.BOTH
     qty: Decimal = ZERO
     entry: Decimal = ZERO
     paid: Decimal = ZERO  # fees paid for what is held, for the break-even price
-    leverage: int = DEFAULT_LEVERAGE
-    isolated: bool = False
     bids: Decimal = ZERO  # notional of open BUYs that may increase
     asks: Decimal = ZERO
     realized: Decimal = ZERO
     updated_ms: int = 0
+
+    @property
+    def symbol(self) -> str:
+        return self.terms.symbol
+
+    @property
+    def leverage(self) -> int:
+        return self.terms.leverage
+
+    @property
+    def isolated(self) -> bool:
+        return self.terms.isolated
+
+    @property
+    def live(self) -> bool:
+        """Held, or with orders that may open it."""
+        return bool(self.qty or self.bids or self.asks)
 
     def room_to_reduce(self, side: Side) -> Decimal:
         """How much an order of ``side`` could close."""
@@ -124,19 +166,37 @@ class Account:
     wallet: Decimal
     maker_rate: Decimal
     taker_rate: Decimal
-    positions: dict[str, Position] = field(default_factory=dict)
+    hedge: bool = False
+    terms: dict[str, Terms] = field(default_factory=dict)
+    positions: dict[tuple[str, PositionSide], Position] = field(default_factory=dict)
     trades: list[dict[str, Any]] = field(default_factory=list)
     income: list[dict[str, Any]] = field(default_factory=list)
     listen_key: str | None = None
     listen_until_ms: int = 0
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # interval -> (bucket, orders)
 
-    def position(self, symbol: str) -> Position:
-        """The symbol's position, flat if it was never touched."""
-        found = self.positions.get(symbol)
+    @property
+    def sides(self) -> tuple[PositionSide, ...]:
+        """The positions a symbol has in the account's mode."""
+        return HEDGE if self.hedge else ONE_WAY
+
+    def on(self, symbol: str) -> Terms:
+        """The account's terms for the symbol, the venue's own until it chose."""
+        found = self.terms.get(symbol)
         if found is None:
-            found = self.positions[symbol] = Position(symbol)
+            found = self.terms[symbol] = Terms(symbol)
         return found
+
+    def position(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> Position:
+        """The position, flat if it was never touched."""
+        found = self.positions.get((symbol, side))
+        if found is None:
+            found = self.positions[symbol, side] = Position(self.on(symbol), side)
+        return found
+
+    def held_in(self, symbol: str) -> list[Position]:
+        """The symbol's positions in the account's mode: one, or LONG and SHORT."""
+        return [self.position(symbol, side) for side in self.sides]
 
     @property
     def cross_wallet(self) -> Decimal:
@@ -147,7 +207,7 @@ class Account:
         """What new orders may use as margin; may be below zero."""
         free = self.wallet
         for held in self.positions.values():
-            if not (held.qty or held.bids or held.asks):
+            if not held.live:
                 continue
             mark = marks.get(held.symbol, held.entry)
             if held.isolated:

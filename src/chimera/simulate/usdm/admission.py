@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import filters
-from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.accounts import Account, PositionSide
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType
@@ -95,9 +95,15 @@ def _check_counterparty(listing: Perpetual, side: Side, best: Decimal | None) ->
         raise Refusal(-4131)
 
 
-def reducing(account: Account, listing: Perpetual, side: Side) -> list[FuturesOrder]:
-    """The account's resting reduce-only orders of ``side``, best price first."""
-    return [order for order in listing.queues[side].in_order() if order.reduce_only and order.account is account]
+def reducing(
+    account: Account, listing: Perpetual, side: Side, position_side: PositionSide = PositionSide.BOTH
+) -> list[FuturesOrder]:
+    """The account's resting orders of ``side`` that can only close this position, best price first."""
+    return [
+        order
+        for order in listing.queues[side].in_order()
+        if order.account is account and order.position_side is position_side and order.reduces
+    ]
 
 
 def _clipped(ticket: Ticket) -> Decimal:

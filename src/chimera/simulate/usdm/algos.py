@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from chimera.simulate.usdm.accounts import PositionSide
 from chimera.trading.market import Side
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Algo:
     triggered_ms: int = 0
     child: "FuturesOrder | None" = None
     reason: str = ""
+    position_side: PositionSide = PositionSide.BOTH
 
     @property
     def number(self) -> int:

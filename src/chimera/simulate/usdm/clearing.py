@@ -5,7 +5,7 @@ Invariant: a reduce-only order never fills past its position, whatever else fill
 
 from decimal import Decimal
 
-from chimera.simulate.usdm.accounts import ASSET, money
+from chimera.simulate.usdm.accounts import ASSET, Position, money
 from chimera.simulate.usdm.algos import AlgoStatus
 from chimera.simulate.usdm.floor import Fill, FuturesFloor, cleared
 from chimera.simulate.usdm.orders import FuturesOrder
@@ -16,6 +16,11 @@ from chimera.simulate.venue.orders import Status, Step
 from chimera.trading.market import Side
 
 IOC_REMAINDER, REDUCE_ONLY_KNOCKED_OUT, MARKET_REMAINDER, SELF_TRADE = "2", "4", "9", "1"  # Binance ``er``
+
+
+def position_of(order: FuturesOrder) -> Position:
+    """The position the order opens or closes."""
+    return order.account.position(order.listing.symbol, order.position_side)
 
 
 class FuturesClearing:
@@ -33,9 +38,7 @@ class FuturesClearing:
         self.floor.reports.order(order, "NEW")
 
     def allowed(self, order: FuturesOrder) -> Decimal:
-        if not order.reduce_only:
-            return order.leaves
-        return min(order.leaves, order.account.position(order.listing.symbol).room_to_reduce(order.side))
+        return min(order.leaves, position_of(order).room_to_reduce(order.side)) if order.reduces else order.leaves
 
     def bound(self, order: FuturesOrder) -> Decimal | None:
         if not order.takes_any:
@@ -43,9 +46,9 @@ class FuturesClearing:
         return order.listing.band(order.side) if order.listing.mark is not None else None
 
     def reserve(self, order: FuturesOrder, qty: Decimal) -> None:
-        if order.reduce_only:
+        if order.reduces:
             return
-        held = order.account.position(order.listing.symbol)
+        held = position_of(order)
         if order.side is Side.BUY:
             held.bids += qty * order.price
         else:
@@ -55,7 +58,7 @@ class FuturesClearing:
         floor, account, symbol = self.floor, order.account, order.listing.symbol
         rate = account.maker_rate if execution.maker else account.taker_rate
         fee = money(execution.qty * execution.price * rate)
-        held = account.position(symbol)
+        held = position_of(order)
         realized = held.apply(order.side, execution.qty, execution.price, fee)
         held.updated_ms = floor.now_ms
         account.wallet += realized - fee
@@ -67,7 +70,7 @@ class FuturesClearing:
             self._finish(order)
 
     def _log_fill(self, order: FuturesOrder, fill: Fill) -> None:
-        account, held = order.account, order.account.position(order.listing.symbol)
+        account, held = order.account, position_of(order)
         self.floor.log_order(
             Kind.FILL,
             order,

@@ -108,8 +108,8 @@ class AlgoDesk:
 
     def release(self, account: Account, listing: Perpetual) -> None:
         """After a position changed: closePosition algos that have nothing left to close expire."""
-        held = account.position(listing.symbol)
         for algo in self.floor.algos.waiting_of(account, listing.symbol):
+            held = account.position(listing.symbol, algo.position_side)
             if algo.close_position and held.room_to_reduce(algo.side) <= ZERO:
                 self._end(algo, AlgoStatus.EXPIRED, Kind.EXPIRE)
 

@@ -121,13 +121,13 @@ class Exchange:
 
     def _keep_within(self, account: Account, listing: Perpetual) -> None:
         """Cut resting reduce-only orders to the position, best price first; the rest expire with ``er`` 4."""
-        held = account.position(listing.symbol)
-        for side in (Side.BUY, Side.SELL):
-            room = held.room_to_reduce(side)
-            for order in reducing(account, listing, side):
-                if room <= ZERO:
-                    self.matcher.end(order, Step.EXPIRE, REDUCE_ONLY_KNOCKED_OUT)
-                elif order.leaves > room:
-                    order.qty = order.cum_qty + room
-                    self.floor.log_order(Kind.SHRINK, order)
-                room -= order.leaves
+        for held in account.held_in(listing.symbol):
+            for side in (Side.BUY, Side.SELL):
+                room = held.room_to_reduce(side)
+                for order in reducing(account, listing, side, held.side):
+                    if room <= ZERO:
+                        self.matcher.end(order, Step.EXPIRE, REDUCE_ONLY_KNOCKED_OUT)
+                    elif order.leaves > room:
+                        order.qty = order.cum_qty + room
+                        self.floor.log_order(Kind.SHRINK, order)
+                    room -= order.leaves

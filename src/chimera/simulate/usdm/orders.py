@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from chimera.simulate.usdm.accounts import PositionSide
 from chimera.simulate.venue.orders import Order
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ class FuturesOrder(Order):
     type: OrderType
     reduce_only: bool
     close_position: bool
+    position_side: PositionSide = PositionSide.BOTH
     algo: "Algo | None" = None
+
+    @property
+    def reduces(self) -> bool:
+        """Can only close: reduce-only, or in hedge mode against its position's direction."""
+        return self.reduce_only or self.position_side.reduced_by(self.side)
 
     @property
     def orig_type(self) -> str:

@@ -6,7 +6,7 @@ Amounts are JSON strings, ids and times integers. Sources: connector models and 
 from decimal import Decimal
 from typing import Any
 
-from chimera.simulate.usdm.accounts import ASSET, Account, Position
+from chimera.simulate.usdm.accounts import ASSET, Account, Position, Terms
 from chimera.simulate.usdm.algos import Algo, AlgoStatus
 from chimera.simulate.usdm.floor import Fill
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType
@@ -41,7 +41,7 @@ def placed(order: FuturesOrder, before_matching: bool = False) -> Payload:
         "reduceOnly": order.reduce_only,
         "closePosition": order.close_position,
         "side": order.side,
-        "positionSide": "BOTH",
+        "positionSide": order.position_side,
         "stopPrice": p(order.algo.trigger_price if order.algo else ZERO),
         "workingType": order.algo.working if order.algo else "CONTRACT_PRICE",
         "priceProtect": False,
@@ -73,7 +73,7 @@ def algo(order: Algo) -> Payload:
         "orderType": order.type,
         "symbol": order.listing.symbol,
         "side": order.side,
-        "positionSide": "BOTH",
+        "positionSide": order.position_side,
         "timeInForce": "GTE_GTC" if order.close_position else "GTC",
         "quantity": q(order.qty),
         "algoStatus": order.status,
@@ -110,7 +110,7 @@ def order_update(order: FuturesOrder, execution: str, fill: Fill | None, now_ms:
     """``ORDER_TRADE_UPDATE``."""
     listing, child_of = order.listing, order.algo
     p, q = listing.p, listing.q
-    held = order.account.position(listing.symbol)
+    held = order.account.position(listing.symbol, order.position_side)
     body: Payload = {
         "s": listing.symbol,
         "c": order.client_id,
@@ -135,7 +135,7 @@ def order_update(order: FuturesOrder, execution: str, fill: Fill | None, now_ms:
         "R": order.reduce_only,
         "wt": child_of.working if child_of else "CONTRACT_PRICE",
         "ot": order.orig_type,
-        "ps": "BOTH",
+        "ps": order.position_side,
         "cp": order.close_position,
         "rp": text(fill.realized) if fill else "0",
         "pP": False,
@@ -191,7 +191,7 @@ def account_update(account: Account, held: Position, mark: Decimal, now_ms: int)
                     "up": text(held.profit(mark)),
                     "mt": "isolated" if held.isolated else "cross",
                     "iw": text(held.isolated_wallet),
-                    "ps": "BOTH",
+                    "ps": held.side,
                     "ma": ASSET,
                 }
             ],
@@ -209,7 +209,7 @@ def algo_update(order: Algo, now_ms: int) -> Payload:
         "o": order.type,
         "s": order.listing.symbol,
         "S": order.side,
-        "ps": "BOTH",
+        "ps": order.position_side,
         "f": "GTE_GTC" if order.close_position else "GTC",
         "q": "0" if order.close_position else order.listing.q(order.qty),
         "X": order.status,
@@ -232,9 +232,9 @@ def algo_update(order: Algo, now_ms: int) -> Payload:
     return {"e": "ALGO_UPDATE", "T": now_ms, "E": now_ms, "o": body}
 
 
-def leverage_update(held: Position, now_ms: int) -> Payload:
+def leverage_update(terms: Terms, now_ms: int) -> Payload:
     """``ACCOUNT_CONFIG_UPDATE``."""
-    return {"e": "ACCOUNT_CONFIG_UPDATE", "E": now_ms, "T": now_ms, "ac": {"s": held.symbol, "l": held.leverage}}
+    return {"e": "ACCOUNT_CONFIG_UPDATE", "E": now_ms, "T": now_ms, "ac": {"s": terms.symbol, "l": terms.leverage}}
 
 
 def user_trade(order: FuturesOrder, fill: Fill, now_ms: int) -> Payload:
@@ -253,7 +253,7 @@ def user_trade(order: FuturesOrder, fill: Fill, now_ms: int) -> Payload:
         "commissionAsset": ASSET,
         "marginAsset": ASSET,
         "time": now_ms,
-        "positionSide": "BOTH",
+        "positionSide": order.position_side,
         "buyer": order.side is Side.BUY,
         "maker": fill.maker,
         "pair": order.listing.symbol,
@@ -281,7 +281,7 @@ def position_risk(account: Account, held: Position, listing: Perpetual) -> Paylo
     maint = abs(notional) * rate
     return {
         "symbol": held.symbol,
-        "positionSide": "BOTH",
+        "positionSide": held.side,
         "positionAmt": listing.q(held.qty),
         "entryPrice": text(held.entry),
         "breakEvenPrice": text(held.break_even),

@@ -40,7 +40,7 @@ class Wire:
             return
         if fill is not None:
             self._send(account, payloads.trade_lite(order, fill, now))
-            held, mark = account.position(order.listing.symbol), order.listing.mark
+            held, mark = account.position(order.listing.symbol, order.position_side), order.listing.mark
             self._send(account, payloads.account_update(account, held, fill.price if mark is None else mark, now))
         self._send(account, payloads.order_update(order, execution, fill, now))
 
@@ -61,7 +61,7 @@ class Wire:
     def config(self, account: Account, symbol: str) -> None:
         """The leverage of a symbol changed."""
         if account.listen_key is not None:
-            self._send(account, payloads.leverage_update(account.position(symbol), self.now_ms))
+            self._send(account, payloads.leverage_update(account.on(symbol), self.now_ms))
 
     def expire_keys(self, accounts: Iterable[Account]) -> None:
         """End listenKeys whose hour is over."""
