@@ -11,7 +11,8 @@ import msgspec
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
-PUBLIC, MARKET, PRIVATE = "public", "market", "private"
+PUBLIC, MARKET, PRIVATE = "public", "market", "private"  # the futures routes
+SPOT, SPOT_PRIVATE = "spot", "spot_private"
 
 
 class WireRequest(Value):
@@ -46,8 +47,8 @@ class WireResponse(Value):
 class Frame(Value):
     """One stream message: on ``route`` (public, market, private) for ``channel`` (a stream name or a listenKey).
 
-    ``payload`` is the raw JSON; a combined connection wraps it. ``event`` is its ``e``. ``delay_ms`` comes from faults, and
-    so does ``ends``: the connections that hear this channel ("*": any of the route) end with it, an empty payload unsent.
+    ``payload`` is the raw JSON; a combined connection wraps it. ``event`` is its ``e``. ``delay_ms`` comes from faults;
+    so does ``ends``: connections that hear this channel ("*": any of the route) end with it, an empty payload unsent.
     """
 
     route: str
