@@ -88,11 +88,13 @@ class Triggering(Value):
 class TriggerFault(Value):
     """A fault on one conditional order that triggers; at most one of the three is set.
 
-    ``held``: it stays TRIGGERING, and a cancel is answered with ``cancel_code``; for ``hold_ms``, with 0 until the fault
-    is cleared. ``code``: the matching engine refuses its child so. ``thin``: the child finds this share of its quantity.
+    ``held``: it stays TRIGGERING, and a cancel is answered with ``cancel_code``; for ``hold_ms``, with 0 until the
+    fault is cleared. ``code``: the matching engine refuses its child so. ``thin``: the child finds this share of its
+    quantity in the book. ``fault``: the id of the armed fault.
     """
 
     name: str
+    fault: str = ""
     held: bool = False
     hold_ms: Millis = Millis(0)
     cancel_code: int = 0

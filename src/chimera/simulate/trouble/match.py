@@ -1,7 +1,7 @@
 """At whom a fault is aimed: requests, frames, conditional orders, accounts, symbols, by what can be seen of them.
 
-Every field is a glob (``*``, ``?``), or several joined by ``|``; an empty one fits all; a client id is a prefix. Names of
-accounts are the simulator's own (``POST /sim/accounts``).
+Every field is a glob (``*``, ``?``), or several joined by ``|``; an empty one fits all; a client id is a prefix. Names
+of accounts are the simulator's own (``POST /sim/accounts``).
 """
 
 import re

@@ -1,13 +1,13 @@
 """The frames on their way out: lost, late, doubled, out of order, or the last of their connection.
 
-One place for both markets and for public and user frames. Invariant: a frame that no fault touches leaves at once and in
-order. Remembers only frames that are held back to leave after a later one of their channel.
+One place for both markets and for public and user frames. Invariant: a frame that no fault touches leaves at once and
+in order. Remembers only frames that are held back to leave after a later one of their channel.
 """
 
 from collections.abc import Iterable
 
 from chimera.simulate.door.messages import Frame
-from chimera.simulate.trouble.faults import FrameFault, Faults, FrameTrouble, NoFaults
+from chimera.simulate.trouble.faults import Faults, FrameFault, FrameTrouble, NoFaults
 from chimera.trading.money import Millis
 
 Channel = tuple[str, str]
