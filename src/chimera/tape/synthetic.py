@@ -5,6 +5,9 @@ The touch stays while the fair price is inside it and moves when it is not, afte
 arrive in runs of one side and eat the touch; sizes, gaps and spreads are drawn from measured tables
 (``chimera.tape.profile``).
 
+``Together`` adds the spot market of the same symbol: the same fair price less a constant basis, seen in its own ticks,
+with a book, takers and chance of its own. Neither market lags the other.
+
 Invariants: those of ``chimera.tape``; every price is on the tick and quantity on the step; no float and
 no hash order decides anything. With the default profile and start (65,800) every price stays within 64,900 and
 66,900, always.
@@ -14,14 +17,26 @@ It does not react to anyone's orders: the simulated exchange does.
 from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
+from chimera.tape.beside import Placed
 from chimera.tape.profile import FUTURES, MEASURED_PRICE, Profile
-from chimera.trading.market import DepthChanged, Level, Marked, MarketEvent, Side, TopOfBook, Traded, next_funding_ms
+from chimera.trading.market import (
+    DepthChanged,
+    Level,
+    Marked,
+    Market,
+    MarketEvent,
+    Side,
+    TopOfBook,
+    Traded,
+    next_funding_ms,
+)
 from chimera.trading.money import Price, Qty
 
 START_US: Final = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 START_PRICE: Final = Decimal(65_800)
+BASIS_BPS: Final = Decimal(2)  # how far spot is below the perpetual, where nobody says otherwise
 _PARTS: Final = 1_000  # of a tick: the unit of the fair price
 _NOISE_SD: Final = 4  # of the count of ones in 64 random bits
 _ONE_IN: Final = 1 << 30  # probabilities are counted in these
@@ -47,6 +62,60 @@ class Synthetic:
 
     def __iter__(self) -> Iterator[MarketEvent]:
         return _Walk(Random(self.seed), self).events()
+
+
+class Together:
+    """A futures market, event for event what it is alone, and the spot market that follows its fair price.
+
+    ``basis_bps``: how far spot is below the perpetual. Both profiles have one ``step_ms``, both markets one start.
+    """
+
+    def __init__(self, futures: Synthetic, spot: Synthetic, basis_bps: Decimal = BASIS_BPS) -> None:
+        if (futures.profile.step_ms, futures.start_us) != (spot.profile.step_ms, spot.start_us):
+            raise ValueError("both markets must start together and step together")
+        self.futures = futures
+        self.spot = spot
+        self.basis_bps = basis_bps
+
+    def __iter__(self) -> Iterator[Placed]:
+        lead = _Walk(Random(self.futures.seed), self.futures)
+        fair = _Shadow(lead.fair, self.futures.profile.tick / self.spot.profile.tick * (1 - self.basis_bps / 10_000))
+        follower = _Walk(Random(self.spot.seed), self.spot, fair)
+        turns = ((Market.FUT, lead), (Market.SPOT, follower))
+        for market, walk in turns:
+            for event in walk.opening():
+                yield market, event
+        while True:
+            for market, walk in turns:
+                for event in walk.step():
+                    yield market, event
+
+
+class _Price(Protocol):
+    """A fair price, in parts of a tick."""
+
+    @property
+    def parts(self) -> int: ...
+
+    def move(self) -> int:
+        """One step; the new fair price."""
+        ...
+
+
+class _Shadow:
+    """The fair price of a market that follows another one, in parts of its own tick."""
+
+    def __init__(self, lead: _Price, ratio: Decimal) -> None:
+        self._lead = lead
+        self._ratio = ratio
+
+    @property
+    def parts(self) -> int:
+        return int(self._lead.parts * self._ratio)
+
+    def move(self) -> int:
+        """The other one has moved already."""
+        return self.parts
 
 
 class _Fair:
@@ -97,49 +166,57 @@ class _Fair:
 class _Walk:
     """One run of a synthetic market. Ladders are best first; ``sign`` is +1 where a higher price is better (bids)."""
 
-    def __init__(self, rng: Random, market: Synthetic) -> None:
+    def __init__(self, rng: Random, market: Synthetic, fair: _Price | None = None) -> None:
         profile = market.profile
         self._rng = rng
         self._symbol = market.symbol
         self._profile = profile
         self._now_us = market.start_us
-        self._fair = _Fair(rng, int(market.start_price / profile.tick) * _PARTS, profile)
+        self.fair = fair or _Fair(rng, int(market.start_price / profile.tick) * _PARTS, profile)
         scale = MEASURED_PRICE / market.start_price / profile.step
         self._top_sizes = _steps(profile.top_sizes, scale * profile.book_scale)
         self._behind_sizes = _steps(profile.behind_sizes, scale * profile.book_scale)
         self._run_sizes = _steps(profile.run_sizes, scale)
         runs = profile.runs_per_s * profile.step_ms / 1_000
         self._runs_sure, self._runs_chance = int(runs), _chance(runs - int(runs))
-        self._mark_parts = self._fair.parts
+        self._mark_parts = self.fair.parts
         self._next_mark_us = self._now_us
         self._bids: list[Rung] = []
         self._asks: list[Rung] = []
         self._told: TopOfBook | None = None
+        self._steps = 0
 
     def events(self) -> Iterator[MarketEvent]:
-        profile = self._profile
-        self._quote(self._fair.parts)
+        yield from self.opening()
+        while True:
+            yield from self.step()
+
+    def opening(self) -> Iterator[MarketEvent]:
+        """The first touch and the whole book."""
+        self._quote(self.fair.parts)
         self._told = self._touch()
         yield self._told
         self._refill(self._bids, 1)
         self._refill(self._asks, -1)
         yield self._depth(tuple(self._bids), tuple(self._asks), snapshot=True)
-        step = 0
-        while True:
-            if profile.marks and self._now_us >= self._next_mark_us:
-                yield self._mark()
-            step += 1
-            self._now_us += profile.step_ms * 1_000
-            yield from self._take_runs()
-            yield from self._follow(self._fair.move())
-            touch = self._touch()
-            if self._told is None or self._told.but(at_us=touch.at_us) != touch:
-                self._told = touch
-                yield touch
-            if step % profile.depth_every == 0 or 2 * min(len(self._bids), len(self._asks)) < profile.levels:
-                changed = self._depth(self._refill(self._bids, 1), self._refill(self._asks, -1))
-                if changed.bids or changed.asks:
-                    yield changed
+
+    def step(self) -> Iterator[MarketEvent]:
+        """What happens in one ``step_ms``."""
+        profile = self._profile
+        if profile.marks and self._now_us >= self._next_mark_us:
+            yield self._mark()
+        self._steps += 1
+        self._now_us += profile.step_ms * 1_000
+        yield from self._take_runs()
+        yield from self._follow(self.fair.move())
+        touch = self._touch()
+        if self._told is None or self._told.but(at_us=touch.at_us) != touch:
+            self._told = touch
+            yield touch
+        if self._steps % profile.depth_every == 0 or 2 * min(len(self._bids), len(self._asks)) < profile.levels:
+            changed = self._depth(self._refill(self._bids, 1), self._refill(self._asks, -1))
+            if changed.bids or changed.asks:
+                yield changed
 
     def _take_runs(self) -> Iterator[Traded]:
         """Takers at the touch, a run told as one trade. One step of quantity always stays: ``_follow`` moves."""
@@ -231,13 +308,13 @@ class _Walk:
     def _mark(self) -> Marked:
         """Mark follows fair half way each second; index is the fair price itself."""
         self._next_mark_us += 1_000_000
-        self._mark_parts += (self._fair.parts - self._mark_parts) // 2
+        self._mark_parts += (self.fair.parts - self._mark_parts) // 2
         part = self._profile.tick / _PARTS
         return Marked(
             symbol=self._symbol,
             at_us=self._now_us,
             mark=Price(self._mark_parts * part),
-            index=Price(self._fair.parts * part),
+            index=Price(self.fair.parts * part),
             funding_rate=self._profile.funding_rate,
             next_funding_ms=next_funding_ms(self._now_us // 1_000),
         )

@@ -45,7 +45,7 @@ def test_an_unknown_symbol_is_listed_as_it_is_shown(tmp_path: Path) -> None:
 
     listed = next(instrument for instrument in market.instruments if instrument.symbol == "DOGEUSDC")
     assert (listed.base, listed.quote, listed.tick, listed.step) == ("DOGE", "USDC", Decimal("0.00001"), Decimal(1))
-    assert [event.symbol for event in market.events] == ["DOGEUSDC"]  # told once: it did not change
+    assert [event.symbol for _, event in market.events] == ["DOGEUSDC"]  # told once: it did not change
 
 
 def test_a_file_without_events_is_refused(tmp_path: Path) -> None:

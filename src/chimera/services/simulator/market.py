@@ -1,112 +1,150 @@
-"""The market a simulated venue runs on: a capture from a file, or the seeded synthetic one.
+"""The market a simulated venue runs on: captures from files side by side, or the seeded synthetic one.
 
-A capture may be of any symbol and of spot: the venue lists each symbol with the finest price and quantity that the
-capture's first events show, so that no fill is smaller than the step on the wire. Bad lines
-of a capture are passed over and counted, not guessed.
+A capture's market is the word before its path (``spot:FILE``, ``fut:FILE``), else how its file is called (``spot-…``,
+``usdm-…``, as ``chimera record`` and public archives name them), else futures. A file may hold several symbols; one
+symbol of one market stands in one file. Bad lines of a capture are passed over and counted, not guessed.
+
+A synthetic market has each symbol on futures, on spot, or on both; where on both, spot follows the futures' fair price
+(``chimera.tape.synthetic.Together``). The first symbol's futures are what the seed alone gives; every other one
+has a seed made of that and its name.
 """
 
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 from chimera.adapters.binance import capture_file
+from chimera.services.simulator.listings import profile_of, rules_of, shown, start_price
 from chimera.simulate.usdm.perpetual import DEMO
+from chimera.tape.beside import Placed, Tape, in_time_order, side_by_side, start_of
 from chimera.tape.capture import Capture
-from chimera.tape.synthetic import Synthetic
+from chimera.tape.synthetic import START_US, Synthetic, Together
 from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
-from chimera.trading.market import DepthChanged, Market, MarketEvent, TopOfBook, Traded
-from chimera.trading.money import Price, Qty
-from chimera.wire.registry import QUOTES
+from chimera.trading.market import Market, MarketEvent
+from chimera.trading.value import Value
 
 LOOKED_AT: Final = 3_000  # events from which an unknown symbol's tick and step are read
-_MANY: Final = Decimal(1_000_000)
-_COARSEST: Final = Decimal(1)
+BOTH: Final = (Market.FUT, Market.SPOT)
+_WORDS: Final = {"fut": Market.FUT, "spot": Market.SPOT}
+_NAMES: Final = {"usdm": Market.FUT, "fut": Market.FUT, "spot": Market.SPOT}
+
+
+class MarketFile(Value):
+    """A capture and whose market it is."""
+
+    path: Path
+    market: Market
 
 
 class OpenedMarket:
-    """``events`` may be run once. ``start_us`` is the time of the first."""
+    """``events`` may be run once; ``start_us`` is the time of the first. ``instruments`` are the futures."""
 
-    def __init__(self, events: Iterator[MarketEvent], start_us: int, symbol: Symbol, known: tuple[Instrument, ...]):
+    def __init__(self, events: Iterator[Placed], start_us: int, symbols: tuple[Symbol, ...], known: list[Instrument]):
         self.events = events
         self.start_us = start_us
-        self.symbol = symbol
-        self.instruments = known
+        self.symbols = symbols
+        self.instruments = tuple(each for each in known if each.market is Market.FUT)
+        self.spot = tuple(each for each in known if each.market is Market.SPOT)
+
+    @property
+    def symbol(self) -> Symbol:
+        """The first."""
+        return self.symbols[0]
+
+
+def files_named(words: str) -> tuple[MarketFile, ...]:
+    """``FILE[,FILE...]``, each with its market. Raises ``Refused`` for one that is not there."""
+    return tuple(_file(word.strip()) for word in words.split(",") if word.strip())
+
+
+def open_captures(files: Sequence[MarketFile]) -> OpenedMarket:
+    """Captures side by side. Raises ``Refused`` for a file of no use."""
+    tapes: list[Tape] = []
+    seen: dict[tuple[Market, Symbol], Instrument] = {}
+    for file in files:
+        head, events = _opened(file.path)
+        tapes.append(Tape(market=file.market, start_us=head[0].at_us, events=events))
+        by_symbol: dict[Symbol, list[MarketEvent]] = {}
+        for event in head:
+            by_symbol.setdefault(Symbol(event.symbol), []).append(event)
+        for symbol, looks in by_symbol.items():
+            if (file.market, symbol) in seen:
+                raise _refused(f"{file.path} has {symbol} of {file.market}, and so has a file before it")
+            seen[file.market, symbol] = shown(symbol, file.market, looks)
+    symbols = tuple(dict.fromkeys(symbol for _, symbol in seen))
+    return OpenedMarket(side_by_side(tapes), start_of(tapes), symbols, _with_demo(seen))
+
+
+def open_synthetic(symbols: Sequence[str], *, seed: int, markets: Sequence[Market] = BOTH) -> OpenedMarket:
+    """The seeded market of ``symbols``, each on ``markets``; futures of the demo are listed either way."""
+    named = tuple(dict.fromkeys(Symbol(symbol) for symbol in symbols))
+    if not named or not markets:
+        raise Refused("SYMBOL", "a synthetic market needs a symbol", field="--symbols", value=",".join(symbols))
+    traded = {(market, symbol): rules_of(symbol, market) for symbol in named for market in markets}
+    seeds = {symbol: seed if place == 0 else _seed(seed, symbol) for place, symbol in enumerate(named)}
+    sources = [_synthetic(symbol, seeds[symbol], traded) for symbol in named]
+    return OpenedMarket(in_time_order(sources), START_US, named, _with_demo(traded))
 
 
 def open_market(path: Path | None, *, seed: int, symbol: str = "BTCUSDT") -> OpenedMarket:
-    """The capture at ``path``, or the synthetic market of ``seed``. Raises ``Refused`` for a file of no use."""
+    """One futures market: the capture at ``path``, whatever it is called, or the synthetic one of ``seed``."""
     if path is None:
-        market = Synthetic(seed, symbol)
-        return OpenedMarket(iter(market), market.start_us, Symbol(symbol), DEMO)
+        return open_synthetic([symbol], seed=seed, markets=[Market.FUT])
+    return open_captures([MarketFile(path=path, market=Market.FUT)])
+
+
+def _synthetic(symbol: Symbol, seed: int, traded: dict[tuple[Market, Symbol], Instrument]) -> Iterable[Placed]:
+    walks = {
+        market: Synthetic(
+            seed if market is Market.FUT else _seed(seed, f"spot {symbol}"),
+            symbol,
+            start_price=start_price(symbol),
+            profile=profile_of(instrument),
+        )
+        for (market, name), instrument in traded.items()
+        if name == symbol
+    }
+    if len(walks) == len(BOTH):
+        return Together(walks[Market.FUT], walks[Market.SPOT])
+    ((market, walk),) = walks.items()
+    return ((market, event) for event in walk)
+
+
+def _with_demo(traded: dict[tuple[Market, Symbol], Instrument]) -> list[Instrument]:
+    return list(({(each.market, each.symbol): each for each in DEMO} | traded).values())
+
+
+def _seed(seed: int, name: str) -> int:
+    return int.from_bytes(blake2b(f"{seed}:{name}".encode(), digest_size=8).digest(), "big")
+
+
+def _file(word: str) -> MarketFile:
+    tag, colon, rest = word.partition(":")
+    path = Path(rest if colon and tag.lower() in _WORDS else word)
+    if not path.is_file():
+        raise _refused(f"{path} is not a file")
+    market = _WORDS.get(tag.lower()) if colon else None
+    return MarketFile(path=path, market=market or _NAMES.get(path.name.partition("-")[0].lower(), Market.FUT))
+
+
+def _opened(path: Path) -> tuple[list[MarketEvent], Iterator[MarketEvent]]:
     events = _capture(path)
     head = list(islice(events, LOOKED_AT))
     if not head:
-        raise Refused("MARKET_FILE", f"{path} has no market event: is it a capture?", field="--market")
-    first = head[0]
-    return OpenedMarket(chain(head, events), first.at_us, Symbol(first.symbol), _listing(head))
+        raise _refused(f"{path} has no market event: is it a capture?")
+    return head, chain(head, events)
 
 
 def _capture(path: Path) -> Iterator[MarketEvent]:
     try:
         yield from Capture(lenient=True).events(capture_file.lines(path))
     except OSError as error:  # gzip.BadGzipFile is one
-        raise Refused("MARKET_FILE", f"{path}: {error.strerror or error}", field="--market") from error
+        raise _refused(f"{path}: {error.strerror or error}") from error
 
 
-def _listing(head: Iterable[MarketEvent]) -> tuple[Instrument, ...]:
-    listed = {instrument.symbol: instrument for instrument in DEMO}
-    seen: dict[Symbol, list[MarketEvent]] = {}
-    for event in head:
-        seen.setdefault(Symbol(event.symbol), []).append(event)
-    for symbol, events in seen.items():
-        listed[symbol] = _as_shown(symbol, events, listed.get(symbol))
-    return tuple(listed.values())
-
-
-def _as_shown(symbol: Symbol, events: Iterable[MarketEvent], known: Instrument | None) -> Instrument:
-    """The known instrument, with tick and step no coarser than what was seen; an unknown one with wide limits."""
-    tick, step = (known.tick, known.step) if known is not None else (_COARSEST, _COARSEST)
-    for event in events:
-        prices, sizes = _numbers(event)
-        tick = min([tick, *map(_unit, prices)])
-        step = min([step, *map(_unit, sizes)])
-    if known is not None:
-        return known.but(tick=tick, step=step, min_price=Price(tick), min_qty=Qty(step))
-    quote = next((quote for quote in QUOTES if symbol.endswith(quote)), "USDT")
-    return Instrument(
-        symbol=symbol,
-        market=Market.FUT,
-        base=symbol.removesuffix(quote),
-        quote=quote,
-        tick=tick,
-        step=step,
-        min_price=Price(tick),
-        max_price=Price(tick * _MANY * _MANY),
-        min_qty=Qty(step),
-        max_qty=Qty(step * _MANY * 10),
-        market_max_qty=Qty(step * _MANY),
-        min_notional=Decimal(5),
-    )
-
-
-def _numbers(event: MarketEvent) -> tuple[list[Decimal], list[Decimal]]:
-    match event:
-        case TopOfBook():
-            return [event.bid, event.ask], [event.bid_qty, event.ask_qty]
-        case Traded():
-            return [event.price], [event.qty]
-        case DepthChanged():
-            levels = [*event.bids, *event.asks]
-            return [level.price for level in levels], [level.qty for level in levels if level.qty]
-        case _:
-            return [], []
-
-
-def _unit(amount: Decimal) -> Decimal:
-    """The last decimal place that is in use: 0.01 of 61800.20 is 0.1."""
-    exponent = amount.normalize().as_tuple().exponent
-    return Decimal(1).scaleb(min(0, exponent if isinstance(exponent, int) else 0))
+def _refused(text: str) -> Refused:
+    return Refused("MARKET_FILE", text, field="--market", accepted="[fut:|spot:]FILE[,FILE...]")

@@ -21,7 +21,8 @@ from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.simulator.state_file import StateFile
 from chimera.simulate.door.messages import PRIVATE, WireRequest
 from chimera.simulate.twin import Twin
-from chimera.trading.market import MarketEvent
+from chimera.tape.beside import Placed
+from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis
 
 TICK_S = 0.1
@@ -31,7 +32,8 @@ PING_S = 180.0  # Binance pings every three minutes
 STOP_S = 0.5
 _BODY_MAX = 1 << 20
 
-MarketSource = Iterable[MarketEvent] | AsyncIterable[MarketEvent]
+Told = MarketEvent | Placed  # a bare event is of the futures market
+MarketSource = Iterable[Told] | AsyncIterable[Told]
 
 
 def wall_ms() -> int:
@@ -164,7 +166,7 @@ class SimulatorServer:
     async def _run_market(self) -> None:
         """Release each event at its time after the first, over ``speed``."""
         started, first_us, turn = time.monotonic(), None, 0
-        async for event in _each(self._market):
+        async for market, event in _each(self._market):
             if first_us is None:
                 first_us = event.at_us
             if self.settings.paced:
@@ -174,7 +176,8 @@ class SimulatorServer:
                     self.hub.pump()
                     await asyncio.sleep(wait)
                     turn = 0
-            self.twin.market(event, Millis(self._clock()))
+            if market is Market.FUT:  # the twin has one market so far
+                self.twin.market(event, Millis(self._clock()))
             turn += 1
             if turn >= EVENTS_PER_TURN:
                 self.hub.pump()
@@ -245,13 +248,17 @@ def _split(names: str) -> frozenset[str]:
     return frozenset(name for name in names.split("/") if name)
 
 
-async def _each(source: MarketSource) -> AsyncIterator[MarketEvent]:
+async def _each(source: MarketSource) -> AsyncIterator[Placed]:
     if isinstance(source, AsyncIterable):
-        async for event in source:
-            yield event
+        async for told in source:
+            yield _placed(told)
     else:
-        for event in source:
-            yield event
+        for told in source:
+            yield _placed(told)
+
+
+def _placed(told: Told) -> Placed:
+    return told if isinstance(told, tuple) else (Market.FUT, told)
 
 
 async def serve(

@@ -116,7 +116,7 @@ class Stage:
     async def _play(self) -> None:
         """Each event at its own time."""
         epoch_us = self.clock.now_ms() * 1_000 - self._loop.now_us
-        for event in self._market.events:
+        for _, event in self._market.events:  # futures, all of them: see ``open_market``
             wait_us = event.at_us - epoch_us - self._loop.now_us
             if wait_us > 0:
                 await asyncio.sleep(wait_us / 1_000_000)
