@@ -349,9 +349,11 @@ def _restore_orders(kept: Kept, exchange: Exchange) -> None:
             del floor.orders.open[order.account.name, order.listing.symbol][order.order_id]
     for algo in _by_id(algos, lambda algo: algo.algo_id):
         floor.algos.add(algo)
-        if algo.is_open:
+        if algo.waits:
             algo.listing.triggers[algo.working].add(algo)
-        else:
+        elif algo.status is AlgoStatus.TRIGGERING:
+            exchange.desk.held[algo.algo_id] = algo
+        elif not algo.is_open:
             del floor.algos.open[algo.algo_id]
     floor.orders.ended += [order for order in orders if not order.is_open]
     floor.algos.ended += [algo for algo in algos if not algo.is_open]

@@ -1,7 +1,8 @@
 """The Algo service: takes conditional orders in, watches prices, turns a due one into a child order.
 
 Invariants: nothing but shape and price is checked before the trigger; a child the matching engine refuses leaves its
-algo REJECTED with the reason and no order; a closePosition algo ends EXPIRED when its position closes.
+algo REJECTED with the reason and no order; a closePosition algo ends EXPIRED when its position closes. Between trigger
+and matching engine stands a gate, which may turn a child away or hold its algo in TRIGGERING.
 """
 
 from collections.abc import Callable
@@ -46,6 +47,8 @@ class AlgoDesk:
     def __init__(self, floor: FuturesFloor, enter: Callable[[Ticket], FuturesOrder]) -> None:
         self.floor = floor
         self.enter = enter
+        self.gate: Callable[[Algo], bool] = lambda algo: True  # may raise ``Refusal``; ``False`` holds it
+        self.held: dict[int, Algo] = {}  # triggered, and not let through yet
 
     def place(self, ticket: AlgoTicket) -> Algo:
         """Take a conditional order in, or raise ``Refusal`` with nothing changed."""
@@ -140,8 +143,20 @@ class AlgoDesk:
         algo.move(AlgoStatus.TRIGGERING, floor.now_ms)
         floor.log_algo(Kind.TRIGGER, algo, price=price)
         floor.reports.algo(algo)
+        self._let_in(algo, self.gate)
+
+    def go_on(self, algo: Algo) -> None:
+        """Let a held algo through."""
+        del self.held[algo.algo_id]
+        self._let_in(algo, lambda _: True)
+
+    def _let_in(self, algo: Algo, gate: Callable[[Algo], bool]) -> None:
+        floor = self.floor
         try:
-            self.enter(self._child(algo))
+            if gate(algo):
+                self.enter(self._child(algo))
+            else:
+                self.held[algo.algo_id] = algo
         except Refusal as refusal:
             algo.reason = refusal.msg
             algo.move(AlgoStatus.REJECTED, floor.now_ms)
