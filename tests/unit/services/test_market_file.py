@@ -2,13 +2,17 @@
 
 import json
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from chimera.services.simulator.market import open_market
+from chimera.services.simulator.market import files_named, open_captures, open_market, open_synthetic
 from chimera.simulate.usdm.perpetual import DEMO
+from chimera.tape.synthetic import Synthetic
 from chimera.trading.errors import Refused
+from chimera.trading.ids import Symbol
+from chimera.trading.market import Market, MarketEvent, Traded
 
 BTC = DEMO[0]
 
@@ -52,3 +56,72 @@ def test_a_file_without_events_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c").write_text("hello\n")
     with pytest.raises(Refused, match="is it a capture"):
         open_market(tmp_path / "c", seed=1)
+
+
+def test_a_files_market_is_its_tag_else_its_name_else_futures(tmp_path: Path) -> None:
+    for name in ("spot-btcusdt_x", "usdm-btcusdt_x", "mine"):
+        a_capture(tmp_path / name, "BTCUSDT", "61800.20", "61800.30", "2.500")
+    words = f"{tmp_path}/spot-btcusdt_x, {tmp_path}/usdm-btcusdt_x,{tmp_path}/mine,SPOT:{tmp_path}/mine"
+    words += f",fut:{tmp_path}/spot-btcusdt_x"
+
+    assert [file.market for file in files_named(words)] == [
+        Market.SPOT, Market.FUT, Market.FUT, Market.SPOT, Market.FUT,
+    ]  # fmt: skip
+    with pytest.raises(Refused, match="is not a file"):
+        files_named("fut:/nowhere")
+
+
+def test_captures_run_side_by_side_and_each_market_lists_its_own(tmp_path: Path) -> None:
+    futures = a_capture(tmp_path / "usdm-a", "BTCUSDT", "61800.20", "61800.30", "2.500")
+    spot = a_capture(tmp_path / "spot-a", "BTCUSDT", "61800.21", "61800.22", "0.00042")
+    ether = a_capture(tmp_path / "usdm-b", "ETHUSDT", "3500.01", "3500.02", "1")
+    market = open_captures(files_named(f"{futures},{spot},{ether}"))
+
+    assert [(side.value, event.symbol) for side, event in market.events] == [
+        ("FUT", "BTCUSDT"), ("SPOT", "BTCUSDT"), ("FUT", "ETHUSDT"),
+    ]  # fmt: skip
+    assert market.symbols == ("BTCUSDT", "ETHUSDT")
+    assert market.instruments == DEMO
+    assert [(pair.symbol, pair.market, pair.step) for pair in market.spot] == [
+        ("BTCUSDT", Market.SPOT, Decimal("0.00001"))
+    ]
+
+
+def test_one_symbol_of_one_market_in_two_files_is_refused(tmp_path: Path) -> None:
+    for name in ("usdm-a", "usdm-b"):
+        a_capture(tmp_path / name, "BTCUSDT", "61800.20", "61800.30", "2.500")
+    with pytest.raises(Refused, match="so has a file before it"):
+        open_captures(files_named(f"{tmp_path}/usdm-a,{tmp_path}/usdm-b"))
+
+
+def test_a_synthetic_market_of_several_symbols_on_both_markets() -> None:
+    """Each in the ticks and steps of its own instrument, which the venue lists."""
+    market = open_synthetic(["BTCUSDT", "ETHUSDT", "PEPEUSDT"], seed=4)
+    rules = {(each.market, each.symbol): each for each in (*market.instruments, *market.spot)}
+    seen, at_us = set(), 0
+    for side, event in islice(market.events, 6_000):
+        assert event.at_us >= at_us
+        at_us = event.at_us
+        rule = rules[side, Symbol(event.symbol)]
+        seen.add((side, event.symbol))
+        if isinstance(event, Traded):
+            assert event.price % rule.tick == event.qty % rule.step == 0
+            assert event.qty >= rule.min_qty
+    assert len(seen) == 6
+
+
+def test_the_first_symbols_futures_are_the_seeds_and_the_others_their_names() -> None:
+    def futures_of(symbols: list[str], symbol: str) -> list[MarketEvent]:
+        events = open_synthetic(symbols, seed=4).events
+        return list(islice((event for side, event in events if side is Market.FUT and event.symbol == symbol), 200))
+
+    assert futures_of(["BTCUSDT"], "BTCUSDT") == list(islice(Synthetic(4), 200))
+    assert futures_of(["BTCUSDT", "ETHUSDT"], "ETHUSDT") == futures_of(["BTCUSDT", "SOLUSDT", "ETHUSDT"], "ETHUSDT")
+    assert futures_of(["BTCUSDT", "ETHUSDT"], "BTCUSDT") == futures_of(["BTCUSDT"], "BTCUSDT")
+
+
+def test_one_market_alone() -> None:
+    spot = open_synthetic(["BTCUSDT"], seed=4, markets=[Market.SPOT])
+    assert {side for side, _ in islice(spot.events, 100)} == {Market.SPOT}
+    with pytest.raises(Refused, match="needs a symbol"):
+        open_synthetic([], seed=1)
