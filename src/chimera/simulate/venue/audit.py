@@ -28,6 +28,8 @@ class Kind(StrEnum):
     SHRINK = "shrink"  # a resting reduce-only order was cut to the position; qty is the new total
     FINISH = "finish"  # an algo order's child has ended
     SETTING = "setting"  # leverage or margin type of a symbol
+    AMEND = "amend"  # an order's quantity was lowered in place; qty is the new total
+    TRANSFER = "transfer"  # qty of asset came in, or went out below zero; wallet_after is its balance
     FAULT = "fault"  # an injected fault acted on a request or a frame
     RESTART = "restart"  # the venue carries on from what it kept; records after ``kept_seq`` and before it are void
 
@@ -41,11 +43,14 @@ class AuditRecord(Value, tag=False):
     seq: int
     at_us: int
     kind: Kind
+    market: str = ""  # SPOT; empty for futures
     account: str = ""
     symbol: str = ""
     client_order_id: str = ""
     order_id: int | None = None
     algo_id: int | None = None
+    list_id: int | None = None
+    asset: str = ""
     side: str = ""
     type: str = ""
     time_in_force: str = ""

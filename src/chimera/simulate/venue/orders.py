@@ -40,11 +40,13 @@ class Stp(StrEnum):
     EXPIRE_TAKER = "EXPIRE_TAKER"
     EXPIRE_MAKER = "EXPIRE_MAKER"
     EXPIRE_BOTH = "EXPIRE_BOTH"
+    DECREMENT = "DECREMENT"  # spot: both lose what would have matched
 
 
 class Status(StrEnum):
     """Binance order status."""
 
+    PENDING_NEW = "PENDING_NEW"  # spot: waits in an order list for its working order
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
@@ -61,9 +63,12 @@ class Step(StrEnum):
     CANCEL = "cancel"
     EXPIRE = "expire"
     PREVENT = "prevent"  # self-trade prevention
+    RELEASE = "release"  # a pending order of a list goes to the market
+    TRIGGER = "trigger"  # a conditional order goes to the market
+    LESSEN = "lessen"  # part of its quantity is given up, by amendment or self-trade prevention
 
 
-OPEN: Final = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
+OPEN: Final = frozenset({Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED})
 TRANSITIONS: Final[dict[tuple[Status, Step], Status]] = {
     (live, step): after
     for live in (Status.NEW, Status.PARTIALLY_FILLED)
@@ -73,7 +78,14 @@ TRANSITIONS: Final[dict[tuple[Status, Step], Status]] = {
         (Step.CANCEL, Status.CANCELED),
         (Step.EXPIRE, Status.EXPIRED),
         (Step.PREVENT, Status.EXPIRED_IN_MATCH),
+        (Step.LESSEN, live),
     )
+} | {
+    (Status.NEW, Step.TRIGGER): Status.NEW,
+    (Status.PENDING_NEW, Step.RELEASE): Status.NEW,
+    (Status.PENDING_NEW, Step.LESSEN): Status.PENDING_NEW,
+    (Status.PENDING_NEW, Step.CANCEL): Status.CANCELED,
+    (Status.PENDING_NEW, Step.EXPIRE): Status.EXPIRED,
 }
 
 
@@ -109,6 +121,11 @@ class Order:
     def leaves(self) -> Decimal:
         """What is still to fill."""
         return self.qty - self.cum_qty
+
+    @property
+    def shown(self) -> Decimal:
+        """What of it a trade at its price can reach before it queues anew; less than ``leaves`` for an iceberg."""
+        return self.leaves
 
     @property
     def is_open(self) -> bool:
@@ -191,6 +208,14 @@ class Shelf(Generic[OrderT]):
         self.by_id[order.order_id] = order
         self.newest[order.account.name, order.listing.symbol, order.client_id] = order
         self.open.setdefault((order.account.name, order.listing.symbol), {})[order.order_id] = order
+
+    def rename(self, order: OrderT, client_id: str) -> None:
+        """An open order goes by another client id from now on; the old one is free."""
+        name, symbol = order.account.name, order.listing.symbol
+        if self.newest.get((name, symbol, order.client_id)) is order:
+            del self.newest[name, symbol, order.client_id]
+        order.client_id = client_id
+        self.newest[name, symbol, client_id] = order
 
     def close(self, order: OrderT) -> None:
         """It is open no more."""
