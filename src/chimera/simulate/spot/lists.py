@@ -8,10 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chimera.simulate.spot.pair import Pair
-
     from chimera.simulate.spot.accounts import SpotAccount
     from chimera.simulate.spot.orders import SpotOrder
+    from chimera.simulate.spot.pair import Pair
 
 
 class ListKind(StrEnum):

@@ -15,10 +15,9 @@ from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
 if TYPE_CHECKING:
-    from chimera.simulate.spot.pair import Pair
-
     from chimera.simulate.spot.accounts import Hold, SpotAccount
     from chimera.simulate.spot.lists import OrderList
+    from chimera.simulate.spot.pair import Pair
 
 
 class OrderType(StrEnum):
