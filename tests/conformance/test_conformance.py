@@ -1,0 +1,49 @@
+"""Other people's Binance clients trade on the simulated exchange; only their base URLs were changed.
+
+One test per client and operation, each with a venue of its own. What they find is the table of ``docs/conformance.md``.
+"""
+
+import importlib
+import warnings
+from typing import Any
+
+import pytest
+import usdm_life  # noqa: F401  # its operations register themselves
+from operations import NO_METHOD, SPOT, USDM, Operation
+from told import Client, NoSuchMethod
+from venue import open_venue
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what other people's code still calls
+
+CLIENTS = {
+    "Binance SDK": {"USD-M": "sdk_usdm:SdkUsdm"},
+}
+ROWS = [
+    pytest.param(client, operation, id=f"{client}-{operation.name}".replace(" ", "-"))
+    for client, markets in CLIENTS.items()
+    for register in (USDM, SPOT)
+    if register.market in markets
+    for operation in register.operations
+]
+
+
+def library(client: str, market: str) -> Any:
+    """The client's class; its library is imported when first asked for, warnings of its own unheard."""
+    module, _, name = CLIENTS[client][market].partition(":")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize(("client", "operation"), ROWS)
+async def test_client(client: str, operation: Operation, verdicts: dict[tuple[str, str], str]) -> None:
+    kind = library(client, operation.market)
+    async with open_venue() as venue, kind.opened(venue) as opened:
+        assert isinstance(opened, Client)
+        try:
+            await operation.scenario(venue, opened)
+            verdict = operation.verdict
+        except NoSuchMethod:
+            verdict = NO_METHOD
+        assert opened.complaints == []
+    verdicts[operation.name, client] = verdict
