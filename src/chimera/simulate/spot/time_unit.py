@@ -1,0 +1,46 @@
+"""Microseconds instead of milliseconds, for who asks (``X-MBX-TIME-UNIT`` on REST, ``timeUnit`` on a connection).
+
+Spot only. The twin counts milliseconds, so the last three digits are zero; -1, "not yet", stays -1.
+"""
+
+from typing import Any, Final
+
+from chimera.simulate.door.refusals import Refusal
+
+HEADER = "X-MBX-TIME-UNIT"
+_REST: Final = frozenset(
+    {"serverTime", "time", "updateTime", "transactTime", "transactionTime", "workingTime", "trailingTime", "closeTime"}
+)
+_EVENT: Final = frozenset({"E", "T", "O", "W", "D"})
+_ALSO: Final = {"outboundAccountPosition": frozenset({"u"})}
+
+
+def wants_micros(unit: str | None) -> bool:
+    """What the caller asked for; -1194 for a unit Binance does not know."""
+    if unit is None or unit.upper() == "MILLISECOND":
+        return False
+    if unit.upper() != "MICROSECOND":
+        raise Refusal(-1194)
+    return True
+
+
+def answer_in_micros(body: Any) -> Any:
+    """A REST answer with its times in microseconds."""
+    return _scaled(body, _REST)
+
+
+def event_in_micros(event: dict[str, Any]) -> dict[str, Any]:
+    """A stream event with its times in microseconds."""
+    scaled: dict[str, Any] = _scaled(event, _EVENT | _ALSO.get(str(event.get("e")), frozenset()))
+    return scaled
+
+
+def _scaled(body: Any, names: frozenset[str]) -> Any:
+    if isinstance(body, list):
+        return [_scaled(each, names) for each in body]
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: value * 1000 if name in names and isinstance(value, int) and value > 0 else _scaled(value, names)
+        for name, value in body.items()
+    }
