@@ -7,6 +7,7 @@ refusal. A refusal is raised before anything changed, so after it nothing happen
 from typing import Final
 
 _TEXTS: Final[dict[int, str]] = {
+    -1002: "You are not authorized to execute this request.",
     -1022: "Signature for this request is not valid.",
     -1021: "Timestamp for this request is outside of the recvWindow.",
     -1100: "Illegal characters found in parameter '{}'; legal range is '{}'.",
@@ -16,15 +17,38 @@ _TEXTS: Final[dict[int, str]] = {
     -1106: "Parameter '{}' sent when not required.",
     -1111: "Precision is over the maximum defined for this asset.",
     -1112: "No orders on book for symbol.",
+    -1114: "TimeInForce parameter sent when not required.",
     -1115: "Invalid timeInForce.",
     -1116: "Invalid orderType.",
     -1117: "Invalid side.",
     -1121: "Invalid symbol.",
     -1122: "Invalid symbol status.",
     -1125: "This listenKey does not exist.",
+    -1127: "More than {} hours between startTime and endTime.",
     -1128: "Combination of optional parameters invalid.",
     -1130: "Data sent for parameter '{}' is not valid.",
+    -1131: "recvWindow must be less than 60000.",
+    -1134: "`strategyType` was less than 1000000.",
+    -1135: "JSON sent for parameter '{}' is not valid",
     -1136: "Invalid newOrderRespType.",
+    -1145: "Invalid cancelRestrictions",
+    -1151: "Symbol is present multiple times in the list.",
+    -1158: "Order type not supported in OCO.",
+    -1160: "Parameter '{}' is not supported if `{}` is not GTC.",
+    -1165: "A limit order in a buy OCO must be below.",
+    -1166: "A limit order in a sell OCO must be above.",
+    -1168: "At least one OCO order must be contingent.",
+    -1194: "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+    -1196: "A stop loss order in a buy OCO must be above.",
+    -1197: "A stop loss order in a sell OCO must be below.",
+    -1198: "A take profit order in a buy OCO must be below.",
+    -1199: "A take profit order in a sell OCO must be above.",
+    -1210: "Invalid pegPriceType.",
+    -1211: "Invalid pegOffsetType.",
+    -1220: "The symbol's status does not match the requested symbolStatus.",
+    -1222: "Working order in an OPO list must be a bid.",
+    -1223: "Pending orders in an OPO list must be asks.",
+    -1225: "Pending orders should not include the '{}' tag.",
     -2011: "Unknown order sent.",
     -2013: "Order does not exist.",
     -2014: "API-key format invalid.",
@@ -33,6 +57,11 @@ _TEXTS: Final[dict[int, str]] = {
     -2021: "Order would immediately trigger.",
     -2022: "ReduceOnly Order is rejected.",
     -2025: "Reach max open order limit.",
+    -2026: "Order was canceled or expired with no executed qty over 90 days ago and has been archived.",
+    -2035: "User Data Stream subscription already active.",
+    -2036: "User Data Stream subscription not active.",
+    -2039: "Client order ID is not correct for this order ID.",
+    -2042: "Maximum subscription ID reached for this connection.",
     -4001: "Price less than 0.",
     -4002: "Price greater than max price.",
     -4003: "Quantity less than or equal to zero.",
@@ -78,7 +107,7 @@ _TEXTS: Final[dict[int, str]] = {
         "The order will not be recorded in the order history."
     ),
 }
-_STATUS: Final[dict[int, int]] = {-2014: 401, -2015: 401, -5000: 404}
+_STATUS: Final[dict[int, int]] = {-1002: 401, -2014: 401, -2015: 401, -5000: 404}
 AHEAD_OF_SERVER = "Timestamp for this request was 1000ms ahead of the server's time."
 CODES: Final = frozenset(_TEXTS)
 
