@@ -5,7 +5,8 @@ shows only the touch and one that shows depth work; from a touch alone, the unse
 the touch's size on each of the next ``UNSEEN_LEVELS`` ticks.
 
 Self-impact, a plain rule: what our takers took of a level is gone until the market restates that level with another
-size, or ``REFILL_MS`` after our last take. The displayed book is the market's own and does not show our orders.
+size, or ``REFILL_MS`` after our last take on that side, looked at or not. The displayed book is the market's own and
+does not show our orders. ``tests/support/naive_book.py`` says the same more slowly.
 """
 
 from bisect import bisect_left, insort
@@ -23,13 +24,14 @@ UNKNOWN_QUEUE = Decimal("Infinity")
 class Ladder:
     """One side's levels. ``changed``: the prices the last event touched."""
 
-    __slots__ = ("changed", "is_bid", "prices", "shown", "taken")
+    __slots__ = ("changed", "is_bid", "prices", "refill_at_ms", "shown", "taken")
 
     def __init__(self, side: Side) -> None:
         self.is_bid = side is Side.BUY
         self.prices: list[Decimal] = []  # ascending
         self.shown: dict[Decimal, Decimal] = {}
         self.taken: dict[Decimal, Decimal] = {}
+        self.refill_at_ms = 0
         self.changed: list[Decimal] = []
 
     @property
@@ -65,6 +67,12 @@ class Ladder:
         for price in [price for price in self.prices if price != but]:
             self.put(price, ZERO)
 
+    def taken_now(self, now_ms: int) -> dict[Decimal, Decimal]:
+        """What our takers took of each price and the market has not given back."""
+        if self.taken and now_ms >= self.refill_at_ms:
+            self.taken.clear()
+        return self.taken
+
     def levels(self) -> Iterator[Decimal]:
         """Displayed prices, best first."""
         return reversed(self.prices) if self.is_bid else iter(self.prices)
@@ -78,7 +86,7 @@ class Ladder:
 class Book:
     """Bids and asks of one symbol."""
 
-    __slots__ = ("asks", "bids", "deep", "refill_at_ms", "tick", "update_id", "whole")
+    __slots__ = ("asks", "bids", "deep", "tick", "update_id", "whole")
 
     def __init__(self, tick: Decimal) -> None:
         self.bids = Ladder(Side.BUY)
@@ -87,7 +95,6 @@ class Book:
         self.deep = False  # depth was seen: takers walk shown levels only
         self.whole = False  # a snapshot was seen: a level not shown holds nothing
         self.update_id = 0
-        self.refill_at_ms = 0
 
     def side(self, side: Side) -> Ladder:
         """Where orders of ``side`` rest."""
@@ -134,9 +141,7 @@ class Book:
     def offers(self, taker: Side, now_ms: int) -> Iterator[tuple[Decimal, Decimal]]:
         """What a taker of ``taker`` side finds, best first: price and the size still there."""
         ladder = self.side(taker.opposite)
-        if ladder.taken and now_ms >= self.refill_at_ms:
-            ladder.taken.clear()
-        taken = ladder.taken
+        taken = ladder.taken_now(now_ms)
         for price in ladder.levels():
             left = ladder.shown[price] - taken.get(price, ZERO)
             if left > ZERO:
@@ -160,8 +165,9 @@ class Book:
     def take(self, taker: Side, price: Decimal, qty: Decimal, now_ms: int) -> None:
         """Our taker took ``qty`` at ``price``."""
         ladder = self.side(taker.opposite)
-        ladder.taken[price] = ladder.taken.get(price, ZERO) + qty
-        self.refill_at_ms = now_ms + REFILL_MS
+        taken = ladder.taken_now(now_ms)
+        taken[price] = taken.get(price, ZERO) + qty
+        ladder.refill_at_ms = now_ms + REFILL_MS
 
     def queue_at(self, side: Side, price: Decimal) -> Decimal:
         """What stands before an order that joins ``side`` at ``price`` now; infinite where it cannot be seen."""
