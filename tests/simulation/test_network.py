@@ -17,8 +17,8 @@ from chimera.services.world.network import Venue
 from chimera.services.world.proc import Machine, Proc, ProcDead
 from chimera.services.world.stores import StoreWeather, ledger_of
 from chimera.services.world.tape import Tape
+from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.twin import Twin
-from chimera.simulate.usdm.accounts import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import NotSent, OutcomeUnknown, StoreUnavailable
 from chimera.trading.ids import IntentId
@@ -142,7 +142,7 @@ async def _listen(bench: Bench, seconds: float) -> list[dict[str, Any]]:
     transport = bench.venue.transport(bench.proc)
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), transport.connect(f"/private/ws?listenKey={key}") as socket:
-            account = bench.twin.exchange.floor.by_key[READY_ACCOUNT.api_key]
+            account = bench.twin.exchange.floor.accounts[READY_ACCOUNT.name]
             for leverage in range(1, 6):
                 account.on("BTCUSDT").leverage = leverage
                 bench.twin.exchange.floor.reports.config(account, "BTCUSDT")  # type: ignore[attr-defined]  # the wire

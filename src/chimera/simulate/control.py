@@ -4,6 +4,7 @@
 ``GET /sim/audit?since=SEQ`` (JSON lines).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ import msgspec
 from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.usdm.accounts import Account, AccountSpec, PositionSide
+from chimera.simulate.household import AccountSpec
+from chimera.simulate.usdm.accounts import Account, PositionSide
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.venue.audit import Audit
 from chimera.trading.money import text
@@ -23,13 +25,16 @@ _LINES = {"Content-Type": "application/x-ndjson"}
 encoder = msgspec.json.Encoder(decimal_format="string")
 
 
-def control(floor: FuturesFloor, audit: Audit, request: WireRequest) -> WireResponse:
-    """Answer one control request."""
+def control(
+    floor: FuturesFloor, audit: Audit, request: WireRequest, admit: Callable[[AccountSpec], Account]
+) -> WireResponse:
+    """Answer one control request; ``admit`` opens an account."""
     try:
         match request.method, request.path:
             case "POST", "/sim/accounts":
-                account = floor.admit(_spec(request.body))
-                return _answer(200, {"name": account.name, "api_key": account.api_key, "balance": text(account.wallet)})
+                spec = _spec(request.body)
+                account = admit(spec)
+                return _answer(200, {"name": account.name, "api_key": spec.api_key, "balance": text(account.wallet)})
             case "GET", "/sim/state":
                 return _answer(200, picture(floor))
             case "GET", "/sim/audit":

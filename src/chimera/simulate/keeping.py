@@ -1,9 +1,10 @@
 """What a venue keeps across its own restart: everything an account's owner could notice, as one value and back.
 
-Kept: accounts (keys, wallet, rates, settings, positions), open orders with their place in the queue, conditional orders
-that wait, the newest ``HISTORY`` of what ended, of trades and of income, every counter, the last seen prices. Not kept:
-listenKeys and stream readers (clients reconnect), faults (their schedule is the caller's), and the book: the market is
-another's and starts anew, so a restored venue is dark until its first quotes and then goes on as after a gap.
+Kept: keys, limits, accounts (wallet, rates, settings, positions), open orders with their place in the queue, the
+conditional orders that wait, the newest ``HISTORY`` of what ended, of trades and of income, every counter, the last
+seen prices. Not kept: listenKeys and stream readers (clients reconnect), faults (their schedule is the caller's), and
+the book: the market is another's and starts anew, so a restored venue is dark until its first quotes and then goes on
+as after a gap.
 
 Invariants: no id is given twice, not even after a crash (what was kept in passing is up to a moment old, so the
 counters leap ahead of it); ended orders, trades and income never change, so each is turned into JSON once in its
@@ -14,16 +15,17 @@ Deliberately unaware of files and schema versions: ``services.simulator.state_fi
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from chimera.simulate.door.keyring import Key, Keyring
+from chimera.simulate.door.limits import Counted, Limits
 from chimera.simulate.usdm.accounts import Account, Position, PositionSide, Terms
 from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoType, Working
 from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType
 from chimera.simulate.usdm.perpetual import Perpetual
-from chimera.simulate.usdm.rest import RestFace
 from chimera.simulate.usdm.streams import Publisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
 from chimera.trading.instrument import Instrument
@@ -78,15 +80,12 @@ class KeptAccount(Value, tag=False):
     """As ``Account``, less listenKey and history."""
 
     name: str
-    api_key: str
-    secret: str
     wallet: Decimal
     maker_rate: Decimal
     taker_rate: Decimal
     hedge: bool
     terms: tuple[KeptTerms, ...]
     positions: tuple[KeptPosition, ...]
-    counts: dict[str, tuple[int, int]]
 
 
 class KeptOrder(Value, tag=False):
@@ -140,7 +139,7 @@ class KeptAlgo(Value, tag=False):
 
 
 class Standing(Value, tag=False):
-    """What may still change. ``clean``: kept at rest, nothing happened after it. ``weight``: minute, used in it."""
+    """What may still change. ``clean``: kept at rest, nothing happened after it. ``limits``: by market."""
 
     clean: bool
     audit_seq: int
@@ -148,7 +147,8 @@ class Standing(Value, tag=False):
     algo_id: int
     drawn: int
     agg_id: int
-    weight: tuple[int, int]
+    keys: tuple[Key, ...]
+    limits: dict[str, Counted]
     listings: tuple[KeptListing, ...]
     accounts: tuple[KeptAccount, ...]
     open_orders: tuple[KeptOrder, ...]
@@ -173,6 +173,13 @@ class Written(Value, tag=False):
     ended_algos: msgspec.Raw
     trades: dict[str, msgspec.Raw]
     income: dict[str, msgspec.Raw]
+
+
+class Door(NamedTuple):
+    """What stands before the markets: the keys, and by market what is used of its limits."""
+
+    keyring: Keyring
+    limits: dict[str, Limits]
 
 
 class History:
@@ -206,10 +213,10 @@ class History:
 class Keeping:
     """Turns one exchange into what is written of it, as often as asked."""
 
-    def __init__(self, exchange: Exchange, publisher: Publisher, rest: RestFace) -> None:
+    def __init__(self, exchange: Exchange, publisher: Publisher, door: Door) -> None:
         self._exchange = exchange
         self._publisher = publisher
-        self._rest = rest
+        self._door = door
         self._orders = History(lambda order: None if order.algo is not None else kept_order(order))
         self._algos = History(kept_algo)
         self._trades: dict[str, History] = {}
@@ -236,7 +243,8 @@ class Keeping:
             algo_id=floor.algo_id,
             drawn=floor.drawn,
             agg_id=self._publisher.agg_id,
-            weight=self._rest.weight,
+            keys=tuple(self._door.keyring),
+            limits={name: limits.kept() for name, limits in self._door.limits.items()},
             listings=tuple(_same(KeptListing, each, update_id=each.book.update_id) for each in floor.listings.values()),
             accounts=tuple(_kept_account(each) for each in floor.accounts.values()),
             open_orders=tuple(kept_order(order) for shelf in floor.orders.open.values() for order in shelf.values()),
@@ -261,10 +269,8 @@ def _kept_account(account: Account) -> KeptAccount:
     return _same(
         KeptAccount,
         account,
-        secret=account.secret.decode(),
         terms=tuple(_same(KeptTerms, each) for each in account.terms.values()),
         positions=tuple(_same(KeptPosition, held) for held in account.positions.values()),
-        counts=dict(account.counts),
     )
 
 
@@ -280,28 +286,36 @@ def kept_algo(algo: Algo) -> KeptAlgo:
 
 
 # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def restore(kept: Kept, exchange: Exchange, publisher: Publisher, rest: RestFace) -> None:
+def restore(kept: Kept, exchange: Exchange, publisher: Publisher, door: Door) -> None:
     """Put ``kept`` into an exchange that has no account yet. Every listing is dark after it.
 
     Rules of a symbol come from the exchange, which may know newer ones; a symbol it does not list is listed again.
     Raises ``ValueError`` where ``kept`` contradicts itself.
     """
     try:
-        _restore_counters(kept.standing, exchange, publisher, rest)
+        _restore_door(kept.standing, door)
+        _restore_counters(kept.standing, exchange, publisher)
         _restore_accounts(kept, exchange)
         _restore_orders(kept, exchange)
     except KeyError as missing:
         raise ValueError(f"it speaks of {missing} and does not hold it") from missing
 
 
-def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publisher, rest: RestFace) -> None:
+def _restore_door(standing: Standing, door: Door) -> None:
+    for key in standing.keys:
+        door.keyring.add(key)
+    for name, counted in standing.limits.items():
+        if name in door.limits:
+            door.limits[name].restore(counted)
+
+
+def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publisher) -> None:
     floor, leap = exchange.floor, 0 if standing.clean else LEAP
     floor.audit.seq = max(floor.audit.seq, standing.audit_seq)
     floor.order_id = standing.order_id + leap
     floor.algo_id = standing.algo_id + leap
     floor.drawn = standing.drawn + leap
     publisher.agg_id = standing.agg_id + leap
-    rest.weight = standing.weight
     for kept in standing.listings:
         symbol = kept.instrument.symbol
         listing = floor.listings.setdefault(symbol, Perpetual(kept.instrument))
@@ -320,14 +334,12 @@ def _restore_accounts(kept: Kept, exchange: Exchange) -> None:
     for each in kept.standing.accounts:
         terms = {floor.listings[term.symbol].symbol: Terms(**msgspec.structs.asdict(term)) for term in each.terms}
         fields = msgspec.structs.asdict(each) | {
-            "secret": each.secret.encode(),
             "terms": terms,
             "positions": {(held.symbol, held.side): _position(held, terms) for held in each.positions},
-            "counts": dict(each.counts),
             "trades": list(kept.trades[each.name]),
             "income": list(kept.income[each.name]),
         }
-        floor.accounts[each.name] = floor.by_key[each.api_key] = Account(**fields)
+        floor.accounts[each.name] = Account(**fields)
 
 
 def _position(kept: KeptPosition, terms: dict[str, Terms]) -> Position:

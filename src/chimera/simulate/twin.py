@@ -9,16 +9,23 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from chimera.simulate.control import control, picture
+from chimera.simulate.door.face import Face
+from chimera.simulate.door.keyring import Key, Keyring
+from chimera.simulate.door.limits import USDM_BUDGET, Limits
 from chimera.simulate.door.messages import Frame, WireRequest, WireResponse
-from chimera.simulate.keeping import Keeping, Kept, Written, restore
+from chimera.simulate.door.params import Params
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.household import READY_ACCOUNT, AccountSpec
+from chimera.simulate.keeping import Door, Keeping, Kept, Written, restore
 from chimera.simulate.trouble import answers as trouble
 from chimera.simulate.trouble.faults import Faults, NoFaults
 from chimera.simulate.trouble.post import Post
-from chimera.simulate.usdm.accounts import READY_ACCOUNT, AccountSpec
+from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.usdm.call import FuturesCall
+from chimera.simulate.usdm.endpoints import ENDPOINTS as USDM_ENDPOINTS
 from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.simulate.usdm.reports import Wire
-from chimera.simulate.usdm.rest import RestFace
 from chimera.simulate.usdm.streams import route_of
 from chimera.simulate.venue.audit import Audit, AuditRecord, Kind
 from chimera.trading.instrument import Instrument
@@ -26,6 +33,7 @@ from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook,
 from chimera.trading.money import Millis
 
 CONTROL = "/sim/"
+USDM = "usdm"
 
 
 class Twin:
@@ -33,6 +41,7 @@ class Twin:
 
     ``kept`` is what an earlier life of it kept: the venue carries on from there, each account as it was, and opens only
     those ``accounts`` that are new. ``audit_seq``: the last number an audit written elsewhere has, if that is greater.
+    Without ``limits`` requests are weighed and nobody is refused for it.
     Raises ``ValueError`` where ``kept`` contradicts itself.
     """
 
@@ -48,22 +57,36 @@ class Twin:
         audit_keep: int | None = None,
         kept: Kept | None = None,
         audit_seq: int = 0,
+        limits: bool = True,
     ) -> None:
         self._audit = Audit(audit_keep, on_audit)
         self.faults: Faults = faults if faults is not None else NoFaults()  # may be replaced between calls
         self._post = Post()
         self._wire = Wire()
         self.exchange = Exchange(instruments, seed, self._audit, self._wire)
-        self._rest = RestFace(self.exchange, self._wire)
-        self._keeping = Keeping(self.exchange, self._wire.publisher, self._rest)
+        self.keyring = Keyring()
+        self._usdm_limits = Limits(USDM_BUDGET, enforced=limits)
+        self._usdm = Face(
+            USDM_ENDPOINTS, self._futures_call, keyring=self.keyring, limits=self._usdm_limits, audit=self._audit
+        )
+        door = Door(self.keyring, {USDM: self._usdm_limits})
+        self._keeping = Keeping(self.exchange, self._wire.publisher, door)
         self._at(now_ms)
         self._audit.seq = audit_seq
         if kept is not None:
-            restore(kept, self.exchange, self._wire.publisher, self._rest)
+            restore(kept, self.exchange, self._wire.publisher, door)
             self._audit.add(Kind.RESTART, now_ms, kept_seq=kept.standing.audit_seq)
         for spec in accounts:
             if kept is None or spec.name not in self.exchange.floor.accounts:
-                self.exchange.floor.admit(spec)
+                self.admit(spec)
+
+    def admit(self, spec: AccountSpec) -> Account:
+        """A new owner with its key and its account; name and key must be new."""
+        key = spec.key()
+        if spec.name in self.exchange.floor.accounts:
+            raise Refusal(-1130, "name")
+        self.keyring.add(key)
+        return self.exchange.floor.admit(spec)
 
     @property
     def audit(self) -> Sequence[AuditRecord]:
@@ -74,13 +97,19 @@ class Twin:
         """One HTTP request, executed at ``now_ms``."""
         self._at(now_ms)
         if request.path.startswith(CONTROL):
-            return control(self.exchange.floor, self._audit, request)
+            return control(self.exchange.floor, self._audit, request, self.admit)
         fault = self.faults.on_request(request, now_ms)
         if fault is None or trouble.spares(fault, request):
-            return self._rest.answer(request, now_ms)
+            return self._answer(request, now_ms)
         self._audit.add(Kind.FAULT, now_ms, method=request.method, path=request.path, reason=fault.trouble)
-        done = self._rest.answer(request, now_ms) if fault.runs else None
+        done = self._answer(request, now_ms) if fault.runs else None
         return trouble.answer(fault, done)
+
+    def _answer(self, request: WireRequest, now_ms: Millis) -> WireResponse:
+        return self._usdm.answer(request, now_ms)
+
+    def _futures_call(self, params: Params, now_ms: int, key: Key | None) -> FuturesCall:
+        return FuturesCall(params, now_ms, key, self._usdm_limits, self.exchange, self._wire)
 
     def market(self, event: MarketEvent, now_ms: Millis) -> None:
         """The market moved: match, trigger, publish. A symbol not listed here is ignored."""

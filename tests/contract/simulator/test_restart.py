@@ -71,7 +71,11 @@ def adapter(port: int) -> BinanceFutures:
 @pytest.fixture
 def told(tmp_path: Path) -> SimulatorSettings:
     return SimulatorSettings(
-        port=0, speed=math.inf, state_file=tmp_path / "sim" / "state.json", audit_file=tmp_path / "audit.jsonl"
+        limits=False,
+        port=0,
+        speed=math.inf,
+        state_file=tmp_path / "sim" / "state.json",
+        audit_file=tmp_path / "audit.jsonl",
     )
 
 
@@ -151,7 +155,8 @@ sys.path.insert(0, sys.argv[1])
 from test_restart import QUIET
 from chimera.services.simulator.server import serve
 from chimera.services.simulator.settings import SimulatorSettings
-told = SimulatorSettings(port=0, speed=math.inf, state_file=Path(sys.argv[2]), audit_file=Path(sys.argv[3]))
+files = {"state_file": Path(sys.argv[2]), "audit_file": Path(sys.argv[3])}
+told = SimulatorSettings(port=0, speed=math.inf, limits=False, **files)
 asyncio.run(serve(told, QUIET, stop=asyncio.Event(), ready=lambda server: print(server.address[1], flush=True)))
 """
 

@@ -15,9 +15,10 @@ from trading_desk import RICH, START_MS, Desk
 from chimera.simulate import keeping
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.household import AccountSpec
 from chimera.simulate.keeping import Kept, KeptAccount, KeptAlgo, KeptListing, KeptOrder, KeptPosition, KeptTerms
 from chimera.simulate.twin import Twin
-from chimera.simulate.usdm.accounts import Account, AccountSpec, Position, Terms
+from chimera.simulate.usdm.accounts import Account, Position, Terms
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import DEMO, Perpetual

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.simulate.usdm.accounts import AccountSpec
+from chimera.simulate.household import AccountSpec
 from chimera.simulate.venue.audit import Kind
 
 D = Decimal

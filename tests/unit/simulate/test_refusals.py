@@ -98,6 +98,8 @@ BY_ONE_REQUEST: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
 ]
 # refused after some history, or before any parameter is read: proved here by name, in other files by behaviour
 ELSEWHERE = {
+    -1002: "test_door_auth",
+    -1131: "test_door_auth",
     -1021: "TestAuth",
     -1022: "TestAuth",
     -2014: "TestAuth",

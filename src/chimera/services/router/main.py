@@ -27,7 +27,7 @@ from chimera.services.router.router import Router, RouterConfig
 from chimera.services.router.settings import RouterSettings, SettingsError
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
-from chimera.simulate.usdm.accounts import READY_ACCOUNT
+from chimera.simulate.household import READY_ACCOUNT
 from chimera.trading.errors import StaleWriter
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Quote

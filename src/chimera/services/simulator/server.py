@@ -83,6 +83,7 @@ class SimulatorServer:
                 accounts=told.accounts,
                 on_audit=self._audit.write if self._audit is not None else None,
                 audit_keep=told.audit_keep,
+                limits=told.limits,
                 kept=kept,
                 audit_seq=self._audit.last_seq if self._audit is not None else 0,
             )

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from chimera.simulate.usdm.accounts import READY_ACCOUNT, AccountSpec
+from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.instrument import Instrument
 from chimera.trading.value import Value
@@ -15,7 +15,7 @@ class SimulatorSettings(Value):
     ``speed``: market seconds per wall second, ``math.inf`` as fast as it goes. ``state_file``: what the
     venue carries on from after a restart (accounts, positions, orders, history); without one it begins anew each time.
     ``audit_file``: JSON lines; appended to by a venue that carries on, else replaced at start. ``audit_keep``: how many
-    records stay readable at ``/sim/audit``.
+    records stay readable at ``/sim/audit``. ``limits``: refuse who calls more than Binance allows.
     """
 
     host: str = "127.0.0.1"
@@ -27,6 +27,7 @@ class SimulatorSettings(Value):
     state_file: Path | None = None
     audit_file: Path | None = None
     audit_keep: int = 100_000
+    limits: bool = True
 
     @property
     def paced(self) -> bool:

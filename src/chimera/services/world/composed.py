@@ -30,8 +30,8 @@ from chimera.services.world.proc import Machine, Proc
 from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather, bus_of, ledger_of
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Callers, Request
+from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.twin import Twin
-from chimera.simulate.usdm.accounts import READY_ACCOUNT
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.tape.profile import SPARSE
 from chimera.tape.synthetic import Synthetic

@@ -1,108 +1,114 @@
-"""One call in hand, and how an endpoint is described. Shared by the routing table and the handlers."""
+"""One call in hand, and how an endpoint is described. Shared by the routing tables and the handlers of both markets.
+
+Deliberately unaware of markets: each adds its exchange and its account in a ``Call`` of its own.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from chimera.simulate.door.auth import Security
+from chimera.simulate.door.keyring import Key, Permission
+from chimera.simulate.door.limits import Limits
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.usdm.accounts import Account
-from chimera.simulate.usdm.exchange import Exchange
-from chimera.simulate.usdm.floor import FuturesFloor
-from chimera.simulate.usdm.perpetual import Perpetual
-from chimera.simulate.usdm.reports import Wire
 
 _ALWAYS = frozenset({"timestamp", "recvWindow", "signature"})
+_ROWS_MAX = 1_000
 
 
 @dataclass(slots=True)
 class Call:
-    """An authenticated request on its way through a handler."""
+    """An authenticated request on its way through a handler; ``key`` is ``None`` for a public one."""
 
-    exchange: Exchange
-    wire: Wire
     params: Params
     now_ms: int
-    caller: Account | None
+    key: Key | None
+    limits: Limits
 
     @property
-    def floor(self) -> FuturesFloor:
-        return self.exchange.floor
-
-    @property
-    def account(self) -> Account:
-        """The caller; only endpoints that require a key ask."""
-        if self.caller is None:
+    def owner(self) -> str:
+        """Who calls; only endpoints that require a key ask."""
+        if self.key is None:
             raise Refusal(-2015)
-        return self.caller
-
-    @property
-    def listing(self) -> Perpetual:
-        """The mandatory symbol's listing."""
-        return self.floor.listing(self.params.need("symbol"))
-
-    @property
-    def maybe_symbol(self) -> str | None:
-        """The optional symbol, which must be listed if given."""
-        return self.floor.listing(self.params.text("symbol")).symbol if self.params.has("symbol") else None
-
-    def chosen(self) -> list[Perpetual]:
-        """The optional symbol's listing, or all."""
-        symbol = self.maybe_symbol
-        return [each for each in self.floor.listings.values() if symbol in (None, each.symbol)]
+        return self.key.owner
 
     def window(self, rows: list[dict[str, Any]], default_limit: int = 500) -> list[dict[str, Any]]:
         """Rows inside startTime..endTime, oldest first, the newest ``limit`` of them (at most 1000)."""
         start = self.params.integer_or("startTime", 0)
         end = self.params.integer_or("endTime", self.now_ms + 1)
-        limit = min(self.params.integer_or("limit", default_limit), 1000)
+        limit = min(self.params.integer_or("limit", default_limit), _ROWS_MAX)
         found = [row for row in rows if start <= row["time"] <= end]
         return found[:limit] if self.params.has("startTime") else found[-limit:]
 
 
-Handler = Callable[[Call], Any]
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """A handler's body where the HTTP status of success is not 200."""
+
+    status: int
+    body: Any
+
+
+C = TypeVar("C", bound=Call)
+Weight = int | Callable[[Params], int]
 
 
 @dataclass(slots=True, frozen=True)
-class Endpoint:
-    """A path and method the venue knows. ``weight`` may depend on the parameters."""
+class Endpoint(Generic[C]):
+    """A path and method the venue knows.
 
-    handler: Handler
+    ``orders``: what one success adds to the caller's order counters, the shorter interval's and the longer one's.
+    ``weight_on_success``: where a call that succeeds costs other than ``weight``.
+    """
+
+    handler: Callable[[C], Any]
     security: Security
-    weight: int
+    weight: Weight
+    permission: Permission
     mandatory: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
     unwanted: frozenset[str] = frozenset()  # once parameters here; sending them is refused by name
-    weight_without_symbol: int | None = None
-    counts_order: bool = False
+    orders: tuple[int, int] = (0, 0)
+    weight_on_success: int | None = None
 
     def weigh(self, params: Params) -> int:
         """Request weight of this call."""
-        heavier = self.weight_without_symbol
-        return self.weight if heavier is None or params.has("symbol") else heavier
+        return self.weight if isinstance(self.weight, int) else self.weight(params)
 
 
 def endpoint(
-    handler: Handler,
+    handler: Callable[[C], Any],
     security: Security,
-    weight: int,
+    weight: Weight,
     mandatory: str = "",
     optional: str = "",
     *,
+    permission: Permission = Permission.READ,
     unwanted: str = "",
     without_symbol: int | None = None,
-    counts_order: bool = False,
-) -> Endpoint:
-    """An ``Endpoint`` from space-separated parameter names."""
+    orders: int | tuple[int, int] = 0,
+    weight_on_success: int | None = None,
+) -> Endpoint[C]:
+    """An ``Endpoint`` from space-separated parameter names. ``without_symbol``: the weight if no symbol is given."""
     timing = frozenset[str]() if security is Security.NONE else _ALWAYS  # harmless where only the key counts
     return Endpoint(
         handler=handler,
         security=security,
-        weight=weight,
+        weight=weight if without_symbol is None else _by_symbol(weight, without_symbol),
+        permission=permission,
         mandatory=frozenset(mandatory.split()),
         optional=frozenset(optional.split()) | timing,
         unwanted=frozenset(unwanted.split()),
-        weight_without_symbol=without_symbol,
-        counts_order=counts_order,
+        orders=(orders, orders) if isinstance(orders, int) else orders,
+        weight_on_success=weight_on_success,
     )
+
+
+def _by_symbol(with_symbol: Weight, without: int) -> Weight:
+    def weigh(params: Params) -> int:
+        if not params.has("symbol"):
+            return without
+        return with_symbol if isinstance(with_symbol, int) else with_symbol(params)
+
+    return weigh

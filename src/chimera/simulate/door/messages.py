@@ -16,13 +16,14 @@ SPOT, SPOT_PRIVATE = "spot", "spot_private"
 
 
 class WireRequest(Value):
-    """One HTTP request. Header names are compared without regard to case."""
+    """One HTTP request. Header names are compared without regard to case. ``origin``: the IP it came from, if known."""
 
     method: str
     path: str
     query: str = ""
     headers: dict[str, str] = {}
     body: str = ""
+    origin: str = ""
 
     def header(self, name: str) -> str | None:
         """The value of header ``name``, ``None`` if it was not sent."""

@@ -35,6 +35,13 @@ class Params:
             if name and name not in self._values:
                 self._values[name] = unquote_plus(value) if "%" in value or "+" in value else value
 
+    @classmethod
+    def given(cls, values: dict[str, str]) -> "Params":
+        """Names and values that came another way than in a query or a form."""
+        params = cls.__new__(cls)
+        params._values = values
+        return params
+
     def expect(self, mandatory: frozenset[str], optional: frozenset[str], unwanted: frozenset[str]) -> None:
         """Refuse what is missing (-1102), empty (-1105), not wanted here (-1106) or unknown (-1104)."""
         for name in mandatory:

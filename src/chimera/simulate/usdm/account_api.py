@@ -4,10 +4,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from chimera.simulate.door.call import Call
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.accounts import ASSET, Account, Position
+from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.payloads import cash
 from chimera.simulate.usdm.reports import LISTEN_KEY_MS
 from chimera.simulate.venue.audit import Kind
@@ -25,7 +25,7 @@ class MarginType(StrEnum):
     ISOLATED = "ISOLATED"
 
 
-def _live(call: Call) -> list[Position]:
+def _live(call: FuturesCall) -> list[Position]:
     """Positions held or with open orders, as v3 lists them."""
     symbol, account = call.maybe_symbol, call.account
     return [
@@ -35,16 +35,16 @@ def _live(call: Call) -> list[Position]:
     ]
 
 
-def position_risk(call: Call) -> list[dict[str, Any]]:
+def position_risk(call: FuturesCall) -> list[dict[str, Any]]:
     """GET v3/positionRisk: only symbols with a position or an open order."""
     return [payloads.position_risk(call.account, held, call.floor.listings[held.symbol]) for held in _live(call)]
 
 
-def _mark(call: Call, held: Position) -> Decimal:
+def _mark(call: FuturesCall, held: Position) -> Decimal:
     return call.floor.marks.get(held.symbol, held.entry)
 
 
-def _sums(call: Call, account: Account) -> dict[str, Decimal]:
+def _sums(call: FuturesCall, account: Account) -> dict[str, Decimal]:
     """Totals in USDT."""
     positions = [held for held in account.positions.values() if held.live]
     profit = sum((held.profit(_mark(call, held)) for held in positions), ZERO)
@@ -68,7 +68,7 @@ def _sums(call: Call, account: Account) -> dict[str, Decimal]:
     }
 
 
-def account(call: Call) -> dict[str, Any]:
+def account(call: FuturesCall) -> dict[str, Any]:
     """GET v3/account."""
     holder = call.account
     sums = _sums(call, holder)
@@ -105,7 +105,7 @@ def account(call: Call) -> dict[str, Any]:
     }
 
 
-def _account_position(call: Call, held: Position) -> dict[str, Any]:
+def _account_position(call: FuturesCall, held: Position) -> dict[str, Any]:
     mark, listing = _mark(call, held), call.floor.listings[held.symbol]
     return {
         "symbol": held.symbol,
@@ -121,7 +121,7 @@ def _account_position(call: Call, held: Position) -> dict[str, Any]:
     }
 
 
-def balance(call: Call) -> list[dict[str, Any]]:
+def balance(call: FuturesCall) -> list[dict[str, Any]]:
     """GET v3/balance."""
     holder, sums = call.account, _sums(call, call.account)
     return [
@@ -139,7 +139,7 @@ def balance(call: Call) -> list[dict[str, Any]]:
     ]
 
 
-def set_leverage(call: Call) -> dict[str, Any]:
+def set_leverage(call: FuturesCall) -> dict[str, Any]:
     """POST leverage."""
     symbol, leverage = call.listing.symbol, call.params.integer("leverage")
     terms = call.account.on(symbol)
@@ -155,7 +155,7 @@ def set_leverage(call: Call) -> dict[str, Any]:
     return {"leverage": leverage, "maxNotionalValue": MAX_NOTIONAL, "symbol": symbol}
 
 
-def set_margin_type(call: Call) -> dict[str, Any]:
+def set_margin_type(call: FuturesCall) -> dict[str, Any]:
     """POST marginType."""
     symbol, wanted = call.listing.symbol, call.params.choice("marginType", MarginType, None, -1130)
     terms = call.account.on(symbol)
@@ -170,16 +170,16 @@ def set_margin_type(call: Call) -> dict[str, Any]:
     return {"code": 200, "msg": "success"}
 
 
-def _log_setting(call: Call, symbol: str, what: str) -> None:
+def _log_setting(call: FuturesCall, symbol: str, what: str) -> None:
     call.floor.audit.add(Kind.SETTING, call.now_ms, account=call.account.name, symbol=symbol, reason=what)
 
 
-def dual_side(call: Call) -> dict[str, Any]:
+def dual_side(call: FuturesCall) -> dict[str, Any]:
     """GET positionSide/dual."""
     return {"dualSidePosition": call.account.hedge}
 
 
-def set_dual_side(call: Call) -> dict[str, Any]:
+def set_dual_side(call: FuturesCall) -> dict[str, Any]:
     """POST positionSide/dual: between one-way and hedge mode, while nothing is open or held in any symbol."""
     account, wanted = call.account, call.params.flag("dualSidePosition")
     if wanted is account.hedge:
@@ -193,12 +193,12 @@ def set_dual_side(call: Call) -> dict[str, Any]:
     return {"code": 200, "msg": "success"}
 
 
-def multi_assets(call: Call) -> dict[str, Any]:
+def multi_assets(call: FuturesCall) -> dict[str, Any]:
     """GET multiAssetsMargin: single-asset."""
     return {"multiAssetsMargin": False}
 
 
-def symbol_config(call: Call) -> list[dict[str, Any]]:
+def symbol_config(call: FuturesCall) -> list[dict[str, Any]]:
     """GET symbolConfig."""
     rows = []
     for listing in call.chosen():
@@ -215,7 +215,7 @@ def symbol_config(call: Call) -> list[dict[str, Any]]:
     return rows
 
 
-def account_config(call: Call) -> dict[str, Any]:
+def account_config(call: FuturesCall) -> dict[str, Any]:
     """GET accountConfig."""
     return {
         "feeTier": 0,
@@ -229,7 +229,7 @@ def account_config(call: Call) -> dict[str, Any]:
     }
 
 
-def commission_rate(call: Call) -> dict[str, Any]:
+def commission_rate(call: FuturesCall) -> dict[str, Any]:
     """GET commissionRate."""
     return {
         "symbol": call.listing.symbol,
@@ -239,7 +239,7 @@ def commission_rate(call: Call) -> dict[str, Any]:
     }
 
 
-def leverage_bracket(call: Call) -> Any:
+def leverage_bracket(call: FuturesCall) -> Any:
     """GET leverageBracket: one bracket. With a symbol too the venue answers an array."""
     rows = []
     for listing in call.chosen():
@@ -255,22 +255,19 @@ def leverage_bracket(call: Call) -> Any:
     return rows
 
 
-def income(call: Call) -> list[dict[str, Any]]:
+def income(call: FuturesCall) -> list[dict[str, Any]]:
     """GET income."""
     kind, symbol = call.params.text("incomeType"), call.maybe_symbol
     rows = [row for row in call.account.income if kind in ("", row["incomeType"]) and symbol in (None, row["symbol"])]
     return call.window(rows, default_limit=100)
 
 
-def rate_limits(call: Call) -> list[dict[str, Any]]:
+def rate_limits(call: FuturesCall) -> list[dict[str, Any]]:
     """GET rateLimit/order."""
-    return [
-        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
-        {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
-    ]
+    return [limit.row() for limit in call.limits.budget.orders]
 
 
-def create_listen_key(call: Call) -> dict[str, Any]:
+def create_listen_key(call: FuturesCall) -> dict[str, Any]:
     """POST listenKey: the live key extended, else a new one."""
     holder = call.account
     if holder.listen_key is None:
@@ -279,14 +276,14 @@ def create_listen_key(call: Call) -> dict[str, Any]:
     return {"listenKey": holder.listen_key}
 
 
-def extend_listen_key(call: Call) -> dict[str, Any]:
+def extend_listen_key(call: FuturesCall) -> dict[str, Any]:
     """PUT listenKey."""
     if call.account.listen_key is None:
         raise Refusal(-1125)
     return create_listen_key(call)
 
 
-def close_listen_key(call: Call) -> dict[str, Any]:
+def close_listen_key(call: FuturesCall) -> dict[str, Any]:
     """DELETE listenKey."""
     if call.account.listen_key is None:
         raise Refusal(-1125)

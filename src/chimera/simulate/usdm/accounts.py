@@ -11,9 +11,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import Any
 
+from chimera.simulate.household import AccountSpec
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
-from chimera.trading.value import Value
 
 ASSET = "USDT"
 CENT = Decimal("0.00000001")  # the wallet's unit
@@ -23,24 +23,6 @@ DEFAULT_LEVERAGE = 20
 def money(amount: Decimal) -> Decimal:
     """To 1e-8 of the margin asset, ties to even."""
     return amount.quantize(CENT, rounding=ROUND_HALF_EVEN)
-
-
-class AccountSpec(Value):
-    """How an account begins. Rates are fractions of notional; ``balance`` in USDT."""
-
-    name: str
-    api_key: str
-    secret: str
-    balance: Decimal = Decimal(10_000)
-    maker_rate: Decimal = Decimal("0.0002")
-    taker_rate: Decimal = Decimal("0.0005")
-
-
-READY_ACCOUNT = AccountSpec(
-    name="main",
-    api_key="chimera-sim-key",
-    secret="chimera-sim-secret",  # noqa: S106  # published with the simulator, guards imaginary money only
-)
 
 
 class PositionSide(StrEnum):
@@ -158,11 +140,9 @@ class Position:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """Wallet and positions of one API key."""
+    """Wallet and positions of one owner."""
 
     name: str
-    api_key: str
-    secret: bytes
     wallet: Decimal
     maker_rate: Decimal
     taker_rate: Decimal
@@ -173,7 +153,6 @@ class Account:
     income: list[dict[str, Any]] = field(default_factory=list)
     listen_key: str | None = None
     listen_until_ms: int = 0
-    counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # interval -> (bucket, orders)
 
     @property
     def sides(self) -> tuple[PositionSide, ...]:
@@ -216,25 +195,11 @@ class Account:
                 free += held.profit(mark) - held.margin(mark)
         return free
 
-    def count_order(self, now_ms: int) -> None:
-        """One more placement in both fixed buckets."""
-        for name, span_ms in (("10S", 10_000), ("1M", 60_000)):
-            bucket = now_ms // span_ms
-            held, count = self.counts.get(name, (bucket, 0))
-            self.counts[name] = (bucket, count + 1 if held == bucket else 1)
-
-    def orders_in(self, name: str, span_ms: int, now_ms: int) -> int:
-        """Placements counted in the running bucket."""
-        held, count = self.counts.get(name, (0, 0))
-        return count if held == now_ms // span_ms else 0
-
 
 def open_account(spec: AccountSpec) -> Account:
     """A funded account as ``spec`` says."""
     return Account(
         name=spec.name,
-        api_key=spec.api_key,
-        secret=spec.secret.encode(),
         wallet=money(spec.balance),
         maker_rate=spec.maker_rate,
         taker_rate=spec.taker_rate,

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from chimera.simulate.door.call import Call
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.algos import Algo, AlgoType, Working
+from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.conditional import AlgoTicket
 from chimera.simulate.usdm.orders_api import CANCELED_ALL, one_way
 from chimera.simulate.venue.orders import Stp
@@ -16,7 +16,7 @@ _AUTO_ID_CHARS = 22
 _TIFS = frozenset({"GTC", "GTE_GTC"})
 
 
-def place(call: Call) -> dict[str, Any]:
+def place(call: FuturesCall) -> dict[str, Any]:
     """POST algoOrder."""
     params, listing = call.params, call.listing
     if params.text("algoType") != "CONDITIONAL":
@@ -49,7 +49,7 @@ def place(call: Call) -> dict[str, Any]:
     return payloads.algo(call.exchange.place_algo(ticket))
 
 
-def _found(call: Call, code: int) -> Algo:
+def _found(call: FuturesCall, code: int) -> Algo:
     algo_id, client_id = call.params.maybe_integer("algoId"), call.params.client_id("clientAlgoId")
     if algo_id is None and client_id is None:
         raise Refusal(-1102, "algoId")
@@ -59,7 +59,7 @@ def _found(call: Call, code: int) -> Algo:
     return algo
 
 
-def cancel(call: Call) -> dict[str, Any]:
+def cancel(call: FuturesCall) -> dict[str, Any]:
     """DELETE algoOrder; ``code`` in the answer is a string."""
     algo = _found(call, -2011)
     if not algo.waits:
@@ -68,26 +68,26 @@ def cancel(call: Call) -> dict[str, Any]:
     return {"algoId": algo.algo_id, "clientAlgoId": algo.client_id, "code": "200", "msg": "success"}
 
 
-def cancel_all(call: Call) -> dict[str, Any]:
+def cancel_all(call: FuturesCall) -> dict[str, Any]:
     """DELETE algoOpenOrders."""
     for algo in call.floor.algos.waiting_of(call.account, call.listing.symbol):
         call.exchange.cancel_algo(algo)
     return CANCELED_ALL
 
 
-def query(call: Call) -> dict[str, Any]:
+def query(call: FuturesCall) -> dict[str, Any]:
     """GET algoOrder."""
     return payloads.algo_queried(_found(call, -2013))
 
 
-def list_open(call: Call) -> list[dict[str, Any]]:
+def list_open(call: FuturesCall) -> list[dict[str, Any]]:
     """GET openAlgoOrders: what has not triggered."""
     only = call.params.maybe_integer("algoId")
     waiting = call.floor.algos.waiting_of(call.account, call.maybe_symbol)
     return [payloads.algo_queried(algo) for algo in waiting if only in (None, algo.algo_id)]
 
 
-def list_all(call: Call) -> list[dict[str, Any]]:
+def list_all(call: FuturesCall) -> list[dict[str, Any]]:
     """GET allAlgoOrders."""
     symbol, first = call.listing.symbol, call.params.integer_or("algoId", 0)
     rows = [

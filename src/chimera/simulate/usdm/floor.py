@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.usdm.accounts import Account, AccountSpec, open_account
+from chimera.simulate.household import AccountSpec
+from chimera.simulate.usdm.accounts import Account, open_account
 from chimera.simulate.usdm.algos import Algo, AlgoShelf
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import Perpetual
@@ -56,7 +57,6 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
 
     def __init__(self, instruments: Iterable[Instrument], seed: int, audit: Audit, reports: Reports) -> None:
         super().__init__({each.symbol: Perpetual(each) for each in instruments}, seed, audit)
-        self.by_key: dict[str, Account] = {}
         self.algos = AlgoShelf()
         self.reports = reports
         self.marks: dict[str, Decimal] = {}
@@ -64,10 +64,10 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
         self.algo_id = _FIRST_ALGO_ID  # the last one given
 
     def admit(self, spec: AccountSpec) -> Account:
-        """A new account; its name and key must be new."""
-        if spec.name in self.accounts or spec.api_key in self.by_key:
+        """A new account; its name must be new."""
+        if spec.name in self.accounts:
             raise Refusal(-1130, "name")
-        account = self.accounts[spec.name] = self.by_key[spec.api_key] = open_account(spec)
+        account = self.accounts[spec.name] = open_account(spec)
         self.audit.add(Kind.OPEN_ACCOUNT, self.now_ms, account=account.name, wallet_after=account.wallet)
         return account
 

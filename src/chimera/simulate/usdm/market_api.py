@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from chimera.simulate.door.call import Call
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.accounts import ASSET
+from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.streams import rows
 from chimera.trading.money import ZERO
@@ -13,34 +13,31 @@ from chimera.trading.money import ZERO
 DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 
 
-def ping(call: Call) -> dict[str, Any]:
+def ping(call: FuturesCall) -> dict[str, Any]:
     """GET ping."""
     return {}
 
 
-def time(call: Call) -> dict[str, Any]:
+def time(call: FuturesCall) -> dict[str, Any]:
     """GET time: the clock requests are judged by."""
     return {"serverTime": call.now_ms}
 
 
-def exchange_info(call: Call) -> dict[str, Any]:
+def exchange_info(call: FuturesCall) -> dict[str, Any]:
     """GET exchangeInfo."""
+    budget = call.limits.budget
     return {
         "timezone": "UTC",
         "serverTime": call.now_ms,
         "futuresType": "U_MARGINED",
-        "rateLimits": [
-            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400},
-            {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
-            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
-        ],
+        "rateLimits": [limit.row() for limit in (budget.weight, *reversed(budget.orders))],
         "exchangeFilters": [],
         "assets": [{"asset": ASSET, "marginAvailable": True, "autoAssetExchange": "-10000"}],
         "symbols": [payloads.symbol_info(listing) for listing in call.chosen()],
     }
 
 
-def depth(call: Call) -> dict[str, Any]:
+def depth(call: FuturesCall) -> dict[str, Any]:
     """GET depth."""
     listing, limit = call.listing, call.params.integer_or("limit", 500)
     if limit not in DEPTHS:
@@ -55,7 +52,7 @@ def depth(call: Call) -> dict[str, Any]:
     }
 
 
-def premium_index(call: Call) -> Any:
+def premium_index(call: FuturesCall) -> Any:
     """GET premiumIndex: an object for a symbol, else an array."""
     found = [_premium(listing, call.now_ms) for listing in call.chosen()]
     return found[0] if call.params.has("symbol") else found
@@ -76,7 +73,7 @@ def _premium(listing: Perpetual, now_ms: int) -> dict[str, Any]:
     }
 
 
-def book_ticker(call: Call) -> Any:
+def book_ticker(call: FuturesCall) -> Any:
     """GET ticker/bookTicker: an object for a symbol, else an array."""
     found = [_ticker(listing, call.now_ms) for listing in call.chosen()]
     return found[0] if call.params.has("symbol") else found

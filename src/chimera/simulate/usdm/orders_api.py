@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from chimera.simulate.door.call import Call
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.admission import Ticket
+from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType
 from chimera.simulate.venue.orders import Stp, Tif
 from chimera.trading.market import Side
@@ -16,7 +16,7 @@ CANCELED_ALL = {"code": 200, "msg": "The operation of cancel all open order is d
 _AUTO_ID_CHARS = 22  # as long as the ids Binance makes up
 
 
-def place(call: Call) -> dict[str, Any]:
+def place(call: FuturesCall) -> dict[str, Any]:
     """POST order."""
     if call.params.text("type") in CONDITIONAL:
         raise Refusal(-4120)
@@ -27,14 +27,14 @@ def place(call: Call) -> dict[str, Any]:
     return payloads.placed(order, before_matching=answer == "ACK")
 
 
-def _answer_type(call: Call) -> str:
+def _answer_type(call: FuturesCall) -> str:
     answer = call.params.text("newOrderRespType", "ACK")
     if answer not in ("ACK", "RESULT"):
         raise Refusal(-1136)
     return answer
 
 
-def _ticket(call: Call) -> Ticket:
+def _ticket(call: FuturesCall) -> Ticket:
     params, listing = call.params, call.listing
     if not listing.instrument.trading:
         raise Refusal(-1122)
@@ -63,13 +63,13 @@ def _ticket(call: Call) -> Ticket:
     )
 
 
-def one_way(call: Call) -> None:
+def one_way(call: FuturesCall) -> None:
     """This floor knows one-way mode only."""
     if call.params.text("positionSide", "BOTH") != "BOTH":
         raise Refusal(-4061)
 
 
-def _found(call: Call, code: int) -> FuturesOrder:
+def _found(call: FuturesCall, code: int) -> FuturesOrder:
     params = call.params
     order_id, client_id = params.maybe_integer("orderId"), params.client_id("origClientOrderId")
     if order_id is None and client_id is None:
@@ -80,7 +80,7 @@ def _found(call: Call, code: int) -> FuturesOrder:
     return order
 
 
-def cancel(call: Call) -> dict[str, Any]:
+def cancel(call: FuturesCall) -> dict[str, Any]:
     """DELETE order."""
     order = _found(call, -2011)
     if not order.is_open:
@@ -89,7 +89,7 @@ def cancel(call: Call) -> dict[str, Any]:
     return payloads.placed(order)
 
 
-def cancel_all(call: Call) -> dict[str, Any]:
+def cancel_all(call: FuturesCall) -> dict[str, Any]:
     """DELETE allOpenOrders: never touches algo orders."""
     for order in call.floor.orders.open_of(call.account, call.listing.symbol):
         if order.is_open:
@@ -97,12 +97,12 @@ def cancel_all(call: Call) -> dict[str, Any]:
     return CANCELED_ALL
 
 
-def query(call: Call) -> dict[str, Any]:
+def query(call: FuturesCall) -> dict[str, Any]:
     """GET order."""
     return payloads.queried(_found(call, -2013))
 
 
-def query_open(call: Call) -> dict[str, Any]:
+def query_open(call: FuturesCall) -> dict[str, Any]:
     """GET openOrder."""
     order = _found(call, -2013)
     if not order.is_open:
@@ -110,12 +110,12 @@ def query_open(call: Call) -> dict[str, Any]:
     return payloads.queried(order)
 
 
-def list_open(call: Call) -> list[dict[str, Any]]:
+def list_open(call: FuturesCall) -> list[dict[str, Any]]:
     """GET openOrders."""
     return [payloads.queried(order) for order in call.floor.orders.open_of(call.account, call.maybe_symbol)]
 
 
-def list_all(call: Call) -> list[dict[str, Any]]:
+def list_all(call: FuturesCall) -> list[dict[str, Any]]:
     """GET allOrders."""
     symbol, first = call.maybe_symbol, call.params.integer_or("orderId", 0)
     rows = [
@@ -126,7 +126,7 @@ def list_all(call: Call) -> list[dict[str, Any]]:
     return call.window(rows)
 
 
-def list_trades(call: Call) -> list[dict[str, Any]]:
+def list_trades(call: FuturesCall) -> list[dict[str, Any]]:
     """GET userTrades, oldest first."""
     params, symbol = call.params, call.listing.symbol
     order_id, from_id = params.maybe_integer("orderId"), params.maybe_integer("fromId")
