@@ -76,6 +76,7 @@ docs: $(DEV_READY)
 	@$(BIN)/python tools/order_life.py
 	@$(BIN)/python tools/settings_page.py
 	@$(BIN)/python tools/openapi.py
+	@$(BIN)/python tools/faults_page.py
 
 setup: $(DEV_READY)
 

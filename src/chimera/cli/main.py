@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chimera.cli import faults
 from chimera.cli.codes import MEANING, ended_well
 
 _CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
@@ -24,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # its import costs half a second
     pretty_exceptions_enable=False,
 )
+app.add_typer(faults.app, name="faults")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 S3 = Annotated[str, typer.Option("--s3", envvar="CHIMERA_S3_URL", help="Where S3 answers.")]

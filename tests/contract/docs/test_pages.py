@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
 
+import faults_page  # noqa: E402  (found by the line above)
 import openapi  # noqa: E402  (found by the line above)
 import order_life  # noqa: E402
 import settings_page  # noqa: E402
@@ -19,7 +20,9 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 CODE_PATH = re.compile(r"`((?:src|tests|docs|tools|proofs)/[\w./-]*\w)`")
 
 
-@pytest.mark.parametrize("drawn", [order_life, settings_page, openapi], ids=["order-life", "settings", "openapi"])
+@pytest.mark.parametrize(
+    "drawn", [order_life, settings_page, openapi, faults_page], ids=["order-life", "settings", "openapi", "faults"]
+)
 def test_drawn_pages_are_current(drawn: object) -> None:
     """Run ``make docs`` when this fails."""
     assert drawn.PAGE.read_text(encoding="utf-8") == drawn.page()  # type: ignore[attr-defined]  # two modules of one shape

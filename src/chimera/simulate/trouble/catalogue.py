@@ -34,7 +34,7 @@ def _code(default: int, what: str) -> Param:
 
 _ORDERS: Final = Match(method="POST|PUT|DELETE", path="*rder*")
 _PLACED: Final = Match(method="POST", path="*rder*")
-_USER: Final = Match(route="private")
+_USER: Final = Match(route="private|spot_private")
 _EXECUTED: Final = _share("executed", "0.5", "share of the requests that the venue executed all the same, by seed")
 _SAYS: Final = Param(name="msg", kind="text", default="", what="text of the refusal; empty: the code's own")
 _SPREAD: Final = (
@@ -198,7 +198,7 @@ _REQUESTS: Final = (
         does="A request is refused with the code named; not executed.",
         seen="the code with its text",
         documented="error codes of both markets",
-        params=(_code(-1000, "what it is refused with"), _SAYS),
+        params=(_code(-1122, "what it is refused with"), _SAYS),
         match=_PLACED,
     ),
     Entry(

@@ -59,6 +59,8 @@ class Param(Value, tag=False):
     def read(self, given: object, field: str, code: str) -> Any:
         """The value, or ``Refused`` by name. Shares and numbers become ``Decimal``."""
         value = _number(given) if self.kind in ("share", "number") else given
+        if self.kind == "word" and isinstance(given, int) and not isinstance(given, bool):
+            value = str(given)  # -2011 as a word
         if not self._fits(value):
             raise Refused(code, f"{self.name} cannot be this", field=field, value=given, accepted=self.accepted)
         return value

@@ -75,6 +75,11 @@ class Schedule(NoFaults):
             self._wake_ms = 0
         return chosen
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all that is armed, in the order armed."""
+        return tuple(self._armed)
+
     def picture(self, now_ms: Millis) -> list[dict[str, Any]]:
         """Every armed fault, for people."""
         return [armed.picture(now_ms) for armed in self._armed.values()]
