@@ -72,6 +72,12 @@ class Params:
             raise Refusal(-1102, name)
         return value
 
+    def need_one(self, *names: str) -> None:
+        """At least one of two that this combination makes mandatory."""
+        if not any(self._values.get(name) for name in names):
+            either = "' or '".join(names)
+            raise Refusal(-1102, text=f"Param '{either}' must be sent, but both were empty/null!")
+
     def refuse(self, *names: str) -> None:
         """These are not wanted in this combination."""
         for name in names:
