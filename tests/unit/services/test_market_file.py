@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chimera.services.simulator.market import files_named, open_captures, open_market, open_synthetic
+from chimera.simulate.spot.pair import SPOT_DEMO
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.errors import Refused
@@ -82,9 +83,7 @@ def test_captures_run_side_by_side_and_each_market_lists_its_own(tmp_path: Path)
     ]  # fmt: skip
     assert market.symbols == ("BTCUSDT", "ETHUSDT")
     assert market.instruments == DEMO
-    assert [(pair.symbol, pair.market, pair.step) for pair in market.spot] == [
-        ("BTCUSDT", Market.SPOT, Decimal("0.00001"))
-    ]
+    assert market.spot == SPOT_DEMO
 
 
 def test_one_symbol_of_one_market_in_two_files_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
+from chimera.simulate.spot.pair import SPOT_DEMO
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.tape.profile import FUTURES, SPOT, Profile
 from chimera.trading.ids import Symbol
@@ -22,8 +23,7 @@ _STARTS: Final = {
 }  # fmt: skip
 _ANY_START: Final = "100"
 _MANY: Final = Decimal(1_000_000)
-_SPOT_TICKS: Final = {"BTC": "0.01"}
-_LISTED: Final = {(Market.FUT, instrument.symbol): instrument for instrument in DEMO}
+KNOWN: Final = {(instrument.market, instrument.symbol): instrument for instrument in (*DEMO, *SPOT_DEMO)}
 
 
 def start_price(symbol: str) -> Decimal:
@@ -33,13 +33,13 @@ def start_price(symbol: str) -> Decimal:
 
 def rules_of(symbol: str, market: Market) -> Instrument:
     """The instrument a synthetic market of ``symbol`` trades."""
-    known = _LISTED.get((market, Symbol(symbol)))
+    known = KNOWN.get((market, Symbol(symbol)))
     if known is not None:
         return known
     digits = start_price(symbol).adjusted()
     tick, step = Decimal(1).scaleb(digits - 4), Decimal(1).scaleb(-digits - 1)
     if market is Market.SPOT:
-        tick, step = Decimal(_SPOT_TICKS.get(_parts(symbol)[0], tick)), step / 10
+        step /= 10
     return _made(symbol, market, tick, step)
 
 
@@ -51,7 +51,7 @@ def profile_of(instrument: Instrument) -> Profile:
 
 def shown(symbol: str, market: Market, events: Iterable[MarketEvent]) -> Instrument:
     """The known instrument with tick and step no coarser than what was seen; an unknown one with wide limits."""
-    known = _LISTED.get((market, Symbol(symbol)))
+    known = KNOWN.get((market, Symbol(symbol)))
     tick, step = (known.tick, known.step) if known is not None else (Decimal(1), Decimal(1))
     for event in events:
         prices, sizes = _numbers(event)

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from chimera.adapters.binance import capture_file
-from chimera.services.simulator.listings import profile_of, rules_of, shown, start_price
-from chimera.simulate.usdm.perpetual import DEMO
+from chimera.services.simulator.listings import KNOWN, profile_of, rules_of, shown, start_price
 from chimera.tape.beside import Placed, Tape, in_time_order, side_by_side, start_of
 from chimera.tape.capture import Capture
 from chimera.tape.synthetic import START_US, Synthetic, Together
@@ -76,18 +75,18 @@ def open_captures(files: Sequence[MarketFile]) -> OpenedMarket:
                 raise _refused(f"{file.path} has {symbol} of {file.market}, and so has a file before it")
             seen[file.market, symbol] = shown(symbol, file.market, looks)
     symbols = tuple(dict.fromkeys(symbol for _, symbol in seen))
-    return OpenedMarket(side_by_side(tapes), start_of(tapes), symbols, _with_demo(seen))
+    return OpenedMarket(side_by_side(tapes), start_of(tapes), symbols, _with_known(seen))
 
 
 def open_synthetic(symbols: Sequence[str], *, seed: int, markets: Sequence[Market] = BOTH) -> OpenedMarket:
-    """The seeded market of ``symbols``, each on ``markets``; futures of the demo are listed either way."""
+    """The seeded market of ``symbols``, each on ``markets``; what the venue knows is listed beside them."""
     named = tuple(dict.fromkeys(Symbol(symbol) for symbol in symbols))
     if not named or not markets:
         raise Refused("SYMBOL", "a synthetic market needs a symbol", field="--symbols", value=",".join(symbols))
     traded = {(market, symbol): rules_of(symbol, market) for symbol in named for market in markets}
     seeds = {symbol: seed if place == 0 else _seed(seed, symbol) for place, symbol in enumerate(named)}
     sources = [_synthetic(symbol, seeds[symbol], traded) for symbol in named]
-    return OpenedMarket(in_time_order(sources), START_US, named, _with_demo(traded))
+    return OpenedMarket(in_time_order(sources), START_US, named, _with_known(traded))
 
 
 def open_market(path: Path | None, *, seed: int, symbol: str = "BTCUSDT") -> OpenedMarket:
@@ -114,8 +113,8 @@ def _synthetic(symbol: Symbol, seed: int, traded: dict[tuple[Market, Symbol], In
     return ((market, event) for event in walk)
 
 
-def _with_demo(traded: dict[tuple[Market, Symbol], Instrument]) -> list[Instrument]:
-    return list(({(each.market, each.symbol): each for each in DEMO} | traded).values())
+def _with_known(traded: dict[tuple[Market, Symbol], Instrument]) -> list[Instrument]:
+    return list((KNOWN | traded).values())
 
 
 def _seed(seed: int, name: str) -> int:
