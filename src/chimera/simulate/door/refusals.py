@@ -8,6 +8,7 @@ from typing import Final
 
 _TEXTS: Final[dict[int, str]] = {
     -1002: "You are not authorized to execute this request.",
+    -1023: "Start time is greater than end time.",
     -1022: "Signature for this request is not valid.",
     -1021: "Timestamp for this request is outside of the recvWindow.",
     -1100: "Illegal characters found in parameter '{}'; legal range is '{}'.",
