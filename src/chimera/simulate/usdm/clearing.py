@@ -37,7 +37,7 @@ class FuturesClearing:
             self.floor.reports.algo(order.algo)
         self.floor.reports.order(order, "NEW")
 
-    def allowed(self, order: FuturesOrder) -> Decimal:
+    def allowed(self, order: FuturesOrder, price: Decimal) -> Decimal:
         return min(order.leaves, position_of(order).room_to_reduce(order.side)) if order.reduces else order.leaves
 
     def bound(self, order: FuturesOrder) -> Decimal | None:
@@ -85,6 +85,11 @@ class FuturesClearing:
             entry_price=held.entry,
             wallet_after=account.wallet,
         )
+
+    def prevented(
+        self, taker: FuturesOrder, maker: FuturesOrder, price: Decimal, lost: tuple[Decimal, Decimal]
+    ) -> None:
+        """Futures report nothing but that an order ended."""
 
     def ended(self, order: FuturesOrder) -> None:
         canceled = order.status is Status.CANCELED

@@ -29,8 +29,8 @@ class Clearing(Protocol[OrderT_contra]):
         """It is an order now: audit and report it."""
         ...
 
-    def allowed(self, order: OrderT_contra) -> Decimal:
-        """What may still fill of it now, at most ``leaves``."""
+    def allowed(self, order: OrderT_contra, price: Decimal) -> Decimal:
+        """What may still fill of it now at ``price``, at most ``leaves``."""
         ...
 
     def bound(self, order: OrderT_contra) -> Decimal | None:
@@ -43,6 +43,12 @@ class Clearing(Protocol[OrderT_contra]):
 
     def executed(self, order: OrderT_contra, execution: Execution) -> None:
         """It traded and its own quantities say so: book the money, audit, report."""
+        ...
+
+    def prevented(
+        self, taker: OrderT_contra, maker: OrderT_contra, price: Decimal, lost: tuple[Decimal, Decimal]
+    ) -> None:
+        """They would have met at ``price``: what the taker and what the maker ``lost`` instead, zero for who stays."""
         ...
 
     def ended(self, order: OrderT_contra) -> None:
@@ -80,7 +86,7 @@ class Matcher(Generic[OrderT]):
             if not order.is_open or (limit is not None and (price - limit) * side.sign > 0):
                 break
             if facing is not None and facing.account is order.account and order.stp is not Stp.NONE:
-                self._prevent(order, facing)
+                self._prevent(order, facing, price)
                 continue
             self._trade(order, facing, price, min(size, order.leaves))
         if not order.is_open:
@@ -96,6 +102,12 @@ class Matcher(Generic[OrderT]):
         order.resting = True
         order.listing.queues[order.side].add(order)
         self.clearing.reserve(order, order.leaves)
+
+    def unrest(self, order: OrderT) -> None:
+        """Leave the queue, still open: on its way to other terms."""
+        self.clearing.reserve(order, -order.leaves)
+        order.listing.queues[order.side].remove(order)
+        order.resting = False
 
     # ── the market on the other side ────────────────────────────────────────────────────────────────────────────────
     def best_against(self, listing: Listing[OrderT], side: Side) -> Decimal | None:
@@ -131,7 +143,9 @@ class Matcher(Generic[OrderT]):
 
     def _trade(self, taker: OrderT, maker: OrderT | None, price: Decimal, qty: Decimal) -> None:
         listing = taker.listing
-        qty = min(qty, self.clearing.allowed(taker), qty if maker is None else self.clearing.allowed(maker))
+        qty = min(qty, self.clearing.allowed(taker, price))
+        if maker is not None:
+            qty = min(qty, self.clearing.allowed(maker, price))
         if qty <= ZERO:
             return
         listing.trade_id += 1
@@ -143,11 +157,19 @@ class Matcher(Generic[OrderT]):
         listing.last = price
         self.clearing.printed(listing, price, qty, taker.side)
 
-    def _prevent(self, taker: OrderT, maker: OrderT) -> None:
-        if taker.stp in (Stp.EXPIRE_MAKER, Stp.EXPIRE_BOTH):
-            self.end(maker, Step.PREVENT, self.clearing.expiry(Step.PREVENT, maker))
-        if taker.stp in (Stp.EXPIRE_TAKER, Stp.EXPIRE_BOTH):
-            self.end(taker, Step.PREVENT, self.clearing.expiry(Step.PREVENT, taker))
+    def _prevent(self, taker: OrderT, maker: OrderT, price: Decimal) -> None:
+        """Self-trade prevention, as the taker says: who would trade with itself loses quantity, and ends without any."""
+        both = min(taker.leaves, maker.leaves)
+        lost = {
+            Stp.EXPIRE_TAKER: (taker.leaves, ZERO),
+            Stp.EXPIRE_MAKER: (ZERO, maker.leaves),
+            Stp.EXPIRE_BOTH: (taker.leaves, maker.leaves),
+            Stp.DECREMENT: (both, both),
+        }[taker.stp]
+        ends = [order for order, qty in ((maker, lost[1]), (taker, lost[0])) if qty == order.leaves]
+        self.clearing.prevented(taker, maker, price, lost)
+        for order in ends:
+            self.end(order, Step.PREVENT, self.clearing.expiry(Step.PREVENT, order))
 
     # ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
     def fill(self, order: OrderT, execution: Execution) -> None:
@@ -225,12 +247,12 @@ class Matcher(Generic[OrderT]):
             excess = event.qty - order.ahead - ours
             order.ahead = max(ZERO, order.ahead - event.qty)
             if excess > ZERO:
-                qty = min(excess, order.leaves)
+                qty = min(excess, order.shown)
                 ours += qty
                 self._passive(order, qty)
 
     def _passive(self, order: OrderT, qty: Decimal) -> None:
-        qty = min(qty, self.clearing.allowed(order)) if order.is_open else ZERO
+        qty = min(qty, self.clearing.allowed(order, order.price)) if order.is_open else ZERO
         if qty > ZERO:
             order.listing.trade_id += 1
             self.fill(order, Execution(order.listing.trade_id, order.price, qty, True))
