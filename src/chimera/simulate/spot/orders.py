@@ -123,6 +123,7 @@ class SpotOrder(Order):
     listing: "Pair"
     type: OrderType
     hold: "Hold"  # what is locked for it, perhaps together with the other leg of its OCO
+    earmark: "Hold | None" = None  # of a working order that pays for pending ones: where what it buys is kept for them
     given_price: Decimal = ZERO
     lock_price: Decimal = ZERO  # a BUY locks ``leaves`` at this while it rests or waits
     quote_qty: Decimal = ZERO
@@ -137,6 +138,7 @@ class SpotOrder(Order):
     strategy_type: int | None = None
     working: bool = False
     working_ms: int = -1
+    waits: bool = False  # for the last price to reach its condition
     order_list: "OrderList | None" = None
     prevented_qty: Decimal = ZERO
     cancel_id: str = ""  # the client id of the cancel that ended it
@@ -160,11 +162,6 @@ class SpotOrder(Order):
     def pending(self) -> bool:
         """Waits for the working order of its list."""
         return self.status is Status.PENDING_NEW
-
-    @property
-    def waits(self) -> bool:
-        """A conditional order that is live and has not been triggered."""
-        return self.status is Status.NEW and self.type.is_conditional and not self.working
 
     @property
     def list_id(self) -> int:
