@@ -34,7 +34,7 @@ def execution_report(
         "o": order.type,
         "f": order.tif,
         "q": eight(order.qty),
-        "p": eight(order.price),
+        "p": eight(order.given_price),
         "P": eight(order.stop_price),
         "F": eight(order.iceberg_qty),
         "g": order.list_id,
@@ -135,13 +135,3 @@ def account_position(account: SpotAccount, assets: Iterable[str], now_ms: int) -
 def balance_update(asset: str, delta: Decimal, now_ms: int) -> Payload:
     """``balanceUpdate``: a deposit, a withdrawal or a transfer, signed."""
     return {"e": "balanceUpdate", "E": now_ms, "a": asset, "d": eight(delta), "T": now_ms}
-
-
-def terminated(now_ms: int) -> Payload:
-    """``eventStreamTerminated``: the last event of a subscription that was given up."""
-    return {"e": "eventStreamTerminated", "E": now_ms}
-
-
-def shutdown(now_ms: int) -> Payload:
-    """``serverShutdown``: reconnect now. Stands in the wrapper without a ``subscriptionId``."""
-    return {"e": "serverShutdown", "E": now_ms}

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from chimera.simulate.spot.accounts import SpotAccount
-from chimera.simulate.spot.lists import OrderList
+from chimera.simulate.spot.lists import ListOrderStatus, ListStatus, OrderList
 from chimera.simulate.spot.orders import Amendment, Prevention, SpotFill, SpotOrder
 from chimera.simulate.venue.orders import Status
 from chimera.trading.market import Side
@@ -47,18 +47,9 @@ def full(order: SpotOrder, now_ms: int) -> Payload:
     return result(order, now_ms) | {"fills": [_fill(each) for each in order.fills]}
 
 
-def pending(order: SpotOrder, now_ms: int) -> Payload:
-    """A pending leg as the answer to its placement shows it, even where it was released meanwhile."""
-    asleep = {"status": Status.PENDING_NEW, "executedQty": NOTHING, "cummulativeQuoteQty": NOTHING}
-    body = ack(order, now_ms) | _state(order) | asleep | {"workingTime": NOT_YET} | _stp(order) | _terms(order)
-    if order.order_list is not None and order.order_list.kind.pays:
-        body.pop("origQty", None)  # not known before the working order has bought
-    return body
-
-
 def _state(order: SpotOrder) -> Payload:
     body = {
-        "price": eight(order.price),
+        "price": eight(order.given_price),
         "origQty": eight(order.qty),
         "executedQty": eight(order.cum_qty),
         "origQuoteOrderQty": eight(order.quote_qty),
@@ -167,7 +158,7 @@ def amended(order: SpotOrder, old_client_id: str) -> Payload:
         "orderListId": order.list_id,
         "origClientOrderId": old_client_id,
         "clientOrderId": order.client_id,
-        "price": eight(order.price),
+        "price": eight(order.given_price),
         "qty": eight(order.qty),
         "executedQty": eight(order.cum_qty),
         "preventedQty": eight(order.prevented_qty),
@@ -247,6 +238,24 @@ def order_list(found: OrderList) -> Payload:
         "listOrderStatus": found.order_status,
         "listClientOrderId": found.client_id,
         "transactionTime": found.updated_ms,
+        "symbol": found.listing.symbol,
+        "orders": legs(found),
+    }
+
+
+def started(found: OrderList, now_ms: int) -> Payload:
+    """The answer to a placement: what followed at once is not in it yet."""
+    began = {"listStatusType": ListStatus.EXEC_STARTED, "listOrderStatus": ListOrderStatus.EXECUTING}
+    return order_list(found) | began | {"transactionTime": now_ms}
+
+
+def list_state(found: OrderList) -> Payload:
+    """``listStatus`` of an amendment's answer."""
+    return {
+        "orderListId": found.list_id,
+        "contingencyType": found.contingency,
+        "listOrderStatus": found.order_status,
+        "listClientOrderId": found.client_id,
         "symbol": found.listing.symbol,
         "orders": legs(found),
     }

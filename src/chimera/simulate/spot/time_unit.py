@@ -3,13 +3,14 @@
 Spot only. The twin counts milliseconds, so the last three digits are zero; -1, "not yet", stays -1.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from chimera.simulate.door.refusals import Refusal
 
-HEADER = "X-MBX-TIME-UNIT"
-_REST: Final = frozenset(
+_ANSWER: Final = frozenset(
     {"serverTime", "time", "updateTime", "transactTime", "transactionTime", "workingTime", "trailingTime", "closeTime"}
+    | {"authorizedSince", "connectedSince"}
 )
 _EVENT: Final = frozenset({"E", "T", "O", "W", "D"})
 _ALSO: Final = {"outboundAccountPosition": frozenset({"u"})}
@@ -24,9 +25,14 @@ def wants_micros(unit: str | None) -> bool:
     return True
 
 
+def of_answers(unit: str | None) -> Callable[[Any], Any] | None:
+    """How to write an answer's times in the unit asked for; ``None``: as they are."""
+    return answer_in_micros if wants_micros(unit) else None
+
+
 def answer_in_micros(body: Any) -> Any:
-    """A REST answer with its times in microseconds."""
-    return _scaled(body, _REST)
+    """An answer with its times in microseconds."""
+    return _scaled(body, _ANSWER)
 
 
 def event_in_micros(event: dict[str, Any]) -> dict[str, Any]:

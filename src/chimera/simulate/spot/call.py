@@ -1,0 +1,63 @@
+"""One spot call in hand: the caller's account, the pair it names, its own ids and modes read as spot refuses them."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from chimera.simulate.door.call import Call
+from chimera.simulate.door.params import CLIENT_ID_RANGE
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.spot.accounts import SpotAccount
+from chimera.simulate.spot.exchange import SpotExchange
+from chimera.simulate.spot.floor import SpotFloor
+from chimera.simulate.spot.pair import Pair
+
+_CLIENT_ID: Final = re.compile(CLIENT_ID_RANGE)
+_AUTO_ID_CHARS: Final = 22  # as long as the ids Binance makes up
+DAY_MS: Final = 24 * 60 * 60_000
+
+
+@dataclass(slots=True)
+class SpotCall(Call):
+    """``Call`` on the spot market."""
+
+    exchange: SpotExchange
+
+    @property
+    def floor(self) -> SpotFloor:
+        return self.exchange.floor
+
+    @property
+    def account(self) -> SpotAccount:
+        """The caller's."""
+        return self.floor.accounts[self.owner]
+
+    @property
+    def pair(self) -> Pair:
+        """The mandatory symbol's pair."""
+        return self.floor.listing(self.params.need("symbol"))
+
+    def client_id(self, name: str) -> str | None:
+        """An optional client id of Binance's alphabet and length."""
+        value = self.params.text(name)
+        if value and _CLIENT_ID.fullmatch(value) is None:
+            raise Refusal(-1100, name, CLIENT_ID_RANGE)
+        return value or None
+
+    def new_id(self, name: str) -> str:
+        """The client id given, or one made up."""
+        return self.client_id(name) or self.floor.draw(_AUTO_ID_CHARS)
+
+    def period(self) -> tuple[int, int]:
+        """startTime and endTime, if both are given at most a day apart (-1127)."""
+        start, end = self.params.maybe_integer("startTime"), self.params.maybe_integer("endTime")
+        if start is not None and end is not None:
+            if start > end:
+                raise Refusal(-1023)
+            if end - start > DAY_MS:
+                raise Refusal(-1127, DAY_MS // 3_600_000)
+        return start or 0, self.now_ms + 1 if end is None else end
+
+    def limit(self) -> int:
+        """How many rows: 500 unless told, at most 1000."""
+        return min(self.params.integer_or("limit", 500), 1_000)

@@ -1,0 +1,138 @@
+"""Public calls: time, rules, book, touch, prices."""
+
+import re
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from chimera.simulate.door.params import Params
+from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.spot.call import SpotCall
+from chimera.simulate.spot.pair import Pair, PairStatus
+from chimera.simulate.spot.payloads import Payload
+from chimera.simulate.spot.rules import EXCHANGE_FILTERS, PERMISSION_SETS, symbol_info
+from chimera.simulate.venue.streams import rows
+from chimera.trading.money import ZERO
+
+DEPTH_MAX: Final = 5_000
+SYMBOLS_RANGE: Final = r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\]$'
+_SYMBOLS: Final = re.compile(r'\[("[A-Z0-9\-_.]{1,20}"(,"[A-Z0-9\-_.]{1,20}")*)?\]')
+_LISTED: Final = {"SPOT", "MARGIN", "LEVERAGED"}  # what ``permissions`` means where it is not given
+
+
+def ping(call: SpotCall) -> Payload:
+    """GET ping."""
+    return {}
+
+
+def time(call: SpotCall) -> Payload:
+    """GET time: the clock requests are judged by."""
+    return {"serverTime": call.now_ms}
+
+
+def exchange_info(call: SpotCall) -> Payload:
+    """GET exchangeInfo: all pairs, or those named, permitted or of one status."""
+    params = call.params
+    named = params.has("symbol") or params.has("symbols")
+    if named and (params.has("permissions") or params.has("symbolStatus")):
+        raise Refusal(-1128)
+    with_permissions = params.text("showPermissionSets", "true").lower() != "false"
+    pairs = _chosen(call) if named or _permitted(params) else []
+    return {
+        "timezone": "UTC",
+        "serverTime": call.now_ms,
+        "rateLimits": [limit.row() for limit in call.limits.budget.limits()],
+        "exchangeFilters": EXCHANGE_FILTERS,
+        "symbols": [symbol_info(pair, with_permissions=with_permissions) for pair in pairs],
+    }
+
+
+def _permitted(params: Params) -> bool:
+    """Whether pairs of the only permission set here are asked for."""
+    text = params.text("permissions")
+    wanted = set(_names(params, "permissions")) if text.startswith("[") else {text} if text else _LISTED
+    return any(wanted & set(each) for each in PERMISSION_SETS)
+
+
+def _names(params: Params, name: str) -> list[str]:
+    """A JSON array of names."""
+    text = params.text(name)
+    if _SYMBOLS.fullmatch(text) is None:
+        raise Refusal(-1100, name, SYMBOLS_RANGE)
+    return msgspec.json.decode(text, type=list[str])
+
+
+def _chosen(call: SpotCall) -> list[Pair]:
+    """The pairs of ``symbol`` or ``symbols``, else all; of those, if ``symbolStatus`` says so, the ones of a status."""
+    params, floor = call.params, call.floor
+    status = _status(params)
+    if params.has("symbol"):
+        if params.has("symbols"):
+            raise Refusal(-1128)
+        pair = call.pair
+        if status not in (None, pair.status):
+            raise Refusal(-1220)
+        return [pair]
+    if not params.has("symbols"):
+        found = list(floor.listings.values())
+    else:
+        names = _names(params, "symbols")
+        if len(set(names)) < len(names):
+            raise Refusal(-1151)
+        found = [floor.listing(name) for name in names]
+    return [pair for pair in found if status in (None, pair.status)]
+
+
+def _status(params: Params) -> StrEnum | None:
+    text = params.text("symbolStatus")
+    if not text:
+        return None
+    if text not in PairStatus.__members__:
+        raise Refusal(-1122, text="Invalid symbolStatus.")
+    return PairStatus(text)
+
+
+def depth_weight(params: Params) -> int:
+    """By how many levels are asked for."""
+    text = params.text("limit", "100")
+    limit = int(text) if text.isdecimal() else 0
+    return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1_000 else 250
+
+
+def depth(call: SpotCall) -> Payload:
+    """GET depth."""
+    (pair,), limit = _chosen(call), min(call.params.integer_or("limit", 100), DEPTH_MAX)
+    if not limit:
+        raise Refusal(-1130, "limit")
+    book = pair.book
+    return {
+        "lastUpdateId": book.update_id,
+        "bids": rows(pair, book.bids.top(limit)),
+        "asks": rows(pair, book.asks.top(limit)),
+    }
+
+
+def book_ticker(call: SpotCall) -> Payload | list[Payload]:
+    """GET ticker/bookTicker: an object for a symbol, else an array."""
+    found = [_touch(pair) for pair in _chosen(call)]
+    return found[0] if call.params.has("symbol") else found
+
+
+def _touch(pair: Pair) -> Payload:
+    bid, bid_qty, ask, ask_qty = pair.book.touch or (ZERO, ZERO, ZERO, ZERO)
+    prices = {"bidPrice": pair.p(bid), "bidQty": pair.q(bid_qty), "askPrice": pair.p(ask), "askQty": pair.q(ask_qty)}
+    return {"symbol": pair.symbol, **prices}
+
+
+def price(call: SpotCall) -> Payload | list[Payload]:
+    """GET ticker/price: the last price, an object for a symbol, else an array."""
+    found = [{"symbol": pair.symbol, "price": pair.p(pair.last or ZERO)} for pair in _chosen(call)]
+    return found[0] if call.params.has("symbol") else found
+
+
+def average(call: SpotCall) -> Payload:
+    """GET avgPrice: what filters measure by."""
+    pair = call.pair
+    mean = pair.average(call.now_ms) or ZERO
+    return {"mins": pair.rules.avg_price_mins, "price": pair.p(mean), "closeTime": call.now_ms}
