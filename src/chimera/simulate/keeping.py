@@ -22,9 +22,9 @@ import msgspec
 from chimera.simulate.door.keyring import Key, Keyring
 from chimera.simulate.door.limits import Counted, Limits
 from chimera.simulate.usdm.accounts import Account, Position, PositionSide, Terms
-from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoType, Working
+from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoTif, AlgoType, Working
 from chimera.simulate.usdm.exchange import Exchange
-from chimera.simulate.usdm.orders import FuturesOrder, OrderType
+from chimera.simulate.usdm.orders import Amendment, Forced, FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.streams import Publisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
@@ -50,6 +50,7 @@ class KeptListing(Value, tag=False):
     index: Decimal | None
     funding_rate: Decimal
     next_funding_ms: int
+    funding_due_ms: int
     trade_id: int
     update_id: int
 
@@ -73,6 +74,8 @@ class KeptPosition(Value, tag=False):
     bids: Decimal
     asks: Decimal
     realized: Decimal
+    set_aside: Decimal
+    called: bool
     updated_ms: int
 
 
@@ -84,6 +87,9 @@ class KeptAccount(Value, tag=False):
     maker_rate: Decimal
     taker_rate: Decimal
     hedge: bool
+    fee_burn: bool
+    called: bool
+    liquidated_ms: int
     terms: tuple[KeptTerms, ...]
     positions: tuple[KeptPosition, ...]
 
@@ -111,6 +117,10 @@ class KeptOrder(Value, tag=False):
     cum_quote: Decimal
     ahead: Decimal
     expiry: str
+    forced: Forced | None
+    price_match: PriceMatch
+    good_till_ms: int
+    amendments: tuple[Amendment, ...]
 
 
 class KeptAlgo(Value, tag=False):
@@ -135,7 +145,23 @@ class KeptAlgo(Value, tag=False):
     status: AlgoStatus
     triggered_ms: int
     reason: str
+    price: Decimal
+    price_match: PriceMatch
+    tif: AlgoTif
+    good_till_ms: int
+    activate_price: Decimal
+    callback_rate: Decimal
+    active: bool
+    extreme: Decimal
     child: KeptOrder | None
+
+
+class KeptCountdown(Value, tag=False):
+    """A running ``countdownCancelAll``."""
+
+    account: str
+    symbol: str
+    due_ms: int
 
 
 class Standing(Value, tag=False):
@@ -145,6 +171,7 @@ class Standing(Value, tag=False):
     audit_seq: int
     order_id: int
     algo_id: int
+    tran_id: int
     drawn: int
     agg_id: int
     keys: tuple[Key, ...]
@@ -153,6 +180,7 @@ class Standing(Value, tag=False):
     accounts: tuple[KeptAccount, ...]
     open_orders: tuple[KeptOrder, ...]
     open_algos: tuple[KeptAlgo, ...]
+    countdowns: tuple[KeptCountdown, ...]
 
 
 class Kept(Value, tag=False):
@@ -163,6 +191,7 @@ class Kept(Value, tag=False):
     ended_algos: tuple[KeptAlgo, ...]
     trades: dict[str, tuple[Row, ...]]  # by account
     income: dict[str, tuple[Row, ...]]
+    margin_moves: dict[str, tuple[Row, ...]]
 
 
 class Written(Value, tag=False):
@@ -173,6 +202,7 @@ class Written(Value, tag=False):
     ended_algos: msgspec.Raw
     trades: dict[str, msgspec.Raw]
     income: dict[str, msgspec.Raw]
+    margin_moves: dict[str, msgspec.Raw]
 
 
 class Door(NamedTuple):
@@ -221,6 +251,7 @@ class Keeping:
         self._algos = History(kept_algo)
         self._trades: dict[str, History] = {}
         self._income: dict[str, History] = {}
+        self._margin_moves: dict[str, History] = {}
 
     def write(self, clean: bool) -> Written:
         """The venue now; between two calls of its entry points only."""
@@ -232,6 +263,7 @@ class Keeping:
             ended_algos=self._algos.array(floor.algos.ended),
             trades={each.name: _of(self._trades, each.name).array(each.trades) for each in accounts},
             income={each.name: _of(self._income, each.name).array(each.income) for each in accounts},
+            margin_moves={each.name: _of(self._margin_moves, each.name).array(each.margin_moves) for each in accounts},
         )
 
     def _standing(self, clean: bool) -> Standing:
@@ -241,6 +273,7 @@ class Keeping:
             audit_seq=floor.audit.seq,
             order_id=floor.order_id,
             algo_id=floor.algo_id,
+            tran_id=floor.tran_id,
             drawn=floor.drawn,
             agg_id=self._publisher.agg_id,
             keys=tuple(self._door.keyring),
@@ -249,6 +282,10 @@ class Keeping:
             accounts=tuple(_kept_account(each) for each in floor.accounts.values()),
             open_orders=tuple(kept_order(order) for shelf in floor.orders.open.values() for order in shelf.values()),
             open_algos=tuple(kept_algo(algo) for algo in floor.algos.open.values()),
+            countdowns=tuple(
+                KeptCountdown(account=account, symbol=symbol, due_ms=due_ms)
+                for (account, symbol), due_ms in self._exchange.countdowns.due_ms.items()
+            ),
         )
 
 
@@ -314,12 +351,13 @@ def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publish
     floor.audit.seq = max(floor.audit.seq, standing.audit_seq)
     floor.order_id = standing.order_id + leap
     floor.algo_id = standing.algo_id + leap
+    floor.tran_id = standing.tran_id + leap
     floor.drawn = standing.drawn + leap
     publisher.agg_id = standing.agg_id + leap
     for kept in standing.listings:
         symbol = kept.instrument.symbol
         listing = floor.listings.setdefault(symbol, Perpetual(kept.instrument))
-        for name in ("last", "mark", "index", "funding_rate", "next_funding_ms"):
+        for name in ("last", "mark", "index", "funding_rate", "next_funding_ms", "funding_due_ms"):
             setattr(listing, name, getattr(kept, name))
         listing.trade_id = kept.trade_id + leap
         listing.book.update_id = kept.update_id + leap
@@ -338,6 +376,7 @@ def _restore_accounts(kept: Kept, exchange: Exchange) -> None:
             "positions": {(held.symbol, held.side): _position(held, terms) for held in each.positions},
             "trades": list(kept.trades[each.name]),
             "income": list(kept.income[each.name]),
+            "margin_moves": list(kept.margin_moves[each.name]),
         }
         floor.accounts[each.name] = Account(**fields)
 
@@ -355,20 +394,30 @@ def _restore_orders(kept: Kept, exchange: Exchange) -> None:
     for order in _by_id([*orders, *children], lambda order: order.order_id):
         floor.orders.add(order)
         if order.is_open:
-            order.resting = True
-            order.listing.queues[order.side].add(order)
+            exchange.deadlines.add(order)
         else:
             del floor.orders.open[order.account.name, order.listing.symbol][order.order_id]
+    for order in sorted((order for order in (*orders, *children) if order.is_open), key=_queued):
+        order.resting = True
+        order.listing.queues[order.side].add(order)
     for algo in _by_id(algos, lambda algo: algo.algo_id):
         floor.algos.add(algo)
         if algo.waits:
-            algo.listing.triggers[algo.working].add(algo)
+            exchange.desk.watch(algo)
+            exchange.deadlines.add(algo)
         elif algo.status is AlgoStatus.TRIGGERING:
             exchange.desk.held[algo.algo_id] = algo
         elif not algo.is_open:
             del floor.algos.open[algo.algo_id]
     floor.orders.ended += [order for order in orders if not order.is_open]
     floor.algos.ended += [algo for algo in algos if not algo.is_open]
+    for each in kept.standing.countdowns:
+        exchange.countdowns.due_ms[each.account, each.symbol] = each.due_ms
+
+
+def _queued(order: FuturesOrder) -> tuple[int, int]:
+    """When it joined its queue: a change sent it to the back."""
+    return (order.amendments[-1].at_ms if order.amendments else order.created_ms), order.order_id
 
 
 def _by_id(items: Iterable[T], number: Callable[[T], int]) -> list[T]:

@@ -11,8 +11,10 @@ from chimera.simulate.usdm import filters
 from chimera.simulate.usdm.accounts import Account, PositionSide
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.floor import FuturesFloor
-from chimera.simulate.usdm.orders import FuturesOrder, OrderType
+from chimera.simulate.usdm.margin import check_entry, check_free, open_loss
+from chimera.simulate.usdm.orders import FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.perpetual import Perpetual
+from chimera.simulate.usdm.price_match import matched
 from chimera.simulate.venue.matching import Matcher
 from chimera.simulate.venue.orders import Stp, Tif
 from chimera.trading.market import Side
@@ -23,7 +25,7 @@ MAX_OPEN_ORDERS = 200  # MAX_NUM_ORDERS, per symbol
 
 @dataclass(slots=True, frozen=True)
 class Ticket:
-    """An order as asked for. ``price`` is zero for MARKET."""
+    """An order as asked for. ``price`` is zero for MARKET, and where ``price_match`` finds it."""
 
     account: Account
     listing: Perpetual
@@ -37,11 +39,19 @@ class Ticket:
     stp: Stp = Stp.EXPIRE_MAKER
     close_position: bool = False
     algo: Algo | None = None
+    position_side: PositionSide = PositionSide.BOTH
+    price_match: PriceMatch = PriceMatch.NONE
+    good_till_ms: int = 0
+
+    @property
+    def reduces(self) -> bool:
+        """Can only close."""
+        return self.reduce_only or self.position_side.reduced_by(self.side)
 
 
 def admitted(ticket: Ticket, floor: FuturesFloor, matcher: Matcher[FuturesOrder]) -> FuturesOrder:
     """The order the venue takes (a reduce-only one clipped to the position), or ``Refusal``."""
-    qty = _qty(ticket, floor, matcher)
+    price, qty = _terms(ticket, floor, matcher)
     return FuturesOrder(
         order_id=floor.next_order_id(),
         client_id=ticket.client_id,
@@ -50,42 +60,50 @@ def admitted(ticket: Ticket, floor: FuturesFloor, matcher: Matcher[FuturesOrder]
         side=ticket.side,
         type=ticket.type,
         tif=ticket.tif,
-        price=ticket.price,
+        price=price,
         qty=qty,
+        position_side=ticket.position_side,
         reduce_only=ticket.reduce_only,
         close_position=ticket.close_position,
         stp=ticket.stp,
         created_ms=floor.now_ms,
         updated_ms=floor.now_ms,
+        price_match=ticket.price_match,
+        good_till_ms=ticket.good_till_ms,
         algo=ticket.algo,
     )
 
 
-def _qty(ticket: Ticket, floor: FuturesFloor, matcher: Matcher[FuturesOrder]) -> Decimal:
-    listing, account, side = ticket.listing, ticket.account, ticket.side
+def checked(ticket: Ticket, floor: FuturesFloor, matcher: Matcher[FuturesOrder]) -> None:
+    """What ``order/test`` looks at: whether the order would be taken; no order id is used up."""
+    _terms(ticket, floor, matcher)
+
+
+def _terms(ticket: Ticket, floor: FuturesFloor, matcher: Matcher[FuturesOrder]) -> tuple[Decimal, Decimal]:
+    listing, account, side, reduces = ticket.listing, ticket.account, ticket.side, ticket.reduces
+    filters.check_status(listing, reduces)
+    check_free(account, floor.now_ms)
     market = ticket.type is OrderType.MARKET
+    price = ticket.price if ticket.price_match is PriceMatch.NONE else matched(listing, side, ticket.price_match)
     if ticket.algo is None:
         filters.check_qty(listing, ticket.qty, market)
         if not market:
-            filters.check_price(listing, ticket.price, side)
-        reference = (listing.mark or ZERO) if market else ticket.price
-        filters.check_notional(listing, reference, ticket.qty, ticket.reduce_only)
+            filters.check_price(listing, price, side)
+        filters.check_notional(listing, (listing.mark or ZERO) if market else price, ticket.qty, reduces)
         if floor.orders.has_open(account.name, listing.symbol, ticket.client_id):
             raise Refusal(-4116)
+    elif not market:
+        filters.check_band(listing, price, side)
     if not market and floor.orders.count_open(account, listing.symbol) >= MAX_OPEN_ORDERS:
         raise Refusal(-2025)
     best = matcher.best_against(listing, side)
     if market:
         _check_counterparty(listing, side, best)
-    qty = _clipped(ticket) if ticket.reduce_only else ticket.qty
-    crosses = best is not None and (market or (best - ticket.price) * side.sign <= 0)
-    if ticket.tif is Tif.GTX and crosses:
-        raise Refusal(-5022)
-    if ticket.tif is Tif.FOK and matcher.within(listing, side, ticket.price, qty, account) < qty:
-        raise Refusal(-5021)
-    if not ticket.reduce_only:
-        _check_margin(ticket, floor, best if market and best is not None else ticket.price)
-    return qty
+    qty = _reducible(ticket) if reduces else ticket.qty
+    _check_taking(ticket, price, qty, best, matcher)
+    if not reduces:
+        _check_margin(ticket, floor, qty, best if market and best is not None else price)
+    return price, qty
 
 
 def _check_counterparty(listing: Perpetual, side: Side, best: Decimal | None) -> None:
@@ -93,6 +111,23 @@ def _check_counterparty(listing: Perpetual, side: Side, best: Decimal | None) ->
         raise Refusal(-1112)
     if listing.mark is not None and (best - listing.band(side)) * side.sign > 0:
         raise Refusal(-4131)
+
+
+def _check_taking(
+    ticket: Ticket, price: Decimal, qty: Decimal, best: Decimal | None, matcher: Matcher[FuturesOrder]
+) -> None:
+    """GTX must not take, FOK must take all: both are refused as if they had never been."""
+    if ticket.tif is Tif.GTX and crosses(ticket.side, price, best):
+        raise Refusal(-5022)
+    if ticket.tif is Tif.FOK:
+        apart = None if ticket.stp is Stp.NONE else ticket.account
+        if matcher.within(ticket.listing, ticket.side, price, qty, apart) < qty:
+            raise Refusal(-5021)
+
+
+def crosses(side: Side, price: Decimal, best: Decimal | None) -> bool:
+    """Whether a limit order at ``price`` would take, ``best`` being what it meets."""
+    return best is not None and (best - price) * side.sign <= 0
 
 
 def reducing(
@@ -106,24 +141,25 @@ def reducing(
     ]
 
 
-def _clipped(ticket: Ticket) -> Decimal:
-    """Reduce-only: what is left to reduce beside the reduce-only orders already resting."""
-    room = ticket.account.position(ticket.listing.symbol).room_to_reduce(ticket.side)
+def _reducible(ticket: Ticket) -> Decimal:
+    """What is left to reduce beside what rests already: one-way a larger order is clipped, in hedge mode refused."""
+    held = ticket.account.position(ticket.listing.symbol, ticket.position_side)
+    room = held.room_to_reduce(ticket.side)
     if room <= ZERO:
         raise Refusal(-2022)
     if ticket.close_position:
         return room
-    room -= sum((order.leaves for order in reducing(ticket.account, ticket.listing, ticket.side)), ZERO)
+    resting = reducing(ticket.account, ticket.listing, ticket.side, ticket.position_side)
+    room -= sum((order.leaves for order in resting), ZERO)
+    if ticket.position_side is not PositionSide.BOTH and ticket.qty > room:
+        raise Refusal(-2022)
     if room <= ZERO:
         raise Refusal(-4118)
     return min(ticket.qty, room)
 
 
-def _check_margin(ticket: Ticket, floor: FuturesFloor, price: Decimal) -> None:
-    held = ticket.account.position(ticket.listing.symbol)
-    mark = ticket.listing.mark if ticket.listing.mark is not None else price
-    more = ticket.qty * price
-    bids, asks = (more, ZERO) if ticket.side is Side.BUY else (ZERO, more)
-    needed = held.margin(mark, bids, asks) - held.margin(mark)
-    if needed > ZERO and needed > ticket.account.available(floor.marks):
-        raise Refusal(-2019)
+def _check_margin(ticket: Ticket, floor: FuturesFloor, qty: Decimal, price: Decimal) -> None:
+    account, listing, side = ticket.account, ticket.listing, ticket.side
+    check_free(account, floor.now_ms)
+    held = account.position(listing.symbol, ticket.position_side)
+    check_entry(floor, account, held, side, qty * price, open_loss(listing, held, side, qty, price))

@@ -10,7 +10,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from chimera.simulate.usdm.accounts import PositionSide
+from chimera.simulate.usdm.orders import OrderType, PriceMatch
+from chimera.simulate.venue.orders import Tif
 from chimera.trading.market import Side
+from chimera.trading.money import ZERO
 
 if TYPE_CHECKING:
     from chimera.simulate.usdm.accounts import Account
@@ -22,10 +25,38 @@ MAX_OPEN = 200  # over all symbols (Binance change log 2025-11-06)
 
 
 class AlgoType(StrEnum):
-    """Conditional types of this floor."""
+    """Conditional types: the first two leave a LIMIT child, the others a MARKET one."""
 
+    STOP = "STOP"
+    TAKE_PROFIT = "TAKE_PROFIT"
     STOP_MARKET = "STOP_MARKET"
     TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+    TRAILING_STOP_MARKET = "TRAILING_STOP_MARKET"
+
+    @property
+    def child(self) -> OrderType:
+        """What it becomes."""
+        return OrderType.LIMIT if self in (AlgoType.STOP, AlgoType.TAKE_PROFIT) else OrderType.MARKET
+
+    def rises(self, side: Side) -> bool:
+        """Whether an order of ``side`` triggers on a price that comes up: a BUY stop, a SELL target."""
+        return (self in (AlgoType.TAKE_PROFIT, AlgoType.TAKE_PROFIT_MARKET)) is (side is Side.SELL)
+
+
+class AlgoTif(StrEnum):
+    """Time in force of the child; ``GTE_GTC`` also ends the condition with the position it stands by."""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTX = "GTX"
+    GTD = "GTD"
+    GTE_GTC = "GTE_GTC"
+
+    @property
+    def child(self) -> Tif:
+        """What the matching engine is told."""
+        return Tif.GTC if self is AlgoTif.GTE_GTC else Tif(self.value)
 
 
 class Working(StrEnum):
@@ -57,7 +88,11 @@ OPEN: Final = frozenset({AlgoStatus.NEW, AlgoStatus.TRIGGERING, AlgoStatus.TRIGG
 
 @dataclass(slots=True, eq=False)
 class Algo:
-    """A conditional order. ``qty`` is zero with ``close_position``: the whole position at the trigger."""
+    """A conditional order. ``qty`` is zero with ``close_position``: the whole position at the trigger.
+
+    ``price`` is a LIMIT child's, zero if ``price_match`` finds it at the trigger. Of a trailing one: ``callback_rate``
+    in percent, ``activate_price`` from where it trails (zero: at once), ``extreme`` the best price since ``active``.
+    """
 
     algo_id: int
     client_id: str
@@ -79,6 +114,14 @@ class Algo:
     child: "FuturesOrder | None" = None
     reason: str = ""
     position_side: PositionSide = PositionSide.BOTH
+    price: Decimal = ZERO
+    price_match: PriceMatch = PriceMatch.NONE
+    tif: AlgoTif = AlgoTif.GTC
+    good_till_ms: int = 0
+    activate_price: Decimal = ZERO
+    callback_rate: Decimal = ZERO
+    active: bool = False
+    extreme: Decimal = ZERO
 
     @property
     def number(self) -> int:
@@ -87,8 +130,13 @@ class Algo:
 
     @property
     def rises(self) -> bool:
-        """Triggers when the price rises to it: a BUY stop, a SELL target."""
-        return (self.type is AlgoType.STOP_MARKET) is (self.side is Side.BUY)
+        """Triggers when the price rises to it."""
+        return self.type.rises(self.side)
+
+    @property
+    def trails(self) -> bool:
+        """Its trigger follows the price."""
+        return self.type is AlgoType.TRAILING_STOP_MARKET
 
     @property
     def is_open(self) -> bool:
@@ -96,12 +144,23 @@ class Algo:
 
     @property
     def waits(self) -> bool:
-        """Not triggered yet: what a cancel can reach and ``openAlgoOrders`` lists."""
+        """Not triggered yet: what a cancel can reach."""
         return self.status is AlgoStatus.NEW
 
-    def due(self, price: Decimal) -> bool:
-        """Whether ``price`` would trigger it."""
-        return price >= self.trigger_price if self.rises else price <= self.trigger_price
+    def follow(self, price: Decimal) -> bool:
+        """A trailing one sees ``price``; whether it became active by it."""
+        if self.active:
+            self.extreme = min(self.extreme, price) if self.rises else max(self.extreme, price)
+            return False
+        reached = price <= self.activate_price if self.rises else price >= self.activate_price
+        if not self.activate_price or reached:
+            self.active, self.extreme = True, price
+        return self.active
+
+    def turned(self, price: Decimal) -> bool:
+        """Whether ``price`` came back from the extreme by the callback rate."""
+        back = self.extreme * self.callback_rate / 100
+        return self.active and (price >= self.extreme + back if self.rises else price <= self.extreme - back)
 
     def move(self, status: AlgoStatus, now_ms: int) -> None:
         """Go to ``status``; a move the table does not know is our own mistake."""
@@ -142,6 +201,14 @@ class AlgoShelf:
             algo = self.by_id.get(algo_id)
             return algo if algo is not None and algo.account is account else None
         return self.newest.get((account.name, client_id or ""))
+
+    def open_of(self, account: "Account", symbol: str | None = None) -> list[Algo]:
+        """Those whose child is not in the matching engine yet, oldest first: waiting, or stuck in TRIGGERING."""
+        return [
+            algo
+            for algo in self.open.values()
+            if algo.account is account and algo.child is None and (symbol is None or algo.listing.symbol == symbol)
+        ]
 
     def waiting_of(self, account: "Account", symbol: str | None = None) -> list[Algo]:
         """Untriggered algos, oldest first."""

@@ -1,7 +1,8 @@
 """Public calls: time, rules, book, mark price."""
 
-from typing import Any
+from typing import Any, Final
 
+from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.accounts import ASSET
@@ -10,7 +11,7 @@ from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.streams import rows
 from chimera.trading.money import ZERO
 
-DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
+DEPTHS: Final = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}  # levels, and the weight of asking for them
 
 
 def ping(call: FuturesCall) -> dict[str, Any]:
@@ -37,11 +38,16 @@ def exchange_info(call: FuturesCall) -> dict[str, Any]:
     }
 
 
+def depth_weight(params: Params) -> int:
+    """What a book of this depth costs."""
+    return DEPTHS.get(int(params.text("limit", "500")) if params.text("limit", "500").isdecimal() else 0, 2)
+
+
 def depth(call: FuturesCall) -> dict[str, Any]:
     """GET depth."""
     listing, limit = call.listing, call.params.integer_or("limit", 500)
     if limit not in DEPTHS:
-        raise Refusal(-1130, "limit")
+        raise Refusal(-4021, limit)
     book = listing.book
     return {
         "lastUpdateId": book.update_id,
@@ -77,6 +83,16 @@ def book_ticker(call: FuturesCall) -> Any:
     """GET ticker/bookTicker: an object for a symbol, else an array."""
     found = [_ticker(listing, call.now_ms) for listing in call.chosen()]
     return found[0] if call.params.has("symbol") else found
+
+
+def price_ticker(call: FuturesCall) -> Any:
+    """GET ticker/price: an object for a symbol, else an array; symbols without a trade yet are left out."""
+    found = [
+        {"symbol": listing.symbol, "price": listing.p(listing.last), "time": call.now_ms}
+        for listing in call.chosen()
+        if listing.last is not None
+    ]
+    return found[0] if call.params.has("symbol") and found else found
 
 
 def _ticker(listing: Perpetual, now_ms: int) -> dict[str, Any]:

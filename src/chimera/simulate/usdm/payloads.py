@@ -3,19 +3,21 @@
 Amounts are JSON strings, ids and times integers. Sources: connector models and the user-data-stream pages.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from chimera.simulate.usdm.accounts import ASSET, Account, Position, Terms
-from chimera.simulate.usdm.algos import Algo, AlgoStatus
+from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoType
 from chimera.simulate.usdm.floor import Fill
-from chimera.simulate.usdm.orders import FuturesOrder, OrderType
-from chimera.simulate.usdm.perpetual import Perpetual
-from chimera.simulate.venue.orders import Status
+from chimera.simulate.usdm.orders import MAX_AMENDMENTS, Amendment, Forced, FuturesOrder, OrderType
+from chimera.simulate.usdm.perpetual import LIQUIDATION_FEE, TRIGGER_PROTECT, Perpetual
+from chimera.simulate.venue.orders import Status, Tif
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, text
 
 Payload = dict[str, Any]
+LIQUIDATION = "LIQUIDATION"  # a forced order's type in the stream; queries call it LIMIT
 
 
 def cash(amount: Decimal) -> str:
@@ -44,11 +46,11 @@ def placed(order: FuturesOrder, before_matching: bool = False) -> Payload:
         "positionSide": order.position_side,
         "stopPrice": p(order.algo.trigger_price if order.algo else ZERO),
         "workingType": order.algo.working if order.algo else "CONTRACT_PRICE",
-        "priceProtect": False,
+        "priceProtect": order.algo.price_protect if order.algo else False,
         "origType": order.orig_type,
-        "priceMatch": "NONE",
+        "priceMatch": order.price_match,
         "selfTradePreventionMode": order.stp,
-        "goodTillDate": 0,
+        "goodTillDate": order.good_till_ms,
         "updateTime": order.created_ms if before_matching else order.updated_ms,
     }
 
@@ -56,10 +58,40 @@ def placed(order: FuturesOrder, before_matching: bool = False) -> Payload:
 def queried(order: FuturesOrder) -> Payload:
     """The answer of the order queries."""
     listing = order.listing
-    return placed(order) | {
+    answer = placed(order) | {
         "avgPrice": listing.p(order.avg_px),
         "cumQuote": text(order.cum_quote),
         "time": order.created_ms,
+    }
+    if order.algo is not None and order.algo.trails:
+        answer |= {"activatePrice": listing.p(order.algo.activate_price), "priceRate": text(order.algo.callback_rate)}
+    return answer
+
+
+def modified(order: FuturesOrder, modify_id: int | None) -> Payload:
+    """The answer to a change."""
+    echo = {} if modify_id is None else {"modifyId": modify_id}
+    return placed(order) | {"pair": order.listing.symbol} | echo
+
+
+def amendment(order: FuturesOrder, count: int, done: Amendment) -> Payload:
+    """A row of ``orderAmendment``; ``count`` is the how-manieth change of this order it was."""
+    p, q = order.listing.p, order.listing.q
+    body: Payload = {
+        "price": {"before": p(done.price_before), "after": p(done.price_after)},
+        "origQty": {"before": q(done.qty_before), "after": q(done.qty_after)},
+        "count": count,
+    }
+    if done.modify_id is not None:
+        body["modifyId"] = done.modify_id
+    return {
+        "amendmentId": order.order_id * MAX_AMENDMENTS + count,
+        "symbol": order.listing.symbol,
+        "pair": order.listing.symbol,
+        "orderId": order.order_id,
+        "clientOrderId": order.client_id,
+        "time": done.at_ms,
+        "amendment": body,
     }
 
 
@@ -74,24 +106,24 @@ def algo(order: Algo) -> Payload:
         "symbol": order.listing.symbol,
         "side": order.side,
         "positionSide": order.position_side,
-        "timeInForce": "GTE_GTC" if order.close_position else "GTC",
+        "timeInForce": order.tif,
         "quantity": q(order.qty),
         "algoStatus": order.status,
         "triggerPrice": p(order.trigger_price),
-        "price": p(ZERO),
+        "price": p(order.price),
         "icebergQuantity": None,
         "selfTradePreventionMode": order.stp,
         "workingType": order.working,
-        "priceMatch": "NONE",
+        "priceMatch": order.price_match,
         "closePosition": order.close_position,
         "priceProtect": order.price_protect,
         "reduceOnly": order.reduce_only,
-        "activatePrice": "",
-        "callbackRate": "",
+        "activatePrice": p(order.activate_price) if order.trails else "",
+        "callbackRate": text(order.callback_rate) if order.trails else "",
         "createTime": order.created_ms,
         "updateTime": order.updated_ms,
         "triggerTime": order.triggered_ms,
-        "goodTillDate": 0,
+        "goodTillDate": order.good_till_ms,
     }
 
 
@@ -115,7 +147,7 @@ def order_update(order: FuturesOrder, execution: str, fill: Fill | None, now_ms:
         "s": listing.symbol,
         "c": order.client_id,
         "S": order.side,
-        "o": order.type,
+        "o": LIQUIDATION if order.forced is Forced.LIQUIDATION else order.type,
         "f": order.tif,
         "q": q(order.qty),
         "p": p(order.price),
@@ -138,14 +170,18 @@ def order_update(order: FuturesOrder, execution: str, fill: Fill | None, now_ms:
         "ps": order.position_side,
         "cp": order.close_position,
         "rp": text(fill.realized) if fill else "0",
-        "pP": False,
+        "pP": child_of.price_protect if child_of else False,
         "si": 0,
         "ss": 0,
         "V": order.stp,
-        "pm": "NONE",
-        "gtd": 0,
+        "pm": order.price_match,
+        "gtd": order.good_till_ms,
         "er": order.expiry,
     }
+    if child_of is not None and child_of.trails:
+        body |= {"AP": p(child_of.activate_price), "cr": text(child_of.callback_rate)}
+    if execution == "AMENDMENT" and order.amendments[-1].modify_id is not None:
+        body["M"] = order.amendments[-1].modify_id
     if fill is not None:
         body["n"] = text(fill.fee)
         body["N"] = ASSET
@@ -172,31 +208,50 @@ def trade_lite(order: FuturesOrder, fill: Fill, now_ms: int) -> Payload:
     }
 
 
-def account_update(account: Account, held: Position, mark: Decimal, now_ms: int) -> Payload:
-    """``ACCOUNT_UPDATE`` after a fill."""
+def account_update(
+    account: Account, reason: str, positions: Iterable[tuple[Position, Decimal]], change: str, now_ms: int
+) -> Payload:
+    """``ACCOUNT_UPDATE``. ``change``: of the balance, profit and commission aside. Positions come with their mark."""
+    balance = {"a": ASSET, "wb": cash(account.wallet), "cw": cash(account.cross_wallet), "bc": change}
+    rows = [_changed(held, mark) for held, mark in positions]
+    body: Payload = {"m": reason, "B": [balance], "P": rows}
+    return {"e": "ACCOUNT_UPDATE", "E": now_ms, "T": now_ms, "a": body}
+
+
+def _changed(held: Position, mark: Decimal) -> Payload:
     return {
-        "e": "ACCOUNT_UPDATE",
-        "E": now_ms,
-        "T": now_ms,
-        "a": {
-            "m": "ORDER",
-            "B": [{"a": ASSET, "wb": cash(account.wallet), "cw": cash(account.cross_wallet), "bc": "0"}],
-            "P": [
-                {
-                    "s": held.symbol,
-                    "pa": text(held.qty),
-                    "ep": text(held.entry),
-                    "bep": text(held.break_even),
-                    "cr": text(held.realized),
-                    "up": text(held.profit(mark)),
-                    "mt": "isolated" if held.isolated else "cross",
-                    "iw": text(held.isolated_wallet),
-                    "ps": held.side,
-                    "ma": ASSET,
-                }
-            ],
-        },
+        "s": held.symbol,
+        "pa": text(held.qty),
+        "ep": text(held.entry),
+        "bep": text(held.break_even),
+        "cr": text(held.realized),
+        "up": text(held.profit(mark)),
+        "mt": "isolated" if held.isolated else "cross",
+        "iw": text(held.set_aside),
+        "ps": held.side,
+        "ma": ASSET,
     }
+
+
+def margin_call(account: Account, positions: Iterable[tuple[Position, Decimal, Decimal]], now_ms: int) -> Payload:
+    """``MARGIN_CALL``: each position with its mark and maintenance margin; ``cw`` with cross positions only."""
+    rows, cross = [], False
+    for held, mark, kept in positions:
+        cross = cross or not held.isolated
+        rows.append(
+            {
+                "s": held.symbol,
+                "ps": held.side,
+                "pa": text(held.qty),
+                "mt": "ISOLATED" if held.isolated else "CROSSED",
+                "iw": text(held.set_aside),
+                "mp": cash(mark),
+                "up": cash(held.profit(mark)),
+                "mm": cash(kept),
+            }
+        )
+    head: Payload = {"e": "MARGIN_CALL", "E": now_ms}
+    return head | ({"cw": cash(account.cross_wallet)} if cross else {}) | {"p": rows}
 
 
 def algo_update(order: Algo, now_ms: int) -> Payload:
@@ -210,7 +265,7 @@ def algo_update(order: Algo, now_ms: int) -> Payload:
         "s": order.listing.symbol,
         "S": order.side,
         "ps": order.position_side,
-        "f": "GTE_GTC" if order.close_position else "GTC",
+        "f": order.tif,
         "q": "0" if order.close_position else order.listing.q(order.qty),
         "X": order.status,
         "ai": "" if child is None else str(child.order_id),
@@ -218,17 +273,19 @@ def algo_update(order: Algo, now_ms: int) -> Payload:
         "aq": text(child.cum_qty) if child else "0",
         "act": "" if child is None else child.type,
         "tp": text(order.trigger_price),
-        "p": "0",
+        "p": text(order.price),
         "V": order.stp,
         "wt": order.working,
-        "pm": "NONE",
+        "pm": order.price_match,
         "cp": order.close_position,
         "pP": order.price_protect,
         "R": order.reduce_only,
         "tt": order.triggered_ms,
-        "gtd": 0,
+        "gtd": order.good_till_ms,
         "rm": order.reason if order.status is AlgoStatus.REJECTED else "",
     }
+    if order.trails:
+        body |= {"AP": text(order.activate_price), "cr": text(order.callback_rate), "ia": order.active}
     return {"e": "ALGO_UPDATE", "T": now_ms, "E": now_ms, "o": body}
 
 
@@ -274,35 +331,6 @@ def income(kind: str, amount: Decimal, order: FuturesOrder, fill: Fill, now_ms: 
     }
 
 
-def position_risk(account: Account, held: Position, listing: Perpetual) -> Payload:
-    """A row of v3 ``positionRisk``: no leverage, no marginType."""
-    mark = listing.mark if listing.mark is not None else held.entry
-    notional, rate = held.qty * mark, listing.instrument.maint_margin_rate
-    maint = abs(notional) * rate
-    return {
-        "symbol": held.symbol,
-        "positionSide": held.side,
-        "positionAmt": listing.q(held.qty),
-        "entryPrice": text(held.entry),
-        "breakEvenPrice": text(held.break_even),
-        "markPrice": cash(mark),
-        "unRealizedProfit": cash(held.profit(mark)),
-        "liquidationPrice": text(held.liquidation(account.cross_wallet, mark, rate).quantize(Decimal("0.00000001"))),
-        "isolatedMargin": cash(held.isolated_wallet + held.profit(mark)) if held.isolated else "0",
-        "notional": cash(notional),
-        "marginAsset": ASSET,
-        "isolatedWallet": text(held.isolated_wallet),
-        "initialMargin": cash(held.margin(mark)),
-        "maintMargin": cash(maint),
-        "positionInitialMargin": cash(held.position_margin(mark)),
-        "openOrderInitialMargin": cash(held.margin(mark) - held.position_margin(mark)),
-        "adl": 1 if held.qty else 0,
-        "bidNotional": text(held.bids),
-        "askNotional": text(held.asks),
-        "updateTime": held.updated_ms,
-    }
-
-
 def symbol_info(listing: Perpetual) -> Payload:
     """A symbol of ``exchangeInfo``."""
     rules, p = listing.instrument, listing.p
@@ -322,13 +350,14 @@ def symbol_info(listing: Perpetual) -> Payload:
         "quotePrecision": 8,
         "underlyingType": "COIN",
         "underlyingSubType": ["PoW"],
-        "triggerProtect": "0.0500",
-        "liquidationFee": "0.012500",
-        "marketTakeBound": text(rules.price_up - 1),
+        "settlePlan": 0,
+        "triggerProtect": f"{TRIGGER_PROTECT:.4f}",
+        "liquidationFee": f"{LIQUIDATION_FEE:.6f}",
+        "marketTakeBound": f"{rules.price_up - 1:.2f}",
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
-        "orderTypes": [*OrderType, "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"],
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
+        "orderTypes": [*OrderType, *AlgoType],
+        "timeInForce": [*Tif],
         "filters": [
             {
                 "filterType": "PRICE_FILTER",

@@ -5,8 +5,11 @@ notional seen on Binance (50 on BTCUSDT, 20 on ETHUSDT).
 """
 
 from decimal import Decimal
+from enum import StrEnum
+from typing import Final
 
 from chimera.simulate.usdm.algos import Algo, Working
+from chimera.simulate.usdm.brackets import brackets_of
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.venue.listing import Listing
 from chimera.simulate.venue.triggers import Triggers
@@ -17,6 +20,23 @@ from chimera.trading.money import ZERO, Price, Qty
 
 _DEFAULT_FUNDING = Decimal("0.0001")
 _STEP = Decimal("0.001")
+LIQUIDATION_FEE: Final = Decimal("0.0125")  # of what a liquidation traded, as far as margin is left for it
+TRIGGER_PROTECT: Final = Decimal("0.05")  # the most that last and mark price may differ for a price-protected trigger
+
+
+class SymbolStatus(StrEnum):
+    """Binance's contract status. Orders are taken and matched while TRADING; they can be canceled at any time."""
+
+    PENDING_TRADING = "PENDING_TRADING"
+    TRADING = "TRADING"
+    PRE_DELIVERING = "PRE_DELIVERING"
+    DELIVERING = "DELIVERING"
+    DELIVERED = "DELIVERED"
+    PRE_SETTLE = "PRE_SETTLE"
+    SETTLING = "SETTLING"
+    CLOSE = "CLOSE"
+    TRADING_HALT = "TRADING_HALT"
+    TRADING_CANCEL_ONLY = "TRADING_CANCEL_ONLY"
 
 
 def _usdt_perpetual(base: str, *, tick: str, max_price: str, max_qty: str, min_notional: str) -> Instrument:
@@ -52,18 +72,34 @@ class Perpetual(Listing[FuturesOrder]):
     def __init__(self, instrument: Instrument) -> None:
         super().__init__(instrument)
         self.triggers: dict[Working, Triggers[Algo]] = {working: Triggers() for working in Working}
+        self.trailing: list[Algo] = []  # their triggers move, so they stand in no order
+        self.status = SymbolStatus.TRADING if instrument.trading else SymbolStatus.TRADING_HALT
         self.mark: Decimal | None = None
         self.index: Decimal | None = None
         self.mark_given = False  # the source gives marks; until then the mid stands for it
         self.marked_ms = 0
         self.funding_rate = _DEFAULT_FUNDING
         self.next_funding_ms = 0
+        self.funding_due_ms = 0  # the coming settlement; 0 before time was ever told
+        self.brackets = brackets_of(instrument)
 
     def price(self, working: Working) -> Decimal | None:
-        """The price a trigger looks at; none while dark, for there is no book to trade on."""
-        if self.dark:
+        """The price a trigger looks at; none while dark or halted, for there is nothing to trade on."""
+        if self.dark or not self.takes_orders:
             return None
         return self.mark if working is Working.MARK_PRICE else self.last
+
+    @property
+    def takes_orders(self) -> bool:
+        """Cancels it takes in every state."""
+        return self.status is SymbolStatus.TRADING
+
+    @property
+    def shielded(self) -> bool:
+        """Last and mark price are further apart than a price-protected trigger may see."""
+        if self.mark is None or self.last is None:
+            return False
+        return abs(self.last - self.mark) > self.mark * TRIGGER_PROTECT
 
     def go_dark(self) -> None:
         super().go_dark()

@@ -31,6 +31,7 @@ class Tif(StrEnum):
     IOC = "IOC"
     FOK = "FOK"
     GTX = "GTX"  # post-only
+    GTD = "GTD"  # until a date
 
 
 class Stp(StrEnum):
