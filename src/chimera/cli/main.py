@@ -93,19 +93,62 @@ def up(
 def sim(
     port: Annotated[int, typer.Option(envvar="CHIMERA_SIM_PORT", help="0: any free one.")] = 9020,
     host: Annotated[str, typer.Option()] = "127.0.0.1",
-    market: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A capture to replay.")] = None,
-    symbol: Annotated[str, typer.Option(help="Symbol of the synthetic market.")] = "BTCUSDT",
-    seed: Annotated[int, typer.Option()] = 1,
-    speed: Annotated[str, typer.Option(help="Market seconds per second, or max.")] = "1",
-    audit: Annotated[Path | None, typer.Option(dir_okay=False, help="Audit as JSON lines, replaced at start.")] = None,
+    market: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE[,FILE...]",
+            help="Captures to replay side by side; spot: or fut: before a file says"
+            " which market it is, else its name does (spot-..., usdm-...).",
+        ),
+    ] = None,
+    symbols: Annotated[
+        str | None, typer.Option("--symbols", "--symbol", help="Of the synthetic market, with commas. [BTCUSDT]")
+    ] = None,
+    markets: Annotated[str, typer.Option(help="Synthetic on: both, fut or spot.")] = "both",
+    seed: Annotated[int | None, typer.Option(help="Of the synthetic market and the venue's tokens. [1]")] = None,
+    speed: Annotated[str | None, typer.Option(help="Market seconds per second, or max. [1]")] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Faults to begin with (docs/faults.md).")
+    ] = None,
+    accounts: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="JSON list of accounts beside the ready one.")
+    ] = None,
+    limits: Annotated[bool, typer.Option(help="Refuse who calls more than Binance allows.")] = True,
+    audit: Annotated[Path | None, typer.Option(dir_okay=False, help="Audit as JSON lines.")] = None,
     state: Annotated[Path | None, typer.Option(dir_okay=False, help="Accounts and orders between starts.")] = None,
 ) -> None:
-    """The simulated exchange, with a market from a capture or a seed."""
+    """The simulated exchange alone, for any client of Binance; prints how to point yours at it."""
     with ended_well():
-        from chimera.cli import services
-        from chimera.cli.words import speed_named
+        from chimera.cli.sim import SimOptions, simulate
 
-        services.simulator(host, port, market, symbol, seed, speed_named(speed), audit, state)
+        simulate(
+            SimOptions(
+                host=host, port=port, market=market, symbols=symbols, markets=markets, seed=seed, speed=speed,
+                scenario=scenario, accounts=accounts, limits=limits, audit=audit, state=state,
+            )
+        )  # fmt: skip
+
+
+@app.command()
+def conform(
+    env: Annotated[str, typer.Option(help="sim or demo; never production.")] = "sim",
+    base: Annotated[
+        str | None,
+        typer.Option(help="A simulator's address, or the futures REST host of demo. Default: one of its own."),
+    ] = None,
+    symbol: Annotated[str, typer.Option(help="Must be flat; it is again at the end.")] = "BTCUSDT",
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="The rows as JSON, keys struck out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a venue what the documents say it answers, and the open questions; on demo with your keys, against the twin.
+
+    Keys of demo: BINANCE_DEMO_FUT_KEY and BINANCE_DEMO_FUT_SECRET, or ..._KEY_FILE and ..._SECRET_FILE; likewise
+    BINANCE_DEMO_SPOT_....
+    """
+    with ended_well(as_json=as_json):
+        from chimera.cli.conform import conform as rehearsed
+
+        rehearsed(env, base, symbol.upper(), out, as_json)
 
 
 @app.command()

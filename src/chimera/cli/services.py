@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 import os
 from collections.abc import Coroutine
 from pathlib import Path
@@ -10,47 +9,6 @@ from typing import Any
 
 from chimera.cli.words import listed
 from chimera.services import logs, serving
-
-
-def simulator(
-    host: str,
-    port: int,
-    market: Path | None,
-    symbol: str,
-    seed: int,
-    speed: float | None,
-    audit: Path | None,
-    state: Path | None,
-) -> None:
-    from chimera.services.simulator.main import serve
-    from chimera.services.simulator.market import open_market
-    from chimera.services.simulator.settings import SimulatorSettings
-
-    logs.to_stderr("simulator")
-    settings = SimulatorSettings(
-        host=host,
-        port=port,
-        seed=seed,
-        speed=math.inf if speed is None else speed,
-        audit_file=audit,
-        state_file=state,
-    )
-    opened = open_market(market, seed=seed, symbol=symbol)
-
-    async def main() -> None:
-        stop, ended = serving.told_to_stop(), asyncio.Event()
-        telling = asyncio.create_task(_say_ended(ended))
-        try:
-            await serve(settings, opened, stop=stop, ready=_ready("simulator"), market_ended=ended)
-        finally:
-            telling.cancel()
-
-    serving.run(main)
-
-
-async def _say_ended(ended: asyncio.Event) -> None:
-    await ended.wait()
-    print(json.dumps({"event": "market_ended"}), flush=True)
 
 
 def feed(symbols: str, env: str, url: str | None, streams: str | None, redis: str, redis_dir: Path) -> None:

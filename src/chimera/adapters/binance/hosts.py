@@ -21,6 +21,10 @@ _BINANCE: Final = frozenset(
         "demo-fstream.binance.com",
         "testnet.binancefuture.com",
         "fstream.binancefuture.com",
+        "demo-api.binance.com",  # spot, demo and testnet: for rehearsals alone, so no production host is here
+        "demo-ws-api.binance.com",
+        "testnet.binance.vision",
+        "ws-api.testnet.binance.vision",
     }
 )
 

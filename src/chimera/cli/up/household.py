@@ -180,9 +180,9 @@ class Household:
     def _simulator(self) -> Child:
         options = self._options
         words = ["sim", "--port", str(self.ports.simulator), "--seed", str(options.seed), "--symbol", options.symbol]
-        words += ["--state", str(self._state / "venue.json")]
+        words += ["--state", str(self._state / "venue.json"), "--markets", "fut"]
         if options.market is not None:
-            words += ["--market", str(options.market.absolute())]
+            words += ["--market", f"fut:{options.market.absolute()}"]
         if options.audit is not None:
             words += ["--audit", str(options.audit.absolute())]
         return self._child("simulator", words, {}, vital=True)

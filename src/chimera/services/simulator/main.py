@@ -8,6 +8,7 @@ from chimera.services.serving import PortInUse, Ready
 from chimera.services.simulator.market import OpenedMarket
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
+from chimera.simulate.trouble.scenario import Scenario
 
 SERVICE: Final = "simulator"
 
@@ -19,8 +20,12 @@ async def serve(
     stop: asyncio.Event,
     ready: Ready | None = None,
     market_ended: asyncio.Event | None = None,
+    scenario: Scenario | None = None,
 ) -> None:
-    """Until ``stop``; ``market_ended`` is set when the last event is out, and the venue stays open."""
+    """Until ``stop``; ``market_ended`` is set when the last event is out, and the venue stays open.
+
+    ``scenario`` begins with the venue.
+    """
     server = SimulatorServer(settings.but(instruments=market.instruments), market.events)
     try:
         await server.start()
@@ -31,6 +36,8 @@ async def serve(
     waits = [asyncio.create_task(server.wait()), asyncio.create_task(stop.wait())]
     tell = asyncio.create_task(_tell(server, market_ended)) if market_ended is not None else None
     try:
+        if scenario is not None:
+            server.twin.begin(scenario)
         if ready is not None:
             ready(f"http://{server.address[0]}:{server.address[1]}")
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

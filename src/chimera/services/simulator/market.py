@@ -57,7 +57,8 @@ class OpenedMarket:
 
 def files_named(words: str) -> tuple[MarketFile, ...]:
     """``FILE[,FILE...]``, each with its market. Raises ``Refused`` for one that is not there."""
-    return tuple(_file(word.strip()) for word in words.split(",") if word.strip())
+    parts = [words] if _path(words).is_file() else words.split(",")  # a file may have a comma in its name
+    return tuple(_file(word.strip()) for word in parts if word.strip())
 
 
 def open_captures(files: Sequence[MarketFile]) -> OpenedMarket:
@@ -121,13 +122,17 @@ def _seed(seed: int, name: str) -> int:
     return int.from_bytes(blake2b(f"{seed}:{name}".encode(), digest_size=8).digest(), "big")
 
 
+def _path(word: str) -> Path:
+    tag, _, rest = word.partition(":")
+    return Path(rest if rest and tag.lower() in _WORDS else word)
+
+
 def _file(word: str) -> MarketFile:
-    tag, colon, rest = word.partition(":")
-    path = Path(rest if colon and tag.lower() in _WORDS else word)
+    path = _path(word)
     if not path.is_file():
         raise _refused(f"{path} is not a file")
-    market = _WORDS.get(tag.lower()) if colon else None
-    return MarketFile(path=path, market=market or _NAMES.get(path.name.partition("-")[0].lower(), Market.FUT))
+    named = _NAMES.get(path.name.partition("-")[0].lower(), Market.FUT)
+    return MarketFile(path=path, market=_WORDS.get(word.partition(":")[0].lower(), named))
 
 
 def _opened(path: Path) -> tuple[list[MarketEvent], Iterator[MarketEvent]]:

@@ -1,0 +1,51 @@
+"""How to point a client library at a simulator: only base URLs change. Tried by ``tests/conformance``."""
+
+from string import Template
+from typing import Final
+
+from chimera.simulate.household import READY_ACCOUNT
+
+_TEXT: Final = Template("""\
+The simulated exchange answers at $http
+
+  account      $name   key $key   secret $secret
+  USD-M REST   $http/fapi/...          WebSocket API  $ws/ws-fapi/v1
+  USD-M streams $ws/public  $ws/market  $ws/private   (then /ws/... or /stream?streams=...)
+  Spot REST    $http/api/v3/...        WebSocket API  $ws/ws-api/v3   (user data comes there)
+  Spot streams $ws/ws/...              Wallet  $http/sapi/v1/asset/transfer
+  control      $http/sim/state  /sim/audit  /sim/faults  (docs/simulator.md)
+
+ccxt (async or pro)
+  exchange = ccxt.pro.binance({"apiKey": "$key", "secret": "$secret"})
+  def here(url):   # dictionaries inside, too
+      if isinstance(url, dict): return {name: here(each) for name, each in url.items()}
+      scheme, _, rest = url.partition("://")
+      return ("$ws" if scheme == "wss" else "$http") + "/" + rest.partition("/")[2]
+  exchange.urls["api"] = here(exchange.urls["api"])
+
+official SDKs (binance-sdk-spot, binance-sdk-derivatives-trading-usds-futures)
+  ConfigurationRestAPI(api_key="$key", api_secret="$secret", base_path="$http")
+  ConfigurationWebSocketAPI(api_key="$key", api_secret="$secret", stream_url="$ws/ws-fapi/v1")   # spot: /ws-api/v3
+  ConfigurationWebSocketStreams(stream_url="$ws")
+
+python-binance
+  class Client(binance.AsyncClient):
+      API_URL, MARGIN_API_URL, FUTURES_URL = "$http/api", "$http/sapi", "$http/fapi"
+      WS_API_URL, WS_FUTURES_URL = "$ws/ws-api/v3", "$ws/ws-fapi/v1"
+  class Sockets(binance.BinanceSocketManager):
+      STREAM_URL = FSTREAM_URL = "$ws/"
+
+Chimera
+  S4_FUT_URL=$http chimera s4
+""")
+
+
+def pointed_at(address: str) -> str:
+    """For people: everything needed to trade at the simulator that answers at ``address`` (``http://host:port``)."""
+    return _TEXT.substitute(
+        http=address,
+        ws="ws" + address.removeprefix("http"),
+        name=READY_ACCOUNT.name,
+        key=READY_ACCOUNT.api_key,
+        secret=READY_ACCOUNT.secret,
+    )
