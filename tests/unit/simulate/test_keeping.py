@@ -159,7 +159,7 @@ def test_every_field_is_kept_or_left_out_on_purpose():
     of_an_order = set(KeptOrder.__struct_fields__) - {"account", "symbol"}
     assert fields(FuturesOrder) - by_name - {"algo", "resting"} == of_an_order
     assert fields(Algo) - by_name == set(KeptAlgo.__struct_fields__) - {"account", "symbol"}
-    history = {"trades", "income", "listen_key", "listen_until_ms"}
+    history = {"trades", "income", "margin_moves", "listen_key", "listen_until_ms"}
     assert fields(Account) - history == set(KeptAccount.__struct_fields__)
     of_the_market = {"book", "queues", "triggers", "traded", "mark_given", "marked_ms", "dark", "symbol"}
     of_the_market |= {"price_places", "qty_places"}

@@ -253,7 +253,7 @@ def test_changing_leverage_is_told(desk):
     desk.listen()
     assert desk.ok("POST", "v1/leverage", symbol="BTCUSDT", leverage=7) == {
         "leverage": 7,
-        "maxNotionalValue": "1000000000",
+        "maxNotionalValue": "230000000",
         "symbol": "BTCUSDT",
     }
     assert desk.events() == [
@@ -300,7 +300,7 @@ def test_queries_answer(desk):
     assert desk.ok("GET", "v1/multiAssetsMargin") == {"multiAssetsMargin": False}
     assert desk.ok("GET", "v1/accountConfig")["canTrade"] is True
     assert desk.ok("GET", "v1/commissionRate", symbol="BTCUSDT")["takerCommissionRate"] == "0.0005"
-    assert desk.ok("GET", "v1/leverageBracket")[0]["brackets"][0]["initialLeverage"] == 125
+    assert desk.ok("GET", "v1/leverageBracket")[0]["brackets"][0]["initialLeverage"] == 150
     assert [row["limit"] for row in desk.ok("GET", "v1/rateLimit/order")] == [300, 1200]
     assert desk.ok("GET", "v3/positionRisk") == []
     kinds = [row["incomeType"] for row in desk.ok("GET", "v1/income")]

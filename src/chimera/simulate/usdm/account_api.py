@@ -1,221 +1,253 @@
-"""Account, positions, settings, income, listenKeys."""
+"""What an account has: wallet, positions, margin, as the v2 and v3 queries tell it; listenKeys.
 
+v3 lists positions that are held or have an open order; v2 lists every symbol. Amounts are text with eight decimals.
+"""
+
+from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.usdm import payloads
+from chimera.simulate.usdm import margin
 from chimera.simulate.usdm.accounts import ASSET, Account, Position
 from chimera.simulate.usdm.call import FuturesCall
+from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.payloads import cash
 from chimera.simulate.usdm.reports import LISTEN_KEY_MS
-from chimera.simulate.venue.audit import Kind
 from chimera.trading.money import ZERO, text
 
-MAX_LEVERAGE = 125
-MAX_NOTIONAL = "1000000000"  # one bracket on this floor
 _LISTEN_KEY_CHARS = 64
+_CENT = Decimal("0.00000001")
+
+Row = dict[str, Any]
 
 
-class MarginType(StrEnum):
-    """As the wire writes it in settings."""
-
-    CROSSED = "CROSSED"
-    ISOLATED = "ISOLATED"
-
-
-def _live(call: FuturesCall) -> list[Position]:
-    """Positions held or with open orders, as v3 lists them."""
-    symbol, account = call.maybe_symbol, call.account
+# ── positions ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def _open(call: FuturesCall) -> list[Position]:
+    """Positions held or with open orders."""
+    account, orders = call.account, call.floor.orders
     return [
         held
-        for held in account.positions.values()
-        if symbol in (None, held.symbol) and (held.qty or call.floor.orders.count_open(account, held.symbol))
+        for listing in call.chosen()
+        for held in account.held_in(listing.symbol)
+        if held.qty or any(each.position_side is held.side for each in orders.open_of(account, listing.symbol))
     ]
 
 
-def position_risk(call: FuturesCall) -> list[dict[str, Any]]:
-    """GET v3/positionRisk: only symbols with a position or an open order."""
-    return [payloads.position_risk(call.account, held, call.floor.listings[held.symbol]) for held in _live(call)]
+def _every(call: FuturesCall) -> list[Position]:
+    """All positions there can be."""
+    return [held for listing in call.chosen() for held in call.account.held_in(listing.symbol)]
 
 
-def _mark(call: FuturesCall, held: Position) -> Decimal:
-    return call.floor.marks.get(held.symbol, held.entry)
+def position_risk(call: FuturesCall) -> list[Row]:
+    """GET v3/positionRisk: no leverage, no marginType."""
+    return [_risk_v3(call, held) for held in _open(call)]
 
 
-def _sums(call: FuturesCall, account: Account) -> dict[str, Decimal]:
-    """Totals in USDT."""
-    positions = [held for held in account.positions.values() if held.live]
-    profit = sum((held.profit(_mark(call, held)) for held in positions), ZERO)
-    initial = sum((held.margin(_mark(call, held)) for held in positions), ZERO)
-    own = sum((held.position_margin(_mark(call, held)) for held in positions), ZERO)
-    maint = ZERO
-    for held in positions:
-        rate = call.floor.listings[held.symbol].instrument.maint_margin_rate
-        maint += abs(held.qty) * _mark(call, held) * rate
-    cross = sum((held.profit(_mark(call, held)) for held in positions if not held.isolated), ZERO)
-    free = max(ZERO, account.available(call.floor.marks))
+def _risk(call: FuturesCall, held: Position) -> Row:
+    """What both versions tell."""
+    floor, listing = call.floor, call.floor.listings[held.symbol]
+    mark = margin.mark_of(floor, held)
+    liquidation = margin.liquidation_price(floor, call.account, held)
     return {
-        "profit": profit,
-        "cross_profit": cross,
-        "initial": initial,
-        "position": own,
-        "orders": initial - own,
-        "maint": maint,
-        "free": free,
-        "withdraw": max(ZERO, min(free, account.wallet)),
+        "symbol": held.symbol,
+        "positionSide": held.side,
+        "positionAmt": listing.q(held.qty),
+        "entryPrice": text(held.entry),
+        "breakEvenPrice": text(held.break_even),
+        "markPrice": cash(mark),
+        "unRealizedProfit": cash(held.profit(mark)),
+        "liquidationPrice": text(liquidation.quantize(_CENT)),
+        "isolatedMargin": cash(held.set_aside + held.profit(mark)) if held.isolated else "0",
+        "notional": cash(held.qty * mark),
+        "isolatedWallet": text(held.set_aside),
+        "updateTime": held.updated_ms,
     }
 
 
-def account(call: FuturesCall) -> dict[str, Any]:
+def _risk_v3(call: FuturesCall, held: Position) -> Row:
+    mark = margin.mark_of(call.floor, held)
+    return _risk(call, held) | {
+        "marginAsset": ASSET,
+        "initialMargin": cash(held.margin(mark)),
+        "maintMargin": cash(margin.maintenance(call.floor, held)),
+        "positionInitialMargin": cash(held.position_margin(mark)),
+        "openOrderInitialMargin": cash(held.margin(mark) - held.position_margin(mark)),
+        "adl": quantile(call.floor, call.account, held),
+        "bidNotional": text(held.bids),
+        "askNotional": text(held.asks),
+    }
+
+
+def position_risk_v2(call: FuturesCall) -> list[Row]:
+    """GET v2/positionRisk: every symbol, with leverage, and the margin type in lower case."""
+    return [_risk_v2(call, held) for held in _every(call)]
+
+
+def _risk_v2(call: FuturesCall, held: Position) -> Row:
+    return _risk(call, held) | {
+        "leverage": str(held.leverage),
+        "marginType": "isolated" if held.isolated else "cross",
+        "isAutoAddMargin": "false",
+        "maxNotionalValue": text(call.floor.listings[held.symbol].brackets.cap(held.leverage)),
+    }
+
+
+def quantile(floor: FuturesFloor, account: Account, held: Position) -> int:
+    """Place in the queue of auto-deleveraging, 0 (flat) to 4: by profit over margin, for nobody else is ranked here."""
+    if not held.qty:
+        return 0
+    mark = margin.mark_of(floor, held)
+    yield_of_margin = held.profit(mark) / held.position_margin(mark)
+    return 1 + sum(yield_of_margin > Decimal(step) for step in ("0", "0.5", "1"))
+
+
+def adl_quantile(call: FuturesCall) -> list[Row]:
+    """GET adlQuantile: symbols with a position."""
+    rows = []
+    for listing in call.chosen():
+        held_now = call.account.held_now(listing.symbol)
+        places = {str(held.side): quantile(call.floor, call.account, held) for held in held_now}
+        if places:
+            blank = {"LONG": 0, "SHORT": 0} | ({} if call.account.hedge else {"BOTH": 0})
+            rows.append({"symbol": listing.symbol, "adlQuantile": blank | places})
+    return rows
+
+
+# ── account and balance ─────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(slots=True, frozen=True)
+class _Sums:
+    """Totals in USDT."""
+
+    profit: Decimal
+    cross_profit: Decimal
+    initial: Decimal
+    own: Decimal
+    maintenance: Decimal
+    free: Decimal
+    withdrawable: Decimal
+
+
+def _sums(call: FuturesCall) -> _Sums:
+    floor, account = call.floor, call.account
+    live = [(held, margin.mark_of(floor, held)) for held in account.positions.values() if held.live]
+    return _Sums(
+        profit=sum((held.profit(mark) for held, mark in live), ZERO),
+        cross_profit=sum((held.profit(mark) for held, mark in live if not held.isolated), ZERO),
+        initial=sum((held.margin(mark) for held, mark in live), ZERO),
+        own=sum((held.position_margin(mark) for held, mark in live), ZERO),
+        maintenance=sum((margin.maintenance(floor, held) for held, _ in live), ZERO),
+        free=max(ZERO, account.available(floor.marks)),
+        withdrawable=margin.withdrawable(floor, account),
+    )
+
+
+def account(call: FuturesCall) -> Row:
     """GET v3/account."""
-    holder = call.account
-    sums = _sums(call, holder)
-    wallet, margin = holder.wallet, holder.wallet + sums["profit"]
+    return _totals(call) | {"positions": [_position_v3(call, held) for held in _open(call)]}
+
+
+def account_v2(call: FuturesCall) -> Row:
+    """GET v2/account: settings beside the sums, and every symbol."""
+    head = {
+        "feeTier": 0,
+        "canTrade": True,
+        "canDeposit": True,
+        "canWithdraw": True,
+        "feeBurn": call.account.fee_burn,
+        "tradeGroupId": -1,
+        "updateTime": 0,
+        "multiAssetsMargin": False,
+    }
+    return head | _totals(call) | {"positions": [_position_v2(call, held) for held in _every(call)]}
+
+
+def _totals(call: FuturesCall) -> Row:
+    holder, sums = call.account, _sums(call)
+    wallet, whole = holder.wallet, holder.wallet + sums.profit
     asset = {
         "asset": ASSET,
         "walletBalance": cash(wallet),
-        "unrealizedProfit": cash(sums["profit"]),
-        "marginBalance": cash(margin),
-        "maintMargin": cash(sums["maint"]),
-        "initialMargin": cash(sums["initial"]),
-        "positionInitialMargin": cash(sums["position"]),
-        "openOrderInitialMargin": cash(sums["orders"]),
+        "unrealizedProfit": cash(sums.profit),
+        "marginBalance": cash(whole),
+        "maintMargin": cash(sums.maintenance),
+        "initialMargin": cash(sums.initial),
+        "positionInitialMargin": cash(sums.own),
+        "openOrderInitialMargin": cash(sums.initial - sums.own),
         "crossWalletBalance": cash(holder.cross_wallet),
-        "crossUnPnl": cash(sums["cross_profit"]),
-        "availableBalance": cash(sums["free"]),
-        "maxWithdrawAmount": cash(sums["withdraw"]),
+        "crossUnPnl": cash(sums.cross_profit),
+        "availableBalance": cash(sums.free),
+        "maxWithdrawAmount": cash(sums.withdrawable),
+        "marginAvailable": True,
         "updateTime": call.now_ms,
     }
     return {
-        "totalInitialMargin": cash(sums["initial"]),
-        "totalMaintMargin": cash(sums["maint"]),
+        "totalInitialMargin": cash(sums.initial),
+        "totalMaintMargin": cash(sums.maintenance),
         "totalWalletBalance": cash(wallet),
-        "totalUnrealizedProfit": cash(sums["profit"]),
-        "totalMarginBalance": cash(margin),
-        "totalPositionInitialMargin": cash(sums["position"]),
-        "totalOpenOrderInitialMargin": cash(sums["orders"]),
+        "totalUnrealizedProfit": cash(sums.profit),
+        "totalMarginBalance": cash(whole),
+        "totalPositionInitialMargin": cash(sums.own),
+        "totalOpenOrderInitialMargin": cash(sums.initial - sums.own),
         "totalCrossWalletBalance": cash(holder.cross_wallet),
-        "totalCrossUnPnl": cash(sums["cross_profit"]),
-        "availableBalance": cash(sums["free"]),
-        "maxWithdrawAmount": cash(sums["withdraw"]),
+        "totalCrossUnPnl": cash(sums.cross_profit),
+        "availableBalance": cash(sums.free),
+        "maxWithdrawAmount": cash(sums.withdrawable),
         "assets": [asset],
-        "positions": [_account_position(call, held) for held in _live(call)],
     }
 
 
-def _account_position(call: FuturesCall, held: Position) -> dict[str, Any]:
-    mark, listing = _mark(call, held), call.floor.listings[held.symbol]
+def _position_v3(call: FuturesCall, held: Position) -> Row:
+    mark, listing = margin.mark_of(call.floor, held), call.floor.listings[held.symbol]
     return {
         "symbol": held.symbol,
         "positionSide": held.side,
         "positionAmt": listing.q(held.qty),
         "unrealizedProfit": cash(held.profit(mark)),
-        "isolatedMargin": cash(held.isolated_wallet + held.profit(mark)) if held.isolated else "0",
+        "isolatedMargin": cash(held.set_aside + held.profit(mark)) if held.isolated else "0",
         "notional": cash(held.qty * mark),
-        "isolatedWallet": text(held.isolated_wallet),
+        "isolatedWallet": text(held.set_aside),
         "initialMargin": cash(held.margin(mark)),
-        "maintMargin": cash(abs(held.qty) * mark * listing.instrument.maint_margin_rate),
+        "maintMargin": cash(margin.maintenance(call.floor, held)),
         "updateTime": held.updated_ms,
     }
 
 
-def balance(call: FuturesCall) -> list[dict[str, Any]]:
-    """GET v3/balance."""
-    holder, sums = call.account, _sums(call, call.account)
+def _position_v2(call: FuturesCall, held: Position) -> Row:
+    mark, listing = margin.mark_of(call.floor, held), call.floor.listings[held.symbol]
+    return _position_v3(call, held) | {
+        "positionInitialMargin": cash(held.position_margin(mark)),
+        "openOrderInitialMargin": cash(held.margin(mark) - held.position_margin(mark)),
+        "leverage": str(held.leverage),
+        "isolated": held.isolated,
+        "entryPrice": text(held.entry),
+        "breakEvenPrice": text(held.break_even),
+        "maxNotional": text(listing.brackets.cap(held.leverage)),
+        "bidNotional": text(held.bids),
+        "askNotional": text(held.asks),
+    }
+
+
+def balance(call: FuturesCall) -> list[Row]:
+    """GET v2/balance and v3/balance."""
+    holder, sums = call.account, _sums(call)
     return [
         {
             "accountAlias": holder.name,
             "asset": ASSET,
             "balance": cash(holder.wallet),
             "crossWalletBalance": cash(holder.cross_wallet),
-            "crossUnPnl": cash(sums["cross_profit"]),
-            "availableBalance": cash(sums["free"]),
-            "maxWithdrawAmount": cash(sums["withdraw"]),
+            "crossUnPnl": cash(sums.cross_profit),
+            "availableBalance": cash(sums.free),
+            "maxWithdrawAmount": cash(sums.withdrawable),
             "marginAvailable": True,
             "updateTime": call.now_ms,
         }
     ]
 
 
-def set_leverage(call: FuturesCall) -> dict[str, Any]:
-    """POST leverage."""
-    symbol, leverage = call.listing.symbol, call.params.integer("leverage")
-    terms = call.account.on(symbol)
-    holds = any(held.qty for held in call.account.held_in(symbol))
-    if not 1 <= leverage <= MAX_LEVERAGE:
-        raise Refusal(-4028, leverage)
-    if terms.isolated and holds and leverage < terms.leverage:
-        raise Refusal(-4161)
-    if leverage != terms.leverage:
-        terms.leverage = leverage
-        _log_setting(call, symbol, f"leverage={leverage}")
-        call.wire.config(call.account, symbol)
-    return {"leverage": leverage, "maxNotionalValue": MAX_NOTIONAL, "symbol": symbol}
-
-
-def set_margin_type(call: FuturesCall) -> dict[str, Any]:
-    """POST marginType."""
-    symbol, wanted = call.listing.symbol, call.params.choice("marginType", MarginType, None, -1130)
-    terms = call.account.on(symbol)
-    if terms.isolated is (wanted is MarginType.ISOLATED):
-        raise Refusal(-4046)
-    if call.floor.orders.count_open(call.account, symbol):
-        raise Refusal(-4047)
-    if any(held.qty for held in call.account.held_in(symbol)):
-        raise Refusal(-4048)
-    terms.isolated = wanted is MarginType.ISOLATED
-    _log_setting(call, symbol, f"marginType={wanted}")
-    return {"code": 200, "msg": "success"}
-
-
-def _log_setting(call: FuturesCall, symbol: str, what: str) -> None:
-    call.floor.audit.add(Kind.SETTING, call.now_ms, account=call.account.name, symbol=symbol, reason=what)
-
-
-def dual_side(call: FuturesCall) -> dict[str, Any]:
-    """GET positionSide/dual."""
-    return {"dualSidePosition": call.account.hedge}
-
-
-def set_dual_side(call: FuturesCall) -> dict[str, Any]:
-    """POST positionSide/dual: between one-way and hedge mode, while nothing is open or held in any symbol."""
-    account, wanted = call.account, call.params.flag("dualSidePosition")
-    if wanted is account.hedge:
-        raise Refusal(-4059)
-    if call.floor.orders.open_of(account) or call.floor.algos.waiting_of(account):
-        raise Refusal(-4067)
-    if any(held.qty for held in account.positions.values()):
-        raise Refusal(-4068)
-    account.hedge = wanted
-    _log_setting(call, "", f"dualSidePosition={str(wanted).lower()}")
-    return {"code": 200, "msg": "success"}
-
-
-def multi_assets(call: FuturesCall) -> dict[str, Any]:
-    """GET multiAssetsMargin: single-asset."""
-    return {"multiAssetsMargin": False}
-
-
-def symbol_config(call: FuturesCall) -> list[dict[str, Any]]:
-    """GET symbolConfig."""
-    rows = []
-    for listing in call.chosen():
-        terms = call.account.on(listing.symbol)
-        rows.append(
-            {
-                "symbol": listing.symbol,
-                "marginType": MarginType.ISOLATED if terms.isolated else MarginType.CROSSED,
-                "isAutoAddMargin": False,
-                "leverage": terms.leverage,
-                "maxNotionalValue": MAX_NOTIONAL,
-            }
-        )
-    return rows
-
-
-def account_config(call: FuturesCall) -> dict[str, Any]:
+# ── what is allowed, listenKeys ─────────────────────────────────────────────────────────────────────────────────────
+def account_config(call: FuturesCall) -> Row:
     """GET accountConfig."""
     return {
         "feeTier": 0,
@@ -229,37 +261,9 @@ def account_config(call: FuturesCall) -> dict[str, Any]:
     }
 
 
-def commission_rate(call: FuturesCall) -> dict[str, Any]:
-    """GET commissionRate."""
-    return {
-        "symbol": call.listing.symbol,
-        "makerCommissionRate": text(call.account.maker_rate),
-        "takerCommissionRate": text(call.account.taker_rate),
-        "rpiCommissionRate": "0.00005",
-    }
-
-
-def leverage_bracket(call: FuturesCall) -> Any:
-    """GET leverageBracket: one bracket. With a symbol too the venue answers an array."""
-    rows = []
-    for listing in call.chosen():
-        bracket = {
-            "bracket": 1,
-            "initialLeverage": MAX_LEVERAGE,
-            "notionalCap": int(MAX_NOTIONAL),
-            "notionalFloor": 0,
-            "maintMarginRatio": text(listing.instrument.maint_margin_rate),
-            "cum": "0",
-        }
-        rows.append({"symbol": listing.symbol, "notionalCoef": "1.00", "brackets": [bracket]})
-    return rows
-
-
-def income(call: FuturesCall) -> list[dict[str, Any]]:
-    """GET income."""
-    kind, symbol = call.params.text("incomeType"), call.maybe_symbol
-    rows = [row for row in call.account.income if kind in ("", row["incomeType"]) and symbol in (None, row["symbol"])]
-    return call.window(rows, default_limit=100)
+def api_trading_status(call: FuturesCall) -> Row:
+    """GET apiTradingStatus: no quantitative rule is ever broken here."""
+    return {"indicators": {listing.symbol: [] for listing in call.chosen()}, "updateTime": call.now_ms}
 
 
 def rate_limits(call: FuturesCall) -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
-"""Accounts of the simulated venue: wallet, one-way positions, margin, fees, trades.
+"""Accounts of the simulated venue: wallet, positions one-way or hedged, what is set aside, trades and income.
 
-Invariants: the wallet changes only by a deposit, a fee or realised profit, each in whole 1e-8 USDT; a position is the
-sum of its fills. Margin as Binance's v3 risk shows it: per symbol the worse of all-bids-fill and all-asks-fill, over
-leverage. Isolated margin is the initial margin at entry. Deliberately absent on this floor: hedge mode, brackets,
-funding, liquidation.
+Invariants: the wallet changes only in whole 1e-8 USDT and each change leaves an income row; a position is the sum of
+its fills. Margin as Binance's v3 risk shows it: per position the worse of all-bids-fill and all-asks-fill, over
+leverage. An isolated position has margin of its own: opening sets the initial margin at the fill price aside, closing
+releases its share; profit and fees go to the wallet. What is set aside is never below zero.
+Deliberately unaware of prices of other positions, brackets, funding and liquidation: ``margin``, ``funding``,
+``liquidation`` bring those.
 """
 
 from dataclasses import dataclass, field
@@ -62,6 +64,8 @@ class Position:
     bids: Decimal = ZERO  # notional of open BUYs that may increase
     asks: Decimal = ZERO
     realized: Decimal = ZERO
+    set_aside: Decimal = ZERO  # the isolated wallet: part of the account's, behind this position alone
+    called: bool = False  # a margin call was sent and the danger has not passed since
     updated_ms: int = 0
 
     @property
@@ -75,6 +79,11 @@ class Position:
     @property
     def isolated(self) -> bool:
         return self.terms.isolated
+
+    @property
+    def label(self) -> str:
+        """Its side in hedge mode; empty for the only position of a symbol."""
+        return "" if self.side is PositionSide.BOTH else str(self.side)
 
     @property
     def live(self) -> bool:
@@ -92,6 +101,7 @@ class Position:
         realized = money((price - self.entry) * closing * -side.sign) if closing else ZERO
         if closing:
             held = abs(self.qty)
+            self.set_aside -= self.set_aside if closing == held else money(self.set_aside * closing / held)
             self.paid = self.paid * (held - closing) / held
             self.qty += closing * side.sign
             if not self.qty:
@@ -101,6 +111,8 @@ class Position:
             self.entry = (self.entry * held + price * opening) / (held + opening)
             self.qty += opening * side.sign
             self.paid += fee * opening / qty
+            if self.isolated:
+                self.set_aside += money(opening * price / self.leverage)
         self.realized += realized
         return realized
 
@@ -109,33 +121,22 @@ class Position:
         return (mark - self.entry) * self.qty
 
     @property
-    def isolated_wallet(self) -> Decimal:
-        """Margin set aside for an isolated position."""
-        return money(abs(self.qty) * self.entry / self.leverage) if self.isolated else ZERO
-
-    @property
     def break_even(self) -> Decimal:
         """Entry plus the fees paid to get in."""
         return self.entry + self.paid / self.qty if self.qty else ZERO
 
+    def worst(self, mark: Decimal, more_bids: Decimal = ZERO, more_asks: Decimal = ZERO) -> Decimal:
+        """The greatest notional it could come to: as it is, or with all bids (plus more), or all asks, filled."""
+        notional = self.qty * mark
+        return max(abs(notional), abs(notional + self.bids + more_bids), abs(notional - self.asks - more_asks))
+
     def margin(self, mark: Decimal, more_bids: Decimal = ZERO, more_asks: Decimal = ZERO) -> Decimal:
         """Initial margin of position and open orders together (plus orders not placed yet)."""
-        notional = self.qty * mark
-        worst = max(abs(notional), abs(notional + self.bids + more_bids), abs(notional - self.asks - more_asks))
-        return worst / self.leverage
+        return self.worst(mark, more_bids, more_asks) / self.leverage
 
     def position_margin(self, mark: Decimal) -> Decimal:
         """The position's own part of ``margin``."""
         return abs(self.qty * mark) / self.leverage
-
-    def liquidation(self, free: Decimal, mark: Decimal, maint_rate: Decimal) -> Decimal:
-        """Where the maintenance margin is gone; 0 where that is below nothing. ``free``: wallet behind a cross one."""
-        if not self.qty:
-            return ZERO
-        behind = self.isolated_wallet if self.isolated else free
-        size, sign = abs(self.qty), 1 if self.qty > 0 else -1
-        price = (behind - sign * size * self.entry) / (size * maint_rate - sign * size)
-        return max(ZERO, price)
 
 
 @dataclass(slots=True, eq=False)
@@ -147,10 +148,14 @@ class Account:
     maker_rate: Decimal
     taker_rate: Decimal
     hedge: bool = False
+    fee_burn: bool = False  # pays fees in BNB while it has some; a futures wallet here never has any
+    called: bool = False  # as ``Position.called``, for the cross positions together
+    liquidated_ms: int = 0  # when it last was
     terms: dict[str, Terms] = field(default_factory=dict)
     positions: dict[tuple[str, PositionSide], Position] = field(default_factory=dict)
     trades: list[dict[str, Any]] = field(default_factory=list)
     income: list[dict[str, Any]] = field(default_factory=list)
+    margin_moves: list[dict[str, Any]] = field(default_factory=list)
     listen_key: str | None = None
     listen_until_ms: int = 0
 
@@ -179,8 +184,13 @@ class Account:
 
     @property
     def cross_wallet(self) -> Decimal:
-        """Wallet less what isolated positions hold."""
-        return self.wallet - sum((held.isolated_wallet for held in self.positions.values() if held.isolated), ZERO)
+        """Wallet less what is set aside."""
+        return self.wallet - sum((held.set_aside for held in self.positions.values()), ZERO)
+
+    def held_now(self, symbol: str) -> list[Position]:
+        """The symbol's positions that are not flat."""
+        found = (self.positions.get((symbol, side)) for side in self.sides)
+        return [held for held in found if held is not None and held.qty]
 
     def available(self, marks: dict[str, Decimal]) -> Decimal:
         """What new orders may use as margin; may be below zero."""
@@ -190,7 +200,7 @@ class Account:
                 continue
             mark = marks.get(held.symbol, held.entry)
             if held.isolated:
-                free -= held.isolated_wallet + held.margin(mark) - held.position_margin(mark)
+                free -= held.set_aside + held.margin(mark) - held.position_margin(mark)
             else:
                 free += held.profit(mark) - held.margin(mark)
         return free

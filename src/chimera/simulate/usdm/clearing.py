@@ -4,18 +4,22 @@ Invariant: a reduce-only order never fills past its position, whatever else fill
 """
 
 from decimal import Decimal
+from typing import Final
 
 from chimera.simulate.usdm.accounts import ASSET, Position, money
 from chimera.simulate.usdm.algos import AlgoStatus
 from chimera.simulate.usdm.floor import Fill, FuturesFloor, cleared
-from chimera.simulate.usdm.orders import FuturesOrder
+from chimera.simulate.usdm.orders import Forced, FuturesOrder
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.audit import Kind
 from chimera.simulate.venue.floor import Execution
 from chimera.simulate.venue.orders import Status, Step
 from chimera.trading.market import Side
+from chimera.trading.money import ZERO
 
 IOC_REMAINDER, REDUCE_ONLY_KNOCKED_OUT, MARKET_REMAINDER, SELF_TRADE = "2", "4", "9", "1"  # Binance ``er``
+
+FREE: Final = frozenset({Forced.ADL, Forced.SETTLEMENT})  # of commission (an assumption; no page tells)
 
 
 def position_of(order: FuturesOrder) -> Position:
@@ -57,6 +61,8 @@ class FuturesClearing:
     def executed(self, order: FuturesOrder, execution: Execution) -> None:
         floor, account, symbol = self.floor, order.account, order.listing.symbol
         rate = account.maker_rate if execution.maker else account.taker_rate
+        if order.forced in FREE:
+            rate = ZERO
         fee = money(execution.qty * execution.price * rate)
         held = position_of(order)
         realized = held.apply(order.side, execution.qty, execution.price, fee)
@@ -65,7 +71,7 @@ class FuturesClearing:
         fill = cleared(execution, fee, realized)
         self._log_fill(order, fill)
         floor.moved[account.name, symbol] = None
-        floor.reports.order(order, "TRADE", fill)
+        floor.reports.order(order, "TRADE" if order.forced is None else "CALCULATED", fill)
         if not order.is_open:
             self._finish(order)
 

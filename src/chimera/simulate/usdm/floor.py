@@ -1,13 +1,13 @@
 """The futures floor: accounts and positions, perpetuals and marks, orders and conditional orders, where news goes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.household import AccountSpec
-from chimera.simulate.usdm.accounts import Account, open_account
+from chimera.simulate.usdm.accounts import Account, Position, PositionSide, open_account
 from chimera.simulate.usdm.algos import Algo, AlgoShelf
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import Perpetual
@@ -17,6 +17,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 
 _FIRST_ALGO_ID = 1_000_000_000_000_000
+_FIRST_TRAN_ID = 100_000_000_000
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,7 +41,7 @@ class Reports(Protocol):
     """Who turns happenings into stream frames; the exchange does not know their shape."""
 
     def order(self, order: FuturesOrder, execution: str, fill: Fill | None = None) -> None:
-        """An order's state changed; ``execution`` is NEW, TRADE (with its fill), CANCELED or EXPIRED."""
+        """An order's state changed; ``execution`` is NEW, TRADE (with its fill), AMENDMENT, CANCELED or EXPIRED."""
         ...
 
     def algo(self, algo: Algo) -> None:
@@ -49,6 +50,21 @@ class Reports(Protocol):
 
     def printed(self, listing: Perpetual, price: Decimal, qty: Decimal, taker: Side) -> None:
         """A public trade."""
+        ...
+
+    def account(
+        self,
+        account: Account,
+        reason: str,
+        positions: Sequence[tuple[Position, Decimal]],
+        change: Decimal,
+        symbol: str = "",
+    ) -> None:
+        """Money moved by ``change`` without a trade; ``positions``, each with its mark, had their margin changed."""
+        ...
+
+    def margin_call(self, account: Account, positions: Sequence[tuple[Position, Decimal, Decimal]]) -> None:
+        """These positions, each with its mark and maintenance margin, are near liquidation."""
         ...
 
 
@@ -61,7 +77,9 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
         self.reports = reports
         self.marks: dict[str, Decimal] = {}
         self.moved: dict[tuple[str, str], None] = {}  # positions changed since the last settle, in order
+        self.remarked: dict[str, None] = {}  # symbols whose mark changed since the last settle, in order
         self.algo_id = _FIRST_ALGO_ID  # the last one given
+        self.tran_id = _FIRST_TRAN_ID  # likewise, of money that moves without a trade
 
     def admit(self, spec: AccountSpec) -> Account:
         """A new account; its name must be new."""
@@ -70,6 +88,11 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
         account = self.accounts[spec.name] = open_account(spec)
         self.audit.add(Kind.OPEN_ACCOUNT, self.now_ms, account=account.name, wallet_after=account.wallet)
         return account
+
+    def next_tran_id(self) -> int:
+        """Ascending over all accounts."""
+        self.tran_id += 1
+        return self.tran_id
 
     def next_algo_id(self) -> int:
         """Ascending over all symbols."""
@@ -87,6 +110,7 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
             order_id=order.order_id,
             algo_id=None if order.algo is None else order.algo.algo_id,
             side=order.side,
+            position_side="" if order.position_side is PositionSide.BOTH else order.position_side,
             type=order.type,
             status=order.status,
             reduce_only=order.reduce_only,
@@ -105,6 +129,7 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
             client_order_id=algo.client_id,
             algo_id=algo.algo_id,
             side=algo.side,
+            position_side="" if algo.position_side is PositionSide.BOTH else algo.position_side,
             type=algo.type,
             status=algo.status,
             qty=algo.qty,

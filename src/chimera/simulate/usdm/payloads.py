@@ -340,7 +340,7 @@ def symbol_info(listing: Perpetual) -> Payload:
         "contractType": "PERPETUAL",
         "deliveryDate": 4133404800000,
         "onboardDate": 1569398400000,
-        "status": "TRADING" if rules.trading else "TRADING_HALT",
+        "status": listing.status,
         "baseAsset": rules.base,
         "quoteAsset": rules.quote,
         "marginAsset": ASSET,

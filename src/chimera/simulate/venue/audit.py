@@ -27,6 +27,11 @@ class Kind(StrEnum):
     EXPIRE = "expire"
     SHRINK = "shrink"  # a resting reduce-only order was cut to the position; qty is the new total
     FINISH = "finish"  # an algo order's child has ended
+    FUNDING = "funding"  # a position paid (qty of asset below zero) or received funding
+    INSURANCE = (
+        "insurance"  # the insurance fund paid qty of asset for a loss beyond margin, or (below zero) took its fee
+    )
+    LIQUIDATE = "liquidate"  # a position is closed by the venue at ``price`` or better; its order and fills follow
     SETTING = "setting"  # leverage or margin type of a symbol
     AMEND = "amend"  # an order's quantity was lowered in place; qty is the new total
     TRANSFER = "transfer"  # qty of asset came in, or went out below zero; wallet_after is its balance
@@ -52,6 +57,7 @@ class AuditRecord(Value, tag=False):
     list_id: int | None = None
     asset: str = ""
     side: str = ""
+    position_side: str = ""  # LONG or SHORT in hedge mode
     type: str = ""
     time_in_force: str = ""
     price: Decimal | None = None

@@ -80,6 +80,16 @@ class Matcher(Generic[OrderT]):
 
     def meet(self, order: OrderT) -> None:
         """Walk the book, then rest or expire the remainder."""
+        self.walk(order)
+        if not order.is_open:
+            return
+        if order.takes_any or order.tif in (Tif.IOC, Tif.FOK):
+            self.end(order, Step.EXPIRE, self.clearing.expiry(Step.EXPIRE, order))
+        else:
+            self.rest(order)
+
+    def walk(self, order: OrderT) -> None:
+        """Take from the book what the order may."""
         listing, side = order.listing, order.side
         limit = self.clearing.bound(order)
         for price, size, facing in self.against(listing, side):
@@ -89,12 +99,6 @@ class Matcher(Generic[OrderT]):
                 self._prevent(order, facing, price)
                 continue
             self._trade(order, facing, price, min(size, order.leaves))
-        if not order.is_open:
-            return
-        if order.takes_any or order.tif in (Tif.IOC, Tif.FOK):
-            self.end(order, Step.EXPIRE, self.clearing.expiry(Step.EXPIRE, order))
-        else:
-            self.rest(order)
 
     def rest(self, order: OrderT) -> None:
         """Join the back of the queue at its price."""
