@@ -41,11 +41,13 @@ class Claim(Value):
     """Who says to be asking: the key as sent and the text that its signature covers.
 
     ``session``: the key of a WebSocket API connection that is logged on; it needs neither key nor signature again.
+    ``key_param``: the parameter that the key is given as, if it is one.
     """
 
     api_key: str | None
     payload: str
     session: Key | None = None
+    key_param: str = ""
 
 
 def authenticate(
@@ -76,6 +78,8 @@ def authenticate(
 def _key_of(claim: Claim, keyring: Keyring) -> Key:
     if claim.api_key is None and claim.session is not None:
         return claim.session
+    if claim.api_key is None and claim.key_param:
+        raise Refusal(-1102, claim.key_param)
     if claim.api_key is None or _KEY.fullmatch(claim.api_key) is None:
         raise Refusal(-2014)
     key = keyring.get(claim.api_key)

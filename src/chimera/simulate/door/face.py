@@ -11,31 +11,44 @@ from typing import Any, Final, Generic
 
 import msgspec
 
-from chimera.simulate.door.auth import KEY_HEADER, Claim, authenticate, payload
+from chimera.simulate.door.auth import KEY_HEADER, Claim, authenticate, check_time, payload
 from chimera.simulate.door.call import Answer, C, Endpoint
-from chimera.simulate.door.keyring import Key, Keyring
+from chimera.simulate.door.keyring import Key, Keyring, Permission
 from chimera.simulate.door.limits import Limits, Overrun
 from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.door.session import Session
 from chimera.simulate.venue.audit import Audit, Kind
 
 _encode = msgspec.json.Encoder().encode
 _CLIENT_IDS: Final = ("newClientOrderId", "clientAlgoId", "origClientOrderId")
 _UNKNOWN_WEIGHT: Final = 1
+TRADING: Final = frozenset({Permission.FUTURES, Permission.SPOT})
 Table = Mapping[tuple[str, str], Endpoint[C]]
-MakeCall = Callable[[Params, int, Key | None], C]
+UNIT_HEADER: Final = "X-MBX-TIME-UNIT"
 
 
 @dataclass(slots=True, frozen=True)
 class Asked:
-    """A request, whichever way it came. ``pool``: what its weight is counted under, an IP and perhaps more."""
+    """A request, whichever way it came.
+
+    ``pool``: what its weight is counted under, an IP and perhaps more. ``unit``: the time unit it wants. ``late_ms``:
+    how much later it reaches the matching engine, which judges its time again. ``session``: the connection it came on.
+    """
 
     method: str
     path: str
     params: Params
     claim: Claim
     pool: str
+    unit: str | None = None
+    late_ms: int = 0
+    session: Session | None = None
+
+
+MakeCall = Callable[[Asked, int, Key | None], C]
+TimeUnits = Callable[[str | None], Callable[[Any], Any] | None]
 
 
 @dataclass(slots=True, frozen=True)
@@ -50,7 +63,10 @@ class Outcome:
 
 
 class Face(Generic[C]):
-    """Answers the requests of one market. ``fine``: its time may be in microseconds."""
+    """Answers the requests of one market.
+
+    ``time_units``: how to write times in the unit asked for, or a refusal of it; without, all is in milliseconds.
+    """
 
     def __init__(
         self,
@@ -61,55 +77,85 @@ class Face(Generic[C]):
         limits: Limits,
         audit: Audit,
         market: str = "",
-        fine: bool = False,
+        time_units: TimeUnits | None = None,
     ) -> None:
         self.table = table
         self.limits = limits
         self.keyring = keyring
-        self.fine = fine
+        self.fine = time_units is not None
+        self._time_units = time_units
         self._make_call = make_call
         self._audit = audit
         self._market = market
 
-    def answer(self, request: WireRequest, now_ms: int) -> WireResponse:
-        """One HTTP request."""
+    def answer(self, request: WireRequest, now_ms: int, late_ms: int = 0) -> WireResponse:
+        """One HTTP request, which reaches the matching engine ``late_ms`` later."""
         claim = Claim(api_key=request.header(KEY_HEADER), payload=payload(request))
-        asked = Asked(request.method, request.path, Params(request), claim, request.origin)
+        unit = None if self._time_units is None else request.header(UNIT_HEADER)
+        asked = Asked(request.method, request.path, Params(request), claim, request.origin, unit, late_ms)
         outcome = self.settle(asked, now_ms)
         return WireResponse(status=outcome.status, headers=self._headers(outcome, now_ms), body=_encode(outcome.body))
 
     def settle(self, asked: Asked, now_ms: int) -> Outcome:
         """Execute one request."""
         found = self.table.get((asked.method, asked.path))
-        weight = found.weigh(asked.params) if found is not None else _UNKNOWN_WEIGHT
+        if found is None:
+            return self.refuse(asked, Refusal(-5000, asked.path, asked.method), now_ms)
+        weight = found.weigh(asked.params)
         self._log(Kind.REQUEST, asked, now_ms)
         try:
             used = self.limits.enter(asked.pool, weight, now_ms)
-            if found is None:
-                raise Refusal(-5000, asked.path, asked.method)
             outcome = self._execute(found, asked, used, now_ms)
         except Refusal as refusal:
-            self._log(Kind.REFUSE, asked, now_ms, code=refusal.code, reason=refusal.msg)
-            body = {"code": refusal.code, "msg": refusal.msg}
-            return Outcome(refusal.status, body, self.limits.weight_used(asked.pool, now_ms), refusal)
+            return self._refused(asked, refusal, now_ms)
         if found.weight_on_success is None:
             return outcome
         used = self.limits.correct(asked.pool, found.weight_on_success - weight, now_ms)
         return Outcome(outcome.status, outcome.body, used, placed=outcome.placed)
 
+    def refuse(self, asked: Asked, refusal: Refusal, now_ms: int) -> Outcome:
+        """A request for which there is no handler."""
+        self._log(Kind.REQUEST, asked, now_ms)
+        try:
+            self.limits.enter(asked.pool, _UNKNOWN_WEIGHT, now_ms)
+        except Overrun as overrun:
+            refusal = overrun
+        return self._refused(asked, refusal, now_ms)
+
+    def in_unit(self, unit: str | None) -> Callable[[Any], Any] | None:
+        """How to write an answer's times in this unit; ``None``: as they are. Raises ``Refusal`` for an unknown one."""
+        return None if self._time_units is None else self._time_units(unit)
+
+    def _refused(self, asked: Asked, refusal: Refusal, now_ms: int) -> Outcome:
+        self._log(Kind.REFUSE, asked, now_ms, code=refusal.code, reason=refusal.msg)
+        body = {"code": refusal.code, "msg": refusal.msg}
+        return Outcome(refusal.status, body, self.limits.weight_used(asked.pool, now_ms), refusal)
+
     def _execute(self, found: Endpoint[C], asked: Asked, used: int, now_ms: int) -> Outcome:
         params = asked.params
+        rewrite = self.in_unit(asked.unit)
         key = authenticate(asked.claim, params, found.security, found.permission, self.keyring, now_ms, fine=self.fine)
         params.expect(found.mandatory, found.optional, found.unwanted)
         counts = key is not None and any(found.orders)
         if key is not None and counts:
             self.limits.room_for(key.owner, found.orders, now_ms)
-        body, status = found.handler(self._make_call(params, now_ms, key)), 200
+        if asked.late_ms and found.permission in TRADING:
+            self._check_again(params, asked.late_ms, now_ms)
+        body, status = found.handler(self._make_call(asked, now_ms, key)), 200
         if isinstance(body, Answer):
             body, status = body.body, body.status
+        if rewrite is not None:
+            body = rewrite(body)
         if key is not None and counts:
             self.limits.count_orders(key.owner, found.orders, now_ms)
         return Outcome(status, body, used, placed=key.owner if key is not None and counts else "")
+
+    def _check_again(self, params: Params, late_ms: int, now_ms: int) -> None:
+        """The matching engine's own look at the time: -5028 on futures, -1021 on spot."""
+        try:
+            check_time(params, now_ms, fine=self.fine, late_ms=late_ms)
+        except Refusal:
+            raise Refusal(-1021 if self.fine else -5028) from None
 
     def _headers(self, outcome: Outcome, now_ms: int) -> dict[str, str]:
         limits = self.limits
