@@ -13,6 +13,7 @@ from chimera.simulate.door.messages import PRIVATE, PUBLIC, Frame
 from chimera.simulate.twin import Twin
 
 QUEUE_FRAMES = 20_000
+ANY = "*"  # as a frame's channel or route
 Channel = tuple[str, str]
 
 
@@ -24,7 +25,7 @@ class Reader:
         self.combined = combined
         self.events = events
         self.streams: dict[str, None] = {}
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_FRAMES)
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_FRAMES)  # ``None``: the connection ends
         self.lost = asyncio.Event()
 
     def offer(self, frame: Frame) -> None:
@@ -32,8 +33,15 @@ class Reader:
         if self.route == PRIVATE and self.events and frame.event not in self.events:
             return
         wrapped = b'{"stream":"%b","data":%b}' % (frame.channel.encode(), frame.payload)
+        self._put(wrapped if self.combined else frame.payload)
+
+    def end(self) -> None:
+        """The connection ends once what waits is sent."""
+        self._put(None)
+
+    def _put(self, payload: bytes | None) -> None:
         try:
-            self.queue.put_nowait(wrapped if self.combined else frame.payload)
+            self.queue.put_nowait(payload)
         except asyncio.QueueFull:
             self.lost.set()
 
@@ -44,6 +52,17 @@ class Hub:
     def __init__(self, twin: Twin) -> None:
         self._twin = twin
         self._readers: dict[Channel, dict[Reader, None]] = {}
+        self._all: dict[Reader, None] = {}
+
+    def join(self, reader: Reader, streams: Iterable[str]) -> None:
+        """A new connection."""
+        self._all[reader] = None
+        self.subscribe(reader, streams)
+
+    def leave(self, reader: Reader) -> None:
+        """A connection is gone."""
+        self.unsubscribe(reader, reader.streams)
+        self._all.pop(reader, None)
 
     def subscribe(self, reader: Reader, streams: Iterable[str]) -> None:
         """Start hearing; a stream already heard stays heard once."""
@@ -77,8 +96,16 @@ class Hub:
                 self._deliver(frame)
 
     def _deliver(self, frame: Frame) -> None:
-        for reader in tuple(self._readers.get((frame.route, frame.channel), ())):
-            reader.offer(frame)
+        for reader in self._hearing(frame):
+            if frame.payload:
+                reader.offer(frame)
+            if frame.ends:
+                reader.end()
+
+    def _hearing(self, frame: Frame) -> tuple[Reader, ...]:
+        if frame.channel == ANY:
+            return tuple(reader for reader in self._all if frame.route in (ANY, reader.route))
+        return tuple(self._readers.get((frame.route, frame.channel), ()))
 
     def command(self, reader: Reader, text: str) -> bytes:
         """Answer a control message: SUBSCRIBE, UNSUBSCRIBE or LIST_SUBSCRIPTIONS."""

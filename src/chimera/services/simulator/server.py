@@ -4,7 +4,8 @@ All of it runs in one event loop, so the twin needs no lock: a request, a market
 Requests reach the twin byte for byte as sent (the signature covers those bytes). Stops within a second.
 
 With a state file the venue outlives the process: what changed is on the disk within ``KEEP_S`` and at the stop, and
-the next start carries on from there. No file is touched before the port is ours.
+the next start carries on from there. A file that cannot be written while we run stops nobody (``journal``); at the stop
+it is told. No file is touched before the port is ours.
 """
 
 import asyncio
@@ -12,11 +13,13 @@ import contextlib
 import socket
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from http import HTTPStatus
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from chimera.services.simulator.audit_file import AuditFile
 from chimera.services.simulator.hub import Hub, Reader, route_in
+from chimera.services.simulator.journal import STATE, Journal
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.simulator.state_file import StateFile
 from chimera.simulate.door.messages import PRIVATE, WireRequest
@@ -57,7 +60,7 @@ class SimulatorServer:
         self._clock = clock
         self._market = market
         self._given = twin
-        self._audit: AuditFile | None = None
+        self._journal = Journal(clock)
         self._state: StateFile | None = None
         self._kept: tuple[int, int] | None = None  # ``Twin.changes`` as last kept
         self._keeping: asyncio.Future[None] | None = None
@@ -73,19 +76,20 @@ class SimulatorServer:
         told = self.settings
         state = StateFile(told.state_file) if told.state_file is not None else None
         kept = state.read() if state is not None else None
+        audit = None
         if told.audit_file is not None:
-            self._audit = AuditFile(told.audit_file, append=kept is not None)
+            audit = self._journal.audit = AuditFile(told.audit_file, append=kept is not None)
         try:
             twin = Twin(
                 told.instruments,
                 seed=told.seed,
                 now_ms=self._clock(),
                 accounts=told.accounts,
-                on_audit=self._audit.write if self._audit is not None else None,
+                on_audit=self._journal.record if audit is not None else None,
                 audit_keep=told.audit_keep,
                 limits=told.limits,
                 kept=kept,
-                audit_seq=self._audit.last_seq if self._audit is not None else 0,
+                audit_seq=audit.last_seq if audit is not None else 0,
             )
         except ValueError as error:
             if state is None or kept is None:
@@ -96,6 +100,13 @@ class SimulatorServer:
             self._kept = twin.changes
         self._state = state
         return twin
+
+    def _begin(self) -> None:
+        """Let the venue speak of our files, its faults reach them, and its scenario begin."""
+        self.twin.journal = self._journal.picture
+        self._journal.fails = lambda part: self.twin.faults.journal_fails(part, Millis(self._clock()))
+        if self.settings.scenario is not None:
+            self.twin.begin(self.settings.scenario)
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=_BODY_MAX)
@@ -110,6 +121,7 @@ class SimulatorServer:
         bound = _bind(self.settings.host, self.settings.port)
         try:
             self.twin = self._given if self._given is not None else self._open()
+            self._begin()
             self.hub = Hub(self.twin)
             await self._runner.setup()
             await web.SockSite(self._runner, bound).start()
@@ -141,8 +153,8 @@ class SimulatorServer:
             self._close_audit()
 
     def _close_audit(self) -> None:
-        if self._audit is not None:
-            self._audit.close()
+        if self._journal.audit is not None:
+            self._journal.audit.close()
 
     # ── keeping ─────────────────────────────────────────────────────────────────────────────────────────────────────
     async def _run_keeping(self) -> None:
@@ -157,11 +169,20 @@ class SimulatorServer:
         """Write the state file; the loop only gathers what changed, a thread encodes and writes it."""
         if self._keeping is not None:
             await asyncio.gather(self._keeping, return_exceptions=True)  # one that outlived its loop; we write anew
-        if self._state is not None:
-            self._kept = self.twin.changes
-            written = self.twin.keep(clean=clean)
+        if self._state is None:
+            return
+        changes, written = self.twin.changes, self.twin.keep(clean=clean)
+        try:
+            self._journal.check(STATE)
             self._keeping = asyncio.ensure_future(asyncio.to_thread(self._state.replace, written))
             await asyncio.shield(self._keeping)
+        except OSError as error:
+            self._journal.failed(STATE, error)
+            if clean and not self._journal.fails(STATE):
+                raise
+        else:
+            self._journal.written(STATE)
+            self._kept = changes
 
     # ── the market ──────────────────────────────────────────────────────────────────────────────────────────────────
     async def _run_market(self) -> None:
@@ -198,6 +219,9 @@ class SimulatorServer:
         path, _, query = request.raw_path.partition("?")
         body = (await request.read()).decode("utf-8", "replace")
         wire = WireRequest(method=request.method, path=path, query=query, headers=dict(request.headers), body=body)
+        lag_ms = self.twin.lag_ms(wire, Millis(self._clock()))
+        if lag_ms:
+            await asyncio.sleep(lag_ms / 1000)
         answer = self.twin.handle(wire, Millis(self._clock()))
         self.hub.pump()
         if answer.delay_ms:
@@ -209,15 +233,17 @@ class SimulatorServer:
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
     # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
-    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
         route = route_in(request.match_info["route"]) or PRIVATE
+        if not self.twin.admits(route, Millis(self._clock())):
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         form = request.match_info.get("form", request.match_info["route"])
         reader = Reader(route, form == "stream", _split(request.query.get("events", "")))
         named = _split(request.match_info.get("streams", "")) | _split(request.query.get("streams", ""))
         socket = web.WebSocketResponse(heartbeat=PING_S, compress=False)
         await socket.prepare(request)
         self._sockets.add(socket)
-        self.hub.subscribe(reader, sorted(named | _split(request.query.get("listenKey", ""))))
+        self.hub.join(reader, sorted(named | _split(request.query.get("listenKey", ""))))
         sender = asyncio.create_task(_send(socket, reader))
         try:
             async for message in socket:
@@ -227,7 +253,7 @@ class SimulatorServer:
             reader.lost.set()
         finally:
             sender.cancel()
-            self.hub.unsubscribe(reader, reader.streams)
+            self.hub.leave(reader)
             self._sockets.discard(socket)
         return socket
 
@@ -236,7 +262,11 @@ async def _send(socket: web.WebSocketResponse, reader: Reader) -> None:
     """Send what waits; close a connection that fell behind."""
     with contextlib.suppress(ConnectionError):
         while not reader.lost.is_set():
-            await socket.send_str((await reader.queue.get()).decode())
+            payload = await reader.queue.get()
+            if payload is None:
+                await socket.close(code=WSCloseCode.GOING_AWAY)
+                return
+            await socket.send_str(payload.decode())
         await socket.close(code=WSCloseCode.POLICY_VIOLATION)
 
 

@@ -118,7 +118,7 @@ class LoseListenKey(Value):
 
 
 class SetStatus(Value):
-    """The trading status of these symbols changes to what each market calls ``to``."""
+    """These symbols go to this state. DELISTED: all their orders expire and positions are settled."""
 
     symbol: str
     market: str
@@ -130,8 +130,7 @@ class SymbolState(StrEnum):
 
     TRADING = "trading"
     CANCEL_ONLY = "cancel_only"
-    HALTED = "halted"
-    DELISTED = "delisted"  # and with it: open orders expire, positions are settled
+    DELISTED = "delisted"
 
 
 class FeeInBase(Value):

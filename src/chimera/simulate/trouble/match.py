@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from chimera.simulate.door.auth import KEY_HEADER
 from chimera.simulate.door.messages import Frame, WireRequest
 from chimera.simulate.trouble.faults import Triggering
 from chimera.trading.value import Value
 
-KEY_HEADER: Final = "X-MBX-APIKEY"
 _CLIENT_IDS: Final = re.compile(r"(?i)(clientorderid|clientalgoid)$")
 _BATCH: Final = frozenset({"batchOrders", "orderIdList", "origClientOrderIdList"})
 USDM, SPOT = "usdm", "spot"
