@@ -66,7 +66,7 @@ class Endpoint(Generic[C]):
     security: Security
     weight: Weight
     permission: Permission
-    mandatory: frozenset[str] = frozenset()
+    mandatory: tuple[str, ...] = ()
     optional: frozenset[str] = frozenset()
     unwanted: frozenset[str] = frozenset()  # once parameters here; sending them is refused by name
     orders: tuple[int, int] = (0, 0)
@@ -97,7 +97,7 @@ def endpoint(
         security=security,
         weight=weight if without_symbol is None else _by_symbol(weight, without_symbol),
         permission=permission,
-        mandatory=frozenset(mandatory.split()),
+        mandatory=tuple(mandatory.split()),
         optional=frozenset(optional.split()) | timing,
         unwanted=frozenset(unwanted.split()),
         orders=(orders, orders) if isinstance(orders, int) else orders,

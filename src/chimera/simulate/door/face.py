@@ -7,6 +7,7 @@ judged. A path the twin does not implement gets the venue's own refusal for an u
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, Generic
 
 import msgspec
@@ -108,7 +109,7 @@ class Face(Generic[C]):
             outcome = self._execute(found, asked, used, now_ms)
         except Refusal as refusal:
             return self._refused(asked, refusal, now_ms)
-        if found.weight_on_success is None:
+        if found.weight_on_success is None or outcome.status != HTTPStatus.OK:
             return outcome
         used = self.limits.correct(asked.pool, found.weight_on_success - weight, now_ms)
         return Outcome(outcome.status, outcome.body, used, placed=outcome.placed)
@@ -141,14 +142,23 @@ class Face(Generic[C]):
             self.limits.room_for(key.owner, found.orders, now_ms)
         if asked.late_ms and found.permission in TRADING:
             self._check_again(params, asked.late_ms, now_ms)
-        body, status = found.handler(self._make_call(asked, now_ms, key)), 200
+        owner = key.owner if key is not None and counts else ""
+        body, status = self._handled(found, asked, key, owner, now_ms), 200
         if isinstance(body, Answer):
             body, status = body.body, body.status
-        if rewrite is not None:
-            body = rewrite(body)
-        if key is not None and counts:
-            self.limits.count_orders(key.owner, found.orders, now_ms)
-        return Outcome(status, body, used, placed=key.owner if key is not None and counts else "")
+        return Outcome(status, body if rewrite is None else rewrite(body), used, placed=owner)
+
+    def _handled(self, found: Endpoint[C], asked: Asked, key: Key | None, owner: str, now_ms: int) -> Any:
+        """Run the handler. Its orders count from before, for what fills at once gives counts back (spot)."""
+        call = self._make_call(asked, now_ms, key)
+        if not owner:
+            return found.handler(call)
+        self.limits.count_orders(owner, found.orders, now_ms)
+        try:
+            return found.handler(call)
+        except Refusal:
+            self.limits.count_orders(owner, (-found.orders[0], -found.orders[1]), now_ms)
+            raise
 
     def _check_again(self, params: Params, late_ms: int, now_ms: int) -> None:
         """The matching engine's own look at the time: -5028 on futures, -1021 on spot."""

@@ -42,8 +42,8 @@ class Params:
         params._values = values
         return params
 
-    def expect(self, mandatory: frozenset[str], optional: frozenset[str], unwanted: frozenset[str]) -> None:
-        """Refuse what is missing (-1102), empty (-1105), not wanted here (-1106) or unknown (-1104)."""
+    def expect(self, mandatory: tuple[str, ...], optional: frozenset[str], unwanted: frozenset[str]) -> None:
+        """Refuse what is missing (-1102, the first in order), empty (-1105), not wanted (-1106) or unknown (-1104)."""
         for name in mandatory:
             if not self._values.get(name):
                 raise Refusal(-1102, name)
