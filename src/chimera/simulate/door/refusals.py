@@ -1,14 +1,13 @@
 """Every "no" the twin can say: Binance's code, its text, its HTTP status.
 
-Codes and meanings: Binance USD-M error-code page. Texts are what the venue prints; ``{}`` is filled at the place of
-refusal. A refusal is raised before anything changed, so after it nothing happened.
+Codes and meanings: Binance USD-M error-code page, spot errors.md. Texts are what the venue prints; ``{}`` is filled at
+the place of refusal. A refusal is raised before anything changed, so after it nothing happened.
 """
 
 from typing import Final
 
 _TEXTS: Final[dict[int, str]] = {
     -1002: "You are not authorized to execute this request.",
-    -1023: "Start time is greater than end time.",
     -1020: "This operation is not supported.",
     -1022: "Signature for this request is not valid.",
     -1021: "Timestamp for this request is outside of the recvWindow.",
@@ -19,38 +18,16 @@ _TEXTS: Final[dict[int, str]] = {
     -1106: "Parameter '{}' sent when not required.",
     -1111: "Precision is over the maximum defined for this asset.",
     -1112: "No orders on book for symbol.",
-    -1114: "TimeInForce parameter sent when not required.",
     -1115: "Invalid timeInForce.",
     -1116: "Invalid orderType.",
     -1117: "Invalid side.",
     -1121: "Invalid symbol.",
     -1122: "Invalid symbol status.",
     -1125: "This listenKey does not exist.",
-    -1127: "More than {} hours between startTime and endTime.",
     -1128: "Combination of optional parameters invalid.",
     -1130: "Data sent for parameter '{}' is not valid.",
     -1131: "recvWindow must be less than 60000.",
-    -1134: "`strategyType` was less than 1000000.",
-    -1135: "JSON sent for parameter '{}' is not valid",
     -1136: "Invalid newOrderRespType.",
-    -1145: "Invalid cancelRestrictions",
-    -1151: "Symbol is present multiple times in the list.",
-    -1158: "Order type not supported in OCO.",
-    -1160: "Parameter '{}' is not supported if `{}` is not GTC.",
-    -1165: "A limit order in a buy OCO must be below.",
-    -1166: "A limit order in a sell OCO must be above.",
-    -1168: "At least one OCO order must be contingent.",
-    -1194: "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
-    -1196: "A stop loss order in a buy OCO must be above.",
-    -1197: "A stop loss order in a sell OCO must be below.",
-    -1198: "A take profit order in a buy OCO must be below.",
-    -1199: "A take profit order in a sell OCO must be above.",
-    -1210: "Invalid pegPriceType.",
-    -1211: "Invalid pegOffsetType.",
-    -1220: "The symbol's status does not match the requested symbolStatus.",
-    -1222: "Working order in an OPO list must be a bid.",
-    -1223: "Pending orders in an OPO list must be asks.",
-    -1225: "Pending orders should not include the '{}' tag.",
     -2007: "Invalid callBack rate.",
     -2011: "Unknown order sent.",
     -2013: "Order does not exist.",
@@ -62,13 +39,8 @@ _TEXTS: Final[dict[int, str]] = {
     -2023: "User in liquidation mode now.",
     -2024: "Position is not sufficient.",
     -2025: "Reach max open order limit.",
-    -2026: "Order was canceled or expired with no executed qty over 90 days ago and has been archived.",
     -2027: "Exceeded the maximum allowable position at current leverage.",
     -2028: "Leverage is smaller than permitted: insufficient margin balance.",
-    -2035: "User Data Stream subscription already active.",
-    -2036: "User Data Stream subscription not active.",
-    -2039: "Client order ID is not correct for this order ID.",
-    -2042: "Maximum subscription ID reached for this connection.",
     -4001: "Price less than 0.",
     -4002: "Price greater than max price.",
     -4003: "Quantity less than or equal to zero.",
@@ -149,9 +121,38 @@ _TEXTS: Final[dict[int, str]] = {
     -5043: "A pending modification already exists for this order.",
     -5047: "The original order is not a reduce-only order",
 }
+_SPOT_TEXTS: Final[dict[int, str]] = {
+    -1023: "Start time is greater than end time.",
+    -1127: "More than {} hours between startTime and endTime.",
+    -1134: "`strategyType` was less than 1000000.",
+    -1135: "JSON sent for parameter '{}' is not valid",
+    -1145: "Invalid cancelRestrictions",
+    -1151: "Symbol is present multiple times in the list.",
+    -1158: "Order type not supported in OCO.",
+    -1160: "Parameter '{}' is not supported if `{}` is not GTC.",
+    -1165: "A limit order in a buy OCO must be below.",
+    -1166: "A limit order in a sell OCO must be above.",
+    -1168: "At least one OCO order must be contingent.",
+    -1194: "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+    -1196: "A stop loss order in a buy OCO must be above.",
+    -1197: "A stop loss order in a sell OCO must be below.",
+    -1198: "A take profit order in a buy OCO must be below.",
+    -1199: "A take profit order in a sell OCO must be above.",
+    -1210: "Invalid pegPriceType.",
+    -1211: "Invalid pegOffsetType.",
+    -1220: "The symbol's status does not match the requested symbolStatus.",
+    -1222: "Working order in an OPO list must be a bid.",
+    -1223: "Pending orders in an OPO list must be asks.",
+    -1225: "Pending orders should not include the '{}' tag.",
+    -2035: "User Data Stream subscription already active.",
+    -2036: "User Data Stream subscription not active.",
+    -2039: "Client order ID is not correct for this order ID.",
+    -2042: "Maximum subscription ID reached for this connection.",
+}
 _STATUS: Final[dict[int, int]] = {-1002: 401, -2014: 401, -2015: 401, -5000: 404}
 AHEAD_OF_SERVER = "Timestamp for this request was 1000ms ahead of the server's time."
-CODES: Final = frozenset(_TEXTS)
+SPOT_CODES: Final = frozenset(_SPOT_TEXTS)  # those that only spot says
+CODES: Final = frozenset(_TEXTS) | SPOT_CODES
 
 
 class Refusal(Exception):
@@ -159,6 +160,6 @@ class Refusal(Exception):
 
     def __init__(self, code: int, *details: object, text: str | None = None) -> None:
         self.code = code
-        self.msg = text if text is not None else _TEXTS[code].format(*details)
+        self.msg = text if text is not None else (_TEXTS.get(code) or _SPOT_TEXTS[code]).format(*details)
         self.status = _STATUS.get(code, 400)
         super().__init__(f"{code} {self.msg}")
