@@ -61,9 +61,9 @@ async def rehearse(
         expected = {check.name: check.expects for check in book.checks}
         if against_twin:
             async with own_simulator(symbol) as address:
-                expected |= await _asked(book, simulator(address)[book.market], clock, symbol, tag, _quietly)
-        got = await _asked(book, target, clock, symbol, tag, say)
-        rows += [_row(book.market, check, expected[check.name], got[check.name]) for check in book.checks]
+                expected |= await _at(book, simulator(address)[book.market], clock, symbol, tag, _quietly)
+        got = await _at(book, target, clock, symbol, tag, say)
+        rows += [row(book.market, check, expected[check.name], got[check.name]) for check in book.checks]
         rows = redacted(rows, _secrets(target))
     return rows
 
@@ -89,24 +89,30 @@ async def own_simulator(symbol: str) -> AsyncIterator[str]:
         await server.stop()
 
 
-async def _asked(book: Book, target: Target, clock: Clock, symbol: str, tag: str, say: Say) -> dict[str, Facts | None]:
+async def _at(book: Book, target: Target, clock: Clock, symbol: str, tag: str, say: Say) -> dict[str, Facts]:
     if target.credentials is None:
         raise Refused(CODE, f"there are no keys for {book.market}", field="environment")
     transport = transport_of(target)
     try:
         desk = Desk(Caller(transport, target.credentials, book.base, clock.now_ms), symbol, tag)
         await desk.open()
-        if not await book.untouched(desk):
-            raise Refused(
-                CODE, f"something of {symbol} is open or held there, and a rehearsal would close it", field="--symbol",
-                value=symbol, accepted="an account that is flat in it",
-            )  # fmt: skip
-        try:
-            return {check.name: await _one(check, desk, say) for check in book.checks}
-        finally:
-            await asyncio.shield(book.tidy(desk))
+        secrets = _secrets(target)
+        return await asked(book, desk, lambda line: say(_struck(line, secrets)))
     finally:
         await transport.close()
+
+
+async def asked(book: Book, desk: Desk, say: Say) -> dict[str, Facts]:
+    """What came of each check, by name. Raises ``Refused`` before the first where something is open or held."""
+    if not await book.untouched(desk):
+        raise Refused(
+            CODE, f"something of {desk.symbol} is open or held there, and a rehearsal would close it",
+            field="--symbol", value=desk.symbol, accepted="an account that is flat in it",
+        )  # fmt: skip
+    try:
+        return {check.name: await _one(check, desk, say) for check in book.checks}
+    finally:
+        await asyncio.shield(book.tidy(desk))
 
 
 async def _one(check: Check, desk: Desk, say: Say) -> Facts:
@@ -122,13 +128,14 @@ async def _one(check: Check, desk: Desk, say: Say) -> Facts:
     return got
 
 
-def _row(market: str, check: Check, expected: Facts | None, got: Facts | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"check": check.name, "market": market, "source": check.source}
+def row(market: str, check: Check, expected: Facts | None, got: Facts) -> dict[str, Any]:
+    """One line of the difference; without an expectation nothing is the same or not."""
+    told: dict[str, Any] = {"check": check.name, "market": market, "source": check.source}
     if check.question is not None:
-        row["question"] = check.question
+        told["question"] = check.question
     if check.expects is not None:
-        row["documented"] = check.expects
-    return row | {"expected": expected, "got": got, "same": None if expected is None else expected == got}
+        told["documented"] = check.expects
+    return told | {"expected": expected, "got": got, "same": None if expected is None else expected == got}
 
 
 def redacted(rows: Iterable[Any], secrets: Sequence[str]) -> list[Any]:
