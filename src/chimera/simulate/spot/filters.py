@@ -5,7 +5,7 @@ TAKE_PROFIT without a limit price is measured as the MARKET order it becomes (as
 """
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from chimera.simulate.spot.floor import SpotFloor
 from chimera.simulate.spot.orders import SpotOrder, rises
@@ -69,7 +69,7 @@ def check_notional(pair: Pair, notional: Decimal, market: bool) -> None:
 def check_iceberg(pair: Pair, qty: Decimal, iceberg_qty: Decimal) -> None:
     """LOT_SIZE of what is displayed, ICEBERG_PARTS."""
     check_lot(pair, iceberg_qty)
-    if -(-qty // iceberg_qty) > pair.rules.iceberg_parts:
+    if (qty / iceberg_qty).to_integral_value(ROUND_CEILING) > pair.rules.iceberg_parts:
         raise filtered("ICEBERG_PARTS")
 
 
