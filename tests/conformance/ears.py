@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -50,9 +50,11 @@ async def pulling(pull: Callable[[], Awaitable[Iterable[T]]]) -> AsyncIterator[E
     try:
         yield ears
     finally:
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        while not listening.done():  # Python 3.11's wait_for, which libraries use, can swallow a cancellation
+            listening.cancel()
+            await asyncio.wait({listening}, timeout=0.05)
+        if not listening.cancelled() and (error := listening.exception()) is not None:
+            raise error
 
 
 async def until(true: Callable[[], bool], what: str) -> None:
@@ -60,6 +62,6 @@ async def until(true: Callable[[], bool], what: str) -> None:
     try:
         async with asyncio.timeout(WAIT_S):
             while not true():
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.002)  # noqa: ASYNC110  # the venue has no event for it
     except TimeoutError:
         raise AssertionError(f"never came true: {what}") from None

@@ -3,6 +3,7 @@
 One test per client and operation, each with a venue of its own. What they find is the table of ``docs/conformance.md``.
 """
 
+import asyncio
 import importlib
 import warnings
 from typing import Any
@@ -15,8 +16,11 @@ from venue import open_venue
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what other people's code still calls
 
+TEST_S = 12.0  # a library that waits longer has lost its connection
+
 CLIENTS = {
     "Binance SDK": {"USD-M": "sdk_usdm:SdkUsdm"},
+    "python-binance": {"USD-M": "pb_usdm:PythonBinanceUsdm"},
 }
 ROWS = [
     pytest.param(client, operation, id=f"{client}-{operation.name}".replace(" ", "-"))
@@ -38,7 +42,7 @@ def library(client: str, market: str) -> Any:
 @pytest.mark.parametrize(("client", "operation"), ROWS)
 async def test_client(client: str, operation: Operation, verdicts: dict[tuple[str, str], str]) -> None:
     kind = library(client, operation.market)
-    async with open_venue() as venue, kind.opened(venue) as opened:
+    async with asyncio.timeout(TEST_S), open_venue() as venue, kind.opened(venue) as opened:
         assert isinstance(opened, Client)
         try:
             await operation.scenario(venue, opened)
