@@ -1,7 +1,7 @@
 """Leverage brackets: the larger a position, the less leverage it may have and the more margin it must keep.
 
-Maintenance margin of a notional is ``notional * rate - cum`` of its bracket; ``cum`` makes it continuous from bracket to
-bracket. Shapes: BTCUSDT and ETHUSDT as Binance has published them since 2025 (top bracket of leverage 150x), any other
+Maintenance margin of a notional is ``notional * rate - cum`` of its bracket; ``cum`` makes it continuous from one to
+the next. Shapes: BTCUSDT and ETHUSDT as Binance has published them since 2025 (top bracket of leverage 150x), any other
 symbol a table of the shape mid-size coins have; its first rate is the instrument's own. Pure.
 """
 

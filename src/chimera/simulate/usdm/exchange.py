@@ -153,6 +153,7 @@ class Exchange:
                 listing.marked_ms = self.floor.now_ms
                 self.floor.marks[listing.symbol] = event.mark
                 self.floor.remarked[listing.symbol] = None
+                listing.funding_due_ms = listing.funding_at(self.floor.now_ms)
         self.settle(listing)
         return listing
 

@@ -30,7 +30,7 @@ def _window(call: FuturesCall) -> tuple[int, int]:
 
 def _limit(call: FuturesCall, usual: int, most: int) -> int:
     limit = call.params.integer_or("limit", usual)
-    if not 1 <= limit:
+    if limit < 1:
         raise Refusal(-1130, "limit")
     return min(limit, most)
 

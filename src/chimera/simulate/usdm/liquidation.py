@@ -1,14 +1,15 @@
 """What the venue does to a position on its own: margin call, liquidation, auto-deleveraging, settlement of a symbol.
 
-Liquidation is due when the margin balance has come down to the maintenance margin: for an isolated position its own, for
-cross positions of the account together. Its open orders expire (``er`` 5), then a forced order takes the book down to
-the bankruptcy price, where the margin is gone, and the insurance fund takes over what is left at that price and pays
-what fees still make missing; of what remains it takes its fee. So an isolated loss never exceeds what was set aside, and
-an account left without cross positions has no cross wallet below zero.
+Liquidation is due when the margin balance has come down to the maintenance margin: for an isolated position its own,
+for cross positions the account's. Its open orders expire (``er`` 5), then a forced order takes the book down to the
+bankruptcy price, where the margin is gone, and the insurance fund takes over what is left at that price and pays what
+fees still make missing; of margin that remains it takes its fee. So an isolated loss never exceeds what was set aside,
+and an account left without cross positions has no cross wallet below zero.
 
 Chosen where Binance documents nothing: cross positions go one at a time, the greatest maintenance margin first, until
-the rest can stand; all happens at once, and for ``margin.GRACE_MS`` after it new orders meet -2023; a margin call is sent once
-when maintenance reaches ``CALL`` of the balance; deleveraging and settlement trade at the mark, free of commission.
+the rest can stand; all happens at once, and for ``margin.GRACE_MS`` after it new orders meet -2023; a margin call is
+sent once when maintenance reaches ``CALL`` of the balance; deleveraging and settlement trade at the mark, free of
+commission.
 """
 
 from decimal import Decimal

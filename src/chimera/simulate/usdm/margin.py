@@ -101,7 +101,7 @@ def check_entry(
 
 
 def open_loss(listing: "Perpetual", held: Position, side: Side, qty: Decimal, price: Decimal) -> Decimal:
-    """What an order that may open would lose at once, the mark being worse than its price (Binance, cost of opening)."""
+    """What an order that may open would lose at once, being priced worse than the mark (Binance, cost of opening)."""
     if listing.mark is None:
         return ZERO
     opening = max(ZERO, qty - held.room_to_reduce(side))

@@ -124,7 +124,7 @@ def leverage_bracket(call: FuturesCall) -> list[dict[str, Any]]:
                     "notionalCap": int(step.cap),
                     "notionalFloor": int(step.floor),
                     "maintMarginRatio": number(step.rate),
-                    "cum": number(step.cum.quantize(Decimal("0.1"))),
+                    "cum": msgspec.Raw(f"{step.cum:.1f}".encode()),
                 }
                 for step in listing.brackets.steps
             ],
