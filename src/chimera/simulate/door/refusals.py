@@ -148,10 +148,13 @@ _SPOT_TEXTS: Final[dict[int, str]] = {
     -2036: "User Data Stream subscription not active.",
     -2039: "Client order ID is not correct for this order ID.",
     -2042: "Maximum subscription ID reached for this connection.",
+    -5007: "Quantity must be greater than zero.",
+    -5010: "Asset transfer fail.",
+    -5013: "Asset transfer failed: insufficient balance",
 }
 _STATUS: Final[dict[int, int]] = {-1002: 401, -2014: 401, -2015: 401, -5000: 404}
 AHEAD_OF_SERVER = "Timestamp for this request was 1000ms ahead of the server's time."
-SPOT_CODES: Final = frozenset(_SPOT_TEXTS)  # those that only spot says
+SPOT_CODES: Final = frozenset(_SPOT_TEXTS)  # those that only spot and the wallets say
 CODES: Final = frozenset(_TEXTS) | SPOT_CODES
 
 
