@@ -13,6 +13,7 @@ from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.household import AccountSpec
+from chimera.simulate.spot.floor import SpotFloor
 from chimera.simulate.usdm.accounts import Account, PositionSide
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.venue.audit import Audit
@@ -26,17 +27,20 @@ encoder = msgspec.json.Encoder(decimal_format="string")
 
 
 def control(
-    floor: FuturesFloor, audit: Audit, request: WireRequest, admit: Callable[[AccountSpec], Account]
+    audit: Audit,
+    request: WireRequest,
+    admit: Callable[[AccountSpec], Account],
+    state: Callable[[], dict[str, Any]],
 ) -> WireResponse:
-    """Answer one control request; ``admit`` opens an account."""
+    """Answer one control request; ``admit`` opens an account, ``state`` is the picture of the venue."""
     try:
         match request.method, request.path:
             case "POST", "/sim/accounts":
                 spec = _spec(request.body)
                 account = admit(spec)
-                return _answer(200, {"name": account.name, "api_key": spec.api_key, "balance": text(account.wallet)})
+                return answered(200, {"name": account.name, "api_key": spec.api_key, "balance": text(account.wallet)})
             case "GET", "/sim/state":
-                return _answer(200, picture(floor))
+                return answered(200, state())
             case "GET", "/sim/audit":
                 since = Params(request).integer_or("since", 0)
                 lines = [encoder.encode(record) for record in audit.records if record.seq > since]
@@ -44,7 +48,7 @@ def control(
             case _:
                 raise Refusal(-5000, request.path, request.method)
     except Refusal as refusal:
-        return _answer(refusal.status, {"code": refusal.code, "msg": refusal.msg})
+        return answered(refusal.status, {"code": refusal.code, "msg": refusal.msg})
 
 
 def _spec(body: str) -> AccountSpec:
@@ -80,5 +84,20 @@ def _account(floor: FuturesFloor, account: Account) -> dict[str, Any]:
     }
 
 
-def _answer(status: int, body: Any) -> WireResponse:
-    return WireResponse(status=status, headers=_JSON, body=msgspec.json.encode(body))
+def spot_picture(floor: SpotFloor) -> dict[str, Any]:
+    """Spot accounts with free and locked balances and open orders."""
+    return {
+        name: {
+            "balances": {
+                asset: {"free": text(held.free), "locked": text(held.locked)}
+                for asset, held in account.balances.items()
+            },
+            "open_orders": [order.client_id for order in floor.orders.open_of(account)],
+        }
+        for name, account in floor.accounts.items()
+    }
+
+
+def answered(status: int, body: Any) -> WireResponse:
+    """A control answer; decimals as text."""
+    return WireResponse(status=status, headers=_JSON, body=encoder.encode(body))

@@ -4,42 +4,60 @@ Deliberately unaware of faults and of how requests travel: the twin asks the doo
 judged at all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from chimera.simulate.door.face import Asked, Face
 from chimera.simulate.door.keyring import Key, Keyring
-from chimera.simulate.door.limits import USDM_BUDGET, Limits
+from chimera.simulate.door.limits import SPOT_BUDGET, USDM_BUDGET, Limits
 from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.session import Session
-from chimera.simulate.door.sessions import LOGON, SessionCall
+from chimera.simulate.door.sessions import LOGON, USER_DATA, SessionCall
 from chimera.simulate.door.ws_api import WsApi
+from chimera.simulate.markets import FuturesMarket, SpotMarket
+from chimera.simulate.spot import endpoints as spot
+from chimera.simulate.spot.call import SpotCall
+from chimera.simulate.spot.time_unit import answer_in_micros, wants_micros
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.endpoints import ENDPOINTS
-from chimera.simulate.usdm.exchange import Exchange
-from chimera.simulate.usdm.reports import Wire
 from chimera.simulate.usdm.ws_methods import METHODS
 from chimera.simulate.venue.audit import Audit
 
 USDM: Final = "usdm"
+SPOT: Final = "spot"
+_SPOT_PATHS: Final = ("/api/", "/sapi/")
+_GONE_ON_SPOT: Final = frozenset({"userDataStream.start", "userDataStream.ping", "userDataStream.stop"})
+FIRST_FILL: Final = {True: -5, False: -1}  # unfilled orders given back, by whether it came as maker; Binance's example
 _WS_POOL: Final = "ws:"  # futures count the WebSocket API's weight apart from REST's (one witness, binance.md 7.1)
 
 
 class Doors:
     """``enforced``: whether anybody is refused for asking too much."""
 
-    def __init__(self, exchange: Exchange, wire: Wire, audit: Audit, *, enforced: bool) -> None:
+    def __init__(self, futures: FuturesMarket, spot_market: SpotMarket, audit: Audit, *, enforced: bool) -> None:
         self.keyring = Keyring()
-        self.limits = {USDM: Limits(USDM_BUDGET, enforced=enforced)}
-        self._exchange = exchange
-        self._wire = wire
+        self.limits = {
+            USDM: Limits(USDM_BUDGET, enforced=enforced),
+            SPOT: Limits(SPOT_BUDGET, enforced=enforced),
+        }
+        self._futures_market = futures
+        self._spot_market = spot_market
+        spot_market.exchange.floor.on_first_fill = self._give_back
         told: Any = {"keyring": self.keyring, "limits": self.limits[USDM], "audit": audit}
         self.futures: Face[FuturesCall] = Face(ENDPOINTS, self._futures_call, **told)
-        sessions: Face[SessionCall] = Face(LOGON, self._futures_session, **told)
-        self._ws = {USDM: WsApi(self.futures, sessions, METHODS, pool=_WS_POOL)}
+        about: Face[SessionCall] = Face(LOGON, self._futures_session, **told)
+        told = told | {"limits": self.limits[SPOT], "market": "SPOT", "time_units": _in_unit}
+        self.spot: Face[SpotCall] = Face(spot.ENDPOINTS, self._spot_call, **told)
+        hears: Face[SessionCall] = Face({**LOGON, **USER_DATA}, self._spot_session, **told)
+        self._ws: dict[str, WsApi[Any]] = {
+            USDM: WsApi(self.futures, about, METHODS, pool=_WS_POOL),
+            SPOT: WsApi(self.spot, hears, spot.METHODS, version="v3/", gone=_GONE_ON_SPOT),
+        }
 
     def answer(self, request: WireRequest, now_ms: int, late_ms: int = 0) -> WireResponse:
-        """A REST request, by the market its path names."""
+        """A REST request, by the market its path names; it reaches the matching engine ``late_ms`` later."""
+        if request.path.startswith(_SPOT_PATHS):
+            return self.spot.answer(request, now_ms, late_ms)
         return self.futures.answer(request, now_ms, late_ms)
 
     def ws_open(self, market: str, session: Session, now_ms: int) -> None:
@@ -59,8 +77,22 @@ class Doors:
         return dict.fromkeys(key.owner for key in self.keyring)
 
     def _futures_call(self, asked: Asked, now_ms: int, key: Key | None) -> FuturesCall:
-        return FuturesCall(asked.params, now_ms, key, self.limits[USDM], self._exchange, self._wire)
+        market = self._futures_market
+        return FuturesCall(asked.params, now_ms, key, self.limits[USDM], market.exchange, market.wire)
+
+    def _spot_call(self, asked: Asked, now_ms: int, key: Key | None) -> SpotCall:
+        return SpotCall(asked.params, now_ms, key, self.limits[SPOT], self._spot_market.exchange)
 
     def _futures_session(self, asked: Asked, now_ms: int, key: Key | None) -> SessionCall:
-        assert asked.session is not None, "only a connection asks this"
-        return SessionCall(asked.params, now_ms, key, self.limits[USDM], asked.session, hears=False)
+        return SessionCall(asked.params, now_ms, key, self.limits[USDM], asked.on_session, hears=False)
+
+    def _spot_session(self, asked: Asked, now_ms: int, key: Key | None) -> SessionCall:
+        return SessionCall(asked.params, now_ms, key, self.limits[SPOT], asked.on_session, hears=True)
+
+    def _give_back(self, owner: str, maker: bool) -> None:
+        back = FIRST_FILL[maker]
+        self.limits[SPOT].count_orders(owner, (back, back), self._spot_market.exchange.floor.now_ms)
+
+
+def _in_unit(unit: str | None) -> Callable[[Any], Any] | None:
+    return answer_in_micros if wants_micros(unit) else None

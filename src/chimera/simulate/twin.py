@@ -1,4 +1,4 @@
-"""The twin: a simulated Binance USD-M venue in memory, one entry each for requests, the market and time.
+"""The twin: a simulated Binance venue in memory, USD-M and spot, one entry each for requests, the market and time.
 
 Deterministic: the same seed and the same calls in the same order give the same bytes, frames and audit. It has one
 clock, the ``now_ms`` it is given: every timestamp it writes, on public streams too, is of that clock.
@@ -8,32 +8,33 @@ Knows nothing of sockets or files; ``services.simulator`` puts it on the wire, t
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from chimera.simulate.control import control, picture
-from chimera.simulate.door.face import Face
-from chimera.simulate.door.keyring import Key, Keyring
-from chimera.simulate.door.limits import USDM_BUDGET, Limits
-from chimera.simulate.door.messages import Frame, WireRequest, WireResponse
-from chimera.simulate.door.params import Params
+from chimera.simulate.control import answered, control, picture, spot_picture
+from chimera.simulate.door.auth import KEY_HEADER
+from chimera.simulate.door.messages import PRIVATE, SPOT_PRIVATE, Frame, WireRequest, WireResponse
 from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.door.session import Session
+from chimera.simulate.door.ws_api import WsReply, struck
+from chimera.simulate.doors import Doors
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.keeping import Door, Keeping, Kept, Written, restore
+from chimera.simulate.markets import FuturesMarket, SpotMarket
+from chimera.simulate.spot.pair import SPOT_DEMO
 from chimera.simulate.trouble import answers as trouble
-from chimera.simulate.trouble.faults import Faults, NoFaults
+from chimera.simulate.trouble import face as faults_face
+from chimera.simulate.trouble.faults import Faults, RequestFault
+from chimera.simulate.trouble.hands import Hands
+from chimera.simulate.trouble.match import client_ids_in, symbols_in
 from chimera.simulate.trouble.post import Post
+from chimera.simulate.trouble.scenario import Scenario
+from chimera.simulate.trouble.schedule import Schedule
 from chimera.simulate.usdm.accounts import Account
-from chimera.simulate.usdm.call import FuturesCall
-from chimera.simulate.usdm.endpoints import ENDPOINTS as USDM_ENDPOINTS
-from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.perpetual import DEMO
-from chimera.simulate.usdm.reports import Wire
-from chimera.simulate.usdm.streams import route_of
 from chimera.simulate.venue.audit import Audit, AuditRecord, Kind
 from chimera.trading.instrument import Instrument
-from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
+from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis
 
 CONTROL = "/sim/"
-USDM = "usdm"
 
 
 class Twin:
@@ -49,6 +50,7 @@ class Twin:
         self,
         instruments: Iterable[Instrument] = DEMO,
         *,
+        spot: Iterable[Instrument] = SPOT_DEMO,
         seed: int = 0,
         now_ms: int = 0,
         accounts: Iterable[AccountSpec] = (READY_ACCOUNT,),
@@ -60,25 +62,30 @@ class Twin:
         limits: bool = True,
     ) -> None:
         self._audit = Audit(audit_keep, on_audit)
-        self.faults: Faults = faults if faults is not None else NoFaults()  # may be replaced between calls
         self._post = Post()
-        self._wire = Wire()
-        self.exchange = Exchange(instruments, seed, self._audit, self._wire)
-        self.keyring = Keyring()
-        self._usdm_limits = Limits(USDM_BUDGET, enforced=limits)
-        self._usdm = Face(
-            USDM_ENDPOINTS, self._futures_call, keyring=self.keyring, limits=self._usdm_limits, audit=self._audit
-        )
-        door = Door(self.keyring, {USDM: self._usdm_limits})
-        self._keeping = Keeping(self.exchange, self._wire.publisher, door)
+        self.journal: Callable[[], dict[str, Any]] = dict  # what who keeps our files says of them
+        self._futures = FuturesMarket(instruments, seed, self._audit)
+        self._spot = SpotMarket(spot, seed, self._audit)
+        self._markets: dict[Market, FuturesMarket | SpotMarket]
+        self._markets = {Market.FUT: self._futures, Market.SPOT: self._spot}
+        self.usdm = self.exchange = self._futures.exchange
+        self.spot = self._spot.exchange
+        self.doors = Doors(self._futures, self._spot, self._audit, enforced=limits)
+        self.keyring = self.doors.keyring
+        self.faults: Faults  # may be replaced between calls
+        self.faults = faults if faults is not None else Schedule(Scenario(seed=seed), Millis(now_ms), self)
+        self._hands = Hands(self.exchange, self._futures.wire, lambda: self.faults)
+        door = Door(self.keyring, self.doors.limits)
+        self._keeping = Keeping(self.exchange, self._futures.wire.publisher, door)
         self._at(now_ms)
         self._audit.seq = audit_seq
         if kept is not None:
-            restore(kept, self.exchange, self._wire.publisher, door)
+            restore(kept, self.exchange, self._futures.wire.publisher, door)
             self._audit.add(Kind.RESTART, now_ms, kept_seq=kept.standing.audit_seq)
         for spec in accounts:
             if kept is None or spec.name not in self.exchange.floor.accounts:
                 self.admit(spec)
+        self._spot.open_unknown(self.exchange.floor.accounts)
 
     def admit(self, spec: AccountSpec) -> Account:
         """A new owner with its key and its account; name and key must be new."""
@@ -86,6 +93,7 @@ class Twin:
         if spec.name in self.exchange.floor.accounts:
             raise Refusal(-1130, "name")
         self.keyring.add(key)
+        self.spot.floor.admit(spec)
         return self.exchange.floor.admit(spec)
 
     @property
@@ -96,68 +104,126 @@ class Twin:
     def handle(self, request: WireRequest, now_ms: Millis) -> WireResponse:
         """One HTTP request, executed at ``now_ms``."""
         self._at(now_ms)
+        if request.path in faults_face.PATHS:
+            return answered(*faults_face.answer(request, self.faults, now_ms, self.begin))
         if request.path.startswith(CONTROL):
-            return control(self.exchange.floor, self._audit, request, self.admit)
+            return control(self._audit, request, self.admit, self.state)
         fault = self.faults.on_request(request, now_ms)
         if fault is None or trouble.spares(fault, request):
             return self._answer(request, now_ms)
-        self._audit.add(Kind.FAULT, now_ms, method=request.method, path=request.path, reason=fault.trouble)
-        done = self._answer(request, now_ms) if fault.runs else None
+        self._log_fault(fault, request, now_ms)
+        done = self._answer(request, now_ms, fault.engine_ms) if fault.runs else None
         return trouble.answer(fault, done)
 
-    def _answer(self, request: WireRequest, now_ms: Millis) -> WireResponse:
-        return self._usdm.answer(request, now_ms)
+    def _answer(self, request: WireRequest, now_ms: Millis, late_ms: int = 0) -> WireResponse:
+        return self.doors.answer(request, now_ms + self.faults.skew_ms(now_ms), late_ms)
 
-    def _futures_call(self, params: Params, now_ms: int, key: Key | None) -> FuturesCall:
-        return FuturesCall(params, now_ms, key, self._usdm_limits, self.exchange, self._wire)
+    def _log_fault(self, fault: RequestFault, request: WireRequest, now_ms: Millis) -> None:
+        self._audit.add(
+            Kind.FAULT,
+            now_ms,
+            account=self.of_key(request.header(KEY_HEADER) or ""),
+            symbol=next(iter(symbols_in(request)), ""),
+            client_order_id=next(iter(client_ids_in(request)), ""),
+            method=request.method,
+            path=request.path,
+            reason=fault.name or fault.trouble,
+            status="executed" if fault.runs else "not executed",
+        )
 
-    def market(self, event: MarketEvent, now_ms: Millis) -> None:
-        """The market moved: match, trigger, publish. A symbol not listed here is ignored."""
+    def begin(self, scenario: Scenario) -> Schedule:
+        """A scenario begins now, in the place of all that is armed; accounts it names that are new are opened."""
+        now_ms = Millis(self.exchange.floor.now_ms)
+        for spec in scenario.accounts:
+            if spec.name not in self.exchange.floor.accounts:
+                self.admit(spec)
+        begun = Schedule(scenario, now_ms, self)
+        if isinstance(self.faults, Schedule):
+            self.faults.clear(None, now_ms)
+            self._hands.move(now_ms)
+        self.faults = begun
+        self._hands.move(now_ms)
+        return begun
+
+    def of_key(self, api_key: str) -> str:
+        """Whose key it is; "" where nobody's."""
+        return self.keyring.owner_of(api_key)
+
+    def of_channel(self, channel: str) -> str:
+        """Whose user stream it is; "" where nobody's."""
+        return self._futures.owner_of(channel) or self._spot.owner_of(channel)
+
+    def lag_ms(self, request: WireRequest, now_ms: Millis) -> Millis:
+        """How long this request is still under way: who carries it asks once, waits, and calls ``handle``."""
+        return self.faults.on_arrival(request, now_ms)
+
+    def admits(self, route: str, now_ms: Millis) -> bool:
+        """Whether a new stream connection is let in."""
+        return self.faults.admits(route, now_ms)
+
+    def ws_open(self, market: str, session: Session, now_ms: Millis) -> None:
+        """A connection to the WebSocket API of ``market`` (usdm, spot) begins. Raises ``Refusal`` where it may not."""
         self._at(now_ms)
-        listing = self.exchange.market(event)
-        if listing is None:
-            return
-        publisher = self._wire.publisher
-        match event:
-            case TopOfBook() | DepthChanged():
-                publisher.quoted(listing, now_ms)
-            case Traded():
-                publisher.trade(listing, event.price, event.qty, event.taker, now_ms)
-            case Marked():
-                publisher.marked(listing, now_ms)
-        if not listing.mark_given and self.exchange.remark(listing):
-            publisher.marked(listing, now_ms)
-            self.exchange.settle(listing)
+        self.doors.ws_open(market, session, now_ms + self.faults.skew_ms(now_ms))
+
+    def ws(self, market: str, session: Session, text: str | bytes, now_ms: Millis) -> WsReply:
+        """One text frame of such a connection. Faults strike it as they would the REST call it stands for."""
+        self._at(now_ms)
+        number, request = self.doors.ws_as_rest(market, session, text)
+        fault = None if request is None else self.faults.on_request(request, now_ms)
+        venue_ms = now_ms + self.faults.skew_ms(now_ms)
+        if request is None or fault is None or trouble.spares(fault, request):
+            return WsReply(self.doors.ws_answer(market, session, text, venue_ms))
+        self._log_fault(fault, request, now_ms)
+        done = self.doors.ws_answer(market, session, text, venue_ms) if fault.runs else []
+        return struck(number, done, lambda first: trouble.answer(fault, first))
+
+    def market(self, event: MarketEvent, now_ms: Millis, market: Market = Market.FUT) -> None:
+        """One market moved: match, trigger, publish. A symbol not listed there is ignored."""
+        self._at(now_ms)
+        self._markets[market].market(event, now_ms)
 
     def tick(self, now_ms: Millis) -> None:
-        """Time passed: marks the source does not give, depth frames that are due, listenKeys whose hour is over."""
+        """Time passed on both markets."""
         self._at(now_ms)
-        for listing in self.exchange.floor.listings.values():
-            if not listing.mark_given and self.exchange.remark(listing):
-                self._wire.publisher.marked(listing, now_ms)
-                self.exchange.settle(listing)
-            self._wire.publisher.tick(listing, now_ms)
-        self._wire.expire_keys(self.exchange.floor.accounts.values())
+        for market in self._markets.values():
+            market.tick(now_ms)
 
     def subscribe(self, route: str, stream: str) -> bool:
         """One more reader of a public stream; ``False`` (and silence) where ``route`` does not carry it."""
-        if route_of(stream) != route:
+        carrying = self._carrying(route, stream)
+        if carrying is None:
             return False
-        self._wire.publisher.want(stream)
+        carrying.wire.publisher.want(stream)
         return True
 
     def unsubscribe(self, route: str, stream: str) -> None:
         """One reader less."""
-        if route_of(stream) == route:
-            self._wire.publisher.unwant(stream)
+        carrying = self._carrying(route, stream)
+        if carrying is not None:
+            carrying.wire.publisher.unwant(stream)
+
+    def _carrying(self, route: str, stream: str) -> FuturesMarket | SpotMarket | None:
+        return next((each for each in self._markets.values() if each.carries(route, stream)), None)
 
     def drain(self) -> list[Frame]:
         """Stream frames since the last drain, in order."""
-        return self._post.out(self._wire.drain(), self.faults, Millis(self._wire.now_ms))
+        now_ms = Millis(self.exchange.floor.now_ms)
+        frames = self._post.out(self._futures.drain() + self._spot.drain(), self.faults, now_ms)
+        self._log_frames(now_ms)
+        return frames + self._hands.cuts()
+
+    def _log_frames(self, now_ms: Millis) -> None:
+        """User frames that a fault struck; public ones are too many."""
+        for frame, fault in self._post.struck:
+            if frame.route in (PRIVATE, SPOT_PRIVATE):
+                owner, reason = self.of_channel(frame.channel), fault.name or fault.trouble
+                self._audit.add(Kind.FAULT, now_ms, account=owner, path=frame.route, type=frame.event, reason=reason)
+        self._post.struck.clear()
 
     def state(self) -> dict[str, Any]:
         """A plain picture of accounts, positions and open orders, for people and tests."""
-        return picture(self.exchange.floor)
+        return picture(self.exchange.floor) | {"spot": spot_picture(self.spot.floor)} | {"journal": self.journal()}
 
     def keep(self, *, clean: bool = False) -> Written:
         """Everything an account's owner could notice, for a next life; reads back as ``Kept``.
@@ -170,8 +236,9 @@ class Twin:
     @property
     def changes(self) -> tuple[int, int]:
         """Moves whenever there is something new to keep; mere questions and the market do not move it."""
-        return self._audit.deeds, self.exchange.floor.drawn
+        return self._audit.deeds, self.exchange.floor.drawn + self.spot.floor.drawn
 
     def _at(self, now_ms: int) -> None:
-        self.exchange.floor.now_ms = now_ms
-        self._wire.now_ms = now_ms
+        self._futures.at(now_ms)
+        self._spot.at(now_ms)
+        self._hands.move(Millis(now_ms))

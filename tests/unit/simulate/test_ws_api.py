@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from trading_desk import Desk
 
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.keyring import KeyKind
 from chimera.simulate.door.limits import TOLERATED, USDM_BUDGET
 from chimera.simulate.door.session import Session
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
-from trading_desk import Desk
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PEM = PRIVATE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -165,8 +165,10 @@ class TestShape:
 
     @pytest.mark.parametrize(
         "text",
-        ["{", "[]", '"x"', "{}", '{"id":1}', '{"id":1,"method":5}', '{"id":1,"method":"ping","params":[]}', "\x00"]
-        + ['{"id":[1],"method":"ping"}', '{"id":true,"method":"ping"}', '{"id":1.5,"method":"ping"}'],
+        [
+            *("{", "[]", '"x"', "{}", '{"id":1}', '{"id":1,"method":5}', '{"id":1,"method":"ping","params":[]}', "\x00"),
+            *('{"id":[1],"method":"ping"}', '{"id":true,"method":"ping"}', '{"id":1.5,"method":"ping"}'),
+        ],
     )
     def test_what_is_no_request(self, line, text):
         [answer] = line.frames(text)

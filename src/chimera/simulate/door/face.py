@@ -47,6 +47,12 @@ class Asked:
     late_ms: int = 0
     session: Session | None = None
 
+    @property
+    def on_session(self) -> Session:
+        """The connection, where only one can have asked."""
+        assert self.session is not None, "only a connection asks this"
+        return self.session
+
 
 MakeCall = Callable[[Asked, int, Key | None], C]
 TimeUnits = Callable[[str | None], Callable[[Any], Any] | None]
@@ -194,5 +200,6 @@ class Face(Generic[C]):
             type=params.text("type"),
             method=asked.method,
             path=asked.path,
+            market=self._market,
             **more,
         )
