@@ -15,7 +15,10 @@ from chimera.simulate.venue.audit import Kind
 D = Decimal
 
 
-def arm(desk: Desk, name: str, match: Match = Match(), when: When = When(), count: int | None = None, **params) -> str:
+ALL, ALWAYS = Match(), When()
+
+
+def arm(desk: Desk, name: str, match: Match = ALL, when: When = ALWAYS, count: int | None = None, **params) -> str:
     """Arm one fault by its name from now on; its id."""
     fault = Fault(name=name, match=match, when=when, count=count, params=params)
     return desk.twin.faults.arm([fault], desk.now)[0]
@@ -65,6 +68,13 @@ def test_latency_on_the_way_in_makes_a_request_too_old(desk):
     assert desk.position == 0
 
 
+def test_latency_before_the_matching_engine_makes_an_order_too_old_for_it(desk):
+    arm(desk, "latency", way="engine", ms=6_000)
+    assert desk.code("POST", "v1/order", **desk.market_terms("BUY", "0.1")) == -5028
+    assert desk.position == 0
+    assert desk.ok("POST", "v1/order", **desk.market_terms("BUY", "0.1"), recvWindow=7_000)["status"] == "FILLED"
+
+
 def test_latency_adds_to_another_fault(desk):
     arm(desk, "latency", ms=30)
     arm(desk, "unavailable_503")
@@ -90,8 +100,10 @@ def test_a_time_out_before_or_after_acceptance(desk, name, executed):
     assert struck(desk) == [(name, "executed" if executed else "not executed")]
     assert desk.position == (D("0.1") if executed else 0)
     asked = {"symbol": "BTCUSDT", "origClientOrderId": "lost-1"}
-    assert desk.ok("GET", "v1/order", **asked)["status"] == "FILLED" if executed else (
-        desk.code("GET", "v1/order", **asked) == -2013
+    assert (
+        desk.ok("GET", "v1/order", **asked)["status"] == "FILLED"
+        if executed
+        else (desk.code("GET", "v1/order", **asked) == -2013)
     )
 
 

@@ -101,12 +101,10 @@ class SimulatorServer:
         self._state = state
         return twin
 
-    def _begin(self) -> None:
-        """Let the venue speak of our files, its faults reach them, and its scenario begin."""
+    def _join_files(self) -> None:
+        """Let the venue speak of our files, and its faults reach them."""
         self.twin.journal = self._journal.picture
         self._journal.fails = lambda part: self.twin.faults.journal_fails(part, Millis(self._clock()))
-        if self.settings.scenario is not None:
-            self.twin.begin(self.settings.scenario)
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=_BODY_MAX)
@@ -121,7 +119,7 @@ class SimulatorServer:
         bound = _bind(self.settings.host, self.settings.port)
         try:
             self.twin = self._given if self._given is not None else self._open()
-            self._begin()
+            self._join_files()
             self.hub = Hub(self.twin)
             await self._runner.setup()
             await web.SockSite(self._runner, bound).start()

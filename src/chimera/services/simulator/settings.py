@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
-from chimera.simulate.trouble.scenario import Scenario
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.instrument import Instrument
 from chimera.trading.value import Value
@@ -16,8 +15,7 @@ class SimulatorSettings(Value):
     ``speed``: market seconds per wall second, ``math.inf`` as fast as it goes. ``state_file``: what the
     venue carries on from after a restart (accounts, positions, orders, history); without one it begins anew each time.
     ``audit_file``: JSON lines; appended to by a venue that carries on, else replaced at start. ``audit_keep``: how many
-    records stay readable at ``/sim/audit``. ``limits``: refuse who calls more than Binance allows. ``scenario``: faults
-    and accounts to begin with.
+    records stay readable at ``/sim/audit``. ``limits``: refuse who calls more than Binance allows.
     """
 
     host: str = "127.0.0.1"
@@ -30,7 +28,6 @@ class SimulatorSettings(Value):
     audit_file: Path | None = None
     audit_keep: int = 100_000
     limits: bool = True
-    scenario: Scenario | None = None
 
     @property
     def paced(self) -> bool:

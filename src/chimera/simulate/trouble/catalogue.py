@@ -50,10 +50,10 @@ _REQUESTS: Final = (
     Entry(
         name="latency",
         on=On.REQUEST,
-        does="The answer comes late; with way=in the request arrives late, executed then or refused as too old.",
-        seen="the right answer, later; way=in and beyond recvWindow: -1021",
-        documented="recvWindow is checked on arrival (general-info, Timing security)",
-        params=(_word("way", "which way is slow", "out", "in"), *_SPREAD),
+        does="The answer comes late; way=in: the request arrives late; way=engine: it reaches the engine late.",
+        seen="the right answer, later; beyond recvWindow way=in: -1021, way=engine: -5028 (futures orders)",
+        documented="recvWindow is checked on arrival and again at the engine (general-info, Timing security)",
+        params=(_word("way", "which way is slow", "out", "in", "engine"), *_SPREAD),
     ),
     Entry(
         name="late_ack",
@@ -318,8 +318,8 @@ _OTHERS: Final = (
     Entry(
         name="cancel_only",
         on=On.SYMBOL,
-        does="The symbol takes cancels only: placements and children of conditional orders are refused.",
-        seen="status TRADING_CANCEL_ONLY (spot CANCEL_ONLY) in exchangeInfo; -1122 (spot -2010 Market is closed.)",
+        does="The symbol takes cancels only: placements are refused, nothing is matched and nothing triggers.",
+        seen="status TRADING_CANCEL_ONLY (spot CANCEL_ONLY) in exchangeInfo; -4140 or -1122 (spot: -2010)",
         documented="the statuses (2026-07); the codes of the refusals are unverified",
     ),
     Entry(

@@ -34,7 +34,8 @@ class Trouble(StrEnum):
 class RequestFault(Value):
     """A fault on one request. ``executed`` counts only where the kind leaves it open.
 
-    ``name`` is the named fault's, for the audit; ``status`` and ``headers`` are a refusal's.
+    ``name`` is the named fault's, for the audit; ``status`` and ``headers`` are a refusal's. ``engine_ms``: between the
+    door and the matching engine, which judges the request's age once more.
     """
 
     trouble: Trouble
@@ -44,6 +45,7 @@ class RequestFault(Value):
     msg: str = ""
     status: int = 400
     headers: dict[str, str] = {}
+    engine_ms: Millis = Millis(0)
     name: str = ""
 
     @property

@@ -49,7 +49,9 @@ def _lost(executed: bool) -> Strike:
 def _late(armed: Armed, request: WireRequest, now_ms: Millis) -> RequestFault | None:
     if armed.params["way"] == "in":
         return None  # it was late before it came: ``Schedule.on_arrival``
-    return RequestFault(trouble=Trouble.DELAY, delay_ms=armed.wait())
+    wait = armed.wait()
+    engine_ms = wait if armed.params["way"] == "engine" else Millis(0)
+    return RequestFault(trouble=Trouble.DELAY, delay_ms=wait, engine_ms=engine_ms)
 
 
 def _late_ack(armed: Armed, request: WireRequest, now_ms: Millis) -> RequestFault:

@@ -106,7 +106,7 @@ class Schedule(NoFaults):
         return Millis(wait)
 
     def on_request(self, request: WireRequest, now_ms: Millis) -> RequestFault | None:
-        late, found = 0, None
+        late, engine_ms, found = 0, 0, None
         names: list[str] = []
         for armed in self._requests:
             fault = self._struck(armed, request, now_ms)
@@ -115,6 +115,7 @@ class Schedule(NoFaults):
             armed.hit()
             if fault.trouble is Trouble.DELAY:
                 late += fault.delay_ms
+                engine_ms += fault.engine_ms
                 names.append(armed.fault.name)
             else:
                 found = fault.but(name=armed.fault.name)
@@ -122,7 +123,9 @@ class Schedule(NoFaults):
             return found.but(delay_ms=Millis(found.delay_ms + late))
         if not names:
             return None
-        return RequestFault(trouble=Trouble.DELAY, delay_ms=Millis(late), name="+".join(names))
+        return RequestFault(
+            trouble=Trouble.DELAY, delay_ms=Millis(late), engine_ms=Millis(engine_ms), name="+".join(names)
+        )
 
     def _struck(self, armed: Armed, request: WireRequest, now_ms: Millis) -> RequestFault | None:
         name = armed.fault.name
