@@ -20,6 +20,7 @@ TEST_S = 12.0  # a library that waits longer has lost its connection
 
 CLIENTS = {
     "Binance SDK": {"USD-M": "sdk_usdm:SdkUsdm"},
+    "ccxt": {"USD-M": "ccxt_usdm:CcxtUsdm"},
     "python-binance": {"USD-M": "pb_usdm:PythonBinanceUsdm"},
 }
 ROWS = [
