@@ -12,15 +12,15 @@ life, and writing costs what is open, not what ever was.
 Deliberately unaware of files and schema versions: ``services.simulator.state_file`` has both.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from chimera.simulate.door.keyring import Key, Keyring
 from chimera.simulate.door.limits import Counted, Limits
+from chimera.simulate.history import LEAP, History, Row, history_of, same
 from chimera.simulate.usdm.accounts import Account, Position, PositionSide, Terms
 from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoTif, AlgoType, Working
 from chimera.simulate.usdm.exchange import Exchange
@@ -32,13 +32,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 from chimera.trading.value import Value
 
-HISTORY: Final = 2_000  # of each kind at least this many are kept, at most a page more; Binance answers 1,000 at most
-PAGE: Final = 250  # rows
-LEAP: Final = 100_000  # ids passed over after a crash: far above what the time between two keepings can use up
-
-Row = dict[str, str | int | bool]  # a row of userTrades or income as the wire writes it
 T = TypeVar("T")
-V = TypeVar("V", bound=Value)
 
 
 class KeptListing(Value, tag=False):
@@ -212,34 +206,6 @@ class Door(NamedTuple):
     limits: dict[str, Limits]
 
 
-class History:
-    """The newest rows of a list that only grows, as a JSON array. A row that is ``None`` is left out."""
-
-    def __init__(self, row: Callable[[Any], object | None]) -> None:
-        self._row = row
-        self._encode = msgspec.json.Encoder(decimal_format="string").encode
-        self._read = 0
-        self._pages: deque[bytes] = deque()
-        self._page: list[bytes] = []
-
-    def array(self, source: Sequence[Any]) -> msgspec.Raw:
-        """All that is kept of ``source``, which holds what it held the last time and perhaps more."""
-        for each in source[self._read :]:
-            row = self._row(each)
-            if row is not None:
-                self._add(self._encode(row))
-        self._read = len(source)
-        return msgspec.Raw(b"[%b]" % b",".join([*self._pages, *self._page]))
-
-    def _add(self, row: bytes) -> None:
-        self._page.append(row)
-        if len(self._page) == PAGE:
-            self._pages.append(b",".join(self._page))
-            self._page.clear()
-            if (len(self._pages) - 1) * PAGE >= HISTORY:
-                self._pages.popleft()
-
-
 class Keeping:
     """Turns one exchange into what is written of it, as often as asked."""
 
@@ -261,9 +227,11 @@ class Keeping:
             standing=self._standing(clean),
             ended_orders=self._orders.array(floor.orders.ended),
             ended_algos=self._algos.array(floor.algos.ended),
-            trades={each.name: _of(self._trades, each.name).array(each.trades) for each in accounts},
-            income={each.name: _of(self._income, each.name).array(each.income) for each in accounts},
-            margin_moves={each.name: _of(self._margin_moves, each.name).array(each.margin_moves) for each in accounts},
+            trades={each.name: history_of(self._trades, each.name).array(each.trades) for each in accounts},
+            income={each.name: history_of(self._income, each.name).array(each.income) for each in accounts},
+            margin_moves={
+                each.name: history_of(self._margin_moves, each.name).array(each.margin_moves) for each in accounts
+            },
         )
 
     def _standing(self, clean: bool) -> Standing:
@@ -278,7 +246,7 @@ class Keeping:
             agg_id=self._publisher.agg_id,
             keys=tuple(self._door.keyring),
             limits={name: limits.kept() for name, limits in self._door.limits.items()},
-            listings=tuple(_same(KeptListing, each, update_id=each.book.update_id) for each in floor.listings.values()),
+            listings=tuple(same(KeptListing, each, update_id=each.book.update_id) for each in floor.listings.values()),
             accounts=tuple(_kept_account(each) for each in floor.accounts.values()),
             open_orders=tuple(kept_order(order) for shelf in floor.orders.open.values() for order in shelf.values()),
             open_algos=tuple(kept_algo(algo) for algo in floor.algos.open.values()),
@@ -289,37 +257,24 @@ class Keeping:
         )
 
 
-def _of(histories: dict[str, History], name: str) -> History:
-    found = histories.get(name)
-    if found is None:
-        found = histories[name] = History(lambda row: row)
-    return found
-
-
-def _same(kind: type[V], source: object, **other: Any) -> V:
-    """A value of ``kind`` whose fields are those of ``source``, but for ``other``."""
-    fields = [name for name in kind.__struct_fields__ if name not in other]
-    return kind(**{name: getattr(source, name) for name in fields}, **other)
-
-
 def _kept_account(account: Account) -> KeptAccount:
-    return _same(
+    return same(
         KeptAccount,
         account,
-        terms=tuple(_same(KeptTerms, each) for each in account.terms.values()),
-        positions=tuple(_same(KeptPosition, held) for held in account.positions.values()),
+        terms=tuple(same(KeptTerms, each) for each in account.terms.values()),
+        positions=tuple(same(KeptPosition, held) for held in account.positions.values()),
     )
 
 
 def kept_order(order: FuturesOrder) -> KeptOrder:
     """The order as it stands."""
-    return _same(KeptOrder, order, account=order.account.name, symbol=order.listing.symbol)
+    return same(KeptOrder, order, account=order.account.name, symbol=order.listing.symbol)
 
 
 def kept_algo(algo: Algo) -> KeptAlgo:
     """The conditional order as it stands, with its child."""
     child = None if algo.child is None else kept_order(algo.child)
-    return _same(KeptAlgo, algo, account=algo.account.name, symbol=algo.listing.symbol, child=child)
+    return same(KeptAlgo, algo, account=algo.account.name, symbol=algo.listing.symbol, child=child)
 
 
 # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,7 @@ from chimera.services.clock import SystemClock
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.simulator.state_file import StateFile
-from chimera.simulate.keeping import LEAP
+from chimera.simulate.history import LEAP
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.errors import Refused
