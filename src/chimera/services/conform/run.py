@@ -80,7 +80,7 @@ def unasked() -> list[dict[str, Any]]:
 async def own_simulator(symbol: str) -> AsyncIterator[str]:
     """A simulator of our own with a synthetic market in wall time, on any free port; its address."""
     market = open_synthetic([symbol], seed=1)
-    settings = SimulatorSettings(port=0, seed=1, speed=1.0, instruments=market.instruments)
+    settings = SimulatorSettings(port=0, seed=1, speed=1.0, instruments=market.instruments, spot=market.spot)
     server = SimulatorServer(settings, market.events)
     await server.start()
     try:

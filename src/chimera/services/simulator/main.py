@@ -26,7 +26,7 @@ async def serve(
 
     ``scenario`` begins with the venue.
     """
-    server = SimulatorServer(settings.but(instruments=market.instruments), market.events)
+    server = SimulatorServer(settings.but(instruments=market.instruments, spot=market.spot), market.events)
     try:
         await server.start()
     except OSError as error:

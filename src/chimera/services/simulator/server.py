@@ -82,6 +82,7 @@ class SimulatorServer:
         try:
             twin = Twin(
                 told.instruments,
+                spot=told.spot,
                 seed=told.seed,
                 now_ms=self._clock(),
                 accounts=told.accounts,
@@ -196,8 +197,7 @@ class SimulatorServer:
                     self.hub.pump()
                     await asyncio.sleep(wait)
                     turn = 0
-            if market is Market.FUT:  # the twin has one market so far
-                self.twin.market(event, Millis(self._clock()))
+            self.twin.market(event, Millis(self._clock()), market)
             turn += 1
             if turn >= EVENTS_PER_TURN:
                 self.hub.pump()

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
+from chimera.simulate.spot.pair import SPOT_DEMO
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.instrument import Instrument
 from chimera.trading.value import Value
@@ -22,7 +23,8 @@ class SimulatorSettings(Value):
     port: int = 9020  # 0: any free one
     seed: int = 0
     speed: float = 1.0
-    instruments: tuple[Instrument, ...] = DEMO
+    instruments: tuple[Instrument, ...] = DEMO  # futures
+    spot: tuple[Instrument, ...] = SPOT_DEMO
     accounts: tuple[AccountSpec, ...] = (READY_ACCOUNT,)
     state_file: Path | None = None
     audit_file: Path | None = None
