@@ -128,7 +128,7 @@ class Walk:
         self.desk.top(bid, str(D(bid) + D("0.02")), size)
 
 
-def _check(desk: SpotDesk) -> None:
+def checked(desk: SpotDesk) -> None:
     floor = desk.floor
     for account in floor.accounts.values():
         held: dict[str, Decimal] = {}
@@ -166,7 +166,7 @@ def test_money_is_kept_whatever_is_asked(steps: list[tuple[tuple[object, ...], b
     for step, mine, stp in steps:
         walk.desk.floor.now_ms += 700
         walk.step(step, mine, stp)
-        _check(walk.desk)
+        checked(walk.desk)
     assert _recomputed(list(walk.desk.audit.records)) == _standing(walk.desk)
 
 

@@ -47,7 +47,8 @@ def due(pair: Pair, now_ms: int) -> list[SpotOrder]:
     if price is None or not pair.is_trading:
         return []
     found: list[SpotOrder] = []
-    for order in [each for each in pair.trailing.values() if _turned(each, price, now_ms)]:
+    trailing = sorted(pair.trailing.values(), key=lambda order: order.order_id)
+    for order in [each for each in trailing if _turned(each, price, now_ms)]:
         forget(order)
         found.append(order)
     for order in pair.triggers.pop_due(price):

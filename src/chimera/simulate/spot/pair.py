@@ -94,6 +94,11 @@ class Pair(Listing[SpotOrder]):
         self._prints: deque[tuple[int, Decimal, Decimal]] = deque()  # second, quote, base; oldest first
         self._quote = self._base = ZERO
 
+    def go_dark(self) -> None:
+        super().go_dark()
+        self._prints.clear()
+        self._quote = self._base = ZERO
+
     @property
     def base(self) -> str:
         return self.instrument.base
