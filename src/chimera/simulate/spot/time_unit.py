@@ -3,7 +3,6 @@
 Spot only. The twin counts milliseconds, so the last three digits are zero; -1, "not yet", stays -1.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from chimera.simulate.door.refusals import Refusal
@@ -23,11 +22,6 @@ def wants_micros(unit: str | None) -> bool:
     if unit.upper() != "MICROSECOND":
         raise Refusal(-1194)
     return True
-
-
-def of_answers(unit: str | None) -> Callable[[Any], Any] | None:
-    """How to write an answer's times in the unit asked for; ``None``: as they are."""
-    return answer_in_micros if wants_micros(unit) else None
 
 
 def answer_in_micros(body: Any) -> Any:
