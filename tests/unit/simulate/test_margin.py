@@ -63,7 +63,11 @@ def test_brackets_are_told_with_json_numbers(marked):
     [row] = marked.ok("GET", "v1/leverageBracket", symbol=BTC)
     first = {"bracket": 1, "initialLeverage": 150, "notionalCap": 300000, "notionalFloor": 0}
     assert row["brackets"][0] == first | {"maintMarginRatio": 0.004, "cum": 0.0}
-    assert [type(row["brackets"][1][name]) for name in ("maintMarginRatio", "cum", "notionalCap")] == [float, float, int]
+    assert [type(row["brackets"][1][name]) for name in ("maintMarginRatio", "cum", "notionalCap")] == [
+        float,
+        float,
+        int,
+    ]
     assert [each["symbol"] for each in marked.ok("GET", "v1/leverageBracket")] == [BTC, "ETHUSDT"]
 
 

@@ -68,6 +68,8 @@ class FuturesClearing:
         realized = held.apply(order.side, execution.qty, execution.price, fee)
         held.updated_ms = floor.now_ms
         account.wallet += realized - fee
+        if held.isolated and account.cross_wallet < ZERO:  # the wallet is short of the fee: its own margin pays
+            held.set_aside = max(ZERO, held.set_aside + account.cross_wallet)
         fill = cleared(execution, fee, realized)
         self._log_fill(order, fill)
         floor.moved[account.name, symbol] = None

@@ -3,8 +3,8 @@
 Liquidation is due when the margin balance has come down to the maintenance margin: for an isolated position its own,
 for cross positions the account's. Its open orders expire (``er`` 5), then a forced order takes the book down to the
 bankruptcy price, where the margin is gone, and the insurance fund takes over what is left at that price and pays what
-fees still make missing; of margin that remains it takes its fee. So an isolated loss never exceeds what was set aside,
-and an account left without cross positions has no cross wallet below zero.
+fees still make missing; of margin that remains, and that no other position needs, it takes its fee. So an isolated loss
+never exceeds what was set aside, and an account left without cross positions has no cross wallet below zero.
 
 Chosen where Binance documents nothing: cross positions go one at a time, the greatest maintenance margin first, until
 the rest can stand; all happens at once, and for ``margin.GRACE_MS`` after it new orders meet -2023; a margin call is
@@ -12,12 +12,12 @@ sent once when maintenance reaches ``CALL`` of the balance; deleveraging and set
 commission.
 """
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Final
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import margin
-from chimera.simulate.usdm.accounts import Account, Position, PositionSide, money
+from chimera.simulate.usdm.accounts import CENT, Account, Position, PositionSide, money
 from chimera.simulate.usdm.cash import CashDesk
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.orders import Forced, FuturesOrder, OrderType
@@ -54,7 +54,7 @@ class LiquidationDesk:
         for held in account.held_now(symbol):
             if held.isolated:
                 self._review_isolated(account, held)
-        self._review_cross(account)
+        self._review_cross(account, symbol)
 
     def _review_isolated(self, account: Account, held: Position) -> None:
         standing = margin.isolated(self.floor, held)
@@ -69,10 +69,12 @@ class LiquidationDesk:
                 self._call(account, [held])
             held.called = near
 
-    def _review_cross(self, account: Account) -> None:
+    def _review_cross(self, account: Account, symbol: str) -> None:
         held = margin.crossed(account)
         if not held:
             account.called = False
+            if account.cross_wallet < ZERO:  # a close in a thin market lost more than there was
+                self.cash.insure(account, account.position(symbol, account.sides[0]), -account.cross_wallet)
             return
         standing = margin.cross(self.floor, account)
         if standing.lost:
@@ -99,7 +101,9 @@ class LiquidationDesk:
                 break
             worst = max(positions, key=lambda held: margin.maintenance(self.floor, held))
             order = self._close(account, worst, standing)
-            self._insure(account, worst, order, margin.cross(self.floor, account).balance)
+            rest = margin.cross(self.floor, account)
+            needed = rest.maintenance + CENT if rest.maintenance else ZERO
+            self._insure(account, worst, order, rest.balance, needed)
         account.called = False
 
     def _expire_orders(self, account: Account, symbol: str, side: PositionSide) -> None:
@@ -122,14 +126,15 @@ class LiquidationDesk:
         held.called = False
         return order
 
-    def _insure(self, account: Account, held: Position, order: FuturesOrder, left: Decimal) -> None:
-        """``left`` of the margin after the close: the fund pays what is missing, or takes its fee."""
+    def _insure(
+        self, account: Account, held: Position, order: FuturesOrder, left: Decimal, needed: Decimal = ZERO
+    ) -> None:
+        """``left`` of the margin: the fund pays what is missing, or takes its fee of what the rest does not need."""
         if left < ZERO:
-            if held.isolated or not margin.crossed(account):
-                self.cash.insure(account, held, -left)
+            self.cash.insure(account, held, (-left).quantize(CENT, rounding=ROUND_UP))
             return
-        fee = min(left, money(order.cum_quote * LIQUIDATION_FEE))
-        if fee:
+        fee = min(left - needed, order.cum_quote * LIQUIDATION_FEE).quantize(CENT, rounding=ROUND_DOWN)
+        if fee > ZERO:
             self.cash.insure(account, held, -fee)
 
     # ── by a deed from outside ──────────────────────────────────────────────────────────────────────────────────────
