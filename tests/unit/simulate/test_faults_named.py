@@ -188,7 +188,10 @@ def test_maintenance_refuses_all_and_ends_streams_until_it_is_over(desk):
     response = bought(desk)
     assert (response.status, response.json()["code"]) == (503, -1016)
     cut = desk.twin.drain()
-    assert [frame.event for frame in cut if not frame.ends] == ["serverShutdown"]
+    assert [(frame.route, frame.event) for frame in cut if not frame.ends] == [
+        ("spot", "serverShutdown"),
+        ("spot_private", "serverShutdown"),
+    ]
     assert any(frame.ends for frame in cut)
     assert not desk.twin.admits("private", desk.now)
     desk.now += 60_000

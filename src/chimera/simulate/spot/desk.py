@@ -4,6 +4,8 @@ Invariant: an order is numbered, known and reported before anything happens to i
 trigger or a release ends EXPIRED with ``eR`` REJECTED: there is nobody to answer any more.
 """
 
+from collections.abc import Callable
+
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.spot import conditional
 from chimera.simulate.spot.admission import check_prices, check_size, cost_of, examine, peg_now
@@ -28,6 +30,7 @@ class Desk:
         self.floor = floor
         self.clearing = clearing
         self.matcher = clearing.matcher
+        self.gate: Callable[[SpotOrder], None] = lambda order: None  # between trigger and market; may raise ``Refusal``
 
     def accept(self, order: SpotOrder) -> None:
         """It is an order now; a pending one waits for its list."""
@@ -67,6 +70,7 @@ class Desk:
         floor.log_order(Kind.TRIGGER, order, price=order.listing.last)
         self.clearing.contingency.triggered(order)
         try:
+            self.gate(order)
             self._check_again(order)
         except Refusal:
             self.matcher.end(order, Step.EXPIRE, REJECTED)

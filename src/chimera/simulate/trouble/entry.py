@@ -33,7 +33,7 @@ class On(StrEnum):
 _AIMS: Final[dict[On, tuple[str, ...]]] = {
     On.REQUEST: ("method", "path", "market", "symbol", "account", "client_id"),
     On.FRAME: ("route", "event", "channel", "symbol", "account", "client_id"),
-    On.CONDITIONAL: ("symbol", "account", "client_id"),
+    On.CONDITIONAL: ("market", "symbol", "type", "account", "client_id"),
     On.ACCOUNT: ("account",),
     On.SYMBOL: ("symbol", "market"),
     On.CLOCK: (),

@@ -82,6 +82,8 @@ class FrameFault(Value):
 class Triggering(Value):
     """A conditional order whose price was reached: what a fault may be aimed at."""
 
+    market: str
+    type: str
     account: str
     symbol: str
     client_id: str

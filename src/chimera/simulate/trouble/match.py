@@ -42,12 +42,13 @@ class Nobody:
 
 
 class Match(Value, tag=False):
-    """``market`` is usdm or spot; ``route`` and ``event`` are a frame's; the rest says what it says."""
+    """``market`` is usdm or spot, ``type`` a conditional order's; ``route``, ``event``, ``channel`` are a frame's."""
 
     method: str = ""
     path: str = ""
     market: str = ""
     symbol: str = ""
+    type: str = ""
     account: str = ""
     client_id: str = ""
     route: str = ""
@@ -79,7 +80,9 @@ class Match(Value, tag=False):
     def fits_trigger(self, triggering: Triggering) -> bool:
         """Whether this conditional order is meant."""
         return (
-            fits(self.account, triggering.account)
+            fits(self.market, triggering.market)
+            and fits(self.type, triggering.type)
+            and fits(self.account, triggering.account)
             and fits(self.symbol, triggering.symbol)
             and (not self.client_id or begins(self.client_id, triggering.client_id))
         )
