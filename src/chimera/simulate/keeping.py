@@ -21,6 +21,7 @@ import msgspec
 from chimera.simulate.door.keyring import Key, Keyring
 from chimera.simulate.door.limits import Counted, Limits
 from chimera.simulate.history import LEAP, History, Row, history_of, same
+from chimera.simulate.keeping_spot import KeptSpot, SpotKeeping, WrittenSpot
 from chimera.simulate.usdm.accounts import Account, Position, PositionSide, Terms
 from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoTif, AlgoType, Working
 from chimera.simulate.usdm.exchange import Exchange
@@ -186,6 +187,7 @@ class Kept(Value, tag=False):
     trades: dict[str, tuple[Row, ...]]  # by account
     income: dict[str, tuple[Row, ...]]
     margin_moves: dict[str, tuple[Row, ...]]
+    spot: KeptSpot | None = None  # what was written before there was a spot market has none
 
 
 class Written(Value, tag=False):
@@ -197,6 +199,7 @@ class Written(Value, tag=False):
     trades: dict[str, msgspec.Raw]
     income: dict[str, msgspec.Raw]
     margin_moves: dict[str, msgspec.Raw]
+    spot: WrittenSpot
 
 
 class Door(NamedTuple):
@@ -207,9 +210,10 @@ class Door(NamedTuple):
 
 
 class Keeping:
-    """Turns one exchange into what is written of it, as often as asked."""
+    """Turns one venue into what is written of it, as often as asked."""
 
-    def __init__(self, exchange: Exchange, publisher: Publisher, door: Door) -> None:
+    def __init__(self, exchange: Exchange, publisher: Publisher, door: Door, spot: SpotKeeping) -> None:
+        self._spot = spot
         self._exchange = exchange
         self._publisher = publisher
         self._door = door
@@ -232,6 +236,7 @@ class Keeping:
             margin_moves={
                 each.name: history_of(self._margin_moves, each.name).array(each.margin_moves) for each in accounts
             },
+            spot=self._spot.write(),
         )
 
     def _standing(self, clean: bool) -> Standing:
@@ -278,7 +283,7 @@ def kept_algo(algo: Algo) -> KeptAlgo:
 
 
 # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def restore(kept: Kept, exchange: Exchange, publisher: Publisher, door: Door) -> None:
+def restore(kept: Kept, exchange: Exchange, publisher: Publisher, door: Door, spot: SpotKeeping) -> None:
     """Put ``kept`` into an exchange that has no account yet. Every listing is dark after it.
 
     Rules of a symbol come from the exchange, which may know newer ones; a symbol it does not list is listed again.
@@ -289,6 +294,8 @@ def restore(kept: Kept, exchange: Exchange, publisher: Publisher, door: Door) ->
         _restore_counters(kept.standing, exchange, publisher)
         _restore_accounts(kept, exchange)
         _restore_orders(kept, exchange)
+        if kept.spot is not None:
+            spot.restore(kept.spot, clean=kept.standing.clean)
     except KeyError as missing:
         raise ValueError(f"it speaks of {missing} and does not hold it") from missing
 

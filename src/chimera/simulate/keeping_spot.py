@@ -146,6 +146,7 @@ class SpotKeeping:
     """Turns one spot exchange into what is written of it, as often as asked."""
 
     def __init__(self, exchange: SpotExchange, publisher: SpotPublisher) -> None:
+        self._exchange = exchange
         self._floor = exchange.floor
         self._publisher = publisher
         self._orders = History(lambda order: None if order.order_list is not None else kept_order(order))
@@ -162,6 +163,10 @@ class SpotKeeping:
             ended_lists=self._lists.array(floor.lists.ended),
             trades={each.name: history_of(self._trades, each.name).array(each.trades) for each in accounts},
         )
+
+    def restore(self, kept: KeptSpot, *, clean: bool) -> None:
+        """Carry on from ``kept``; see ``restore_spot``."""
+        restore_spot(kept, self._exchange, self._publisher, clean=clean)
 
     def _standing(self) -> SpotStanding:
         floor = self._floor

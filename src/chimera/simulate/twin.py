@@ -17,6 +17,7 @@ from chimera.simulate.door.ws_api import WsReply, struck
 from chimera.simulate.doors import Doors
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.keeping import Door, Keeping, Kept, Written, restore
+from chimera.simulate.keeping_spot import SpotKeeping
 from chimera.simulate.markets import FuturesMarket, SpotMarket
 from chimera.simulate.spot.pair import SPOT_DEMO
 from chimera.simulate.trouble import answers as trouble
@@ -76,11 +77,12 @@ class Twin:
         self.faults = faults if faults is not None else Schedule(Scenario(seed=seed), Millis(now_ms), self)
         self._hands = Hands(self.exchange, self._futures.wire, lambda: self.faults)
         door = Door(self.keyring, self.doors.limits)
-        self._keeping = Keeping(self.exchange, self._futures.wire.publisher, door)
+        spot_keeping = SpotKeeping(self.spot, self._spot.wire.publisher)
+        self._keeping = Keeping(self.exchange, self._futures.wire.publisher, door, spot_keeping)
         self._at(now_ms)
         self._audit.seq = audit_seq
         if kept is not None:
-            restore(kept, self.exchange, self._futures.wire.publisher, door)
+            restore(kept, self.exchange, self._futures.wire.publisher, door, spot_keeping)
             self._audit.add(Kind.RESTART, now_ms, kept_seq=kept.standing.audit_seq)
         for spec in accounts:
             if kept is None or spec.name not in self.exchange.floor.accounts:
