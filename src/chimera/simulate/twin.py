@@ -28,6 +28,7 @@ from chimera.simulate.trouble.match import client_ids_in, symbols_in
 from chimera.simulate.trouble.post import Post
 from chimera.simulate.trouble.scenario import Scenario
 from chimera.simulate.trouble.schedule import Schedule
+from chimera.simulate.usdm import deeds
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.simulate.venue.audit import Audit, AuditRecord, Kind
@@ -75,7 +76,7 @@ class Twin:
         self.keyring = self.doors.keyring
         self.faults: Faults  # may be replaced between calls
         self.faults = faults if faults is not None else Schedule(Scenario(seed=seed), Millis(now_ms), self)
-        self._hands = Hands(self.exchange, self._futures.wire, lambda: self.faults)
+        self._hands = Hands(self._futures, self._spot, lambda: self.faults)
         door = Door(self.keyring, self.doors.limits)
         spot_keeping = SpotKeeping(self.spot, self._spot.wire.publisher)
         self._keeping = Keeping(self.exchange, self._futures.wire.publisher, door, spot_keeping)
@@ -108,6 +109,8 @@ class Twin:
         self._at(now_ms)
         if request.path in faults_face.PATHS:
             return answered(*faults_face.answer(request, self.faults, now_ms, self.begin))
+        if request.path == deeds.PATH:
+            return answered(*deeds.answer(request, self.exchange))
         if request.path.startswith(CONTROL):
             return control(self._audit, request, self.admit, self.state)
         fault = self.faults.on_request(request, now_ms)
@@ -175,9 +178,9 @@ class Twin:
         fault = None if request is None else self.faults.on_request(request, now_ms)
         venue_ms = now_ms + self.faults.skew_ms(now_ms)
         if request is None or fault is None or trouble.spares(fault, request):
-            return WsReply(self.doors.ws_answer(market, session, text, venue_ms))
+            return self.doors.ws_answer(market, session, text, venue_ms)
         self._log_fault(fault, request, now_ms)
-        done = self.doors.ws_answer(market, session, text, venue_ms) if fault.runs else []
+        done = self.doors.ws_answer(market, session, text, venue_ms) if fault.runs else None
         return struck(number, done, lambda first: trouble.answer(fault, first))
 
     def market(self, event: MarketEvent, now_ms: Millis, market: Market = Market.FUT) -> None:

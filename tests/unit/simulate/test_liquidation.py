@@ -1,5 +1,6 @@
 """Margin calls, liquidation with the insurance fund behind it, auto-deleveraging, settlement of a symbol."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -281,6 +282,25 @@ def test_deleveraging_takes_at_the_mark_without_a_fee():
     assert [row["clientOrderId"] for row in desk.ok("GET", "v1/forceOrders", autoCloseType="ADL")] == ["adl_autoclose"]
     desk.twin.exchange.deleverage(account_of(desk), BTC)
     assert desk.position == 0
+
+
+def test_a_person_can_have_a_position_deleveraged():
+    desk = leveraged()
+
+    def ask(**body: str) -> tuple[int, dict[str, object]]:
+        return desk.raw("POST", "/sim/adl", body=json.dumps(body))
+
+    assert ask(account="main", symbol=BTC, qty="0.5") == (
+        200,
+        {"order_id": desk.log(Kind.FILL)[-1].order_id, "price": "65800", "qty": "0.5"},
+    )
+    assert desk.position == D("1.5")
+    assert ask(account="main", symbol=BTC, qty="2")[1]["code"] == -2024
+    assert ask(account="main", symbol=BTC, side="LONG")[1]["code"] == -2024
+    assert ask(account="nobody", symbol=BTC)[1]["code"] == -1130
+    assert ask(account="main", symbol=BTC, colour="red")[1]["code"] == -1130
+    assert ask(account="main", symbol="NOPE")[1]["code"] == -1121
+    assert desk.position == D("1.5")
 
 
 def test_settlement_closes_every_position_of_the_symbol():
