@@ -15,7 +15,6 @@ BAD_PRICES: Final = "The relationship of the prices for the orders is not correc
 UNSUPPORTED: Final = "Unsupported order combination"
 CLOSED: Final = "Market is closed."
 ICEBERG_EXCEEDS: Final = "IcebergQty exceeds QTY."
-NOTHING: Final = "Price * QTY is zero or less."
 THIN_LOT: Final = "Order book liquidity is less than `LOT_SIZE` filter minimum quantity."
 THIN: Final = "Order book liquidity is less than symbol minimum quantity."
 THIN_PEG: Final = "Order book liquidity is too low for this pegged order."

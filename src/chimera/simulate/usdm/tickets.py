@@ -64,7 +64,7 @@ def place_ticket(params: Params, floor: FuturesFloor, account: Account, default_
         qty=params.amount("quantity"),
         reduce_only=_reduce_only(params, account),
         client_id=params.client_id("newClientOrderId") or floor.draw(AUTO_ID_CHARS),
-        stp=params.choice("selfTradePreventionMode", Stp, default_stp, -5039),
+        stp=_stp(params, default_stp),
         position_side=position_side,
         price_match=match,
         good_till_ms=until,
@@ -118,7 +118,7 @@ def algo_ticket(params: Params, floor: FuturesFloor, account: Account) -> AlgoTi
         close_position=close,
         price_protect=params.flag("priceProtect"),
         client_id=params.client_id("clientAlgoId") or floor.draw(AUTO_ID_CHARS),
-        stp=params.choice("selfTradePreventionMode", Stp, Stp.EXPIRE_MAKER, -5039),
+        stp=_stp(params, Stp.EXPIRE_MAKER),
         position_side=position_side,
         price=price,
         price_match=match,
@@ -206,3 +206,11 @@ def _trigger(params: Params, type_: AlgoType) -> tuple[Decimal, Decimal, Decimal
     if params.has("activatePrice") and not activate:
         raise Refusal(-4135)
     return ZERO, activate, params.amount("callbackRate")
+
+
+def _stp(params: Params, default: Stp) -> Stp:
+    """One of the modes futures have; DECREMENT is spot's alone."""
+    stp = params.choice("selfTradePreventionMode", Stp, default, -5039)
+    if stp is Stp.DECREMENT:
+        raise Refusal(-5039)
+    return stp
