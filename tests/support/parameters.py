@@ -17,8 +17,9 @@ from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.endpoints import ENDPOINTS as USDM
 from chimera.simulate.venue.audit import ASKED
 from chimera.simulate.wallet.endpoints import ENDPOINTS as WALLET
+from chimera.trading.money import Millis
 
-NOW_MS = 1_763_635_200_000
+NOW_MS = Millis(1_763_635_200_000)
 STRANGER = "colour"
 TABLES: Mapping[tuple[str, str], Any] = {**USDM, **SPOT, **WALLET}
 
