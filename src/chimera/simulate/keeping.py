@@ -29,6 +29,7 @@ from chimera.simulate.usdm.orders import Amendment, Forced, FuturesOrder, OrderT
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.streams import Publisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
+from chimera.simulate.wallet.transfers import Transfer, Transfers
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 from chimera.trading.value import Value
@@ -188,6 +189,7 @@ class Kept(Value, tag=False):
     income: dict[str, tuple[Row, ...]]
     margin_moves: dict[str, tuple[Row, ...]]
     spot: KeptSpot | None = None  # what was written before there was a spot market has none
+    transfers: tuple[Transfer, ...] = ()
 
 
 class Written(Value, tag=False):
@@ -200,13 +202,15 @@ class Written(Value, tag=False):
     income: dict[str, msgspec.Raw]
     margin_moves: dict[str, msgspec.Raw]
     spot: WrittenSpot
+    transfers: tuple[Transfer, ...]
 
 
 class Door(NamedTuple):
-    """What stands before the markets: the keys, and by market what is used of its limits."""
+    """What is of no market: the keys, by face what is used of its limits, and money on its way between the markets."""
 
     keyring: Keyring
     limits: dict[str, Limits]
+    transfers: Transfers
 
 
 class Keeping:
@@ -237,6 +241,7 @@ class Keeping:
                 each.name: history_of(self._margin_moves, each.name).array(each.margin_moves) for each in accounts
             },
             spot=self._spot.write(),
+            transfers=tuple(self._door.transfers.book),
         )
 
     def _standing(self, clean: bool) -> Standing:
@@ -253,7 +258,12 @@ class Keeping:
             limits={name: limits.kept() for name, limits in self._door.limits.items()},
             listings=tuple(same(KeptListing, each, update_id=each.book.update_id) for each in floor.listings.values()),
             accounts=tuple(_kept_account(each) for each in floor.accounts.values()),
-            open_orders=tuple(kept_order(order) for shelf in floor.orders.open.values() for order in shelf.values()),
+            open_orders=tuple(  # a child is kept inside its algo
+                kept_order(order)
+                for shelf in floor.orders.open.values()
+                for order in shelf.values()
+                if order.algo is None
+            ),
             open_algos=tuple(kept_algo(algo) for algo in floor.algos.open.values()),
             countdowns=tuple(
                 KeptCountdown(account=account, symbol=symbol, due_ms=due_ms)
@@ -296,6 +306,7 @@ def restore(kept: Kept, exchange: Exchange, publisher: Publisher, door: Door, sp
         _restore_orders(kept, exchange)
         if kept.spot is not None:
             spot.restore(kept.spot, clean=kept.standing.clean)
+        door.transfers.restore(kept.transfers, 0 if kept.standing.clean else LEAP)
     except KeyError as missing:
         raise ValueError(f"it speaks of {missing} and does not hold it") from missing
 

@@ -29,6 +29,19 @@ actions = st.one_of(
     st.tuples(st.just("top"), ticks, st.integers(1, 30), st.integers(1, 40)),
     st.tuples(st.just("trade"), sides, ticks, lots),
     st.tuples(st.just("cancel"), st.integers(0, 5)),
+    st.tuples(st.just("modify"), st.integers(0, 5), lots, ticks),
+    st.tuples(
+        st.just("child"),
+        sides,
+        lots,
+        ticks,
+        st.sampled_from(["STOP", "TAKE_PROFIT"]),
+        st.sampled_from(["GTC", "IOC", "FOK", "GTX"]),
+    ),
+    st.tuples(st.just("trail"), sides, lots, ticks),
+    st.tuples(st.just("dated"), sides, lots, ticks),
+    st.tuples(st.just("countdown"), st.sampled_from([0, 40, 5_000])),
+    st.tuples(st.just("wait"), st.sampled_from([13, 5_000, 700_000])),
 )
 
 scripts = st.lists(actions, min_size=15, max_size=50)  # short ones rarely hold a position
@@ -57,6 +70,28 @@ def act(desk: Desk, action: tuple) -> None:
             found = desk.ok("GET", "v1/openOrders", symbol="BTCUSDT")
             if index < len(found):
                 desk.ok("DELETE", "v1/order", symbol="BTCUSDT", orderId=found[index]["orderId"])
+        case ("modify", index, qty, offset):
+            found = desk.ok("GET", "v1/openOrders", symbol="BTCUSDT")
+            if index < len(found):
+                ref = {"symbol": "BTCUSDT", "orderId": found[index]["orderId"], "side": found[index]["side"]}
+                desk.call("PUT", "v1/order", **ref, quantity=qty, price=price(offset))
+        case ("child", side, qty, offset, kind, tif):
+            more = {"quantity": qty, "price": price(-offset), "timeInForce": tif}
+            desk.call("POST", "v1/algoOrder", **desk.stop_terms(side, price(offset), **more) | {"type": kind})
+        case ("trail", side, qty, offset):
+            more = {"type": "TRAILING_STOP_MARKET", "quantity": qty, "callbackRate": "0.1"}
+            more |= {"activatePrice": price(offset)} if offset else {}
+            terms = desk.stop_terms(side, "") | more
+            del terms["triggerPrice"]
+            desk.call("POST", "v1/algoOrder", **terms)
+        case ("dated", side, qty, offset):
+            more = {"timeInForce": "GTD", "goodTillDate": desk.now + 650_000}
+            desk.call("POST", "v1/order", **desk.limit_terms(side, qty, price(offset)) | more)
+        case ("countdown", span_ms):
+            desk.ok("POST", "v1/countdownCancelAll", symbol="BTCUSDT", countdownTime=span_ms)
+        case ("wait", span_ms):
+            desk.now += span_ms
+            desk.twin.tick(desk.now)
 
 
 def played(script: list[tuple], seed: int = 0) -> Desk:
@@ -124,7 +159,7 @@ class Oracle:
                 if record.status == "FILLED":
                     assert self.leaves.pop(record.order_id) == 0
                     del self.open_orders[record.order_id]
-            case Kind.SHRINK:
+            case Kind.SHRINK | Kind.AMEND:
                 self.leaves[record.order_id] = record.qty - record.cum_qty
             case Kind.CANCEL | Kind.EXPIRE if record.order_id is not None:
                 del self.open_orders[record.order_id], self.leaves[record.order_id]

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chimera.simulate.door.auth import signature
-from chimera.simulate.door.messages import Frame, WireRequest
+from chimera.simulate.door.messages import Frame, WireRequest, WireResponse
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.audit import AuditRecord, Kind
@@ -27,20 +27,28 @@ class Desk:
 
     # requests
     def raw(self, method: str, path: str, query: str = "", body: str = "", key: str | None = None) -> tuple[int, Any]:
-        headers = {"X-MBX-APIKEY": self.account.api_key if key is None else key}
-        response = self.twin.handle(
-            WireRequest(
-                method=method, path=path, query=query, body=body, headers={k: v for k, v in headers.items() if v}
-            ),
-            self.now,
-        )
+        response = self.send(method, path, query, body, key)
         return response.status, response.json()
 
-    def call(self, method: str, path: str, **params: Any) -> tuple[int, Any]:
-        """A signed call under ``/fapi/``; parameters in the order given."""
+    def send(self, method: str, path: str, query: str = "", body: str = "", key: str | None = None) -> WireResponse:
+        headers = {"X-MBX-APIKEY": self.account.api_key if key is None else key}
+        request = WireRequest(
+            method=method, path=path, query=query, body=body, headers={k: v for k, v in headers.items() if v}
+        )
+        return self.twin.handle(request, self.now)
+
+    def signed(self, **params: Any) -> str:
+        """A query in the order given, with time and signature."""
         query = urlencode(params | {"timestamp": params.get("timestamp", self.now)})
-        query += "&signature=" + signature(self.account.secret.encode(), query)
-        return self.raw(method, "/fapi/" + path, query)
+        return query + "&signature=" + signature(self.account.secret.encode(), query)
+
+    def call(self, method: str, path: str, **params: Any) -> tuple[int, Any]:
+        """A signed call under ``/fapi/``."""
+        return self.raw(method, "/fapi/" + path, self.signed(**params))
+
+    def raw_response(self, method: str, path: str, **params: Any) -> WireResponse:
+        """The whole answer to a signed call, headers too."""
+        return self.send(method, "/fapi/" + path, self.signed(**params))
 
     def ok(self, method: str, path: str, **params: Any) -> Any:
         status, body = self.call(method, path, **params)

@@ -9,6 +9,7 @@ from typing import Final
 _TEXTS: Final[dict[int, str]] = {
     -1002: "You are not authorized to execute this request.",
     -1020: "This operation is not supported.",
+    -1023: "Start time is greater than end time.",
     -1022: "Signature for this request is not valid.",
     -1021: "Timestamp for this request is outside of the recvWindow.",
     -1100: "Illegal characters found in parameter '{}'; legal range is '{}'.",
@@ -24,6 +25,7 @@ _TEXTS: Final[dict[int, str]] = {
     -1121: "Invalid symbol.",
     -1122: "Invalid symbol status.",
     -1125: "This listenKey does not exist.",
+    -1127: "More than {} hours between startTime and endTime.",
     -1128: "Combination of optional parameters invalid.",
     -1130: "Data sent for parameter '{}' is not valid.",
     -1131: "recvWindow must be less than 60000.",
@@ -122,8 +124,6 @@ _TEXTS: Final[dict[int, str]] = {
     -5047: "The original order is not a reduce-only order",
 }
 _SPOT_TEXTS: Final[dict[int, str]] = {
-    -1023: "Start time is greater than end time.",
-    -1127: "More than {} hours between startTime and endTime.",
     -1134: "`strategyType` was less than 1000000.",
     -1135: "JSON sent for parameter '{}' is not valid",
     -1145: "Invalid cancelRestrictions",

@@ -257,7 +257,7 @@ def _cancel_code(algo: Algo) -> int:
 def _prices(ticket: AlgoTicket) -> Decimal:
     """Trigger and limit price; returns what the notional is measured by."""
     filters.check_trigger(ticket.listing, ticket.trigger_price, ticket.side)
-    if not ticket.price:
+    if ticket.type.child is OrderType.MARKET or ticket.price_match is not PriceMatch.NONE:
         return ticket.trigger_price
     filters.check_tick(ticket.listing, ticket.price)
     filters.check_beside_trigger(ticket.listing, ticket.price, ticket.trigger_price, ticket.side)
