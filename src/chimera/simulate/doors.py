@@ -13,7 +13,7 @@ from chimera.simulate.door.limits import SPOT_BUDGET, USDM_BUDGET, Limits
 from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.session import Session
 from chimera.simulate.door.sessions import LOGON, USER_DATA, SessionCall
-from chimera.simulate.door.ws_api import WsApi
+from chimera.simulate.door.ws_api import WsApi, WsReply
 from chimera.simulate.markets import FuturesMarket, SpotMarket
 from chimera.simulate.spot import endpoints as spot
 from chimera.simulate.spot.call import SpotCall
@@ -22,10 +22,15 @@ from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.endpoints import ENDPOINTS
 from chimera.simulate.usdm.ws_methods import METHODS
 from chimera.simulate.venue.audit import Audit
+from chimera.simulate.wallet.endpoints import ENDPOINTS as WALLET_ENDPOINTS
+from chimera.simulate.wallet.endpoints import WALLET_BUDGET, WalletCall
+from chimera.simulate.wallet.transfers import Transfers
 
 USDM: Final = "usdm"
 SPOT: Final = "spot"
-_SPOT_PATHS: Final = ("/api/", "/sapi/")
+WALLET: Final = "wallet"
+_SPOT_PATHS: Final = "/api/"
+_WALLET_PATHS: Final = "/sapi/"
 _GONE_ON_SPOT: Final = frozenset({"userDataStream.start", "userDataStream.ping", "userDataStream.stop"})
 FIRST_FILL: Final = {True: -5, False: -1}  # unfilled orders given back, by whether it came as maker; Binance's example
 _WS_POOL: Final = "ws:"  # futures count the WebSocket API's weight apart from REST's (one witness, binance.md 7.1)
@@ -39,6 +44,7 @@ class Doors:
         self.limits = {
             USDM: Limits(USDM_BUDGET, enforced=enforced),
             SPOT: Limits(SPOT_BUDGET, enforced=enforced),
+            WALLET: Limits(WALLET_BUDGET, enforced=enforced),
         }
         self._futures_market = futures
         self._spot_market = spot_market
@@ -48,6 +54,9 @@ class Doors:
         about: Face[SessionCall] = Face(LOGON, self._futures_session, **told)
         told = told | {"limits": self.limits[SPOT], "market": "SPOT", "time_units": _in_unit}
         self.spot: Face[SpotCall] = Face(spot.ENDPOINTS, self._spot_call, **told)
+        self.transfers = Transfers(futures.exchange, spot_market.exchange)
+        wallet = told | {"limits": self.limits[WALLET], "time_units": None}
+        self.wallet: Face[WalletCall] = Face(WALLET_ENDPOINTS, self._wallet_call, **wallet)
         hears: Face[SessionCall] = Face({**LOGON, **USER_DATA}, self._spot_session, **told)
         self._ws: dict[str, WsApi[Any]] = {
             USDM: WsApi(self.futures, about, METHODS, pool=_WS_POOL),
@@ -58,14 +67,16 @@ class Doors:
         """A REST request, by the market its path names; it reaches the matching engine ``late_ms`` later."""
         if request.path.startswith(_SPOT_PATHS):
             return self.spot.answer(request, now_ms, late_ms)
+        if request.path.startswith(_WALLET_PATHS):
+            return self.wallet.answer(request, now_ms)
         return self.futures.answer(request, now_ms, late_ms)
 
     def ws_open(self, market: str, session: Session, now_ms: int) -> None:
         """A WebSocket API connection begins. Raises ``Refusal`` where it may not."""
         self._ws[market].open(session, now_ms)
 
-    def ws_answer(self, market: str, session: Session, text: str | bytes, now_ms: int) -> list[bytes]:
-        """What is sent back for one text frame, in order."""
+    def ws_answer(self, market: str, session: Session, text: str | bytes, now_ms: int) -> WsReply:
+        """What is sent back for one text frame."""
         return self._ws[market].answer(session, text, now_ms)
 
     def ws_as_rest(self, market: str, session: Session, text: str | bytes) -> tuple[Any, WireRequest | None]:
@@ -82,6 +93,9 @@ class Doors:
 
     def _spot_call(self, asked: Asked, now_ms: int, key: Key | None) -> SpotCall:
         return SpotCall(asked.params, now_ms, key, self.limits[SPOT], self._spot_market.exchange)
+
+    def _wallet_call(self, asked: Asked, now_ms: int, key: Key | None) -> WalletCall:
+        return WalletCall(asked.params, now_ms, key, self.limits[WALLET], self.transfers)
 
     def _futures_session(self, asked: Asked, now_ms: int, key: Key | None) -> SessionCall:
         return SessionCall(asked.params, now_ms, key, self.limits[USDM], asked.on_session, hears=False)

@@ -77,7 +77,8 @@ class Twin:
         self.faults: Faults  # may be replaced between calls
         self.faults = faults if faults is not None else Schedule(Scenario(seed=seed), Millis(now_ms), self)
         self._hands = Hands(self._futures, self._spot, lambda: self.faults)
-        door = Door(self.keyring, self.doors.limits)
+        self.transfers = self.doors.transfers
+        door = Door(self.keyring, self.doors.limits, self.transfers)
         spot_keeping = SpotKeeping(self.spot, self._spot.wire.publisher)
         self._keeping = Keeping(self.exchange, self._futures.wire.publisher, door, spot_keeping)
         self._at(now_ms)
@@ -166,6 +167,11 @@ class Twin:
         """Whether a new stream connection is let in."""
         return self.faults.admits(route, now_ms)
 
+    def ws_lag_ms(self, market: str, session: Session, text: str, now_ms: Millis) -> Millis:
+        """As ``lag_ms``, of a frame to the WebSocket API."""
+        request = self.doors.ws_as_rest(market, session, text)[1]
+        return Millis(0) if request is None else self.faults.on_arrival(request, now_ms)
+
     def ws_open(self, market: str, session: Session, now_ms: Millis) -> None:
         """A connection to the WebSocket API of ``market`` (usdm, spot) begins. Raises ``Refusal`` where it may not."""
         self._at(now_ms)
@@ -189,10 +195,11 @@ class Twin:
         self._markets[market].market(event, now_ms)
 
     def tick(self, now_ms: Millis) -> None:
-        """Time passed on both markets."""
+        """Time passed on both markets and between them."""
         self._at(now_ms)
         for market in self._markets.values():
             market.tick(now_ms)
+        self.transfers.tick(now_ms)
 
     def subscribe(self, route: str, stream: str) -> bool:
         """One more reader of a public stream; ``False`` (and silence) where ``route`` does not carry it."""

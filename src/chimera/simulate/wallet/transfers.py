@@ -5,6 +5,7 @@ There is no client id and no idempotence: the same request twice is two transfer
 futures wallet here.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 
@@ -56,6 +57,7 @@ class Transfers:
 
     def __init__(self, usdm: Exchange, spot: SpotExchange) -> None:
         self.book: list[Transfer] = []
+        self.tran_id = _FIRST_ID  # the last one given
         self.pending_ms = 0
         self.named = False
         self._usdm = usdm
@@ -70,8 +72,9 @@ class Transfers:
             raise Refusal(-5010)
         if amount > self._free(owner, route):
             raise Refusal(-5013)
+        self.tran_id += 1
         sent = Transfer(
-            tran_id=_FIRST_ID + len(self.book),
+            tran_id=self.tran_id,
             owner=owner,
             route=route,
             asset=asset,
@@ -103,6 +106,11 @@ class Transfers:
             if sent.status is TransferStatus.PENDING and now_ms >= sent.due_ms:
                 self._move(sent.owner, sent.route is Route.UMFUTURE_MAIN, sent.amount)
                 self.book[at] = sent.but(status=TransferStatus.CONFIRMED)
+
+    def restore(self, book: Iterable[Transfer], leap: int) -> None:
+        """Carry on from what was kept; ``leap`` over ids that may have been given since."""
+        self.book.extend(book)
+        self.tran_id = leap + max((each.tran_id for each in self.book), default=self.tran_id)
 
     def of(self, owner: str, route: Route, since_ms: int, until_ms: int) -> list[Transfer]:
         """An owner's transfers of one route in a period, newest first."""
