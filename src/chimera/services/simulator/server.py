@@ -1,5 +1,6 @@
-"""The simulated exchange on the wire: REST and WebSocket on one port, a market released in wall time.
+"""The simulated exchange on the wire: two ports, futures' and spot's, and a market released in wall time.
 
+REST of both markets answers on both ports; they differ in what ``/ws`` and ``/stream`` mean (``sockets``).
 All of it runs in one event loop, so the twin needs no lock: a request, a market event and a tick each run to their end.
 Requests reach the twin byte for byte as sent (the signature covers those bytes). Stops within a second.
 
@@ -10,19 +11,20 @@ it is told. No file is touched before the port is ours.
 
 import asyncio
 import contextlib
+import errno
 import socket
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from http import HTTPStatus
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 
 from chimera.services.simulator.audit_file import AuditFile
-from chimera.services.simulator.hub import Hub, Reader, route_in
+from chimera.services.simulator.hub import Hub
 from chimera.services.simulator.journal import STATE, Journal
 from chimera.services.simulator.settings import SimulatorSettings
+from chimera.services.simulator.sockets import FUTURES_API_PATH, SPOT_API_PATH, Sockets
 from chimera.services.simulator.state_file import StateFile
-from chimera.simulate.door.messages import PRIVATE, WireRequest
+from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.twin import Twin
 from chimera.tape.beside import Placed
 from chimera.trading.market import Market, MarketEvent
@@ -31,7 +33,6 @@ from chimera.trading.money import Millis
 TICK_S = 0.1
 KEEP_S = 1.0  # between two writes of the state file, at least
 EVENTS_PER_TURN = 200  # market events handled before requests get a turn
-PING_S = 180.0  # Binance pings every three minutes
 STOP_S = 0.5
 _BODY_MAX = 1 << 20
 
@@ -66,10 +67,11 @@ class SimulatorServer:
         self._keeping: asyncio.Future[None] | None = None
         self.twin: Twin
         self.hub: Hub
-        self._sockets: set[web.WebSocketResponse] = set()
-        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=STOP_S)
+        self._sockets: Sockets
+        self._runners: list[web.AppRunner] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.address = ("", 0)
+        self.spot_address = ("", 0)
 
     def _open(self) -> Twin:
         """The venue as it was kept, or a new one. Raises ``Refused`` where its state file is of no use."""
@@ -107,31 +109,43 @@ class SimulatorServer:
         self.twin.journal = self._journal.picture
         self._journal.fails = lambda part: self.twin.faults.journal_fails(part, Millis(self._clock()))
 
-    def _app(self) -> web.Application:
-        app = web.Application(client_max_size=_BODY_MAX)
-        for path in ("/{route:ws|stream}", "/{route:public|market|private}/{form:ws|stream}"):
-            app.router.add_get(path, self._socket)
-            app.router.add_get(path + "/{streams:.*}", self._socket)
+    def _app(self, *, spot: bool) -> web.Application:
+        app, sockets = web.Application(client_max_size=_BODY_MAX), self._sockets
+        for path in (FUTURES_API_PATH, SPOT_API_PATH):
+            app.router.add_get(path, sockets.api)
+        hears = sockets.spot_streams if spot else sockets.futures_streams
+        for path in ("/{route:ws|stream}", *(() if spot else ("/{route:public|market|private}/{form:ws|stream}",))):
+            app.router.add_get(path, hears)
+            app.router.add_get(path + "/{streams:.*}", hears)
         app.router.add_route("*", "/{path:.*}", self._request)
         return app
 
     async def start(self) -> None:
-        """Take the port, carry on or begin, listen, then let the market run."""
-        bound = _bind(self.settings.host, self.settings.port)
+        """Take the ports, carry on or begin, listen, then let the market run."""
+        bound = _bind_both(self.settings.host, self.settings.port, self.settings.spot_port)
         try:
             self.twin = self._given if self._given is not None else self._open()
             self._join_files()
             self.hub = Hub(self.twin)
-            await self._runner.setup()
-            await web.SockSite(self._runner, bound).start()
+            self._sockets = Sockets(self.twin, self.hub, self._clock)
+            self.address, self.spot_address = [
+                await self._listen(each, spot=spot) for each, spot in zip(bound, (False, True), strict=True)
+            ]
         except BaseException:
-            bound.close()
+            for each in bound:
+                each.close()
             self._close_audit()
             raise
-        host, port = self._runner.addresses[0][:2]
-        self.address = (host, port)
         loops = [self._run_market(), self._run_ticks(), *([self._run_keeping()] if self._state is not None else [])]
         self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def _listen(self, bound: socket.socket, *, spot: bool) -> tuple[str, int]:
+        runner = web.AppRunner(self._app(spot=spot), access_log=None, shutdown_timeout=STOP_S)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.SockSite(runner, bound).start()
+        host, port = runner.addresses[0][:2]
+        return host, port
 
     async def wait(self) -> None:
         """Until a loop of ours fails; raises what it raised."""
@@ -142,10 +156,10 @@ class SimulatorServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        closing = [socket.close(code=WSCloseCode.GOING_AWAY) for socket in tuple(self._sockets)]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), STOP_S)
-        await self._runner.cleanup()
+            await asyncio.wait_for(self._sockets.close(), STOP_S)
+        for runner in self._runners:
+            await runner.cleanup()
         try:
             await self._keep(clean=True)
         finally:
@@ -208,15 +222,24 @@ class SimulatorServer:
 
     async def _run_ticks(self) -> None:
         while True:
-            self.twin.tick(Millis(self._clock()))
+            now_ms = Millis(self._clock())
+            self.twin.tick(now_ms)
             self.hub.pump()
+            self.hub.tick(now_ms)
             await asyncio.sleep(TICK_S)
 
     # ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────
     async def _request(self, request: web.Request) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         body = (await request.read()).decode("utf-8", "replace")
-        wire = WireRequest(method=request.method, path=path, query=query, headers=dict(request.headers), body=body)
+        wire = WireRequest(
+            method=request.method,
+            path=path,
+            query=query,
+            headers=dict(request.headers),
+            body=body,
+            origin=request.remote or "",
+        )
         lag_ms = self.twin.lag_ms(wire, Millis(self._clock()))
         if lag_ms:
             await asyncio.sleep(lag_ms / 1000)
@@ -230,51 +253,23 @@ class SimulatorServer:
             return web.Response(status=500)  # goes nowhere: the connection is gone
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
-    # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
-    async def _socket(self, request: web.Request) -> web.StreamResponse:
-        route = route_in(request.match_info["route"]) or PRIVATE
-        if not self.twin.admits(route, Millis(self._clock())):
-            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-        form = request.match_info.get("form", request.match_info["route"])
-        reader = Reader(route, form == "stream", _split(request.query.get("events", "")))
-        named = _split(request.match_info.get("streams", "")) | _split(request.query.get("streams", ""))
-        socket = web.WebSocketResponse(heartbeat=PING_S, compress=False)
-        await socket.prepare(request)
-        self._sockets.add(socket)
-        self.hub.join(reader, sorted(named | _split(request.query.get("listenKey", ""))))
-        sender = asyncio.create_task(_send(socket, reader))
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    reader.queue.put_nowait(self.hub.command(reader, message.data))
-        except asyncio.QueueFull:
-            reader.lost.set()
-        finally:
-            sender.cancel()
-            self.hub.leave(reader)
-            self._sockets.discard(socket)
-        return socket
-
-
-async def _send(socket: web.WebSocketResponse, reader: Reader) -> None:
-    """Send what waits; close a connection that fell behind."""
-    with contextlib.suppress(ConnectionError):
-        while not reader.lost.is_set():
-            payload = await reader.queue.get()
-            if payload is None:
-                await socket.close(code=WSCloseCode.GOING_AWAY)
-                return
-            await socket.send_str(payload.decode())
-        await socket.close(code=WSCloseCode.POLICY_VIOLATION)
-
 
 def _bind(host: str, port: int) -> socket.socket:
     """A listening socket of ours, or ``OSError``: before any file of a simulator that already runs there is touched."""
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-def _split(names: str) -> frozenset[str]:
-    return frozenset(name for name in names.split("/") if name)
+def _bind_both(host: str, port: int, spot_port: int | None) -> tuple[socket.socket, socket.socket]:
+    """Both ports or neither. The spot one is the next after the futures one if none is told."""
+    futures = _bind(host, port)
+    wanted = spot_port if spot_port is not None else port and port + 1
+    try:
+        return futures, _bind(host, wanted)
+    except OSError as error:
+        futures.close()
+        if error.errno == errno.EADDRINUSE:
+            error.filename2 = wanted  # which of the two it was, for who tells the user
+        raise
 
 
 async def _each(source: MarketSource) -> AsyncIterator[Placed]:

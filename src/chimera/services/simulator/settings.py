@@ -13,6 +13,7 @@ from chimera.trading.value import Value
 class SimulatorSettings(Value):
     """Read once by the caller.
 
+    ``port`` serves REST of both markets and futures' WebSockets, ``spot_port`` the same REST and spot's WebSockets.
     ``speed``: market seconds per wall second, ``math.inf`` as fast as it goes. ``state_file``: what the
     venue carries on from after a restart (accounts, positions, orders, history); without one it begins anew each time.
     ``audit_file``: JSON lines; appended to by a venue that carries on, else replaced at start. ``audit_keep``: how many
@@ -21,6 +22,7 @@ class SimulatorSettings(Value):
 
     host: str = "127.0.0.1"
     port: int = 9020  # 0: any free one
+    spot_port: int | None = None  # the next after ``port``; 0: any free one
     seed: int = 0
     speed: float = 1.0
     instruments: tuple[Instrument, ...] = DEMO  # futures

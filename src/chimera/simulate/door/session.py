@@ -54,7 +54,7 @@ class Session:
 
     def subscribe(self, owner: str, *, by_logon: bool) -> int:
         """Hear the owner's events; the subscription's id. -2035 if they are heard already, -2042 if ids are used up."""
-        if any(each.owner == owner for each in self.subscriptions.values()):
+        if self.hears(owner):
             raise Refusal(-2035)
         if self.given >= SUBSCRIPTION_IDS or len(self.subscriptions) >= SUBSCRIPTIONS_MAX:
             raise Refusal(-2042)
@@ -79,6 +79,10 @@ class Session:
         told = [_encode({"subscriptionId": number, "event": event}) for number in self.ended]
         self.ended.clear()
         return told
+
+    def hears(self, owner: str) -> bool:
+        """Whether the owner's events come on this connection."""
+        return any(each.owner == owner for each in self.subscriptions.values())
 
     def wrapped(self, frame: Frame) -> list[bytes]:
         """The owner's event as this connection hears it; nothing if it does not."""

@@ -30,15 +30,20 @@ Methods = Mapping[str, tuple[str, str]]
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _NOT_HANDED_ON: Final = ("apiKey", "returnRateLimits")
+_BANNED: Final = 418
 _REVOKED: Final = {"id": None, "status": 401, "error": {"code": -2015, "msg": Refusal(-2015).msg}}
 
 
 @dataclass(slots=True, frozen=True)
 class WsReply:
-    """What is sent back for one frame, in order, ``delay_ms`` late; nothing: the answer was lost."""
+    """What is sent back for one frame, in order, ``delay_ms`` late; nothing: the answer was lost.
+
+    ``ends``: the connection ends after it, for its IP is banned.
+    """
 
     payloads: list[bytes]
     delay_ms: int = 0
+    ends: bool = False
 
 
 class WsApi(Generic[C]):
@@ -71,15 +76,15 @@ class WsApi(Generic[C]):
         limits = self._face.limits
         limits.enter(self._pool + session.ip, limits.budget.handshake, now_ms)
 
-    def answer(self, session: Session, text: str | bytes, now_ms: int) -> list[bytes]:
-        """What is sent back for one text frame, in order."""
+    def answer(self, session: Session, text: str | bytes, now_ms: int) -> WsReply:
+        """What is sent back for one text frame."""
         try:
             number, method, params, shows = _read(text, session.shows_limits)
         except Refusal as refusal:
-            return [_encode({"id": None, "status": refusal.status, "error": _error(refusal)})]
+            return WsReply([_encode({"id": None, "status": refusal.status, "error": _error(refusal)})])
         if session.key is not None and self._face.keyring.get(session.key.api_key) is None:
             session.log_out()
-            return [_encode(_REVOKED), *session.endings(now_ms)]
+            return WsReply([_encode(_REVOKED), *session.endings(now_ms)])
         asked, outcome = self._settle(session, method, params, now_ms)
         answer: dict[str, Any] = {"id": number, "status": outcome.status}
         if outcome.status >= HTTPStatus.BAD_REQUEST:
@@ -88,7 +93,8 @@ class WsApi(Generic[C]):
             answer["result"] = outcome.body
         if shows:
             answer["rateLimits"] = self._rows(asked, outcome, now_ms)
-        return [_encode(answer), *session.endings(now_ms)]
+        banned = outcome.status == _BANNED
+        return WsReply([_encode(answer), *session.endings(now_ms)], ends=banned)
 
     def as_rest(self, session: Session, text: str | bytes) -> tuple[Any, WireRequest | None]:
         """The frame's id and the REST request it stands for; ``None`` where it stands for none."""
@@ -125,14 +131,14 @@ class WsApi(Generic[C]):
         return [*orders, limits.weight_row(asked.pool, now_ms)]
 
 
-def struck(number: Any, done: list[bytes], trouble: Callable[[WireResponse | None], WireResponse]) -> WsReply:
+def struck(number: Any, done: WsReply | None, trouble: Callable[[WireResponse | None], WireResponse]) -> WsReply:
     """What is left of an answer (empty: not executed) after ``trouble``, which is told in terms of REST."""
-    first = WireResponse(status=HTTPStatus.OK, headers={}, body=done[0]) if done else None
+    first = None if done is None else WireResponse(status=HTTPStatus.OK, headers={}, body=done.payloads[0])
     answer = trouble(first)
     if answer.dropped:
         return WsReply([], answer.delay_ms)
-    if first is not None and answer.status == HTTPStatus.OK:
-        return WsReply([answer.body, *done[1:]], answer.delay_ms)
+    if done is not None and answer.status == HTTPStatus.OK:
+        return WsReply([answer.body, *done.payloads[1:]], answer.delay_ms, done.ends)
     body = {"id": number, "status": answer.status, "error": msgspec.Raw(answer.body)}
     return WsReply([_encode(body)], answer.delay_ms)
 
