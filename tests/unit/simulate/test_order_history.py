@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from chimera.simulate.usdm.orders import OrderType
+
 D = Decimal
 DAY = 86_400_000
 ALGO = {"quantity": "0.1"}
@@ -95,10 +97,8 @@ def test_by_pages(past):
     assert [[row["clientAlgoId"] for row in page] for page in pages] == [["algo", "a"], ["b", "c"], []]
 
 
-def test_a_market_order_cannot_be_changed(desk, monkeypatch):
+def test_a_market_order_cannot_be_changed(desk):
     """None ever rests; so only an order made to look like one shows the refusal."""
-    from chimera.simulate.usdm.orders import OrderType
-
     desk.limit("BUY", "0.1", "65000", newClientOrderId="m")
     account = desk.twin.exchange.floor.accounts["main"]
     desk.twin.exchange.floor.orders.find(account, "BTCUSDT", None, "m").type = OrderType.MARKET

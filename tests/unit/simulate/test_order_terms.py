@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.usdm.perpetual import SymbolStatus
 from chimera.simulate.venue.audit import Kind
 
@@ -252,8 +253,6 @@ class TestSymbolStatus:
 class TestDepth:
     @pytest.mark.parametrize(("limit", "weight"), [(5, 2), (10, 2), (20, 2), (50, 2), (100, 5), (500, 10), (1000, 20)])
     def test_limits_and_their_weight(self, desk, limit, weight):
-        from chimera.simulate.door.messages import WireRequest
-
         request = WireRequest(method="GET", path="/fapi/v1/depth", query=f"symbol=BTCUSDT&limit={limit}")
         answer = desk.twin.handle(request, desk.now)
         assert (answer.status, answer.headers["X-MBX-USED-WEIGHT-1M"]) == (200, str(weight))

@@ -33,7 +33,7 @@ class Kind(StrEnum):
     )
     LIQUIDATE = "liquidate"  # a position is closed by the venue at ``price`` or better; its order and fills follow
     SETTING = "setting"  # leverage or margin type of a symbol
-    AMEND = "amend"  # an order's quantity was lowered in place; qty is the new total
+    AMEND = "amend"  # an open order has other terms now: qty is the new total, on futures the price may be new too
     TRANSFER = "transfer"  # qty of asset came in, or went out below zero; wallet_after is its balance
     FAULT = "fault"  # an injected fault acted on a request or a frame
     RESTART = "restart"  # the venue carries on from what it kept; records after ``kept_seq`` and before it are void
