@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spot_desk import D, Heard, SpotDesk
+from spot_desk import START_MS, D, Heard, SpotDesk
 from test_spot_properties import OWNERS, STEPS, STPS, Walk, checked
 
 from chimera.simulate import history
+from chimera.simulate.keeping import Kept
 from chimera.simulate.keeping_spot import (
     KeptList,
     KeptPair,
@@ -20,11 +21,13 @@ from chimera.simulate.keeping_spot import (
     restore_spot,
 )
 from chimera.simulate.spot.accounts import SpotAccount
+from chimera.simulate.spot.admission import SpotTicket
 from chimera.simulate.spot.exchange import SpotExchange
 from chimera.simulate.spot.lists import OrderList
-from chimera.simulate.spot.orders import SpotOrder
+from chimera.simulate.spot.orders import OrderType, SpotOrder
 from chimera.simulate.spot.pair import SPOT_DEMO, Pair, PairStatus
 from chimera.simulate.spot.streams import SpotPublisher
+from chimera.simulate.twin import Twin
 from chimera.simulate.venue.audit import Audit
 from chimera.simulate.venue.orders import Status
 from chimera.trading.market import Side
@@ -183,3 +186,23 @@ def test_an_order_without_its_account_contradicts_itself() -> None:
     broken = kept.but(standing=kept.standing.but(accounts=kept.standing.accounts[1:]))
     with pytest.raises(KeyError):
         restore_spot(broken, SpotExchange(SPOT_DEMO, 7, Audit(), Heard()), SpotPublisher(), clean=True)
+
+
+def test_the_twin_keeps_both_markets_in_one_document() -> None:
+    """And a document from before there was a spot market opens an empty account."""
+    first = Twin(now_ms=START_MS)
+    me = first.spot.floor.accounts["main"]
+    pair = first.spot.floor.listings["BTCUSDT"]
+    first.spot.place(
+        SpotTicket(
+            account=me, pair=pair, side=Side.SELL, type=OrderType.LIMIT, client_id="kept", qty=D("0.1"), price=D(90_000)
+        )
+    )
+    kept = codec.unseal(codec.seal(first.keep(clean=True)), Kept)
+    second = Twin(now_ms=START_MS, kept=kept).spot.floor
+    found = second.orders.find(second.accounts["main"], "BTCUSDT", None, "kept")
+    assert found is not None
+    assert found.resting
+    assert second.accounts["main"].balance("BTC").locked == D("0.1")
+    old = Twin(now_ms=START_MS, kept=kept.but(spot=None)).spot.floor
+    assert old.accounts["main"].balances == {}

@@ -9,7 +9,7 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.spot.exchange import ReplaceMode, Restriction
 from chimera.simulate.spot.orders import Peg, PegOffset, PegPrice, SpotOrder
 from chimera.simulate.spot.pair import PairStatus
-from chimera.simulate.venue.orders import Status
+from chimera.simulate.venue.orders import Status, Step
 from chimera.trading.market import Side
 
 INSUFFICIENT = (-2010, "Account has insufficient balance for requested action.")
@@ -257,6 +257,15 @@ def test_an_iceberg_shows_one_slice_at_a_time(free_desk: SpotDesk) -> None:
     assert order.status is Status.FILLED
 
 
+def test_a_pegged_stop_buy_locks_what_its_peg_costs(desk: SpotDesk) -> None:
+    """At the stop price while it waits, at the price chosen from its trigger on."""
+    order = desk.place("BUY", "STOP_LOSS_LIMIT", "0.1", stop_price="61000", peg=Peg(PegPrice.PRIMARY_PEG))
+    assert desk.money("USDT")[1] == D(6_100)
+    desk.top("61500", "61501")
+    desk.trade("61500")
+    assert (order.pegged_price, desk.money("USDT")[1]) == (D(61_500), D(6_150))
+
+
 # ── commission ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_buyer_pays_in_base_and_a_seller_in_quote(desk: SpotDesk) -> None:
     bought = desk.place("BUY", "MARKET", "0.1")
@@ -335,6 +344,26 @@ def test_another_account_is_not_self(desk: SpotDesk) -> None:
     maker = desk.limit("BUY", "0.02", "60000", account=desk.other)
     taker = desk.limit("SELL", "0.02", "60000", stp="EXPIRE_BOTH")
     assert (maker.status, taker.status) == (Status.FILLED, Status.FILLED)
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("step", list(Step))
+def test_a_status_changes_only_along_the_table(desk: SpotDesk, status: Status, step: Step) -> None:
+    order = desk.limit("BUY", "0.01", "50000")
+    order.status = status
+    if status in (Status.NEW, Status.PARTIALLY_FILLED):
+        legal = set(Step) - {Step.RELEASE} - ({Step.TRIGGER} if status is not Status.NEW else set())
+    elif status is Status.PENDING_NEW:
+        legal = {Step.RELEASE, Step.LESSEN, Step.CANCEL, Step.EXPIRE}
+    else:
+        legal = set()
+    if step in legal:
+        order.move(step, 1)
+        assert order.updated_ms == 1
+    else:
+        with pytest.raises(KeyError):
+            order.move(step, 1)
+        assert order.status is status
 
 
 # ── ids, cancel, status ─────────────────────────────────────────────────────────────────────────────────────────────
