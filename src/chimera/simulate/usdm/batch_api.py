@@ -19,9 +19,9 @@ from chimera.trading.money import text
 
 PLACE_MOST: Final = 5
 CANCEL_MOST: Final = 10
-_PLACE: Final = frozenset({"symbol", "side", "type"})
+_PLACE: Final = ("symbol", "side", "type")
 _PLACE_OPTIONS: Final = frozenset(ORDER_OPTIONS.split())
-_MODIFY: Final = frozenset({"symbol", "side", "quantity"})
+_MODIFY: Final = ("symbol", "side", "quantity")
 _MODIFY_OPTIONS: Final = frozenset(CHANGE_OPTIONS.split())
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
