@@ -111,7 +111,7 @@ def test_changes_and_the_second_of_one_order_finds_the_first_pending(desk):
 
 def test_cancels_by_either_id(desk):
     ids = [desk.limit("BUY", "0.1", "65000", newClientOrderId=name)["orderId"] for name in "abcd"]
-    first = desk.ok("DELETE", BATCH, symbol="BTCUSDT", orderIdList=json.dumps(ids[:2] + [5]))
+    first = desk.ok("DELETE", BATCH, symbol="BTCUSDT", orderIdList=json.dumps([*ids[:2], 5]))
     assert [answer.get("code", answer.get("status")) for answer in first] == ["CANCELED", "CANCELED", -2011]
     second = desk.ok("DELETE", BATCH, symbol="BTCUSDT", origClientOrderIdList='["c","a"]')
     assert [answer.get("code", answer.get("status")) for answer in second] == ["CANCELED", -2011]
