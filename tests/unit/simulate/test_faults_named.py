@@ -7,10 +7,13 @@ import pytest
 from trading_desk import Desk
 
 from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.keeping import Kept
 from chimera.simulate.trouble.catalogue import CATALOGUE
 from chimera.simulate.trouble.match import Match
 from chimera.simulate.trouble.scenario import Fault, Scenario, When
+from chimera.simulate.twin import Twin
 from chimera.simulate.venue.audit import Kind
+from chimera.wire import codec
 
 D = Decimal
 
@@ -371,6 +374,19 @@ def test_a_stop_is_stuck_until_the_fault_is_cleared(desk):
     desk.twin.tick(desk.now)
     assert desk.position == 0
     assert [record.reason for record in desk.log(Kind.FAULT)] == ["stuck_triggering"]
+
+
+def test_a_stuck_stop_goes_on_after_a_restart(desk):
+    protected(desk)
+    arm(desk, "stuck_triggering")
+    falls(desk)
+    kept = codec.decode(codec.encode(desk.twin.keep(clean=True)), Kept)
+    again = Desk(Twin(now_ms=desk.now, kept=kept), desk.account)
+    again.now = desk.now
+    assert again.algo("sl-1")["algoStatus"] == "TRIGGERING", "there is no market yet"
+    again.top("65699.9", "65700.0", later_ms=1)
+    again.twin.tick(again.now)
+    assert (again.algo("sl-1")["algoStatus"], again.position) == ("FINISHED", 0)
 
 
 def test_a_child_is_refused_at_the_trigger(desk):
