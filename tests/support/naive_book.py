@@ -22,6 +22,7 @@ class NaiveBook:
         self.tick = tick
         self.sizes: dict[Side, dict[Decimal, Decimal]] = {Side.BUY: {}, Side.SELL: {}}
         self.takes: list[tuple[Side, Decimal, Decimal, int]] = []  # of the side that was taken from
+        self.last_ms = dict.fromkeys(Side, 0)  # our last take of each side, whatever became of it
         self.restated: set[tuple[Side, Decimal]] = set()
         self.deep = self.whole = False
         self.update_id = 0
@@ -71,11 +72,11 @@ class NaiveBook:
 
     def take(self, taker: Side, price: Decimal, qty: Decimal, now_ms: int) -> None:
         self.takes = [*self._standing(now_ms), (taker.opposite, price, qty, now_ms)]
+        self.last_ms[taker.opposite] = now_ms
 
     def _standing(self, now_ms: int) -> list[tuple[Side, Decimal, Decimal, int]]:
         """Takes that still count: a side's all together end a while after its last."""
-        last = {side: max((at for taken, _, _, at in self.takes if taken is side), default=0) for side in Side}
-        return [take for take in self.takes if now_ms < last[take[0]] + REFILL_MS]
+        return [take for take in self.takes if now_ms < self.last_ms[take[0]] + REFILL_MS]
 
     def levels(self, side: Side) -> list[tuple[Decimal, Decimal]]:
         return sorted(self.sizes[side].items(), key=lambda level: -level[0] * side.sign)
