@@ -14,7 +14,7 @@ from chimera.simulate.spot.admission import SpotTicket
 from chimera.simulate.spot.exchange import ReplaceMode
 from chimera.simulate.spot.holds import need
 from chimera.simulate.spot.lists import ListOrderStatus
-from chimera.simulate.spot.orders import SpotOrder
+from chimera.simulate.spot.orders import Peg, PegOffset, PegPrice, SpotOrder
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.simulate.venue.orders import Status, Stp
 from chimera.trading.market import Side
@@ -31,6 +31,10 @@ STEPS = st.one_of(
     st.tuples(st.just("trail"), SIDES, QTYS),
     st.tuples(st.just("oco"), SIDES, QTYS),
     st.tuples(st.just("list"), st.sampled_from(["OTO", "OTOCO", "OPO", "OPOCO"]), QTYS, OFFSETS),
+    st.tuples(st.just("mirror"), st.booleans(), QTYS, OFFSETS),
+    st.tuples(st.just("target"), SIDES, QTYS, st.sampled_from([200, 800]), st.sampled_from([0, 40])),
+    st.tuples(st.just("peg"), SIDES, QTYS, st.booleans(), st.integers(0, 2)),
+    st.tuples(st.just("both_wait"), SIDES, QTYS),
     st.tuples(st.just("cancel"), st.integers(0, 9)),
     st.tuples(st.just("amend"), st.integers(0, 9)),
     st.tuples(st.just("replace"), st.integers(0, 9), QTYS, OFFSETS),
@@ -95,6 +99,35 @@ class Walk:
         target = self.desk.ticket("SELL", "LIMIT_MAKER", pending, price=self.near(600))
         stop = self.desk.ticket("SELL", "STOP_LOSS", pending, stop_price=self.near(-600))
         self.list_of(kind, working, *((target, stop) if "OCO" in kind else (stop,)))
+
+    def mirror(self, pair: bool, qty: str, offset: int) -> None:
+        """A list that sells first: bought back below, or above; or at once."""
+        working = self.desk.ticket("SELL", "LIMIT", qty, price=self.near(offset))
+        stop = self.desk.ticket("BUY", "STOP_LOSS_LIMIT", qty, stop_price=self.near(600), price=self.near(700))
+        target = self.desk.ticket("BUY", "LIMIT_MAKER", qty, price=self.near(-600))
+        if pair:
+            self.list_of("OTOCO", working, stop, target)
+        else:
+            self.list_of("OTO", working, self.desk.ticket("BUY", "MARKET", qty))
+
+    def target(self, side: str, qty: str, away: int, trailing: int) -> None:
+        stop = self.near(-away if side == "BUY" else away)
+        self.place(side, "TAKE_PROFIT", qty, stop_price=stop, trailing_delta=trailing)
+
+    def peg(self, side: str, qty: str, primary: bool, depth: int) -> None:
+        peg = Peg(PegPrice.PRIMARY_PEG if primary else PegPrice.MARKET_PEG, PegOffset.PRICE_LEVEL, depth)
+        if depth == 1:
+            stop = self.near(300 if side == "BUY" else -300)
+            self.place(side, "STOP_LOSS_LIMIT", qty, peg=replace(peg, offset_value=0), stop_price=stop)
+        else:
+            self.place(side, "LIMIT", qty, peg=peg)
+
+    def both_wait(self, side: str, qty: str) -> None:
+        """An OCO of two conditional legs, one of which trails."""
+        away = 300 if side == "BUY" else -300
+        stop = self.desk.ticket(side, "STOP_LOSS", qty, trailing_delta=60)
+        target = self.desk.ticket(side, "TAKE_PROFIT_LIMIT", qty, stop_price=self.near(-away), price=self.near(-away))
+        self.list_of("OCO", *((stop, target) if side == "BUY" else (target, stop)))
 
     def list_of(self, kind: str, *tickets: SpotTicket) -> None:
         self.lists += 1
