@@ -26,6 +26,7 @@ _CANCEL_FIRST = (
     "cancelNewClientOrderId cancelOrigClientOrderId cancelOrderId cancelRestrictions orderRateLimitExceededMode"
 )
 _OLD_OCO = options(lists_api.OLD_LIMIT, lists_api.OLD_STOP).replace("stopPrice ", "")
+_LISTEN_KEY = "listenKey timestamp recvWindow signature"
 _WORKS = "workingType workingSide workingPrice workingQuantity"
 
 
@@ -143,7 +144,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint[SpotCall]]] = {
     ("GET", "/api/v3/rateLimit/order"): endpoint(account_api.order_counts, _SIGNED, 40),
     ("GET", "/api/v3/myFilters"): endpoint(account_api.my_filters, _SIGNED, 40, "symbol"),
     **{
-        (method, "/api/v3/userDataStream"): endpoint(account_api.no_listen_key, _NONE, 2, "", "listenKey")
+        (method, "/api/v3/userDataStream"): endpoint(account_api.no_listen_key, _NONE, 2, "", _LISTEN_KEY)
         for method in ("POST", "PUT", "DELETE")
     },
 }
