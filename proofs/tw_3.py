@@ -30,8 +30,10 @@ def prove() -> Measured:
     plan = ((play_book, (histories,), EXAMPLES), (play_book, (only_touches,), EXAMPLES), (play_queue, QUEUE, QUEUES))
     for play, drawn, examples in plan:  # raises with the smallest history that differs
         strategies: tuple[Any, ...] = drawn
-        tried: Any = given(*strategies)(play)
-        settings(max_examples=examples, deadline=None, database=None)(tried)()
+        played: Any = play
+        tried: Any = given(*strategies)(played)
+        as_told: Any = settings(max_examples=examples, deadline=None, database=None)
+        as_told(tried)()
     same = {digest(SEED, hash_seed) for hash_seed in ("0", "1", "random")}
     other = digest(OTHER_SEED, "0")
     measured = {
