@@ -92,6 +92,9 @@ def up(
 @app.command()
 def sim(
     port: Annotated[int, typer.Option(envvar="CHIMERA_SIM_PORT", help="0: any free one.")] = 9020,
+    spot_port: Annotated[
+        int | None, typer.Option(envvar="CHIMERA_SIM_SPOT_PORT", help="Spot's WebSockets; the next after --port.")
+    ] = None,
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     market: Annotated[
         str | None,
@@ -123,8 +126,8 @@ def sim(
 
         simulate(
             SimOptions(
-                host=host, port=port, market=market, symbols=symbols, markets=markets, seed=seed, speed=speed,
-                scenario=scenario, accounts=accounts, limits=limits, audit=audit, state=state,
+                host=host, port=port, spot_port=spot_port, market=market, symbols=symbols, markets=markets, seed=seed,
+                speed=speed, scenario=scenario, accounts=accounts, limits=limits, audit=audit, state=state,
             )
         )  # fmt: skip
 

@@ -35,6 +35,7 @@ class SimOptions(Value):
 
     host: str = "127.0.0.1"
     port: int = 9020
+    spot_port: int | None = None
     market: str | None = None
     symbols: str | None = None
     markets: str = "both"
@@ -57,6 +58,7 @@ def simulate(options: SimOptions) -> None:
     settings = SimulatorSettings(
         host=options.host,
         port=options.port,
+        spot_port=options.spot_port,
         seed=_seed(options, scenario),
         speed=math.inf if speed is None else speed,
         accounts=(READY_ACCOUNT,) if options.accounts is None else accounts_file.load(options.accounts),
@@ -95,12 +97,12 @@ def _seed(options: SimOptions, scenario: Scenario | None) -> int:
     return next(seed for seed in (options.seed, told, SEED) if seed is not None)
 
 
-def _ready(address: str) -> None:
+def _ready(address: str, spot: str) -> None:
     """A person is told how to get in; whoever started us reads a line of JSON."""
     if sys.stdout.isatty():
-        print(pointed_at(address), flush=True)
+        print(pointed_at(address, spot), flush=True)
     else:
-        serving.say_ready("simulator", address=address)
+        serving.say_ready("simulator", address=address, spot=spot)
 
 
 async def _say_ended(ended: asyncio.Event) -> None:

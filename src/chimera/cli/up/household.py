@@ -179,7 +179,8 @@ class Household:
 
     def _simulator(self) -> Child:
         options = self._options
-        words = ["sim", "--port", str(self.ports.simulator), "--seed", str(options.seed), "--symbol", options.symbol]
+        words = ["sim", "--port", str(self.ports.simulator), "--spot-port", "0"]  # nobody here trades on spot
+        words += ["--seed", str(options.seed), "--symbol", options.symbol]
         words += ["--state", str(self._state / "venue.json"), "--markets", "fut"]
         if options.market is not None:
             words += ["--market", f"fut:{options.market.absolute()}"]

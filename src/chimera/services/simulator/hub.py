@@ -122,7 +122,8 @@ class Hub:
             return _no(3, "Invalid JSON: expected value at line 1 column 1")
         if not isinstance(message, dict):
             return _no(3, "Invalid JSON: expected value at line 1 column 1")
-        number, method, params = message.get("id"), message.get("method"), message.get("params") or []
+        number, method, params = message.get("id"), message.get("method"), message.get("params")
+        params = [] if params is None else params
         if not _is_id(number):
             return _no(2, "Invalid request: request ID must be an unsigned integer")
         if method is None:

@@ -1,16 +1,14 @@
-"""The simulator's process: a market from a file or a seed, a venue on one port, its audit in a file."""
+"""The simulator's process: a market from a file or a seed, a venue on two ports, its audit in a file."""
 
 import asyncio
-import errno
-from typing import Final
+from collections.abc import Callable
 
-from chimera.services.serving import PortInUse, Ready
 from chimera.services.simulator.market import OpenedMarket
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.simulate.trouble.scenario import Scenario
 
-SERVICE: Final = "simulator"
+Ready = Callable[[str, str], None]  # told both addresses, futures' first, once they answer
 
 
 async def serve(
@@ -27,19 +25,14 @@ async def serve(
     ``scenario`` begins with the venue.
     """
     server = SimulatorServer(settings.but(instruments=market.instruments, spot=market.spot), market.events)
-    try:
-        await server.start()
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUse(SERVICE, settings.host, settings.port) from error
-        raise
+    await server.start()
     waits = [asyncio.create_task(server.wait()), asyncio.create_task(stop.wait())]
     tell = asyncio.create_task(_tell(server, market_ended)) if market_ended is not None else None
     try:
         if scenario is not None:
             server.twin.begin(scenario)
         if ready is not None:
-            ready(f"http://{server.address[0]}:{server.address[1]}")
+            ready(*(f"http://{host}:{port}" for host, port in (server.address, server.spot_address)))
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         if waits[0].done():
             waits[0].result()

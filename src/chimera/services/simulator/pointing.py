@@ -6,13 +6,13 @@ from typing import Final
 from chimera.simulate.household import READY_ACCOUNT
 
 _TEXT: Final = Template("""\
-The simulated exchange answers at $http
+The simulated exchange answers at $http, and for spot's streams at $spot_http
 
   account      $name   key $key   secret $secret
   USD-M REST   $http/fapi/...          WebSocket API  $ws/ws-fapi/v1
   USD-M streams $ws/public  $ws/market  $ws/private   (then /ws/... or /stream?streams=...)
   Spot REST    $http/api/v3/...        WebSocket API  $ws/ws-api/v3   (user data comes there)
-  Spot streams $ws/ws/...              Wallet  $http/sapi/v1/asset/transfer
+  Spot streams $spot_ws/ws/...         Wallet  $http/sapi/v1/asset/transfer
   control      $http/sim/state  /sim/audit  /sim/faults  (docs/simulator.md)
 
 ccxt (async or pro)
@@ -22,29 +22,32 @@ ccxt (async or pro)
       scheme, _, rest = url.partition("://")
       return ("$ws" if scheme == "wss" else "$http") + "/" + rest.partition("/")[2]
   exchange.urls["api"] = here(exchange.urls["api"])
+  exchange.urls["api"]["ws"]["spot"] = "$spot_ws/ws"
 
 official SDKs (binance-sdk-spot, binance-sdk-derivatives-trading-usds-futures)
   ConfigurationRestAPI(api_key="$key", api_secret="$secret", base_path="$http")
   ConfigurationWebSocketAPI(api_key="$key", api_secret="$secret", stream_url="$ws/ws-fapi/v1")   # spot: /ws-api/v3
-  ConfigurationWebSocketStreams(stream_url="$ws")
+  ConfigurationWebSocketStreams(stream_url="$ws")   # spot: "$spot_ws"
 
 python-binance
   class Client(binance.AsyncClient):
       API_URL, MARGIN_API_URL, FUTURES_URL = "$http/api", "$http/sapi", "$http/fapi"
       WS_API_URL, WS_FUTURES_URL = "$ws/ws-api/v3", "$ws/ws-fapi/v1"
   class Sockets(binance.BinanceSocketManager):
-      STREAM_URL = FSTREAM_URL = "$ws/"
+      STREAM_URL, FSTREAM_URL = "$spot_ws/", "$ws/"
 
 Chimera
   S4_FUT_URL=$http chimera s4
 """)
 
 
-def pointed_at(address: str) -> str:
-    """For people: everything needed to trade at the simulator that answers at ``address`` (``http://host:port``)."""
+def pointed_at(address: str, spot: str) -> str:
+    """For people: everything needed to trade at the simulator that answers at these two (``http://host:port``)."""
     return _TEXT.substitute(
         http=address,
         ws="ws" + address.removeprefix("http"),
+        spot_http=spot,
+        spot_ws="ws" + spot.removeprefix("http"),
         name=READY_ACCOUNT.name,
         key=READY_ACCOUNT.api_key,
         secret=READY_ACCOUNT.secret,

@@ -15,9 +15,11 @@ import errno
 import socket
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import Final
 
 from aiohttp import web
 
+from chimera.services.serving import PortInUse
 from chimera.services.simulator.audit_file import AuditFile
 from chimera.services.simulator.hub import Hub
 from chimera.services.simulator.journal import STATE, Journal
@@ -30,6 +32,7 @@ from chimera.tape.beside import Placed
 from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis
 
+SERVICE: Final = "simulator"
 TICK_S = 0.1
 KEEP_S = 1.0  # between two writes of the state file, at least
 EVENTS_PER_TURN = 200  # market events handled before requests get a turn
@@ -255,20 +258,22 @@ class SimulatorServer:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket of ours, or ``OSError``: before any file of a simulator that already runs there is touched."""
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    """A listening socket of ours, or ``PortInUse``: before any file of a simulator that runs there is touched."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(SERVICE, host, port) from error
+        raise
 
 
 def _bind_both(host: str, port: int, spot_port: int | None) -> tuple[socket.socket, socket.socket]:
     """Both ports or neither. The spot one is the next after the futures one if none is told."""
     futures = _bind(host, port)
-    wanted = spot_port if spot_port is not None else port and port + 1
     try:
-        return futures, _bind(host, wanted)
-    except OSError as error:
+        return futures, _bind(host, spot_port if spot_port is not None else port and port + 1)
+    except BaseException:
         futures.close()
-        if error.errno == errno.EADDRINUSE:
-            error.filename2 = wanted  # which of the two it was, for who tells the user
         raise
 
 
