@@ -18,6 +18,7 @@ from chimera.trading.market import Market, Side, Touch
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Role, Status
 from chimera.trading.scene import Scene
+from chimera.trading.standstill import Standstill
 from chimera.trading.venue import FeeRates, VenueOrder, VenuePosition, VenueSnapshot
 
 SYMBOL = Symbol("BTCUSDT")
@@ -80,6 +81,7 @@ class Desk:
         self.told: list[Command] = []
         self.last: tuple[Command, ...] = ()
         self._trades = 0
+        self.standstill = Standstill()
 
     @property
     def scene(self) -> Scene:
@@ -93,6 +95,7 @@ class Desk:
             fees=FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005")),
             touch=touch,
             mark=Price(self.bid),
+            standstill=self.standstill,
         )
 
     def hear(self, fact: Fact) -> tuple[Command, ...]:

@@ -20,7 +20,7 @@ CLOCK_LIMIT_MS = 1_000  # S4-CLOCK-1: above it no new position
 def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional: bool = False) -> tuple[Refused, ...]:
     """Why the intent may not trade, most telling first."""
     rules = scene.instrument
-    found = [*_shape(intent, rules), *_time(intent, scene), *_position(intent, holding)]
+    found = [*_killed(intent, scene), *_shape(intent, rules), *_time(intent, scene), *_position(intent, holding)]
     if scene.near is None:
         found.append(Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again"))
     else:
@@ -28,6 +28,11 @@ def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional:
     if not intent.reduce_only and not stop_optional and intent.stop is None:
         found.append(Refused("UNPROTECTED", "an entry needs a stop", field="sl", accepted="a stop, or no sl at all"))
     return tuple(found)
+
+
+def _killed(intent: Intent, scene: Scene) -> list[Refused]:
+    kill = None if intent.reduce_only else scene.standstill.over(intent.key, intent.strategy_id)
+    return [] if kill is None else [Refused("KILL_SWITCH", kill.told, accepted="exits; or arm again first")]
 
 
 def _shape(intent: Intent, rules: Instrument) -> list[Refused]:

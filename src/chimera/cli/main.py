@@ -285,6 +285,39 @@ def close(
 
 
 @app.command()
+def kill(
+    place: Annotated[
+        str, typer.Argument(metavar="[SCOPE]", help="global, market:FUT, symbol:BTCUSDT or strategy:s3.")
+    ] = "global",
+    reason: Annotated[str, typer.Option(help="It stands in the receipt.")] = "by hand",
+    flatten: Annotated[bool, typer.Option("--flatten", help="Also close what is held.")] = False,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
+) -> None:
+    """Forbid entries and cancel those that work, until armed again; exits and protection go on."""
+    with ended_well(as_json=as_json):
+        from chimera.cli import orders
+
+        if not orders.kill(s4, place, reason, flatten, as_json):
+            raise typer.Exit(1)
+
+
+@app.command()
+def arm(
+    place: Annotated[str, typer.Argument(metavar="[SCOPE]", help="As it was killed.")] = "global",
+    reason: Annotated[str, typer.Option(help="It stands in the receipt.")] = "by hand",
+    confirm: Annotated[str | None, typer.Option(help="The word that the first call named.")] = None,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
+) -> None:
+    """Take entries again, in two steps."""
+    with ended_well(as_json=as_json):
+        from chimera.cli import orders
+
+        orders.arm(s4, place, reason, confirm, as_json)
+
+
+@app.command()
 def show(
     order_id: Annotated[str | None, typer.Argument(metavar="[ORDER]", help="One order; default: positions.")] = None,
     s4: S4 = S4_URL,

@@ -1,6 +1,7 @@
 """Verbs that ask S3 or S4 over HTTP, by the same client that S3 itself uses, and print the answer."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import Awaitable, Mapping
 from decimal import Decimal
@@ -11,6 +12,7 @@ from chimera.cli.told import order_told, position_told
 from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
 from chimera.trading.errors import OutcomeUnknown, Refused
+from chimera.trading.standstill import Scope
 from chimera.wire import request_json
 from chimera.wire.answers import encode_answer
 from chimera.wire.codec import plain
@@ -115,6 +117,58 @@ def close(s4_url: str, symbol: str, qty: str | None, as_json: bool) -> None:
         _print(answer)
     else:
         print(f"{answer.get('symbol')} held {answer.get('position_qty')}: {answer.get('message')}")
+
+
+def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> bool:
+    """Whether the venue shows that it is done."""
+    scope, name = _place(place)
+
+    async def ask() -> dict[str, Any]:
+        async with RouterClient(s4_url) as client:
+            return await client.kill(by=_me(), reason=reason, scope=scope, name=name, flatten=flatten)
+
+    receipt = _await(ask())
+    if as_json:
+        _print(receipt)
+        return bool(receipt["verified"])
+    print(f"killed: {receipt['scope']} {receipt['name']}".rstrip() + "; exits and protection go on")
+    for line in receipt["remains"]:
+        print(f"  still there: {line}")
+    if not receipt["durable"]:
+        print("  not on disk yet: it is being saved, and would not outlive a crash of S4 before that")
+    print("verified by the venue" if receipt["verified"] else "NOT verified yet; ask again: chimera kill, or show")
+    return bool(receipt["verified"])
+
+
+def arm(s4_url: str, place: str, reason: str, confirm: str | None, as_json: bool) -> None:
+    scope, name = _place(place)
+
+    async def ask() -> dict[str, Any]:
+        async with RouterClient(s4_url) as client:
+            return await client.arm(by=_me(), reason=reason, scope=scope, name=name, confirm=confirm)
+
+    answer = _await(ask())
+    if as_json:
+        _print(answer)
+    elif confirm is None:
+        print(f"nothing is changed. To take entries again: chimera arm {place} --confirm {answer['confirm']}".rstrip())
+    else:
+        print(f"armed: {answer['scope']} {answer['name']}".rstrip() + "; entries are taken again")
+
+
+def _place(place: str) -> tuple[Scope, str]:
+    """``GLOBAL``, or ``symbol:BTCUSDT``, ``market:FUT``, ``strategy:s3``."""
+    word, _, name = place.partition(":")
+    try:
+        return Scope(word.upper()), name
+    except ValueError:
+        accepted = "global, market:NAME, symbol:NAME or strategy:NAME"
+        raise Refused("SCOPE", f"{place} is no scope", field="SCOPE", value=place, accepted=accepted) from None
+
+
+def _me() -> str:
+    """Who stands in the receipt."""
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or "cli"
 
 
 def show(s4_url: str, order_id: str | None, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from chimera.trading.errors import Refused
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.money import text
+from chimera.trading.standstill import Scope
 from chimera.wire.intents import order_body
 
 
@@ -73,6 +74,24 @@ class RouterClient:
         if qty is not None:
             body["qty"] = text(qty)
         return read_plain(await self._http.post(f"/positions/{quote(symbol, safe='')}/close", body))
+
+    async def kill(
+        self, *, by: str, reason: str, scope: Scope = Scope.GLOBAL, name: str = "", flatten: bool = False
+    ) -> dict[str, Any]:
+        """Forbid entries, cancel those that work, close what is held with ``flatten``: the signed receipt."""
+        body = {"scope": scope.value, "name": name, "by": by, "reason": reason, "flatten": flatten}
+        return read_plain(await self._http.post("/kill", body))
+
+    async def arm(
+        self, *, by: str, reason: str, scope: Scope = Scope.GLOBAL, name: str = "", confirm: str | None = None
+    ) -> dict[str, Any]:
+        """Take entries again: without ``confirm`` the answer names it, with it the answer is the signed receipt."""
+        body = {"scope": scope.value, "name": name, "by": by, "reason": reason}
+        return read_plain(await self._http.post("/arm", body if confirm is None else body | {"confirm": confirm}))
+
+    async def killed(self) -> dict[str, Any]:
+        """What stands still."""
+        return read_plain(await self._http.get("/killed"))
 
     async def positions(self) -> list[dict[str, Any]]:
         positions: list[dict[str, Any]] = read_plain(await self._http.get("/positions")).get("positions", [])

@@ -93,8 +93,8 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
                 return holding
             working = Working(intent=intent, plan=plan, body_hash=body_hash, accepted_ms=scene.now_ms)
             return holding.but(intents={**holding.intents, intent.intent_id: working})
-        case CloseAsked(reason=reason, qty=qty):
-            wanted = Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty)
+        case CloseAsked(reason=reason, qty=qty, lots=lots):
+            wanted = Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=lots)
             return closing.begin(holding, wanted) if holding.exposure or qty is None else holding
         case CancelAsked():
             return _cancel_intent(holding, fact, scene)

@@ -19,6 +19,7 @@ from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, Time
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
+KILLED = "KILL_SWITCH"  # begins the reason of an intent that a kill ended
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
 
 _OPEN = (Status.NEW, Status.PARTIALLY_FILLED)
@@ -53,6 +54,10 @@ def _cancel(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tupl
 
 
 def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+    kill = None if working.intent.reduce_only else scene.standstill.over(holding.key, working.intent.strategy_id)
+    if kill is not None and not working.canceling:
+        working = working.but(canceling=True, reason=f"{KILLED}: {kill.told}", refusal_code=KILLED)
+        holding = _put(holding, working)
     orders = holding.of_intent(working.intent_id)
     alive = [order for order in orders if not order.status.final or order.owed]
     filled = sum((order.cum_qty for order in orders), ZERO)

@@ -18,10 +18,11 @@ class Submitted(Value):
 
 
 class CloseAsked(Value):
-    """Reduce to flat, or by ``qty`` (base asset)."""
+    """Reduce to flat, or by ``qty`` (base asset), the lots of ``lots`` first."""
 
     reason: str
     qty: Qty | None = None
+    lots: tuple[IntentId, ...] = ()
 
 
 class CancelAsked(Value):

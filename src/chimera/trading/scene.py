@@ -6,6 +6,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price
+from chimera.trading.standstill import Standstill
 from chimera.trading.value import Value
 from chimera.trading.venue import FeeRates
 
@@ -40,6 +41,7 @@ class Scene(Value):
     touch: Touch | None = None
     mark: Price | None = None
     policy: Policy = Policy()
+    standstill: Standstill = Standstill()
 
     @property
     def near(self) -> Price | None:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from chimera.trading import ids
 from chimera.trading.intent import IntentKind, PositionSide, TargetKind, WorkingType
 from chimera.trading.market import Market, Side
+from chimera.trading.standstill import Scope
 from chimera.wire import request_json
 
 ID_PATTERN = r"^[A-Za-z0-9_.:@~-]{1,128}$"
@@ -183,6 +184,27 @@ class CloseRequest(_Asked):
     qty: Amount | None = None
     market: Market = Market.FUT
     reason: Annotated[CancelReason, BeforeValidator(_name)] = CancelReason.UNSPECIFIED
+
+
+class _OfControls(_Asked):
+    """``name`` names the market, symbol or strategy; GLOBAL has none. ``by`` and ``reason`` stand in the receipt."""
+
+    scope: Annotated[Scope, BeforeValidator(_name)] = Scope.GLOBAL
+    name: Annotated[str, BeforeValidator(_words), Field(max_length=64)] = ""
+    by: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=64)]
+    reason: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=200)]
+
+
+class KillRequest(_OfControls):
+    """Forbid entries and cancel those that work; ``flatten``: close what is held, too."""
+
+    flatten: StrictBool = False
+
+
+class ArmRequest(_OfControls):
+    """Take entries again. Without ``confirm`` nothing changes, and the answer names the word to repeat."""
+
+    confirm: Annotated[str, BeforeValidator(_words), Field(max_length=64)] | None = None
 
 
 class _Answer(BaseModel):

@@ -26,6 +26,8 @@ CONFLICT: Final = (
     "ALREADY_FILLED",
     "POSITION_OPPOSED",
     "CLOSING",  # the position is being closed
+    "NOT_KILLED",
+    "CONFIRM",  # the word that arms again
 )
 AWAY: Final = ("BREAKER_OPEN", "CLOCK", "VENUE_DOWN", "STORE_DOWN", "NO_MARKET_DATA", "NOT_READY", "RECOVERING")
 RULES: Final = (

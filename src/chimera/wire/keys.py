@@ -36,6 +36,8 @@ ORDERS: Final = "orders"
 FILLS: Final = "fills"
 POSITIONS_SNAPSHOTS: Final = "positions_snapshots"
 STRATEGY_EVENTS: Final = "strategy_events"
+CONTROLS: Final = "controls"
+RECEIPTS: Final = "receipts"
 
 
 def tick_key(symbol: str) -> str:

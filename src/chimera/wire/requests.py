@@ -31,6 +31,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, IntentKind, PositionSide, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty, text
+from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 from chimera.wire import bodies, codec, policies, shape
 from chimera.wire.policies import not_enabled
@@ -122,6 +123,44 @@ def close(document: Mapping[str, object], symbol: str, instruments: Instruments)
         _check_qty(body.qty, "qty", instrument)
     qty = None if body.qty is None else Qty(body.qty)
     return CloseAsk(market=body.market, symbol=instrument.symbol, qty=qty, reason=body.reason.value)
+
+
+class ArmAsk(Value):
+    """``confirm`` None: the first of two steps."""
+
+    scope: Scope
+    name: str
+    by: str
+    reason: str
+    confirm: str | None
+
+
+def kill(document: Mapping[str, object], now_ms: Millis) -> Kill:
+    """A ``POST /kill`` body."""
+    body = shape.fit(document, bodies.KillRequest)
+    name = _place(body.scope, body.name)
+    return Kill(scope=body.scope, name=name, by=body.by, reason=body.reason, at_ms=now_ms, flatten=body.flatten)
+
+
+def arm(document: Mapping[str, object]) -> ArmAsk:
+    """A ``POST /arm`` body."""
+    body = shape.fit(document, bodies.ArmRequest)
+    name = _place(body.scope, body.name)
+    return ArmAsk(scope=body.scope, name=name, by=body.by, reason=body.reason, confirm=body.confirm)
+
+
+def _place(scope: Scope, name: str) -> str:
+    """The name that the scope needs, or none."""
+    if scope is Scope.GLOBAL:
+        if name:
+            raise Refused("OUT_OF_RANGE", "GLOBAL has no name", field="name", value=name, accepted="no name")
+        return name
+    if not name:
+        raise Refused("MISSING_FIELD", f"scope {scope} needs a name", field="name")
+    if scope is Scope.MARKET and name not in tuple(Market):
+        accepted = ", ".join(Market)
+        raise Refused("OUT_OF_RANGE", "no such market", field="name", value=name, accepted=accepted)
+    return name
 
 
 def wait_ms(prefer: str | None) -> int | None:

@@ -31,7 +31,7 @@ async def seen(stage: Stage, client: httpx2.AsyncClient, section: str) -> str:
     ("changes", "tone", "told"),
     [
         ({}, Tone.GOOD, "no breaker no kill switch"),
-        ({"circuit_breaker": "CLOSED", "kill_switch": False}, Tone.GOOD, "breaker closed no kill switch"),
+        ({"circuit_breaker": "CLOSED", "kill_switch": False}, Tone.GOOD, "breaker closed nothing killed"),
         ({"status": "degraded", "checks": {"redis": "down"}}, Tone.CAUTION, "S4 cannot reach Redis"),
         ({"kill_switch": True}, Tone.BAD, "kill switch engaged"),
         ({"circuit_breaker": "OPEN"}, Tone.BAD, "breaker OPEN"),

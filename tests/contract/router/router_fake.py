@@ -19,6 +19,7 @@ from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
 from chimera.trading.position import Lot
+from chimera.trading.standstill import Kill, Scope
 from chimera.wire.results import order_result
 
 NOW = Millis(1_795_000_000_000)
@@ -140,6 +141,7 @@ class FakeRouter:
         self.asked: list[tuple[Intent, str, int | None]] = []
         self.cancels: list[dict[str, Any]] = []
         self.closes: list[tuple[Any, ...]] = []
+        self.kills: list[Kill] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.is_ready = True
         self.knows = instruments
@@ -173,6 +175,18 @@ class FakeRouter:
 
     async def positions(self) -> list[dict[str, object]]:
         return [{"symbol": "BTCUSDT", "qty": "0.002"}]
+
+    async def kill(self, kill: Kill, *, wait_ms: int | None) -> dict[str, object]:
+        self.kills.append(kill)
+        return {"scope": str(kill.scope), "name": kill.name, "verified": not kill.flatten, "signature": "c2ln"}
+
+    async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str | None) -> dict[str, object]:
+        if confirm not in (None, "w0rd"):
+            raise Refused("CONFIRM", "that is not this kill's word", field="confirm", value=confirm)
+        return {"scope": str(scope), "name": name, "confirm": "w0rd"} if confirm is None else {"signature": "c2ln"}
+
+    def killed(self) -> dict[str, object]:
+        return {"killed": bool(self.kills)}
 
     def health(self) -> dict[str, object]:
         return {"status": "ok", "checks": {"ledger": "ok"}}

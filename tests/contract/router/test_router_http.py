@@ -307,5 +307,39 @@ def test_openapi_names() -> None:
     every_ref = [part.split('"')[0] for part in json.dumps(schema).split('"#/components/schemas/')[1:]]
     assert set(every_ref) <= names
     assert set(schema["paths"]) == {
-        "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/health", "/ready",
+        "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm", "/health",
+        "/ready",
     }  # fmt: skip
+
+
+@pytest.mark.req("S4-KILL-1")
+async def test_kill_and_arm_over_http(client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    said = {"by": "me", "reason": "fire"}
+    killed = await client.post("/kill", json=said)
+    assert (killed.status_code, router.kills[0].scope, router.kills[0].flatten) == (200, "GLOBAL", False)
+    slow = await client.post("/kill", json=said | {"scope": "symbol", "name": "BTCUSDT", "flatten": True})
+    assert slow.status_code == 202, "the venue does not show it yet"
+    assert (await client.get("/killed")).json() == {"killed": True}
+    first = await client.post("/arm", json=said)
+    assert (first.status_code, first.json()["confirm"]) == (202, "w0rd")
+    assert (await client.post("/arm", json=said | {"confirm": "w0rd"})).status_code == 200
+    assert (await client.post("/arm", json=said | {"confirm": "x"})).status_code == 409
+
+
+@pytest.mark.req("S4-KILL-1", "S4-API-7")
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"scope": "MOON"}, "MALFORMED", "scope"),
+        ({"name": "BTCUSDT"}, "OUT_OF_RANGE", "name"),
+        ({"scope": "SYMBOL"}, "MISSING_FIELD", "name"),
+        ({"scope": "MARKET", "name": "FUTURES"}, "OUT_OF_RANGE", "name"),
+        ({"by": ""}, "MALFORMED", "by"),
+        ({"flaten": True}, "UNKNOWN_FIELD", "flaten"),
+    ],
+)
+async def test_a_wrong_kill_is_refused_by_name(
+    client: httpx2.AsyncClient, changes: dict[str, object], code: str, field: str
+) -> None:
+    answer = await client.post("/kill", json={"by": "me", "reason": "fire"} | changes)
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, code, field)

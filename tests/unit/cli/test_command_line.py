@@ -21,7 +21,7 @@ from chimera.wire import requests
 from chimera.wire.codec import encode
 from chimera.wire.request_json import read_object
 
-VERBS = "up sim feed s3 s4 console decide order cancel close show record audit doctor version"
+VERBS = "up sim feed s3 s4 console decide order cancel close kill arm show record audit doctor version"
 
 
 def test_speeds_and_sides_have_their_words() -> None:

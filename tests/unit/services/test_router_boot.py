@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
 from chimera.services.router.router import Router, RouterConfig
 from chimera.trading.errors import Refused
@@ -49,6 +50,7 @@ class Still:
 async def start(account: Account, symbol: str = SYMBOL) -> None:
     venue: Any = account
     nothing: Any = None
+    empty: Any = MemoryLedger()
     clock: Any = Still()
     config = RouterConfig(symbols=(Symbol(symbol),), table=DEFAULT)
     router = Router(
@@ -56,10 +58,11 @@ async def start(account: Account, symbol: str = SYMBOL) -> None:
         venue=venue,
         records=venue,
         rulebook=venue,
-        ledger=nothing,
+        ledger=empty,
         bus=nothing,
         limits=LimitBook(LIMITS),
         clock=clock,
+        seal=nothing,
     )
     await router.run()
 

@@ -49,6 +49,7 @@ def a_router(clock: HandClock) -> Router:
         bus=nobody,
         limits=LimitBook(cast("Limits", nobody)),
         clock=clock,
+        seal=nobody,
     )
 
 
@@ -65,7 +66,7 @@ def test_before_anything_was_heard() -> None:
         "exchange": "unknown", "user_stream": "down", "redis": "down", "ledger": "ok", "recovered": False,
         "own_faults": 0,
     }  # fmt: skip
-    assert (told["circuit_breaker"], told["kill_switch"]) == ("absent", "absent")
+    assert (told["circuit_breaker"], told["kill_switch"]) == ("absent", False)
 
 
 @pytest.mark.req("S4-API-1")

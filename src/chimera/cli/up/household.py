@@ -200,6 +200,7 @@ class Household:
             "S4_SYMBOLS": symbol,
             "S4_REDIS_ADDRESSES": redis,
             "S4_LEDGER_PATH": str(self._ledger_path("s4")),
+            "S4_RECEIPT_KEY_PATH": str(self._state / "s4-receipt.key"),
             "PORT": str(ports.s4),
         }
         s3 = {

@@ -74,7 +74,7 @@ def may_trade(seen: Seen, mono_ms: int) -> Verdict:
         notes.append(f"{faults} own faults in S4, see its log")
     if notes:
         return Verdict(tone=Tone.CAUTION, word="Yes, but", because=tuple(notes))
-    return Verdict(tone=Tone.GOOD, word="Yes", because=(_breaker_word(seen.health), "no kill switch", offset))
+    return Verdict(tone=Tone.GOOD, word="Yes", because=(_breaker_word(seen.health), _kill_word(seen.health), offset))
 
 
 def protected(seen: Seen, mono_ms: int) -> Verdict:
@@ -151,6 +151,10 @@ def _redis_up(health: Mapping[str, Any]) -> bool:
 
 def _breaker_word(health: Mapping[str, Any]) -> str:
     return "no breaker" if health.get("circuit_breaker") == ABSENT else "breaker closed"
+
+
+def _kill_word(health: Mapping[str, Any]) -> str:
+    return "no kill switch" if health.get("kill_switch", ABSENT) == ABSENT else "nothing killed"
 
 
 def _checks(health: Mapping[str, Any]) -> Mapping[str, Any]:

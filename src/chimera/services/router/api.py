@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
+from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 
 
@@ -40,6 +41,18 @@ class RouterApi(Protocol):
         ...
 
     async def positions(self) -> list[dict[str, object]]: ...
+
+    async def kill(self, kill: Kill, *, wait_ms: int | None) -> dict[str, object]:
+        """In force before this waits for anything; the signed receipt by the venue's word."""
+        ...
+
+    async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str | None) -> dict[str, object]:
+        """The first step answers ``confirm``, the second repeats it. Raises ``Refused``."""
+        ...
+
+    def killed(self) -> dict[str, object]:
+        """What stands still."""
+        ...
 
     def health(self) -> dict[str, object]: ...
 

@@ -26,7 +26,7 @@ def health_of(router: "Router") -> dict[str, object]:
         "checks": checks,
         "route_table_rev": router.config.table.rev,
         "circuit_breaker": ABSENT,
-        "kill_switch": ABSENT,
+        "kill_switch": bool(router.controls.standstill.kills),
         "clock_offset_ms": router.sender.server_offset_ms,
     }
 

@@ -41,8 +41,10 @@ def build_app(
         app.add_exception_handler(kind, _say_no)
     _add_orders(app, router, clock, allow_unprotected)
     _add_positions(app, router)
+    _add_controls(app, router, clock)
     _add_health(app, router)
-    face.publish(app, (bodies.OrderCmdRequest, bodies.CancelRequest, bodies.CloseRequest))
+    asked = (bodies.OrderCmdRequest, bodies.CancelRequest, bodies.CloseRequest, bodies.KillRequest, bodies.ArmRequest)
+    face.publish(app, asked)
     return app
 
 
@@ -115,6 +117,28 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
         ask = requests.close(request_json.read_object(body) if body.strip() else {}, symbol, _instruments(router))
         row = await router.close(ask.market, ask.symbol, ask.qty, ask.reason)
         return Answer(row, _working_status(row))
+
+
+def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
+    @app.post("/kill", operation_id="kill", responses=_answers(None, 202), **face.takes("KillRequest"))
+    async def kill(request: Request) -> Response:
+        """Forbid entries, cancel those that work, flatten where asked. 200: the venue shows that it is done."""
+        document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
+        wait_ms = requests.wait_ms(request.headers.get("prefer"))
+        row = await router.kill(requests.kill(document, clock.now_ms()), wait_ms=wait_ms)
+        return Answer(row, 200 if row["verified"] else 202)
+
+    @app.post("/arm", operation_id="arm", responses=_answers(None, 202), **face.takes("ArmRequest"))
+    async def arm(request: Request) -> Response:
+        """Take entries again, in two steps: 202 names the word that the second must repeat."""
+        ask = requests.arm(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)))
+        row = await router.arm(ask.scope, ask.name, by=ask.by, reason=ask.reason, confirm=ask.confirm)
+        return Answer(row, 200 if ask.confirm is not None else 202)
+
+    @app.get("/killed", operation_id="killed", responses=_answers(None))
+    async def killed() -> Response:
+        """What stands still, since when, by whom and why; and the words that would arm it again."""
+        return Answer(router.killed())
 
 
 def _add_health(app: FastAPI, router: RouterApi) -> None:

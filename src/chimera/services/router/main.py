@@ -23,7 +23,9 @@ from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router.http import build_app
+from chimera.services.router.receipts import Seal
 from chimera.services.router.router import Router, RouterConfig
+from chimera.services.router.seal import seal_at
 from chimera.services.router.settings import RouterSettings, SettingsError
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
@@ -46,6 +48,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     if settings.db_arango_uri is not None:
         raise SettingsError("S4_DB_ARANGO_URI: this build keeps its ledger in SQLite (S4_LEDGER_PATH); unset it")
     logs.keep_secret(key, secret)
+    seal = _seal_of(settings)
     bound = listen(SERVICE, settings.host, settings.port)
     clock = SteadyClock(SystemClock())
     ledger = await SqliteLedger.open(settings.ledger_path)
@@ -54,7 +57,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
             jitter = random.Random()  # noqa: S311 - spreads reconnections, guards nothing
             account = open_futures(AiohttpTransport(hosts), key, secret, clock, jitter=jitter)
             try:
-                router = router_of(settings, account, table=table, ledger=ledger, bus=bus, clock=clock)
+                router = router_of(settings, account, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal)
                 app = build_app(router, clock=clock, allow_unprotected=settings.allow_unprotected)
                 await serve_app(app, bound, router.run(), stop=stop, ready=ready)
             finally:
@@ -65,7 +68,14 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
 
 
 def router_of(
-    settings: RouterSettings, account: BinanceFutures, *, table: RouteTable, ledger: Ledger, bus: Bus, clock: Clock
+    settings: RouterSettings,
+    account: BinanceFutures,
+    *,
+    table: RouteTable,
+    ledger: Ledger,
+    bus: Bus,
+    clock: Clock,
+    seal: Seal,
 ) -> Router:
     """The router that these settings describe; the virtual-time stage makes it by the same words."""
     config = RouterConfig(
@@ -87,7 +97,18 @@ def router_of(
         bus=bus,
         limits=LimitBook(limits_of(settings)),
         clock=clock,
+        seal=seal,
     )
+
+
+def _seal_of(settings: RouterSettings) -> Seal:
+    path = settings.receipt_key_path
+    try:
+        return seal_at(path)
+    except OSError as error:
+        raise SettingsError(f"S4_RECEIPT_KEY_PATH: {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"S4_RECEIPT_KEY_PATH: {error}") from error
 
 
 def limits_of(settings: RouterSettings) -> Limits:

@@ -22,10 +22,12 @@ from chimera.route.plan import RoutePolicy, plan_for
 from chimera.services.router.api import Outcome
 from chimera.services.router.board import position_row
 from chimera.services.router.budget import publish_budget
+from chimera.services.router.controls import Controls
 from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import REFRESH_MS, MarketView
 from chimera.services.router.owner import Owner
+from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
@@ -39,6 +41,7 @@ from chimera.trading.market import Market
 from chimera.trading.money import Millis, Qty, text
 from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy, Scene
+from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 from chimera.trading.venue import FeeRates, Funds
 
@@ -50,6 +53,7 @@ NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind o
 INTERNAL: Final = ("body_hash", "event_id", "kind")  # fields of a stored row that are no part of the answer
 CONDITIONAL_SLOTS: Final = 200  # of one account, over all symbols (Binance, error -4045)
 SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the old ones are gone
+KILL_PATIENCE_S: Final = 5.0  # for the venue to show that all is gone
 BOOT_PATIENCE_S: Final = 1.5
 BOOT_PAUSE_S: Final = 0.3
 CLOCK_EVERY_S: Final = 10.0
@@ -84,6 +88,7 @@ class Router:
         bus: Bus,
         limits: LimitBook,
         clock: Clock,
+        seal: Seal,
     ) -> None:
         self.config = config
         self._venue = venue
@@ -96,6 +101,10 @@ class Router:
         self.sender = Sender(venue, records, limits, clock)
         self.market = MarketView(bus, rulebook, clock)
         self.owners: dict[PositionKey, Owner] = {}
+        account_id = config.account_id
+        witness = Witness(account_id, self.owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal)
+        self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness)
+        self.sender.standstill = lambda: self.controls.standstill
         self.instruments: dict[Symbol, Instrument] = {}
         self.fees: dict[Symbol, FeeRates] = {}
         self.funds: Funds | None = None
@@ -114,6 +123,8 @@ class Router:
         """Until cancelled; raises when another router has taken over."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            await self.controls.load()
+            group.create_task(self.controls.run(), name="controls")
             await self._learn_venue()
             await self._load()
             self._loaded.set()
@@ -255,6 +266,7 @@ class Router:
             touch=self.market.touch(symbol),
             mark=self.market.mark(symbol),
             policy=self.config.policy,
+            standstill=self.controls.standstill,
         )
 
     def instrument(self, market: Market, symbol: str) -> Instrument | None:
@@ -330,6 +342,23 @@ class Router:
         owner.hear(CloseAsked(reason=reason, qty=None if qty is None else Qty(qty)))
         await owner.saved_soon()
         return {"result": "OK", "symbol": symbol, "position_qty": text(held), "status": "CLOSING", "message": "closing"}
+
+    async def kill(self, kill: Kill, *, wait_ms: int | None) -> dict[str, object]:
+        """In force before this waits for anything; the signed receipt by the venue's word."""
+        standing = self.controls.kill(kill)
+        patience_s = KILL_PATIENCE_S if wait_ms is None else wait_ms / 1000
+        return await self.controls.receipt(standing, patience_s=patience_s)
+
+    async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str | None) -> dict[str, object]:
+        """The first step answers ``confirm``, the second repeats it."""
+        if confirm is not None:
+            return await self.controls.arm(scope, name, by=by, reason=reason, confirm=confirm)
+        word = self.controls.word(scope, name)
+        told = f"send the same with confirm {word} to take entries again"
+        return {"scope": str(scope), "name": name, "status": "CONFIRM", "confirm": word, "message": told}
+
+    def killed(self) -> dict[str, object]:
+        return self.controls.shown()
 
     async def order(self, name: str) -> dict[str, object] | None:
         """By order, client or intent id; the ledger remembers what memory has let go."""

@@ -27,10 +27,11 @@ from chimera.trading.facts import (
     SurveyUnanswered,
 )
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId
+from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price
 from chimera.trading.order import Status
+from chimera.trading.standstill import Standstill
 from chimera.trading.venue import VenueOrder
 
 log = structlog.get_logger()
@@ -50,6 +51,7 @@ class Sender:
         self._clock = clock
         self._entries_sent: set[ClientOrderId] = set()
         self.server_offset_ms = 0
+        self.standstill: Callable[[], Standstill] = Standstill
 
     async def carry_out(
         self, command: Command, holding: Callable[[], Holding], near: Callable[[], Price | None]
@@ -106,11 +108,22 @@ class Sender:
             open_sell_qty=holding.open_qty(Side.SELL) - (own if order.side is Side.SELL else ZERO),
             near=near,
         )
-        refusal = self._parent_objection(order.ref, holding) or self._limits.reserve(order, exposure, now_ms)
+        refusal = (
+            self._kill_objection(order.ref, holding)
+            or self._parent_objection(order.ref, holding)
+            or self._limits.reserve(order, exposure, now_ms)
+        )
         if refusal is not None:
             return PlaceRefused(ref=order.ref, code=0, message=refusal)
         self._entries_sent.add(order.ref)
         return None
+
+    def _kill_objection(self, ref: ClientOrderId, holding: Holding) -> str | None:
+        order = holding.orders.get(ref)
+        working = holding.intents.get(order.intent_id) if order and order.intent_id else None
+        strategy_id = working.intent.strategy_id if working else DEFAULT_STRATEGY
+        kill = self.standstill().over(holding.key, strategy_id)
+        return None if kill is None else f"KILL_SWITCH: {kill.told}"
 
     @staticmethod
     def _parent_objection(ref: ClientOrderId, holding: Holding) -> str | None:

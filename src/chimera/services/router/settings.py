@@ -146,6 +146,12 @@ class RouterSettings(BaseSettings):
         "S4_DB_ARANGO_PASS", None, "secret", "Its password, or S4_DB_ARANGO_PASS_FILE; not in force in this version."
     )
     ledger_path: Path = _of("S4_LEDGER_PATH", Path("var/s4.sqlite"), "path", "File of the embedded ledger.")
+    receipt_key_path: Path = _of(
+        "S4_RECEIPT_KEY_PATH",
+        Path("var/s4-receipt.key"),
+        "path",
+        "Key that signs the receipts of kills; made once.",
+    )
     route_table_path: Path = _of(
         "S4_ROUTE_TABLE_PATH", Path("/etc/chimera/route.json"), "path", "Route table: notional to wait and slices."
     )

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextvars import Context
 from decimal import Decimal
+from hashlib import sha256
 from random import Random
 from typing import Any, Final
 
@@ -19,17 +20,20 @@ from chimera.services.clock import SteadyClock
 from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
 from chimera.services.router.router import Router, RouterConfig
+from chimera.services.router.seal import seal_of
 from chimera.services.world.blows import Blows
 from chimera.services.world.clock import EPOCH_MS, ProcClock, VirtualClock
 from chimera.services.world.decider import Decider
 from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.network import Venue
+from chimera.services.world.operator import Operator
 from chimera.services.world.plan import Plan
 from chimera.services.world.proc import Machine, Proc
 from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather, bus_of, ledger_of
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Callers, Request
+from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.perpetual import DEMO
@@ -78,6 +82,7 @@ class World:
         self.s4_clock = VirtualClock(loop, offset_ms=plan.offset_ms)
         self.s4 = Machine(loop, "s4", self._s4, restart_ms=lambda: self._restart_ms("restart_ms"))
         self.callers = Callers(loop, self.link, INSTRUMENT, self.mid, self.clock)
+        self.operator = Operator(loop, tape, self.link, INSTRUMENT.symbol, self.clock, deaths=lambda: self.s4.deaths)
         self.s3 = Decider(
             loop, tape, plan.rates, self.bus, self.link, INSTRUMENT,
             seed=seed, offset_ms=plan.s3_offset_ms, restart_ms=lambda: self._restart_ms("s3_restart_ms"),
@@ -88,19 +93,24 @@ class World:
         )
         self.own_faults: list[str] = []  # exceptions that S3 or S4 caught and logged as their own mistakes
         self._seed = seed
+        self._seal = seal_of(sha256(f"{seed}:seal".encode()).digest())
         self._market = Synthetic(seed, profile=MARKET) if market is None else market
         self._to_feed: asyncio.Queue[MarketEvent] = asyncio.Queue()
 
     def start(self, *, market_s: float) -> None:
         """The market opens, S4 boots, the blows are set; the market falls silent after ``market_s``."""
         loop = self.loop
-        self.venue.sent = self.blows.order_sent
+        self.venue.sent = self._sent
         self.s3.asked = self.blows.asked
         loop.outside(self.venue.run_market(self._events(market_s)), name="market")
         loop.outside(self.venue.run_ticks(), name="ticks")
         loop.outside(self._feed(), name="feed")
         self.blows.aim()
         loop.call_later(0.5, self.s4.start, context=Context())
+
+    def _sent(self, request: WireRequest) -> None:
+        self.blows.order_sent(request)
+        self.operator.watch(request)
 
     def heal(self) -> None:
         """From now on nothing fails: what was broken must mend itself."""
@@ -146,6 +156,7 @@ class World:
             bus=bus_of(proc, self.bus),
             limits=LimitBook(LIMITS),
             clock=clock,
+            seal=self._seal,
         )
         self.link.serve(proc, lambda request: request(router))
         await router.run()

@@ -61,6 +61,19 @@ def entered_once(audit: Iterable[AuditRecord]) -> list[Violation]:
     return found
 
 
+def stands_still(sent_us: Iterable[int], windows: Iterable[Span]) -> list[Violation]:
+    """I17: while a kill is in force no order leaves that could add exposure.
+
+    ``sent_us``: when each such order left S4; ``windows``: from a durable receipt to the beginning of arming.
+    """
+    spans = tuple(windows)
+    return [
+        Violation(invariant="I17", at_us=at_us, text="an entry left while killed")
+        for at_us in sent_us
+        if any(start <= at_us < end for start, end in spans)
+    ]
+
+
 def lived_once(audit: Iterable[AuditRecord]) -> list[Violation]:
     """No stop or target that fired is accepted again while there is nothing for it to guard.
 

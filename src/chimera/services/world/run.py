@@ -22,7 +22,7 @@ from chimera.services.world.composed import INSTRUMENT, LIMITS, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import CALM, TIGHT_STOPS, Plan, draw
+from chimera.services.world.plan import CALM, SLOW_DISK, TIGHT_STOPS, Plan, draw
 from chimera.services.world.safeguards import switched_off
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
@@ -150,6 +150,8 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
         tight = world.plan.scenario == TIGHT_STOPS
         for wish in story or wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5, tight=tight):
             world.callers.want(wish)
+    if options.faults:
+        world.operator.start(until_s=options.safety_s, always=world.plan.scenario == SLOW_DISK)
     world.loop.run_for(options.safety_s)
     world.heal()
     world.loop.run_for(options.liveness_s)
@@ -167,6 +169,7 @@ def _judge(world: World, kept: quiet.Kept, options: Options) -> list[Violation]:
         *oracle.within_parents(audit, world.callers.intended | decided.intended(kept.signals)),
         *oracle.within_limits(audit, LIMITS.max_position_notional),
         *oracle.never_flips(audit),
+        *oracle.stands_still(world.operator.entries_sent, world.operator.windows),
         *(oracle.lived_once(audit) if world.plan.scenario == TIGHT_STOPS else ()),
         *oracle.protected(spans, bound_us=HEALTHY_BOUND_US, excused=[*troubles, *rough]),
         *oracle.protected(spans, bound_us=round(options.fault_bound_s * 1_000_000), excused=troubles),
@@ -203,6 +206,7 @@ def _counters(world: World, kept: quiet.Kept) -> dict[str, int]:
         "s4_steps": world.s4.steps,
         "s3_kills": world.s3.machine.deaths,
         "s3_asks": world.s3.asks,
+        "operator_kills": world.operator.kills,
         "s3_signals": len(kept.signals),
     }
     for signal in decided.opens(kept.signals):

@@ -98,6 +98,17 @@ def _parent_cap(_: Any) -> Any:
     return staticmethod(lambda ref, holding: None)
 
 
+def _no_kill(_: Any) -> Any:
+    return lambda *args: None
+
+
+def _forgets(_: Any) -> Any:
+    async def load(controls: Any) -> None:
+        return None
+
+    return load
+
+
 _SENDER: Final = "chimera.services.router.sender:Sender"
 _SLIP: Final = Seam("chimera.execute.entry", "_send", _double_children)
 _ADVANCE: Final = "chimera.execute.advance"
@@ -140,6 +151,14 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "limits_at_last_hop": Safeguard(
         "No limit is checked or reserved as an entry leaves.",
         (Seam("chimera.admit.limits:LimitBook", "reserve", _limits_at_last_hop),),
+    ),
+    "kill_switch": Safeguard(
+        "A kill is answered, and nothing asks whether there is one.",
+        (Seam("chimera.trading.standstill:Standstill", "over", _no_kill),),
+    ),
+    "keep_kills": Safeguard(
+        "After a restart nobody remembers what was killed.",
+        (Seam("chimera.services.router.controls:Controls", "load", _forgets),),
     ),
     "parent_cap": Safeguard(
         "Children are planned twice too large, and the last hop does not hold them to their intent.",

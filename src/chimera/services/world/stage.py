@@ -9,6 +9,7 @@ the same run. Nothing survives it: positions live in the stage.
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from hashlib import sha256
 from random import Random
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
 from chimera.services.router.main import router_of, table_of
 from chimera.services.router.router import Router
+from chimera.services.router.seal import seal_of
 from chimera.services.router.settings import RouterSettings
 from chimera.services.simulator.market import OpenedMarket
 from chimera.services.strategy.demo import ensure_demo_bundle, register_instruments
@@ -90,7 +92,8 @@ class Stage:
             jitter=Random(f"{seed}:jitter"),
         )
         table = table_of(self._s4)
-        return router_of(self._s4, account, table=table, ledger=self.ledger, bus=self.bus, clock=self.clock)
+        seal = seal_of(sha256(f"{seed}:seal".encode()).digest())
+        return router_of(self._s4, account, table=table, ledger=self.ledger, bus=self.bus, clock=self.clock, seal=seal)
 
     async def run(self) -> None:
         """Until cancelled; raises what a service raised. The market's end ends nothing: ``market_ended`` tells."""

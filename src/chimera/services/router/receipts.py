@@ -1,0 +1,157 @@
+"""What the venue says of a kill, and the signed receipt of it.
+
+Invariant: "verified" means that the venue itself was asked after the kill and showed nothing that should be gone; what
+could not be asked is named among what remains. Neither store holds up a receipt.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+import structlog
+
+from chimera.ports.clock import Clock
+from chimera.ports.ledger import Rows
+from chimera.ports.streams import Bus
+from chimera.ports.venue import Records
+from chimera.services.router.owner import Owner
+from chimera.trading.errors import ChimeraError, StoreUnavailable
+from chimera.trading.ids import AccountId, ClientOrderId, IntentId, PositionKey
+from chimera.trading.money import Millis, text
+from chimera.trading.position import Lot
+from chimera.trading.standstill import Kill, Scope
+from chimera.trading.value import Value
+from chimera.wire import keys
+from chimera.wire.codec import encode
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 0.25
+
+
+class Seal(Protocol):
+    """Signs receipts."""
+
+    @property
+    def key_id(self) -> str:
+        """Which key: the public part, base64."""
+        ...
+
+    def sign(self, body: bytes) -> str:
+        """The signature of exactly these bytes, base64."""
+        ...
+
+
+class Verdict(Value):
+    """What the venue said of everything under a kill. ``remains``: what should be gone and is not, or was not told."""
+
+    at_ms: Millis
+    remains: tuple[str, ...]
+    positions: dict[str, str]  # symbol to signed quantity, base asset
+
+
+class Witness:
+    """Asks the venue, signs, keeps and tells."""
+
+    def __init__(
+        self,
+        account_id: AccountId,
+        owners: Mapping[PositionKey, Owner],
+        *,
+        rows: Rows,
+        bus: Bus,
+        records: Records,
+        clock: Clock,
+        seal: Seal,
+    ) -> None:
+        self._account_id = account_id
+        self._owners = owners
+        self._rows = rows
+        self._bus = bus
+        self._records = records
+        self._clock = clock
+        self._seal = seal
+
+    async def verify(self, kill: Kill, *, patience_s: float) -> Verdict:
+        """The venue's word on every symbol the kill reaches, asked again until all is gone or patience runs out."""
+        deadline_ms = self._clock.monotonic_ms() + round(patience_s * 1000)
+        verdict = await self._look_round(kill)
+        while verdict.remains and self._clock.monotonic_ms() < deadline_ms:
+            await asyncio.sleep(LOOK_EVERY_S)
+            verdict = await self._look_round(kill)
+        return verdict
+
+    async def _look_round(self, kill: Kill) -> Verdict:
+        reached = [owner for key, owner in self._owners.items() if kill.reaches(key)]
+        found = await asyncio.gather(*(self._look(owner, kill) for owner in reached))
+        held = {owner.holding.key.symbol: qty for owner, (_, qty) in zip(reached, found, strict=True)}
+        return Verdict(
+            at_ms=self._clock.now_ms(),
+            remains=tuple(line for remains, _ in found for line in remains),
+            positions={symbol: qty for symbol, qty in held.items() if qty is not None},
+        )
+
+    async def _look(self, owner: Owner, kill: Kill) -> tuple[list[str], str | None]:
+        symbol = owner.holding.key.symbol
+        try:
+            snapshot = await self._records.survey(symbol, self._clock.now_ms())
+        except ChimeraError as error:
+            return [f"{symbol}: the venue was not heard: {error}"], None
+        remains = [
+            f"{order.ref} is {order.status}"
+            for order in owner.holding.orders.values()
+            if not order.request.reduce_only and not order.status.final and _under(owner, order.intent_id, kill)
+        ]
+        remains += [
+            f"{order.ref} rests on the venue"
+            for order in snapshot.orders
+            if not (order.reduce_only or order.close_position) and _named_under(owner, order.ref, kill)
+        ]
+        if kill.flatten and kill.scope is Scope.STRATEGY:
+            remains += [
+                f"{symbol}: {text(lot.qty)} of {lot.intent_id} is still held" for lot in lots_under(owner, kill)
+            ]
+        elif kill.flatten and snapshot.position.qty:
+            remains.append(f"{symbol}: {text(snapshot.position.qty)} is still held")
+        return remains, text(snapshot.position.qty)
+
+    async def receipt(self, code: str, body: dict[str, Any]) -> dict[str, Any]:
+        """``body`` signed over its canonical JSON (``wire.codec.encode``), kept and told."""
+        body = {"account_id": self._account_id, **body}
+        signed = {**body, "key_id": self._seal.key_id, "signature": self._seal.sign(encode(body))}
+        name = f"controls:{self._account_id}:{body['rev']}:{code}"
+        fields = {
+            "event_id": name,
+            "severity": "FATAL" if code == "KILLED" else "WARN",
+            "code": code,
+            "text": f"{body['scope']} {body['name']} by {body['by']}: {body['reason']}",
+            "data": encode({"kind": code, **signed}).decode(),
+        }
+        await _try(lambda: self._rows.put(keys.RECEIPTS, name, {"kind": code, **signed}), code)
+        await _try(lambda: self._bus.publish(keys.ALERTS, name, fields), code)
+        return signed
+
+
+async def _try(deed: Callable[[], Awaitable[object]], code: str) -> None:
+    try:
+        await deed()
+    except StoreUnavailable as error:
+        log.warning("receipt_untold", code=code, error=str(error))
+
+
+def lots_under(owner: Owner, kill: Kill) -> list[Lot]:
+    """The lots that the kill is about."""
+    return [lot for lot in owner.holding.position.lots if kill.covers(owner.holding.key, lot.strategy_id)]
+
+
+def _under(owner: Owner, intent_id: IntentId | None, kill: Kill) -> bool:
+    """Whether an order of this intent is under the kill; one of no known intent is, but for a strategy's kill."""
+    working = None if intent_id is None else owner.holding.intents.get(intent_id)
+    if working is None:
+        return kill.scope is not Scope.STRATEGY
+    return kill.covers(owner.holding.key, working.intent.strategy_id)
+
+
+def _named_under(owner: Owner, ref: ClientOrderId, kill: Kill) -> bool:
+    order = owner.holding.orders.get(ref)
+    return _under(owner, None if order is None else order.intent_id, kill)

@@ -1,0 +1,207 @@
+"""The kill switch around its value: memory before disk, disk before arming, receipts that anybody can check."""
+
+import base64
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from desk import Desk, a_long, an_intent
+
+from chimera.adapters.memory.bus import MemoryBus
+from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.admit.limits import LimitBook, Limits
+from chimera.ports.clock import Clock
+from chimera.services.router.controls import Controls
+from chimera.services.router.receipts import Witness
+from chimera.services.router.seal import seal_at, seal_of
+from chimera.services.router.sender import Sender
+from chimera.trading.commands import Place
+from chimera.trading.errors import OutcomeUnknown, Refused, StoreUnavailable
+from chimera.trading.facts import CloseAsked, Fact, PlaceRefused
+from chimera.trading.holding import Holding
+from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
+from chimera.trading.money import Millis, Price, Quote
+from chimera.trading.order import Role
+from chimera.trading.standstill import Kill, Scope
+from chimera.trading.venue import VenuePosition, VenueSnapshot
+from chimera.wire import keys
+from chimera.wire.codec import encode
+
+GLOBAL = Kill(scope=Scope.GLOBAL, by="me", reason="fire", at_ms=Millis(1))
+
+
+class HandClock:
+    def now_ms(self) -> Millis:
+        return Millis(5_000)
+
+    def monotonic_ms(self) -> Millis:
+        return Millis(5_000)
+
+
+class StubOwner:
+    def __init__(self, holding: Holding) -> None:
+        self.holding = holding
+        self.heard: list[Fact] = []
+
+    def hear(self, fact: Fact) -> None:
+        self.heard.append(fact)
+
+
+class Venue:
+    """What the venue would say of the symbol."""
+
+    def __init__(self, qty: str = "0", *, silent: bool = False) -> None:
+        self.qty = qty
+        self.silent = silent
+
+    async def survey(self, symbol: Symbol, since: Millis) -> VenueSnapshot:
+        if self.silent:
+            raise OutcomeUnknown("no answer")
+        position = VenuePosition(
+            symbol=symbol, qty=Decimal(self.qty), entry_px=None, mark_px=None,
+            liquidation_px=None, updated_ms=since,
+        )  # fmt: skip
+        return VenueSnapshot(
+            symbol=symbol, asked_ms=since, orders=(), position=position, trades=(), trades_since_ms=since
+        )
+
+
+class Away(MemoryLedger):
+    """A ledger that is away for writes."""
+
+    async def put(self, *_: Any) -> None:
+        raise StoreUnavailable("away")
+
+
+def controls(ledger: MemoryLedger, holdings: Sequence[Holding] = (), venue: Venue | None = None) -> Controls:
+    owners = cast("Any", {holding.key: StubOwner(holding) for holding in holdings})
+    clock = cast("Clock", HandClock())
+    bus = MemoryBus(clock)
+    records = cast("Any", venue or Venue())
+    seal = seal_of(b"7" * 32)
+    witness = Witness(DEFAULT_ACCOUNT, owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal)
+    return Controls(DEFAULT_ACCOUNT, owners, rows=ledger, clock=clock, witness=witness)
+
+
+def checks(receipt: dict[str, Any]) -> None:
+    """Raises when the signature is not that of exactly this receipt."""
+    body = {name: value for name, value in receipt.items() if name not in ("key_id", "signature")}
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(receipt["key_id"]))
+    key.verify(base64.b64decode(receipt["signature"]), encode(body))
+
+
+@pytest.mark.req("S4-KILL-1")
+async def test_it_holds_at_once_without_any_store() -> None:
+    dead = controls(Away())
+    dead.kill(GLOBAL)
+    assert dead.standstill.kills == (GLOBAL,)
+    receipt = await dead.receipt(GLOBAL, patience_s=0)
+    assert (receipt["verified"], receipt["durable"]) == (True, False)
+
+
+@pytest.mark.req("S4-KILL-1")
+async def test_a_restart_finds_what_was_killed() -> None:
+    ledger = MemoryLedger()
+    first = controls(ledger)
+    first.kill(GLOBAL)
+    await first._save(first.standstill)
+    second = controls(ledger)
+    await second.load()
+    assert second.standstill == first.standstill
+    assert second.saved
+
+
+@pytest.mark.req("S4-KILL-1")
+@pytest.mark.parametrize("document", [{}, {"standstill": 7}, {"standstill": {"kills": [{"scope": "MOON"}]}}])
+async def test_what_cannot_be_read_counts_as_killed(document: dict[str, object]) -> None:
+    ledger = MemoryLedger()
+    await ledger.put(keys.CONTROLS, DEFAULT_ACCOUNT, document)
+    after = controls(ledger)
+    await after.load()
+    assert [(kill.scope, kill.by) for kill in after.standstill.kills] == [(Scope.GLOBAL, "UNREADABLE")]
+
+
+@pytest.mark.req("S4-KILL-1")
+async def test_arming_takes_two_steps_and_the_word_of_this_kill() -> None:
+    ledger = MemoryLedger()
+    standing = controls(ledger)
+    with pytest.raises(Refused) as nothing:
+        standing.word(Scope.GLOBAL, "")
+    assert nothing.value.code == "NOT_KILLED"
+    standing.kill(GLOBAL)
+    word = standing.word(Scope.GLOBAL, "")
+    with pytest.raises(Refused) as wrong:
+        await standing.arm(Scope.GLOBAL, "", by="me", reason="over", confirm="yes")
+    assert wrong.value.code == "CONFIRM"
+    assert standing.standstill.kills
+    checks(cast("dict[str, Any]", await standing.arm(Scope.GLOBAL, "", by="me", reason="over", confirm=word)))
+    assert not standing.standstill.kills
+    after = controls(ledger)
+    await after.load()
+    assert not after.standstill.kills
+
+
+@pytest.mark.req("S4-KILL-1")
+async def test_a_ledger_that_is_away_keeps_it_killed() -> None:
+    standing = controls(Away())
+    standing.kill(GLOBAL)
+    with pytest.raises(StoreUnavailable):
+        await standing.arm(Scope.GLOBAL, "", by="me", reason="over", confirm=standing.word(Scope.GLOBAL, ""))
+    assert standing.standstill.kills == (GLOBAL,)
+
+
+@pytest.mark.req("S4-KILL-1")
+async def test_a_receipt_is_verified_by_the_venue_alone_and_cannot_be_changed() -> None:
+    flatten = GLOBAL.but(flatten=True)
+    held = controls(MemoryLedger(), [a_long().holding], Venue("0.01"))
+    held.kill(flatten)
+    receipt = await held.receipt(flatten, patience_s=0)
+    assert receipt["verified"] is False
+    assert receipt["remains"] == ["BTCUSDT: 0.01 is still held"]
+    checks(receipt)
+    with pytest.raises(InvalidSignature):
+        checks(receipt | {"verified": True})
+    silent = controls(MemoryLedger(), [a_long().holding], Venue(silent=True))
+    receipt = await silent.receipt(GLOBAL, patience_s=0)
+    assert receipt["verified"] is False
+    assert "was not heard" in str(receipt["remains"])
+
+
+@pytest.mark.req("S4-KILL-1")
+@pytest.mark.parametrize(("scope", "name", "closes"), [(Scope.GLOBAL, "", 1), (Scope.STRATEGY, "other", 0)])
+def test_flatten_closes_what_is_under_it(scope: Scope, name: str, closes: int) -> None:
+    standing = controls(MemoryLedger(), [a_long().holding])
+    standing.kill(Kill(scope=scope, name=name, by="me", reason="fire", at_ms=Millis(1), flatten=True))
+    [owner] = cast("Any", standing._owners).values()
+    assert sum(isinstance(fact, CloseAsked) for fact in owner.heard) == closes
+
+
+@pytest.mark.req("S4-KILL-1", "I17")
+async def test_an_entry_that_waited_for_the_disk_does_not_leave_after_a_kill() -> None:
+    desk = Desk()
+    desk.submit(an_intent())
+    command = Place(order=desk.placed(Role.TAKER), role=Role.TAKER)
+    sent: list[Any] = []
+    venue = cast("Any", type("Venue", (), {"place": lambda self, order, timeout_ms: sent.append(order)})())
+    limits = Limits(
+        max_order_notional=Quote(Price(desk.bid)), max_position_notional=Quote(Price(desk.bid)),
+        max_daily_loss=Quote(Price(desk.bid)), price_collar_bps=desk.bid, max_orders_per_10s=100,
+    )  # fmt: skip
+    sender = Sender(venue, cast("Any", None), LimitBook(limits), cast("Clock", HandClock()))
+    standing = controls(MemoryLedger())
+    standing.kill(GLOBAL)
+    sender.standstill = lambda: standing.standstill
+    fact = await sender.carry_out(command, lambda: desk.holding, lambda: Price(desk.bid))
+    assert isinstance(fact, PlaceRefused)
+    assert fact.message.startswith("KILL_SWITCH")
+    assert sent == []
+
+
+def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Any) -> None:
+    path = tmp_path / "var" / "seal.key"
+    first = seal_at(path)
+    assert path.stat().st_mode & 0o077 == 0
+    assert seal_at(path).key_id == first.key_id
