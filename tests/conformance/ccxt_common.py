@@ -1,7 +1,7 @@
 """What both ccxt clients share: the exchange object on other base URLs, its unified answers and errors as ours.
 
-``urls`` is ccxt's own place for base URLs. ``fetchCurrencies`` asks a wallet page for coin networks, which no order
-needs; ccxt has an option to leave it out.
+``urls`` is ccxt's own place for base URLs. Two options leave out what it would ask of pages no order needs: the
+networks of coins, and the pairs of the margin market.
 """
 
 import json
@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import ccxt.pro
+from keys import ClientKey
 from told import CANCELED, EXPIRED, FILLED, OPEN, PART, Client, Refused, Told, ToldTrade, amount
 from venue import Venue
 
+DISCOVERY = {"fetchCurrencies": False, "fetchMargins": False}
 _STATUS = {"closed": FILLED, "canceled": CANCELED, "expired": EXPIRED}
 
 
@@ -30,17 +32,17 @@ class Ccxt(Client):
     exchange_id: str
     options: dict[str, Any] = {}
 
-    def __init__(self, venue: Venue, **key: Any) -> None:
+    def __init__(self, venue: Venue, key: ClientKey) -> None:
         self.complaints: list[str] = []
         kind = getattr(ccxt.pro, self.exchange_id)
-        keys = key or {"apiKey": venue.key, "secret": venue.secret}
-        self.client = kind({**keys, "options": {"fetchCurrencies": False, **self.options}})
+        keys = {"apiKey": key.api_key, "secret": key.private_key or key.secret}
+        self.client = kind({**keys, "options": {**DISCOVERY, **self.options}})
         self.client.urls["api"] = here(venue, self.client.urls["api"])
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, venue: Venue, **key: Any) -> AsyncIterator["Ccxt"]:
-        found = cls(venue, **key)
+    async def opened(cls, venue: Venue, key: ClientKey) -> AsyncIterator["Ccxt"]:
+        found = cls(venue, key)
         try:
             await ask(found.client.load_markets())
             yield found

@@ -45,9 +45,10 @@ class CcxtUsdm(Ccxt):
         return told_order(await ask(self.client.create_order(**_words(client_id, terms))))
 
     async def test(self, client_id: str, **terms: Any) -> None:
-        words = _words(client_id, terms)
-        words["params"]["test"] = True
-        await ask(self.client.create_order(**words))
+        """By its raw call: its ``test`` parameter is for spot, and a futures order would be placed."""
+        words = {"symbol": terms["symbol"], "side": terms["side"], "type": terms["type"], "quantity": terms["qty"]}
+        words |= {"price": terms["price"], "timeInForce": "GTC", "newClientOrderId": client_id}
+        await ask(self.client.fapiPrivatePostOrderTest(words))
 
     async def find(self, symbol: str, order_id: str) -> Told:
         return told_order(await ask(self.client.fetch_order(order_id, _pair(symbol))))
@@ -140,17 +141,17 @@ class CcxtUsdm(Ccxt):
 
     async def income(self, symbol: str) -> list[tuple[str, Decimal]]:
         told = await ask(self.client.fetch_ledger(params={"symbol": symbol}))
-        kinds = {"fee": "COMMISSION"}
         return [
-            (kinds.get(each["type"], each["type"]), amount(each["amount"]) * (-1 if each["direction"] == "out" else 1))
-            for each in told
+            (each["type"].upper(), amount(each["amount"]) * (-1 if each["direction"] == "out" else 1)) for each in told
         ]
 
     async def order_limits(self) -> list[int]:
         return sorted(int(each["limit"]) for each in await ask(self.client.fapiPrivateGetRateLimitOrder()))
 
     # ── conditional orders ──────────────────────────────────────────────────────────────────────────────────────────
-    async def place_stop(self, client_id: str, *, side: str, type: str, trigger: str, qty: str | None = None) -> ToldAlgo:
+    async def place_stop(
+        self, client_id: str, *, side: str, type: str, trigger: str, qty: str | None = None
+    ) -> ToldAlgo:
         """By its ordinary order call: a stop price turns it to the Algo service."""
         return _algo(await ask(self.client.create_order(**_stop_words(client_id, side, type, trigger, qty))))
 
@@ -221,7 +222,7 @@ class CcxtUsdm(Ccxt):
 
     def stop_news(self) -> AbstractAsyncContextManager[Ears[Any]]:
         async def pull() -> list[Any]:
-            orders = await self.client.watch_orders(_pair("BTCUSDT"), params={"trigger": True})
+            orders = await self.client.watch_orders(_pair("BTCUSDT"))
             return [(each["clientOrderId"], each["status"]) for each in orders]
 
         return pulling(pull)
@@ -285,7 +286,7 @@ def _words(client_id: str, terms: dict[str, Any] | None = None, **more: Any) -> 
     }
 
 
-def _stop_words(client_id: str, side: str, type: str, trigger: str, qty: str | None) -> dict[str, Any]:  # noqa: A002
+def _stop_words(client_id: str, side: str, type: str, trigger: str, qty: str | None) -> dict[str, Any]:
     name = "stopLossPrice" if type == "STOP_MARKET" else "takeProfitPrice"
     params: dict[str, Any] = {"clientOrderId": client_id, name: trigger, "workingType": "MARK_PRICE"}
     if qty is None:

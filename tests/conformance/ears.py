@@ -61,7 +61,7 @@ async def until(true: Callable[[], bool], what: str) -> None:
     """Let everybody else run until this is true of the venue."""
     try:
         async with asyncio.timeout(WAIT_S):
-            while not true():
-                await asyncio.sleep(0.002)  # noqa: ASYNC110  # the venue has no event for it
+            while not true():  # noqa: ASYNC110  # the venue has no event for it
+                await asyncio.sleep(0.002)
     except TimeoutError:
         raise AssertionError(f"never came true: {what}") from None

@@ -18,6 +18,7 @@ class Operation:
     title: str
     scenario: Scenario
     verdict: str
+    key: str = "usual"  # how the client signs: usual (HMAC), ed25519, wrong (another secret), unknown (another key)
 
 
 @dataclass
@@ -27,10 +28,10 @@ class Register:
     market: str
     operations: list[Operation] = field(default_factory=list)
 
-    def __call__(self, title: str, *, verdict: str = WORKS) -> Callable[[Scenario], Scenario]:
+    def __call__(self, title: str, *, verdict: str = WORKS, key: str = "usual") -> Callable[[Scenario], Scenario]:
         def add(scenario: Scenario) -> Scenario:
             name = f"{self.market.lower().replace('-', '')}-{scenario.__name__}"
-            self.operations.append(Operation(name, self.market, title, scenario, verdict))
+            self.operations.append(Operation(name, self.market, title, scenario, verdict, key))
             return scenario
 
         return add

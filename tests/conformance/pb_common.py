@@ -10,6 +10,7 @@ from typing import Any
 from binance import AsyncClient, BinanceSocketManager
 from binance.exceptions import BinanceAPIException
 from ears import Ears, pulling
+from keys import ClientKey
 from told import Client, Refused
 from venue import Venue
 
@@ -46,10 +47,10 @@ class PythonBinance(Client):
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, venue: Venue, **key: Any) -> AsyncIterator["PythonBinance"]:
+    async def opened(cls, venue: Venue, key: ClientKey) -> AsyncIterator["PythonBinance"]:
         """As its documentation opens it; ``create`` asks the spot market for its time."""
-        keys = key or {"api_key": venue.key, "api_secret": venue.secret}
-        client = client_class(venue)(**keys)
+        signs_with = {"private_key": key.private_key} if key.private_key else {"api_secret": key.secret}
+        client = await client_class(venue).create(key.api_key, **signs_with)
         for api in (client.ws_api, client.ws_future):
             api.TIMEOUT = _AWAKE_S * 5
         try:

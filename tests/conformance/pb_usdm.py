@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ears import Ears
 from pb_common import PythonBinance, ask
 from told import Held, Refused, Rules, Told, ToldAlgo, ToldTrade, Touch, amount
-from wire_words import each_order, of_symbol, told_algo, told_order, told_trade, told_update
+from wire_words import each_order, of_symbol, told_algo, told_order, told_rules, told_trade, told_update
 
 
 class PythonBinanceUsdm(PythonBinance):
@@ -22,13 +22,7 @@ class PythonBinanceUsdm(PythonBinance):
     # ── market data ─────────────────────────────────────────────────────────────────────────────────────────────────
     async def rules(self, symbol: str) -> Rules:
         told = await ask(self.client.futures_exchange_info())
-        filters = {each["filterType"]: each for each in of_symbol(told["symbols"], symbol)["filters"]}
-        return Rules(
-            tick=amount(filters["PRICE_FILTER"]["tickSize"]),
-            step=amount(filters["LOT_SIZE"]["stepSize"]),
-            min_qty=amount(filters["LOT_SIZE"]["minQty"]),
-            min_notional=amount(filters["MIN_NOTIONAL"]["notional"]),
-        )
+        return told_rules(of_symbol(told["symbols"], symbol))
 
     async def clock(self) -> int:
         return int((await ask(self.client.futures_time()))["serverTime"])
@@ -138,7 +132,9 @@ class PythonBinanceUsdm(PythonBinance):
         return sorted(int(each["limit"]) for each in await ask(self.client.futures_v1_get_rate_limit_order()))
 
     # ── conditional orders ──────────────────────────────────────────────────────────────────────────────────────────
-    async def place_stop(self, client_id: str, *, side: str, type: str, trigger: str, qty: str | None = None) -> ToldAlgo:
+    async def place_stop(
+        self, client_id: str, *, side: str, type: str, trigger: str, qty: str | None = None
+    ) -> ToldAlgo:
         """By its ordinary order call: it turns a stop to the Algo service by itself."""
         words = {"quantity": qty} if qty is not None else {"closePosition": "true"}
         words |= {"symbol": "BTCUSDT", "side": side, "type": type, "stopPrice": trigger, "clientAlgoId": client_id}

@@ -16,6 +16,7 @@ from binance_common.configuration import (
     ConfigurationWebSocketStreams,
 )
 from binance_common.errors import Error
+from keys import ClientKey
 from told import Refused
 from venue import Venue
 
@@ -46,15 +47,19 @@ async def complaining() -> AsyncIterator[list[str]]:
         logging.getLogger().removeHandler(book)
 
 
-def rest_configuration(venue: Venue, **key: Any) -> ConfigurationRestAPI:
+def rest_configuration(venue: Venue, key: ClientKey) -> ConfigurationRestAPI:
     """The SDK's REST configuration with another base URL."""
-    return ConfigurationRestAPI(base_path=venue.rest, **(key or {"api_key": venue.key, "api_secret": venue.secret}))
+    return ConfigurationRestAPI(base_path=venue.rest, **_credentials(key))
 
 
-def ws_configuration(venue: Venue, path: str, **key: Any) -> ConfigurationWebSocketAPI:
+def ws_configuration(venue: Venue, path: str, key: ClientKey) -> ConfigurationWebSocketAPI:
     """The same for the WebSocket API at ``path``."""
-    keys = key or {"api_key": venue.key, "api_secret": venue.secret}
-    return ConfigurationWebSocketAPI(stream_url=venue.ws + path, **keys)
+    return ConfigurationWebSocketAPI(stream_url=venue.ws + path, **_credentials(key))
+
+
+def _credentials(key: ClientKey) -> dict[str, str]:
+    signs_with = {"private_key": key.private_key} if key.private_key else {"api_secret": key.secret}
+    return {"api_key": key.api_key, **signs_with}
 
 
 def stream_configuration(venue: Venue) -> ConfigurationWebSocketStreams:

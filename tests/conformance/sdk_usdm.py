@@ -11,10 +11,11 @@ from binance_sdk_derivatives_trading_usds_futures.rest_api.models import (
     PlaceMultipleOrdersBatchOrdersParameterInner,
 )
 from ears import Ears
+from keys import ClientKey
 from sdk_common import ask, ask_ws, complaining, event, rest_configuration, stream_configuration, ws_configuration
 from told import Client, Held, Refused, Rules, Told, ToldAlgo, ToldTrade, Touch, amount
 from venue import Venue
-from wire_words import each_order, of_symbol, told_algo, told_order, told_trade, told_update
+from wire_words import each_order, of_symbol, told_algo, told_order, told_rules, told_trade, told_update
 
 WS_API = "/ws-fapi/v1"
 
@@ -24,20 +25,20 @@ class SdkUsdm(Client):
 
     stop_done: ClassVar = ("TRIGGERED", "FINISHED")
 
-    def __init__(self, venue: Venue, complaints: list[str], **key: Any) -> None:
+    def __init__(self, venue: Venue, complaints: list[str], key: ClientKey) -> None:
         self.complaints = complaints
         self.client = DerivativesTradingUsdsFutures(
-            config_rest_api=rest_configuration(venue, **key),
-            config_ws_api=ws_configuration(venue, WS_API, **key),
+            config_rest_api=rest_configuration(venue, key),
+            config_ws_api=ws_configuration(venue, WS_API, key),
             config_ws_streams=stream_configuration(venue),
         )
         self.rest = self.client.rest_api
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, venue: Venue, **key: Any) -> AsyncIterator["SdkUsdm"]:
+    async def opened(cls, venue: Venue, key: ClientKey) -> AsyncIterator["SdkUsdm"]:
         async with complaining() as lines:
-            found = cls(venue, lines, **key)
+            found = cls(venue, lines, key)
             try:
                 yield found
             finally:
@@ -46,13 +47,7 @@ class SdkUsdm(Client):
     # ── market data ─────────────────────────────────────────────────────────────────────────────────────────────────
     async def rules(self, symbol: str) -> Rules:
         told = await ask(self.rest.exchange_information)
-        filters = {each["filterType"]: each for each in of_symbol(told["symbols"], symbol)["filters"]}
-        return Rules(
-            tick=amount(filters["PRICE_FILTER"]["tickSize"]),
-            step=amount(filters["LOT_SIZE"]["stepSize"]),
-            min_qty=amount(filters["LOT_SIZE"]["minQty"]),
-            min_notional=amount(filters["MIN_NOTIONAL"]["notional"]),
-        )
+        return told_rules(of_symbol(told["symbols"], symbol))
 
     async def clock(self) -> int:
         return int((await ask(self.rest.check_server_time))["serverTime"])

@@ -10,7 +10,14 @@ from decimal import Decimal
 from typing import Any, ClassVar, NoReturn
 
 D = Decimal
-OPEN, PART, FILLED, CANCELED, EXPIRED = "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED"
+PENDING, OPEN, PART, FILLED, CANCELED, EXPIRED = (
+    "PENDING_NEW",
+    "NEW",
+    "PARTIALLY_FILLED",
+    "FILLED",
+    "CANCELED",
+    "EXPIRED",
+)
 
 
 def amount(shown: Any) -> Decimal:
@@ -39,6 +46,16 @@ class ToldAlgo:
     client_id: str
     status: str | None = None
     trigger: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldList:
+    """A spot order list; ``orders``: order id by client id."""
+
+    list_id: str
+    client_id: str
+    status: str
+    orders: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +115,16 @@ class Client:
     lacks: ClassVar[dict[str, str]] = {}  # method → why the library cannot; the only ones a scenario may miss
     complaints: list[str]  # what the library logged about our answers
 
+    def cannot(self, what: str) -> NoReturn:
+        """Say that the library has no way to do this; only what ``lacks`` explains."""
+        raise NoSuchMethod(self.lacks[what])
+
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         if name.startswith("_") or name not in self.lacks:
             raise AttributeError(name)
 
         def missing(*_: Any, **__: Any) -> NoReturn:
-            raise NoSuchMethod(name)
+            self.cannot(name)
 
         return missing
 

@@ -141,12 +141,12 @@ async def modify(v: Venue, c: Any) -> None:
 
 @USDM("Place a batch, one of it refused")
 async def place_many(v: Venue, c: Any) -> None:
-    batch = [{"client_id": name, **terms(price=price)} for name, price in (("b-1", LOW), ("b-2", "64000.05"))]
-    good, bad = await c.place_many(batch)
+    taking = terms(price=str(ASK), tif="GTX")
+    good, bad = await c.place_many([{"client_id": "b-1", **terms(price=LOW)}, {"client_id": "b-2", **taking}])
     assert isinstance(good, Told)
     v.agrees(good)
     assert isinstance(bad, Refused)
-    assert bad.code in (-1111, -4014)
+    assert bad.code == -5022
     assert [order.client_id for order in v.open_orders()] == ["b-1"]
 
 
@@ -506,3 +506,21 @@ async def at_once(v: Venue, c: Any) -> None:
     await long(c)
     assert await refusal(c.place_stop("stop-1", **(STOP | {"trigger": "66000.0"}))) == -2021
     assert not v.open_algos()
+
+
+@USDM("Wrong secret: -1022", verdict=REFUSED, key="wrong")
+async def wrong_secret(v: Venue, c: Any) -> None:
+    assert await refusal(resting(c)) == -1022
+    assert not v.open_orders()
+
+
+@USDM("Unknown key: -2015", verdict=REFUSED, key="unknown")
+async def unknown_key(v: Venue, c: Any) -> None:
+    assert await refusal(resting(c)) == -2015
+    assert not v.open_orders()
+
+
+# ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@USDM("Sign with Ed25519", key="ed25519")
+async def ed25519(v: Venue, c: Any) -> None:
+    v.agrees(await resting(c))

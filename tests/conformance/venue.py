@@ -10,18 +10,27 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from ears import until
 from told import D, Told
 
+from chimera.services.simulator.readers import ApiReader
 from chimera.services.simulator.server import SimulatorServer, wall_ms
 from chimera.services.simulator.settings import SimulatorSettings
+from chimera.simulate.household import AccountSpec
 from chimera.simulate.venue.audit import AuditRecord, Kind
+from chimera.trading.instrument import Market
 from chimera.trading.market import Marked, MarketEvent, Side, TopOfBook, Traded
 from chimera.trading.money import Millis
 
 SYMBOL = "BTCUSDT"
 BID, ASK, MARK = D("65799.90"), D("65800.00"), D("65800.00")
+_PAIR = Ed25519PrivateKey.from_private_bytes(b"chimera conformance, no secret!!")
+PRIVATE_KEY = _PAIR.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+PUBLIC_KEY = _PAIR.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 READY = SimulatorSettings().accounts[0]
+KEEPER = AccountSpec(name="keeper", api_key="keeper-sim-key", public_key=PUBLIC_KEY, spot=READY.spot)
 DEEP = D(50)  # base asset shown at the touch
 
 
@@ -32,11 +41,14 @@ async def _still() -> AsyncIterator[MarketEvent]:
 
 
 class Venue:
-    """A running simulator."""
+    """A running simulator, seen from one of its markets."""
 
-    def __init__(self, server: SimulatorServer) -> None:
+    def __init__(self, server: SimulatorServer, market: Market) -> None:
         self.server = server
-        self.host = f"127.0.0.1:{server.address[1]}"
+        self.market = market
+        self.owner = READY.name
+        address = server.spot_address if market is Market.SPOT else server.address
+        self.host = f"127.0.0.1:{address[1]}"
         self.rest = f"http://{self.host}"
         self.ws = f"ws://{self.host}"
         self.key = READY.api_key
@@ -57,23 +69,29 @@ class Venue:
         self._move(Marked(symbol=symbol, at_us=at_us, mark=price, index=price, funding_rate=D(0), next_funding_ms=0))
 
     def _move(self, event: MarketEvent) -> None:
-        self.server.twin.market(event, Millis(wall_ms()))
+        self.server.twin.market(event, Millis(wall_ms()), self.market)
         self.server.hub.pump()
 
     # ── what the venue knows ────────────────────────────────────────────────────────────────────────────────────────
     @property
     def floor(self) -> Any:
-        """The USD-M market's floor."""
-        return self.server.twin.exchange.floor
+        """The market's floor."""
+        twin = self.server.twin
+        return twin.spot.floor if self.market is Market.SPOT else twin.usdm.floor
 
     @property
     def account(self) -> Any:
-        """The ready account's futures side."""
-        return self.floor.accounts[READY.name]
+        """The owner's account on this market."""
+        return self.floor.accounts[self.owner]
+
+    def free(self, asset: str) -> Decimal:
+        """What the owner may use of an asset on the spot market."""
+        amount: Decimal = self.server.twin.spot.floor.accounts[self.owner].free(asset)
+        return amount
 
     def order(self, client_id: str, symbol: str = SYMBOL) -> Any:
         """The newest order under this id, as the matching engine holds it."""
-        return self.floor.orders.newest[READY.name, symbol, client_id]
+        return self.floor.orders.newest[self.owner, symbol, client_id]
 
     def open_orders(self) -> list[Any]:
         """The ready account's open orders, oldest first."""
@@ -99,6 +117,14 @@ class Venue:
         """Until somebody hears a stream of this route whose name contains ``part``."""
         readers = self.server.hub._readers
         await until(lambda: any(r == route and part in name for r, name in readers), f"{route} {part} is listened to")
+
+    async def listened_by_api(self) -> None:
+        """Until somebody hears the owner's events on the spot WebSocket API."""
+        readers = self.server.hub._all
+        await until(
+            lambda: any(reader.session.hears(self.owner) for reader in readers if isinstance(reader, ApiReader)),
+            "the owner's spot events are listened to",
+        )
 
     def position(self, symbol: str = SYMBOL) -> Decimal:
         """Signed position of the ready account, one-way."""
@@ -128,12 +154,12 @@ def compare(told: Told, order: Any) -> Any:
 
 
 @asynccontextmanager
-async def open_venue() -> AsyncIterator[Venue]:
-    """A fresh venue with one ready account and a quiet market."""
-    server = SimulatorServer(SimulatorSettings(port=0), _still())
+async def open_venue(market: Market) -> AsyncIterator[Venue]:
+    """A fresh venue with its ready account, another one that signs with Ed25519, and a quiet market."""
+    server = SimulatorServer(SimulatorSettings(port=0, accounts=(READY, KEEPER)), _still())
     await server.start()
     try:
-        venue = Venue(server)
+        venue = Venue(server, market)
         venue.quote()
         venue.mark()
         yield venue

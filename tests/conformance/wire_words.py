@@ -1,8 +1,9 @@
 """Binance's own field names as ``told`` values: for clients that hand the wire through."""
 
+from decimal import Decimal
 from typing import Any
 
-from told import Refused, Told, ToldAlgo, ToldTrade, amount
+from told import Refused, Rules, Told, ToldAlgo, ToldList, ToldTrade, amount
 
 
 def of_symbol(rows: list[dict[str, Any]], symbol: str) -> dict[str, Any]:
@@ -17,16 +18,43 @@ def each_order(rows: list[dict[str, Any]]) -> list[Told | Refused]:
     ]
 
 
+def told_list(told: dict[str, Any]) -> ToldList:
+    """A spot order list."""
+    return ToldList(
+        list_id=str(told["orderListId"]),
+        client_id=told["listClientOrderId"],
+        status=told["listOrderStatus"],
+        orders={each["clientOrderId"]: str(each["orderId"]) for each in told["orders"]},
+    )
+
+
+def told_execution(told: dict[str, Any]) -> Told:
+    """An executionReport; after a cancel ``c`` is the cancel's own id and ``C`` the order's."""
+    return Told(
+        order_id=str(told["i"]),
+        client_id=told["C"] or told["c"],
+        side=told["S"],
+        status=told["X"],
+        price=amount(told["p"]),
+        qty=amount(told["q"]),
+        filled=amount(told["z"]),
+    )
+
+
 def told_order(told: dict[str, Any]) -> Told:
-    """An order by Binance's field names."""
+    """An order by Binance's field names; an ACK has only its ids. A spot cancel gives the order's own as ``orig…``."""
+
+    def stated(name: str) -> Decimal | None:
+        return amount(told[name]) if name in told else None
+
     return Told(
         order_id=str(told["orderId"]),
-        client_id=told["clientOrderId"],
-        side=told["side"],
-        status=told["status"],
-        price=amount(told["price"]),
-        qty=amount(told["origQty"]),
-        filled=amount(told["executedQty"]),
+        client_id=told.get("origClientOrderId") or told["clientOrderId"],
+        side=told.get("side"),
+        status=told.get("status"),
+        price=stated("price"),
+        qty=stated("origQty"),
+        filled=stated("executedQty"),
     )
 
 
@@ -62,5 +90,37 @@ def told_trade(told: dict[str, Any]) -> ToldTrade:
         qty=amount(told["qty"]),
         fee=amount(told["commission"]),
         fee_asset=told["commissionAsset"],
-        maker=told["maker"],
+        maker=told["maker"] if "maker" in told else told["isMaker"],
+    )
+
+
+def spot_words(client_id: str, terms: dict[str, Any]) -> dict[str, Any]:
+    """Our terms of a spot order as Binance's parameters."""
+    words = {"symbol": terms["symbol"], "side": terms["side"], "type": terms["type"], "newClientOrderId": client_id}
+    named = {"qty": "quantity", "quote_qty": "quoteOrderQty", "price": "price", "stop": "stopPrice"}
+    words |= {named[name]: value for name, value in terms.items() if name in named}
+    if "LIMIT" in terms["type"] and terms["type"] != "LIMIT_MAKER":
+        words["timeInForce"] = terms.get("tif", "GTC")
+    return words
+
+
+def told_balances(rows: list[dict[str, Any]]) -> dict[str, tuple[Decimal, Decimal]]:
+    """Free and locked by asset."""
+    return {each["asset"]: (amount(each["free"]), amount(each["locked"])) for each in rows}
+
+
+def told_position(told: dict[str, Any]) -> dict[str, tuple[Decimal, Decimal]]:
+    """An outboundAccountPosition: free and locked by asset."""
+    return {each["a"]: (amount(each["f"]), amount(each["l"])) for each in told["B"]}
+
+
+def told_rules(symbol: dict[str, Any]) -> Rules:
+    """The filters of one symbol of exchangeInfo; futures and spot name the notional filter each in its own way."""
+    filters = {each["filterType"]: each for each in symbol["filters"]}
+    notional = filters["NOTIONAL"]["minNotional"] if "NOTIONAL" in filters else filters["MIN_NOTIONAL"]["notional"]
+    return Rules(
+        tick=amount(filters["PRICE_FILTER"]["tickSize"]),
+        step=amount(filters["LOT_SIZE"]["stepSize"]),
+        min_qty=amount(filters["LOT_SIZE"]["minQty"]),
+        min_notional=amount(notional),
     )
