@@ -93,7 +93,6 @@ def test_a_balance_update_goes_before_the_position(desk: Treasurer) -> None:
         (-5010, {"asset": "BTC"}),
         (-5013, {"amount": "10000.00000001"}),
         (-5013, {"type": BACK, "amount": "100000.00000001"}),
-        (-1104, {"nonsense": "1"}),
     ],
 )
 def test_refused_and_nothing_moved(desk: Treasurer, code: int, params: dict[str, Any]) -> None:
@@ -101,6 +100,11 @@ def test_refused_and_nothing_moved(desk: Treasurer, code: int, params: dict[str,
     assert desk.refused(**params) == (400, code)
     assert desk.wallets() == before
     assert desk.history()["total"] == 0
+
+
+def test_an_unknown_parameter_is_not_minded(desk: Treasurer) -> None:
+    status, _ = desk.sapi("POST", type=THERE, asset="USDT", amount="1", fromAccount="spot")
+    assert status == 200
 
 
 def test_a_key_without_the_permission(desk: Treasurer) -> None:

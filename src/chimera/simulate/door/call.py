@@ -59,7 +59,8 @@ class Endpoint(Generic[C]):
     """A path and method the venue knows.
 
     ``orders``: what one success adds to the caller's order counters, the shorter interval's and the longer one's.
-    ``weight_on_success``: where a call that succeeds costs other than ``weight``.
+    ``weight_on_success``: where a call that succeeds costs other than ``weight``. Not ``strict``: parameters it does
+    not know are not minded.
     """
 
     handler: Callable[[C], Any]
@@ -71,6 +72,7 @@ class Endpoint(Generic[C]):
     unwanted: frozenset[str] = frozenset()  # once parameters here; sending them is refused by name
     orders: tuple[int, int] = (0, 0)
     weight_on_success: int | None = None
+    strict: bool = True
 
     def weigh(self, params: Params) -> int:
         """Request weight of this call."""
@@ -89,6 +91,7 @@ def endpoint(
     without_symbol: int | None = None,
     orders: int | tuple[int, int] = 0,
     weight_on_success: int | None = None,
+    strict: bool = True,
 ) -> Endpoint[C]:
     """An ``Endpoint`` from space-separated parameter names. ``without_symbol``: the weight if no symbol is given."""
     timing = frozenset[str]() if security is Security.NONE else _ALWAYS  # harmless where only the key counts
@@ -102,6 +105,7 @@ def endpoint(
         unwanted=frozenset(unwanted.split()),
         orders=(orders, orders) if isinstance(orders, int) else orders,
         weight_on_success=weight_on_success,
+        strict=strict,
     )
 
 

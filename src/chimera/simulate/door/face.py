@@ -142,7 +142,7 @@ class Face(Generic[C]):
         params = asked.params
         rewrite = self.in_unit(asked.unit)
         key = authenticate(asked.claim, params, found.security, found.permission, self.keyring, now_ms, fine=self.fine)
-        params.expect(found.mandatory, found.optional, found.unwanted)
+        params.expect(found.mandatory, found.optional, found.unwanted, strict=found.strict)
         counts = key is not None and any(found.orders)
         if key is not None and counts:
             self.limits.room_for(key.owner, found.orders, now_ms)

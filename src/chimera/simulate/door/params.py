@@ -42,8 +42,13 @@ class Params:
         params._values = values
         return params
 
-    def expect(self, mandatory: tuple[str, ...], optional: frozenset[str], unwanted: frozenset[str]) -> None:
-        """Refuse what is missing (-1102, the first in order), empty (-1105), not wanted (-1106) or unknown (-1104)."""
+    def expect(
+        self, mandatory: tuple[str, ...], optional: frozenset[str], unwanted: frozenset[str], *, strict: bool = True
+    ) -> None:
+        """Refuse what is missing (-1102, the first in order), empty (-1105), not wanted (-1106) or unknown (-1104).
+
+        Not ``strict``: what is unknown is not read.
+        """
         for name in mandatory:
             if not self._values.get(name):
                 raise Refusal(-1102, name)
@@ -55,7 +60,7 @@ class Params:
                 unread += 1
             elif not value:
                 raise Refusal(-1105, name)
-        if unread:
+        if unread and strict:
             raise Refusal(-1104, len(self._values) - unread, len(self._values))
 
     def has(self, name: str) -> bool:

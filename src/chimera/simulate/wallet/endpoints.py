@@ -1,6 +1,7 @@
 """The ``/sapi`` calls: transfers between wallets, their history, what a key may do.
 
-Weights are as listed (a transfer 300 by UID), counted here against one budget as all of a face's calls are.
+Weights are as listed (a transfer 300 by UID), counted here against one budget as all of a face's calls are. Unlike the
+markets, the wallets do not mind parameters they do not know (witness: ccxt sends some).
 """
 
 from dataclasses import dataclass
@@ -104,8 +105,14 @@ def restrictions(call: WalletCall) -> dict[str, Any]:
 _PERIOD = "startTime endTime current size fromSymbol toSymbol"
 ENDPOINTS: Final[dict[tuple[str, str], Endpoint[WalletCall]]] = {
     ("POST", "/sapi/v1/asset/transfer"): endpoint(
-        transfer, Security.SIGNED, 300, "type asset amount", "fromSymbol toSymbol", permission=Permission.TRANSFER
+        transfer,
+        Security.SIGNED,
+        300,
+        "type asset amount",
+        "fromSymbol toSymbol",
+        permission=Permission.TRANSFER,
+        strict=False,
     ),
-    ("GET", "/sapi/v1/asset/transfer"): endpoint(history, Security.SIGNED, 1, "type", _PERIOD),
-    ("GET", "/sapi/v1/account/apiRestrictions"): endpoint(restrictions, Security.SIGNED, 1),
+    ("GET", "/sapi/v1/asset/transfer"): endpoint(history, Security.SIGNED, 1, "type", _PERIOD, strict=False),
+    ("GET", "/sapi/v1/account/apiRestrictions"): endpoint(restrictions, Security.SIGNED, 1, strict=False),
 }
