@@ -157,7 +157,7 @@ def test_every_field_is_kept_or_left_out_on_purpose():
     assert fields(Position) - {"terms"} == set(KeptPosition.__struct_fields__) - {"symbol"}
     assert fields(Terms) == set(KeptTerms.__struct_fields__)
     of_an_order = set(KeptOrder.__struct_fields__) - {"account", "symbol"}
-    assert fields(FuturesOrder) - by_name - {"algo", "resting"} == of_an_order
+    assert fields(FuturesOrder) - by_name - {"algo", "resting", "reduces"} == of_an_order
     assert fields(Algo) - by_name == set(KeptAlgo.__struct_fields__) - {"account", "symbol"}
     history = {"trades", "income", "margin_moves", "listen_key", "listen_until_ms"}
     assert fields(Account) - history == set(KeptAccount.__struct_fields__)

@@ -3,8 +3,9 @@
 Everything is checked before anything changes: a ``Refusal`` leaves no trace.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import filters
@@ -23,8 +24,7 @@ from chimera.trading.money import ZERO
 MAX_OPEN_ORDERS = 200  # MAX_NUM_ORDERS, per symbol
 
 
-@dataclass(slots=True, frozen=True)
-class Ticket:
+class Ticket(msgspec.Struct, frozen=True):
     """An order as asked for. ``price`` is zero for MARKET, and where ``price_match`` finds it."""
 
     account: Account
@@ -134,10 +134,13 @@ def reducing(
     account: Account, listing: Perpetual, side: Side, position_side: PositionSide = PositionSide.BOTH
 ) -> list[FuturesOrder]:
     """The account's resting orders of ``side`` that can only close this position, best price first."""
+    queue = listing.queues[side]
+    if not any(order.reduces for line in queue.at.values() for order in line):
+        return []
     return [
         order
-        for order in listing.queues[side].in_order()
-        if order.account is account and order.position_side is position_side and order.reduces
+        for order in queue.in_order()
+        if order.reduces and order.account is account and order.position_side is position_side
     ]
 
 

@@ -72,7 +72,7 @@ class Bracket:
 class Brackets:
     """One symbol's brackets, smallest notional first."""
 
-    __slots__ = ("_caps", "steps")
+    __slots__ = ("_caps", "_most", "steps")
 
     def __init__(self, rows: _Rows, first_rate: Decimal) -> None:
         self.steps: list[Bracket] = []
@@ -82,6 +82,7 @@ class Brackets:
             cum += floor * (now - last)
             self.steps.append(Bracket(number, leverage, floor, Decimal(cap), now, cum))
             floor, last = Decimal(cap), now
+        self._most: dict[int, Decimal] = {}  # by leverage, as asked for
         self._caps = [step.cap for step in self.steps]
 
     def of(self, notional: Decimal) -> Bracket:
@@ -99,7 +100,11 @@ class Brackets:
 
     def cap(self, leverage: int) -> Decimal:
         """The greatest notional allowed at ``leverage``: ``maxNotionalValue``."""
-        return max((step.cap for step in self.steps if step.leverage >= leverage), default=ZERO)
+        found = self._most.get(leverage)
+        if found is None:
+            found = max((step.cap for step in self.steps if step.leverage >= leverage), default=ZERO)
+            self._most[leverage] = found
+        return found
 
 
 def brackets_of(instrument: Instrument) -> Brackets:

@@ -99,8 +99,10 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
         self.algo_id += 1
         return self.algo_id
 
-    def log_order(self, kind: Kind, order: FuturesOrder, **more: Any) -> None:
-        """Audit an order with its terms."""
+    def log_order(
+        self, kind: Kind, order: FuturesOrder, price: Decimal | None = None, qty: Decimal | None = None, **more: Any
+    ) -> None:
+        """Audit an order with its terms; ``price`` and ``qty`` are its own unless an execution's are given."""
         self.audit.add(
             kind,
             self.now_ms,
@@ -116,7 +118,10 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
             reduce_only=order.reduce_only,
             close_position=order.close_position,
             cum_qty=order.cum_qty,
-            **({"time_in_force": order.tif, "price": order.price, "qty": order.qty} | more),
+            time_in_force=order.tif,
+            price=order.price if price is None else price,
+            qty=order.qty if qty is None else qty,
+            **more,
         )
 
     def log_algo(self, kind: Kind, algo: Algo, **more: Any) -> None:

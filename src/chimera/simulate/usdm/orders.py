@@ -1,6 +1,6 @@
 """A futures order's own terms beside those of every order, and the record of its changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -109,11 +109,10 @@ class FuturesOrder(Order):
     amendments: tuple[Amendment, ...] = ()
     algo: "Algo | None" = None
     forced: Forced | None = None
+    reduces: bool = field(init=False)  # can only close: reduce-only, or in hedge mode against its position's direction
 
-    @property
-    def reduces(self) -> bool:
-        """Can only close: reduce-only, or in hedge mode against its position's direction."""
-        return self.reduce_only or self.position_side.reduced_by(self.side)
+    def __post_init__(self) -> None:
+        self.reduces = self.reduce_only or self.position_side.reduced_by(self.side)
 
     @property
     def orig_type(self) -> str:

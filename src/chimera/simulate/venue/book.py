@@ -160,6 +160,13 @@ class Book:
 
     def best_offer(self, taker: Side, now_ms: int) -> Decimal | None:
         """The best price a taker could have now."""
+        ladder = self.side(taker.opposite)
+        best = ladder.best
+        if best is None:
+            return None
+        taken = ladder.taken_now(now_ms)
+        if not taken or taken.get(best, ZERO) < ladder.shown[best]:
+            return best
         return next((price for price, _ in self.offers(taker, now_ms)), None)
 
     def take(self, taker: Side, price: Decimal, qty: Decimal, now_ms: int) -> None:

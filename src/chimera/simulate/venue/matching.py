@@ -91,7 +91,9 @@ class Matcher(Generic[OrderT]):
     def walk(self, order: OrderT) -> None:
         """Take from the book what the order may."""
         listing, side = order.listing, order.side
-        limit = self.clearing.bound(order)
+        limit, best = self.clearing.bound(order), self.best_against(listing, side)
+        if best is None or (limit is not None and (best - limit) * side.sign > 0):
+            return
         for price, size, facing in self.against(listing, side):
             if not order.is_open or (limit is not None and (price - limit) * side.sign > 0):
                 break
@@ -123,15 +125,22 @@ class Matcher(Generic[OrderT]):
         return min(offer, resting) if side is Side.BUY else max(offer, resting)
 
     def against(self, listing: Listing[OrderT], side: Side) -> Iterator[tuple[Decimal, Decimal, OrderT | None]]:
-        """What a taker of ``side`` meets, best first: price, size, and whose order it is (``None``: the market's)."""
-        resting = [(order.price, order.leaves, order) for order in listing.queues[side.opposite].in_order()]
-        position = 0
+        """What a taker of ``side`` meets, best first: price, size, and whose order it is (``None``: the market's).
+
+        Orders that leave their queue on the way are passed over.
+        """
+        resting, sign = listing.queues[side.opposite].along(), side.sign
+        order = next(resting, None)
         for price, size in listing.book.offers(side, self.floor.now_ms):
-            while position < len(resting) and (resting[position][0] - price) * side.sign < 0:
-                yield resting[position]
-                position += 1
+            while order is not None and (order.price - price) * sign < 0:
+                if order.resting:
+                    yield order.price, order.leaves, order
+                order = next(resting, None)
             yield price, size, None
-        yield from resting[position:]
+        while order is not None:
+            if order.resting:
+                yield order.price, order.leaves, order
+            order = next(resting, None)
 
     def within(
         self, listing: Listing[OrderT], side: Side, limit: Decimal | None, qty: Decimal, account: object
@@ -162,7 +171,7 @@ class Matcher(Generic[OrderT]):
         self.clearing.printed(listing, price, qty, taker.side)
 
     def _prevent(self, taker: OrderT, maker: OrderT, price: Decimal) -> None:
-        """Self-trade prevention, as the taker says: who would trade with itself loses quantity, and ends without any."""
+        """Self-trade prevention, as the taker says: who would trade with itself loses quantity, ends without any."""
         both = min(taker.leaves, maker.leaves)
         lost = {
             Stp.EXPIRE_TAKER: (taker.leaves, ZERO),

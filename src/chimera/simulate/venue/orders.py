@@ -6,6 +6,7 @@ Each market adds its own terms in a subclass.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -185,6 +186,11 @@ class Queue(Generic[OrderT]):
                 break
             found += self.at[level]
         return found
+
+    def along(self) -> Iterator[OrderT]:
+        """As ``in_order``, read level by level as one goes."""
+        for price in tuple(reversed(self.prices) if self._buys else self.prices):
+            yield from tuple(self.at.get(price, ()))
 
     def in_order(self) -> list[OrderT]:
         """All, best price first, then by time."""
