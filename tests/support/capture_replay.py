@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from chimera.adapters.binance.capture_file import lines
-from chimera.services.simulator.market import MarketFile, open_captures
-from chimera.simulate.door.messages import PUBLIC
+from chimera.services.simulator.market import files_named, open_captures
+from chimera.simulate.door.messages import PUBLIC, SPOT
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.book import Book
 from chimera.tape.capture import Capture
@@ -32,17 +32,18 @@ def replay(path: Path) -> Counter[str]:
     """Everything counted over one capture; all of ``FORBIDDEN`` must be 0."""
     counts = Counter(dict.fromkeys(FORBIDDEN, 0))
     capture = Capture(lenient=True)
-    listed = open_captures([MarketFile(path=path, market=Market.FUT)])
-    twin = Twin(listed.instruments, now_ms=listed.start_us // 1_000)
-    symbol = listed.symbol
-    served = Served(twin, symbol, counts)
-    tape, venue = Depth(), Book(listed.instruments[0].tick)
+    [file] = files_named(str(path))
+    listed = open_captures([file])
+    rules = listed.spot if file.market is Market.SPOT else listed.instruments
+    twin = Twin(listed.instruments, spot=listed.spot, now_ms=listed.start_us // 1_000)
+    served = Served(twin, listed.symbol, file.market, counts)
+    tape, venue = Depth(), Book(next(each.tick for each in rules if each.symbol == listed.symbol))
     sequence = Sequence(counts)
     for line in lines(path):
         sequence.take(line)
         for event in capture.events([line]):
             counts["events"] += 1
-            twin.market(event, Millis(event.at_us // 1_000))
+            twin.market(event, Millis(event.at_us // 1_000), file.market)
             served.drain(event.at_us)
             if isinstance(event, TopOfBook | DepthChanged):
                 keep(event, tape, venue, counts)
@@ -94,19 +95,21 @@ class Sequence:
 class Served:
     """Somebody who listens to the venue's own depth and touch, by Binance's rules."""
 
-    def __init__(self, twin: Twin, symbol: str, counts: Counter[str]) -> None:
+    def __init__(self, twin: Twin, symbol: str, market: Market, counts: Counter[str]) -> None:
         self.twin = twin
-        self.symbol = symbol
+        self.route = SPOT if market is Market.SPOT else PUBLIC
+        listings: Any = twin.spot.floor.listings if market is Market.SPOT else twin.usdm.floor.listings
+        self.listing = listings[symbol]
         self.counts = counts
         self.reader = MarketReader()
         self.book = Depth()
         for stream in ("depth@100ms", "bookTicker"):
-            assert twin.subscribe(PUBLIC, f"{symbol.lower()}@{stream}")
+            assert twin.subscribe(self.route, f"{symbol.lower()}@{stream}")
 
     def drain(self, at_us: int) -> None:
         """Hear what the venue says now."""
         for frame in self.twin.drain():
-            if frame.route != PUBLIC:
+            if frame.route != self.route:
                 continue
             self.counts["frames"] += 1
             wrapped = b'{"stream":"%b","data":%b}' % (frame.channel.encode(), frame.payload)
@@ -122,7 +125,7 @@ class Served:
 
     def compare(self) -> None:
         """Where the served touch is not the venue's, something was lost on the way."""
-        touch, book = self.twin.exchange.floor.listings[self.symbol].book.touch, self.book
+        touch, book = self.listing.book.touch, self.book
         bid, ask = book.bids.best(), book.asks.best()
         heard = None if bid is None or ask is None else (bid.price, bid.qty, ask.price, ask.qty)
         self.counts["lost on our own stream"] += heard != touch

@@ -74,7 +74,7 @@ SHAPES: dict[str, str] = {
     "ALGO_UPDATE o": """caid:s aid:i at:s o:s s:s S:s ps:s f:s q:a X:s ai:s ap:a aq:a act:s tp:a p:a V:s wt:s pm:s cp:b
      pP:b R:b tt:i gtd:i rm:s AP?:a cr?:a ia?:b""",
     "ACCOUNT_UPDATE": "e:s E:i T:i a:O",
-    "ACCOUNT_UPDATE a": "m:s S?:s B:A P:A",
+    "ACCOUNT_UPDATE a": "m:s S?:s B:A P?:A",
     "ACCOUNT_UPDATE B": "a:s wb:a cw:a bc:a",
     "ACCOUNT_UPDATE P": "s:s pa:a ep:a bep:a cr:a up:a mt:s iw:a ps:s ma:s",
     "ACCOUNT_CONFIG_UPDATE": "e:s E:i T:i ac:O",
@@ -310,7 +310,7 @@ def _heard(owner: Owner) -> Iterator[tuple[str, Any]]:
                 yield f"{kind} {inner[kind]}", event[inner[kind]]
             if kind == "ACCOUNT_UPDATE":
                 yield from (("ACCOUNT_UPDATE B", row) for row in event["a"]["B"])
-                yield from (("ACCOUNT_UPDATE P", row) for row in event["a"]["P"])
+                yield from (("ACCOUNT_UPDATE P", row) for row in event["a"].get("P", ()))
     for kind, rows in (
         ("executionReport", ""), ("listStatus", "O"), ("outboundAccountPosition", "B"), ("balanceUpdate", ""),
     ):  # fmt: skip
