@@ -59,8 +59,12 @@ async def ask(call: Awaitable[Any]) -> Any:
 
 
 def _refused(error: Exception) -> Exception:
-    """ccxt wraps the venue's answer in its own words; the code is in there."""
+    """ccxt wraps the venue's answer in its own words, the code among them; three spot refusals have a class instead."""
     found = re.search(r'\{.*"code".*\}', str(error))
+    if found is None and "Filter failure" in str(error):
+        return Refused(-1013, str(error))
+    if found is None and isinstance(error, ccxt.OrderImmediatelyFillable | ccxt.InsufficientFunds):
+        return Refused(-2010, str(error))
     if found is None:
         return error
     body = json.loads(found[0])

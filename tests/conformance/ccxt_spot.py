@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from ccxt_common import Ccxt, ask, told_order, told_trade
 from ears import Ears, pulling
 from told import Rules, Told, ToldList, ToldTrade, Touch, amount
-from wire_words import told_list
+from wire_words import told_balances, told_list
 
 PAIR = "BTC/USDT"
 
@@ -19,6 +19,7 @@ class CcxtSpot(Ccxt):
     options: ClassVar[dict[str, Any]] = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}
     lacks: ClassVar[dict[str, str]] = {
         "list_news": "its stream side does not hand on listStatus",
+        "amend": "it has no call for order/amend/keepPriority",
         "ws_oco": "it has no order lists on the WebSocket API",
         "place_logged_on": "it knows no session.logon",
     }
@@ -78,9 +79,6 @@ class CcxtSpot(Ccxt):
         words = _words(client_id, terms)
         return told_order(await ask(self.client.edit_order(order_id, **words)))
 
-    async def amend(self, symbol: str, order_id: str, qty: str) -> None:
-        await ask(self.client.privatePutOrderAmendKeepPriority({"symbol": symbol, "orderId": order_id, "newQty": qty}))
-
     async def trades(self, symbol: str) -> list[ToldTrade]:
         return [told_trade(each) for each in await ask(self.client.fetch_my_trades(PAIR))]
 
@@ -99,7 +97,7 @@ class CcxtSpot(Ccxt):
         return str((await ask(self.client.transfer(asset, float(size), "spot", "linear")))["id"])
 
     async def transfers(self) -> list[tuple[str, str, Decimal]]:
-        told = await ask(self.client.fetch_transfers("USDT", params={"fromAccount": "spot", "toAccount": "linear"}))
+        told = await ask(self.client.fetch_transfers("USDT", params={"type": "MAIN_UMFUTURE"}))
         return [(each["id"], each["currency"], amount(each["amount"])) for each in told]
 
     # ── order lists ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,7 +151,7 @@ class CcxtSpot(Ccxt):
 
     # ── the WebSocket API ───────────────────────────────────────────────────────────────────────────────────────────
     async def ws_place(self, client_id: str, **terms: Any) -> Told:
-        return told_order(await ask(self.client.create_order_ws(**_words(client_id, terms))))
+        return told_order(await ask(self.client.create_order_ws(**_ws_words(client_id, terms))))
 
     async def ws_find(self, symbol: str, order_id: str) -> Told:
         return told_order(await ask(self.client.fetch_order_ws(order_id, PAIR)))
@@ -165,10 +163,11 @@ class CcxtSpot(Ccxt):
         return told_order(await ask(self.client.cancel_order_ws(order_id, PAIR)))
 
     async def ws_replace(self, order_id: str, client_id: str, **terms: Any) -> Told:
-        return told_order(await ask(self.client.edit_order_ws(order_id, **_words(client_id, terms))))
+        return told_order(await ask(self.client.edit_order_ws(order_id, **_ws_words(client_id, terms))))
 
     async def ws_balances(self) -> dict[str, tuple[Decimal, Decimal]]:
-        return _balances(await ask(self.client.fetch_balance_ws()))
+        """By ``info``: its unified balances stay empty for the spot answer."""
+        return told_balances((await ask(self.client.fetch_balance_ws()))["info"]["balances"])
 
 
 def _words(client_id: str, terms: dict[str, Any]) -> dict[str, Any]:
@@ -191,6 +190,13 @@ def _words(client_id: str, terms: dict[str, Any]) -> dict[str, Any]:
         "price": float(terms["price"]) if "price" in terms else None,
         "params": params,
     }
+
+
+def _ws_words(client_id: str, terms: dict[str, Any]) -> dict[str, Any]:
+    """Its WebSocket calls hand ``params`` through as they are, so the client id goes by Binance's own name."""
+    words = _words(client_id, terms)
+    words["params"]["newClientOrderId"] = words["params"].pop("clientOrderId")
+    return words
 
 
 def _balances(told: Any) -> dict[str, tuple[Decimal, Decimal]]:

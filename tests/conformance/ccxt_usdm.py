@@ -234,7 +234,7 @@ class CcxtUsdm(Ccxt):
 
     # ── the WebSocket API ───────────────────────────────────────────────────────────────────────────────────────────
     async def ws_place(self, client_id: str, **terms: Any) -> Told:
-        return told_order(await ask(self.client.create_order_ws(**_words(client_id, terms))))
+        return told_order(await ask(self.client.create_order_ws(**_ws_words(client_id, terms))))
 
     async def ws_find(self, symbol: str, order_id: str) -> Told:
         return told_order(await ask(self.client.fetch_order_ws(order_id, _pair(symbol))))
@@ -255,7 +255,9 @@ class CcxtUsdm(Ccxt):
         return amount((await ask(self.client.fetch_balance_ws()))[asset]["total"])
 
     async def ws_place_stop(self, client_id: str, *, side: str, type: str, trigger: str) -> ToldAlgo:
-        return _algo(await ask(self.client.create_order_ws(**_stop_words(client_id, side, type, trigger, None))))
+        words = _stop_words(client_id, side, type, trigger, None)
+        words["params"] = {"clientAlgoId": client_id, "triggerPrice": trigger, "closePosition": True}
+        return _algo(await ask(self.client.create_order_ws(**words)))
 
     async def ws_cancel_stop(self, algo: ToldAlgo) -> None:
         await ask(self.client.cancel_order_ws(algo.algo_id, _pair("BTCUSDT"), {"trigger": True}))
@@ -284,6 +286,13 @@ def _words(client_id: str, terms: dict[str, Any] | None = None, **more: Any) -> 
         "price": float(terms["price"]) if "price" in terms else None,
         "params": params,
     }
+
+
+def _ws_words(client_id: str, terms: dict[str, Any]) -> dict[str, Any]:
+    """Its WebSocket calls hand ``params`` through as they are, so the client id goes by Binance's own name."""
+    words = _words(client_id, terms)
+    words["params"]["newClientOrderId"] = words["params"].pop("clientOrderId")
+    return words
 
 
 def _stop_words(client_id: str, side: str, type: str, trigger: str, qty: str | None) -> dict[str, Any]:
