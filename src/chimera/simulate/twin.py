@@ -45,6 +45,7 @@ class Twin:
     ``kept`` is what an earlier life of it kept: the venue carries on from there, each account as it was, and opens only
     those ``accounts`` that are new. ``audit_seq``: the last number an audit written elsewhere has, if that is greater.
     Without ``limits`` requests are weighed and nobody is refused for it.
+    ``countdown_takes_algos``: futures' countdownCancelAll also ends waiting conditional orders (Binance does not say).
     Raises ``ValueError`` where ``kept`` contradicts itself.
     """
 
@@ -62,6 +63,7 @@ class Twin:
         kept: Kept | None = None,
         audit_seq: int = 0,
         limits: bool = True,
+        countdown_takes_algos: bool = False,
     ) -> None:
         self._audit = Audit(audit_keep, on_audit)
         self._post = Post()
@@ -71,6 +73,7 @@ class Twin:
         self._markets: dict[Market, FuturesMarket | SpotMarket]
         self._markets = {Market.FUT: self._futures, Market.SPOT: self._spot}
         self.usdm = self.exchange = self._futures.exchange
+        self.usdm.countdown_takes_algos = countdown_takes_algos
         self.spot = self._spot.exchange
         self.doors = Doors(self._futures, self._spot, self._audit, enforced=limits)
         self.keyring = self.doors.keyring

@@ -118,6 +118,13 @@ def test_cancels_by_either_id(desk):
     assert [row["clientOrderId"] for row in desk.ok("GET", "v1/openOrders")] == ["d"]
 
 
+def test_lists_in_lower_case_as_other_clients_send_them(desk):
+    first = desk.limit("BUY", "0.1", "65000", newClientOrderId="a")["orderId"]
+    desk.limit("BUY", "0.1", "65000", newClientOrderId="b")
+    assert desk.ok("DELETE", BATCH, symbol="BTCUSDT", orderidlist=f"[{first}]")[0]["status"] == "CANCELED"
+    assert desk.ok("DELETE", BATCH, symbol="BTCUSDT", origclientorderidlist='["b"]')[0]["status"] == "CANCELED"
+
+
 def test_cancels_without_a_list_or_with_too_many(desk):
     assert desk.code("DELETE", BATCH, symbol="BTCUSDT") == -1102
     assert desk.code("DELETE", BATCH, symbol="BTCUSDT", orderIdList=json.dumps(list(range(1, 12)))) == -4032

@@ -139,8 +139,11 @@ class TestCountdown:
         self.start(armed, 0)
         assert self.after(armed, 5_000) == ["r"]
 
-    def test_the_other_answer_to_the_open_question(self, armed):
-        armed.twin.exchange.countdown_takes_algos = True
+    def test_the_other_answer_to_the_open_question(self, new_desk):
+        armed = new_desk(countdown_takes_algos=True)
+        armed.top("65799.9", "65800.0")
+        armed.limit("BUY", "0.1", "65000", newClientOrderId="r")
+        armed.stop("SELL", "65700", clientAlgoId="stop", **ALGO)
         self.start(armed, 1_000)
         assert self.after(armed, 1_000) == []
         assert armed.algo("stop")["algoStatus"] == "CANCELED"

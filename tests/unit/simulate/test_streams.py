@@ -14,7 +14,7 @@ D = Decimal
         ("public", "btcusdt@depth@100ms"),
         ("public", "btcusdt@depth5"),
         ("market", "btcusdt@aggTrade"),
-        ("market", "btcusdt@trade"),
+        ("public", "btcusdt@trade"),
         ("market", "btcusdt@markPrice"),
         ("market", "btcusdt@markPrice@1s"),
     ],

@@ -94,6 +94,7 @@ class SimulatorServer:
                 on_audit=self._journal.record if audit is not None else None,
                 audit_keep=told.audit_keep,
                 limits=told.limits,
+                countdown_takes_algos=told.countdown_takes_algos,
                 kept=kept,
                 audit_seq=audit.last_seq if audit is not None else 0,
             )

@@ -18,6 +18,7 @@ class SimulatorSettings(Value):
     venue carries on from after a restart (accounts, positions, orders, history); without one it begins anew each time.
     ``audit_file``: JSON lines; appended to by a venue that carries on, else replaced at start. ``audit_keep``: how many
     records stay readable at ``/sim/audit``. ``limits``: refuse who calls more than Binance allows.
+    ``countdown_takes_algos``: the futures dead man's switch ends waiting conditional orders too.
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +33,7 @@ class SimulatorSettings(Value):
     audit_file: Path | None = None
     audit_keep: int = 100_000
     limits: bool = True
+    countdown_takes_algos: bool = False
 
     @property
     def paced(self) -> bool:

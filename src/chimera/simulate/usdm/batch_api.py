@@ -19,6 +19,9 @@ from chimera.trading.money import text
 
 PLACE_MOST: Final = 5
 CANCEL_MOST: Final = 10
+CANCEL_LISTS: Final = (  # in lower case as python-binance and ccxt send them to Binance
+    "orderIdList orderidlist origClientOrderIdList origclientorderidlist"
+)
 _PLACE: Final = ("symbol", "side", "type")
 _PLACE_OPTIONS: Final = frozenset(ORDER_OPTIONS.split())
 _MODIFY: Final = ("symbol", "side", "quantity")
@@ -57,8 +60,8 @@ def modify(call: FuturesCall) -> list[dict[str, Any]]:
 def cancel(call: FuturesCall) -> list[dict[str, Any]]:
     """DELETE batchOrders: by order ids, or by client ids."""
     symbol = call.listing.symbol
-    name = "orderIdList" if call.params.has("orderIdList") else "origClientOrderIdList"
-    key = "orderId" if name == "orderIdList" else "origClientOrderId"
+    name = next((name for name in CANCEL_LISTS.split() if call.params.has(name)), "orderIdList")
+    key = "orderId" if name.startswith("order") else "origClientOrderId"
     ids = _list(call, name)
     if len(ids) > CANCEL_MOST:
         raise Refusal(-4032)

@@ -57,7 +57,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint[FuturesCall]]] = {
         batch_api.modify, _SIGNED, 5, "batchOrders", permission=_TRADE, orders=(5, 1)
     ),
     ("DELETE", "/fapi/v1/batchOrders"): endpoint(
-        batch_api.cancel, _SIGNED, 1, "symbol", "orderIdList origClientOrderIdList", permission=_TRADE
+        batch_api.cancel, _SIGNED, 1, "symbol", batch_api.CANCEL_LISTS, permission=_TRADE
     ),
     ("POST", "/fapi/v1/countdownCancelAll"): endpoint(
         orders_api.countdown, _SIGNED, 10, "symbol countdownTime", permission=_TRADE
@@ -75,7 +75,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint[FuturesCall]]] = {
     ("DELETE", "/fapi/v1/algoOrder"): endpoint(
         algo_api.cancel, _SIGNED, 1, "", "algoId clientAlgoId symbol", permission=_TRADE
     ),
-    ("GET", "/fapi/v1/algoOrder"): endpoint(algo_api.query, _SIGNED, 1, "", "algoId clientAlgoId"),
+    ("GET", "/fapi/v1/algoOrder"): endpoint(algo_api.query, _SIGNED, 1, "", "algoId clientAlgoId symbol"),
     ("GET", "/fapi/v1/openAlgoOrders"): endpoint(
         algo_api.list_open, _SIGNED, 1, "", "algoType symbol algoId", without_symbol=40
     ),

@@ -13,14 +13,18 @@ from chimera.simulate.venue.streams import DepthStream, Event, Levels, PublicStr
 from chimera.trading.market import Side
 
 MARK_SLOW_MS = 3_000
+_PUBLIC = ("bookTicker", "trade")
 
 
 def route_of(stream: str) -> str | None:
-    """The only route that carries ``stream``; ``None`` for a name the twin does not know."""
+    """The only route that carries ``stream``; ``None`` for a name the twin does not know.
+
+    ``trade`` is in no list of Binance's; ccxt has it on ``/public`` (its ``get_future_ws_category``).
+    """
     _, _, kind = stream.partition("@")
-    if kind == "bookTicker" or depth_stream(kind):
+    if kind in _PUBLIC or depth_stream(kind):
         return PUBLIC
-    return MARKET if kind in ("aggTrade", "trade", "markPrice", "markPrice@1s") else None
+    return MARKET if kind in ("aggTrade", "markPrice", "markPrice@1s") else None
 
 
 class Publisher(PublicStreams[Perpetual]):
@@ -30,7 +34,7 @@ class Publisher(PublicStreams[Perpetual]):
     depth_ms = 250
 
     def route(self, kind: str) -> str:
-        return PUBLIC if kind == "bookTicker" else MARKET
+        return PUBLIC if kind in _PUBLIC else MARKET
 
     def book_ticker(self, listing: Perpetual, touch: tuple[Decimal, ...], now_ms: int) -> Event:
         bid, bid_qty, ask, ask_qty = touch
