@@ -188,6 +188,8 @@ class Rules(Value):
     step: Decimal
     min_qty: Decimal
     min_notional: Decimal
+    base: str = ""
+    quote: str = ""
 
 
 class Desk:
@@ -198,6 +200,7 @@ class Desk:
         self.symbol = symbol
         self.rules = Rules(tick=Decimal(1), step=Decimal(1), min_qty=Decimal(1), min_notional=Decimal(0))
         self.bid = self.ask = Decimal(0)
+        self.held = Decimal(0)  # of the base asset before we came (spot)
         self._tag = tag
         self._named = 0
 
@@ -209,7 +212,7 @@ class Desk:
         row = next((row for row in rows if row["symbol"] == self.symbol), None)
         if row is None:
             raise Refused(CODE, f"{self.symbol} is not listed there", field="--symbol", value=self.symbol)
-        self.rules = _rules(row["filters"])
+        self.rules = _rules(row["filters"]).but(base=row.get("baseAsset", ""), quote=row.get("quoteAsset", ""))
         await self.look()
 
     async def look(self) -> None:
@@ -241,6 +244,11 @@ class Desk:
                 CODE, f"the smallest order is worth more than {WORTH_MAX}", field="--symbol", value=self.symbol
             )
         return qty
+
+    @property
+    def small(self) -> Decimal:
+        """A few steps: for what is refused by its price alone, wherever the price is."""
+        return self.qty / 4 // self.rules.step * self.rules.step
 
     def on_tick(self, price: Decimal) -> Decimal:
         return (price / self.rules.tick).to_integral_value() * self.rules.tick

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from chimera.ports.clock import Clock
-from chimera.services.conform import futures
+from chimera.services.conform import futures, spot
 from chimera.services.conform.check import Check
 from chimera.services.conform.hands import Caller, Desk, Facts, transport_of
 from chimera.services.conform.target import CODE, Target, simulator
@@ -44,6 +44,7 @@ class Book(Value):
 
 BOOKS: Final = (
     Book(market="FUT", base="/fapi/v1", checks=futures.CHECKS, untouched=futures.untouched, tidy=futures.tidy),
+    Book(market="SPOT", base="/api/v3", checks=spot.CHECKS, untouched=spot.untouched, tidy=spot.tidy),
 )
 
 
