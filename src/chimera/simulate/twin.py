@@ -79,8 +79,8 @@ class Twin:
         self.keyring = self.doors.keyring
         self.faults: Faults  # may be replaced between calls
         self.faults = faults if faults is not None else Schedule(Scenario(seed=seed), Millis(now_ms), self)
-        self._hands = Hands(self._futures, self._spot, lambda: self.faults)
         self.transfers = self.doors.transfers
+        self._hands = Hands(self._futures, self._spot, self.transfers, lambda: self.faults)
         door = Door(self.keyring, self.doors.limits, self.transfers)
         spot_keeping = SpotKeeping(self.spot, self._spot.wire.publisher)
         self._keeping = Keeping(self.exchange, self._futures.wire.publisher, door, spot_keeping)

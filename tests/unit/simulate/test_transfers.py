@@ -4,44 +4,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from trading_desk import RICH, Desk
+from trading_desk import RICH
+from treasurer import BACK, THERE, Treasurer, kept_of
 
 from chimera.simulate.door.keyring import Permission
-from chimera.simulate.keeping import Kept
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.audit import Kind
-from chimera.wire import codec
 
 D = Decimal
-SEND = "/sapi/v1/asset/transfer"
-THERE, BACK = "MAIN_UMFUTURE", "UMFUTURE_MAIN"
 DAY_MS = 24 * 60 * 60_000
-
-
-class Treasurer(Desk):
-    """Also asks the wallets. It has 10,000 USDT on spot and 100,000 on futures."""
-
-    def sapi(self, method: str, path: str = SEND, **params: Any) -> tuple[int, Any]:
-        return self.raw(method, path, self.signed(**params))
-
-    def move(self, amount: str, route: str = THERE, asset: str = "USDT") -> int:
-        status, body = self.sapi("POST", type=route, asset=asset, amount=amount)
-        assert status == 200, body
-        return int(body["tranId"])
-
-    def refused(self, **params: Any) -> tuple[int, int]:
-        status, body = self.sapi("POST", **{"type": THERE, "asset": "USDT", "amount": "1"} | params)
-        assert status != 200, body
-        return status, body["code"]
-
-    def history(self, route: str = THERE, **params: Any) -> Any:
-        status, body = self.sapi("GET", type=route, **params)
-        assert status == 200, body
-        return body
-
-    def wallets(self) -> tuple[Decimal, Decimal]:
-        spot = self.twin.spot.floor.accounts["main"].balance("USDT")
-        return spot.free, self.twin.usdm.floor.accounts["main"].wallet
 
 
 @pytest.fixture
@@ -162,27 +133,7 @@ def test_history_is_of_the_last_week_unless_asked_and_of_six_months_at_most(desk
         assert desk.sapi("GET", type=THERE, **bad)[1]["code"] == -1130
 
 
-def test_while_it_is_under_way_it_is_in_neither_wallet(desk: Treasurer) -> None:
-    desk.twin.transfers.pending_ms = 5_000
-    desk.move("250")
-    assert desk.wallets() == (D("9750"), D("100000"))
-    assert desk.history()["rows"][0]["status"] == "PENDING"
-    desk.twin.tick(desk.now + 4_999)
-    assert desk.wallets() == (D("9750"), D("100000"))
-    later = Twin(now_ms=desk.now, accounts=(), kept=kept_of(desk.twin))
-    for twin in (desk.twin, later):
-        desk.twin = twin
-        twin.tick(desk.now + 5_000)
-        assert desk.wallets() == (D("9750"), D("100250"))
-        assert desk.history()["rows"][0]["status"] == "CONFIRMED"
-
-
 def test_ids_go_on_after_a_restart(desk: Treasurer) -> None:
     first = desk.move("1")
     desk.twin = Twin(now_ms=desk.now, accounts=(), kept=kept_of(desk.twin))
     assert desk.move("1") > first
-
-
-def kept_of(twin: Twin) -> Any:
-    """As it would stand in the file, not closed cleanly."""
-    return codec.unseal(codec.seal(twin.keep()), Kept)

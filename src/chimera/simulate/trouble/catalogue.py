@@ -309,6 +309,14 @@ _OTHERS: Final = (
         documented="the whole fee falls back to the received asset where BNB does not suffice (spot commission FAQ)",
     ),
     Entry(
+        name="transfer_pending",
+        on=On.ACCOUNT,
+        does="A transfer between the wallets leaves the one at once and arrives in the other later.",
+        seen="tranId as ever; PENDING in the history, in neither balance, then CONFIRMED",
+        documented="the status exists (wallet API); how long one stays in it is not documented",
+        params=(_ms("ms", 60_000, "how long it is under way"),),
+    ),
+    Entry(
         name="listen_key_lost",
         on=On.ACCOUNT,
         does="A futures listenKey ends before its hour.",

@@ -150,7 +150,14 @@ class ReleaseTriggers(Value):
     fault: str
 
 
-Act = CutStreams | LoseListenKey | SetStatus | FeeInBase | ReleaseTriggers
+class DelayTransfers(Value):
+    """What these accounts send from one wallet to the other arrives so much later; 0: at once."""
+
+    account: str
+    by_ms: Millis
+
+
+Act = CutStreams | LoseListenKey | SetStatus | FeeInBase | ReleaseTriggers | DelayTransfers
 
 
 class Faults(Protocol):

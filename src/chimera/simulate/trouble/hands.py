@@ -8,6 +8,7 @@ from chimera.simulate.markets import FuturesMarket, SpotMarket
 from chimera.simulate.trouble.faults import (
     Act,
     CutStreams,
+    DelayTransfers,
     Faults,
     FeeInBase,
     LoseListenKey,
@@ -18,6 +19,7 @@ from chimera.simulate.trouble.match import fits
 from chimera.simulate.trouble.on_futures import FuturesHands
 from chimera.simulate.trouble.on_spot import SpotHands
 from chimera.simulate.venue.audit import Kind
+from chimera.simulate.wallet.transfers import Transfers
 from chimera.trading.money import Millis
 
 ANY: Final = "*"
@@ -27,12 +29,15 @@ SHUTDOWN: Final = "serverShutdown"
 class Hands:
     """One twin's. ``faults`` tells whom to ask, for they may be replaced."""
 
-    def __init__(self, futures: FuturesMarket, spot: SpotMarket, faults: Callable[[], Faults]) -> None:
+    def __init__(
+        self, futures: FuturesMarket, spot: SpotMarket, transfers: Transfers, faults: Callable[[], Faults]
+    ) -> None:
         self._floor = futures.exchange.floor
         self._held = futures.exchange.desk.held
         self._faults = faults
         self._futures = FuturesHands(futures, faults)
         self._spot = SpotHands(spot, faults)
+        self._transfers = transfers
         self._cuts: list[Frame] = []
 
     def move(self, now_ms: Millis) -> None:
@@ -60,6 +65,15 @@ class Hands:
                 self._futures.release(fault)
             case FeeInBase():
                 self._spot.pay_in_base(act)
+            case DelayTransfers():
+                self._delay(act)
+
+    def _delay(self, act: DelayTransfers) -> None:
+        for owner in self._floor.accounts:
+            if fits(act.account, owner):
+                self._transfers.delays_ms[owner] = act.by_ms
+                if act.by_ms:
+                    self._floor.audit.add(Kind.FAULT, self._floor.now_ms, reason="transfer_pending", account=owner)
 
     def _cut(self, act: CutStreams) -> None:
         """Spot's readers are told before (``serverShutdown``, since 2026-05); futures end without a word."""

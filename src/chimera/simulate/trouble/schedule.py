@@ -15,6 +15,7 @@ from chimera.simulate.trouble.entry import On
 from chimera.simulate.trouble.faults import (
     Act,
     CutStreams,
+    DelayTransfers,
     FeeInBase,
     FrameFault,
     FrameTrouble,
@@ -219,6 +220,7 @@ def _on_trigger(armed: Armed) -> TriggerFault:
 # ── standing faults ─────────────────────────────────────────────────────────────────────────────────────────────────
 _STANDING: Final = frozenset(
     {"maintenance", "stream_cut", "listen_key_lost", "cancel_only", "delisting", "fee_in_base", "stuck_triggering"}
+    | {"transfer_pending"}
 )
 
 
@@ -270,6 +272,8 @@ def _begins(armed: Armed) -> list[Act]:
             return [LoseListenKey(account=aim.account, told=told["event"])]
         case "fee_in_base":
             return [FeeInBase(account=aim.account, on=True)]
+        case "transfer_pending":
+            return [DelayTransfers(account=aim.account, by_ms=told["ms"])]
         case name:
             return [SetStatus(symbol=aim.symbol, market=aim.market, to=_STATES[name])]
 
@@ -281,6 +285,8 @@ def _ends(armed: Armed) -> list[Act]:
             return [SetStatus(symbol=aim.symbol, market=aim.market, to=SymbolState.TRADING)]
         case "fee_in_base":
             return [FeeInBase(account=aim.account, on=False)]
+        case "transfer_pending":
+            return [DelayTransfers(account=aim.account, by_ms=Millis(0))]
         case "stuck_triggering":
             return [ReleaseTriggers(fault=armed.id)]
     return []

@@ -51,14 +51,14 @@ class Transfer(Value, tag=False):
 class Transfers:
     """Every transfer of the venue, oldest first.
 
-    ``pending_ms``: how long one is under way; zero: it arrives at once. ``named``: futures tell of it as ASSET_TRANSFER
-    instead of DEPOSIT or WITHDRAW; which of them Binance says is unverified.
+    ``delays_ms``: how long an owner's are under way; they arrive at once unless it says so. ``named``: futures tell of
+    them as ASSET_TRANSFER instead of DEPOSIT or WITHDRAW; which of them Binance says is unverified.
     """
 
     def __init__(self, usdm: Exchange, spot: SpotExchange) -> None:
         self.book: list[Transfer] = []
         self.tran_id = _FIRST_ID  # the last one given
-        self.pending_ms = 0
+        self.delays_ms: dict[str, int] = {}
         self.named = False
         self._usdm = usdm
         self._spot = spot
@@ -80,7 +80,7 @@ class Transfers:
             asset=asset,
             amount=amount,
             at_ms=Millis(now_ms),
-            due_ms=Millis(now_ms + self.pending_ms),
+            due_ms=Millis(now_ms + self.delays_ms.get(owner, 0)),
         )
         self._move(owner, route is Route.MAIN_UMFUTURE, -amount)
         self.book.append(sent)
