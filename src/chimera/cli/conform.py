@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ def conform(env: str, base: str | None, symbol: str, out: Path | None, as_json: 
     targets = demo(os.environ, base) if env == "demo" else None  # refused before anything is started
     logs.to_stderr("conform")
     rows = serving.run(lambda: _rows(env, base, targets, symbol))
-    document = {"environment": env, "symbol": symbol, "rows": rows}
+    document = {"environment": env, "symbol": symbol, "at": datetime.now(UTC).date().isoformat(), "rows": rows}
     if out is not None:
         out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     _tell(rows, out, as_json, document)

@@ -11,6 +11,7 @@ import pytest
 
 from chimera.adapters.binance.sign import HmacSigner
 from chimera.adapters.binance.transport import Reply
+from chimera.services.conform import committed
 from chimera.services.conform.check import Check, refusal, shape
 from chimera.services.conform.hands import WORTH_MAX, Answer, Caller, Desk
 from chimera.services.conform.run import BOOKS, Book, asked, redacted, row, unasked
@@ -213,3 +214,21 @@ def test_every_check_has_a_name_of_its_own_and_every_question_is_there() -> None
     questions = [check.question for book in BOOKS for check in book.checks if check.question]
     questions += [told["question"] for told in unasked()]
     assert sorted(questions) == sorted(set(questions))
+
+
+# ── what is on record ──
+def test_without_a_committed_difference_it_says_so(tmp_path: Path) -> None:
+    assert committed.told(tmp_path) == committed.NEVER_TRIED
+    record = tmp_path / committed.RECORD
+    record.parent.mkdir(parents=True)
+    rows = [{"same": True}, {"same": False}, {"same": None}]
+    for environment, expected in (("sim", committed.NEVER_TRIED), ("demo", "1 of 2 answers are the twin's")):
+        record.write_text(json.dumps({"environment": environment, "at": "2026-12-01", "rows": rows}))
+        assert expected in committed.told(tmp_path)
+    record.write_text("{")
+    assert committed.told(tmp_path).startswith(committed.NEVER_TRIED)
+
+
+def test_the_readme_claims_no_more_than_the_record() -> None:
+    readme = (committed.ROOT / "README.md").read_text(encoding="utf-8")
+    assert ("not been run against Binance" in readme) == (committed.told() == committed.NEVER_TRIED)
