@@ -12,8 +12,10 @@ from desk import Desk, a_long, an_intent
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
 from chimera.ports.clock import Clock
+from chimera.services.router.breaking import Breaking
 from chimera.services.router.controls import Controls
 from chimera.services.router.receipts import Witness
 from chimera.services.router.seal import seal_at, seal_of
@@ -190,7 +192,9 @@ async def test_an_entry_that_waited_for_the_disk_does_not_leave_after_a_kill() -
         max_order_notional=Quote(Price(desk.bid)), max_position_notional=Quote(Price(desk.bid)),
         max_daily_loss=Quote(Price(desk.bid)), price_collar_bps=desk.bid, max_orders_per_10s=100,
     )  # fmt: skip
-    sender = Sender(venue, cast("Any", None), LimitBook(limits), cast("Clock", HandClock()))
+    clock = cast("Clock", HandClock())
+    breaking = Breaking(BreakerPolicy(), clock, lambda alert: None)
+    sender = Sender(venue, cast("Any", None), LimitBook(limits), breaking, clock)
     standing = controls(MemoryLedger())
     standing.kill(GLOBAL)
     sender.standstill = lambda: standing.standstill

@@ -1,4 +1,4 @@
-"""What S4 says of its dependencies: what it last found, and "absent" for what this version does not have."""
+"""What S4 says of its dependencies: what it last found, and the breaker and the kill switch."""
 
 from typing import Any, cast
 
@@ -66,14 +66,14 @@ def test_before_anything_was_heard() -> None:
         "exchange": "unknown", "user_stream": "down", "redis": "down", "ledger": "ok", "recovered": False,
         "own_faults": 0,
     }  # fmt: skip
-    assert (told["circuit_breaker"], told["kill_switch"]) == ("absent", False)
+    assert (told["circuit_breaker"], told["kill_switch"]) == ("CLOSED", False)
 
 
 @pytest.mark.req("S4-API-1")
 async def test_an_exchange_that_falls_silent_is_not_ok_for_ever() -> None:
     clock = HandClock()
     router = a_router(clock)
-    await router._read_clock()
+    await router.watch.read_clock()
     assert (checks(router)["exchange"], router.health()["clock_offset_ms"]) == ("ok", 7)
 
     clock.at_ms = Millis(clock.at_ms + VENUE_SILENT_MS)

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 def risk_budget(router: "Router", clock: Clock) -> RiskBudget | None:
     """None while the venue has not told our funds and fees yet: S3 then skips, and says so."""
-    funds, owners = router.funds, router.owners.values()
+    funds, owners = router.watch.funds, router.owners.values()
     if funds is None or not owners:
         return None
     inflight: dict[IntentId, Symbol] = {}
@@ -41,9 +41,9 @@ def risk_budget(router: "Router", clock: Clock) -> RiskBudget | None:
             if working.phase is Phase.WORKING and not working.intent.reduce_only:
                 inflight[intent_id] = holding.key.symbol
     limits = router.limits.limits
-    symbol = next(iter(router.fees))
+    symbol = next(iter(router.watch.fees))
     market = MarketBudget(
-        fees=router.fees[symbol],
+        fees=router.watch.fees[symbol],
         remaining_margin_usdt=Quote(max(funds.available, ZERO)),
         remaining_notional_usdt=Quote(max(limits.max_position_notional - largest, ZERO)),
         open_symbols=tuple(open_symbols),

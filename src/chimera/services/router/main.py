@@ -15,6 +15,7 @@ from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.hosts import Hosts, hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.embedded.ledger import SqliteLedger
+from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
@@ -85,6 +86,7 @@ def router_of(
         route_policy=RoutePolicy(
             maker_max_wait_ms=settings.maker_max_wait_ms, twap_max_slices=settings.twap_max_slices
         ),
+        breaker=BreakerPolicy(window_ms=settings.cb_error_rate_window, share=settings.cb_error_rate_thresh),
         allow_unprotected=settings.allow_unprotected,
         submit_wait_ms=settings.submit_wait_ms,
     )

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import structlog
 
 from chimera.admit.admission import objections
+from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook
 from chimera.admit.tidying import tidied
 from chimera.ports.clock import Clock
@@ -19,17 +20,19 @@ from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.ports.venue import OrderReport, Records, Rulebook, StreamDown, StreamUp, Venue
 from chimera.route.plan import RoutePolicy, plan_for
+from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
 from chimera.services.router.board import position_row
-from chimera.services.router.budget import publish_budget
+from chimera.services.router.breaking import Breaking
 from chimera.services.router.controls import Controls
 from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
-from chimera.services.router.market import REFRESH_MS, MarketView
+from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
+from chimera.services.router.watching import Watch
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.execution import Phase, Plan
 from chimera.trading.facts import CancelAsked, CloseAsked, Gapped, Reported, Restarted, Submitted
@@ -43,7 +46,7 @@ from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy, Scene
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
-from chimera.trading.venue import FeeRates, Funds
+from chimera.trading.venue import FeeRates
 
 log = structlog.get_logger()
 
@@ -56,9 +59,6 @@ SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the o
 KILL_PATIENCE_S: Final = 5.0  # for the venue to show that all is gone
 BOOT_PATIENCE_S: Final = 1.5
 BOOT_PAUSE_S: Final = 0.3
-CLOCK_EVERY_S: Final = 10.0
-FUNDS_EVERY_S: Final = 5.0
-FEES_EVERY_MS: Final = 600_000
 
 
 class RouterConfig(Value):
@@ -70,6 +70,7 @@ class RouterConfig(Value):
     route_policy: RoutePolicy = RoutePolicy()
     account_id: AccountId = DEFAULT_ACCOUNT
     owner_name: str = "router-1"
+    breaker: BreakerPolicy = BreakerPolicy()
     allow_unprotected: bool = False
     submit_wait_ms: int = LONGEST_WAIT_MS
 
@@ -98,7 +99,9 @@ class Router:
         self._bus = bus
         self.clock = clock
         self.limits = limits
-        self.sender = Sender(venue, records, limits, clock)
+        self.alarms = Alarms(config.account_id, config.owner_name, rows=ledger, bus=bus, clock=clock)
+        self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
+        self.sender = Sender(venue, records, limits, self.breaker, clock)
         self.market = MarketView(bus, rulebook, clock)
         self.owners: dict[PositionKey, Owner] = {}
         account_id = config.account_id
@@ -106,11 +109,8 @@ class Router:
         self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness)
         self.sender.standstill = lambda: self.controls.standstill
         self.instruments: dict[Symbol, Instrument] = {}
-        self.fees: dict[Symbol, FeeRates] = {}
-        self.funds: Funds | None = None
+        self.watch = Watch(self, records=records, rulebook=rulebook, bus=bus)
         self.stream_up = False
-        self.venue_heard_ms: Millis | None = None  # monotonic: its clock was read
-        self.bus_up = False
         self._relay = Relay(ledger, bus)
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._prepared: set[tuple[Symbol, int]] = set()
@@ -125,13 +125,14 @@ class Router:
             self._group = group
             await self.controls.load()
             group.create_task(self.controls.run(), name="controls")
+            group.create_task(self.alarms.run(), name="alarms")
             await self._learn_venue()
             await self._load()
             self._loaded.set()
             group.create_task(self._listen(), name="user stream")
-            group.create_task(self._watch_clock(), name="clock")
-            group.create_task(self._watch_market(), name="market")
-            group.create_task(self._watch_funds(), name="funds")
+            group.create_task(self.watch.clock(), name="clock")
+            group.create_task(self.watch.prices(), name="market")
+            group.create_task(self.watch.account(), name="funds")
 
     async def recovered(self) -> None:
         """Wait until every holding has the venue's word."""
@@ -142,7 +143,7 @@ class Router:
     async def _learn_venue(self) -> None:
         """Instruments, modes and clock, for as long as it takes; refuses an account we do not support."""
         _, instruments, modes = await asyncio.gather(
-            _until_answered(self._read_clock),
+            _until_answered(self.watch.read_clock),
             _until_answered(self._rulebook.instruments),
             _until_answered(self._records.modes),
         )
@@ -183,8 +184,8 @@ class Router:
         self.owners[key] = owner
         owner.listeners.append(self.intake.remember)
         self.intake.remember(holding.outbox)
-        if key.symbol not in self.fees:
-            self.fees[key.symbol] = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+        if key.symbol not in self.watch.fees:
+            self.watch.fees[key.symbol] = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
         assert self._group is not None
         self._group.create_task(owner.run(), name=f"owner {key}")
         owner.hear(Restarted())
@@ -208,50 +209,6 @@ class Router:
                     else:
                         known.hear(Reported(order=order, fill=fill))
 
-    # ── background ──
-
-    async def _watch_clock(self) -> None:
-        while True:
-            try:
-                await self._read_clock()
-            except ChimeraError as error:
-                log.info("clock_unread", error=str(error))
-            await asyncio.sleep(CLOCK_EVERY_S)
-
-    async def _read_clock(self) -> None:
-        self.sender.server_offset_ms = await self._rulebook.server_offset_ms()
-        self.venue_heard_ms = self.clock.monotonic_ms()
-
-    async def _watch_market(self) -> None:
-        while True:
-            for key in tuple(self.owners):
-                await self.market.refresh(key.symbol)
-            self._mark_to_market()
-            await asyncio.sleep(REFRESH_MS / 1000)
-
-    async def _watch_funds(self) -> None:
-        """Balances and fee rates from the venue, the budget to S3; none of it holds anything up."""
-        fees_due_ms = 0
-        while True:
-            try:
-                self.funds = await self._records.funds()
-                if self.clock.monotonic_ms() >= fees_due_ms:
-                    for key in tuple(self.owners):
-                        self.fees[key.symbol] = await self._records.fee_rates(key.symbol)
-                    fees_due_ms = self.clock.monotonic_ms() + FEES_EVERY_MS
-            except ChimeraError as error:
-                log.info("account_unread", error=str(error))
-            for _ in range(int(FUNDS_EVERY_S / 0.5)):
-                self.bus_up = await publish_budget(self, self._bus, self.clock)
-                await asyncio.sleep(0.5)
-
-    def _mark_to_market(self) -> None:
-        for key, owner in self.owners.items():
-            holding, mark = owner.holding, self.market.last_mark(key.symbol)
-            entry = holding.position.entry_px
-            floating = (mark - entry) * holding.position.qty if mark is not None and entry is not None else Decimal(0)
-            self.limits.day_pnl[key.symbol] = type(holding.day_net)(holding.day_net + floating)
-
     # ── what deciding code is handed ──
 
     def scene(self, holding: Holding) -> Scene:
@@ -262,7 +219,7 @@ class Router:
             now_ms=now_ms,
             venue_now_ms=Millis(now_ms + self.sender.server_offset_ms),
             instrument=self.instruments[symbol],
-            fees=self.fees[symbol],
+            fees=self.watch.fees[symbol],
             touch=self.market.touch(symbol),
             mark=self.market.mark(symbol),
             policy=self.config.policy,
@@ -299,6 +256,9 @@ class Router:
         standing = sum(len(held.holding.conditional()) for held in self.owners.values())
         if not intent.reduce_only and standing + SLOTS_PER_ENTRY > CONDITIONAL_SLOTS:
             raise Refused("NO_STOP_SLOTS", f"{standing} stops and targets stand; the venue takes {CONDITIONAL_SLOTS}")
+        blocked = None if intent.reduce_only else self.breaker.objection()
+        if blocked is not None:
+            raise Refused("BREAKER_OPEN", blocked[0].removeprefix("BREAKER_OPEN: "), accepted="exits; or later")
         optional = self.config.allow_unprotected
         for objection in objections(intent, owner.holding, self.scene(owner.holding), stop_optional=optional):
             raise objection

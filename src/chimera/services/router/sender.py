@@ -11,6 +11,7 @@ import structlog
 from chimera.admit.limits import Exposure, LimitBook
 from chimera.ports.clock import Clock
 from chimera.ports.venue import Records, Venue
+from chimera.services.router.breaking import Breaking
 from chimera.trading.commands import Ask, Cancel, Command, Place, Survey
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.facts import (
@@ -30,7 +31,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price
-from chimera.trading.order import Status
+from chimera.trading.order import NewOrder, Status
 from chimera.trading.standstill import Standstill
 from chimera.trading.venue import VenueOrder
 
@@ -44,10 +45,11 @@ CANCEL_TIMEOUT_MS = 1_000
 class Sender:
     """Sends for one account on one market."""
 
-    def __init__(self, venue: Venue, records: Records, limits: LimitBook, clock: Clock) -> None:
+    def __init__(self, venue: Venue, records: Records, limits: LimitBook, breaker: Breaking, clock: Clock) -> None:
         self._venue = venue
         self._records = records
         self._limits = limits
+        self.breaker = breaker
         self._clock = clock
         self._entries_sent: set[ClientOrderId] = set()
         self.server_offset_ms = 0
@@ -75,13 +77,18 @@ class Sender:
         sent_ms = self._clock.now_ms()
         timeout_ms = PROTECT_TIMEOUT_MS if order.reduce_only else ENTRY_TIMEOUT_MS
         try:
-            return Found(order=await self._venue.place(order, timeout_ms=timeout_ms))
+            found = Found(order=await self._venue.place(order, timeout_ms=timeout_ms))
+            self._ended(order, good=True)
+            return found
         except VenueRejected as error:
+            self._ended(order, good=True)  # it answers, and means it
             return PlaceRefused(ref=order.ref, code=error.code, message=error.message)
         except NotSent as error:
+            self._ended(order, good=False)
             self._entries_sent.discard(order.ref)
             return PlaceNotSent(ref=order.ref, reason=error.reason, retry_after_ms=error.retry_after_ms)
         except OutcomeUnknown as error:
+            self._ended(order, good=False)
             log.warning("place_unanswered", ref=order.ref, error=str(error))
         except Exception:  # a fault of ours after the send: the order may be live, so it is unknown
             log.exception("place_fault", ref=order.ref)
@@ -100,6 +107,9 @@ class Sender:
             return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(now_ms))
         if near is None:
             return PlaceNotSent(ref=order.ref, reason="NO_MARKET_DATA: no fresh price to judge limits by")
+        blocked = self.breaker.objection()
+        if blocked is not None:
+            return PlaceNotSent(ref=order.ref, reason=blocked[0], retry_after_ms=blocked[1])
         known = holding.orders.get(order.ref)
         own = known.leaves_qty - known.owed_qty if known else ZERO
         exposure = Exposure(
@@ -116,7 +126,11 @@ class Sender:
         if refusal is not None:
             return PlaceRefused(ref=order.ref, code=0, message=refusal)
         self._entries_sent.add(order.ref)
+        self.breaker.entering()
         return None
+
+    def _ended(self, order: NewOrder, *, good: bool) -> None:
+        self.breaker.ended(entry=not order.reduce_only, good=good)
 
     def _kill_objection(self, ref: ClientOrderId, holding: Holding) -> str | None:
         order = holding.orders.get(ref)
@@ -144,11 +158,15 @@ class Sender:
         ref = command.order.ref
         try:
             word = await self._venue.cancel(command.order, timeout_ms=CANCEL_TIMEOUT_MS)
+            self.breaker.ended(entry=False, good=True)
         except VenueRejected as error:
+            self.breaker.ended(entry=False, good=True)
             return CancelRefused(ref=ref, code=error.code, message=error.message)
         except NotSent as error:
+            self.breaker.ended(entry=False, good=False)
             return CancelNotSent(ref=ref, reason=error.reason)
         except OutcomeUnknown as error:
+            self.breaker.ended(entry=False, good=False)
             log.warning("cancel_unanswered", ref=ref, error=str(error))
             return CancelUnanswered(ref=ref)
         except Exception:  # a fault of ours after the send: the cancel may have worked

@@ -195,7 +195,7 @@ class RouterSettings(BaseSettings):
         "S4_CB_ERROR_RATE_WINDOW",
         60_000,
         "duration, kept in ms",
-        "Not in force in this version, which has no circuit breaker: its window.",
+        "Calls about orders that the circuit breaker looks back on.",
         gt=0,
         shown="60s",
     )
@@ -203,7 +203,7 @@ class RouterSettings(BaseSettings):
         "S4_CB_ERROR_RATE_THRESH",
         Decimal("0.2"),
         "share, 0 to 1",
-        "Not in force in this version: the share of 5xx and 429 that opens the breaker.",
+        "Share of failed, throttled or unanswered calls about orders that opens the breaker; no new positions then.",
         le=1,
     )
     max_order_notional_usdt: Amount = _of(

@@ -1,0 +1,64 @@
+"""The breaker at the last hop: hears how every call about an order ended, and says whether an entry may leave.
+
+Each change of its state is an alert. It lives in memory: after a restart the venue has its chance again.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from chimera.admit.breaker import Breaker, BreakerPolicy, State
+from chimera.ports.clock import Clock
+from chimera.trading.events import Alert, Severity
+from chimera.trading.money import Millis
+
+log = structlog.get_logger()
+
+_SEVERITY: Final = {State.OPEN: Severity.ERROR, State.HALF_OPEN: Severity.INFO, State.CLOSED: Severity.INFO}
+_SENTENCE: Final = {
+    State.OPEN: "no new positions; exits and protection go on",
+    State.HALF_OPEN: "one entry may try",
+    State.CLOSED: "entries are taken again",
+}
+
+
+class Breaking:
+    """The breaker of one account on one market."""
+
+    def __init__(self, policy: BreakerPolicy, clock: Clock, tell: Callable[[Alert], None]) -> None:
+        self._breaker = Breaker(policy=policy)
+        self._clock = clock
+        self._tell = tell
+
+    @property
+    def now(self) -> Breaker:
+        """As it stands at this moment."""
+        self._become(self._breaker.at(self._clock.monotonic_ms()))
+        return self._breaker
+
+    def objection(self) -> tuple[str, Millis] | None:
+        """Why no entry may leave, and how long to wait; None: it may."""
+        breaker = self.now
+        if breaker.lets_enter():
+            return None
+        if breaker.state is State.HALF_OPEN:
+            return "BREAKER_OPEN: one entry is trying whether the venue works", Millis(breaker.policy.pause_ms)
+        wait_ms = Millis(max(breaker.until_ms - self._clock.monotonic_ms(), 1))
+        return f"BREAKER_OPEN: {breaker.why}; next try in {wait_ms} ms", wait_ms
+
+    def entering(self) -> None:
+        """An entry leaves in this step."""
+        self._become(self._breaker.entering(self._clock.monotonic_ms()))
+
+    def ended(self, *, entry: bool, good: bool) -> None:
+        """A call about an order ended."""
+        self._become(self.now.ended(entry=entry, good=good, now_ms=self._clock.monotonic_ms()))
+
+    def _become(self, after: Breaker) -> None:
+        before, self._breaker = self._breaker, after
+        if after.state is before.state:
+            return
+        text = f"{after.why}: {_SENTENCE[after.state]}" if after.why else _SENTENCE[after.state]
+        log.warning("breaker", state=after.state, why=after.why)
+        self._tell(Alert(severity=_SEVERITY[after.state], code=f"BREAKER_{after.state}", text=text))

@@ -1,0 +1,101 @@
+"""The breaker at the last hop: entries wait, exits pass, each change is an alert."""
+
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+from desk import Desk, a_long, an_intent
+
+from chimera.admit.breaker import BreakerPolicy
+from chimera.admit.limits import LimitBook, Limits
+from chimera.ports.clock import Clock
+from chimera.services.router.breaking import Breaking
+from chimera.services.router.sender import Sender
+from chimera.trading.commands import Place
+from chimera.trading.errors import NotSent, OutcomeUnknown
+from chimera.trading.events import Alert
+from chimera.trading.facts import Fact, PlaceNotSent, PlaceUnanswered
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Price, Quote
+from chimera.trading.order import NewOrder, Role
+
+LIMITS = Limits(
+    max_order_notional=Quote(Decimal(10**9)),
+    max_position_notional=Quote(Decimal(10**9)),
+    max_daily_loss=Quote(Decimal(10**9)),
+    price_collar_bps=Decimal(10**4),
+    max_orders_per_10s=1_000,
+)
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.at_ms = Millis(1_800_000_000_000)
+
+    def now_ms(self) -> Millis:
+        return self.at_ms
+
+    def monotonic_ms(self) -> Millis:
+        return self.at_ms
+
+
+class Venue:
+    """Fails as told, and counts what reached it."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.placed: list[NewOrder] = []
+
+    async def place(self, order: NewOrder, *, timeout_ms: int) -> Any:
+        self.placed.append(order)
+        if self.failures:
+            raise self.failures.pop(0)
+        return Desk().word(order, cast("Any", "NEW"))
+
+    def dead_after_ms(self, sent_ms: Millis) -> Millis:
+        return Millis(sent_ms + 1)
+
+
+def a_sender(venue: Venue, clock: HandClock) -> tuple[Sender, list[Alert]]:
+    alerts: list[Alert] = []
+    hand = cast("Clock", clock)
+    breaking = Breaking(BreakerPolicy(pause_ms=1_000), hand, alerts.append)
+    return Sender(cast("Any", venue), cast("Any", None), LimitBook(LIMITS), breaking, hand), alerts
+
+
+async def enter(sender: Sender, name: str) -> Fact | None:
+    desk = Desk()
+    desk.submit(an_intent(name))
+    command = Place(order=desk.placed(Role.TAKER), role=Role.TAKER)
+    return await sender.carry_out(command, lambda: desk.holding, lambda: Price(desk.bid))
+
+
+@pytest.mark.req("S4-CB-1", "I18")
+async def test_three_failures_stop_entries_and_nothing_else() -> None:
+    venue, clock = Venue(OutcomeUnknown("?"), NotSent("503"), OutcomeUnknown("?")), HandClock()
+    sender, alerts = a_sender(venue, clock)
+    for name in ("a", "b", "c"):
+        assert isinstance(await enter(sender, name), PlaceNotSent | PlaceUnanswered)
+    blocked = await enter(sender, "d")
+    assert isinstance(blocked, PlaceNotSent)
+    assert (blocked.reason.split(":")[0], blocked.retry_after_ms) == ("BREAKER_OPEN", 1_000)
+    assert len(venue.placed) == 3
+    stop = a_long().placed(Role.STOP)
+    await sender.carry_out(Place(order=stop, role=Role.STOP), lambda: a_long().holding, lambda: None)
+    assert venue.placed[-1] is stop
+    assert [(alert.code, alert.text.split(":")[0]) for alert in alerts] == [
+        ("BREAKER_OPEN", "3 entries in a row failed")
+    ]
+
+
+@pytest.mark.req("S4-CB-1", "I18")
+async def test_one_that_goes_well_after_the_pause_closes_it() -> None:
+    venue, clock = Venue(NotSent("503"), NotSent("503"), NotSent("503")), HandClock()
+    sender, alerts = a_sender(venue, clock)
+    for name in ("a", "b", "c"):
+        await enter(sender, name)
+    clock.at_ms = Millis(clock.at_ms + 1_000)
+    await enter(sender, "d")
+    await enter(sender, "e")
+    assert [order.side for order in venue.placed] == [Side.BUY] * 5
+    assert [alert.code for alert in alerts] == ["BREAKER_OPEN", "BREAKER_HALF_OPEN", "BREAKER_CLOSED"]
