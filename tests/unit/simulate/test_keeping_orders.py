@@ -35,7 +35,9 @@ def test_a_trailing_stop_remembers_how_far_it_came():
     terms = desk.stop_terms("SELL", "", quantity="0.1", callbackRate="1", clientAlgoId="t")
     del terms["triggerPrice"]
     desk.ok("POST", "v1/algoOrder", **terms | {"type": "TRAILING_STOP_MARKET"})
+    before = desk.twin.changes
     desk.trade("66000.0", "0.001", "BUY")
+    assert desk.twin.changes != before, "it is something new to keep"
     second = a_next_life(desk)
     second.top("65400.0", "65400.1")
     second.trade("65340.1", "0.001", "SELL")

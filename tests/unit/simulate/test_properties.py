@@ -205,6 +205,37 @@ def test_open_order_margin_is_exactly_that_of_the_open_orders(script):
     assert (held.bids, held.asks) == (sums["BUY"], sums["SELL"])
 
 
+hedged = st.tuples(st.sampled_from(["market", "limit", "stop"]), sides, st.sampled_from(["LONG", "SHORT"]), lots, ticks)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(hedged, st.tuples(st.just("top"), ticks, st.integers(1, 30))), max_size=40))
+def test_in_hedge_mode_neither_side_ever_turns(script):
+    desk = Desk()
+    desk.ok("POST", "v1/positionSide/dual", dualSidePosition="true")
+    desk.top("65799.9", "65800.0", "0.02", "0.02")
+    for action in script:
+        if action[0] == "top":
+            desk.top(price(action[1]), price(action[1] + action[2]), "0.02", "0.02", later_ms=13)
+            continue
+        kind, side, of, qty, offset = action
+        if kind == "stop":
+            desk.call("POST", "v1/algoOrder", **desk.stop_terms(side, price(offset), quantity=qty, positionSide=of))
+        else:
+            terms = desk.market_terms(side, qty) if kind == "market" else desk.limit_terms(side, qty, price(offset))
+            desk.call("POST", "v1/order", **terms | {"positionSide": of})
+    held = {"LONG": D(0), "SHORT": D(0)}
+    for fill in desk.log(Kind.FILL):
+        held[fill.position_side] += fill.qty if fill.side == "BUY" else -fill.qty
+        assert held["LONG"] >= 0 >= held["SHORT"]
+        assert fill.position_after == held[fill.position_side]
+    account = desk.twin.exchange.floor.accounts["main"]
+    for held_now in account.held_in("BTCUSDT"):
+        resting = [order for order in desk.twin.exchange.floor.orders.open_of(account) if order.reduces]
+        leaves = sum((order.leaves for order in resting if order.position_side is held_now.side), D(0))
+        assert leaves <= abs(held_now.qty)
+
+
 levels = st.dictionaries(st.integers(900, 1100), st.integers(0, 9), max_size=6).map(
     lambda found: tuple(Level(price=D(p) / 10, qty=D(q)) for p, q in found.items())
 )

@@ -214,9 +214,12 @@ class AlgoDesk:
             price = listing.price(algo.working)
             if price is None:
                 continue
+            before = algo.extreme
             if algo.follow(price):
                 algo.updated_ms = self.floor.now_ms
                 self.floor.reports.algo(algo)  # NEW once more, now active
+            if algo.extreme != before:
+                self.floor.audit.stir()
             if algo.turned(price):
                 listing.trailing.remove(algo)
                 due.append((algo, price))

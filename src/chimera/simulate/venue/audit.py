@@ -86,7 +86,7 @@ class AuditRecord(Value, tag=False):
 class Audit:
     """Appends records. ``keep`` bounds what stays in memory (``None``: all); ``sink`` sees every record at once.
 
-    ``seq`` is the last number given; ``deeds`` counts the records that changed something.
+    ``seq`` is the last number given; ``deeds`` counts what changed something: records, and ``stir``.
     """
 
     def __init__(self, keep: int | None = None, sink: Callable[[AuditRecord], None] | None = None) -> None:
@@ -94,6 +94,10 @@ class Audit:
         self._sink = sink
         self.seq = 0
         self.deeds = 0
+
+    def stir(self) -> None:
+        """Something that an owner would miss changed by the market alone, as a trailing stop's best price does."""
+        self.deeds += 1
 
     def add(self, kind: Kind, now_ms: int, **fields: Any) -> None:
         """Write one record at ``now_ms``."""
