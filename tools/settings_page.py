@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from chimera.services.router import settings as router
+from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.strategy import settings as strategy
 from chimera.trading.money import text
 
@@ -48,13 +49,24 @@ def router_rows() -> str:
     return "\n".join(lines) + "\n"
 
 
+def simulator_rows() -> str:
+    """What ``chimera sim`` reads from the environment; all else is an option (``chimera sim --help``)."""
+    told = SimulatorSettings()
+    return (
+        "| variable | default | meaning |\n| --- | --- | --- |\n"
+        f"| `CHIMERA_SIM_PORT` | {told.port} | REST of both markets, futures' WebSockets; 0: any free one. |\n"
+        "| `CHIMERA_SIM_SPOT_PORT` | the next port | The same REST, spot's WebSockets; 0: any free one. |\n"
+    )
+
+
 def page() -> str:
     return (
         f"{INTRO}## S3, the strategy engine\n\n"
         f"Amounts are USDT and spans milliseconds, unless the sentence says otherwise.\n\n{strategy_rows()}\n"
         f"## S4, the order router\n\n{router_rows()}\n"
         "A secret may also come from a file that only its owner may read: `S4_BINANCE_KEY_FILE`, "
-        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`.\n"
+        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`.\n\n"
+        f"## The simulated exchange\n\n{simulator_rows()}"
     )
 
 

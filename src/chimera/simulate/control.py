@@ -1,11 +1,11 @@
 """The control API under ``/sim/``: accounts, state, audit. Not part of Binance; needs no signature.
 
-``POST /sim/accounts`` {name, api_key, secret, balance?, maker_rate?, taker_rate?} · ``GET /sim/state`` ·
-``GET /sim/audit?since=SEQ`` (JSON lines).
+``POST /sim/accounts`` (an ``AccountSpec``) · ``POST /sim/keys`` {name, api_key, secret | public_key, permissions?}: one
+more key of an owner · ``DELETE /sim/keys?api_key=`` · ``GET /sim/state`` · ``GET /sim/audit?since=SEQ`` (JSON lines).
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -23,6 +23,14 @@ _JSON = {"Content-Type": "application/json"}
 _LINES = {"Content-Type": "application/x-ndjson"}
 
 
+class Keys(Protocol):
+    """Who may change which keys are valid."""
+
+    def add(self, spec: AccountSpec) -> None: ...
+
+    def revoke(self, api_key: str) -> None: ...
+
+
 encoder = msgspec.json.Encoder(decimal_format="string")
 
 
@@ -30,6 +38,7 @@ def control(
     audit: Audit,
     request: WireRequest,
     admit: Callable[[AccountSpec], Account],
+    keys: Keys,
     state: Callable[[], dict[str, Any]],
 ) -> WireResponse:
     """Answer one control request; ``admit`` opens an account, ``state`` is the picture of the venue."""
@@ -39,6 +48,14 @@ def control(
                 spec = _spec(request.body)
                 account = admit(spec)
                 return answered(200, {"name": account.name, "api_key": spec.api_key, "balance": text(account.wallet)})
+            case "POST", "/sim/keys":
+                spec = _spec(request.body)
+                keys.add(spec)
+                return answered(200, {"name": spec.name, "api_key": spec.api_key})
+            case "DELETE", "/sim/keys":
+                api_key = Params(request).need("api_key")
+                keys.revoke(api_key)
+                return answered(200, {"api_key": api_key})
             case "GET", "/sim/state":
                 return answered(200, state())
             case "GET", "/sim/audit":

@@ -4,24 +4,27 @@ Deliberately unaware of faults and of how requests travel: the twin asks the doo
 judged at all.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from chimera.simulate.door.face import Asked, Face
 from chimera.simulate.door.keyring import Key, Keyring
 from chimera.simulate.door.limits import SPOT_BUDGET, USDM_BUDGET, Limits
 from chimera.simulate.door.messages import WireRequest, WireResponse
+from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.door.session import Session
 from chimera.simulate.door.sessions import LOGON, USER_DATA, SessionCall
 from chimera.simulate.door.ws_api import WsApi, WsReply
+from chimera.simulate.household import AccountSpec
 from chimera.simulate.markets import FuturesMarket, SpotMarket
 from chimera.simulate.spot import endpoints as spot
 from chimera.simulate.spot.call import SpotCall
 from chimera.simulate.spot.time_unit import answer_in_micros, wants_micros
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.endpoints import ENDPOINTS
+from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.ws_methods import METHODS
-from chimera.simulate.venue.audit import Audit
+from chimera.simulate.venue.audit import Audit, Kind
 from chimera.simulate.wallet.endpoints import ENDPOINTS as WALLET_ENDPOINTS
 from chimera.simulate.wallet.endpoints import WALLET_BUDGET, WalletCall
 from chimera.simulate.wallet.transfers import Transfers
@@ -71,6 +74,11 @@ class Doors:
             return self.wallet.answer(request, now_ms)
         return self.futures.answer(request, now_ms, late_ms)
 
+    @property
+    def bans(self) -> int:
+        """How often anybody was banned."""
+        return sum(limits.bans for limits in self.limits.values())
+
     def ws_open(self, market: str, session: Session, now_ms: int) -> None:
         """A WebSocket API connection begins. Raises ``Refusal`` where it may not."""
         self._ws[market].open(session, now_ms)
@@ -82,10 +90,6 @@ class Doors:
     def ws_as_rest(self, market: str, session: Session, text: str | bytes) -> tuple[Any, WireRequest | None]:
         """The frame's id and the REST request it stands for; ``None`` where it stands for none."""
         return self._ws[market].as_rest(session, text)
-
-    def owners(self) -> Iterable[str]:
-        """Everybody who has a key."""
-        return dict.fromkeys(key.owner for key in self.keyring)
 
     def _futures_call(self, asked: Asked, now_ms: int, key: Key | None) -> FuturesCall:
         market = self._futures_market
@@ -106,6 +110,32 @@ class Doors:
     def _give_back(self, owner: str, maker: bool) -> None:
         back = FIRST_FILL[maker]
         self.limits[SPOT].count_orders(owner, (back, back), self._spot_market.exchange.floor.now_ms)
+
+
+class Keys:
+    """Changes to who may come in, each in the audit. ``floor`` knows the owners and the time."""
+
+    def __init__(self, keyring: Keyring, audit: Audit, floor: FuturesFloor) -> None:
+        self._keyring = keyring
+        self._audit = audit
+        self._floor = floor
+
+    def add(self, spec: AccountSpec) -> None:
+        """One more key for an owner who has an account; -1130 if there is no such owner, or the key exists."""
+        if spec.name not in self._floor.accounts:
+            raise Refusal(-1130, "name")
+        self._keyring.add(spec.key())
+        self._log(spec.name, "key added")
+
+    def revoke(self, api_key: str) -> None:
+        """The key is valid no longer; -1130 if it was not."""
+        owner = self._keyring.owner_of(api_key)
+        if not self._keyring.revoke(api_key):
+            raise Refusal(-1130, "api_key")
+        self._log(owner, "key revoked")
+
+    def _log(self, owner: str, reason: str) -> None:
+        self._audit.add(Kind.SETTING, self._floor.now_ms, account=owner, reason=reason)
 
 
 def _in_unit(unit: str | None) -> Callable[[Any], Any] | None:

@@ -14,7 +14,7 @@ from chimera.simulate.door.messages import PRIVATE, SPOT_PRIVATE, Frame, WireReq
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.door.session import Session
 from chimera.simulate.door.ws_api import WsReply, struck
-from chimera.simulate.doors import Doors
+from chimera.simulate.doors import Doors, Keys
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.keeping import Door, Keeping, Kept, Written, restore
 from chimera.simulate.keeping_spot import SpotKeeping
@@ -26,7 +26,7 @@ from chimera.simulate.trouble.faults import Faults, RequestFault
 from chimera.simulate.trouble.hands import Hands
 from chimera.simulate.trouble.match import client_ids_in, symbols_in
 from chimera.simulate.trouble.post import Post
-from chimera.simulate.trouble.scenario import Scenario
+from chimera.simulate.trouble.scenario import Scenario, unfit
 from chimera.simulate.trouble.schedule import Schedule
 from chimera.simulate.usdm import deeds
 from chimera.simulate.usdm.accounts import Account
@@ -77,6 +77,7 @@ class Twin:
         self.spot = self._spot.exchange
         self.doors = Doors(self._futures, self._spot, self._audit, enforced=limits)
         self.keyring = self.doors.keyring
+        self.keys = Keys(self.keyring, self._audit, self.exchange.floor)
         self.faults: Faults  # may be replaced between calls
         self.faults = faults if faults is not None else Schedule(Scenario(seed=seed), Millis(now_ms), self)
         self.transfers = self.doors.transfers
@@ -116,7 +117,7 @@ class Twin:
         if request.path == deeds.PATH:
             return answered(*deeds.answer(request, self.exchange))
         if request.path.startswith(CONTROL):
-            return control(self._audit, request, self.admit, self.state)
+            return control(self._audit, request, self.admit, self.keys, self.state)
         fault = self.faults.on_request(request, now_ms)
         if fault is None or trouble.spares(fault, request):
             return self._answer(request, now_ms)
@@ -141,11 +142,17 @@ class Twin:
         )
 
     def begin(self, scenario: Scenario) -> Schedule:
-        """A scenario begins now, in the place of all that is armed; accounts it names that are new are opened."""
+        """A scenario begins now, in the place of all that is armed; accounts it names that are new are opened.
+
+        Raises ``Refused`` for an account that cannot be; then nothing begins.
+        """
         now_ms = Millis(self.exchange.floor.now_ms)
-        for spec in scenario.accounts:
+        for place, spec in enumerate(scenario.accounts):
             if spec.name not in self.exchange.floor.accounts:
-                self.admit(spec)
+                try:
+                    self.admit(spec)
+                except Refusal as refusal:
+                    raise unfit(place, spec, refusal) from refusal
         begun = Schedule(scenario, now_ms, self)
         if isinstance(self.faults, Schedule):
             self.faults.clear(None, now_ms)
@@ -251,7 +258,7 @@ class Twin:
     @property
     def changes(self) -> tuple[int, int]:
         """Moves whenever there is something new to keep; mere questions and the market do not move it."""
-        return self._audit.deeds, self.exchange.floor.drawn + self.spot.floor.drawn
+        return self._audit.deeds, self.exchange.floor.drawn + self.spot.floor.drawn + self.doors.bans
 
     def _at(self, now_ms: int) -> None:
         self._futures.at(now_ms)

@@ -1,6 +1,8 @@
 """Who may call: signatures of three kinds, the window of time, keys and what they may do."""
 
+import json
 from base64 import b64encode
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -15,6 +17,9 @@ from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
+from chimera.simulate.spot import endpoints as spot
+from chimera.simulate.usdm.endpoints import ENDPOINTS as USDM_ENDPOINTS
+from chimera.simulate.wallet.endpoints import ENDPOINTS as WALLET
 
 NOW = 1_763_635_200_000
 SPOT_SECRET = b"NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -155,7 +160,18 @@ class TestTime:
         assert code(f"timestamp={micros}")[0] == -1021
 
 
+TABLES = [(USDM_ENDPOINTS, Permission.FUTURES), (spot.ENDPOINTS, Permission.SPOT), (WALLET, Permission.TRANSFER)]
+
+
 class TestPermissions:
+    @pytest.mark.parametrize(("table", "trades"), TABLES)
+    def test_what_changes_something_needs_more_than_reading(self, table, trades):
+        signed = {name: found for name, found in table.items() if found.security is Security.SIGNED}
+        assert signed
+        for (method, path), found in signed.items():
+            wanted = {Permission.READ} if method == "GET" else {trades}
+            assert {found.permission} <= wanted | {Permission.TRANSFER}, (method, path)
+
     @pytest.mark.parametrize("permission", [*TRADING, Permission.READ])
     def test_what_a_key_may_not_do(self, permission):
         key = READY_ACCOUNT.but(permissions=frozenset(Permission) - {permission}).key()
@@ -203,3 +219,27 @@ def test_the_matching_engine_judges_the_time_again(desk):
     assert (late.status, late.json()["code"]) == (400, -5028)
     assert desk.ok("GET", "v3/positionRisk") == []
     assert desk.twin.doors.futures.answer(request, desk.now, late_ms=100).status == 200
+
+
+def control(desk, method: str, path: str, body: object = "") -> tuple[int, Any]:
+    text = json.dumps(body) if body else ""
+    where, _, query = path.partition("?")
+    answer = desk.twin.handle(WireRequest(method=method, path=where, query=query, body=text), desk.now)
+    return answer.status, answer.json()
+
+
+def test_keys_are_given_and_taken_by_the_control_api(desk):
+    reader = {"name": "main", "api_key": "reader-key", "public_key": pem(ED25519), "permissions": ["read"]}
+    before = desk.twin.changes
+    assert control(desk, "POST", "/sim/keys", reader) == (200, {"name": "main", "api_key": "reader-key"})
+    assert desk.twin.changes != before, "it is worth keeping"
+    query = urlencode({"timestamp": desk.now})
+    query += "&signature=" + quote(signed_by_ed25519(query), safe="")
+    assert desk.raw("GET", "/fapi/v3/balance", query, key="reader-key")[0] == 200
+    assert control(desk, "POST", "/sim/keys", reader)[0] == 400, "it is there already"
+    assert control(desk, "POST", "/sim/keys", reader | {"name": "nobody", "api_key": "other-key"})[0] == 400
+
+    assert control(desk, "DELETE", "/sim/keys?api_key=reader-key")[0] == 200
+    assert control(desk, "DELETE", "/sim/keys?api_key=reader-key")[0] == 400
+    assert desk.raw("GET", "/fapi/v3/balance", query, key="reader-key")[1]["code"] == -2015
+    desk.ok("GET", "v3/balance")

@@ -14,6 +14,7 @@ from chimera.simulate.door.keyring import KeyKind
 from chimera.simulate.door.limits import TOLERATED, USDM_BUDGET
 from chimera.simulate.door.session import Session
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
+from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PEM = PRIVATE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -166,7 +167,16 @@ class TestShape:
     @pytest.mark.parametrize(
         "text",
         [
-            *("{", "[]", '"x"', "{}", '{"id":1}', '{"id":1,"method":5}', '{"id":1,"method":"ping","params":[]}', "\x00"),
+            *(
+                "{",
+                "[]",
+                '"x"',
+                "{}",
+                '{"id":1}',
+                '{"id":1,"method":5}',
+                '{"id":1,"method":"ping","params":[]}',
+                "\x00",
+            ),
             *('{"id":[1],"method":"ping"}', '{"id":true,"method":"ping"}', '{"id":1.5,"method":"ping"}'),
         ],
     )
@@ -187,3 +197,50 @@ class TestShape:
         assert wrong["error"]["code"] == -1022
         assert line.signed("order.place", **MARKET, timestamp=line.desk.now - 5_001)["error"]["code"] == -1021
         assert line.desk.ok("GET", "v3/positionRisk") == []
+
+
+class TestTrouble:
+    """Faults strike a frame as they would the REST call it stands for."""
+
+    def struck(self, line: Line, fault: RequestFault, **more: Any) -> tuple[Any, int]:
+        line.desk.twin.faults = Once(fault)
+        params = {"timestamp": line.desk.now, "apiKey": READY_ACCOUNT.api_key} | MARKET | more
+        text = "&".join(f"{name}={params[name]}" for name in sorted(params))
+        params["signature"] = signature(READY_ACCOUNT.secret.encode(), text)
+        frame = json.dumps({"id": "t", "method": "order.place", "params": params})
+        reply = line.desk.twin.ws("usdm", line.session, frame, line.desk.now)
+        line.desk.twin.faults = NoFaults()
+        return [json.loads(each) for each in reply.payloads], reply.delay_ms
+
+    @pytest.mark.parametrize("executed", [False, True])
+    def test_a_lost_answer(self, line, executed):
+        assert self.struck(line, RequestFault(trouble=Trouble.DROP, executed=executed)) == ([], 0)
+        assert bool(line.desk.ok("GET", "v3/positionRisk")) is executed
+
+    @pytest.mark.parametrize("executed", [False, True])
+    def test_an_unknown_outcome(self, line, executed):
+        [answer], _ = self.struck(line, RequestFault(trouble=Trouble.UNKNOWN_503, executed=executed))
+        assert (answer["id"], answer["status"], answer["error"]["code"]) == ("t", 503, -1000)
+        assert bool(line.desk.ok("GET", "v3/positionRisk")) is executed
+
+    def test_a_late_answer(self, line):
+        [answer], delay_ms = self.struck(line, RequestFault(trouble=Trouble.DELAY, delay_ms=700))
+        assert (answer["result"]["status"], delay_ms) == ("FILLED", 700)
+
+    def test_protection_spares_exits_here_too(self, line):
+        line.desk.market("SELL", "0.010")
+        throttled = RequestFault(trouble=Trouble.THROTTLED_503)
+        [answer], _ = self.struck(line, throttled)
+        assert (answer["status"], answer["error"]["code"]) == (503, -1008)
+        [answer], _ = self.struck(line, throttled, reduceOnly="true")
+        assert answer["result"]["status"] == "FILLED"
+
+
+class Once(NoFaults):
+    """One fault for every request."""
+
+    def __init__(self, fault: RequestFault) -> None:
+        self.fault = fault
+
+    def on_request(self, request, now_ms):
+        return self.fault

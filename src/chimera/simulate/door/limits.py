@@ -190,6 +190,11 @@ class Limits:
         """The weight limit with what is used of it."""
         return self.budget.weight.row(self.weight_used(ip, now_ms))
 
+    @property
+    def bans(self) -> int:
+        """How often anybody was banned."""
+        return sum(ban.times for ban in self._counted.bans.values())
+
     def kept(self) -> Counted:
         """What is to be kept: a copy."""
         held = self._counted
