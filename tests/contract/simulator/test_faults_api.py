@@ -30,6 +30,7 @@ QUIET: list[MarketEvent] = [
     TopOfBook(symbol="BTCUSDT", at_us=1, bid=D("65799.9"), bid_qty=D(5), ask=D("65800.0"), ask_qty=D(5)),
     Marked(symbol="BTCUSDT", at_us=1, mark=D(65800), index=D(65800), funding_rate=D(0), next_funding_ms=0),
 ]
+SQUATTER = {"name": "x", "api_key": KEY, "secret": "s"}
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 
 
@@ -111,6 +112,14 @@ async def test_faults_are_listed_armed_and_cleared(client: Client) -> None:
         ("POST", "/sim/faults", [{"name": "latency"}, {"name": "odd"}], "[1].name", "latency"),
         ("POST", "/sim/scenario", {"faults": [{"name": "latency", "count": 0}]}, "faults[0].count", "above 0"),
         ("POST", "/sim/scenario", [], "body", "a JSON object"),
+        (
+            "POST",
+            "/sim/scenario",
+            {"accounts": [{"name": "x", "api_key": KEY, "secret": "s"}]},
+            "accounts[0]",
+            "nobody",
+        ),
+        ("POST", "/sim/scenario", {"accounts": [{"name": "x", "api_key": "y"}]}, "accounts[0]", "one secret"),
         ("DELETE", "/sim/faults?id=none", None, "id", "none is armed"),
     ],
 )
@@ -129,7 +138,7 @@ async def test_the_command_line_arms_plays_and_clears(client: Client, tmp_path: 
     )
     assert (code, armed) == (0, {"ids": ["s"]})
     _, [row] = await client.cli("list", "--armed")
-    assert (row["params"], row["match"]) == ({"ms": 900, "cancel": "-4117"}, {"symbol": "BTC*"})
+    assert (row["params"], row["match"]) == ({"ms": 900, "cancel": "-4117"}, {"market": "usdm", "symbol": "BTC*"})
     assert row["chance"] == "0.5"
     page = tmp_path / "s.toml"
     page.write_text(

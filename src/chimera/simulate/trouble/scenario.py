@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chimera.simulate.door.refusals import CODES
+from chimera.simulate.door.refusals import CODES, Refusal
 from chimera.simulate.household import AccountSpec
 from chimera.simulate.trouble.catalogue import CATALOGUE
 from chimera.simulate.trouble.entry import Entry, Param
@@ -198,6 +198,12 @@ def _inside(given: Any, path: str) -> Any:
         elif part and isinstance(given, Mapping) and part in given:
             given = given[part]
     return given
+
+
+def unfit(place: int, spec: AccountSpec, refusal: Refusal) -> Refused:
+    """An account of a scenario that the venue does not open."""
+    accepted = "a name and a key that nobody has, and one secret or public_key"
+    return _refused(refusal.msg, f"accounts[{place}]", spec.name, accepted)
 
 
 def _refused(message: str, field: str, value: object, accepted: str) -> Refused:
