@@ -1,7 +1,10 @@
 """Scenarios: what is read, what is refused and how it is said, and chance that belongs to each fault alone."""
 
 import json
+import re
+import tomllib
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -177,3 +180,11 @@ def test_spreads_have_the_middle_they_promise():
     assert 93 < middle(Spread.LOGNORMAL) < 107
     assert not happens(D(0), 0.0)
     assert happens(D(1), draw(1, "x"))
+
+
+def test_the_pages_example_is_a_scenario_and_its_commands_name_faults():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "faults.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    scenario = read(tomllib.loads(example, parse_float=D))
+    assert [each.name for each in scenario.faults] == ["latency", "unknown_503", "stuck_triggering"]
+    assert set(re.findall(r"chimera faults arm (\w+)", page)) <= set(CATALOGUE)
