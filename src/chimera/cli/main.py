@@ -98,11 +98,7 @@ def sim(
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     market: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE[,FILE...]",
-            help="Captures to replay side by side; spot: or fut: before a file says"
-            " which market it is, else its name does (spot-..., usdm-...).",
-        ),
+        typer.Option(metavar="[spot:|fut:]FILE[,...]", help="Captures side by side; else the name tells the market."),
     ] = None,
     symbols: Annotated[
         str | None, typer.Option("--symbols", "--symbol", help="Of the synthetic market, with commas. [BTCUSDT]")
@@ -117,6 +113,9 @@ def sim(
         Path | None, typer.Option(exists=True, dir_okay=False, help="JSON list of accounts beside the ready one.")
     ] = None,
     limits: Annotated[bool, typer.Option(help="Refuse who calls more than Binance allows.")] = True,
+    countdown_takes_algos: Annotated[
+        bool, typer.Option("--countdown-takes-algos", help="The dead man's switch ends waiting stops, too.")
+    ] = False,
     audit: Annotated[Path | None, typer.Option(dir_okay=False, help="Audit as JSON lines.")] = None,
     state: Annotated[Path | None, typer.Option(dir_okay=False, help="Accounts and orders between starts.")] = None,
 ) -> None:
@@ -127,7 +126,8 @@ def sim(
         simulate(
             SimOptions(
                 host=host, port=port, spot_port=spot_port, market=market, symbols=symbols, markets=markets, seed=seed,
-                speed=speed, scenario=scenario, accounts=accounts, limits=limits, audit=audit, state=state,
+                speed=speed, scenario=scenario, accounts=accounts, limits=limits,
+                countdown_takes_algos=countdown_takes_algos, audit=audit, state=state,
             )
         )  # fmt: skip
 

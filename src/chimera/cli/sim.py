@@ -44,6 +44,7 @@ class SimOptions(Value):
     scenario: Path | None = None
     accounts: Path | None = None
     limits: bool = True
+    countdown_takes_algos: bool = False
     audit: Path | None = None
     state: Path | None = None
 
@@ -63,6 +64,7 @@ def simulate(options: SimOptions) -> None:
         speed=math.inf if speed is None else speed,
         accounts=(READY_ACCOUNT,) if options.accounts is None else accounts_file.load(options.accounts),
         limits=options.limits,
+        countdown_takes_algos=options.countdown_takes_algos,
         audit_file=options.audit,
         state_file=options.state,
     )
