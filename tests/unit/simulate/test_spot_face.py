@@ -257,3 +257,22 @@ def test_a_market_order_in_quote_asset(counter: Counter) -> None:
     assert (answer["origQuoteOrderQty"], answer["status"]) == ("601.00000000", "FILLED")
     assert D(answer["cummulativeQuoteQty"]) <= 601
     assert counter.order(answer["clientOrderId"])["origQuoteOrderQty"] == "601.00000000"
+
+
+def test_a_list_is_canceled_once(counter: Counter) -> None:
+    group = counter.ok("POST", "orderList/oco", **OCO)
+    which = {"symbol": "BTCUSDT", "orderListId": group["orderListId"]}
+    counter.ok("DELETE", "orderList", **which)
+    assert counter.refused("DELETE", "orderList", **which) == (-2011, "Unknown order sent.")
+    assert counter.code("DELETE", "orderList", **which | {"symbol": "ETHUSDT"}) == -2011
+
+
+def test_the_same_calls_give_the_same_bytes() -> None:
+    def life() -> tuple[list[bytes], list[Any]]:
+        counter = Counter()
+        said = [counter.send("POST", "orderList/otoco", **OTOCO | {"workingPrice": "60000"}).body]
+        counter.trade("57999", "0.01", Side.SELL)
+        said += [counter.send("GET", path, symbol="BTCUSDT").body for path in ("allOrders", "myTrades")]
+        return said + [frame.payload for frame in counter.frames()], list(counter.audit.records)
+
+    assert life() == life()

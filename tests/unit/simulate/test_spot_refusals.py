@@ -283,6 +283,10 @@ BY_ONE_REQUEST: list[tuple[int, str, tuple[str, str], Terms, Terms]] = [
 ]
 PUBLIC: list[tuple[int, str, Terms]] = [
     (-1121, "exchangeInfo", {"symbol": "NOUSDT"}),
+    (-1100, "exchangeInfo", {"symbol": "btcusdt"}),
+    (-1100, "exchangeInfo", {"symbol": "BTC/USDT"}),
+    (-1100, "exchangeInfo", {"symbols": '["BTCUSDT",%20"ETHUSDT"]'}),
+    (-1121, "exchangeInfo", {"symbols": '["BTCUSDT","NOUSDT"]'}),
     (-1100, "exchangeInfo", {"symbols": "BTCUSDT"}),
     (-1151, "exchangeInfo", {"symbols": '["BTCUSDT","BTCUSDT"]'}),
     (-1128, "exchangeInfo", {"symbol": "BTCUSDT", "permissions": "SPOT"}),

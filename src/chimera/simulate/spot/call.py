@@ -12,6 +12,8 @@ from chimera.simulate.spot.exchange import SpotExchange
 from chimera.simulate.spot.floor import SpotFloor
 from chimera.simulate.spot.pair import Pair
 
+SYMBOL_RANGE: Final = r"^[\w\-._&&[^a-z]]{1,50}$"  # as the venue prints it: word characters, none of them lower case
+_SYMBOL: Final = re.compile(r"((?![a-z])[\w\-.]){1,50}")
 _CLIENT_ID: Final = re.compile(CLIENT_ID_RANGE)
 _AUTO_ID_CHARS: Final = 22  # as long as the ids Binance makes up
 DAY_MS: Final = 24 * 60 * 60_000
@@ -35,7 +37,10 @@ class SpotCall(Call):
     @property
     def pair(self) -> Pair:
         """The mandatory symbol's pair."""
-        return self.floor.listing(self.params.need("symbol"))
+        symbol = self.params.need("symbol")
+        if _SYMBOL.fullmatch(symbol) is None:
+            raise Refusal(-1100, "symbol", SYMBOL_RANGE)
+        return self.floor.listing(symbol)
 
     def client_id(self, name: str) -> str | None:
         """An optional client id of Binance's alphabet and length."""

@@ -109,7 +109,7 @@ def cancel(call: SpotCall) -> Payload:
     params, pair = call.params, call.pair
     params.need_one("orderListId", "listClientOrderId")
     found = _find(call, "listClientOrderId")
-    if found is None or found.listing is not pair or not found.is_open:
+    if found is None or found.listing is not pair:
         raise Refusal(-2011)
     call.exchange.cancel_list(found, call.new_id("newClientOrderId"))
     return canceled(found, call.now_ms)

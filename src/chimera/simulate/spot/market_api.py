@@ -16,8 +16,8 @@ from chimera.simulate.venue.streams import rows
 from chimera.trading.money import ZERO
 
 DEPTH_MAX: Final = 5_000
-SYMBOLS_RANGE: Final = r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\]$'
-_SYMBOLS: Final = re.compile(r'\[("[A-Z0-9\-_.]{1,20}"(,"[A-Z0-9\-_.]{1,20}")*)?\]')
+SYMBOLS_RANGE: Final = r'^\[("[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}){0,1}\]$'
+_SYMBOLS: Final = re.compile(r'\[("((?![a-z])[\w\-.]){1,50}"(,"((?![a-z])[\w\-.]){1,50}")*)?\]')
 _LISTED: Final = {"SPOT", "MARGIN", "LEVERAGED"}  # what ``permissions`` means where it is not given
 
 
