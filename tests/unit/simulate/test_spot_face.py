@@ -81,7 +81,7 @@ class TestCancelReplace:
         assert counter.counts() == [1, 1]
 
 
-TOO_MANY = {"code": -1015, "msg": "Too many new orders; current limit is 1 orders per 10 SECONDS."}
+TOO_MANY = {"code": -1015, "msg": "Too many new orders; current limit is 1 orders per 10 SECOND."}
 
 
 @pytest.mark.req("TW-2")

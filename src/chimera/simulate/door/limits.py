@@ -168,7 +168,7 @@ class Limits:
             return
         for limit, more in zip(self.budget.orders, orders, strict=True):
             if more and self.orders_used(owner, limit, now_ms) + more > limit.limit:
-                words = f"{limit.num} {limit.interval}" + ("S" if limit.num > 1 else "")
+                words = f"{limit.num} {limit.interval}"  # "10 SECOND", as spot's pages print it
                 text = f"Too many new orders; current limit is {limit.limit} orders per {words}."
                 raise Overrun(-1015, text, 429, _end(limit, now_ms))
 
