@@ -3,6 +3,7 @@
 Its base URLs are class attributes; a subclass changes them and nothing else.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -51,13 +52,12 @@ class PythonBinance(Client):
         """As its documentation opens it; ``create`` asks the spot market for its time."""
         signs_with = {"private_key": key.private_key} if key.private_key else {"api_secret": key.secret}
         client = await client_class(venue).create(key.api_key, **signs_with)
-        for api in (client.ws_api, client.ws_future):
-            api.TIMEOUT = _AWAKE_S * 5
         try:
             yield cls(venue, client)
         finally:
-            await client.ws_future.close()  # its own close_connection forgets this one
-            await client.close_connection()
+            for api in (client.ws_api, client.ws_future):
+                await _hang_up(api)
+            await client.close_connection()  # it would forget the second
 
     @asynccontextmanager
     async def _stream(self, socket: Any, read: Any) -> AsyncIterator[Ears[Any]]:
@@ -72,6 +72,15 @@ class PythonBinance(Client):
 
         async with socket, pulling(pull) as ears:
             yield ears
+
+
+async def _hang_up(api: Any) -> None:
+    """Close a WebSocket API connection at once: it notices when its reading ends, which may take its time-out."""
+    closing = asyncio.create_task(api.close())
+    await asyncio.sleep(0)
+    if api.ws is not None:
+        await api.ws.close()
+    await closing
 
 
 async def ask(call: Awaitable[Any]) -> Any:

@@ -6,6 +6,7 @@ One test per client and operation, each with a venue of its own. What they find 
 import asyncio
 import importlib
 import warnings
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -14,6 +15,7 @@ import spot_life  # noqa: F401
 import usdm_life  # noqa: F401  # its operations register themselves
 from keys import key_for
 from operations import NO_METHOD, SPOT, USDM, Operation
+from page import Verdict
 from told import Client, NoSuchMethod
 from venue import open_venue
 
@@ -47,7 +49,7 @@ def library(client: str, market: str) -> Any:
 
 
 @pytest.mark.parametrize(("client", "operation"), ROWS)
-async def test_client(client: str, operation: Operation, verdicts: dict[tuple[str, str], str]) -> None:
+async def test_client(client: str, operation: Operation, verdicts: dict[tuple[str, str], Verdict]) -> None:
     kind = library(client, operation.market)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(asyncio.timeout(TEST_S))
@@ -56,8 +58,31 @@ async def test_client(client: str, operation: Operation, verdicts: dict[tuple[st
         assert isinstance(opened, Client)
         try:
             await operation.scenario(venue, opened)
-            verdict = operation.verdict
-        except NoSuchMethod:
-            verdict = NO_METHOD
+            found = Verdict(operation.verdict)
+        except NoSuchMethod as reason:
+            found = Verdict(NO_METHOD, str(reason))
         assert opened.complaints == []
-    verdicts[operation.name, client] = verdict
+    verdicts[operation.name, client] = found
+
+
+def test_the_page_says_what_this_run_found(request: pytest.FixtureRequest) -> None:
+    """The committed table is this run's. ``tools/conformance_page.py`` draws it anew."""
+    verdicts = request.getfixturevalue("verdicts")
+    if len(verdicts) < len(ROWS):
+        pytest.skip(f"{len(ROWS) - len(verdicts)} of {len(ROWS)} conformance tests found nothing in this run")
+    drawn = request.getfixturevalue("draw")
+    assert request.getfixturevalue("page") == drawn
+
+
+def test_no_excuse_is_idle(request: pytest.FixtureRequest) -> None:
+    """Every reason why a library cannot was given in this run, by an operation that asked."""
+    verdicts = request.getfixturevalue("verdicts")
+    if len(verdicts) < len(ROWS):
+        pytest.skip(f"{len(ROWS) - len(verdicts)} of {len(ROWS)} conformance tests found nothing in this run")
+    reasons = {reason for markets in CLIENTS.items() for reason in _excuses(*markets)}
+    assert {found.note for found in verdicts.values() if found.note} == reasons
+
+
+def _excuses(client: str, markets: dict[str, str]) -> Iterator[str]:
+    for market in markets:
+        yield from library(client, market).lacks.values()
