@@ -92,7 +92,7 @@ def test_spot_follows_the_futures_by_its_basis_in_its_own_ticks(seed: int, basis
         if len(mids) == 2:
             gaps.append((mids[Market.FUT] / mids[Market.SPOT] - 1) * 10_000)
 
-    assert abs(sum(gaps) / len(gaps) - Decimal(basis)) < Decimal("0.1")
+    assert abs(sum(gaps) / len(gaps) - Decimal(basis)) < Decimal("0.4")  # a touch stands while the fair price is in it
     assert max(abs(gap - Decimal(basis)) for gap in gaps) < 10  # a jump is seen by the one a step's events earlier
 
 
