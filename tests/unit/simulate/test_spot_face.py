@@ -37,6 +37,12 @@ class TestCancelReplace:
         assert (status, body["cancelResult"], body["newOrderResult"]) == (200, "SUCCESS", "SUCCESS")
         assert [order["price"] for order in counter.ok("GET", "openOrders")] == ["51000.00000000"]
 
+    def test_it_shows_its_count_as_a_placement_does(self, counter: Counter) -> None:
+        old = counter.limit("BUY", "0.01", "50000")
+        terms = NEW | {"cancelReplaceMode": STOP, "cancelOrderId": old["orderId"]}
+        answer = counter.send("POST", "order/cancelReplace", **terms)
+        assert (answer.status, answer.headers["X-MBX-ORDER-COUNT-10S"]) == (200, "2")
+
     def test_the_cancel_fails_and_stops_it(self, counter: Counter) -> None:
         status, body = replace(counter, STOP, NEW, cancelOrderId=1)
         assert (status, body) == (

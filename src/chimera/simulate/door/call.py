@@ -44,10 +44,11 @@ class Call:
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """A handler's body where the HTTP status of success is not 200."""
+    """A handler's body where the HTTP status may not be 200. ``placed``: whose orders the handler itself counted."""
 
     status: int
     body: Any
+    placed: str = ""
 
 
 C = TypeVar("C", bound=Call)

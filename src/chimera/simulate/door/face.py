@@ -151,7 +151,7 @@ class Face(Generic[C]):
         owner = key.owner if key is not None and counts else ""
         body, status = self._handled(found, asked, key, owner, now_ms), 200
         if isinstance(body, Answer):
-            body, status = body.body, body.status
+            body, status, owner = body.body, body.status, owner or body.placed
         return Outcome(status, body if rewrite is None else rewrite(body), used, placed=owner)
 
     def _handled(self, found: Endpoint[C], asked: Asked, key: Key | None, owner: str, now_ms: int) -> Any:

@@ -1,5 +1,6 @@
 """``/api/v3/order`` and its family: place, test, cancel, replace, amend, query, trades."""
 
+import dataclasses
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
@@ -128,7 +129,7 @@ def cancel_all(call: SpotCall) -> list[Payload]:
     return [canceled(each, call.now_ms) for each in gone]
 
 
-def replace(call: SpotCall) -> Payload | Answer:
+def replace(call: SpotCall) -> Answer:
     """POST order/cancelReplace. It counts its order itself: a new order that was not tried is counted, too."""
     params, now = call.params, call.now_ms
     mode = params.choice("cancelReplaceMode", ReplaceMode, None, -1130)
@@ -155,10 +156,10 @@ def replace(call: SpotCall) -> Payload | Answer:
     except Refusal:
         call.limits.count_orders(call.owner, (-1, -1), now)
         raise
-    return _replaced(done, wanted, now)
+    return dataclasses.replace(_replaced(done, wanted, now), placed=call.owner)
 
 
-def _replaced(done: Replaced, wanted: ResponseType, now_ms: int) -> Payload | Answer:
+def _replaced(done: Replaced, wanted: ResponseType, now_ms: int) -> Answer:
     placed = None if done.placed is None else told(done.placed, wanted, now_ms)
     gone = None if done.canceled is None else canceled(done.canceled, now_ms)
     body: Payload = {
@@ -168,7 +169,7 @@ def _replaced(done: Replaced, wanted: ResponseType, now_ms: int) -> Payload | An
         "newOrderResponse": placed if done.new_refusal is None else _refused(done.new_refusal),
     }
     if gone is not None and placed is not None:
-        return body
+        return Answer(200, body)
     return _partly(body, 409) if gone is not None or placed is not None else _failed(body, 400)
 
 
