@@ -83,9 +83,9 @@ class Doors:
         """A WebSocket API connection begins. Raises ``Refusal`` where it may not."""
         self._ws[market].open(session, now_ms)
 
-    def ws_answer(self, market: str, session: Session, text: str | bytes, now_ms: int) -> WsReply:
-        """What is sent back for one text frame."""
-        return self._ws[market].answer(session, text, now_ms)
+    def ws_answer(self, market: str, session: Session, text: str | bytes, now_ms: int, late_ms: int = 0) -> WsReply:
+        """What is sent back for one text frame; its request reaches the matching engine ``late_ms`` later."""
+        return self._ws[market].answer(session, text, now_ms, late_ms)
 
     def ws_as_rest(self, market: str, session: Session, text: str | bytes) -> tuple[Any, WireRequest | None]:
         """The frame's id and the REST request it stands for; ``None`` where it stands for none."""

@@ -144,7 +144,7 @@ class Twin:
     def begin(self, scenario: Scenario) -> Schedule:
         """A scenario begins now, in the place of all that is armed; accounts it names that are new are opened.
 
-        Raises ``Refused`` for an account that cannot be; then nothing begins.
+        Raises ``Refused`` for an account that cannot be; then none of its faults is armed.
         """
         now_ms = Millis(self.exchange.floor.now_ms)
         for place, spec in enumerate(scenario.accounts):
@@ -196,7 +196,7 @@ class Twin:
         if request is None or fault is None or trouble.spares(fault, request):
             return self.doors.ws_answer(market, session, text, venue_ms)
         self._log_fault(fault, request, now_ms)
-        done = self.doors.ws_answer(market, session, text, venue_ms) if fault.runs else None
+        done = self.doors.ws_answer(market, session, text, venue_ms, fault.engine_ms) if fault.runs else None
         return struck(number, done, lambda first: trouble.answer(fault, first))
 
     def market(self, event: MarketEvent, now_ms: Millis, market: Market = Market.FUT) -> None:

@@ -227,6 +227,12 @@ class TestTrouble:
         [answer], delay_ms = self.struck(line, RequestFault(trouble=Trouble.DELAY, delay_ms=700))
         assert (answer["result"]["status"], delay_ms) == ("FILLED", 700)
 
+    def test_late_at_the_matching_engine(self, line):
+        late = RequestFault(trouble=Trouble.DELAY, engine_ms=1_001)
+        [answer], _ = self.struck(line, late, recvWindow=1_000)
+        assert (answer["status"], answer["error"]["code"]) == (400, -5028)
+        assert line.desk.ok("GET", "v3/positionRisk") == []
+
     def test_protection_spares_exits_here_too(self, line):
         line.desk.market("SELL", "0.010")
         throttled = RequestFault(trouble=Trouble.THROTTLED_503)

@@ -76,8 +76,8 @@ class WsApi(Generic[C]):
         limits = self._face.limits
         limits.enter(self._pool + session.ip, limits.budget.handshake, now_ms)
 
-    def answer(self, session: Session, text: str | bytes, now_ms: int) -> WsReply:
-        """What is sent back for one text frame."""
+    def answer(self, session: Session, text: str | bytes, now_ms: int, late_ms: int = 0) -> WsReply:
+        """What is sent back for one text frame; its request reaches the matching engine ``late_ms`` later."""
         try:
             number, method, params, shows = _read(text, session.shows_limits)
         except Refusal as refusal:
@@ -85,7 +85,7 @@ class WsApi(Generic[C]):
         if session.key is not None and self._face.keyring.get(session.key.api_key) is None:
             session.log_out()
             return WsReply([_encode(_REVOKED), *session.endings(now_ms)])
-        asked, outcome = self._settle(session, method, params, now_ms)
+        asked, outcome = self._settle(session, method, params, now_ms, late_ms)
         answer: dict[str, Any] = {"id": number, "status": outcome.status}
         if outcome.status >= HTTPStatus.BAD_REQUEST:
             answer["error"] = _with_data(outcome, now_ms)
@@ -111,14 +111,16 @@ class WsApi(Generic[C]):
             method=found[0], path=found[1], query=urlencode(params), headers=headers, origin=session.ip
         )
 
-    def _settle(self, session: Session, method: str, params: dict[str, str], now_ms: int) -> tuple[Asked, Outcome]:
+    def _settle(
+        self, session: Session, method: str, params: dict[str, str], now_ms: int, late_ms: int
+    ) -> tuple[Asked, Outcome]:
         name = method.removeprefix(self._version)
         own = (VERB, name) in self._sessions.table
         verb, path = self._methods.get(name, (VERB, name))
         claim = Claim(api_key=params.get("apiKey"), payload=_payload(params), session=session.key, key_param="apiKey")
         for each in _NOT_HANDED_ON:
             params.pop(each, None)
-        asked = Asked(verb, path, Params.given(params), claim, self._pool + session.ip, session.unit, 0, session)
+        asked = Asked(verb, path, Params.given(params), claim, self._pool + session.ip, session.unit, late_ms, session)
         if not own and name not in self._methods:
             refusal = Refusal(-1020)
             refusal.status = HTTPStatus.GONE if name in self._gone else refusal.status
