@@ -209,6 +209,23 @@ def test_an_isolated_position_falls_alone():
     assert floor.accounts["main"].wallet >= 10_000 - 2_632 - 66
 
 
+def test_orders_of_an_isolated_position_end_with_it_and_others_stay():
+    desk = leveraged(isolated=True)
+    desk.limit("BUY", "0.01", "62600", newClientOrderId="same")
+    desk.mark("3000", symbol="ETHUSDT")
+    terms = {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "2900"}
+    desk.ok("POST", "v1/order", symbol="ETHUSDT", newClientOrderId="other", **terms)
+    fall_to(desk, "64000")
+    assert desk.order("same")["status"] == "EXPIRED"
+    assert [row["clientOrderId"] for row in desk.ok("GET", "v1/openOrders")] == ["other"]
+
+
+def test_a_fee_the_wallet_cannot_pay_comes_out_of_the_isolated_margin():
+    desk = leveraged(isolated=True, balance="2632")
+    assert account_of(desk).cross_wallet == 0
+    assert held_of(desk).set_aside == 2_632 - D("65.8")
+
+
 def test_cross_positions_go_one_by_one_until_the_rest_can_stand():
     desk = leveraged()
     desk.mark("3000", symbol="ETHUSDT")
