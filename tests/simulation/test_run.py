@@ -175,6 +175,8 @@ NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and with
     "ask_after_restart": ({"LIVED_ONCE"}, 120),
     "limits_at_last_hop": ({"I22"}, 60),
     "parent_cap": ({"I4"}, 20),
+    "kill_switch": ({"I17"}, 60),
+    "keep_kills": ({"I17"}, 120),
 }
 
 

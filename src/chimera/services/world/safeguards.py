@@ -159,6 +159,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "keep_kills": Safeguard(
         "After a restart nobody remembers what was killed.",
         (Seam("chimera.services.router.controls:Controls", "load", _forgets),),
+        SLOW_DISK,
     ),
     "parent_cap": Safeguard(
         "Children are planned twice too large, and the last hop does not hold them to their intent.",
