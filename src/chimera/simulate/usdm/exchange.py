@@ -1,7 +1,8 @@
 """The simulated venue behind its face: market events in, orders in, everything settled before it returns.
 
 Settling after each entry: resting reduce-only orders are cut to the position, closePosition algos without a position
-expire, due triggers fire (their fills may move last price and position again), until nothing more happens. Also what
+expire, due triggers fire (their fills may move last price and position again), whoever cannot keep what he holds is
+liquidated, until nothing more happens. Funding that fell due is paid before a market event is taken. Also what
 time alone does: dated orders end, a dead man's switch fires.
 """
 
