@@ -14,6 +14,7 @@ class CcxtUsdm(Ccxt):
     """``ccxt.pro.binanceusdm``."""
 
     exchange_id = "binanceusdm"
+    prints_on: ClassVar = "public"  # trade, unless told otherwise
     stop_done: ClassVar = ("closed", "TRIGGERED", "FINISHED", "canceled")
     lacks: ClassVar[dict[str, str]] = {}
 
@@ -192,7 +193,7 @@ class CcxtUsdm(Ccxt):
         async def pull() -> list[Any]:
             return [
                 (amount(each["price"]), amount(each["amount"]))
-                for each in await self.client.watch_trades(_pair(symbol), params={"name": "aggTrade"})
+                for each in await self.client.watch_trades(_pair(symbol))
             ]
 
         return pulling(pull)

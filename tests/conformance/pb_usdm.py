@@ -14,6 +14,7 @@ from wire_words import each_order, of_symbol, told_algo, told_order, told_rules,
 class PythonBinanceUsdm(PythonBinance):
     """The futures calls of python-binance."""
 
+    prints_on: ClassVar = "market"  # aggTrade
     stop_done: ClassVar = ("TRIGGERED", "FINISHED")
     lacks: ClassVar[dict[str, str]] = {
         "modify_many": "its raw call signs the list before encoding it, which Binance refuses (-1022)",

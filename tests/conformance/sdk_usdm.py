@@ -23,6 +23,7 @@ WS_API = "/ws-fapi/v1"
 class SdkUsdm(Client):
     """The official SDK."""
 
+    prints_on: ClassVar = "market"  # aggTrade
     stop_done: ClassVar = ("TRIGGERED", "FINISHED")
 
     def __init__(self, venue: Venue, complaints: list[str], key: ClientKey) -> None:

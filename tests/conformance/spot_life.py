@@ -376,6 +376,22 @@ async def list_news(v: Venue, c: Any) -> None:
         assert await ears.hear(lambda told: told[0] == placed.list_id) == (placed.list_id, "EXECUTING")
 
 
+@SPOT("A whole life: OTOCO entry fills, its pair waits, the target fills, balances agree")
+async def life(v: Venue, c: Any) -> None:
+    await c.place_list("otoco", WORKING | PENDING_PAIR | {"pendingQuantity": "0.00099"})
+    v.quote(bid=D("59990.00"), ask=D("59990.10"))
+    v.trade(D("59990.00"), D(60))
+    v.quote(bid=D("70010.00"), ask=D("70010.10"))
+    v.trade(D("70010.00"), D(60))
+    assert await c.open_orders(SYMBOL) == []
+    assert (v.order("above-1").status, v.order("below-1").status) == (FILLED, EXPIRED)
+    bought, sold = await c.trades(SYMBOL)
+    assert (bought.fee_asset, sold.fee_asset) == ("BTC", "USDT")
+    told = await c.balances()
+    assert told["BTC"] == (D("0.1") + bought.qty - bought.fee - sold.qty, D(0)) == (v.free("BTC"), D(0))
+    assert told["USDT"] == (10_000 - bought.qty * bought.price + sold.qty * sold.price - sold.fee, D(0))
+
+
 # ── the WebSocket API ───────────────────────────────────────────────────────────────────────────────────────────────
 @SPOT("WebSocket API: place")
 async def ws_place(v: Venue, c: Any) -> None:

@@ -364,7 +364,7 @@ async def depths(v: Venue, c: Any) -> None:
 @USDM("Stream: trades")
 async def prints(v: Venue, c: Any) -> None:
     async with c.prints(SYMBOL) as ears:
-        await v.listened("market", "Trade")
+        await v.listened(c.prints_on, "rade")
         v.trade(D("65799.90"), D("0.123"))
         assert await ears.hear(lambda _: True) == (D("65799.90"), D("0.123"))
 
@@ -414,6 +414,24 @@ async def stop_news(v: Venue, c: Any) -> None:
         v.mark(D("63900.0"))
         await until(lambda: v.position() == 0, "the stop closes the position")
         await ears.hear(lambda told: told[0] == "stop-1" and told[1] in c.stop_done)
+
+
+@USDM("A whole life: maker entry, stop and target, target fires, flat, money agrees")
+async def life(v: Venue, c: Any) -> None:
+    entry = await c.place("entry-1", **terms(price=str(BID), tif="GTX"))
+    v.trade(D("65799.0"), D(60))
+    assert (await c.find(SYMBOL, entry.order_id)).status == FILLED
+    await c.place_stop("stop-1", **STOP)
+    await c.place_stop("target-1", **TARGET)
+    v.quote(bid=D("67100.0"), ask=D("67100.1"))
+    v.mark(D("67100.0"))
+    assert v.position() == 0
+    assert await c.open_stops(SYMBOL) == []
+    bought, sold = await c.trades(SYMBOL)
+    assert (bought.maker, sold.maker) == (True, False)
+    assert (bought.price, sold.price) == (BID, D("67100.0"))
+    gained = sold.qty * sold.price - bought.qty * bought.price - bought.fee - sold.fee
+    assert await c.wallet() == 10_000 + gained == v.account.wallet
 
 
 # ── the WebSocket API ───────────────────────────────────────────────────────────────────────────────────────────────
