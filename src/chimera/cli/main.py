@@ -116,6 +116,9 @@ def sim(
     countdown_takes_algos: Annotated[
         bool, typer.Option("--countdown-takes-algos", help="The dead man's switch ends waiting stops, too.")
     ] = False,
+    queue_share: Annotated[
+        str, typer.Option(help="Of what is displayed, what your resting orders wait for: 1 to 0.")
+    ] = "1",
     audit: Annotated[Path | None, typer.Option(dir_okay=False, help="Audit as JSON lines.")] = None,
     state: Annotated[Path | None, typer.Option(dir_okay=False, help="Accounts and orders between starts.")] = None,
 ) -> None:
@@ -127,7 +130,7 @@ def sim(
             SimOptions(
                 host=host, port=port, spot_port=spot_port, market=market, symbols=symbols, markets=markets, seed=seed,
                 speed=speed, scenario=scenario, accounts=accounts, limits=limits,
-                countdown_takes_algos=countdown_takes_algos, audit=audit, state=state,
+                countdown_takes_algos=countdown_takes_algos, queue_share=queue_share, audit=audit, state=state,
             )
         )  # fmt: skip
 

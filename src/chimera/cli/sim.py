@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import sys
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,7 @@ class SimOptions(Value):
     accounts: Path | None = None
     limits: bool = True
     countdown_takes_algos: bool = False
+    queue_share: str = "1"
     audit: Path | None = None
     state: Path | None = None
 
@@ -65,6 +67,7 @@ def simulate(options: SimOptions) -> None:
         accounts=(READY_ACCOUNT,) if options.accounts is None else accounts_file.load(options.accounts),
         limits=options.limits,
         countdown_takes_algos=options.countdown_takes_algos,
+        queue_share=share_named(options.queue_share),
         audit_file=options.audit,
         state_file=options.state,
     )
@@ -92,6 +95,17 @@ def market_of(options: SimOptions, scenario: Scenario | None) -> OpenedMarket:
         )
     symbols = listed((options.symbols or (told.symbol if told else None) or SYMBOLS).upper())
     return open_synthetic(symbols, seed=_seed(options, scenario), markets=_MARKETS[options.markets])
+
+
+def share_named(word: str) -> Decimal:
+    """A share between 0 and 1. Raises ``Refused``."""
+    try:
+        share = Decimal(word)
+    except InvalidOperation:
+        share = Decimal(-1)
+    if not 0 <= share <= 1:
+        raise Refused("SHARE", "no such share", field="--queue-share", value=word, accepted="0 to 1")
+    return share
 
 
 def _seed(options: SimOptions, scenario: Scenario | None) -> int:

@@ -6,6 +6,7 @@ Knows nothing of sockets or files; ``services.simulator`` puts it on the wire, t
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from chimera.simulate.control import answered, control, picture, spot_picture
@@ -46,6 +47,7 @@ class Twin:
     those ``accounts`` that are new. ``audit_seq``: the last number an audit written elsewhere has, if that is greater.
     Without ``limits`` requests are weighed and nobody is refused for it.
     ``countdown_takes_algos``: futures' countdownCancelAll also ends waiting conditional orders (Binance does not say).
+    ``queue_share``: how much of the displayed size stands before an order that begins to rest, 1 (all) to 0.
     Raises ``ValueError`` where ``kept`` contradicts itself.
     """
 
@@ -64,6 +66,7 @@ class Twin:
         audit_seq: int = 0,
         limits: bool = True,
         countdown_takes_algos: bool = False,
+        queue_share: Decimal = Decimal(1),
     ) -> None:
         self._audit = Audit(audit_keep, on_audit)
         self._post = Post()
@@ -75,6 +78,7 @@ class Twin:
         self.usdm = self.exchange = self._futures.exchange
         self.usdm.countdown_takes_algos = countdown_takes_algos
         self.spot = self._spot.exchange
+        self.usdm.floor.queue_share = self.spot.floor.queue_share = queue_share
         self.doors = Doors(self._futures, self._spot, self._audit, enforced=limits)
         self.keyring = self.doors.keyring
         self.keys = Keys(self.keyring, self._audit, self.exchange.floor)

@@ -145,6 +145,22 @@ class TestQueue:
         deep_desk.trade("65799.0", "2.1", "SELL")
         assert deep_desk.order("m")["executedQty"] == "0.100"
 
+    def test_a_share_of_what_is_displayed_is_a_less_careful_assumption(self, new_desk):
+        for share, filled in (("1", "0.000"), ("0.5", "0.500"), ("0", "1.000")):
+            desk = new_desk(queue_share=D(share))
+            desk.top("65799.9", "65800.0", bid_qty="2")
+            desk.limit("BUY", "1", "65799.9", newClientOrderId="m")
+            desk.trade("65799.9", "1.5", "SELL")
+            assert desk.order("m")["executedQty"] == filled
+
+    def test_an_unseen_queue_is_endless_whatever_the_share_unless_there_is_none(self, new_desk):
+        for share, filled in (("0.5", "0.000"), ("0", "0.100")):
+            desk = new_desk(queue_share=D(share))
+            desk.top("65799.9", "65800.0")
+            desk.limit("BUY", "1", "65790.0", newClientOrderId="m")
+            desk.trade("65790.0", "0.1", "SELL")
+            assert desk.order("m")["executedQty"] == filled
+
 
 class TestTimeInForce:
     def test_gtx_that_would_cross_is_refused_and_leaves_no_record(self, desk):

@@ -95,6 +95,7 @@ class SimulatorServer:
                 audit_keep=told.audit_keep,
                 limits=told.limits,
                 countdown_takes_algos=told.countdown_takes_algos,
+                queue_share=told.queue_share,
                 kept=kept,
                 audit_seq=audit.last_seq if audit is not None else 0,
             )

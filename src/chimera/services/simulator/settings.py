@@ -1,6 +1,7 @@
 """What the simulator's process is told: where it listens, how fast its market runs, what it writes where."""
 
 import math
+from decimal import Decimal
 from pathlib import Path
 
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
@@ -18,7 +19,8 @@ class SimulatorSettings(Value):
     venue carries on from after a restart (accounts, positions, orders, history); without one it begins anew each time.
     ``audit_file``: JSON lines; appended to by a venue that carries on, else replaced at start. ``audit_keep``: how many
     records stay readable at ``/sim/audit``. ``limits``: refuse who calls more than Binance allows.
-    ``countdown_takes_algos``: the futures dead man's switch ends waiting conditional orders too.
+    ``countdown_takes_algos``: the futures dead man's switch ends waiting conditional orders too. ``queue_share``: how
+    much of the displayed size stands before an order that begins to rest.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +36,7 @@ class SimulatorSettings(Value):
     audit_keep: int = 100_000
     limits: bool = True
     countdown_takes_algos: bool = False
+    queue_share: Decimal = Decimal(1)
 
     @property
     def paced(self) -> bool:

@@ -125,7 +125,7 @@ class SpotClearing:
         if order.resting:
             queue = order.listing.queues[order.side]
             queue.remove(order)
-            order.ahead = order.listing.book.queue_at(order.side, order.price)
+            order.ahead = self.floor.queue_before(order.listing, order.side, order.price)
             queue.add(order)
 
     def _log_fill(self, order: SpotOrder, fill: SpotFill) -> None:

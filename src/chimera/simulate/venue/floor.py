@@ -13,6 +13,8 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.venue.audit import Audit
 from chimera.simulate.venue.listing import Listing
 from chimera.simulate.venue.orders import Order, Owner, Shelf
+from chimera.trading.market import Side
+from chimera.trading.money import ZERO
 
 _FIRST_ORDER_ID = 4_000_000_000
 
@@ -42,6 +44,7 @@ class Floor(Generic[A, L, OrderT]):
         self.now_ms = 0
         self.order_id = _FIRST_ORDER_ID  # the last one given
         self.drawn = 0
+        self.queue_share = Decimal(1)
         self._seed = seed
 
     def listing(self, symbol: str) -> L:
@@ -50,6 +53,14 @@ class Floor(Generic[A, L, OrderT]):
         if found is None:
             raise Refusal(-1121)
         return found
+
+    def queue_before(self, listing: L, side: Side, price: Decimal) -> Decimal:
+        """What stands before an order that joins ``side`` at ``price`` now.
+
+        ``queue_share`` of what is displayed: 1, all of it, is the conservative assumption; 0 puts it in front.
+        """
+        shown = listing.book.queue_at(side, price)
+        return shown * self.queue_share if self.queue_share else ZERO
 
     def next_order_id(self) -> int:
         """Ascending over all symbols."""

@@ -104,7 +104,7 @@ class Matcher(Generic[OrderT]):
 
     def rest(self, order: OrderT) -> None:
         """Join the back of the queue at its price."""
-        order.ahead = order.listing.book.queue_at(order.side, order.price)
+        order.ahead = self.floor.queue_before(order.listing, order.side, order.price)
         order.resting = True
         order.listing.queues[order.side].add(order)
         self.clearing.reserve(order, order.leaves)
