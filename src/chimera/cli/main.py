@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera.cli import faults
+from chimera.cli import conform, faults
 from chimera.cli.codes import MEANING, ended_well
 
 _CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(faults.app, name="faults")
+app.command()(conform.conform)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 S3 = Annotated[str, typer.Option("--s3", envvar="CHIMERA_S3_URL", help="Where S3 answers.")]
@@ -133,28 +134,6 @@ def sim(
                 countdown_takes_algos=countdown_takes_algos, queue_share=queue_share, audit=audit, state=state,
             )
         )  # fmt: skip
-
-
-@app.command()
-def conform(
-    env: Annotated[str, typer.Option(help="sim or demo; never production.")] = "sim",
-    base: Annotated[
-        str | None,
-        typer.Option(help="A simulator's address, or the futures REST host of demo. Default: one of its own."),
-    ] = None,
-    symbol: Annotated[str, typer.Option(help="Must be flat; it is again at the end.")] = "BTCUSDT",
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="The rows as JSON, keys struck out.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Ask a venue what the documents say it answers, and the open questions; on demo with your keys, against the twin.
-
-    Keys of demo: BINANCE_DEMO_FUT_KEY and BINANCE_DEMO_FUT_SECRET, or ..._KEY_FILE and ..._SECRET_FILE; likewise
-    BINANCE_DEMO_SPOT_....
-    """
-    with ended_well(as_json=as_json):
-        from chimera.cli.conform import conform as rehearsed
-
-        rehearsed(env, base, symbol.upper(), out, as_json)
 
 
 @app.command()
