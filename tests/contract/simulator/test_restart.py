@@ -167,7 +167,7 @@ async def trade_for(futures: BinanceFutures, ms: int) -> int:
     await place(futures, ENTRY, STOP)
     clock, number = SystemClock(), 0
     started_ms = clock.now_ms()
-    while clock.now_ms() - started_ms < ms:
+    while clock.now_ms() - started_ms < ms and number < HISTORY // 2:
         number += 1
         again = REST.but(ref=ClientOrderId(f"a-m{number}"))
         await place(futures, again)

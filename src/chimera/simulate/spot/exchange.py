@@ -166,13 +166,13 @@ class SpotExchange:
         if not found:
             raise not_canceled(UNKNOWN)
         self._check_cancel(pair)
-        done: dict[int, SpotOrder | OrderList] = {}
+        done: dict[SpotOrder | OrderList, None] = {}
         for order in found:
             if order.is_open:
                 self._cancel(order, cancel_id)
-                done[id(order.order_list or order)] = order.order_list or order
+                done[order.order_list or order] = None
         self.settle()
-        return list(done.values())
+        return list(done)
 
     def _check_cancel(self, pair: Pair) -> None:
         if not pair.may_cancel:
