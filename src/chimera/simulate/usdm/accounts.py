@@ -10,10 +10,10 @@ Deliberately unaware of prices of other positions, brackets, funding and liquida
 
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from enum import StrEnum
 from typing import Any
 
 from chimera.simulate.household import AccountSpec
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -27,20 +27,13 @@ def money(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_EVEN)
 
 
-class PositionSide(StrEnum):
-    """Which position of a symbol an order speaks of: the one, or in hedge mode one of the two."""
-
-    BOTH = "BOTH"
-    LONG = "LONG"
-    SHORT = "SHORT"
-
-    def reduced_by(self, side: Side) -> bool:
-        """Whether in hedge mode an order of ``side`` can only close: SELL on LONG, BUY on SHORT."""
-        return self is (PositionSide.LONG if side is Side.SELL else PositionSide.SHORT)
-
-
 ONE_WAY = (PositionSide.BOTH,)
 HEDGE = (PositionSide.LONG, PositionSide.SHORT)
+
+
+def only_closes(side: Side, held: PositionSide) -> bool:
+    """Whether an order of ``side`` on the hedged position ``held`` can only close it: SELL on LONG, BUY on SHORT."""
+    return held is (PositionSide.LONG if side is Side.SELL else PositionSide.SHORT)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,7 +9,7 @@ import msgspec
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import filters
-from chimera.simulate.usdm.accounts import Account, PositionSide
+from chimera.simulate.usdm.accounts import Account, only_closes
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.margin import check_entry, check_free, open_loss
@@ -18,6 +18,7 @@ from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.price_match import matched
 from chimera.simulate.venue.matching import Matcher
 from chimera.simulate.venue.orders import Stp, Tif
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -46,7 +47,7 @@ class Ticket(msgspec.Struct, frozen=True):
     @property
     def reduces(self) -> bool:
         """Can only close."""
-        return self.reduce_only or self.position_side.reduced_by(self.side)
+        return self.reduce_only or only_closes(self.side, self.position_side)
 
 
 def admitted(ticket: Ticket, floor: FuturesFloor, matcher: Matcher[FuturesOrder]) -> FuturesOrder:

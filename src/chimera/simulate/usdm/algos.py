@@ -9,9 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from chimera.simulate.usdm.accounts import PositionSide
 from chimera.simulate.usdm.orders import OrderType, PriceMatch
 from chimera.simulate.venue.orders import Tif
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 

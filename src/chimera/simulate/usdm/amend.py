@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import filters
-from chimera.simulate.usdm.accounts import PositionSide
 from chimera.simulate.usdm.admission import crosses, reducing
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.margin import check_entry
@@ -17,6 +16,7 @@ from chimera.simulate.usdm.orders import MAX_AMENDMENTS, Amendment, FuturesOrder
 from chimera.simulate.usdm.price_match import matched
 from chimera.simulate.venue.matching import Matcher
 from chimera.simulate.venue.orders import Tif
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 

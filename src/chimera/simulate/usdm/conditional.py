@@ -13,7 +13,7 @@ from typing import Final
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import filters
-from chimera.simulate.usdm.accounts import Account, PositionSide
+from chimera.simulate.usdm.accounts import Account, only_closes
 from chimera.simulate.usdm.admission import Ticket
 from chimera.simulate.usdm.algos import MAX_OPEN, Algo, AlgoStatus, AlgoTif, AlgoType, Working
 from chimera.simulate.usdm.floor import FuturesFloor
@@ -21,6 +21,7 @@ from chimera.simulate.usdm.orders import FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.audit import Kind
 from chimera.simulate.venue.orders import Stp
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -55,7 +56,7 @@ class AlgoTicket:
     @property
     def reduces(self) -> bool:
         """Can only close."""
-        return self.reduce_only or self.close_position or self.position_side.reduced_by(self.side)
+        return self.reduce_only or self.close_position or only_closes(self.side, self.position_side)
 
 
 class AlgoDesk:

@@ -11,8 +11,8 @@ import msgspec
 
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.usdm.accounts import PositionSide
 from chimera.simulate.usdm.exchange import Exchange
+from chimera.trading.intent import PositionSide
 from chimera.trading.money import text
 from chimera.trading.value import Value
 

@@ -9,7 +9,7 @@ time alone does: dated orders end, a dead man's switch fires.
 from collections.abc import Iterable
 from decimal import Decimal
 
-from chimera.simulate.usdm.accounts import Account, PositionSide
+from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.admission import Ticket, admitted, checked, reducing
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.amend import Change, amended
@@ -27,6 +27,7 @@ from chimera.simulate.venue.audit import Audit, Kind
 from chimera.simulate.venue.matching import Matcher
 from chimera.simulate.venue.orders import Step
 from chimera.trading.instrument import Instrument
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, Side, TopOfBook, Traded
 from chimera.trading.money import ZERO
 

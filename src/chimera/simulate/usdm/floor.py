@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.household import AccountSpec
-from chimera.simulate.usdm.accounts import Account, Position, PositionSide, open_account
+from chimera.simulate.usdm.accounts import Account, Position, open_account
 from chimera.simulate.usdm.algos import Algo, AlgoShelf
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.audit import Audit, Kind
 from chimera.simulate.venue.floor import Execution, Floor
 from chimera.trading.instrument import Instrument
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 
 _FIRST_ALGO_ID = 1_000_000_000_000_000

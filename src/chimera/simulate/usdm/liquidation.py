@@ -17,7 +17,7 @@ from typing import Final
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import margin
-from chimera.simulate.usdm.accounts import CENT, Account, Position, PositionSide, money
+from chimera.simulate.usdm.accounts import CENT, Account, Position, money
 from chimera.simulate.usdm.cash import CashDesk
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.orders import Forced, FuturesOrder, OrderType
@@ -26,6 +26,7 @@ from chimera.simulate.venue.audit import Kind
 from chimera.simulate.venue.floor import Execution
 from chimera.simulate.venue.matching import Matcher
 from chimera.simulate.venue.orders import Step, Stp, Tif
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 

@@ -5,8 +5,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from chimera.simulate.usdm.accounts import PositionSide
+from chimera.simulate.usdm.accounts import only_closes
 from chimera.simulate.venue.orders import Order
+from chimera.trading.intent import PositionSide
 from chimera.trading.value import Value
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class FuturesOrder(Order):
     reduces: bool = field(init=False)  # can only close: reduce-only, or in hedge mode against its position's direction
 
     def __post_init__(self) -> None:
-        self.reduces = self.reduce_only or self.position_side.reduced_by(self.side)
+        self.reduces = self.reduce_only or only_closes(self.side, self.position_side)
 
     @property
     def orig_type(self) -> str:

@@ -12,9 +12,10 @@ import msgspec
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import margin
-from chimera.simulate.usdm.accounts import Position, PositionSide, money
+from chimera.simulate.usdm.accounts import Position, money
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.venue.audit import Kind
+from chimera.trading.intent import PositionSide
 from chimera.trading.money import ZERO, text
 
 DONE = {"code": 200, "msg": "success"}

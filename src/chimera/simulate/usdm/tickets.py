@@ -8,7 +8,7 @@ from typing import Final
 
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.usdm.accounts import Account, PositionSide
+from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.admission import Ticket
 from chimera.simulate.usdm.algos import AlgoTif, AlgoType, Working
 from chimera.simulate.usdm.amend import Change
@@ -16,6 +16,7 @@ from chimera.simulate.usdm.conditional import AlgoTicket
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.venue.orders import Stp, Tif
+from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
