@@ -23,7 +23,7 @@ from chimera.simulate.door.limits import Counted, Limits
 from chimera.simulate.history import LEAP, History, Row, history_of, same
 from chimera.simulate.keeping_spot import KeptSpot, SpotKeeping, WrittenSpot
 from chimera.simulate.usdm.accounts import Account, Position, Terms
-from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoTif, AlgoType, Working
+from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoTif, AlgoType
 from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.orders import Amendment, Forced, FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.perpetual import Perpetual
@@ -31,7 +31,7 @@ from chimera.simulate.usdm.streams import Publisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
 from chimera.simulate.wallet.transfers import Transfer, Transfers
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import PositionSide
+from chimera.trading.intent import PositionSide, WorkingType
 from chimera.trading.market import Side
 from chimera.trading.value import Value
 
@@ -131,7 +131,7 @@ class KeptAlgo(Value, tag=False):
     type: AlgoType
     qty: Decimal
     trigger_price: Decimal
-    working: Working
+    working: WorkingType
     position_side: PositionSide
     reduce_only: bool
     close_position: bool

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from chimera.simulate.usdm.orders import OrderType, PriceMatch
 from chimera.simulate.venue.orders import Tif
-from chimera.trading.intent import PositionSide
+from chimera.trading.intent import PositionSide, WorkingType
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -59,13 +59,6 @@ class AlgoTif(StrEnum):
         return Tif.GTC if self is AlgoTif.GTE_GTC else Tif(self.value)
 
 
-class Working(StrEnum):
-    """Which price triggers."""
-
-    CONTRACT_PRICE = "CONTRACT_PRICE"
-    MARK_PRICE = "MARK_PRICE"
-
-
 class AlgoStatus(StrEnum):
     """Binance algoStatus."""
 
@@ -102,7 +95,7 @@ class Algo:
     type: AlgoType
     qty: Decimal
     trigger_price: Decimal
-    working: Working
+    working: WorkingType
     reduce_only: bool
     close_position: bool
     price_protect: bool

@@ -15,13 +15,13 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import filters
 from chimera.simulate.usdm.accounts import Account, only_closes
 from chimera.simulate.usdm.admission import Ticket
-from chimera.simulate.usdm.algos import MAX_OPEN, Algo, AlgoStatus, AlgoTif, AlgoType, Working
+from chimera.simulate.usdm.algos import MAX_OPEN, Algo, AlgoStatus, AlgoTif, AlgoType
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.audit import Kind
 from chimera.simulate.venue.orders import Stp
-from chimera.trading.intent import PositionSide
+from chimera.trading.intent import PositionSide, WorkingType
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -39,7 +39,7 @@ class AlgoTicket:
     type: AlgoType
     qty: Decimal
     trigger_price: Decimal = ZERO
-    working: Working = Working.CONTRACT_PRICE
+    working: WorkingType = WorkingType.CONTRACT_PRICE
     reduce_only: bool = False
     close_position: bool = False
     price_protect: bool = False

@@ -8,13 +8,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from chimera.simulate.usdm.algos import Algo, Working
+from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.brackets import brackets_of
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.venue.listing import Listing
 from chimera.simulate.venue.triggers import Triggers
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
+from chimera.trading.intent import WorkingType
 from chimera.trading.market import Market, Side, next_funding_ms
 from chimera.trading.money import ZERO, Price, Qty
 
@@ -22,6 +23,7 @@ _DEFAULT_FUNDING = Decimal("0.0001")
 _STEP = Decimal("0.001")
 LIQUIDATION_FEE: Final = Decimal("0.0125")  # of what a liquidation traded, as far as margin is left for it
 TRIGGER_PROTECT: Final = Decimal("0.05")  # the most that last and mark price may differ for a price-protected trigger
+_WORKING: Final = (WorkingType.CONTRACT_PRICE, WorkingType.MARK_PRICE)  # triggers are looked at in this order
 
 
 class SymbolStatus(StrEnum):
@@ -71,7 +73,7 @@ class Perpetual(Listing[FuturesOrder]):
 
     def __init__(self, instrument: Instrument) -> None:
         super().__init__(instrument)
-        self.triggers: dict[Working, Triggers[Algo]] = {working: Triggers() for working in Working}
+        self.triggers: dict[WorkingType, Triggers[Algo]] = {working: Triggers() for working in _WORKING}
         self.trailing: list[Algo] = []  # their triggers move, so they stand in no order
         self.status = SymbolStatus.TRADING if instrument.trading else SymbolStatus.TRADING_HALT
         self.mark: Decimal | None = None
@@ -83,11 +85,11 @@ class Perpetual(Listing[FuturesOrder]):
         self.funding_due_ms = 0  # the coming settlement; 0 before time was ever told
         self.brackets = brackets_of(instrument)
 
-    def price(self, working: Working) -> Decimal | None:
+    def price(self, working: WorkingType) -> Decimal | None:
         """The price a trigger looks at; none while dark or halted, for there is nothing to trade on."""
         if self.dark or not self.takes_orders:
             return None
-        return self.mark if working is Working.MARK_PRICE else self.last
+        return self.mark if working is WorkingType.MARK_PRICE else self.last
 
     @property
     def takes_orders(self) -> bool:

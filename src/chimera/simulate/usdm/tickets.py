@@ -10,13 +10,13 @@ from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.admission import Ticket
-from chimera.simulate.usdm.algos import AlgoTif, AlgoType, Working
+from chimera.simulate.usdm.algos import AlgoTif, AlgoType
 from chimera.simulate.usdm.amend import Change
 from chimera.simulate.usdm.conditional import AlgoTicket
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.venue.orders import Stp, Tif
-from chimera.trading.intent import PositionSide
+from chimera.trading.intent import PositionSide, WorkingType
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -114,7 +114,7 @@ def algo_ticket(params: Params, floor: FuturesFloor, account: Account) -> AlgoTi
         type=type_,
         qty=ZERO if close else params.amount("quantity"),
         trigger_price=trigger,
-        working=params.choice("workingType", Working, Working.CONTRACT_PRICE, -4031),
+        working=params.choice("workingType", WorkingType, WorkingType.CONTRACT_PRICE, -4031),
         reduce_only=False if close else _reduce_only(params, account),
         close_position=close,
         price_protect=params.flag("priceProtect"),
