@@ -1,5 +1,6 @@
 """The kill switch around its value: memory before disk, disk before arming, receipts that anybody can check."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from decimal import Decimal
@@ -47,6 +48,8 @@ class StubOwner:
     def __init__(self, holding: Holding) -> None:
         self.holding = holding
         self.heard: list[Fact] = []
+        self.recovered = asyncio.Event()
+        self.recovered.set()
 
     def hear(self, fact: Fact) -> None:
         self.heard.append(fact)
@@ -97,7 +100,7 @@ def checks(receipt: dict[str, Any]) -> None:
 
 @pytest.mark.req("S4-KILL-1")
 async def test_it_holds_at_once_without_any_store() -> None:
-    dead = controls(Away())
+    dead = controls(Away(), [Desk().holding])
     dead.kill(GLOBAL)
     assert dead.standstill.kills == (GLOBAL,)
     receipt = await dead.receipt(GLOBAL, patience_s=0)
@@ -130,6 +133,7 @@ async def test_what_cannot_be_read_counts_as_killed(document: dict[str, object])
 async def test_arming_takes_two_steps_and_the_word_of_this_kill() -> None:
     ledger = MemoryLedger()
     standing = controls(ledger)
+    await standing.load()
     with pytest.raises(Refused) as nothing:
         standing.word(Scope.GLOBAL, "")
     assert nothing.value.code == "NOT_KILLED"
@@ -149,6 +153,7 @@ async def test_arming_takes_two_steps_and_the_word_of_this_kill() -> None:
 @pytest.mark.req("S4-KILL-1")
 async def test_a_ledger_that_is_away_keeps_it_killed() -> None:
     standing = controls(Away())
+    await standing.load()
     standing.kill(GLOBAL)
     with pytest.raises(StoreUnavailable):
         await standing.arm(Scope.GLOBAL, "", by="me", reason="over", confirm=standing.word(Scope.GLOBAL, ""))

@@ -66,7 +66,7 @@ def test_before_anything_was_heard() -> None:
         "exchange": "unknown", "user_stream": "down", "redis": "down", "ledger": "ok", "recovered": False,
         "own_faults": 0,
     }  # fmt: skip
-    assert (told["circuit_breaker"], told["kill_switch"]) == ("CLOSED", False)
+    assert (told["circuit_breaker"], told["kill_switch"]) == ("CLOSED", True)  # not read yet: it counts as killed
 
 
 @pytest.mark.req("S4-API-1")

@@ -59,4 +59,7 @@ class Alarms:
                     log.warning("alert_waits", event_id=name, error=str(error))
                     await asyncio.sleep(RETRY_S)
                     continue
-                self._waiting.popleft()
+                except Exception:  # one that cannot be told must hold up neither the next nor what protects
+                    log.exception("alert_untold", event_id=name, alert=row)
+                if self._waiting and self._waiting[0][0] == name:  # it may have been dropped meanwhile
+                    self._waiting.popleft()

@@ -2,12 +2,14 @@
 
 Invariants: a kill holds from the moment it is spoken, before any store hears of it, and needs none to hold; it is saved
 until it is saved; what cannot be read at the start counts as killed; exits, stops, cancels and questions are untouched.
-Arming takes two steps, the second repeats a word that the first gave, and is on disk before it holds.
+A flatten goes on until nothing of it is left, over what was not known or had not filled when it was asked, too.
+Arming takes two steps, the second repeats a word that the first gave, and is on disk before it holds; a kill spoken
+meanwhile wins. One write at a time goes to the disk, and until it is answered nobody claims to know what is there.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -17,8 +19,9 @@ from msgspec.structs import asdict
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.services.router.owner import Owner
-from chimera.services.router.receipts import Witness, lots_under
-from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
+from chimera.services.router.receipts import Witness, entries_under, lots_under
+from chimera.trading.errors import Refused, StoreUnavailable
+from chimera.trading.execution import Phase
 from chimera.trading.facts import CloseAsked, Ticked
 from chimera.trading.ids import AccountId, PositionKey
 from chimera.trading.money import ZERO, Qty
@@ -29,6 +32,8 @@ from chimera.wire.codec import encode, plain
 log = structlog.get_logger()
 
 RETRY_SAVE_S: Final = 0.25
+FLATTEN_AGAIN_S: Final = 0.5  # doubled each time that something is left
+LONGEST_FLATTEN_AGAIN_S: Final = 8.0
 UNREADABLE: Final = "UNREADABLE"
 
 
@@ -43,15 +48,23 @@ class Controls:
         rows: Rows,
         clock: Clock,
         witness: Witness,
+        complete: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``complete``: whether ``owners`` has every position of the account yet."""
         self.standstill = Standstill()
         self._account_id = account_id
         self._owners = owners
         self._rows = rows
         self._clock = clock
         self._witness = witness
+        self._complete = complete
         self._changed = asyncio.Event()
-        self._saved_rev = 0
+        self._disk = asyncio.Lock()
+        self._loaded = False
+        self._saved_rev: int | None = None  # None: what is on disk is not known
+        self._spoken = 0  # kills asked for since the start
+        self._to_flatten = asyncio.Event()
+        self._flattening: set[tuple[Scope, str]] = set()  # places of which something may still be held
 
     # ── memory ──
 
@@ -60,80 +73,126 @@ class Controls:
         while True:
             try:
                 row = await self._rows.get(keys.CONTROLS, self._account_id)
+                found = Standstill() if row is None else msgspec.convert(row["standstill"], Standstill, strict=False)
                 break
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_SAVE_S)
-            except NewerSchema as error:
-                self._refuse_all(str(error))
+            except Exception as error:  # whatever is wrong with it: it counts as killed, and protection has to start
+                log.exception("controls_unreadable")
+                self._refuse_all(f"{type(error).__name__}: {error}")
                 return
-        if row is None:
-            return
-        try:
-            found = msgspec.convert(row["standstill"], Standstill, strict=False)
-        except (KeyError, TypeError, msgspec.ValidationError) as error:
-            self._refuse_all(str(error))
-            return
         self._saved_rev = found.rev
         for kill in self.standstill.kills:  # spoken while we were loading
             found = found.killed(kill)
         self.standstill = found
+        self._loaded = True
+        self._flatten_at(*(kill.place for kill in found.kills if kill.flatten))
 
     def _refuse_all(self, why: str) -> None:
-        log.critical("controls_unreadable", why=why)
         kill = Kill(scope=Scope.GLOBAL, by=UNREADABLE, reason=why, at_ms=self._clock.now_ms())
         self.standstill = self.standstill.killed(kill)
+        self._loaded = True
 
     async def run(self) -> None:
-        """Save every change until it is saved."""
+        """Save every change until it is saved. Nothing that goes wrong here may end what protects."""
         while True:
             await self._changed.wait()
             self._changed.clear()
-            standing = self.standstill
-            if standing.rev == self._saved_rev:
-                continue
             try:
-                await self._save(standing)
+                async with self._disk:
+                    if not self.saved:
+                        await self._save(self.standstill)
             except StoreUnavailable as error:
-                log.warning("controls_unsaved", rev=standing.rev, error=str(error))
-                self._changed.set()
+                log.warning("controls_unsaved", rev=self.standstill.rev, error=str(error))
+                await asyncio.sleep(RETRY_SAVE_S)
+            except Exception:  # a mistake of ours: the router's tasks live and die together
+                log.exception("controls_fault", rev=self.standstill.rev)
                 await asyncio.sleep(RETRY_SAVE_S)
 
     async def _save(self, standing: Standstill) -> None:
-        document = {"standstill": plain(standing), "at_ms": self._clock.now_ms()}
-        await self._rows.put(keys.CONTROLS, self._account_id, document)
-        self._saved_rev = standing.rev
-        if self.standstill.rev != standing.rev:
-            self._changed.set()
+        """By the holder of ``_disk``. After a failure nobody knows whether it is there: what holds is saved again."""
+        self._saved_rev = None
+        try:
+            document = {"standstill": plain(standing), "at_ms": self._clock.now_ms()}
+            await self._rows.put(keys.CONTROLS, self._account_id, document)
+            self._saved_rev = standing.rev
+        finally:
+            if not self.saved:
+                self._changed.set()
 
     @property
     def saved(self) -> bool:
         """Whether what is in force is on disk."""
         return self._saved_rev == self.standstill.rev
 
+    @property
+    def killed(self) -> bool:
+        """Whether anything stands still; what has not been read yet counts."""
+        return bool(self.standstill.kills) or not self._loaded
+
     def shown(self) -> dict[str, object]:
         """What stands still, as ``GET /killed`` answers."""
         kills = [_row(kill) | {"confirm": self.word(*kill.place)} for kill in self.standstill.kills]
-        return {"killed": bool(kills), "durable": self.saved, "rev": self.standstill.rev, "kills": kills}
+        return {"killed": self.killed, "durable": self.saved, "rev": self.standstill.rev, "kills": kills}
 
     # ── kill ──
 
     def kill(self, kill: Kill) -> Kill:
         """In force when this returns; asked again it changes nothing but ``flatten``. The kill that stands there."""
+        self._spoken += 1
         self.standstill = self.standstill.killed(kill)
         standing = self.standstill.at(*kill.place)
         assert standing is not None
+        self._changed.set()
         log.critical("killed", scope=kill.scope, name=kill.name, by=kill.by, reason=kill.reason, flatten=kill.flatten)
         for key, owner in tuple(self._owners.items()):
             if kill.reaches(key):
                 owner.hear(Ticked())
                 if standing.flatten:
                     _flatten(owner, standing)
-        self._changed.set()
+        if standing.flatten:
+            self._flatten_at(standing.place)
         return standing
+
+    def _flatten_at(self, *places: tuple[Scope, str]) -> None:
+        self._flattening.update(places)
+        if places:
+            self._to_flatten.set()
+
+    async def flatten(self) -> None:
+        """For ever: close again what a flatten is about, until nothing of it is left.
+
+        When it was asked a position may not have been loaded, an entry may have been on its way, another close may have
+        been on, or the process may have died before the close was on disk.
+        """
+        while True:
+            await self._to_flatten.wait()
+            self._to_flatten.clear()
+            pause_s = FLATTEN_AGAIN_S
+            while self._flattening:
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_FLATTEN_AGAIN_S)
+                try:
+                    wanted = [kill for kill in self.standstill.kills if kill.place in self._flattening]
+                    self._flattening = {kill.place for kill in wanted if self._close_again(kill)}
+                except Exception:  # as above: a mistake of ours must not end what protects
+                    log.exception("flatten_fault")
+
+    def _close_again(self, kill: Kill) -> bool:
+        """Whether something of it may be left."""
+        reached = [owner for key, owner in self._owners.items() if kill.reaches(key)]
+        for owner in reached:
+            if owner.recovered.is_set() and _held(owner, kill):
+                _flatten(owner, kill)
+        return not self._complete() or any(
+            not owner.recovered.is_set() or _held(owner, kill) or entries_under(owner, kill) for owner in reached
+        )
 
     async def receipt(self, kill: Kill, *, patience_s: float) -> dict[str, object]:
         """What came of it by the venue's word, asked for at most ``patience_s``; signed."""
         verdict = await self._witness.verify(kill, patience_s=patience_s)
+        if self.standstill.at(*kill.place) is None:
+            verdict = verdict.but(remains=(*verdict.remains, "armed again meanwhile"))
         body = _row(kill) | {
             "rev": self.standstill.rev,
             "durable": self.saved,
@@ -156,12 +215,23 @@ class Controls:
 
     async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str) -> dict[str, object]:
         """The second step: entries are taken again. Raises ``Refused`` for a wrong word, ``StoreUnavailable``."""
-        expected = self.word(scope, name)
-        if confirm != expected:
-            raise Refused("CONFIRM", "that is not this kill's word", field="confirm", value=confirm)
-        after = self.standstill.armed(scope, name)
-        await self._save(after)  # the disk first: a crash must find it as it was answered
-        self.standstill = after
+        if not self._loaded:
+            raise Refused("NOT_READY", "what is killed is still being read; try again")
+        async with self._disk:
+            if confirm != self.word(scope, name):
+                raise Refused("CONFIRM", "that is not this kill's word", field="confirm", value=confirm)
+            after, spoken = self.standstill.armed(scope, name), self._spoken
+            try:
+                await self._save(after)  # the disk first: a crash must find it as it was answered
+                if self._spoken != spoken:
+                    raise Refused(
+                        "KILL_SWITCH", "killed again meanwhile; nothing was armed", field="scope", value=scope
+                    )
+            except BaseException:  # it may be on disk all the same: what holds gets a number of its own and goes there
+                self.standstill = self.standstill.but(rev=max(self.standstill.rev, after.rev) + 1)
+                self._changed.set()
+                raise
+            self.standstill = after
         log.critical("armed", scope=scope, name=name, by=by, reason=reason)
         body = {"scope": str(scope), "name": name, "by": by, "reason": reason, "at_ms": self._clock.now_ms()}
         return await self._witness.receipt("ARMED", body | {"rev": after.rev})
@@ -172,11 +242,22 @@ def _row(kill: Kill) -> dict[str, object]:
     return {name: str(value) if isinstance(value, Scope) else value for name, value in asdict(kill).items()}
 
 
+def _held(owner: Owner, kill: Kill) -> bool:
+    """Whether some of the position is what the kill is about."""
+    return bool(lots_under(owner, kill) if kill.scope is Scope.STRATEGY else owner.holding.exposure)
+
+
 def _flatten(owner: Owner, kill: Kill) -> None:
     """All of the position, or the lots of the strategy."""
     lots = lots_under(owner, kill)
-    if kill.scope is not Scope.STRATEGY or (lots and len(lots) == len(owner.holding.position.lots)):
+    if kill.scope is not Scope.STRATEGY or (len(lots) == len(owner.holding.position.lots) and _alone(owner, kill)):
         owner.hear(CloseAsked(reason="KILL_SWITCH"))
     elif lots:
         qty = Qty(sum((lot.qty for lot in lots), ZERO))
         owner.hear(CloseAsked(reason="KILL_SWITCH", qty=qty, lots=tuple(lot.intent_id for lot in lots)))
+
+
+def _alone(owner: Owner, kill: Kill) -> bool:
+    """Whether nobody else is entering here: closing everything would end his entry, too."""
+    working = [each.intent for each in owner.holding.intents.values() if each.phase is Phase.WORKING]
+    return bool(owner.holding.position.lots) and all(kill.covers(each.key, each.strategy_id) for each in working)

@@ -25,7 +25,7 @@ def health_of(router: "Router") -> dict[str, object]:
         "checks": checks,
         "route_table_rev": router.config.table.rev,
         "circuit_breaker": str(router.breaker.now.state),
-        "kill_switch": bool(router.controls.standstill.kills),
+        "kill_switch": router.controls.killed,
         "clock_offset_ms": router.sender.server_offset_ms,
     }
 

@@ -18,6 +18,7 @@ from chimera.services.router.owner import Owner
 from chimera.trading.errors import ChimeraError, StoreUnavailable
 from chimera.trading.ids import AccountId, ClientOrderId, IntentId, PositionKey
 from chimera.trading.money import Millis, text
+from chimera.trading.order import Order
 from chimera.trading.position import Lot
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
@@ -26,7 +27,8 @@ from chimera.wire.codec import encode
 
 log = structlog.get_logger()
 
-LOOK_EVERY_S: Final = 0.25
+FIRST_PAUSE_S: Final = 0.25  # between two looks, then doubled: a look costs weight, which exits need
+LONGEST_PAUSE_S: Final = 2.0
 
 
 class Seal(Protocol):
@@ -63,7 +65,9 @@ class Witness:
         records: Records,
         clock: Clock,
         seal: Seal,
+        complete: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``complete``: whether ``owners`` has every position of the account yet."""
         self._account_id = account_id
         self._owners = owners
         self._rows = rows
@@ -71,13 +75,16 @@ class Witness:
         self._records = records
         self._clock = clock
         self._seal = seal
+        self._complete = complete
 
     async def verify(self, kill: Kill, *, patience_s: float) -> Verdict:
         """The venue's word on every symbol the kill reaches, asked again until all is gone or patience runs out."""
         deadline_ms = self._clock.monotonic_ms() + round(patience_s * 1000)
         verdict = await self._look_round(kill)
-        while verdict.remains and self._clock.monotonic_ms() < deadline_ms:
-            await asyncio.sleep(LOOK_EVERY_S)
+        pause_s = FIRST_PAUSE_S
+        while verdict.remains and (left_ms := deadline_ms - self._clock.monotonic_ms()) > 0:
+            await asyncio.sleep(min(pause_s, left_ms / 1000))
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             verdict = await self._look_round(kill)
         return verdict
 
@@ -85,9 +92,14 @@ class Witness:
         reached = [owner for key, owner in self._owners.items() if kill.reaches(key)]
         found = await asyncio.gather(*(self._look(owner, kill) for owner in reached))
         held = {owner.holding.key.symbol: qty for owner, (_, qty) in zip(reached, found, strict=True)}
+        unasked = []
+        if not self._complete():
+            unasked = ["positions are not loaded yet"]
+        elif not reached:
+            unasked = [f"nothing that is traded here is under {kill.scope} {kill.name}".rstrip()]
         return Verdict(
             at_ms=self._clock.now_ms(),
-            remains=tuple(line for remains, _ in found for line in remains),
+            remains=(*unasked, *(line for remains, _ in found for line in remains)),
             positions={symbol: qty for symbol, qty in held.items() if qty is not None},
         )
 
@@ -97,11 +109,8 @@ class Witness:
             snapshot = await self._records.survey(symbol, self._clock.now_ms())
         except ChimeraError as error:
             return [f"{symbol}: the venue was not heard: {error}"], None
-        remains = [
-            f"{order.ref} is {order.status}"
-            for order in owner.holding.orders.values()
-            if not order.request.reduce_only and not order.status.final and _under(owner, order.intent_id, kill)
-        ]
+        remains = [] if owner.recovered.is_set() else [f"{symbol} has not heard the venue since the start"]
+        remains += [f"{order.ref} is {order.status}" for order in entries_under(owner, kill)]
         remains += [
             f"{order.ref} rests on the venue"
             for order in snapshot.orders
@@ -142,6 +151,17 @@ async def _try(deed: Callable[[], Awaitable[object]], code: str) -> None:
 def lots_under(owner: Owner, kill: Kill) -> list[Lot]:
     """The lots that the kill is about."""
     return [lot for lot in owner.holding.position.lots if kill.covers(owner.holding.key, lot.strategy_id)]
+
+
+def entries_under(owner: Owner, kill: Kill) -> list[Order]:
+    """Orders under the kill that may still add to the position, or did so and were not heard of."""
+    return [
+        order
+        for order in owner.holding.orders.values()
+        if not order.request.reduce_only
+        and (order.owed or not order.status.final)
+        and _under(owner, order.intent_id, kill)
+    ]
 
 
 def _under(owner: Owner, intent_id: IntentId | None, kill: Kill) -> bool:

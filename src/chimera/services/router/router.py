@@ -105,8 +105,12 @@ class Router:
         self.market = MarketView(bus, rulebook, clock)
         self.owners: dict[PositionKey, Owner] = {}
         account_id = config.account_id
-        witness = Witness(account_id, self.owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal)
-        self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness)
+        self._loaded = asyncio.Event()
+        known = self._loaded.is_set
+        witness = Witness(
+            account_id, self.owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=known
+        )
+        self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness, complete=known)
         self.sender.standstill = lambda: self.controls.standstill
         self.instruments: dict[Symbol, Instrument] = {}
         self.watch = Watch(self, records=records, rulebook=rulebook, bus=bus)
@@ -114,7 +118,6 @@ class Router:
         self._relay = Relay(ledger, bus)
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._prepared: set[tuple[Symbol, int]] = set()
-        self._loaded = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
 
     # ── life ──
@@ -125,6 +128,7 @@ class Router:
             self._group = group
             await self.controls.load()
             group.create_task(self.controls.run(), name="controls")
+            group.create_task(self.controls.flatten(), name="flatten")
             group.create_task(self.alarms.run(), name="alarms")
             await self._learn_venue()
             await self._load()
