@@ -142,10 +142,10 @@ async def _listen(bench: Bench, seconds: float) -> list[dict[str, Any]]:
     transport = bench.venue.transport(bench.proc)
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), transport.connect(f"/private/ws?listenKey={key}") as socket:
-            account = bench.twin.exchange.floor.accounts[READY_ACCOUNT.name]
+            account = bench.twin.usdm.floor.accounts[READY_ACCOUNT.name]
             for leverage in range(1, 6):
                 account.on("BTCUSDT").leverage = leverage
-                bench.twin.exchange.floor.reports.config(account, "BTCUSDT")  # type: ignore[attr-defined]  # the wire
+                bench.twin.usdm.floor.reports.config(account, "BTCUSDT")  # type: ignore[attr-defined]  # the wire
                 bench.venue.pump()
                 await asyncio.sleep(0.001)
             async for frame in socket.frames():

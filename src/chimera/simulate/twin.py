@@ -75,38 +75,38 @@ class Twin:
         self._spot = SpotMarket(spot, seed, self._audit)
         self._markets: dict[Market, FuturesMarket | SpotMarket]
         self._markets = {Market.FUT: self._futures, Market.SPOT: self._spot}
-        self.usdm = self.exchange = self._futures.exchange
+        self.usdm = self._futures.exchange
         self.usdm.countdown_takes_algos = countdown_takes_algos
         self.spot = self._spot.exchange
         self.usdm.floor.queue_share = self.spot.floor.queue_share = queue_share
         self.doors = Doors(self._futures, self._spot, self._audit, enforced=limits)
         self.keyring = self.doors.keyring
-        self.keys = Keys(self.keyring, self._audit, self.exchange.floor)
+        self.keys = Keys(self.keyring, self._audit, self.usdm.floor)
         self.faults: Faults  # may be replaced between calls
         self.faults = faults if faults is not None else Schedule(Scenario(seed=seed), Millis(now_ms), self)
         self.transfers = self.doors.transfers
         self._hands = Hands(self._futures, self._spot, self.transfers, lambda: self.faults)
         door = Door(self.keyring, self.doors.limits, self.transfers)
         spot_keeping = SpotKeeping(self.spot, self._spot.wire.publisher)
-        self._keeping = Keeping(self.exchange, self._futures.wire.publisher, door, spot_keeping)
+        self._keeping = Keeping(self.usdm, self._futures.wire.publisher, door, spot_keeping)
         self._at(now_ms)
         self._audit.seq = audit_seq
         if kept is not None:
-            restore(kept, self.exchange, self._futures.wire.publisher, door, spot_keeping)
+            restore(kept, self.usdm, self._futures.wire.publisher, door, spot_keeping)
             self._audit.add(Kind.RESTART, now_ms, kept_seq=kept.standing.audit_seq)
         for spec in accounts:
-            if kept is None or spec.name not in self.exchange.floor.accounts:
+            if kept is None or spec.name not in self.usdm.floor.accounts:
                 self.admit(spec)
-        self._spot.open_unknown(self.exchange.floor.accounts)
+        self._spot.open_unknown(self.usdm.floor.accounts)
 
     def admit(self, spec: AccountSpec) -> Account:
         """A new owner with its key and its account; name and key must be new."""
         key = spec.key()
-        if spec.name in self.exchange.floor.accounts:
+        if spec.name in self.usdm.floor.accounts:
             raise Refusal(-1130, "name")
         self.keyring.add(key)
         self.spot.floor.admit(spec)
-        return self.exchange.floor.admit(spec)
+        return self.usdm.floor.admit(spec)
 
     @property
     def audit(self) -> Sequence[AuditRecord]:
@@ -119,7 +119,7 @@ class Twin:
         if request.path in faults_face.PATHS:
             return answered(*faults_face.answer(request, self.faults, now_ms, self.begin))
         if request.path == deeds.PATH:
-            return answered(*deeds.answer(request, self.exchange))
+            return answered(*deeds.answer(request, self.usdm))
         if request.path.startswith(CONTROL):
             return control(self._audit, request, self.admit, self.keys, self.state)
         fault = self.faults.on_request(request, now_ms)
@@ -150,9 +150,9 @@ class Twin:
 
         Raises ``Refused`` for an account that cannot be; then none of its faults is armed.
         """
-        now_ms = Millis(self.exchange.floor.now_ms)
+        now_ms = Millis(self.usdm.floor.now_ms)
         for place, spec in enumerate(scenario.accounts):
-            if spec.name not in self.exchange.floor.accounts:
+            if spec.name not in self.usdm.floor.accounts:
                 try:
                     self.admit(spec)
                 except Refusal as refusal:
@@ -234,7 +234,7 @@ class Twin:
 
     def drain(self) -> list[Frame]:
         """Stream frames since the last drain, in order."""
-        now_ms = Millis(self.exchange.floor.now_ms)
+        now_ms = Millis(self.usdm.floor.now_ms)
         frames = self._post.out(self._futures.drain() + self._spot.drain(), self.faults, now_ms)
         self._log_frames(now_ms)
         return frames + self._hands.cuts()
@@ -249,7 +249,7 @@ class Twin:
 
     def state(self) -> dict[str, Any]:
         """A plain picture of accounts, positions and open orders, for people and tests."""
-        return picture(self.exchange.floor) | {"spot": spot_picture(self.spot.floor)} | {"journal": self.journal()}
+        return picture(self.usdm.floor) | {"spot": spot_picture(self.spot.floor)} | {"journal": self.journal()}
 
     def keep(self, *, clean: bool = False) -> Written:
         """Everything an account's owner could notice, for a next life; reads back as ``Kept``.
@@ -262,7 +262,7 @@ class Twin:
     @property
     def changes(self) -> tuple[int, int]:
         """Moves whenever there is something new to keep; mere questions and the market do not move it."""
-        return self._audit.deeds, self.exchange.floor.drawn + self.spot.floor.drawn + self.doors.bans
+        return self._audit.deeds, self.usdm.floor.drawn + self.spot.floor.drawn + self.doors.bans
 
     def _at(self, now_ms: int) -> None:
         self._futures.at(now_ms)

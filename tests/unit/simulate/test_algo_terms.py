@@ -93,7 +93,7 @@ def marked(desk):
     ],
 )
 def test_refused_and_nothing_waits(marked, code, base, changes):
-    listing = marked.twin.exchange.floor.listings["BTCUSDT"]
+    listing = marked.twin.usdm.floor.listings["BTCUSDT"]
     listing.instrument = listing.instrument.but(min_notional=D(100))
     terms = {name: value for name, value in (base | changes).items() if value is not _GONE}
     assert marked.code("POST", ALGO, **terms) == code
@@ -310,7 +310,7 @@ class TestTriggering:
             raise Refusal(-2022)
 
         marked.listen()
-        marked.twin.exchange.desk.gate = turn_away
+        marked.twin.usdm.desk.gate = turn_away
         marked.ok("POST", ALGO, **MARKET | {"clientAlgoId": "h"})
         marked.trade("65700", "0.001", "SELL")
         last = marked.events("ALGO_UPDATE")[-1]["o"]

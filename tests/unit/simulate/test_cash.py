@@ -50,7 +50,7 @@ class Life:
 
     @property
     def account(self) -> Account:
-        return self.desk.twin.exchange.floor.accounts["main"]
+        return self.desk.twin.usdm.floor.accounts["main"]
 
     def quote(self) -> None:
         self.desk.top(str(self.mid), str(self.mid + D("0.1")), "0.5", "0.5")
@@ -60,7 +60,7 @@ class Life:
         return {"positionSide": held if self.hedge else "BOTH"}
 
     def act(self, action: tuple[Any, ...]) -> None:
-        desk, exchange = self.desk, self.desk.twin.exchange
+        desk, exchange = self.desk, self.desk.twin.usdm
         desk.now += 300
         match action:
             case ("market", side, held, qty):
@@ -96,7 +96,7 @@ class Life:
 
 def check(life: Life) -> None:
     """What holds at every moment."""
-    account, floor = life.account, life.desk.twin.exchange.floor
+    account, floor = life.account, life.desk.twin.usdm.floor
     rows = sum((D(row["income"]) for row in account.income), D(0))
     assert account.wallet == 5_000 + rows
     held = [position for position in account.positions.values() if position.qty]

@@ -184,7 +184,7 @@ def test_every_event_of_a_trigger_in_order(long):
 def test_every_pair_of_states(long, before, after):
     """Legal ones move, illegal ones raise and change nothing."""
     long.stop("SELL", "65700", quantity="0.1", reduceOnly="true", clientAlgoId="sl")
-    algo = long.twin.exchange.floor.algos.find(long.twin.exchange.floor.accounts["main"], None, "sl")
+    algo = long.twin.usdm.floor.algos.find(long.twin.usdm.floor.accounts["main"], None, "sl")
     algo.status = before
     if after in TRANSITIONS.get(before, frozenset()):
         algo.move(after, 1)

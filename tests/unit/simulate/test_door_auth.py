@@ -204,7 +204,7 @@ class TestPermissions:
 def test_two_owners_do_not_share_a_key(desk):
     with pytest.raises(Refusal):
         desk.twin.admit(AccountSpec(name="other", api_key=desk.account.api_key, secret="s"))
-    assert list(desk.twin.exchange.floor.accounts) == ["main"]
+    assert list(desk.twin.usdm.floor.accounts) == ["main"]
 
 
 def test_the_matching_engine_judges_the_time_again(desk):

@@ -70,13 +70,13 @@ def test_an_isolated_position_pays_from_its_own_margin_and_stands_in_the_event(d
     due = announce(desk)
     desk.ok("POST", "v1/marginType", symbol=BTC, marginType="ISOLATED")
     desk.market("BUY", "0.5")
-    held = desk.twin.exchange.floor.accounts["main"].position(BTC)
-    before, cross = held.set_aside, desk.twin.exchange.floor.accounts["main"].cross_wallet
+    held = desk.twin.usdm.floor.accounts["main"].position(BTC)
+    before, cross = held.set_aside, desk.twin.usdm.floor.accounts["main"].cross_wallet
     desk.now = due - 1
     desk.listen()
     tick(desk, due)
     assert held.set_aside == before - D("6.5")
-    assert desk.twin.exchange.floor.accounts["main"].cross_wallet == cross
+    assert desk.twin.usdm.floor.accounts["main"].cross_wallet == cross
     [event] = desk.events("ACCOUNT_UPDATE")
     assert [row["iw"] for row in event["a"]["P"]] == [f"{before - D('6.5'):f}".rstrip("0")]
 

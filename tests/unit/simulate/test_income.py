@@ -51,7 +51,7 @@ def test_the_last_seven_days_unless_asked_and_three_months_at_most(traded):
 
 
 def test_money_that_comes_and_goes(desk):
-    exchange = desk.twin.exchange
+    exchange = desk.twin.usdm
     account = exchange.floor.accounts["main"]
     desk.listen()
     numbers = [exchange.cash.transfer(account, D(amount), "DEPOSIT") for amount in ("250.5", "-50")]

@@ -58,9 +58,9 @@ def a_next_life(desk: Desk, *, clean: bool = True, **options: Any) -> Desk:
 
 def feel_the_gap(desk: Desk) -> None:
     """What a restart takes from those who stay: the book, the listenKeys, frames nobody heard."""
-    for listing in desk.twin.exchange.floor.listings.values():
+    for listing in desk.twin.usdm.floor.listings.values():
         listing.go_dark()
-    for account in desk.twin.exchange.floor.accounts.values():
+    for account in desk.twin.usdm.floor.accounts.values():
         account.listen_key = None
     desk.twin.drain()
 
@@ -89,9 +89,9 @@ def answers(desk: Desk) -> list[Any]:
     found = []
     for account in BOTH:
         calls = list(ACCOUNT_QUERIES)
-        orders = desk.twin.exchange.floor.orders.by_id.values()
+        orders = desk.twin.usdm.floor.orders.by_id.values()
         calls += [("v1/order", {"symbol": BTC, "origClientOrderId": order.client_id}) for order in orders]
-        algos = desk.twin.exchange.floor.algos.by_id
+        algos = desk.twin.usdm.floor.algos.by_id
         calls += [("v1/algoOrder", {"algoId": number}) for number in algos]
         for path, params in calls:
             query = urlencode(params | {"timestamp": desk.now})
@@ -121,7 +121,7 @@ def test_a_next_life_answers_the_same_and_goes_on_the_same(before, after, more):
 
     feel_the_gap(first)
     assert answers(second) == answers(first)
-    marks = [desk.twin.exchange.floor.audit.seq for desk in (first, second)]
+    marks = [desk.twin.usdm.floor.audit.seq for desk in (first, second)]
     for desk in (first, second):
         desk.key = desk.listen()
         for route, stream in (("public", "btcusdt@depth@0ms"), ("market", "btcusdt@aggTrade")):

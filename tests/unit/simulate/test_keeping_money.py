@@ -42,7 +42,7 @@ def test_money_goes_on_as_if_it_had_never_been_away(before, after, hedge, isolat
     second.desk = a_next_life(first.desk, accounts=(READY_ACCOUNT,))
     second.mid = first.mid
     assert answers(second.desk) == answers(first.desk)
-    for listing in first.desk.twin.exchange.floor.listings.values():
+    for listing in first.desk.twin.usdm.floor.listings.values():
         listing.go_dark()
     for life in (first, second):
         life.quote()
@@ -63,6 +63,6 @@ def test_a_forced_close_is_remembered_and_no_transaction_number_is_given_twice()
     second.now = life.desk.now
     [row] = second.ok("GET", "v1/forceOrders")
     assert row["clientOrderId"].startswith("autoclose-")
-    account = second.twin.exchange.floor.accounts["main"]
-    assert second.twin.exchange.cash.transfer(account, D(1), "DEPOSIT") > max(numbers)
+    account = second.twin.usdm.floor.accounts["main"]
+    assert second.twin.usdm.cash.transfer(account, D(1), "DEPOSIT") > max(numbers)
     assert account.liquidated_ms == life.account.liquidated_ms

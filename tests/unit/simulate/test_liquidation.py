@@ -30,7 +30,7 @@ def leveraged(*, isolated: bool = False, side: str = "BUY", qty: str = "2", bala
 
 
 def account_of(desk: Desk) -> Account:
-    return desk.twin.exchange.floor.accounts["main"]
+    return desk.twin.usdm.floor.accounts["main"]
 
 
 def held_of(desk: Desk) -> Position:
@@ -61,7 +61,7 @@ def test_it_comes_at_the_price_that_was_told(isolated, side):
     desk = leveraged(isolated=isolated, side=side)
     told, one = liquidation_price(desk), D("0.1")
     sign = 1 if side == "BUY" else -1
-    rules = desk.twin.exchange.floor.listings[BTC].instrument
+    rules = desk.twin.usdm.floor.listings[BTC].instrument
     edge = rules.price_at_or_above(told) if side == "BUY" else rules.price_at_or_below(told)
     desk.mark(str(edge + sign * one))
     assert desk.position
@@ -89,7 +89,7 @@ def test_the_told_price_is_the_true_one(isolated, side, tenths, balance, drift):
         return
     inside = told + (65_800 - told) * D(drift) / 1000
     for price, alive in ((inside, True), (told - (65_800 - told) / 1000, False)):
-        bracket = desk.twin.exchange.floor.listings[BTC].brackets
+        bracket = desk.twin.usdm.floor.listings[BTC].brackets
         same = bracket.of(abs(held_of(desk).qty) * price) is bracket.of(abs(held_of(desk).qty) * 65_800)
         desk.mark(f"{price:.4f}")
         if same:
@@ -199,7 +199,7 @@ def test_a_gap_through_everything_is_the_funds_loss():
 
 def test_an_isolated_position_falls_alone():
     desk = leveraged(isolated=True)
-    floor = desk.twin.exchange.floor
+    floor = desk.twin.usdm.floor
     desk.mark("3000", symbol="ETHUSDT")
     account_of(desk).position("ETHUSDT").qty = D(1)
     account_of(desk).position("ETHUSDT").entry = D(3000)
@@ -243,7 +243,7 @@ def test_cross_positions_go_one_by_one_until_the_rest_can_stand():
     fall_to(desk, "56500")
     assert [record.symbol for record in desk.log(Kind.LIQUIDATE)] == [BTC]
     assert other.qty == 3
-    assert not desk.twin.exchange.floor.remarked
+    assert not desk.twin.usdm.floor.remarked
     assert sums(desk)["INSURANCE_CLEAR"] < 0
 
 
@@ -257,7 +257,7 @@ def test_who_is_being_liquidated_may_not_trade():
 
 def test_nobody_is_judged_in_the_dark():
     desk = leveraged()
-    desk.twin.exchange.floor.listings[BTC].go_dark()
+    desk.twin.usdm.floor.listings[BTC].go_dark()
     desk.mark("61000")
     assert desk.position == 2
     desk.top("60999.9", "61000.1")
@@ -288,7 +288,7 @@ def test_deleveraging_takes_at_the_mark_without_a_fee():
     desk.listen()
     desk.mark("66000")
     wallet = desk.wallet
-    desk.twin.exchange.deleverage(account_of(desk), BTC, qty=D("0.5"))
+    desk.twin.usdm.deleverage(account_of(desk), BTC, qty=D("0.5"))
     assert desk.position == D("1.5")
     assert desk.wallet == wallet + 100
     updates = [event["o"] for event in desk.events("ORDER_TRADE_UPDATE")]
@@ -297,7 +297,7 @@ def test_deleveraging_takes_at_the_mark_without_a_fee():
         ("adl_autoclose", "CALCULATED", "FILLED"),
     ]
     assert [row["clientOrderId"] for row in desk.ok("GET", "v1/forceOrders", autoCloseType="ADL")] == ["adl_autoclose"]
-    desk.twin.exchange.deleverage(account_of(desk), BTC)
+    desk.twin.usdm.deleverage(account_of(desk), BTC)
     assert desk.position == 0
 
 
@@ -323,7 +323,7 @@ def test_a_person_can_have_a_position_deleveraged():
 def test_settlement_closes_every_position_of_the_symbol():
     desk = leveraged()
     desk.mark("66000")
-    desk.twin.exchange.settle_symbol(BTC)
+    desk.twin.usdm.settle_symbol(BTC)
     assert desk.position == 0
     fill = desk.log(Kind.FILL)[-1]
     assert fill.client_order_id.startswith("settlement_autoclose-")

@@ -25,7 +25,7 @@ def marked(desk: Desk) -> Desk:
 
 
 def account_of(desk: Desk) -> Account:
-    return desk.twin.exchange.floor.accounts["main"]
+    return desk.twin.usdm.floor.accounts["main"]
 
 
 def isolated(desk: Desk) -> Desk:

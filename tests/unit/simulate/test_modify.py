@@ -63,7 +63,7 @@ def test_a_change_of_price_and_quantity(resting):
     [event] = resting.events()
     assert (event["o"]["x"], event["o"]["X"], event["o"]["q"], event["o"]["M"]) == ("AMENDMENT", "NEW", "0.200", 7)
     assert resting.order("r")["origQty"] == "0.200"
-    held = resting.twin.exchange.floor.accounts["main"].position("BTCUSDT")
+    held = resting.twin.usdm.floor.accounts["main"].position("BTCUSDT")
     assert held.bids == D("0.2") * 65001
 
 
@@ -113,9 +113,9 @@ def test_reduce_only_spares_the_notional_and_stays_within_the_position(desk):
     desk.market("BUY", "0.010")
     desk.limit("SELL", "0.010", "66000", newClientOrderId="r", reduceOnly="true")
     small = terms(side="SELL", quantity="0.001", price="66000")
-    desk.twin.exchange.floor.listings["BTCUSDT"].instrument = desk.twin.exchange.floor.listings[
-        "BTCUSDT"
-    ].instrument.but(min_notional=D(100))
+    desk.twin.usdm.floor.listings["BTCUSDT"].instrument = desk.twin.usdm.floor.listings["BTCUSDT"].instrument.but(
+        min_notional=D(100)
+    )
     assert desk.code("PUT", ORDER, **small) == -5029
     assert desk.ok("PUT", ORDER, **small | {"reduceOnly": "true"})["reduceOnly"] is True
     assert desk.ok("PUT", ORDER, **small | {"quantity": "0.5"})["origQty"] == "0.010"

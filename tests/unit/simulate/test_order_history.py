@@ -100,8 +100,8 @@ def test_by_pages(past):
 def test_a_market_order_cannot_be_changed(desk):
     """None ever rests; so only an order made to look like one shows the refusal."""
     desk.limit("BUY", "0.1", "65000", newClientOrderId="m")
-    account = desk.twin.exchange.floor.accounts["main"]
-    desk.twin.exchange.floor.orders.find(account, "BTCUSDT", None, "m").type = OrderType.MARKET
+    account = desk.twin.usdm.floor.accounts["main"]
+    desk.twin.usdm.floor.orders.find(account, "BTCUSDT", None, "m").type = OrderType.MARKET
     change = {"symbol": "BTCUSDT", "side": "BUY", "origClientOrderId": "m", "quantity": "0.2", "price": "65000"}
     assert desk.code("PUT", "v1/order", **change) == -5025
 

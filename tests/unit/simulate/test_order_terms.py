@@ -215,7 +215,7 @@ class TestSymbolStatus:
         desk.market("BUY", "0.1")
         desk.limit("BUY", "0.1", "65000", newClientOrderId="rest")
         desk.stop("SELL", "65700", quantity="0.1", clientAlgoId="stop")
-        desk.twin.exchange.floor.listings["BTCUSDT"].status = status
+        desk.twin.usdm.floor.listings["BTCUSDT"].status = status
         assert desk.code("POST", ORDER, **LIMIT) == opening
         assert desk.code("POST", ORDER, **desk.market_terms("SELL", "0.1") | {"reduceOnly": "true"}) == closing
         assert desk.code("POST", "v1/algoOrder", **desk.stop_terms("SELL", "65700", quantity="0.1")) == opening
@@ -229,7 +229,7 @@ class TestSymbolStatus:
     def test_nothing_fills_or_triggers_until_it_trades_again(self, desk):
         desk.limit("BUY", "0.1", "65000", newClientOrderId="rest")
         desk.stop("SELL", "64990", quantity="0.1", clientAlgoId="stop")
-        listing = desk.twin.exchange.floor.listings["BTCUSDT"]
+        listing = desk.twin.usdm.floor.listings["BTCUSDT"]
         listing.status = SymbolStatus.TRADING_HALT
         desk.top("64900.0", "64900.1")
         desk.trade("64900.0", "5", "SELL")
@@ -244,7 +244,7 @@ class TestSymbolStatus:
         desk.listen()
         desk.limit("BUY", "0.1", "65000", newClientOrderId="rest")
         desk.stop("SELL", "64990", quantity="0.1", clientAlgoId="stop")
-        desk.twin.exchange.delist(desk.twin.exchange.floor.listings["BTCUSDT"])
+        desk.twin.usdm.delist(desk.twin.usdm.floor.listings["BTCUSDT"])
         assert (desk.order("rest")["status"], desk.algo("stop")["algoStatus"]) == ("EXPIRED", "EXPIRED")
         assert desk.events("ORDER_TRADE_UPDATE")[-1]["o"]["er"] == "7"
         assert desk.log(Kind.EXPIRE)

@@ -196,9 +196,9 @@ def test_reduce_only_never_opens_or_reverses(script):
 @given(scripts)
 def test_open_order_margin_is_exactly_that_of_the_open_orders(script):
     desk = played(script)
-    account = desk.twin.exchange.floor.accounts["main"]
+    account = desk.twin.usdm.floor.accounts["main"]
     sums: dict[str, D] = defaultdict(D)
-    for order in desk.twin.exchange.floor.orders.open_of(account):
+    for order in desk.twin.usdm.floor.orders.open_of(account):
         if not order.reduce_only:
             sums[order.side] += order.leaves * order.price
     held = account.position("BTCUSDT")
@@ -229,9 +229,9 @@ def test_in_hedge_mode_neither_side_ever_turns(script):
         held[fill.position_side] += fill.qty if fill.side == "BUY" else -fill.qty
         assert held["LONG"] >= 0 >= held["SHORT"]
         assert fill.position_after == held[fill.position_side]
-    account = desk.twin.exchange.floor.accounts["main"]
+    account = desk.twin.usdm.floor.accounts["main"]
     for held_now in account.held_in("BTCUSDT"):
-        resting = [order for order in desk.twin.exchange.floor.orders.open_of(account) if order.reduces]
+        resting = [order for order in desk.twin.usdm.floor.orders.open_of(account) if order.reduces]
         leaves = sum((order.leaves for order in resting if order.position_side is held_now.side), D(0))
         assert leaves <= abs(held_now.qty)
 

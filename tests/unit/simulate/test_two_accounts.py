@@ -72,7 +72,7 @@ class Run:
 @pytest.mark.parametrize("seed", range(20))
 def test_both_books_balance(seed):
     run = Run(seed)
-    floor = run.desks[0].twin.exchange.floor
+    floor = run.desks[0].twin.usdm.floor
     positions: dict[str, D] = defaultdict(D)
     wallets: dict[str, D] = defaultdict(lambda: D(100_000))
     fills = run.desks[0].log(Kind.FILL)

@@ -129,7 +129,7 @@ class World:
 
     def mid(self) -> Decimal:
         """What the market shows now, quote per base."""
-        mid = self.twin.exchange.floor.listings[INSTRUMENT.symbol].book.mid
+        mid = self.twin.usdm.floor.listings[INSTRUMENT.symbol].book.mid
         assert mid is not None
         return mid
 

@@ -109,7 +109,7 @@ def _note(left: list[int], loop: DetLoop, request: WireRequest) -> None:
 def _take_stop_away(world: World) -> None:
     """As somebody at the venue's own page might: every stop that waits is cancelled."""
     world.twin.tick(world.clock.now_ms())
-    exchange = world.twin.exchange
+    exchange = world.twin.usdm
     account = exchange.floor.accounts[READY_ACCOUNT.name]
     for algo in tuple(exchange.floor.algos.waiting_of(account, INSTRUMENT.symbol)):
         exchange.cancel_algo(algo)
