@@ -193,3 +193,16 @@ def test_every_pair_of_states(long, before, after):
         with pytest.raises(ValueError, match="->"):
             algo.move(after, 1)
         assert algo.status is before
+
+
+def test_a_child_with_the_client_id_of_an_open_order_does_not_free_that_id(long):
+    """Orders and conditional orders have two name spaces; a child brings its id into the other one."""
+    resting = long.limit("BUY", "0.01", "60000", newClientOrderId="same")
+    long.stop("SELL", "65700", quantity="0.1", reduceOnly="true", clientAlgoId="same")
+    long.trade("65699.9", "1", "SELL")
+    assert long.algo("same")["algoStatus"] == "FINISHED"
+    assert long.code("POST", "v1/order", **long.limit_terms("BUY", "0.01", "60000"), newClientOrderId="same") == -4116
+    assert long.order("same")["orderId"] == resting["orderId"]
+    gone = long.ok("DELETE", "v1/order", symbol="BTCUSDT", origClientOrderId="same")
+    assert (gone["orderId"], gone["status"]) == (resting["orderId"], "CANCELED")
+    assert long.order("same")["status"] == "FILLED", "the newest of those that ended"

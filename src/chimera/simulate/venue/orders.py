@@ -235,15 +235,26 @@ class Shelf(Generic[OrderT]):
 
     def has_open(self, account: str, symbol: str, client_id: str) -> bool:
         """Whether an open order carries this id."""
-        found = self.newest.get((account, symbol, client_id))
+        found = self._named(account, symbol, client_id)
         return found is not None and found.is_open
 
+    def _named(self, account: str, symbol: str, client_id: str) -> OrderT | None:
+        """The open order of this id, else the newest.
+
+        The newest may hide an open one: a conditional order's child takes the id it was given, whoever else has it.
+        """
+        newest = self.newest.get((account, symbol, client_id))
+        if newest is None or newest.is_open:
+            return newest
+        shelf = self.open.get((account, symbol), {})
+        return next((order for order in shelf.values() if order.client_id == client_id), newest)
+
     def find(self, account: Owner, symbol: str, order_id: int | None, client_id: str | None) -> OrderT | None:
-        """By ``order_id`` if given (it wins), else by client id."""
+        """By ``order_id`` if given (it wins), else by client id: the open order of that id before any that ended."""
         if order_id is not None:
             order = self.by_id.get(order_id)
             return order if order is not None and order.account is account and order.listing.symbol == symbol else None
-        return self.newest.get((account.name, symbol, client_id or ""))
+        return self._named(account.name, symbol, client_id or "")
 
     def open_of(self, account: Owner, symbol: str | None = None) -> list[OrderT]:
         """Open orders, oldest first."""
