@@ -25,7 +25,7 @@ def leveraged(*, isolated: bool = False, side: str = "BUY", qty: str = "2", bala
     desk.ok("POST", "v1/leverage", symbol=BTC, leverage=50)
     if isolated:
         desk.ok("POST", "v1/marginType", symbol=BTC, marginType="ISOLATED")
-    desk.market(side, qty)
+    desk.limit(side, qty, "65800" if side == "BUY" else "65799.9")  # whose margin has no allowance for a worse price
     return desk
 
 

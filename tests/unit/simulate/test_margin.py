@@ -113,6 +113,29 @@ def test_an_order_beyond_the_mark_costs_its_loss_too(marked):
     marked.limit("BUY", "1", "66800", timeInForce="IOC")
 
 
+def test_a_change_beyond_the_mark_costs_its_loss_too(marked):
+    marked.limit("BUY", "1", "65000", newClientOrderId="r")
+    account = account_of(marked)
+    change = {"symbol": BTC, "side": "BUY", "origClientOrderId": "r", "quantity": "1", "price": "66800"}
+    account.wallet = D(65_000) / 20 + D(1_800) / 20 + D("999.9")
+    assert marked.code("PUT", "v1/order", **change) == -2019
+    assert marked.order("r")["price"] == "65000.00"
+    account.wallet += D("0.1")
+    assert marked.ok("PUT", "v1/order", **change)["status"] == "FILLED"
+
+
+@pytest.mark.parametrize(
+    ("side", "cost"), [("BUY", D("65832.9") / 20 + D("32.9")), ("SELL", D("65799.9") / 20 + D("0.1"))]
+)
+def test_a_market_buy_is_taken_to_cost_a_little_more_than_the_ask(marked, side, cost):
+    """0.05 % more: the ask is 65,800 and so is the mark; a sale is taken at the bid."""
+    account = account_of(marked)
+    account.wallet = cost - D("0.1")
+    assert marked.code("POST", "v1/order", **marked.market_terms(side, "1")) == -2019
+    account.wallet = cost
+    assert marked.market(side, "1")["status"] == "FILLED"
+
+
 def test_long_and_short_each_carry_their_own_margin(marked):
     marked.ok("POST", "v1/positionSide/dual", dualSidePosition="true")
     marked.market("BUY", "1", positionSide="LONG")

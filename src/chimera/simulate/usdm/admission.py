@@ -12,7 +12,7 @@ from chimera.simulate.usdm import filters
 from chimera.simulate.usdm.accounts import Account, only_closes
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.floor import FuturesFloor
-from chimera.simulate.usdm.margin import check_entry, check_free, open_loss
+from chimera.simulate.usdm.margin import MARKET_BUFFER, check_entry, check_free, open_loss
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.usdm.price_match import matched
@@ -103,8 +103,13 @@ def _terms(ticket: Ticket, floor: FuturesFloor, matcher: Matcher[FuturesOrder]) 
     qty = _reducible(ticket) if reduces else ticket.qty
     _check_taking(ticket, price, qty, best, matcher)
     if not reduces:
-        _check_margin(ticket, floor, qty, best if market and best is not None else price)
+        _check_margin(ticket, floor, qty, _assumed(side, best) if market and best is not None else price)
     return price, qty
+
+
+def _assumed(side: Side, best: Decimal) -> Decimal:
+    """The price that margin takes a MARKET order to have."""
+    return best * MARKET_BUFFER if side is Side.BUY else best
 
 
 def _check_counterparty(listing: Perpetual, side: Side, best: Decimal | None) -> None:

@@ -11,7 +11,7 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import filters
 from chimera.simulate.usdm.admission import crosses, reducing
 from chimera.simulate.usdm.floor import FuturesFloor
-from chimera.simulate.usdm.margin import check_entry
+from chimera.simulate.usdm.margin import check_entry, open_loss
 from chimera.simulate.usdm.orders import MAX_AMENDMENTS, Amendment, FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.price_match import matched
 from chimera.simulate.venue.matching import Matcher
@@ -49,7 +49,8 @@ def amended(change: Change, floor: FuturesFloor, matcher: Matcher[FuturesOrder])
     else:
         more = (qty - order.cum_qty) * price - order.leaves * order.price
         held = order.account.position(order.listing.symbol, order.position_side)
-        check_entry(floor, order.account, held, order.side, more)
+        loss = open_loss(order.listing, held, order.side, qty - order.cum_qty, price)
+        check_entry(floor, order.account, held, order.side, more, loss)
     return Amendment(
         at_ms=floor.now_ms,
         price_before=order.price,
