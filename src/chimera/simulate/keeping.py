@@ -26,7 +26,7 @@ from chimera.simulate.usdm.accounts import Account, Position, Terms
 from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoTif, AlgoType
 from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.orders import Amendment, Forced, FuturesOrder, OrderType, PriceMatch
-from chimera.simulate.usdm.perpetual import Perpetual
+from chimera.simulate.usdm.perpetual import Perpetual, SymbolStatus
 from chimera.simulate.usdm.streams import Publisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
 from chimera.simulate.wallet.transfers import Transfer, Transfers
@@ -50,6 +50,7 @@ class KeptListing(Value, tag=False):
     funding_due_ms: int
     trade_id: int
     update_id: int
+    status: SymbolStatus = SymbolStatus.TRADING
 
 
 class KeptTerms(Value, tag=False):
@@ -333,6 +334,8 @@ def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publish
         listing = floor.listings.setdefault(symbol, Perpetual(kept.instrument))
         for name in ("last", "mark", "index", "funding_rate", "next_funding_ms", "funding_due_ms"):
             setattr(listing, name, getattr(kept, name))
+        if kept.status is SymbolStatus.SETTLING:  # any other is the instrument's, or a fault's and ends with it
+            listing.status = kept.status
         listing.trade_id = kept.trade_id + leap
         listing.book.update_id = kept.update_id + leap
         if kept.mark is not None:

@@ -246,7 +246,9 @@ def _restore_counters(standing: SpotStanding, floor: SpotFloor, publisher: SpotP
     publisher.agg_id = standing.agg_id + leap
     for each in standing.pairs:
         pair = floor.listings.setdefault(each.instrument.symbol, Pair(each.instrument))
-        pair.status, pair.last = each.status, each.last
+        if each.status is not PairStatus.CANCEL_ONLY:  # which is a fault's, and ends with it
+            pair.status = each.status
+        pair.last = each.last
         pair.trade_id = each.trade_id + leap
         pair.prevented_id = each.prevented_id + leap
         pair.book.update_id = each.update_id + leap

@@ -163,7 +163,6 @@ def test_every_field_is_kept_or_left_out_on_purpose():
     assert fields(Account) - history == set(KeptAccount.__struct_fields__)
     of_the_market = {"book", "queues", "triggers", "traded", "mark_given", "marked_ms", "dark", "symbol"}
     of_the_market |= {"price_places", "qty_places", "trailing", "brackets"}
-    of_the_market |= {"status"}  # a fault's, as are all times in which a symbol does not trade
     assert set(vars(Perpetual(DEMO[0]))) - of_the_market == set(KeptListing.__struct_fields__) - {"update_id"}
 
 
@@ -240,6 +239,20 @@ def test_accounts_stay_as_they_were_and_new_ones_open():
     second = a_next_life(first, accounts=(RICH.but(balance=D(1)), SECOND))
     assert second.wallet == first.wallet
     assert [record.account for record in second.log(Kind.OPEN_ACCOUNT)] == ["second"]
+
+
+@pytest.mark.parametrize(("fault", "status"), [("delisting", "SETTLING BREAK"), ("cancel_only", "TRADING TRADING")])
+def test_a_symbol_that_was_taken_off_stays_off_and_what_a_fault_closed_opens(fault, status):
+    desk = Desk()
+    desk.top("65799.9", "65800.0")
+    arm = msgspec.json.encode({"name": fault, "match": {"symbol": BTC}}).decode()
+    assert desk.raw("POST", "/sim/faults", body=arm)[0] == 200
+    desk.twin.tick(desk.now)
+    assert desk.code("POST", "v1/order", **desk.limit_terms("BUY", "0.1", "60000")) != -1102
+    second = a_next_life(desk)
+    rows = [second.raw("GET", path, f"symbol={BTC}")[1] for path in ("/fapi/v1/exchangeInfo", "/api/v3/exchangeInfo")]
+    found = [row["status"] for each in rows for row in each["symbols"] if row["symbol"] == BTC]
+    assert " ".join(found) == status
 
 
 def test_a_symbol_no_longer_listed_is_listed_again():
