@@ -17,8 +17,9 @@ from chimera.simulate.door.session import Session
 from chimera.simulate.door.ws_api import WsReply, struck
 from chimera.simulate.doors import Doors, Keys
 from chimera.simulate.household import READY_ACCOUNT, AccountSpec
-from chimera.simulate.keeping import Door, Keeping, Kept, Written, restore
-from chimera.simulate.keeping_spot import SpotKeeping
+from chimera.simulate.keeping.futures import FuturesKeeping
+from chimera.simulate.keeping.spot import SpotKeeping
+from chimera.simulate.keeping.whole import Door, Keeping, Kept, Written
 from chimera.simulate.markets import FuturesMarket, SpotMarket
 from chimera.simulate.spot.pair import SPOT_DEMO
 from chimera.simulate.trouble import answers as trouble
@@ -86,13 +87,14 @@ class Twin:
         self.faults = faults if faults is not None else Schedule(Scenario(seed=seed), Millis(now_ms), self)
         self.transfers = self.doors.transfers
         self._hands = Hands(self._futures, self._spot, self.transfers, lambda: self.faults)
-        door = Door(self.keyring, self.doors.limits, self.transfers)
+        door = Door(self.keyring, self.doors.limits, self.transfers, self._audit)
+        futures_keeping = FuturesKeeping(self.usdm, self._futures.wire.publisher)
         spot_keeping = SpotKeeping(self.spot, self._spot.wire.publisher)
-        self._keeping = Keeping(self.usdm, self._futures.wire.publisher, door, spot_keeping)
+        self._keeping = Keeping(futures_keeping, spot_keeping, door)
         self._at(now_ms)
         self._audit.seq = audit_seq
         if kept is not None:
-            restore(kept, self.usdm, self._futures.wire.publisher, door, spot_keeping)
+            self._keeping.restore(kept)
             self._audit.add(Kind.RESTART, now_ms, kept_seq=kept.standing.audit_seq)
         for spec in accounts:
             if kept is None or spec.name not in self.usdm.floor.accounts:
@@ -257,7 +259,7 @@ class Twin:
         ``clean`` promises that nothing will happen in this life any more: else the next one leaps over the ids that may
         have been given since.
         """
-        return self._keeping.write(clean)
+        return self._keeping.write(clean=clean)
 
     @property
     def changes(self) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from chimera.services.serving import PortInUse
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.simulator.state_file import StateFile
-from chimera.simulate.history import HISTORY, LEAP
+from chimera.simulate.keeping.history import HISTORY, LEAP
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.errors import Refused

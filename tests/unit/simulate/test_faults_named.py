@@ -7,7 +7,7 @@ import pytest
 from trading_desk import Desk
 
 from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.keeping import Kept
+from chimera.simulate.keeping.whole import Kept
 from chimera.simulate.trouble.catalogue import CATALOGUE
 from chimera.simulate.trouble.match import Match
 from chimera.simulate.trouble.scenario import Fault, Scenario, When

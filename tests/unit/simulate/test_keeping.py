@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from test_properties import act, scripts
 from trading_desk import RICH, START_MS, Desk
 
-from chimera.simulate import history
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.household import AccountSpec
-from chimera.simulate.keeping import Kept, KeptAccount, KeptAlgo, KeptListing, KeptOrder, KeptPosition, KeptTerms
+from chimera.simulate.keeping import history
+from chimera.simulate.keeping.futures import KeptAccount, KeptAlgo, KeptListing, KeptOrder, KeptPosition, KeptTerms
+from chimera.simulate.keeping.whole import Kept
 from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.accounts import Account, Position, Terms
 from chimera.simulate.usdm.algos import Algo

@@ -9,17 +9,16 @@ from hypothesis import strategies as st
 from spot_desk import START_MS, D, Heard, SpotDesk
 from test_spot_properties import OWNERS, STEPS, STPS, Walk, checked
 
-from chimera.simulate import history
-from chimera.simulate.keeping import Kept
-from chimera.simulate.keeping_spot import (
+from chimera.simulate.keeping import history
+from chimera.simulate.keeping.spot import (
     KeptList,
     KeptPair,
     KeptSpot,
     KeptSpotAccount,
     KeptSpotOrder,
     SpotKeeping,
-    restore_spot,
 )
+from chimera.simulate.keeping.whole import Kept
 from chimera.simulate.spot.accounts import SpotAccount
 from chimera.simulate.spot.admission import SpotTicket
 from chimera.simulate.spot.exchange import SpotExchange
@@ -48,7 +47,7 @@ def next_life(desk: SpotDesk, *, clean: bool = True) -> SpotDesk:
     other.exchange = SpotExchange(SPOT_DEMO, 7, other.audit, other.heard)
     other.floor = other.exchange.floor
     other.floor.now_ms = desk.floor.now_ms
-    restore_spot(kept_of(desk.exchange), other.exchange, SpotPublisher(), clean=clean)
+    SpotKeeping(other.exchange, SpotPublisher()).restore(kept_of(desk.exchange), clean=clean)
     other.me, other.other = other.floor.accounts["me"], other.floor.accounts["other"]
     return other
 
@@ -185,7 +184,7 @@ def test_an_order_without_its_account_contradicts_itself() -> None:
     kept = kept_of(desk.exchange)
     broken = kept.but(standing=kept.standing.but(accounts=kept.standing.accounts[1:]))
     with pytest.raises(KeyError):
-        restore_spot(broken, SpotExchange(SPOT_DEMO, 7, Audit(), Heard()), SpotPublisher(), clean=True)
+        SpotKeeping(SpotExchange(SPOT_DEMO, 7, Audit(), Heard()), SpotPublisher()).restore(broken, clean=True)
 
 
 def test_the_twin_keeps_both_markets_in_one_document() -> None:

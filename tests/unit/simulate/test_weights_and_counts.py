@@ -18,7 +18,7 @@ from chimera.simulate.door.limits import (
 )
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.household import READY_ACCOUNT
-from chimera.simulate.keeping import Kept
+from chimera.simulate.keeping.whole import Kept
 from chimera.simulate.twin import Twin
 from chimera.wire import codec
 

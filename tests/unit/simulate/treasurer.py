@@ -5,7 +5,7 @@ from typing import Any
 
 from trading_desk import Desk
 
-from chimera.simulate.keeping import Kept
+from chimera.simulate.keeping.whole import Kept
 from chimera.simulate.twin import Twin
 from chimera.wire import codec
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from chimera.simulate.keeping import Kept, Written
+from chimera.simulate.keeping.whole import Kept, Written
 from chimera.trading.errors import NewerSchema, Refused
 from chimera.wire import codec
 

@@ -1,4 +1,4 @@
-"""What the spot market keeps across a restart, as one value and back; ``keeping`` joins it with the rest of the venue.
+"""What the spot market keeps across a restart, as one value and back; ``whole`` joins it with the rest of the venue.
 
 Kept: balances, rates, the BNB switch, open orders with their place in the queue and what is locked for them, order
 lists with all their orders, the newest ``HISTORY`` of what ended and of trades, every counter, a pair's status and last
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from chimera.simulate.history import LEAP, History, Row, history_of, same
+from chimera.simulate.keeping.history import LEAP, History, Row, history_of, same
 from chimera.simulate.spot import conditional
 from chimera.simulate.spot.accounts import Balance, Hold, SpotAccount
 from chimera.simulate.spot.exchange import SpotExchange
@@ -143,14 +143,13 @@ class WrittenSpot(Value, tag=False):
 
 
 class SpotKeeping:
-    """Turns one spot exchange into what is written of it, as often as asked."""
+    """Turns one spot exchange into what is written of it, as often as asked; and once back."""
 
     def __init__(self, exchange: SpotExchange, publisher: SpotPublisher) -> None:
-        self._exchange = exchange
         self._floor = exchange.floor
         self._publisher = publisher
-        self._orders = History(lambda order: None if order.order_list is not None else kept_order(order))
-        self._lists = History(kept_list)
+        self._orders = History(lambda order: None if order.order_list is not None else _kept_order(order))
+        self._lists = History(_kept_list)
         self._trades: dict[str, History] = {}
 
     def write(self) -> WrittenSpot:
@@ -165,8 +164,20 @@ class SpotKeeping:
         )
 
     def restore(self, kept: KeptSpot, *, clean: bool) -> None:
-        """Carry on from ``kept``; see ``restore_spot``."""
-        restore_spot(kept, self._exchange, self._publisher, clean=clean)
+        """Put ``kept`` into the exchange, which has no account yet. Every pair is dark after it.
+
+        Not ``clean``: counters leap ahead of what may have been given since. Filters come from the exchange; a pair it
+        does not list is listed again. Raises ``KeyError`` where ``kept`` speaks of what it does not hold.
+        """
+        floor = self._floor
+        _restore_counters(kept.standing, floor, self._publisher, 0 if clean else LEAP)
+        _restore_accounts(kept, floor)
+        orders = [_order(each, floor) for each in (*kept.ended_orders, *kept.standing.open_orders)]
+        for kept_one in (*kept.ended_lists, *kept.standing.open_lists):
+            orders += _restore_list(kept_one, floor)
+        _shelve(orders, floor)
+        rest = (order for each in kept.standing.open_lists for order in _all(each))
+        _queue([*kept.standing.open_orders, *rest], floor)
 
     def _standing(self) -> SpotStanding:
         floor = self._floor
@@ -180,8 +191,8 @@ class SpotKeeping:
             agg_id=self._publisher.agg_id,
             pairs=tuple(same(KeptPair, each, update_id=each.book.update_id) for each in floor.listings.values()),
             accounts=tuple(_kept_account(each) for each in floor.accounts.values()),
-            open_orders=tuple(kept_order(order) for order in alone),
-            open_lists=tuple(kept_list(each) for each in floor.lists.open.values()),
+            open_orders=tuple(_kept_order(order) for order in alone),
+            open_lists=tuple(_kept_list(each) for each in floor.lists.open.values()),
         )
 
 
@@ -190,7 +201,7 @@ def _kept_account(account: SpotAccount) -> KeptSpotAccount:
     return same(KeptSpotAccount, account, balances=balances)
 
 
-def kept_order(order: SpotOrder) -> KeptSpotOrder:
+def _kept_order(order: SpotOrder) -> KeptSpotOrder:
     """The order as it stands."""
     return same(
         KeptSpotOrder,
@@ -204,40 +215,19 @@ def kept_order(order: SpotOrder) -> KeptSpotOrder:
     )
 
 
-def kept_list(held: OrderList) -> KeptList:
+def _kept_list(held: OrderList) -> KeptList:
     """The list as it stands, with its orders."""
     return same(
         KeptList,
         held,
         account=held.account.name,
         symbol=held.listing.symbol,
-        working=None if held.working is None else kept_order(held.working),
-        legs=tuple(kept_order(leg) for leg in held.legs),
+        working=None if held.working is None else _kept_order(held.working),
+        legs=tuple(_kept_order(leg) for leg in held.legs),
     )
 
 
 # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def restore_spot(kept: KeptSpot, exchange: SpotExchange, publisher: SpotPublisher, *, clean: bool) -> None:
-    """Put ``kept`` into an exchange that has no account yet. Every pair is dark after it.
-
-    Not ``clean``: counters leap ahead of what may have been given since. Filters come from the exchange; a pair it does
-    not list is listed again. Raises ``KeyError`` where ``kept`` speaks of what it does not hold.
-    """
-    floor = exchange.floor
-    _restore_counters(kept.standing, floor, publisher, 0 if clean else LEAP)
-    for each in kept.standing.accounts:
-        fields = msgspec.structs.asdict(each) | {
-            "balances": {asset: Balance(free, locked) for asset, (free, locked) in each.balances.items()},
-            "trades": list(kept.trades[each.name]),
-        }
-        floor.accounts[each.name] = SpotAccount(**fields)
-    orders = [_order(each, floor) for each in (*kept.ended_orders, *kept.standing.open_orders)]
-    for kept_one in (*kept.ended_lists, *kept.standing.open_lists):
-        orders += _restore_list(kept_one, floor)
-    _shelve(orders, floor)
-    _queue([*kept.standing.open_orders, *(order for each in kept.standing.open_lists for order in _all(each))], floor)
-
-
 def _restore_counters(standing: SpotStanding, floor: SpotFloor, publisher: SpotPublisher, leap: int) -> None:
     floor.order_id = standing.order_id + leap
     floor.list_id = standing.list_id + leap
@@ -254,6 +244,15 @@ def _restore_counters(standing: SpotStanding, floor: SpotFloor, publisher: SpotP
         pair.book.update_id = each.update_id + leap
     for pair in floor.listings.values():
         pair.go_dark()
+
+
+def _restore_accounts(kept: KeptSpot, floor: SpotFloor) -> None:
+    for each in kept.standing.accounts:
+        fields = msgspec.structs.asdict(each) | {
+            "balances": {asset: Balance(free, locked) for asset, (free, locked) in each.balances.items()},
+            "trades": list(kept.trades[each.name]),
+        }
+        floor.accounts[each.name] = SpotAccount(**fields)
 
 
 def _order(kept: KeptSpotOrder, floor: SpotFloor) -> SpotOrder:

@@ -1,35 +1,27 @@
-"""What a venue keeps across its own restart: everything an account's owner could notice, as one value and back.
+"""What the futures market keeps across a restart, as one value and back; ``whole`` joins it with the rest of the venue.
 
-Kept: keys, limits, accounts (wallet, rates, settings, positions), open orders with their place in the queue, the
-conditional orders that wait, the newest ``HISTORY`` of what ended, of trades and of income, every counter, the last
-seen prices. Not kept: listenKeys and stream readers (clients reconnect), faults (their schedule is the caller's), and
-the book: the market is another's and starts anew, so a restored venue is dark until its first quotes and then goes on
-as after a gap.
+Kept: accounts (wallet, rates, settings, positions), open orders with their place in the queue, the conditional orders
+that wait, the newest ``HISTORY`` of what ended, of trades and of income, running countdowns, every counter, the last
+seen prices. Not kept: listenKeys, and the book (the market's).
 
-Invariants: no id is given twice, not even after a crash (what was kept in passing is up to a moment old, so the
-counters leap ahead of it); ended orders, trades and income never change, so each is turned into JSON once in its
-life, and writing costs what is open, not what ever was.
-Deliberately unaware of files and schema versions: ``services.simulator.state_file`` has both.
+Invariant: an order that is a conditional order's child stands in that one's record, any other in the orders'.
 """
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from chimera.simulate.door.keyring import Key, Keyring
-from chimera.simulate.door.limits import Counted, Limits
-from chimera.simulate.history import LEAP, History, Row, history_of, same
-from chimera.simulate.keeping_spot import KeptSpot, SpotKeeping, WrittenSpot
+from chimera.simulate.keeping.history import LEAP, History, Row, history_of, same
 from chimera.simulate.usdm.accounts import Account, Position, Terms
 from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoTif, AlgoType
 from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.orders import Amendment, Forced, FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.perpetual import Perpetual, SymbolStatus
 from chimera.simulate.usdm.streams import Publisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
-from chimera.simulate.wallet.transfers import Transfer, Transfers
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import PositionSide, WorkingType
 from chimera.trading.market import Side
@@ -162,18 +154,14 @@ class KeptCountdown(Value, tag=False):
     due_ms: int
 
 
-class Standing(Value, tag=False):
-    """What may still change. ``clean``: kept at rest, nothing happened after it. ``limits``: by market."""
+class FuturesStanding(Value, tag=False):
+    """What may still change."""
 
-    clean: bool
-    audit_seq: int
     order_id: int
     algo_id: int
     tran_id: int
     drawn: int
     agg_id: int
-    keys: tuple[Key, ...]
-    limits: dict[str, Counted]
     listings: tuple[KeptListing, ...]
     accounts: tuple[KeptAccount, ...]
     open_orders: tuple[KeptOrder, ...]
@@ -181,60 +169,46 @@ class Standing(Value, tag=False):
     countdowns: tuple[KeptCountdown, ...]
 
 
-class Kept(Value, tag=False):
-    """A venue between two lives. History is oldest first; orders that were a conditional order's child stand in it."""
+class KeptFutures(Value, tag=False):
+    """The market between two lives; history is oldest first."""
 
-    standing: Standing
+    standing: FuturesStanding
     ended_orders: tuple[KeptOrder, ...]
     ended_algos: tuple[KeptAlgo, ...]
     trades: dict[str, tuple[Row, ...]]  # by account
     income: dict[str, tuple[Row, ...]]
     margin_moves: dict[str, tuple[Row, ...]]
-    spot: KeptSpot | None = None  # what was written before there was a spot market has none
-    transfers: tuple[Transfer, ...] = ()
 
 
-class Written(Value, tag=False):
-    """``Kept`` on its way out: field by field the same JSON, with the history already encoded."""
+class WrittenFutures(Value, tag=False):
+    """``KeptFutures`` on its way out: the same JSON, with the history already encoded."""
 
-    standing: Standing
+    standing: FuturesStanding
     ended_orders: msgspec.Raw
     ended_algos: msgspec.Raw
     trades: dict[str, msgspec.Raw]
     income: dict[str, msgspec.Raw]
     margin_moves: dict[str, msgspec.Raw]
-    spot: WrittenSpot
-    transfers: tuple[Transfer, ...]
 
 
-class Door(NamedTuple):
-    """What is of no market: the keys, by face what is used of its limits, and money on its way between the markets."""
+class FuturesKeeping:
+    """Turns one futures exchange into what is written of it, as often as asked; and once back."""
 
-    keyring: Keyring
-    limits: dict[str, Limits]
-    transfers: Transfers
-
-
-class Keeping:
-    """Turns one venue into what is written of it, as often as asked."""
-
-    def __init__(self, exchange: Exchange, publisher: Publisher, door: Door, spot: SpotKeeping) -> None:
-        self._spot = spot
+    def __init__(self, exchange: Exchange, publisher: Publisher) -> None:
         self._exchange = exchange
         self._publisher = publisher
-        self._door = door
-        self._orders = History(lambda order: None if order.algo is not None else kept_order(order))
-        self._algos = History(kept_algo)
+        self._orders = History(lambda order: None if order.algo is not None else _kept_order(order))
+        self._algos = History(_kept_algo)
         self._trades: dict[str, History] = {}
         self._income: dict[str, History] = {}
         self._margin_moves: dict[str, History] = {}
 
-    def write(self, clean: bool) -> Written:
-        """The venue now; between two calls of its entry points only."""
+    def write(self) -> WrittenFutures:
+        """The market now; between two calls of its entry points only."""
         floor = self._exchange.floor
         accounts = floor.accounts.values()
-        return Written(
-            standing=self._standing(clean),
+        return WrittenFutures(
+            standing=self._standing(),
             ended_orders=self._orders.array(floor.orders.ended),
             ended_algos=self._algos.array(floor.algos.ended),
             trades={each.name: history_of(self._trades, each.name).array(each.trades) for each in accounts},
@@ -242,31 +216,36 @@ class Keeping:
             margin_moves={
                 each.name: history_of(self._margin_moves, each.name).array(each.margin_moves) for each in accounts
             },
-            spot=self._spot.write(),
-            transfers=tuple(self._door.transfers.book),
         )
 
-    def _standing(self, clean: bool) -> Standing:
+    def restore(self, kept: KeptFutures, *, clean: bool) -> None:
+        """Put ``kept`` into the exchange, which has no account yet. Every listing is dark after it.
+
+        Not ``clean``: counters leap ahead of what may have been given since. Rules of a symbol come from the exchange,
+        which may know newer ones; a symbol it does not list is listed again. Raises ``KeyError`` where ``kept`` speaks
+        of what it does not hold.
+        """
+        _restore_counters(kept.standing, self._exchange.floor, self._publisher, 0 if clean else LEAP)
+        _restore_accounts(kept, self._exchange.floor)
+        _restore_orders(kept, self._exchange)
+
+    def _standing(self) -> FuturesStanding:
         floor = self._exchange.floor
-        return Standing(
-            clean=clean,
-            audit_seq=floor.audit.seq,
+        return FuturesStanding(
             order_id=floor.order_id,
             algo_id=floor.algo_id,
             tran_id=floor.tran_id,
             drawn=floor.drawn,
             agg_id=self._publisher.agg_id,
-            keys=tuple(self._door.keyring),
-            limits={name: limits.kept() for name, limits in self._door.limits.items()},
             listings=tuple(same(KeptListing, each, update_id=each.book.update_id) for each in floor.listings.values()),
             accounts=tuple(_kept_account(each) for each in floor.accounts.values()),
             open_orders=tuple(  # a child is kept inside its algo
-                kept_order(order)
+                _kept_order(order)
                 for shelf in floor.orders.open.values()
                 for order in shelf.values()
                 if order.algo is None
             ),
-            open_algos=tuple(kept_algo(algo) for algo in floor.algos.open.values()),
+            open_algos=tuple(_kept_algo(algo) for algo in floor.algos.open.values()),
             countdowns=tuple(
                 KeptCountdown(account=account, symbol=symbol, due_ms=due_ms)
                 for (account, symbol), due_ms in self._exchange.countdowns.due_ms.items()
@@ -283,47 +262,19 @@ def _kept_account(account: Account) -> KeptAccount:
     )
 
 
-def kept_order(order: FuturesOrder) -> KeptOrder:
+def _kept_order(order: FuturesOrder) -> KeptOrder:
     """The order as it stands."""
     return same(KeptOrder, order, account=order.account.name, symbol=order.listing.symbol)
 
 
-def kept_algo(algo: Algo) -> KeptAlgo:
+def _kept_algo(algo: Algo) -> KeptAlgo:
     """The conditional order as it stands, with its child."""
-    child = None if algo.child is None else kept_order(algo.child)
+    child = None if algo.child is None else _kept_order(algo.child)
     return same(KeptAlgo, algo, account=algo.account.name, symbol=algo.listing.symbol, child=child)
 
 
 # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def restore(kept: Kept, exchange: Exchange, publisher: Publisher, door: Door, spot: SpotKeeping) -> None:
-    """Put ``kept`` into an exchange that has no account yet. Every listing is dark after it.
-
-    Rules of a symbol come from the exchange, which may know newer ones; a symbol it does not list is listed again.
-    Raises ``ValueError`` where ``kept`` contradicts itself.
-    """
-    try:
-        _restore_door(kept.standing, door)
-        _restore_counters(kept.standing, exchange, publisher)
-        _restore_accounts(kept, exchange)
-        _restore_orders(kept, exchange)
-        if kept.spot is not None:
-            spot.restore(kept.spot, clean=kept.standing.clean)
-        door.transfers.restore(kept.transfers, 0 if kept.standing.clean else LEAP)
-    except KeyError as missing:
-        raise ValueError(f"it speaks of {missing} and does not hold it") from missing
-
-
-def _restore_door(standing: Standing, door: Door) -> None:
-    for key in standing.keys:
-        door.keyring.add(key)
-    for name, counted in standing.limits.items():
-        if name in door.limits:
-            door.limits[name].restore(counted)
-
-
-def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publisher) -> None:
-    floor, leap = exchange.floor, 0 if standing.clean else LEAP
-    floor.audit.seq = max(floor.audit.seq, standing.audit_seq)
+def _restore_counters(standing: FuturesStanding, floor: FuturesFloor, publisher: Publisher, leap: int) -> None:
     floor.order_id = standing.order_id + leap
     floor.algo_id = standing.algo_id + leap
     floor.tran_id = standing.tran_id + leap
@@ -344,8 +295,7 @@ def _restore_counters(standing: Standing, exchange: Exchange, publisher: Publish
         listing.go_dark()
 
 
-def _restore_accounts(kept: Kept, exchange: Exchange) -> None:
-    floor = exchange.floor
+def _restore_accounts(kept: KeptFutures, floor: FuturesFloor) -> None:
     for each in kept.standing.accounts:
         terms = {floor.listings[term.symbol].symbol: Terms(**msgspec.structs.asdict(term)) for term in each.terms}
         fields = msgspec.structs.asdict(each) | {
@@ -363,7 +313,7 @@ def _position(kept: KeptPosition, terms: dict[str, Terms]) -> Position:
     return Position(terms=terms[fields.pop("symbol")], **fields)
 
 
-def _restore_orders(kept: Kept, exchange: Exchange) -> None:
+def _restore_orders(kept: KeptFutures, exchange: Exchange) -> None:
     floor = exchange.floor
     algos = [_algo(each, exchange) for each in (*kept.ended_algos, *kept.standing.open_algos)]
     orders = [_order(each, exchange) for each in (*kept.ended_orders, *kept.standing.open_orders)]
