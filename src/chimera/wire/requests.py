@@ -1,4 +1,4 @@
-"""What a caller asks of S4, from JSON to domain values: both shapes of an order, a cancel, a close, a patience.
+"""An order as a caller asks S4 for it, in both of its shapes, from JSON to an intent; ``asks`` reads everything else.
 
 The two shapes give equal intents, equal intents give equal hashes. An explicit price that the venue would not take is
 the caller's error and is refused; the quantity stays as it was asked (rounding down to the step is the plan's, which
@@ -31,34 +31,12 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, IntentKind, PositionSide, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty, text
-from chimera.trading.standstill import Kill, Scope
-from chimera.trading.value import Value
 from chimera.wire import bodies, codec, policies, shape
 from chimera.wire.policies import not_enabled
 
 Instruments = Callable[[Market, Symbol], Instrument | None]
 
-MAX_WAIT_S: Final = 60
 _ID: Final = re.compile(bodies.ID_PATTERN)
-
-
-class CancelAsk(Value):
-    """One order by one of its names. ``escalate``: flatten what it leaves."""
-
-    by_client_id: bool
-    name: str
-    reason: str
-    escalate: bool
-    cascade: bool
-
-
-class CloseAsk(Value):
-    """``qty`` None: all of it."""
-
-    market: Market
-    symbol: Symbol
-    qty: Qty | None
-    reason: str
 
 
 def order_intent(
@@ -92,90 +70,6 @@ def body_hash(intent: Intent) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def cancel(document: Mapping[str, object]) -> CancelAsk:
-    """A ``POST /cancel`` body: ``order_id`` XOR ``client_order_id``."""
-    body = shape.fit(document, bodies.CancelRequest)
-    name = body.order_id or body.client_order_id
-    if name is None or (body.order_id and body.client_order_id):
-        given = "both" if name else "neither"
-        raise Refused(
-            "ONE_NAME",
-            f"exactly one of order_id and client_order_id names the order; {given} was sent",
-            field="order_id",
-            accepted="order_id or client_order_id",
-        )
-    return CancelAsk(
-        by_client_id=body.order_id is None,
-        name=name,
-        reason=body.reason.value,
-        escalate=body.escalate is bodies.Escalate.MARKET,
-        cascade=body.cascade_oco,
-    )
-
-
-def close(document: Mapping[str, object], symbol: str, instruments: Instruments) -> CloseAsk:
-    """A ``POST /positions/{symbol}/close`` body, where an empty object closes all."""
-    body = shape.fit(document, bodies.CloseRequest)
-    if body.market is not Market.FUT:
-        raise not_enabled("market", body.market)
-    instrument = _instrument(instruments, body.market, symbol)
-    if body.qty is not None:
-        _check_qty(body.qty, "qty", instrument)
-    qty = None if body.qty is None else Qty(body.qty)
-    return CloseAsk(market=body.market, symbol=instrument.symbol, qty=qty, reason=body.reason.value)
-
-
-class ArmAsk(Value):
-    """``confirm`` None: the first of two steps."""
-
-    scope: Scope
-    name: str
-    by: str
-    reason: str
-    confirm: str | None
-
-
-def kill(document: Mapping[str, object], now_ms: Millis) -> Kill:
-    """A ``POST /kill`` body."""
-    body = shape.fit(document, bodies.KillRequest)
-    name = _place(body.scope, body.name)
-    return Kill(scope=body.scope, name=name, by=body.by, reason=body.reason, at_ms=now_ms, flatten=body.flatten)
-
-
-def arm(document: Mapping[str, object]) -> ArmAsk:
-    """A ``POST /arm`` body."""
-    body = shape.fit(document, bodies.ArmRequest)
-    name = _place(body.scope, body.name)
-    return ArmAsk(scope=body.scope, name=name, by=body.by, reason=body.reason, confirm=body.confirm)
-
-
-def _place(scope: Scope, name: str) -> str:
-    """The name that the scope needs, or none."""
-    if scope is Scope.GLOBAL:
-        if name:
-            raise Refused("OUT_OF_RANGE", "GLOBAL has no name", field="name", value=name, accepted="no name")
-        return name
-    if not name:
-        raise Refused("MISSING_FIELD", f"scope {scope} needs a name", field="name")
-    if scope is Scope.MARKET and name not in tuple(Market):
-        accepted = ", ".join(Market)
-        raise Refused("OUT_OF_RANGE", "no such market", field="name", value=name, accepted=accepted)
-    return name
-
-
-def wait_ms(prefer: str | None) -> int | None:
-    """Patience from a ``Prefer`` header (RFC 7240): None is the default policy, 0 answers at once.
-
-    ``wait=N`` (seconds, at most 60) wins over ``respond-async``; what is not understood is ignored, as the RFC asks.
-    """
-    wished = [part.strip().lower() for part in (prefer or "").split(",")]
-    for wish in wished:
-        found = re.fullmatch(r"wait\s*=\s*\"?([0-9]{1,6})\"?", wish, re.ASCII)
-        if found:
-            return min(int(found.group(1)), MAX_WAIT_S) * 1000
-    return 0 if "respond-async" in wished else None
-
-
 def _only_wrapper(document: Mapping[str, object]) -> None:
     beside = next((name for name in document if name != "intent"), None)
     if beside is not None:
@@ -195,9 +89,9 @@ def _intent(
     intent_id, client_order_id = _ids(body, key)
     _check_enabled(body)
     policy = policies.policy(body.exec_policy)
-    instrument = _instrument(instruments, body.market, body.symbol)
+    instrument = instrument_of(instruments, body.market, body.symbol)
     qty_name, qty = _qty(body)
-    _check_qty(qty, qty_name, instrument)
+    check_qty(qty, qty_name, instrument)
     kind, reduce_only = _kind(body)
     stop = _stop(body, instrument, reduce_only=reduce_only, allow_unprotected=allow_unprotected)
     target = _target(body, instrument, reduce_only=reduce_only)
@@ -270,7 +164,8 @@ def _check_enabled(body: bodies.OrderIntentBody) -> None:
         raise not_enabled("account_id", body.account_id)
 
 
-def _instrument(instruments: Instruments, market: Market, symbol: str) -> Instrument:
+def instrument_of(instruments: Instruments, market: Market, symbol: str) -> Instrument:
+    """The instrument; raises ``Refused`` where there is none."""
     found = instruments(market, Symbol(symbol)) if symbol.isascii() and len(symbol) <= 32 else None
     if found is None:
         raise Refused(
@@ -292,7 +187,8 @@ def _qty(body: bodies.OrderIntentBody) -> tuple[str, Qty]:
     return name, Qty(qty)
 
 
-def _check_qty(qty: Decimal, name: str, instrument: Instrument) -> None:
+def check_qty(qty: Decimal, name: str, instrument: Instrument) -> None:
+    """Raises ``Refused`` for ``qty`` (base asset, the field ``name``) above the venue's most or under its least."""
     if instrument.max_qty and qty > instrument.max_qty:
         raise Refused(
             "OUT_OF_RANGE",

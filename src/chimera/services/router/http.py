@@ -21,7 +21,7 @@ from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailab
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market
-from chimera.wire import bodies, failures, request_json, requests
+from chimera.wire import asks, bodies, failures, request_json, requests
 
 MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
 _FINAL_WORDS: Final = ("CANCELED", "FILLED", "REJECTED", "FLAT", "CLOSED")
@@ -65,7 +65,7 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
             allow_unprotected=allow_unprotected,
             idempotency_key=request.headers.get("idempotency-key"),
         )
-        wait_ms = requests.wait_ms(request.headers.get("prefer"))
+        wait_ms = asks.wait_ms(request.headers.get("prefer"))
         outcome = await router.submit(intent, requests.body_hash(intent), wait_ms=wait_ms)
         headers = {"Location": f"/orders/{outcome.row['order_id']}"}
         if wait_ms is not None:
@@ -88,7 +88,7 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
     )
     async def cancel(request: Request) -> Response:
         """Cancel by ``order_id`` XOR ``client_order_id``; cascades to pending slices and legs."""
-        ask = requests.cancel(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)))
+        ask = asks.cancel(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)))
         row = await router.cancel(
             ask.name,
             by="client_order_id" if ask.by_client_id else "order_id",
@@ -114,7 +114,7 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
     async def close(symbol: str, request: Request) -> Response:
         """Close a position or a part of it: reduce-only, target cancelled first, stop last."""
         body = await face.whole_body(request, MAX_BODY_BYTES)
-        ask = requests.close(request_json.read_object(body) if body.strip() else {}, symbol, _instruments(router))
+        ask = asks.close(request_json.read_object(body) if body.strip() else {}, symbol, _instruments(router))
         row = await router.close(ask.market, ask.symbol, ask.qty, ask.reason)
         return Answer(row, _working_status(row))
 
@@ -124,14 +124,14 @@ def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
     async def kill(request: Request) -> Response:
         """Forbid entries, cancel those that work, flatten where asked. 200: the venue shows that it is done."""
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
-        wait_ms = requests.wait_ms(request.headers.get("prefer"))
-        row = await router.kill(requests.kill(document, clock.now_ms()), wait_ms=wait_ms)
+        wait_ms = asks.wait_ms(request.headers.get("prefer"))
+        row = await router.kill(asks.kill(document, clock.now_ms()), wait_ms=wait_ms)
         return Answer(row, 200 if row["verified"] else 202)
 
     @app.post("/arm", operation_id="arm", responses=_answers(None, 202), **face.takes("ArmRequest"))
     async def arm(request: Request) -> Response:
         """Take entries again, in two steps: 202 names the word that the second must repeat."""
-        ask = requests.arm(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)))
+        ask = asks.arm(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)))
         row = await router.arm(ask.scope, ask.name, by=ask.by, reason=ask.reason, confirm=ask.confirm)
         return Answer(row, 200 if ask.confirm is not None else 202)
 

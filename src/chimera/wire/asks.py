@@ -1,0 +1,124 @@
+"""What a caller asks of S4 beside orders, from JSON to domain values: a cancel, a close, a kill, an arming, a patience.
+
+Every function raises ``Refused`` for what it cannot read. Whether the order, the position or the standstill is there is
+decided elsewhere.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from chimera.trading.errors import Refused
+from chimera.trading.ids import Symbol
+from chimera.trading.market import Market
+from chimera.trading.money import Millis, Qty
+from chimera.trading.standstill import Kill, Scope
+from chimera.trading.value import Value
+from chimera.wire import bodies, shape
+from chimera.wire.policies import not_enabled
+from chimera.wire.requests import Instruments, check_qty, instrument_of
+
+MAX_WAIT_S: Final = 60
+
+
+class CancelAsk(Value):
+    """One order by one of its names. ``escalate``: flatten what it leaves."""
+
+    by_client_id: bool
+    name: str
+    reason: str
+    escalate: bool
+    cascade: bool
+
+
+class CloseAsk(Value):
+    """``qty`` None: all of it."""
+
+    market: Market
+    symbol: Symbol
+    qty: Qty | None
+    reason: str
+
+
+class ArmAsk(Value):
+    """``confirm`` None: the first of two steps."""
+
+    scope: Scope
+    name: str
+    by: str
+    reason: str
+    confirm: str | None
+
+
+def cancel(document: Mapping[str, object]) -> CancelAsk:
+    """A ``POST /cancel`` body: ``order_id`` XOR ``client_order_id``."""
+    body = shape.fit(document, bodies.CancelRequest)
+    name = body.order_id or body.client_order_id
+    if name is None or (body.order_id and body.client_order_id):
+        given = "both" if name else "neither"
+        raise Refused(
+            "ONE_NAME",
+            f"exactly one of order_id and client_order_id names the order; {given} was sent",
+            field="order_id",
+            accepted="order_id or client_order_id",
+        )
+    return CancelAsk(
+        by_client_id=body.order_id is None,
+        name=name,
+        reason=body.reason.value,
+        escalate=body.escalate is bodies.Escalate.MARKET,
+        cascade=body.cascade_oco,
+    )
+
+
+def close(document: Mapping[str, object], symbol: str, instruments: Instruments) -> CloseAsk:
+    """A ``POST /positions/{symbol}/close`` body, where an empty object closes all."""
+    body = shape.fit(document, bodies.CloseRequest)
+    if body.market is not Market.FUT:
+        raise not_enabled("market", body.market)
+    instrument = instrument_of(instruments, body.market, symbol)
+    if body.qty is not None:
+        check_qty(body.qty, "qty", instrument)
+    qty = None if body.qty is None else Qty(body.qty)
+    return CloseAsk(market=body.market, symbol=instrument.symbol, qty=qty, reason=body.reason.value)
+
+
+def kill(document: Mapping[str, object], now_ms: Millis) -> Kill:
+    """A ``POST /kill`` body."""
+    body = shape.fit(document, bodies.KillRequest)
+    name = _place(body.scope, body.name)
+    return Kill(scope=body.scope, name=name, by=body.by, reason=body.reason, at_ms=now_ms, flatten=body.flatten)
+
+
+def arm(document: Mapping[str, object]) -> ArmAsk:
+    """A ``POST /arm`` body."""
+    body = shape.fit(document, bodies.ArmRequest)
+    name = _place(body.scope, body.name)
+    return ArmAsk(scope=body.scope, name=name, by=body.by, reason=body.reason, confirm=body.confirm)
+
+
+def _place(scope: Scope, name: str) -> str:
+    """The name that the scope needs, or none."""
+    if scope is Scope.GLOBAL:
+        if name:
+            raise Refused("OUT_OF_RANGE", "GLOBAL has no name", field="name", value=name, accepted="no name")
+        return name
+    if not name:
+        raise Refused("MISSING_FIELD", f"scope {scope} needs a name", field="name")
+    if scope is Scope.MARKET and name not in tuple(Market):
+        accepted = ", ".join(Market)
+        raise Refused("OUT_OF_RANGE", "no such market", field="name", value=name, accepted=accepted)
+    return name
+
+
+def wait_ms(prefer: str | None) -> int | None:
+    """Patience from a ``Prefer`` header (RFC 7240): None is the default policy, 0 answers at once.
+
+    ``wait=N`` (seconds, at most 60) wins over ``respond-async``; what is not understood is ignored, as the RFC asks.
+    """
+    wished = [part.strip().lower() for part in (prefer or "").split(",")]
+    for wish in wished:
+        found = re.fullmatch(r"wait\s*=\s*\"?([0-9]{1,6})\"?", wish, re.ASCII)
+        if found:
+            return min(int(found.group(1)), MAX_WAIT_S) * 1000
+    return 0 if "respond-async" in wished else None
