@@ -1,3 +1,6 @@
-"""A simulated Binance in memory, pure: what both markets share (`venue`), each market (`usdm`), the way in (`door`)
-and what goes wrong (`trouble`). `twin` is the whole of it.
+"""A simulated Binance in memory, pure. `twin` is the whole of it.
+
+Above both markets: `markets` (what moves them), `doors` (who may ask what), `control` (`/sim/`), `keeping` (over
+restarts), `wallet` (money between them), `trouble` (what goes wrong). Below: `usdm` and `spot`, neither of which knows
+the other; `venue`, what both are made of; `door`, the way in.
 """

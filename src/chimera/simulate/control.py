@@ -5,13 +5,14 @@ more key of an owner · ``DELETE /sim/keys?api_key=`` · ``GET /sim/state`` · `
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
+from chimera.simulate.doors import Keys
 from chimera.simulate.household import AccountSpec
 from chimera.simulate.spot.floor import SpotFloor
 from chimera.simulate.usdm.accounts import Account
@@ -22,14 +23,6 @@ from chimera.trading.money import text
 
 _JSON = {"Content-Type": "application/json"}
 _LINES = {"Content-Type": "application/x-ndjson"}
-
-
-class Keys(Protocol):
-    """Who may change which keys are valid."""
-
-    def add(self, spec: AccountSpec) -> None: ...
-
-    def revoke(self, api_key: str) -> None: ...
 
 
 encoder = msgspec.json.Encoder(decimal_format="string")

@@ -9,7 +9,7 @@ from typing import Any
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import margin
-from chimera.simulate.usdm.accounts import ASSET, Account, Position
+from chimera.simulate.usdm.accounts import ASSET, Position
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.payloads import cash
@@ -73,7 +73,7 @@ def _risk_v3(call: FuturesCall, held: Position) -> Row:
         "maintMargin": cash(margin.maintenance(call.floor, held)),
         "positionInitialMargin": cash(held.position_margin(mark)),
         "openOrderInitialMargin": cash(held.margin(mark) - held.position_margin(mark)),
-        "adl": quantile(call.floor, call.account, held),
+        "adl": _quantile(call.floor, held),
         "bidNotional": text(held.bids),
         "askNotional": text(held.asks),
     }
@@ -93,7 +93,7 @@ def _risk_v2(call: FuturesCall, held: Position) -> Row:
     }
 
 
-def quantile(floor: FuturesFloor, account: Account, held: Position) -> int:
+def _quantile(floor: FuturesFloor, held: Position) -> int:
     """Place in the queue of auto-deleveraging, 0 (flat) to 4: by profit over margin, for nobody else is ranked here."""
     if not held.qty:
         return 0
@@ -107,7 +107,7 @@ def adl_quantile(call: FuturesCall) -> list[Row]:
     rows = []
     for listing in call.chosen():
         held_now = call.account.held_now(listing.symbol)
-        places = {str(held.side): quantile(call.floor, call.account, held) for held in held_now}
+        places = {str(held.side): _quantile(call.floor, held) for held in held_now}
         if places:
             blank = {"LONG": 0, "SHORT": 0} | ({} if call.account.hedge else {"BOTH": 0})
             rows.append({"symbol": listing.symbol, "adlQuantile": blank | places})

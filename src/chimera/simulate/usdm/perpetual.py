@@ -1,7 +1,6 @@
 """One perpetual contract: a listing with mark and index price, funding, and the triggers waiting on it.
 
-Also the instruments the twin knows by default. ``DEMO`` is what ``make run`` trades; ``PRODUCTION`` carries the minimum
-notional seen on Binance (50 on BTCUSDT, 20 on ETHUSDT).
+Also ``DEMO``, the instruments the twin knows by default.
 """
 
 from decimal import Decimal
@@ -41,7 +40,7 @@ class SymbolStatus(StrEnum):
     TRADING_CANCEL_ONLY = "TRADING_CANCEL_ONLY"
 
 
-def _usdt_perpetual(base: str, *, tick: str, max_price: str, max_qty: str, min_notional: str) -> Instrument:
+def _usdt_perpetual(base: str, *, tick: str, max_price: str, max_qty: str) -> Instrument:
     return Instrument(
         symbol=Symbol(f"{base}USDT"),
         market=Market.FUT,
@@ -54,17 +53,13 @@ def _usdt_perpetual(base: str, *, tick: str, max_price: str, max_qty: str, min_n
         min_qty=Qty(_STEP),
         max_qty=Qty(Decimal(max_qty)),
         market_max_qty=Qty(Decimal(max_qty) / 10),
-        min_notional=Decimal(min_notional),
+        min_notional=Decimal(5),  # quote asset; production has 50 on BTCUSDT, 20 on ETHUSDT
     )
 
 
 DEMO = (
-    _usdt_perpetual("BTC", tick="0.1", max_price="4529764", max_qty="1000", min_notional="5"),
-    _usdt_perpetual("ETH", tick="0.01", max_price="306177", max_qty="10000", min_notional="5"),
-)
-PRODUCTION = (
-    _usdt_perpetual("BTC", tick="0.1", max_price="4529764", max_qty="1000", min_notional="50"),
-    _usdt_perpetual("ETH", tick="0.01", max_price="306177", max_qty="10000", min_notional="20"),
+    _usdt_perpetual("BTC", tick="0.1", max_price="4529764", max_qty="1000"),
+    _usdt_perpetual("ETH", tick="0.01", max_price="306177", max_qty="10000"),
 )
 
 
