@@ -1,4 +1,4 @@
-"""Histories of quotes, depth, takes and waits, and how the fast book and queue are played against the naive ones."""
+"""Histories of quotes, prints, takes and waits, and how the fast book and queue are played against the naive ones."""
 
 import dataclasses
 from decimal import Decimal
@@ -27,10 +27,11 @@ depths = st.builds(
     DepthChanged, symbol=st.just("X"), at_us=st.just(0), bids=levels, asks=levels, snapshot=st.booleans()
 )
 takes = st.tuples(st.sampled_from(Side), st.integers(0, 3), sizes)  # of the n-th offer, as matching takes
+prints = st.tuples(st.sampled_from(Side), prices)
 waits = st.sampled_from([1, REFILL_MS // 2, REFILL_MS - 1, REFILL_MS])
 looks = st.sampled_from(Side)
-histories = st.lists(st.one_of(touches, depths, takes, waits, looks), max_size=40)
-only_touches = st.lists(st.one_of(touches, takes, waits, looks), max_size=40)
+histories = st.lists(st.one_of(touches, depths, prints, takes, waits, looks), max_size=40)
+only_touches = st.lists(st.one_of(touches, prints, takes, waits, looks), max_size=40)
 
 
 def play_book(history: list[Any]) -> None:
@@ -50,6 +51,9 @@ def play_book(history: list[Any]) -> None:
                     price, left = offers[place]
                     fast.take(taker, price, min(left, wish), now_ms)
                     naive.take(taker, price, min(left, wish), now_ms)
+            case (Side() as taker, price):
+                fast.printed(taker, price)
+                naive.printed(taker, price)
             case Side() as taker:
                 assert list(fast.offers(taker, now_ms)) == list(naive.offers(taker, now_ms))
             case int(wait):

@@ -24,11 +24,13 @@ class NaiveBook:
         self.takes: list[tuple[Side, Decimal, Decimal, int]] = []  # of the side that was taken from
         self.last_ms = dict.fromkeys(Side, 0)  # our last take of each side, whatever became of it
         self.restated: set[tuple[Side, Decimal]] = set()
+        self.beyond: dict[Side, Decimal] = {}  # prints by the side they took from, since the last quote
         self.deep = self.whole = False
         self.update_id = 0
 
     def apply(self, event: TopOfBook | DepthChanged) -> None:
         self.restated = set()
+        self.beyond = {}
         match event:
             case TopOfBook():
                 if event.bid < event.ask:
@@ -70,8 +72,16 @@ class NaiveBook:
         self.takes = [take for take in self.takes if take[:2] != (side, price)]
         self.restated.add((side, price))
 
+    def printed(self, taker: Side, price: Decimal) -> None:
+        self.beyond[taker.opposite] = price
+
     def take(self, taker: Side, price: Decimal, qty: Decimal, now_ms: int) -> None:
-        self.takes = [*self._standing(now_ms), (taker.opposite, price, qty, now_ms)]
+        self.takes = self._standing(now_ms)
+        for level, left in list(self._lefts(taker, now_ms)):
+            if self._met(taker, level) == price and qty:
+                part = min(left, qty)
+                qty -= part
+                self.takes.append((taker.opposite, level, part, now_ms))
         self.last_ms[taker.opposite] = now_ms
 
     def _standing(self, now_ms: int) -> list[tuple[Side, Decimal, Decimal, int]]:
@@ -82,6 +92,15 @@ class NaiveBook:
         return sorted(self.sizes[side].items(), key=lambda level: -level[0] * side.sign)
 
     def offers(self, taker: Side, now_ms: int) -> Iterator[tuple[Decimal, Decimal]]:
+        for level, left in self._lefts(taker, now_ms):
+            yield self._met(taker, level), left
+
+    def _met(self, taker: Side, level: Decimal) -> Decimal:
+        """At what price a level is to be had: none before the last print."""
+        worst = max if taker is Side.BUY else min
+        return worst(level, self.beyond.get(taker.opposite, level))
+
+    def _lefts(self, taker: Side, now_ms: int) -> Iterator[tuple[Decimal, Decimal]]:
         side = taker.opposite
         there = self.levels(side)
         if there and not self.deep:
@@ -96,7 +115,8 @@ class NaiveBook:
         if price in self.sizes[side]:
             return self.sizes[side][price]
         better = any((shown - price) * side.sign > 0 for shown in self.sizes[side])
-        return UNKNOWN_QUEUE if better and not self.whole else ZERO
+        worse = any((shown - price) * side.sign < 0 for shown in self.sizes[side])
+        return UNKNOWN_QUEUE if better and not (worse and self.whole) else ZERO
 
 
 class NaiveQueue:

@@ -200,7 +200,7 @@ class TestTrailing:
 
     def test_by_the_mark(self, marked):
         marked.ok("POST", ALGO, **TRAILING | {"workingType": "MARK_PRICE", "clientAlgoId": "t"})
-        marked.trade("60000", "0.001", "SELL")
+        marked.trade("65000", "0.001", "SELL")
         assert marked.algo("t")["algoStatus"] == "NEW"
         marked.mark("65142")
         assert marked.algo("t")["algoStatus"] == "FINISHED"

@@ -1,4 +1,4 @@
-"""The fast book and queue against naive ones, by state hash, over histories of quotes, depth, takes and waits."""
+"""The fast book and queue against naive ones, by state hash, over histories of quotes, prints, takes and waits."""
 
 from decimal import Decimal
 from typing import Any

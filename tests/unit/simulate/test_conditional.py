@@ -206,3 +206,19 @@ def test_a_child_with_the_client_id_of_an_open_order_does_not_free_that_id(long)
     gone = long.ok("DELETE", "v1/order", symbol="BTCUSDT", origClientOrderId="same")
     assert (gone["orderId"], gone["status"]) == (resting["orderId"], "CANCELED")
     assert long.order("same")["status"] == "FILLED", "the newest of those that ended"
+
+
+def test_a_stop_is_not_filled_better_than_the_print_that_triggers_it(long):
+    """The bid still displayed at 65,799.9 is gone, or nobody would have sold at 65,600."""
+    long.stop("SELL", "65700", quantity="0.1", reduceOnly="true", clientAlgoId="sl")
+    long.trade("65600.0", "1", "SELL")
+    assert D(long.order("sl")["avgPrice"]) == 65_600
+
+
+def test_the_next_quote_says_what_a_taker_gets(long):
+    long.trade("65600.0", "1", "SELL")
+    long.top("65799.9", "65800.0")
+    long.market("SELL", "0.05", newClientOrderId="after")
+    long.trade("65799.9", "1", "SELL")
+    long.market("SELL", "0.05", newClientOrderId="touch")
+    assert {D(long.order(each)["avgPrice"]) for each in ("after", "touch")} == {D("65799.9")}

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.simulate.household import AccountSpec
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Kind
 
 D = Decimal
@@ -95,6 +95,17 @@ class TestQueue:
         desk.top("65799.8", "65800.0")
         desk.trade("65799.9", "0.1", "SELL")
         assert desk.order("m")["executedQty"] == "0.100"
+
+    def test_beyond_the_deepest_level_shown_the_queue_is_not_known_until_it_is_seen(self, deep_desk):
+        """A snapshot holds so many levels and no more."""
+        deep_desk.limit("SELL", "0.1", "65900.0", newClientOrderId="far")
+        deep_desk.limit("SELL", "0.1", "65800.5", newClientOrderId="within")
+        gone = {"65800.0": "0", "65800.1": "0", "65801.0": "0"}
+        deep_desk.depth({}, gone | {"65900.0": "3"})
+        deep_desk.trade("65900.0", "2.9", "BUY")
+        assert (deep_desk.order("within")["status"], deep_desk.order("far")["status"]) == ("FILLED", "NEW")
+        deep_desk.trade("65900.0", "0.2", "BUY")
+        assert deep_desk.order("far")["status"] == "FILLED"
 
     def test_two_of_ours_share_one_trade_in_time_order(self, desk):
         for name in ("first", "second"):

@@ -234,6 +234,7 @@ class SpotExchange:
                 self._quoted(pair)
             case Traded():
                 pair.last, pair.traded = event.price, True
+                pair.book.printed(event.taker, event.price)
                 pair.printed(event.price, event.qty, self.floor.now_ms)
                 if pair.is_trading:
                     self.matcher.traded(event, pair)

@@ -147,6 +147,7 @@ class Exchange:
                 self._quoted(listing)
             case Traded():
                 listing.last, listing.traded = event.price, True
+                listing.book.printed(event.taker, event.price)
                 if listing.takes_orders:
                     self.matcher.traded(event, listing)
             case Marked():

@@ -5,7 +5,8 @@ shows only the touch and one that shows depth work; from a touch alone, the unse
 the touch's size on each of the next ``UNSEEN_LEVELS`` ticks.
 
 Self-impact, a plain rule: what our takers took of a level is gone until the market restates that level with another
-size, or ``REFILL_MS`` after our last take on that side, looked at or not. The displayed book is the market's own and
+size, or ``REFILL_MS`` after our last take on that side, looked at or not. A print past the touch is news the quotes do
+not have yet: until the next of them a taker gets no better price than it. The displayed book is the market's own and
 does not show our orders. ``tests/support/naive_book.py`` says the same more slowly.
 """
 
@@ -24,7 +25,7 @@ UNKNOWN_QUEUE = Decimal("Infinity")
 class Ladder:
     """One side's levels. ``changed``: the prices the last event touched."""
 
-    __slots__ = ("changed", "is_bid", "prices", "refill_at_ms", "shown", "taken")
+    __slots__ = ("beyond", "changed", "is_bid", "prices", "refill_at_ms", "shown", "taken")
 
     def __init__(self, side: Side) -> None:
         self.is_bid = side is Side.BUY
@@ -33,6 +34,7 @@ class Ladder:
         self.taken: dict[Decimal, Decimal] = {}
         self.refill_at_ms = 0
         self.changed: list[Decimal] = []
+        self.beyond: Decimal | None = None  # the last print, if it is past the touch and nothing was stated since
 
     @property
     def best(self) -> Decimal | None:
@@ -126,8 +128,9 @@ class Book:
         self.update_id += 1
 
     def _begin(self) -> None:
-        self.bids.changed.clear()
-        self.asks.changed.clear()
+        for ladder in (self.bids, self.asks):
+            ladder.changed.clear()
+            ladder.beyond = None
 
     def _put(self, levels: tuple[Level, ...], own: Ladder, other: Ladder) -> None:
         for level in levels:
@@ -138,8 +141,20 @@ class Book:
         while (facing := other.best) is not None and (best >= facing if own.is_bid else best <= facing):
             other.put(facing, ZERO)
 
+    def printed(self, taker: Side, price: Decimal) -> None:
+        """A public trade: past the touch it says that what is displayed before it is no longer to be had so well."""
+        ladder = self.side(taker.opposite)
+        best = ladder.best
+        ladder.beyond = price if best is not None and (price - best) * taker.sign > 0 else None
+
     def offers(self, taker: Side, now_ms: int) -> Iterator[tuple[Decimal, Decimal]]:
         """What a taker of ``taker`` side finds, best first: price and the size still there."""
+        beyond = self.side(taker.opposite).beyond
+        for price, left in self._standing(taker, now_ms):
+            yield price if beyond is None or (price - beyond) * taker.sign >= 0 else beyond, left
+
+    def _standing(self, taker: Side, now_ms: int) -> Iterator[tuple[Decimal, Decimal]]:
+        """The levels as displayed, less what was taken of them."""
         ladder = self.side(taker.opposite)
         taken = ladder.taken_now(now_ms)
         for price in ladder.levels():
@@ -165,7 +180,7 @@ class Book:
         if best is None:
             return None
         taken = ladder.taken_now(now_ms)
-        if not taken or taken.get(best, ZERO) < ladder.shown[best]:
+        if ladder.beyond is None and (not taken or taken.get(best, ZERO) < ladder.shown[best]):
             return best
         return next((price for price, _ in self.offers(taker, now_ms)), None)
 
@@ -173,18 +188,36 @@ class Book:
         """Our taker took ``qty`` at ``price``."""
         ladder = self.side(taker.opposite)
         taken = ladder.taken_now(now_ms)
-        taken[price] = taken.get(price, ZERO) + qty
+        if price == ladder.beyond:
+            self._take_before(taker, price, qty, now_ms)
+        else:
+            taken[price] = taken.get(price, ZERO) + qty
         ladder.refill_at_ms = now_ms + REFILL_MS
 
+    def _take_before(self, taker: Side, price: Decimal, qty: Decimal, now_ms: int) -> None:
+        """From the levels that are all to be had at ``price`` now, best first."""
+        taken = self.side(taker.opposite).taken
+        for level, there in tuple(self._standing(taker, now_ms)):
+            part = min(qty, there)
+            if not part or (level - price) * taker.sign > 0:
+                return
+            taken[level] = taken.get(level, ZERO) + part
+            qty -= part
+
     def queue_at(self, side: Side, price: Decimal) -> Decimal:
-        """What stands before an order that joins ``side`` at ``price`` now; infinite where it cannot be seen."""
+        """What stands before an order that joins ``side`` at ``price`` now; infinite where it cannot be seen.
+
+        Even a whole book ends at its deepest level: a snapshot has so many and no more.
+        """
         ladder = self.side(side)
         shown = ladder.shown.get(price)
         if shown is not None:
             return shown
         best = ladder.best
-        behind = best is not None and (price < best if side is Side.BUY else price > best)
-        return UNKNOWN_QUEUE if behind and not self.whole else ZERO
+        if best is None or (price >= best if side is Side.BUY else price <= best):
+            return ZERO
+        within = price > ladder.prices[0] if side is Side.BUY else price < ladder.prices[-1]
+        return ZERO if self.whole and within else UNKNOWN_QUEUE
 
     @property
     def touch(self) -> tuple[Decimal, Decimal, Decimal, Decimal] | None:
