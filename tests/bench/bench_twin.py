@@ -15,12 +15,12 @@ from decimal import Decimal
 from time import process_time
 from typing import Any, Final
 
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.admission import Ticket
 from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType
 from chimera.simulate.usdm.perpetual import DEMO, Perpetual
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit
 from chimera.simulate.venue.orders import Tif
 from chimera.trading.market import DepthChanged, Level, Marked, Side

@@ -18,7 +18,7 @@ from told import D, Told
 from chimera.services.simulator.readers import ApiReader
 from chimera.services.simulator.server import SimulatorServer, wall_ms
 from chimera.services.simulator.settings import SimulatorSettings
-from chimera.simulate.household import AccountSpec
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.instrument import Market
 from chimera.trading.market import Marked, MarketEvent, Side, TopOfBook, Traded

@@ -17,8 +17,8 @@ from chimera.services.world.network import Venue
 from chimera.services.world.proc import Machine, Proc, ProcDead
 from chimera.services.world.stores import StoreWeather, ledger_of
 from chimera.services.world.tape import Tape
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import NotSent, OutcomeUnknown, StoreUnavailable
 from chimera.trading.ids import IntentId

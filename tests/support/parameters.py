@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 from chimera.simulate.door.auth import Security, signature
 from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.spot.endpoints import ENDPOINTS as SPOT
 from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.endpoints import ENDPOINTS as USDM
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import ASKED
 from chimera.simulate.wallet.endpoints import ENDPOINTS as WALLET
 from chimera.trading.money import Millis

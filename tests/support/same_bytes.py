@@ -17,9 +17,9 @@ import msgspec
 from chimera.services.simulator.market import open_synthetic
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.messages import Frame, WireRequest
-from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.trouble.scenario import Fault, Scenario
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.trading.money import Millis
 from chimera.wire import codec
 

@@ -15,8 +15,8 @@ import msgspec
 
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.messages import PRIVATE, SPOT_PRIVATE, WireRequest
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.market import DepthChanged, Level, Marked, Market, Side, TopOfBook, Traded
 from chimera.trading.money import Millis, Price, Qty
 

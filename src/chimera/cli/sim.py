@@ -15,8 +15,8 @@ from chimera.services.simulator.main import serve
 from chimera.services.simulator.market import OpenedMarket, files_named, open_captures, open_synthetic
 from chimera.services.simulator.pointing import pointed_at
 from chimera.services.simulator.settings import SimulatorSettings
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.trouble.scenario import Scenario
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.errors import Refused
 from chimera.trading.market import Market
 from chimera.trading.value import Value

@@ -13,10 +13,10 @@ from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.doors import Keys
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.spot.floor import SpotFloor
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.floor import FuturesFloor
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit
 from chimera.trading.intent import PositionSide
 from chimera.trading.money import text

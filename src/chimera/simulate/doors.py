@@ -15,7 +15,6 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.door.session import Session
 from chimera.simulate.door.sessions import LOGON, USER_DATA, SessionCall
 from chimera.simulate.door.ws_api import WsApi, WsReply
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.markets import FuturesMarket, SpotMarket
 from chimera.simulate.spot import endpoints as spot
 from chimera.simulate.spot.call import SpotCall
@@ -24,6 +23,7 @@ from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.endpoints import ENDPOINTS
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.ws_methods import METHODS
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit, Kind
 from chimera.simulate.wallet.endpoints import ENDPOINTS as WALLET_ENDPOINTS
 from chimera.simulate.wallet.endpoints import WALLET_BUDGET, WalletCall

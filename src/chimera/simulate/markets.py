@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from chimera.simulate.door.messages import SPOT, Frame
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.spot import streams as spot_streams
 from chimera.simulate.spot.exchange import SpotExchange
 from chimera.simulate.spot.reports import SpotWire
 from chimera.simulate.usdm.exchange import Exchange
 from chimera.simulate.usdm.reports import Wire
 from chimera.simulate.usdm.streams import route_of
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
@@ -29,8 +29,9 @@ class FuturesMarket:
         self.exchange = Exchange(instruments, seed, audit, self.wire)
 
     def at(self, now_ms: int) -> None:
-        """What follows happens at ``now_ms``."""
+        """What follows happens at ``now_ms``, and after whatever was due by then."""
         self.exchange.floor.now_ms = self.wire.now_ms = now_ms
+        self.exchange.come_due()
 
     def market(self, event: MarketEvent, now_ms: int) -> None:
         """The market moved: match, trigger, publish. A symbol not listed here is ignored."""

@@ -16,7 +16,6 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.door.session import Session
 from chimera.simulate.door.ws_api import WsReply, struck
 from chimera.simulate.doors import Doors, Keys
-from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.keeping.futures import FuturesKeeping
 from chimera.simulate.keeping.spot import SpotKeeping
 from chimera.simulate.keeping.whole import Door, Keeping, Kept, Written
@@ -33,6 +32,7 @@ from chimera.simulate.trouble.schedule import Schedule
 from chimera.simulate.usdm import deeds
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.perpetual import DEMO
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.simulate.venue.audit import Audit, AuditRecord, Kind
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, MarketEvent

@@ -18,7 +18,7 @@ from chimera.services.simulator.server import SimulatorServer, wall_ms
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.simulator.vitals import LIFE_MS, End
 from chimera.simulate.door.auth import signature
-from chimera.simulate.household import READY_ACCOUNT, AccountSpec
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market, MarketEvent, TopOfBook
 from chimera.trading.money import Millis, Price, Qty

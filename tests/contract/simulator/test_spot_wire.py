@@ -15,8 +15,8 @@ from yarl import URL
 from chimera.services.simulator.server import SimulatorServer, wall_ms
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.simulate.door.auth import signature
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.spot.endpoints import ENDPOINTS, METHODS
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market, Side, TopOfBook, Traded
 from chimera.trading.money import Millis, Price, Qty

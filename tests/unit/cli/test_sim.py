@@ -9,8 +9,8 @@ import pytest
 from chimera.cli.sim import SimOptions, market_of
 from chimera.services.simulator.accounts_file import load
 from chimera.services.simulator.pointing import pointed_at
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.trouble import scenario
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.errors import Refused
 from chimera.trading.market import Market
@@ -67,7 +67,7 @@ def test_a_file_of_no_use_is_refused_with_what_is_wrong(
 def test_a_person_is_told_every_address() -> None:
     told = pointed_at("http://127.0.0.1:9020", "http://127.0.0.1:9021")
     for needed in (
-        READY_ACCOUNT.api_key, READY_ACCOUNT.secret, "ws://127.0.0.1:9020/ws-fapi/v1", "ws://127.0.0.1:9021/ws",
+        READY_ACCOUNT.api_key, READY_ACCOUNT.secret, "ws://127.0.0.1:9020/ws-fapi/v1", "ws://127.0.0.1:9021/stream",
         "http://127.0.0.1:9020/api", "ccxt", "python-binance", "SDK",
     ):  # fmt: skip
         assert needed in told

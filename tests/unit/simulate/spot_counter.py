@@ -10,13 +10,13 @@ from chimera.simulate.door.face import Face
 from chimera.simulate.door.keyring import Keyring
 from chimera.simulate.door.limits import SPOT_BUDGET, Budget, Limits
 from chimera.simulate.door.messages import SPOT_PRIVATE, Frame, WireRequest, WireResponse
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.spot.call import SpotCall
 from chimera.simulate.spot.endpoints import ENDPOINTS
 from chimera.simulate.spot.exchange import SpotExchange
 from chimera.simulate.spot.pair import SPOT_DEMO, Pair
 from chimera.simulate.spot.reports import SpotWire
 from chimera.simulate.spot.time_unit import answer_in_micros, wants_micros
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Audit
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Side, TopOfBook, Traded

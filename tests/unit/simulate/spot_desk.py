@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.spot.accounts import SpotAccount
 from chimera.simulate.spot.admission import SpotTicket
 from chimera.simulate.spot.exchange import Placed, SpotExchange
@@ -16,6 +15,7 @@ from chimera.simulate.spot.list_admission import ListTicket
 from chimera.simulate.spot.lists import ListKind, OrderList
 from chimera.simulate.spot.orders import OrderType, SpotFill, SpotOrder
 from chimera.simulate.spot.pair import SPOT_DEMO, Pair
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Audit
 from chimera.simulate.venue.orders import Stp, Tif
 from chimera.trading.ids import Symbol

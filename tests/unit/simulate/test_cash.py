@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trading_desk import Desk
 
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.usdm import margin
 from chimera.simulate.usdm.accounts import Account
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.market import next_funding_ms
 

@@ -16,9 +16,9 @@ from chimera.simulate.door.keyring import Key, KeyKind, Keyring, Permission
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.spot import endpoints as spot
 from chimera.simulate.usdm.endpoints import ENDPOINTS as USDM_ENDPOINTS
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.simulate.wallet.endpoints import ENDPOINTS as WALLET
 
 NOW = 1_763_635_200_000

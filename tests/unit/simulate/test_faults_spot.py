@@ -8,9 +8,9 @@ import pytest
 from trading_desk import Desk
 
 from chimera.simulate.door.auth import signature
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.trouble.match import Match
 from chimera.simulate.trouble.scenario import Fault, When
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market, Side, TopOfBook, Traded

@@ -14,7 +14,6 @@ from trading_desk import RICH, START_MS, Desk
 
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.keeping import history
 from chimera.simulate.keeping.futures import KeptAccount, KeptAlgo, KeptListing, KeptOrder, KeptPosition, KeptTerms
 from chimera.simulate.keeping.whole import Kept
@@ -23,6 +22,7 @@ from chimera.simulate.usdm.accounts import Account, Position, Terms
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import DEMO, Perpetual
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Kind
 from chimera.wire import codec
 

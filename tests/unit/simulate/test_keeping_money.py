@@ -8,8 +8,8 @@ from test_cash import Life, scripts
 from test_keeping import a_next_life, read_back
 from trading_desk import Desk
 
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 
 D = Decimal
 QUERIES = (

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trading_desk import Desk
 
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.usdm.accounts import Account, Position
 from chimera.simulate.usdm.margin import GRACE_MS
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 
 D = Decimal

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trading_desk import Desk
 
 from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.household import READY_ACCOUNT
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.simulate.venue.book import Book
 from chimera.trading.market import DepthChanged, Level, TopOfBook

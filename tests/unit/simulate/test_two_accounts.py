@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from trading_desk import RICH, START_MS, Desk
 
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.market import Side
 

@@ -17,9 +17,9 @@ from chimera.simulate.door.limits import (
     Overrun,
 )
 from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.keeping.whole import Kept
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.wire import codec
 
 MINUTE = 60_000

@@ -13,8 +13,8 @@ from chimera.simulate.door.auth import signature
 from chimera.simulate.door.keyring import KeyKind
 from chimera.simulate.door.limits import TOLERATED, USDM_BUDGET
 from chimera.simulate.door.session import Session
-from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PEM = PRIVATE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from chimera.simulate.door.auth import signature
 from chimera.simulate.door.messages import Frame, WireRequest, WireResponse
-from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.market import DepthChanged, Level, Marked, Side, TopOfBook, Traded
 

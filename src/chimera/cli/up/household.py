@@ -28,7 +28,7 @@ from chimera.client import RouterClient, StrategyClient
 from chimera.ports.streams import Streams
 from chimera.services.audit_summary import Tally
 from chimera.services.serving import listen
-from chimera.simulate.household import READY_ACCOUNT
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
 from chimera.trading.market import Side

@@ -11,7 +11,7 @@ from typing import Final
 from yarl import URL
 
 from chimera.adapters.binance.hosts import Hosts, checked
-from chimera.simulate.household import READY_ACCOUNT
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.errors import Refused
 from chimera.trading.value import Value
 

@@ -30,7 +30,7 @@ from chimera.services.router.seal import seal_at
 from chimera.services.router.settings import RouterSettings, SettingsError
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
-from chimera.simulate.household import READY_ACCOUNT
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.errors import StaleWriter
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Quote

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.household import READY_ACCOUNT, AccountSpec
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.trading.errors import Refused
 
 FIELD: Final = "--accounts"

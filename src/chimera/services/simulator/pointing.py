@@ -1,28 +1,35 @@
-"""How to point a client library at a simulator: only base URLs change. Tried by ``tests/conformance``."""
+"""How to point a client library at a simulator: its base URLs, and for ccxt what it asks for before the first order.
+
+Tried by ``tests/conformance``; its ccxt part, as printed, by ``tests/integration/simulator/test_pointing.py``.
+"""
 
 from string import Template
 from typing import Final
 
-from chimera.simulate.household import READY_ACCOUNT
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 
 _TEXT: Final = Template("""\
 The simulated exchange answers at $http, and for spot's streams at $spot_http
 
-  account      $name   key $key   secret $secret
-  USD-M REST   $http/fapi/...          WebSocket API  $ws/ws-fapi/v1
-  USD-M streams $ws/public  $ws/market  $ws/private   (then /ws/... or /stream?streams=...)
-  Spot REST    $http/api/v3/...        WebSocket API  $ws/ws-api/v3   (user data comes there)
-  Spot streams $spot_ws/ws/...         Wallet  $http/sapi/v1/asset/transfer
-  control      $http/sim/state  /sim/audit  /sim/faults  (docs/simulator.md)
+  account        $name   key $key   secret $secret
+  USD-M REST     $http/fapi/...
+  USD-M streams  $ws/public  $ws/market  $ws/private   (then /ws/... or /stream?streams=...)
+  USD-M WebSocket API  $ws/ws-fapi/v1
+  Spot REST      $http/api/v3/...
+  Spot streams   $spot_ws/ws/...
+  Spot WebSocket API   $ws/ws-api/v3   (user data comes there)
+  Wallet         $http/sapi/v1/asset/transfer
+  control        $http/sim/state  /sim/audit  /sim/faults  (docs/simulator.md)
 
 ccxt (async or pro)
-  exchange = ccxt.pro.binance({"apiKey": "$key", "secret": "$secret"})
-  def here(url):   # dictionaries inside, too
-      if isinstance(url, dict): return {name: here(each) for name, each in url.items()}
+  here = {"fetchCurrencies": False, "fetchMargins": False, "fetchMarkets": {"types": ["spot", "linear"]}}
+  exchange = ccxt.pro.binance({"apiKey": "$key", "secret": "$secret", "options": here})
+  def pointed(url):   # dictionaries inside, too
+      if isinstance(url, dict): return {name: pointed(each) for name, each in url.items()}
       scheme, _, rest = url.partition("://")
       return ("$ws" if scheme == "wss" else "$http") + "/" + rest.partition("/")[2]
-  exchange.urls["api"] = here(exchange.urls["api"])
-  exchange.urls["api"]["ws"]["spot"] = "$spot_ws/ws"
+  exchange.urls["api"] = pointed(exchange.urls["api"])
+  exchange.urls["api"]["ws"]["spot"] = "$spot_ws/stream"   # by /stream ccxt knows spot from futures
 
 official SDKs (binance-sdk-spot, binance-sdk-derivatives-trading-usds-futures)
   ConfigurationRestAPI(api_key="$key", api_secret="$secret", base_path="$http")

@@ -4,9 +4,9 @@ import math
 from decimal import Decimal
 from pathlib import Path
 
-from chimera.simulate.household import READY_ACCOUNT, AccountSpec
 from chimera.simulate.spot.pair import SPOT_DEMO
 from chimera.simulate.usdm.perpetual import DEMO
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.trading.instrument import Instrument
 from chimera.trading.value import Value
 

@@ -34,9 +34,9 @@ from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather, bus_o
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Callers, Request
 from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.perpetual import DEMO
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.tape.profile import SPARSE
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.market import MarketEvent

@@ -35,8 +35,8 @@ from chimera.services.world.network import Venue
 from chimera.services.world.proc import Proc
 from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather
 from chimera.services.world.tape import Tape
-from chimera.simulate.household import READY_ACCOUNT
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.money import Millis
 from chimera.wire.decisions import DecideRequest

@@ -22,7 +22,7 @@ from chimera.services.world.plan import Away, Plan
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Wish
 from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.household import READY_ACCOUNT
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.intent import MakerThenTaker, MarketNow
 from chimera.trading.market import MarketEvent, Side

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
-from chimera.simulate.household import AccountSpec
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.trading.money import ZERO
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.spot.accounts import SpotAccount, open_account, whole
 from chimera.simulate.spot.lists import ListShelf, OrderList
 from chimera.simulate.spot.orders import SpotFill, SpotOrder
 from chimera.simulate.spot.pair import Pair
 from chimera.simulate.spot.words import INSUFFICIENT, rejected
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit, Kind
 from chimera.simulate.venue.floor import Floor
 from chimera.trading.instrument import Instrument

@@ -13,10 +13,10 @@ from typing import Any, Final
 import msgspec
 
 from chimera.simulate.door.refusals import CODES, Refusal
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.trouble.catalogue import CATALOGUE
 from chimera.simulate.trouble.entry import Entry, Param
 from chimera.simulate.trouble.match import Match
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.trading.errors import Refused
 from chimera.trading.money import Millis
 from chimera.trading.value import Value

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from chimera.simulate.household import AccountSpec
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO

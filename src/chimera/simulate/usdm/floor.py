@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.household import AccountSpec
 from chimera.simulate.usdm.accounts import Account, Position, open_account
 from chimera.simulate.usdm.algos import Algo, AlgoShelf
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import Perpetual
+from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit, Kind
 from chimera.simulate.venue.floor import Execution, Floor
 from chimera.trading.instrument import Instrument
