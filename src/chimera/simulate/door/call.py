@@ -5,7 +5,7 @@ Deliberately unaware of markets: each adds its exchange and its account in a ``C
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from chimera.simulate.door.auth import Security
 from chimera.simulate.door.keyring import Key, Permission
@@ -14,7 +14,8 @@ from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 
 _ALWAYS = frozenset({"timestamp", "recvWindow", "signature"})
-_ROWS_MAX = 1_000
+HOUR_MS: Final = 60 * 60_000
+DAY_MS: Final = 24 * HOUR_MS
 
 
 @dataclass(slots=True)
@@ -33,13 +34,15 @@ class Call:
             raise Refusal(-2015)
         return self.key.owner
 
-    def window(self, rows: list[dict[str, Any]], default_limit: int = 500) -> list[dict[str, Any]]:
-        """Rows inside startTime..endTime, oldest first, the newest ``limit`` of them (at most 1000)."""
-        start = self.params.integer_or("startTime", 0)
-        end = self.params.integer_or("endTime", self.now_ms + 1)
-        limit = min(self.params.integer_or("limit", default_limit), _ROWS_MAX)
-        found = [row for row in rows if start <= row["time"] <= end]
-        return found[:limit] if self.params.has("startTime") else found[-limit:]
+    def period(self, longest_ms: int) -> tuple[int | None, int | None]:
+        """``startTime`` and ``endTime`` as sent; both: in this order (-1023) and at most so far apart (-1127)."""
+        start, end = self.params.maybe_integer("startTime"), self.params.maybe_integer("endTime")
+        if start is not None and end is not None:
+            if start > end:
+                raise Refusal(-1023)
+            if end - start > longest_ms:
+                raise Refusal(-1127, longest_ms // HOUR_MS)
+        return start, end
 
 
 @dataclass(slots=True, frozen=True)

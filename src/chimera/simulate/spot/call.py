@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from chimera.simulate.door.call import Call
+from chimera.simulate.door.call import DAY_MS, Call
 from chimera.simulate.door.params import CLIENT_ID_RANGE
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.spot.accounts import SpotAccount
@@ -15,8 +15,6 @@ from chimera.simulate.spot.pair import Pair
 SYMBOL_RANGE: Final = r"^[\w\-._&&[^a-z]]{1,50}$"  # as the venue prints it: word characters, none of them lower case
 _SYMBOL: Final = re.compile(r"((?![a-z])[\w\-.]){1,50}")
 _CLIENT_ID: Final = re.compile(CLIENT_ID_RANGE)
-_AUTO_ID_CHARS: Final = 22  # as long as the ids Binance makes up
-DAY_MS: Final = 24 * 60 * 60_000
 
 
 @dataclass(slots=True)
@@ -51,16 +49,11 @@ class SpotCall(Call):
 
     def new_id(self, name: str) -> str:
         """The client id given, or one made up."""
-        return self.client_id(name) or self.floor.draw(_AUTO_ID_CHARS)
+        return self.client_id(name) or self.floor.new_client_id()
 
-    def period(self) -> tuple[int, int]:
-        """startTime and endTime, if both are given at most a day apart (-1127)."""
-        start, end = self.params.maybe_integer("startTime"), self.params.maybe_integer("endTime")
-        if start is not None and end is not None:
-            if start > end:
-                raise Refusal(-1023)
-            if end - start > DAY_MS:
-                raise Refusal(-1127, DAY_MS // 3_600_000)
+    def between(self) -> tuple[int, int]:
+        """From and to, both inclusive; at most a day apart where both are given."""
+        start, end = self.period(DAY_MS)
         return start or 0, self.now_ms + 1 if end is None else end
 
     def limit(self) -> int:

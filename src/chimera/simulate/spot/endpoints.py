@@ -8,6 +8,7 @@ placement counts as unfilled orders: two or three for a list. ``cancelReplace`` 
 from collections.abc import Callable
 from typing import Any, Final
 
+from chimera.simulate.door import clock_api
 from chimera.simulate.door.auth import Security
 from chimera.simulate.door.call import Endpoint, endpoint
 from chimera.simulate.door.keyring import Permission
@@ -57,8 +58,8 @@ def _prevented_weight(params: Params) -> int:
 
 
 ENDPOINTS: Final[dict[tuple[str, str], Endpoint[SpotCall]]] = {
-    ("GET", "/api/v3/ping"): endpoint(market_api.ping, _NONE, 1),
-    ("GET", "/api/v3/time"): endpoint(market_api.time, _NONE, 1),
+    ("GET", "/api/v3/ping"): endpoint(clock_api.ping, _NONE, 1),
+    ("GET", "/api/v3/time"): endpoint(clock_api.time, _NONE, 1),
     ("GET", "/api/v3/exchangeInfo"): endpoint(
         market_api.exchange_info, _NONE, 20, "", f"{_PICK} permissions showPermissionSets"
     ),

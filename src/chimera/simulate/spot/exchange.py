@@ -29,8 +29,6 @@ from chimera.simulate.venue.orders import Status, Step
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 
-_ID_LENGTH = 22  # of ids the venue makes itself
-
 
 class Restriction(StrEnum):
     """``cancelRestrictions``: the status an order must have to be canceled."""
@@ -179,7 +177,7 @@ class SpotExchange:
             raise not_canceled(CLOSED)
 
     def _cancel(self, order: SpotOrder, cancel_id: str) -> None:
-        cancel_id = cancel_id or self.floor.draw(_ID_LENGTH)
+        cancel_id = cancel_id or self.floor.new_client_id()
         orders = (order,) if order.order_list is None else order.order_list.orders
         for each in reversed(orders):  # pending orders before the working one, whose end would expire them
             if each.is_open:
@@ -215,7 +213,7 @@ class SpotExchange:
     def amend(self, order: SpotOrder, qty: Decimal, client_id: str = "") -> Amendment:
         """Lower an open order's quantity to ``qty`` in its place; a client id is drawn if none is given."""
         check_amend(order, qty, client_id, self.floor)
-        done = amend(order, qty, client_id or self.floor.draw(_ID_LENGTH), self.floor)
+        done = amend(order, qty, client_id or self.floor.new_client_id(), self.floor)
         self.settle()
         return done
 

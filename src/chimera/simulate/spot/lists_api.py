@@ -141,7 +141,7 @@ def list_all(call: SpotCall) -> list[Payload]:
     first = params.maybe_integer("fromId")
     if first is not None and (params.has("startTime") or params.has("endTime")):
         raise Refusal(-1128)
-    start, end = call.period()
+    start, end = call.between()
     found = [
         payloads.order_list(each)
         for each in call.floor.lists.of(call.account)

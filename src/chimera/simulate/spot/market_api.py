@@ -21,16 +21,6 @@ _SYMBOLS: Final = re.compile(r'\[("((?![a-z])[\w\-.]){1,50}"(,"((?![a-z])[\w\-.]
 _LISTED: Final = {"SPOT", "MARGIN", "LEVERAGED"}  # what ``permissions`` means where it is not given
 
 
-def ping(call: SpotCall) -> Payload:
-    """GET ping."""
-    return {}
-
-
-def time(call: SpotCall) -> Payload:
-    """GET time: the clock requests are judged by."""
-    return {"serverTime": call.now_ms}
-
-
 def exchange_info(call: SpotCall) -> Payload:
     """GET exchangeInfo: all pairs, or those named, permitted or of one status."""
     params = call.params

@@ -249,7 +249,7 @@ def list_open(call: SpotCall) -> list[Payload]:
 def list_all(call: SpotCall) -> list[Payload]:
     """GET allOrders: from an id on, or of a period."""
     pair, account, first = call.pair, call.account, call.params.maybe_integer("orderId")
-    start, end = call.period()
+    start, end = call.between()
     rows = [
         payloads.queried(order)
         for order in call.floor.orders.by_id.values()
@@ -273,7 +273,7 @@ def list_trades(call: SpotCall) -> list[Payload]:
     if given not in _TRADE_SETS:
         raise Refusal(-1128)
     order_id, first = params.maybe_integer("orderId"), params.integer_or("fromId", 0)
-    start, end = call.period()
+    start, end = call.between()
     rows = [
         row
         for row in call.account.trades

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from chimera.simulate.door import clock_api
 from chimera.simulate.door.auth import Security
 from chimera.simulate.door.call import Endpoint, endpoint
 from chimera.simulate.door.keyring import Permission
@@ -24,8 +25,8 @@ _ORDER_REF = "orderId origClientOrderId"
 _WINDOW = "startTime endTime limit"
 
 ENDPOINTS: Final[dict[tuple[str, str], Endpoint[FuturesCall]]] = {
-    ("GET", "/fapi/v1/ping"): endpoint(market_api.ping, _NONE, 1),
-    ("GET", "/fapi/v1/time"): endpoint(market_api.time, _NONE, 1),
+    ("GET", "/fapi/v1/ping"): endpoint(clock_api.ping, _NONE, 1),
+    ("GET", "/fapi/v1/time"): endpoint(clock_api.time, _NONE, 1),
     ("GET", "/fapi/v1/exchangeInfo"): endpoint(market_api.exchange_info, _NONE, 1, "", "symbol"),
     ("GET", "/fapi/v1/depth"): endpoint(market_api.depth, _NONE, market_api.depth_weight, "symbol", "limit"),
     ("GET", "/fapi/v1/premiumIndex"): endpoint(market_api.premium_index, _NONE, 1, "", "symbol", without_symbol=10),

@@ -6,6 +6,7 @@ everything after ninety days.
 
 from typing import Any, Final
 
+from chimera.simulate.door.call import DAY_MS
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.algos import Algo
@@ -13,11 +14,10 @@ from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.trading.money import text
 
-_DAY_MS: Final = 86_400_000
-UNFILLED_MS: Final = 3 * _DAY_MS
-KEPT_MS: Final = 90 * _DAY_MS
-WINDOW_MS: Final = 7 * _DAY_MS
-_LIMIT, _LIMIT_MAX = 500, 1000
+UNFILLED_MS: Final = 3 * DAY_MS
+KEPT_MS: Final = 90 * DAY_MS
+WEEK_MS: Final = 7 * DAY_MS
+_ROWS, _ROWS_MAX = 500, 1_000
 
 Row = dict[str, Any]
 
@@ -36,30 +36,16 @@ def algo_lasts(algo: Algo, now_ms: int) -> bool:
 
 def window(call: FuturesCall) -> tuple[int, int]:
     """``startTime`` and ``endTime``, a week at most; one alone reaches a week, none means the last one."""
-    params, now = call.params, call.now_ms
-    start, end = params.maybe_integer("startTime"), params.maybe_integer("endTime")
-    if start is not None and end is not None:
-        if start > end:
-            raise Refusal(-1023)
-        if end - start > WINDOW_MS:
-            raise Refusal(-1127, WINDOW_MS // 3_600_000)
-        return start, end
+    start, end = call.period(WEEK_MS)
     if start is not None:
-        return start, start + WINDOW_MS
-    return (now if end is None else end) - WINDOW_MS, now if end is None else end
-
-
-def limit_of(call: FuturesCall, default: int = _LIMIT, most: int = _LIMIT_MAX) -> int:
-    """``limit``, cut to ``most``."""
-    limit = call.params.integer_or("limit", default)
-    if not limit:
-        raise Refusal(-1130, "limit")
-    return min(limit, most)
+        return start, start + WEEK_MS if end is None else end
+    end = call.now_ms if end is None else end
+    return end - WEEK_MS, end
 
 
 def _part(call: FuturesCall, rows: list[Row], *, first: bool) -> list[Row]:
     """The oldest ``limit`` rows where a beginning was given, else the newest."""
-    limit = limit_of(call)
+    limit = call.limit(_ROWS, _ROWS_MAX)
     return rows[:limit] if first else rows[-limit:]
 
 
@@ -94,7 +80,7 @@ def algos(call: FuturesCall) -> list[Row]:
         and start <= algo.created_ms <= end
         and algo_lasts(algo, call.now_ms)
     ]
-    page, limit = max(1, call.params.integer_or("page", 1)), limit_of(call)
+    page, limit = max(1, call.params.integer_or("page", 1)), call.limit(_ROWS, _ROWS_MAX)
     if call.params.has("page"):
         return rows[(page - 1) * limit : page * limit]
     return _part(call, rows, first=first is not None or call.params.has("startTime"))
@@ -131,4 +117,4 @@ def changes_of(call: FuturesCall, order: FuturesOrder) -> list[Row]:
         for count, done in enumerate(order.amendments, 1)
         if start <= done.at_ms <= end
     ]
-    return rows[::-1][: limit_of(call, 50, 100)]
+    return rows[::-1][: call.limit(50, 100)]

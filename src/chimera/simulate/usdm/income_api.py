@@ -3,18 +3,16 @@
 Windows as Binance has them: three months back at most, the last seven days where no time is given.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.cash import Income
+from chimera.simulate.usdm.history_api import KEPT_MS, WEEK_MS
 from chimera.simulate.usdm.orders import Forced
 from chimera.simulate.usdm.settings_api import ADD, REMOVE
 
-DAY_MS: Final = 86_400_000
-WEEK_MS: Final = 7 * DAY_MS
-KEPT_MS: Final = 90 * DAY_MS
 MOST_INCOME, MOST_FORCED, MOST_MOVES = 1_000, 100, 500
 
 
@@ -28,19 +26,12 @@ def _window(call: FuturesCall) -> tuple[int, int]:
     return max(start, now - KEPT_MS), end
 
 
-def _limit(call: FuturesCall, usual: int, most: int) -> int:
-    limit = call.params.integer_or("limit", usual)
-    if limit < 1:
-        raise Refusal(-1130, "limit")
-    return min(limit, most)
-
-
 def income(call: FuturesCall) -> list[dict[str, Any]]:
     """GET income: pages count from the oldest; without ``page`` and ``startTime`` the newest rows are told."""
     params, symbol = call.params, call.maybe_symbol
     kind = params.choice("incomeType", Income, None, -1130) if params.has("incomeType") else None
     start, end = _window(call)
-    limit = _limit(call, 100, MOST_INCOME)
+    limit = call.limit(100, MOST_INCOME)
     rows = [
         row
         for row in call.account.income
@@ -63,7 +54,7 @@ def margin_history(call: FuturesCall) -> list[dict[str, Any]]:
         for row in call.account.margin_moves
         if row["symbol"] == symbol and kind in (None, row["type"]) and start <= row["time"] <= end
     ]
-    return rows[-_limit(call, MOST_MOVES, MOST_MOVES) :]
+    return rows[-call.limit(MOST_MOVES, MOST_MOVES) :]
 
 
 def force_orders(call: FuturesCall) -> list[dict[str, Any]]:
@@ -82,4 +73,4 @@ def force_orders(call: FuturesCall) -> list[dict[str, Any]]:
         and symbol in (None, order.listing.symbol)
         and start <= order.created_ms <= end
     ]
-    return found[-_limit(call, 50, MOST_FORCED) :]
+    return found[-call.limit(50, MOST_FORCED) :]

@@ -14,16 +14,6 @@ from chimera.trading.money import ZERO
 DEPTHS: Final = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}  # levels, and the weight of asking for them
 
 
-def ping(call: FuturesCall) -> dict[str, Any]:
-    """GET ping."""
-    return {}
-
-
-def time(call: FuturesCall) -> dict[str, Any]:
-    """GET time: the clock requests are judged by."""
-    return {"serverTime": call.now_ms}
-
-
 def exchange_info(call: FuturesCall) -> dict[str, Any]:
     """GET exchangeInfo."""
     budget = call.limits.budget

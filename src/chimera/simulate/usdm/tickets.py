@@ -20,7 +20,6 @@ from chimera.trading.intent import PositionSide, WorkingType
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
-AUTO_ID_CHARS: Final = 22  # as long as the ids Binance makes up
 GTD_LEAST_MS: Final = 600_000  # ahead of now
 GTD_END_MS: Final = 253_402_300_799_000
 _OF_ALGOS: Final = ("stopPrice", "closePosition", "workingType", "priceProtect", "activationPrice", "callbackRate")
@@ -64,7 +63,7 @@ def place_ticket(params: Params, floor: FuturesFloor, account: Account, default_
         price=price,
         qty=params.amount("quantity"),
         reduce_only=_reduce_only(params, account),
-        client_id=params.client_id("newClientOrderId") or floor.draw(AUTO_ID_CHARS),
+        client_id=params.client_id("newClientOrderId") or floor.new_client_id(),
         stp=_stp(params, default_stp),
         position_side=position_side,
         price_match=match,
@@ -118,7 +117,7 @@ def algo_ticket(params: Params, floor: FuturesFloor, account: Account) -> AlgoTi
         reduce_only=False if close else _reduce_only(params, account),
         close_position=close,
         price_protect=params.flag("priceProtect"),
-        client_id=params.client_id("clientAlgoId") or floor.draw(AUTO_ID_CHARS),
+        client_id=params.client_id("clientAlgoId") or floor.new_client_id(),
         stp=_stp(params, Stp.EXPIRE_MAKER),
         position_side=position_side,
         price=price,

@@ -17,6 +17,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
 _FIRST_ORDER_ID = 4_000_000_000
+_CLIENT_ID_CHARS = 22  # as long as the ids Binance makes up
 
 A = TypeVar("A", bound=Owner)
 L = TypeVar("L", bound=Listing[Any])
@@ -66,6 +67,10 @@ class Floor(Generic[A, L, OrderT]):
         """Ascending over all symbols."""
         self.order_id += 1
         return self.order_id
+
+    def new_client_id(self) -> str:
+        """For an order whose owner names none."""
+        return self.draw(_CLIENT_ID_CHARS)
 
     def draw(self, length: int) -> str:
         """A token of letters and digits, unlike any drawn before; a function of the seed and the count."""
