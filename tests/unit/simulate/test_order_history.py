@@ -156,3 +156,11 @@ class TestCountdown:
         assert armed.code("POST", "v1/countdownCancelAll", symbol="BTCUSDT") == -1102
         assert armed.code("POST", "v1/countdownCancelAll", symbol="NOPE", countdownTime=1) == -1121
         assert armed.code("POST", "v1/countdownCancelAll", symbol="BTCUSDT", countdownTime="soon") == -1100
+
+    def test_a_heartbeat_that_comes_too_late_saves_nothing(self, armed):
+        """Whether or not anybody looked at the clock between."""
+        order = armed.limit("BUY", "0.1", "65000")
+        self.start(armed, 1_000)
+        armed.now += 1_001
+        self.start(armed, 1_000)
+        assert armed.order(order["clientOrderId"])["status"] == "CANCELED"

@@ -261,3 +261,10 @@ class TestDepth:
         for limit in ("7", "0", "x"):
             status, body = desk.raw("GET", "/fapi/v1/depth", f"symbol=BTCUSDT&limit={limit}")
             assert (status, body["code"]) == (400, -1100 if limit == "x" else -4021)
+
+
+def test_a_dated_order_does_not_fill_after_its_date(desk):
+    """The market comes before anybody looked at the clock."""
+    desk.limit("BUY", "0.1", "65000", timeInForce="GTD", goodTillDate=desk.now + HOUR, newClientOrderId="dated")
+    desk.top("64000", "64001", later_ms=HOUR + 1_000)
+    assert (desk.order("dated")["status"], desk.position) == ("EXPIRED", 0)

@@ -141,6 +141,14 @@ class TestListenKey:
         assert desk.raw("PUT", "/fapi/v1/listenKey")[1]["code"] == -1125
         assert desk.listen() != key
 
+    def test_a_key_whose_hour_is_over_cannot_be_kept_alive(self, desk):
+        """Whether or not anybody looked at the clock between."""
+        key = desk.listen()
+        desk.now += 60 * 60_000
+        assert desk.raw("PUT", "/fapi/v1/listenKey")[1]["code"] == -1125
+        assert [frame["listenKey"] for frame in desk.events("listenKeyExpired")] == [key]
+        assert desk.listen() != key
+
     def test_delete_closes_it(self, desk):
         desk.listen()
         assert desk.raw("DELETE", "/fapi/v1/listenKey") == (200, {})

@@ -9,7 +9,7 @@ from typing import Any
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import margin
-from chimera.simulate.usdm.accounts import ASSET, Position
+from chimera.simulate.usdm.accounts import ASSET, Account, Position
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.payloads import cash
@@ -271,18 +271,24 @@ def rate_limits(call: FuturesCall) -> list[dict[str, Any]]:
     return [limit.row() for limit in call.limits.budget.orders]
 
 
+def _holder(call: FuturesCall) -> Account:
+    """Whose listenKey it is; one whose hour is over ends now."""
+    call.wire.expire_keys((call.account,))
+    return call.account
+
+
 def create_listen_key(call: FuturesCall) -> dict[str, Any]:
     """POST listenKey: the live key extended, else a new one."""
-    holder = call.account
+    holder = _holder(call)
     if holder.listen_key is None:
         holder.listen_key = call.floor.draw(_LISTEN_KEY_CHARS)
-    holder.listen_until_ms = call.now_ms + LISTEN_KEY_MS
+    holder.listen_until_ms = call.floor.now_ms + LISTEN_KEY_MS
     return {"listenKey": holder.listen_key}
 
 
 def extend_listen_key(call: FuturesCall) -> dict[str, Any]:
     """PUT listenKey."""
-    if call.account.listen_key is None:
+    if _holder(call).listen_key is None:
         raise Refusal(-1125)
     return create_listen_key(call)
 

@@ -98,18 +98,23 @@ class Exchange:
         self.desk.cancel(algo)
 
     def tick(self) -> None:
-        """Time passed: what was to end now ends."""
-        for dated in self.deadlines.due(self.floor.now_ms):
-            if isinstance(dated, Algo):
-                self.desk.expire(dated)
-            elif isinstance(dated, FuturesOrder):
-                self.matcher.end(dated, Step.EXPIRE)
+        """Time passed: what was to end now ends, what is due is paid."""
         for listing in self.floor.listings.values():
             if self.funding.pass_time(listing):
                 self.floor.remarked[listing.symbol] = None
-        for name, symbol in self.countdowns.fired(self.floor.now_ms):
-            self.cancel_open(self.floor.accounts[name], symbol, self.countdown_takes_algos)
+        self.come_due()
         self.settle()
+
+    def come_due(self) -> None:
+        """End what was to end by now. Whoever tells the time asks this first: nobody is to find it still open."""
+        dated, fired = self.deadlines.due(self.floor.now_ms), self.countdowns.fired(self.floor.now_ms)
+        for each in dated:
+            if isinstance(each, Algo):
+                self.desk.expire(each)
+            elif isinstance(each, FuturesOrder):
+                self.matcher.end(each, Step.EXPIRE)
+        for name, symbol in fired:
+            self.cancel_open(self.floor.accounts[name], symbol, self.countdown_takes_algos)
 
     def cancel_open(self, account: Account, symbol: str, algos: bool = False) -> None:
         """Cancel every open order of a symbol; untriggered conditional orders too if ``algos``."""

@@ -71,7 +71,7 @@ def cancel_all(call: FuturesCall) -> dict[str, Any]:
 def countdown(call: FuturesCall) -> dict[str, Any]:
     """POST countdownCancelAll: replaces the symbol's timer; 0 stops it."""
     symbol, span_ms = call.listing.symbol, call.params.integer("countdownTime")
-    call.exchange.countdowns.set(call.account.name, symbol, span_ms, call.now_ms)
+    call.exchange.countdowns.set(call.account.name, symbol, span_ms, call.floor.now_ms)
     return {"symbol": symbol, "countdownTime": str(span_ms)}
 
 
