@@ -12,7 +12,7 @@ from chimera.simulate.spot.pair import Pair
 from chimera.simulate.spot.words import INSUFFICIENT, rejected
 from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit, Kind
-from chimera.simulate.venue.floor import Floor
+from chimera.simulate.venue.floor import Floor, terms_of
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
@@ -109,19 +109,8 @@ class SpotFloor(Floor[SpotAccount, Pair, SpotOrder]):
 
     def log_order(self, kind: Kind, order: SpotOrder, **more: Any) -> None:
         """Audit an order with its terms."""
-        terms: dict[str, Any] = {
-            "account": order.account.name,
-            "symbol": order.listing.symbol,
-            "client_order_id": order.client_id,
-            "order_id": order.order_id,
+        terms = terms_of(order) | {
             "list_id": None if order.order_list is None else order.order_list.list_id,
-            "side": order.side,
-            "type": order.type,
-            "time_in_force": order.tif,
-            "price": order.price,
-            "qty": order.qty,
             "trigger_price": order.stop_price or None,
-            "status": order.status,
-            "cum_qty": order.cum_qty,
         }
-        self.log(kind, **(terms | more))
+        self.log(kind, **terms | more)

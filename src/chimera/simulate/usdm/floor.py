@@ -12,7 +12,7 @@ from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit, Kind
-from chimera.simulate.venue.floor import Execution, Floor
+from chimera.simulate.venue.floor import Execution, Floor, terms_of
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
@@ -100,30 +100,15 @@ class FuturesFloor(Floor[Account, Perpetual, FuturesOrder]):
         self.algo_id += 1
         return self.algo_id
 
-    def log_order(
-        self, kind: Kind, order: FuturesOrder, price: Decimal | None = None, qty: Decimal | None = None, **more: Any
-    ) -> None:
-        """Audit an order with its terms; ``price`` and ``qty`` are its own unless an execution's are given."""
-        self.audit.add(
-            kind,
-            self.now_ms,
-            account=order.account.name,
-            symbol=order.listing.symbol,
-            client_order_id=order.client_id,
-            order_id=order.order_id,
-            algo_id=None if order.algo is None else order.algo.algo_id,
-            side=order.side,
-            position_side="" if order.position_side is PositionSide.BOTH else order.position_side,
-            type=order.type,
-            status=order.status,
-            reduce_only=order.reduce_only,
-            close_position=order.close_position,
-            cum_qty=order.cum_qty,
-            time_in_force=order.tif,
-            price=order.price if price is None else price,
-            qty=order.qty if qty is None else qty,
-            **more,
-        )
+    def log_order(self, kind: Kind, order: FuturesOrder, **more: Any) -> None:
+        """Audit an order with its terms; an execution's ``price`` and ``qty`` stand in the place of its own."""
+        terms = terms_of(order) | {
+            "algo_id": None if order.algo is None else order.algo.algo_id,
+            "position_side": "" if order.position_side is PositionSide.BOTH else order.position_side,
+            "reduce_only": order.reduce_only,
+            "close_position": order.close_position,
+        }
+        self.audit.add(kind, self.now_ms, **terms | more)
 
     def log_algo(self, kind: Kind, algo: Algo, **more: Any) -> None:
         """Audit an algo order with its terms."""

@@ -34,6 +34,23 @@ class Execution:
     maker: bool
 
 
+def terms_of(order: Order) -> dict[str, Any]:
+    """What the audit writes of any order, whatever its market."""
+    return {
+        "account": order.account.name,
+        "symbol": order.listing.symbol,
+        "client_order_id": order.client_id,
+        "order_id": order.order_id,
+        "side": order.side,
+        "type": order.type,
+        "time_in_force": order.tif,
+        "price": order.price,
+        "qty": order.qty,
+        "status": order.status,
+        "cum_qty": order.cum_qty,
+    }
+
+
 class Floor(Generic[A, L, OrderT]):
     """The shared state of one market of the venue."""
 
