@@ -281,7 +281,7 @@ async def test_a_second_simulator_on_the_port_touches_no_file_of_the_first(told:
     assert told.audit_file is not None
     before = told.audit_file.read_bytes()
     try:
-        with pytest.raises(PortInUse, match="in use"):
+        with pytest.raises(PortInUse, match=r"in use, and the simulator \(--port\)"):
             await SimulatorServer(told.but(port=server.address[1]), QUIET).start()
         assert told.audit_file.read_bytes() == before
     finally:

@@ -14,7 +14,7 @@ from chimera.adapters.binance.transport import Reply
 from chimera.services.conform import committed
 from chimera.services.conform.check import Check, refusal, shape
 from chimera.services.conform.hands import WORTH_MAX, Answer, Caller, Desk
-from chimera.services.conform.run import BOOKS, Book, asked, redacted, row, unasked
+from chimera.services.conform.run import BOOKS, Book, asked, in_words, redacted, row, unasked
 from chimera.services.conform.target import Credentials, demo, simulator
 from chimera.trading.errors import OutcomeUnknown, Refused
 
@@ -232,3 +232,11 @@ def test_without_a_committed_difference_it_says_so(tmp_path: Path) -> None:
 def test_the_readme_claims_no_more_than_the_record() -> None:
     readme = (committed.ROOT / "README.md").read_text(encoding="utf-8")
     assert ("not been run against Binance" in readme) == (committed.told() == committed.NEVER_TRIED)
+
+
+def test_an_answer_is_told_in_a_line_that_a_person_reads() -> None:
+    assert in_words({"code": -2011, "msg": "Unknown order sent.", "status": 400}) == "400 -2011 Unknown order sent."
+    assert in_words({"status": 200, "fields": [f"f{number}" for number in range(22)]}) == "200 fields=22"
+    assert in_words({"place": [], "code": None, "events": ["NEW NEW", "CANCELED CANCELED"]}) == (
+        "none place=none events=NEW NEW, CANCELED CANCELED"
+    )

@@ -22,6 +22,7 @@ from chimera.trading.errors import ChimeraError, Refused
 from chimera.trading.value import Value
 
 STRUCK_OUT: Final = "***"
+LISTED: Final = 6  # names of an answer that are told in full
 CHECK_S: Final = 180.0  # one check at most; the slowest waits for the market to move
 NOT_ASKED: Final = (
     (9, "a partly filled maker leg of a list", "needs somebody who takes a part of it; by hand"),
@@ -98,7 +99,7 @@ async def _at(book: Book, target: Target, clock: Clock, symbol: str, tag: str, s
         desk = Desk(Caller(transport, target.credentials, book.base, clock.now_ms), symbol, tag)
         await desk.open()
         secrets = _secrets(target)
-        return await asked(book, desk, lambda line: say(_struck(line, secrets)))
+        return await asked(book, desk, lambda line: say(_struck(f"{book.market:<4}  {line}", secrets)))
     finally:
         await transport.close()
 
@@ -125,8 +126,20 @@ async def _one(check: Check, desk: Desk, say: Say) -> Facts:
     except (ChimeraError, TimeoutError, LookupError, TypeError, AttributeError, ValueError) as error:
         # The last four: an answer of another form than the check reads, which is what we came to find.
         got = {"unreadable": f"{type(error).__name__}: {error}"}
-    say(f"{check.name}: {got}")
+    say(f"{check.name}: {in_words(got)}")
     return got
+
+
+def in_words(got: Facts) -> str:
+    """An answer as a person reads it: status, code and text first, of a long list how many it has."""
+    plain = [_short(got[name]) for name in ("status", "code", "msg") if name in got]
+    return " ".join(plain + [f"{name}={_short(got[name])}" for name in got if name not in ("status", "code", "msg")])
+
+
+def _short(fact: Any) -> str:
+    if isinstance(fact, list):
+        return str(len(fact)) if len(fact) > LISTED else ", ".join(map(str, fact)) or "none"
+    return "none" if fact is None else str(fact)
 
 
 def row(market: str, check: Check, expected: Facts | None, got: Facts) -> dict[str, Any]:

@@ -259,21 +259,22 @@ class SimulatorServer:
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(name: str, host: str, port: int) -> socket.socket:
     """A listening socket of ours, or ``PortInUse``: before any file of a simulator that runs there is touched."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortInUse(SERVICE, host, port) from error
+            raise PortInUse(name, host, port) from error
         raise
 
 
 def _bind_both(host: str, port: int, spot_port: int | None) -> tuple[socket.socket, socket.socket]:
     """Both ports or neither. The spot one is the next after the futures one if none is told."""
-    futures = _bind(host, port)
+    futures = _bind("the simulator (--port)", host, port)
     try:
-        return futures, _bind(host, spot_port if spot_port is not None else port and port + 1)
+        spot = spot_port if spot_port is not None else port and port + 1
+        return futures, _bind("the simulator's spot streams (--spot-port)", host, spot)
     except BaseException:
         futures.close()
         raise
