@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, cast
@@ -81,10 +82,12 @@ class Away(MemoryLedger):
         raise StoreUnavailable("away")
 
 
-def controls(ledger: MemoryLedger, holdings: Sequence[Holding] = (), venue: Venue | None = None) -> Controls:
+def controls(
+    ledger: MemoryLedger, holdings: Sequence[Holding] = (), venue: Venue | None = None, bus: MemoryBus | None = None
+) -> Controls:
     owners = cast("Any", {holding.key: StubOwner(holding) for holding in holdings})
     clock = cast("Clock", HandClock())
-    bus = MemoryBus(clock)
+    bus = bus or MemoryBus(clock)
     records = cast("Any", venue or Venue())
     seal = seal_of(b"7" * 32)
     witness = Witness(DEFAULT_ACCOUNT, owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal)
@@ -105,6 +108,21 @@ async def test_it_holds_at_once_without_any_store() -> None:
     assert dead.standstill.kills == (GLOBAL,)
     receipt = await dead.receipt(GLOBAL, patience_s=0)
     assert (receipt["verified"], receipt["durable"]) == (True, False)
+
+
+@pytest.mark.req("S4-KILL-1")
+async def test_who_reads_only_the_whole_row_of_the_alert_reads_what_happened() -> None:
+    bus = MemoryBus(cast("Clock", HandClock()))
+    standing = controls(MemoryLedger(), bus=bus)
+    await standing.load()
+    standing.kill(GLOBAL)
+    await standing.receipt(GLOBAL, patience_s=0)
+    await standing.arm(Scope.GLOBAL, "", by="me", reason="over", confirm=standing.word(Scope.GLOBAL, ""))
+    told = [json.loads(entry.fields["data"]) for entry in await bus.tail(keys.ALERTS, after="0", count=9, block_ms=0)]
+    assert [(row["severity"], row["code"], row["text"]) for row in told] == [
+        ("FATAL", "KILLED", "GLOBAL by me: fire"),
+        ("WARN", "ARMED", "GLOBAL by me: over"),
+    ]
 
 
 @pytest.mark.req("S4-KILL-1")

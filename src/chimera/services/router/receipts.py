@@ -129,13 +129,13 @@ class Witness:
         body = {"account_id": self._account_id, **body}
         signed = {**body, "key_id": self._seal.key_id, "signature": self._seal.sign(encode(body))}
         name = f"controls:{self._account_id}:{body['rev']}:{code}"
-        fields = {
+        told = {
             "event_id": name,
             "severity": "FATAL" if code == "KILLED" else "WARN",
             "code": code,
-            "text": f"{body['scope']} {body['name']} by {body['by']}: {body['reason']}",
-            "data": encode({"kind": code, **signed}).decode(),
+            "text": f"{' '.join(filter(None, (body['scope'], body['name'])))} by {body['by']}: {body['reason']}",
         }
+        fields = {**told, "data": encode({"kind": code, **told, **signed}).decode()}
         await _try(lambda: self._rows.put(keys.RECEIPTS, name, {"kind": code, **signed}), code)
         await _try(lambda: self._bus.publish(keys.ALERTS, name, fields), code)
         return signed
