@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.admission import Ticket
-from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.exchange import FuturesExchange
 from chimera.simulate.usdm.orders import FuturesOrder, OrderType
 from chimera.simulate.usdm.perpetual import DEMO, Perpetual
 from chimera.simulate.venue.account_spec import AccountSpec
@@ -48,7 +48,7 @@ class Bench:
     """A market and an account on it, and what rests there."""
 
     def __init__(self) -> None:
-        self.exchange = Exchange(DEMO, 0, Audit(keep=10_000), Nobody())
+        self.exchange = FuturesExchange(DEMO, 0, Audit(keep=10_000), Nobody())
         self.account = _rich(self.exchange)
         self.listing: Perpetual = self.exchange.floor.listings["BTCUSDT"]
         self.resting: deque[FuturesOrder] = deque()
@@ -94,7 +94,7 @@ class Bench:
                 self.canceled += 1
 
 
-def _rich(exchange: Exchange) -> Account:
+def _rich(exchange: FuturesExchange) -> Account:
     spec = AccountSpec(name="bench", api_key="bench-key", secret="a market in memory", balance=Decimal(10**9))
     return exchange.floor.admit(spec)
 
@@ -110,7 +110,7 @@ def orders_per_second(seconds: float) -> float:
     return (bench.placed - before) / spent
 
 
-def forget(exchange: Exchange) -> None:
+def forget(exchange: FuturesExchange) -> None:
     """Drop what ended, as a long run would want; the market keeps every order for its queries."""
     orders = exchange.floor.orders
     if len(orders.ended) > 50_000:

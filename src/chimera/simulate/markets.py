@@ -10,8 +10,8 @@ from chimera.simulate.door.messages import SPOT, Frame
 from chimera.simulate.spot import streams as spot_streams
 from chimera.simulate.spot.exchange import SpotExchange
 from chimera.simulate.spot.reports import SpotWire
-from chimera.simulate.usdm.exchange import Exchange
-from chimera.simulate.usdm.reports import Wire
+from chimera.simulate.usdm.exchange import FuturesExchange
+from chimera.simulate.usdm.reports import FuturesWire
 from chimera.simulate.usdm.streams import route_of
 from chimera.simulate.venue.account_spec import AccountSpec
 from chimera.simulate.venue.audit import Audit
@@ -25,8 +25,8 @@ class FuturesMarket:
     """USD-M."""
 
     def __init__(self, instruments: Iterable[Instrument], seed: int, audit: Audit) -> None:
-        self.wire = Wire()
-        self.exchange = Exchange(instruments, seed, audit, self.wire)
+        self.wire = FuturesWire()
+        self.exchange = FuturesExchange(instruments, seed, audit, self.wire)
 
     def at(self, now_ms: int) -> None:
         """What follows happens at ``now_ms``, and after whatever was due by then."""

@@ -16,11 +16,11 @@ import msgspec
 from chimera.simulate.keeping.history import LEAP, History, Row, history_of, same
 from chimera.simulate.usdm.accounts import Account, Position, Terms
 from chimera.simulate.usdm.algos import Algo, AlgoStatus, AlgoTif, AlgoType
-from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.exchange import FuturesExchange
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.orders import Amendment, Forced, FuturesOrder, OrderType, PriceMatch
 from chimera.simulate.usdm.perpetual import Perpetual, SymbolStatus
-from chimera.simulate.usdm.streams import Publisher
+from chimera.simulate.usdm.streams import FuturesPublisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import PositionSide, WorkingType
@@ -194,7 +194,7 @@ class WrittenFutures(Value, tag=False):
 class FuturesKeeping:
     """Turns one futures exchange into what is written of it, as often as asked; and once back."""
 
-    def __init__(self, exchange: Exchange, publisher: Publisher) -> None:
+    def __init__(self, exchange: FuturesExchange, publisher: FuturesPublisher) -> None:
         self._exchange = exchange
         self._publisher = publisher
         self._orders = History(lambda order: None if order.algo is not None else _kept_order(order))
@@ -274,7 +274,7 @@ def _kept_algo(algo: Algo) -> KeptAlgo:
 
 
 # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _restore_counters(standing: FuturesStanding, floor: FuturesFloor, publisher: Publisher, leap: int) -> None:
+def _restore_counters(standing: FuturesStanding, floor: FuturesFloor, publisher: FuturesPublisher, leap: int) -> None:
     floor.order_id = standing.order_id + leap
     floor.algo_id = standing.algo_id + leap
     floor.tran_id = standing.tran_id + leap
@@ -313,7 +313,7 @@ def _position(kept: KeptPosition, terms: dict[str, Terms]) -> Position:
     return Position(terms=terms[fields.pop("symbol")], **fields)
 
 
-def _restore_orders(kept: KeptFutures, exchange: Exchange) -> None:
+def _restore_orders(kept: KeptFutures, exchange: FuturesExchange) -> None:
     floor = exchange.floor
     algos = [_algo(each, exchange) for each in (*kept.ended_algos, *kept.standing.open_algos)]
     orders = [_order(each, exchange) for each in (*kept.ended_orders, *kept.standing.open_orders)]
@@ -352,18 +352,18 @@ def _by_id(items: Iterable[T], number: Callable[[T], int]) -> list[T]:
     return sorted(items, key=number)
 
 
-def _terms(kept: KeptOrder | KeptAlgo, exchange: Exchange) -> dict[str, Any]:
+def _terms(kept: KeptOrder | KeptAlgo, exchange: FuturesExchange) -> dict[str, Any]:
     """The fields of an order or conditional order, its account and listing found again."""
     fields = msgspec.structs.asdict(kept)
     floor = exchange.floor
     return fields | {"account": floor.accounts[kept.account], "listing": floor.listings[fields.pop("symbol")]}
 
 
-def _order(kept: KeptOrder, exchange: Exchange) -> FuturesOrder:
+def _order(kept: KeptOrder, exchange: FuturesExchange) -> FuturesOrder:
     return FuturesOrder(**_terms(kept, exchange))
 
 
-def _algo(kept: KeptAlgo, exchange: Exchange) -> Algo:
+def _algo(kept: KeptAlgo, exchange: FuturesExchange) -> Algo:
     algo = Algo(**_terms(kept, exchange) | {"child": None})
     if kept.child is not None:
         algo.child = _order(kept.child, exchange)

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from chimera.simulate.door.call import Call
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm.accounts import Account
-from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.exchange import FuturesExchange
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.perpetual import Perpetual
-from chimera.simulate.usdm.reports import Wire
+from chimera.simulate.usdm.reports import FuturesWire
 
 
 @dataclass(slots=True)
 class FuturesCall(Call):
     """``Call`` on the futures market."""
 
-    exchange: Exchange
-    wire: Wire
+    exchange: FuturesExchange
+    wire: FuturesWire
 
     @property
     def floor(self) -> FuturesFloor:

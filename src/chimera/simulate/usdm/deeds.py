@@ -11,7 +11,7 @@ import msgspec
 
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.door.refusals import Refusal
-from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.exchange import FuturesExchange
 from chimera.trading.intent import PositionSide
 from chimera.trading.money import text
 from chimera.trading.value import Value
@@ -28,7 +28,7 @@ class Deleverage(Value, tag=False, forbid_unknown_fields=True):
     qty: Decimal | None = None
 
 
-def answer(request: WireRequest, exchange: Exchange) -> tuple[int, Any]:
+def answer(request: WireRequest, exchange: FuturesExchange) -> tuple[int, Any]:
     """Status and body."""
     try:
         return 200, _deleverage(request, exchange)
@@ -36,7 +36,7 @@ def answer(request: WireRequest, exchange: Exchange) -> tuple[int, Any]:
         return refusal.status, {"code": refusal.code, "msg": refusal.msg}
 
 
-def _deleverage(request: WireRequest, exchange: Exchange) -> dict[str, Any]:
+def _deleverage(request: WireRequest, exchange: FuturesExchange) -> dict[str, Any]:
     if request.method != "POST":
         raise Refusal(-5000, request.path, request.method)
     try:

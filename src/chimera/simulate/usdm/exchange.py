@@ -35,8 +35,8 @@ MARK_EVERY_MS = 1_000
 DELISTED = "7"  # Binance ``er``
 
 
-class Exchange:
-    """One venue: matching engine and Algo service over one floor."""
+class FuturesExchange:
+    """One futures venue: matching engine and Algo service over one floor."""
 
     def __init__(self, instruments: Iterable[Instrument], seed: int, audit: Audit, reports: Reports) -> None:
         self.floor = FuturesFloor(instruments, seed, audit, reports)

@@ -17,18 +17,18 @@ from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.floor import Fill
 from chimera.simulate.usdm.orders import FuturesOrder
 from chimera.simulate.usdm.perpetual import Perpetual
-from chimera.simulate.usdm.streams import Publisher
+from chimera.simulate.usdm.streams import FuturesPublisher
 from chimera.trading.market import Side
 
 LISTEN_KEY_MS = 60 * 60_000
 _encode = msgspec.json.Encoder().encode
 
 
-class Wire:
+class FuturesWire:
     """The way out. ``now_ms`` is set by the entry points, as the floor's is."""
 
     def __init__(self) -> None:
-        self.publisher = Publisher()
+        self.publisher = FuturesPublisher()
         self.now_ms = 0
         self._frames: list[Frame] = []
 

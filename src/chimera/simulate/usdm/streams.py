@@ -27,7 +27,7 @@ def route_of(stream: str) -> str | None:
     return MARKET if kind in ("aggTrade", "markPrice", "markPrice@1s") else None
 
 
-class Publisher(PublicStreams[Perpetual]):
+class FuturesPublisher(PublicStreams[Perpetual]):
     """Frames of the public streams."""
 
     depth_route = PUBLIC

@@ -13,7 +13,7 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.spot.accounts import whole
 from chimera.simulate.spot.exchange import SpotExchange
 from chimera.simulate.usdm.accounts import ASSET
-from chimera.simulate.usdm.exchange import Exchange
+from chimera.simulate.usdm.exchange import FuturesExchange
 from chimera.simulate.usdm.margin import withdrawable
 from chimera.trading.money import ZERO, Millis
 from chimera.trading.value import Value
@@ -55,7 +55,7 @@ class Transfers:
     them as ASSET_TRANSFER instead of DEPOSIT or WITHDRAW; which of them Binance says is unverified.
     """
 
-    def __init__(self, usdm: Exchange, spot: SpotExchange) -> None:
+    def __init__(self, usdm: FuturesExchange, spot: SpotExchange) -> None:
         self.book: list[Transfer] = []
         self.tran_id = _FIRST_ID  # the last one given
         self.delays_ms: dict[str, int] = {}
