@@ -169,7 +169,7 @@ class Household:
     def _prepare(self) -> None:
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self._state / "log").mkdir(exist_ok=True, mode=0o700)
-        self._lock = ProcessLock.take(self._state / "up.lock", guards=f"the state directory {self._state}")
+        self._lock = ProcessLock.take(self._state / "up.lock", guards=f"the state directory {self._state} (--state)")
         ports = self.ports
         wanted = {"the simulator (--sim-port)": ports.simulator, "S3 (--s3-port)": ports.s3, "S4 (--s4-port)": ports.s4}
         if self._options.console:
