@@ -21,7 +21,10 @@ from venue import open_venue
 
 from chimera.trading.instrument import Market
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what other people's code still calls
+pytestmark = [
+    pytest.mark.req("TW-1"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # what other people's code still calls
+]
 
 TEST_S = 12.0  # a library that waits longer has lost its connection
 

@@ -7,6 +7,8 @@ from capture_replay import FORBIDDEN, replay
 
 from chimera.adapters.binance.capture_file import lines
 
+pytestmark = pytest.mark.req("TW-4")
+
 CAPTURES = Path(__file__).resolve().parents[4] / "shared" / "data"
 NAMES = ["usdm-btcusdt_20240808", "spot-btcusdt_20240808", "usdm-btcusdt_20230405", "spot-btcusdt_20230405"]
 

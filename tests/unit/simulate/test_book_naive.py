@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from book_histories import A_TOUCH, PROBES, QUEUE, TICK, histories, only_touches, play_book, play_queue
 from hypothesis import example, given, settings
 from naive_book import NaiveBook, fingerprint
@@ -10,6 +11,8 @@ from naive_book import NaiveBook, fingerprint
 from chimera.simulate.venue.book import REFILL_MS, Book
 from chimera.trading.market import Side
 from chimera.trading.money import Qty
+
+pytestmark = pytest.mark.req("TW-3")
 
 
 @settings(max_examples=400, deadline=None)

@@ -3,6 +3,8 @@
 import pytest
 from parameters import BY_TYPE, MANDATORY, STRANGER, TABLES, Trial, a_twin, trials, tried
 
+pytestmark = pytest.mark.req("TW-2")
+
 TRIALS = list(trials())
 
 

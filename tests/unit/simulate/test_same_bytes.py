@@ -1,6 +1,9 @@
 """TW-3: the same seed and the same calls are the same bytes, frames and audit, on both markets at once."""
 
+import pytest
 from same_bytes import digest
+
+pytestmark = pytest.mark.req("TW-3")
 
 STEPS = 600
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from shapes import SHAPES, fault, shown
 
+pytestmark = pytest.mark.req("TW-2")
+
 
 @pytest.fixture(scope="module")
 def payloads() -> dict[str, list[Any]]:
