@@ -307,8 +307,8 @@ def test_openapi_names() -> None:
     every_ref = [part.split('"')[0] for part in json.dumps(schema).split('"#/components/schemas/')[1:]]
     assert set(every_ref) <= names
     assert set(schema["paths"]) == {
-        "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm", "/health",
-        "/ready",
+        "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
+        "/health", "/ready",
     }  # fmt: skip
 
 
