@@ -15,6 +15,7 @@ from chimera.trading.scene import Scene
 TARGET_CANCEL_MS = 300  # how long the exit waits for the target to be gone
 RESEND_MS = 250
 RETRY_MS = 250
+HELD_BACK_MS = 1_000  # a close that left has an outcome by then: this one waits for the disk, as a part of it does
 
 _ON_ITS_WAY = (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.IN_DOUBT)
 
@@ -114,11 +115,15 @@ def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple
 def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """A whole close in doubt goes out again at once under its own id: it can only reduce.
 
-    A partial one could reduce twice, so it is asked for instead (``execute.asking``).
+    A partial one could reduce twice, so it is asked for instead (``execute.asking``). Where everything is to be closed
+    by now, a part that still waits for the disk waits no longer: the rest must not wait behind it.
     """
-    if not order.resendable or wanted.qty is not None:
+    held_back = order.status is Status.PENDING_NEW and order.created_ms < wanted.asked_ms
+    if wanted.qty is not None or not (order.resendable or held_back):
         return holding, NOTHING
     due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 2)
+    if held_back:
+        due = order.created_ms + HELD_BACK_MS
     if scene.now_ms < due:
         return holding, NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)

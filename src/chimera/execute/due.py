@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from chimera.execute.asking import SURVEY_PATIENCE_MS
-from chimera.execute.closing import RESEND_MS, TARGET_CANCEL_MS
+from chimera.execute.closing import HELD_BACK_MS, RESEND_MS, TARGET_CANCEL_MS
 from chimera.protect.guard import DOUBT_MS
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
+from chimera.trading.order import Role, Status
 
 
 def next_due_ms(holding: Holding, now_ms: Millis) -> Millis | None:
@@ -31,6 +32,8 @@ def _moments(holding: Holding) -> Iterator[int]:
             yield order.doubted_ms + DOUBT_MS
         if order.resendable and order.request.reduce_only:
             yield order.created_ms + (RESEND_MS * 2 ** min(order.resends, 2) if order.resends else 0)
+        if order.role is Role.EXIT and order.status is Status.PENDING_NEW:
+            yield order.created_ms + HELD_BACK_MS
     for work in holding.intents.values():
         if work.phase is Phase.WORKING:
             yield work.plan.deadline_ms

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.trading.commands import Ask, Place
+from chimera.execute.due import next_due_ms
+from chimera.trading.commands import Ask, Place, waits_for_save
 from chimera.trading.facts import CloseAsked, Found, PlaceRefused, PlaceUnanswered, Ticked
 from chimera.trading.intent import TargetKind, TargetSpec
 from chimera.trading.market import Side
@@ -96,3 +97,18 @@ def test_closing_stops_entries_first() -> None:
     desk.hear(CloseAsked(reason="OPERATOR"))
 
     assert maker.ref in desk.canceled()
+
+
+def test_a_whole_close_does_not_wait_behind_a_part_that_waits_for_the_disk() -> None:
+    desk = a_long("0.03")
+    desk.hear(CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.01"))))
+    part = desk.placed(Role.EXIT)  # the ledger is away: it does not leave
+    desk.later(500).hear(CloseAsked(reason="KILL_SWITCH"))
+    desk.later(400).hear(Ticked())
+    assert next_due_ms(desk.holding, desk.now) == desk.now + 100
+    told = desk.later(100).hear(Ticked())
+    assert [(c.order.ref, waits_for_save(c)) for c in told if isinstance(c, Place)] == [(part.ref, False)]
+    told = desk.fill(part, "0.01")
+    assert [(c.order.qty, waits_for_save(c)) for c in told if isinstance(c, Place) and c.role is Role.EXIT] == [
+        (Decimal("0.02"), False)
+    ]

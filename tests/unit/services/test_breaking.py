@@ -14,9 +14,9 @@ from chimera.services.router.sender import Sender
 from chimera.trading.commands import Place
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.events import Alert
-from chimera.trading.facts import Fact, PlaceNotSent, PlaceUnanswered
+from chimera.trading.facts import CloseAsked, Fact, PlaceNotSent, PlaceUnanswered
 from chimera.trading.market import Side
-from chimera.trading.money import Millis, Price, Quote
+from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Role
 
 LIMITS = Limits(
@@ -99,3 +99,14 @@ async def test_one_that_goes_well_after_the_pause_closes_it() -> None:
     await enter(sender, "e")
     assert [order.side for order in venue.placed] == [Side.BUY] * 5
     assert [alert.code for alert in alerts] == ["BREAKER_OPEN", "BREAKER_HALF_OPEN", "BREAKER_CLOSED"]
+
+
+async def test_what_ended_while_it_waited_for_the_disk_does_not_leave() -> None:
+    venue = Venue()
+    sender, _ = a_sender(venue, HandClock())
+    desk = a_long("0.03")
+    desk.hear(CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.01"))))
+    part = desk.placed(Role.EXIT)
+    desk.fill(part, "0.01")
+    assert await sender.carry_out(Place(order=part, role=Role.EXIT), lambda: desk.holding, lambda: None) is None
+    assert venue.placed == []

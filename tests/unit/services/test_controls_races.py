@@ -261,6 +261,15 @@ async def test_a_kill_that_was_armed_meanwhile_is_not_verified() -> None:
     assert (await desks.controls.receipt(standing, patience_s=0))["verified"] is False
 
 
+@pytest.mark.req("S4-KILL-1")
+async def test_a_venue_that_hangs_costs_a_receipt_no_more_than_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chimera.services.router.receipts.ONE_LOOK_S", 0)
+    monkeypatch.setattr(FlatVenue, "survey", lambda *_: asyncio.Event().wait())
+    desks = Desks(MemoryLedger(), [Desk().holding])
+    receipt = await desks.controls.receipt(desks.controls.kill(GLOBAL), patience_s=0)
+    assert (receipt["verified"], receipt["remains"]) == (False, ["the venue was not heard in time"])
+
+
 # ── flatten ──
 
 

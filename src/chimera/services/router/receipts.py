@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_S: Final = 0.25  # between two looks, then doubled: a look costs weight, which exits need
 LONGEST_PAUSE_S: Final = 2.0
+ONE_LOOK_S: Final = 2.0  # how long the first look may take, however little patience there is
 
 
 class Seal(Protocol):
@@ -80,12 +81,17 @@ class Witness:
     async def verify(self, kill: Kill, *, patience_s: float) -> Verdict:
         """The venue's word on every symbol the kill reaches, asked again until all is gone or patience runs out."""
         deadline_ms = self._clock.monotonic_ms() + round(patience_s * 1000)
-        verdict = await self._look_round(kill)
+        verdict = Verdict(at_ms=self._clock.now_ms(), remains=("the venue was not heard in time",), positions={})
         pause_s = FIRST_PAUSE_S
-        while verdict.remains and (left_ms := deadline_ms - self._clock.monotonic_ms()) > 0:
-            await asyncio.sleep(min(pause_s, left_ms / 1000))
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-            verdict = await self._look_round(kill)
+        try:
+            async with asyncio.timeout(max(patience_s, ONE_LOOK_S)):
+                verdict = await self._look_round(kill)
+                while verdict.remains and (left_ms := deadline_ms - self._clock.monotonic_ms()) > 0:
+                    await asyncio.sleep(min(pause_s, left_ms / 1000))
+                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                    verdict = await self._look_round(kill)
+        except TimeoutError:
+            log.warning("venue_slow_after_kill", scope=kill.scope, name=kill.name)
         return verdict
 
     async def _look_round(self, kill: Kill) -> Verdict:
@@ -136,8 +142,10 @@ class Witness:
             "text": f"{' '.join(filter(None, (body['scope'], body['name'])))} by {body['by']}: {body['reason']}",
         }
         fields = {**told, "data": encode({"kind": code, **told, **signed}).decode()}
-        await _try(lambda: self._rows.put(keys.RECEIPTS, name, {"kind": code, **signed}), code)
-        await _try(lambda: self._bus.publish(keys.ALERTS, name, fields), code)
+        await asyncio.gather(  # together: who waits for a receipt has waited long enough where both are away
+            _try(lambda: self._rows.put(keys.RECEIPTS, name, {"kind": code, **signed}), code),
+            _try(lambda: self._bus.publish(keys.ALERTS, name, fields), code),
+        )
         return signed
 
 

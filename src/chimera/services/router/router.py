@@ -56,7 +56,7 @@ NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind o
 INTERNAL: Final = ("body_hash", "event_id", "kind")  # fields of a stored row that are no part of the answer
 CONDITIONAL_SLOTS: Final = 200  # of one account, over all symbols (Binance, error -4045)
 SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the old ones are gone
-KILL_PATIENCE_S: Final = 5.0  # for the venue to show that all is gone
+KILL_PATIENCE_S: Final = 2.0  # for the venue to show that all is gone; a client waits 5 s, stores that are away cost 2
 BOOT_PATIENCE_S: Final = 1.5
 BOOT_PAUSE_S: Final = 0.3
 

@@ -69,8 +69,11 @@ class Sender:
             case Survey():
                 return await self._survey(command, holding())
 
-    async def _place(self, command: Place, holding: Holding, near: Price | None) -> Fact:
+    async def _place(self, command: Place, holding: Holding, near: Price | None) -> Fact | None:
         order = command.order
+        known = holding.orders.get(order.ref)
+        if known is not None and known.status.final:  # it waited for the disk, and went out and ended without it
+            return None
         refusal = self._objection(command, holding, near)
         if refusal is not None:
             return refusal
