@@ -12,6 +12,7 @@ import msgspec
 
 from chimera.services.conform.check import Check, refusal, shape
 from chimera.services.conform.hands import POLL_S, Answer, Desk, Facts, listening, words
+from chimera.services.conform.orders import cancel, canceled, place, queried, resting
 
 ORDER: Final = "/fapi/v1/order"
 ALGO: Final = "/fapi/v1/algoOrder"
@@ -42,24 +43,8 @@ def algo(desk: Desk, **changes: Decimal | str | None) -> dict[str, str]:
     return words(base | changes)
 
 
-async def place(desk: Desk, **changes: Decimal | str | None) -> Answer:
-    return await desk.caller.call("POST", ORDER, desk.terms(**changes))
-
-
-async def resting(desk: Desk, **changes: Decimal | str | None) -> Answer:
-    """A resting order's answer; cancelled again."""
-    placed = await place(desk, **changes)
-    if not placed.refused:
-        await cancel(desk, placed.body["orderId"])
-    return placed
-
-
 async def _stamped(desk: Desk, **how: Any) -> Answer:
     return await desk.caller.call("POST", ORDER, desk.terms(), **how)
-
-
-async def cancel(desk: Desk, order_id: int) -> Answer:
-    return await desk.caller.call("DELETE", ORDER, {"symbol": desk.symbol, "orderId": str(order_id)})
 
 
 async def take(desk: Desk, side: str, **changes: Decimal | str | None) -> Answer:
@@ -97,16 +82,6 @@ async def _duplicate(desk: Desk) -> Facts:
     again = await place(desk, newClientOrderId=first.body["clientOrderId"])
     await cancel(desk, first.body["orderId"])
     return {"status": again.status, "code": again.code}
-
-
-async def _canceled(desk: Desk) -> Answer:
-    placed = await place(desk)
-    return await cancel(desk, placed.body["orderId"])
-
-
-async def _queried(desk: Desk) -> Answer:
-    placed = await resting(desk)
-    return await desk.caller.call("GET", ORDER, {"symbol": desk.symbol, "orderId": str(placed.body["orderId"])})
 
 
 async def _unchanged_modify(desk: Desk) -> Answer:
@@ -323,8 +298,8 @@ CHECKS: Final = (
         name="a taker's result", source="4.1", ask=_market_result, expects={"bought": "FILLED", "sold": "FILLED"}
     ),
     shape("place, the answer", "4.1", resting, _PLACED, open_to=_MAYBE),
-    shape("cancel, the answer", "4.4", _canceled, _PLACED, open_to=_MAYBE),
-    shape("query, the answer", "4.6", _queried, _QUERIED),
+    shape("cancel, the answer", "4.4", canceled, _PLACED, open_to=_MAYBE),
+    shape("query, the answer", "4.6", queried, _QUERIED),
     Check(
         name="the stream of an order", source="4.9", ask=_life_on_the_stream,
         expects={"events": ["NEW NEW", "CANCELED CANCELED"]},

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from chimera.services.conform.check import Check, refusal, shape
 from chimera.services.conform.hands import POLL_S, Answer, Desk, Facts, Listening, listening, words
+from chimera.services.conform.orders import cancel, canceled, place, queried, resting
 
 ORDER: Final = "/api/v3/order"
 REPLACE: Final = "/api/v3/order/cancelReplace"
@@ -32,22 +33,6 @@ _LIST: Final = (
     "orderListId contingencyType listStatusType listOrderStatus listClientOrderId transactionTime symbol orders"
     " orderReports"
 )
-
-
-async def place(desk: Desk, **changes: Decimal | str | None) -> Answer:
-    return await desk.caller.call("POST", ORDER, desk.terms(**changes))
-
-
-async def cancel(desk: Desk, order_id: int) -> Answer:
-    return await desk.caller.call("DELETE", ORDER, {"symbol": desk.symbol, "orderId": str(order_id)})
-
-
-async def resting(desk: Desk, **changes: Decimal | str | None) -> Answer:
-    """A resting order's answer; cancelled again."""
-    placed = await place(desk, **changes)
-    if not placed.refused:
-        await cancel(desk, placed.body["orderId"])
-    return placed
 
 
 async def take(desk: Desk, side: str, **changes: Decimal | str | None) -> Answer:
@@ -101,16 +86,6 @@ async def _duplicate(desk: Desk) -> Facts:
     again = await place(desk, newClientOrderId=first.body["clientOrderId"])
     await cancel(desk, first.body["orderId"])
     return again.facts()
-
-
-async def _canceled(desk: Desk) -> Answer:
-    placed = await place(desk)
-    return await cancel(desk, placed.body["orderId"])
-
-
-async def _queried(desk: Desk) -> Answer:
-    placed = await resting(desk)
-    return await desk.caller.call("GET", ORDER, {"symbol": desk.symbol, "orderId": str(placed.body["orderId"])})
 
 
 async def _taken(desk: Desk) -> Answer:
@@ -302,8 +277,8 @@ CHECKS: Final = (
     shape("place, the ACK", "3.1", lambda d: resting(d, newOrderRespType="ACK"), _ACK),
     shape("place, the RESULT", "3.1", lambda d: resting(d, newOrderRespType="RESULT"), f"{_ACK} {_STATE} workingTime"),
     shape("place, the FULL", "3.1", _taken, f"{_ACK} {_STATE} workingTime fills"),
-    shape("cancel, the answer", "3.2", _canceled, f"{_ACK} {_STATE} origClientOrderId"),
-    shape("query, the answer", "3.4", _queried, _QUERIED),
+    shape("cancel, the answer", "3.2", canceled, f"{_ACK} {_STATE} origClientOrderId"),
+    shape("query, the answer", "3.4", queried, _QUERIED),
     refusal("replace nothing, and stop", "3.2", _replaced_not, -2022),
     Check(
         name="replace nothing, and go on", source="3.2", ask=_replaced_half,
