@@ -520,3 +520,13 @@ def _refusal(act: Any) -> tuple[int, str]:
     with pytest.raises(Refusal) as caught:
         act()
     return caught.value.code, caught.value.msg
+
+
+def test_a_stop_limit_that_a_print_jumped_over_rests_unfilled(desk: SpotDesk) -> None:
+    """The bid displayed above its limit is older than the print that triggered it."""
+    desk.trade("60000")
+    stop = desk.place("SELL", "STOP_LOSS_LIMIT", "0.1", stop_price="59000", price="58950")
+    desk.trade("58900", "1", Side.SELL)
+    assert (stop.working, stop.resting, stop.cum_qty) == (True, True, 0)
+    desk.trade("58951", "1", Side.BUY)
+    assert stop.status is Status.FILLED
