@@ -2,29 +2,25 @@
 
 import asyncio
 import errno
-import hmac
 import json
 import math
-import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from typer.testing import CliRunner
-from yarl import URL
 
 from chimera.cli.main import app
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.simulate.trouble.catalogue import CATALOGUE
 from chimera.trading.market import Marked, MarketEvent, TopOfBook
+from support.sim_client import KEY, SimClient
 
 D = Decimal
-KEY, SECRET = "chimera-sim-key", "chimera-sim-secret"
 WAIT_S = 5
 QUIET: list[MarketEvent] = [
     TopOfBook(symbol="BTCUSDT", at_us=1, bid=D("65799.9"), bid_qty=D(5), ask=D("65800.0"), ask_qty=D(5)),
@@ -34,23 +30,8 @@ SQUATTER = {"name": "x", "api_key": KEY, "secret": "s"}
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 
 
-class Client:
-    """A plain client of Binance's and of the control API."""
-
-    def __init__(self, session: aiohttp.ClientSession, server: SimulatorServer) -> None:
-        self.session = session
-        self.server = server
-        self.base = f"http://127.0.0.1:{server.address[1]}"
-
-    async def signed(self, method: str, path: str, **params: Any) -> tuple[int, Any]:
-        query = "&".join(f"{k}={v}" for k, v in (params | {"timestamp": time.time_ns() // 1_000_000}).items())
-        sign = hmac.new(SECRET.encode(), query.encode(), sha256).hexdigest()
-        return await self.send(method, f"{path}?{query}&signature={sign}")
-
-    async def send(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
-        url = URL(self.base + path, encoded=True)
-        async with self.session.request(method, url, headers={"X-MBX-APIKEY": KEY}, **more) as response:
-            return response.status, json.loads(await response.read())
+class Client(SimClient):
+    """It also speaks to the control API, and through the command line."""
 
     async def ok(self, method: str, path: str, **more: Any) -> Any:
         status, body = await self.send(method, path, **more)

@@ -1,27 +1,24 @@
 """The simulator as a foreign process sees it: real HTTP, real WebSockets, a free port of its own."""
 
 import asyncio
-import hmac
 import json
 import math
 import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from yarl import URL
 
 from chimera.services.simulator.server import SimulatorServer, serve
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.trading.market import Marked, MarketEvent, TopOfBook
+from support.sim_client import KEY, SimClient, signature_of
 
 D = Decimal
-KEY, SECRET = "chimera-sim-key", "chimera-sim-secret"
 WAIT_S = 5
 
 
@@ -45,28 +42,6 @@ class Feed:
         self.queue.put_nowait(
             Marked(symbol="BTCUSDT", at_us=1, mark=D(price), index=D(price), funding_rate=D(0), next_funding_ms=0)
         )
-
-
-class Client:
-    """A plain Binance client: signs what it sends."""
-
-    def __init__(self, session: aiohttp.ClientSession, server: SimulatorServer) -> None:
-        self.session = session
-        self.server = server
-        self.base = f"http://127.0.0.1:{server.address[1]}"
-
-    async def signed(self, method: str, path: str, **params: Any) -> tuple[int, Any]:
-        query = "&".join(f"{k}={v}" for k, v in (params | {"timestamp": time.time_ns() // 1_000_000}).items())
-        sign = hmac.new(SECRET.encode(), query.encode(), sha256).hexdigest()
-        return await self.send(method, f"{path}?{query}&signature={sign}")
-
-    async def send(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
-        url = URL(self.base + path, encoded=True)
-        async with self.session.request(method, url, headers={"X-MBX-APIKEY": KEY}, **more) as response:
-            return response.status, json.loads(await response.read())
-
-    async def listen(self, path: str) -> aiohttp.ClientWebSocketResponse:
-        return await self.session.ws_connect(self.base + path)
 
 
 async def hear(socket: aiohttp.ClientWebSocketResponse, kind: str) -> Any:
@@ -93,7 +68,7 @@ async def feed() -> Feed:
 
 
 @pytest.fixture
-async def client(feed: Feed, audit_file: Path) -> AsyncIterator[Client]:
+async def client(feed: Feed, audit_file: Path) -> AsyncIterator[SimClient]:
     stop = asyncio.Event()
     started: asyncio.Future[SimulatorServer] = asyncio.get_running_loop().create_future()
     settings = SimulatorSettings(port=0, audit_file=audit_file, speed=math.inf)
@@ -101,7 +76,7 @@ async def client(feed: Feed, audit_file: Path) -> AsyncIterator[Client]:
     async with asyncio.timeout(WAIT_S):
         server = await started
     async with aiohttp.ClientSession() as session:
-        client = Client(session, server)
+        client = SimClient(session, server)
         feed.top("65799.9", "65800.0")
         async with asyncio.timeout(WAIT_S):
             await feed.taken.wait()
@@ -111,7 +86,7 @@ async def client(feed: Feed, audit_file: Path) -> AsyncIterator[Client]:
             await running
 
 
-async def test_a_whole_order_life_over_the_wire(client: Client, feed: Feed, audit_file: Path) -> None:
+async def test_a_whole_order_life_over_the_wire(client: SimClient, feed: Feed, audit_file: Path) -> None:
     """Enter, protect, be stopped out; every step told on the user stream and written in the audit."""
     _, key = await client.send("POST", "/fapi/v1/listenKey")
     user = await client.listen(f"/private/ws?listenKey={key['listenKey']}")
@@ -142,23 +117,23 @@ async def test_a_whole_order_life_over_the_wire(client: Client, feed: Feed, audi
     assert D(account["totalWalletBalance"]) == wallet
 
 
-async def test_percent_encoding_reaches_the_signature_check_as_sent(client: Client) -> None:
+async def test_percent_encoding_reaches_the_signature_check_as_sent(client: SimClient) -> None:
     query = f"symbol=BTC%55SDT&timestamp={time.time_ns() // 1_000_000}"
-    sign = hmac.new(SECRET.encode(), query.encode(), sha256).hexdigest()
+    sign = signature_of(query)
     assert await client.send("GET", f"/fapi/v1/openOrders?{query}&signature={sign}") == (200, [])
     status, body = await client.send("GET", f"/fapi/v1/openOrders?{query}&signature={'0' * 64}")
     assert (status, body["code"]) == (400, -1022)
 
 
-async def test_a_form_body_is_signed_too(client: Client) -> None:
+async def test_a_form_body_is_signed_too(client: SimClient) -> None:
     body = f"symbol=BTCUSDT&leverage=5&timestamp={time.time_ns() // 1_000_000}"
-    body += "&signature=" + hmac.new(SECRET.encode(), body.encode(), sha256).hexdigest()
+    body += "&signature=" + signature_of(body)
     form = {"Content-Type": "application/x-www-form-urlencoded", "X-MBX-APIKEY": KEY}
     async with client.session.post(client.base + "/fapi/v1/leverage", data=body, headers=form) as response:
         assert (response.status, (await response.json())["leverage"]) == (200, 5)
 
 
-async def test_public_streams_subscribe_list_unsubscribe(client: Client, feed: Feed) -> None:
+async def test_public_streams_subscribe_list_unsubscribe(client: SimClient, feed: Feed) -> None:
     socket = await client.listen("/public/ws")
     await socket.send_json({"method": "SUBSCRIBE", "params": ["btcusdt@bookTicker"], "id": 1})
     assert await hear(socket, "result") == {"result": None, "id": 1}
@@ -175,7 +150,7 @@ async def test_public_streams_subscribe_list_unsubscribe(client: Client, feed: F
     assert (await hear(socket, "code"))["code"] == 3
 
 
-async def test_combined_streams_are_wrapped_and_routes_are_kept_apart(client: Client, feed: Feed) -> None:
+async def test_combined_streams_are_wrapped_and_routes_are_kept_apart(client: SimClient, feed: Feed) -> None:
     both = "btcusdt@bookTicker/btcusdt@markPrice@1s"
     public = await client.listen(f"/public/stream?streams={both}")
     market = await client.listen(f"/market/stream?streams={both}")
@@ -193,7 +168,7 @@ async def test_combined_streams_are_wrapped_and_routes_are_kept_apart(client: Cl
                 await hear(socket, "markPriceUpdate")
 
 
-async def test_user_stream_paths_and_the_events_selection(client: Client) -> None:
+async def test_user_stream_paths_and_the_events_selection(client: SimClient) -> None:
     _, key = await client.send("POST", "/fapi/v1/listenKey")
     token = key["listenKey"]
     plain = await client.listen(f"/private/ws/{token}")
@@ -211,7 +186,7 @@ async def test_user_stream_paths_and_the_events_selection(client: Client) -> Non
             await stranger.receive()
 
 
-async def test_a_dropped_reply_ends_the_connection_though_it_was_executed(client: Client) -> None:
+async def test_a_dropped_reply_ends_the_connection_though_it_was_executed(client: SimClient) -> None:
     class DropOrders(NoFaults):
         def on_request(self, request, now_ms):
             return RequestFault(trouble=Trouble.DROP, executed=True) if request.method == "POST" else None
@@ -224,7 +199,7 @@ async def test_a_dropped_reply_ends_the_connection_though_it_was_executed(client
     assert rows[0]["positionAmt"] == "0.002"
 
 
-async def test_control_api(client: Client) -> None:
+async def test_control_api(client: SimClient) -> None:
     account = {"name": "second", "api_key": "second-key", "secret": "second-secret", "balance": "500"}
     assert (await client.send("POST", "/sim/accounts", json=account))[0] == 200
     assert (await client.send("POST", "/sim/accounts", json=account))[0] == 400
@@ -243,7 +218,7 @@ async def test_it_stops_within_a_second_with_readers_connected(feed: Feed) -> No
     running = asyncio.create_task(serve(SimulatorSettings(port=0), feed, stop=stop, ready=started.set_result))
     server = await started
     async with aiohttp.ClientSession() as session:
-        client = Client(session, server)
+        client = SimClient(session, server)
         sockets = [await client.listen("/public/ws/btcusdt@bookTicker") for _ in range(5)]
         stop.set()
         async with asyncio.timeout(1):
@@ -272,7 +247,7 @@ async def test_events_are_released_in_their_own_time() -> None:
     server = await started
     async with asyncio.timeout(WAIT_S), aiohttp.ClientSession() as session:
         await server.market_ended.wait()
-        _, ticker = await Client(session, server).send("GET", "/fapi/v1/ticker/bookTicker?symbol=BTCUSDT")
+        _, ticker = await SimClient(session, server).send("GET", "/fapi/v1/ticker/bookTicker?symbol=BTCUSDT")
         assert ticker["bidPrice"] == "65120.00"
         stop.set()
         await running
@@ -286,6 +261,6 @@ async def test_a_market_that_ends_leaves_the_venue_open() -> None:
     server = await started
     async with asyncio.timeout(WAIT_S), aiohttp.ClientSession() as session:
         await server.market_ended.wait()
-        assert (await Client(session, server).send("GET", "/fapi/v1/ping")) == (200, {})
+        assert (await SimClient(session, server).send("GET", "/fapi/v1/ping")) == (200, {})
         stop.set()
         await running
