@@ -161,7 +161,7 @@ class Twin:
                     raise unfit(place, spec, refusal) from refusal
         begun = Schedule(scenario, now_ms, self)
         if isinstance(self.faults, Schedule):
-            self.faults.clear(None, now_ms)
+            self.faults.clear(None)
             self._hands.move(now_ms)
         self.faults = begun
         self._hands.move(now_ms)

@@ -292,7 +292,7 @@ def test_a_frame_comes_after_the_next_but_not_after_its_own_type(desk):
     fault = arm(desk, "frame_reorder", match=Match(event="ACCOUNT_UPDATE"))
     desk.market("BUY", "0.1")
     assert events(desk) == [*FILL[:2], FILL[3], FILL[2]]
-    desk.twin.faults.clear([fault], desk.now)
+    desk.twin.faults.clear([fault])
     arm(desk, "frame_reorder", match=Match(event="ORDER_TRADE_UPDATE"), most_ms=300)
     desk.limit("BUY", "0.1", "65000", newClientOrderId="rests")
     desk.ok("DELETE", "v1/order", symbol="BTCUSDT", origClientOrderId="rests")
@@ -370,7 +370,7 @@ def test_a_stop_is_stuck_until_the_fault_is_cleared(desk):
     desk.now += 3_600_000
     desk.twin.tick(desk.now)
     assert desk.algo("sl-1")["algoStatus"] == "TRIGGERING"
-    desk.twin.faults.clear([fault], desk.now)
+    desk.twin.faults.clear([fault])
     desk.twin.tick(desk.now)
     assert desk.position == 0
     assert [record.reason for record in desk.log(Kind.FAULT)] == ["stuck_triggering"]

@@ -44,7 +44,7 @@ class SpotTrader(Desk):
         return self.twin.faults.arm([Fault(name=name, match=match, when=when, params=params)], self.now)[0]
 
     def clear(self, fault: str) -> None:
-        self.twin.faults.clear([fault], self.now)
+        self.twin.faults.clear([fault])
         self.twin.tick(self.now)
 
     def events(self, kind: str) -> list[Any]:

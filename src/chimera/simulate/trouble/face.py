@@ -37,7 +37,7 @@ def answer(
                 return HTTPStatus.OK, {"ids": _arm(_schedule(faults), request, now_ms)}
             case "DELETE", "/sim/faults":
                 ids = [value for name, value in parse_qsl(request.query) if name == "id"]
-                return HTTPStatus.OK, {"cleared": _schedule(faults).clear(ids or None, now_ms)}
+                return HTTPStatus.OK, {"cleared": _schedule(faults).clear(ids or None)}
             case "POST", "/sim/scenario":
                 _schedule(faults)
                 scenario = read(_mapping(request.body))

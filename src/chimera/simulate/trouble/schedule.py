@@ -60,7 +60,7 @@ class Schedule(NoFaults):
         self._sort()
         return tuple(each.id for each in named)
 
-    def clear(self, ids: Sequence[str] | None, now_ms: Millis) -> tuple[str, ...]:
+    def clear(self, ids: Sequence[str] | None) -> tuple[str, ...]:
         """Disarm these, or all; what they hold is let go at the next ``due``. Raises ``Refused`` for an unknown id."""
         chosen = tuple(self._armed) if ids is None else tuple(ids)
         for each in chosen:
