@@ -1,11 +1,13 @@
 """What a router refuses to start with: an account whose mode it does not trade in, or a symbol the venue lacks."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
+from chimera.services.router import patience
 from chimera.services.router.router import Router, RouterConfig
 from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
@@ -83,3 +85,18 @@ async def test_it_refuses_to_start_and_names_the_fix(account: Account, symbol: s
     assert isinstance(refused, Refused)
     assert refused.code == code
     assert refused.message
+
+
+async def test_a_look_that_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "LOOK_AGAIN_S", 0)
+    looks: list[int] = []
+
+    async def look() -> None:
+        looks.append(1)
+        if len(looks) == 1:
+            raise KeyError("a mistake of ours")
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await patience.going_on("test", look)
+    assert len(looks) == 2

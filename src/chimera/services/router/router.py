@@ -5,9 +5,8 @@ user stream, survey the venue; until each has been surveyed once nothing that ad
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -29,6 +28,7 @@ from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
+from chimera.services.router.patience import going_on, until_answered
 from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
@@ -50,15 +50,11 @@ from chimera.trading.venue import FeeRates
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
-
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
 INTERNAL: Final = ("body_hash", "event_id", "kind")  # fields of a stored row that are no part of the answer
 CONDITIONAL_SLOTS: Final = 200  # of one account, over all symbols (Binance, error -4045)
 SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the old ones are gone
 KILL_PATIENCE_S: Final = 2.0  # for the venue to show that all is gone; a client waits 5 s, stores that are away cost 2
-BOOT_PATIENCE_S: Final = 1.5
-BOOT_PAUSE_S: Final = 0.3
 
 
 class RouterConfig(Value):
@@ -133,10 +129,9 @@ class Router:
             await self._learn_venue()
             await self._load()
             self._loaded.set()
-            group.create_task(self._listen(), name="user stream")
-            group.create_task(self.watch.clock(), name="clock")
-            group.create_task(self.watch.prices(), name="market")
-            group.create_task(self.watch.account(), name="funds")
+            looks = {"user stream": self._listen, "clock": self.watch.clock, "market": self.watch.prices}
+            for name, look in (looks | {"funds": self.watch.account}).items():
+                group.create_task(going_on(name, look), name=name)
 
     async def recovered(self) -> None:
         """Wait until every holding has the venue's word."""
@@ -147,9 +142,9 @@ class Router:
     async def _learn_venue(self) -> None:
         """Instruments, modes and clock, for as long as it takes; refuses an account we do not support."""
         _, instruments, modes = await asyncio.gather(
-            _until_answered(self.watch.read_clock),
-            _until_answered(self._rulebook.instruments),
-            _until_answered(self._records.modes),
+            until_answered(self.watch.read_clock),
+            until_answered(self._rulebook.instruments),
+            until_answered(self._records.modes),
         )
         self.instruments = {rules.symbol: rules for rules in instruments}
         if modes.hedge:
@@ -374,19 +369,3 @@ class Router:
         except ChimeraError as error:
             raise Refused("VENUE_DOWN", f"the venue did not answer: {error}") from error
         self._prepared = {entry for entry in self._prepared if entry[0] != intent.symbol} | {wanted}
-
-
-async def _until_answered(question: Callable[[], Awaitable[T]]) -> T:
-    """Asked again and again, each time not waited for for long: positions may be bare until the last of these answers.
-
-    Raises ``VenueRejected``: a refusal does not change by asking.
-    """
-    while True:
-        try:
-            async with asyncio.timeout(BOOT_PATIENCE_S):
-                return await question()
-        except VenueRejected:
-            raise
-        except (TimeoutError, ChimeraError) as error:
-            log.warning("venue_away_at_boot", error=str(error) or "no answer in time")
-        await asyncio.sleep(BOOT_PAUSE_S)
