@@ -326,6 +326,13 @@ def test_refused_with_its_code_and_nothing_changed(
 
 
 @pytest.mark.req("TW-2")
+@pytest.mark.parametrize("path", ["allOrders", "myTrades", "allOrderList"])
+def test_no_rows_is_no_wish(counter: Counter, path: str) -> None:
+    params = {} if path == "allOrderList" else {"symbol": "BTCUSDT"}
+    assert counter.refused("GET", path, **params, limit=0)[0] == -1130
+
+
+@pytest.mark.req("TW-2")
 @pytest.mark.parametrize("good", [BUY, MARKET, STOP, MAKER])
 def test_the_good_orders_are_taken(counter: Counter, good: Terms) -> None:
     counter.ok(*ORDER, **good)

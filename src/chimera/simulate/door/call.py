@@ -34,6 +34,13 @@ class Call:
             raise Refusal(-2015)
         return self.key.owner
 
+    def limit(self, usual: int = 500, most: int = 1_000) -> int:
+        """How many rows: ``usual`` unless told, cut to ``most``; none is refused."""
+        limit = self.params.integer_or("limit", usual)
+        if not limit:
+            raise Refusal(-1130, "limit")
+        return min(limit, most)
+
     def period(self, longest_ms: int) -> tuple[int | None, int | None]:
         """``startTime`` and ``endTime`` as sent; both: in this order (-1023) and at most so far apart (-1127)."""
         start, end = self.params.maybe_integer("startTime"), self.params.maybe_integer("endTime")

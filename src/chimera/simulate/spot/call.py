@@ -55,7 +55,3 @@ class SpotCall(Call):
         """From and to, both inclusive; at most a day apart where both are given."""
         start, end = self.period(DAY_MS)
         return start or 0, self.now_ms + 1 if end is None else end
-
-    def limit(self) -> int:
-        """How many rows: 500 unless told, at most 1000."""
-        return min(self.params.integer_or("limit", 500), 1_000)

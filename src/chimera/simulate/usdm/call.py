@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from chimera.simulate.door.call import Call
-from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm.accounts import Account
 from chimera.simulate.usdm.exchange import FuturesExchange
 from chimera.simulate.usdm.floor import FuturesFloor
@@ -41,10 +40,3 @@ class FuturesCall(Call):
         """The optional symbol's listing, or all."""
         symbol = self.maybe_symbol
         return [each for each in self.floor.listings.values() if symbol in (None, each.symbol)]
-
-    def limit(self, usual: int, most: int) -> int:
-        """How many rows: ``usual`` unless told, cut to ``most``."""
-        limit = self.params.integer_or("limit", usual)
-        if not limit:
-            raise Refusal(-1130, "limit")
-        return min(limit, most)
