@@ -117,12 +117,19 @@ class Intake:
         owner, _ = self.find_working(intent_id)
         return order_result(owner.holding, intent_id) if owner is not None else self._recent.get(intent_id, known)
 
-    async def await_end(self, intent_id: IntentId, row: dict[str, Any], wait_ms: int | None) -> Outcome:
-        """The answer when the intent is done, or as it stands when the wait is over; durable either way."""
-        owner, _ = self.find_working(intent_id)
+    async def await_end(
+        self, owner: Owner | None, intent_id: IntentId, row: dict[str, Any], wait_ms: int | None
+    ) -> Outcome:
+        """The answer when the intent is done, or as it stands when the wait is over; durable either way.
+
+        ``owner``: of its position; None where that is not traded here any more.
+        """
         if owner is None:
             return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
-        if owner.holding.intents[intent_id].phase is Phase.WORKING:
+        working = owner.holding.intents.get(intent_id)
+        if working is None and not owner.untold(intent_id):
+            return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
+        if working is not None and working.phase is Phase.WORKING:
             wait = min(_patience_ms(owner, intent_id), self._longest_wait_ms) if wait_ms is None else wait_ms
             if wait:
                 await self._wait_done(intent_id, wait)
@@ -130,7 +137,7 @@ class Intake:
         if not await owner.saved_soon():  # accepted, perhaps traded, and our memory away: neither success nor failure
             return Outcome(row=self.row(intent_id, row) | {"in_doubt": True}, done=False, in_doubt=True)
         holding = owner.holding
-        if intent_id not in holding.intents:  # its lot was closed meanwhile
+        if intent_id not in holding.intents:  # it ended at once, or its lot was closed meanwhile
             return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
         return Outcome(
             row=order_result(holding, intent_id),

@@ -19,9 +19,10 @@ from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
 from chimera.trading.commands import Command, waits_for_save
 from chimera.trading.errors import StaleWriter, StoreUnavailable
-from chimera.trading.events import Event
+from chimera.trading.events import Event, IntentChanged
 from chimera.trading.facts import Fact, Published, Surveyed, Ticked
 from chimera.trading.holding import Holding
+from chimera.trading.ids import IntentId
 from chimera.trading.money import Millis
 from chimera.trading.scene import Scene
 
@@ -207,6 +208,13 @@ class Owner:
             if told != ready[-1].seq:
                 self._outbox_ready.set()
                 await asyncio.sleep(RETRY_RELAY_S)
+
+    def untold(self, intent_id: IntentId) -> bool:
+        """Whether the latest news of this intent is not on disk yet."""
+        return any(
+            event.seq > self._saved_seq and isinstance(event.body, IntentChanged) and event.body.intent_id == intent_id
+            for event in self.holding.outbox
+        )
 
     def unprotected_ms(self) -> int:
         """How long some of the position has been without a live stop; 0 when all of it has one."""

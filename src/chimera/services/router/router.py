@@ -235,7 +235,7 @@ class Router:
         """Accept once and answer; asked again, answer the same. Raises ``Refused`` or ``StoreUnavailable``."""
         known = await self.intake.known(intent, body_hash)
         if known is not None:
-            return await self.intake.await_end(intent.intent_id, known, wait_ms)
+            return await self.intake.await_end(self.owners.get(intent.key), intent.intent_id, known, wait_ms)
         owner = self._owner_for(intent)
         intent, notes = tidied(intent, self.instruments[intent.symbol], self.config.policy, owner.holding)
         await self.market.refresh(intent.symbol)
@@ -248,7 +248,8 @@ class Router:
         self._object(intent, owner)  # again, now that nothing comes between the answer and the deed
         plan = self._plan(intent, owner).but(notes=notes)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
-        return await self.intake.await_end(intent.intent_id, self.intake.row(intent.intent_id, {}), wait_ms)
+        row = self.intake.row(intent.intent_id, {})
+        return await self.intake.await_end(owner, intent.intent_id, row, wait_ms)
 
     def _object(self, intent: Intent, owner: Owner) -> None:
         """Raises the first objection to trading it now."""
@@ -284,7 +285,7 @@ class Router:
                 raise Refused("ALREADY_FILLED", f"{name} is filled", field=by, value=name)
             return {"order_id": row["order_id"], "status": row["status"], "message": "already ended"}
         owner.hear(CancelAsked(intent_id=intent_id, reason=reason, escalate=escalate))
-        outcome = await self.intake.await_end(intent_id, row, 2_000)
+        outcome = await self.intake.await_end(owner, intent_id, row, 2_000)
         message = "canceled" if outcome.done else "cancel is under way"
         return {"order_id": outcome.row["order_id"], "status": outcome.row["status"], "message": message}
 
