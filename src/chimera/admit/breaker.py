@@ -8,9 +8,12 @@ that one decides. Exits, stops and cancels never ask it, and their failures coun
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
+
+SLOTS: Final = 60  # of a window
 
 
 class State(StrEnum):
@@ -34,11 +37,15 @@ class BreakerPolicy(Value):
     attempt_ms: int = 15_000  # an attempt of which nothing was heard for so long makes room for the next
 
 
-class Call(Value, tag=False, array_like=True):
-    """One call about an order, as it ended."""
+class Slot(Value, tag=False, array_like=True):
+    """The calls about orders that ended in one sixtieth of the window: ``number`` counts such stretches of time."""
 
-    at_ms: Millis
-    good: bool
+    number: int
+    good: int = 0
+    bad: int = 0
+
+    def with_one(self, *, good: bool) -> "Slot":
+        return self.but(good=self.good + 1) if good else self.but(bad=self.bad + 1)
 
 
 class Breaker(Value):
@@ -48,7 +55,7 @@ class Breaker(Value):
     state: State = State.CLOSED
     since_ms: Millis = Millis(0)
     why: str = ""
-    calls: tuple[Call, ...] = ()  # inside the window, oldest first
+    slots: tuple[Slot, ...] = ()  # inside the window, oldest first: its cost does not grow with the traffic
     failed_entries: int = 0  # in a row
     openings: int = 0  # in a row, without a good attempt between
     attempt_at_ms: Millis | None = None  # HALF_OPEN: one is under way
@@ -79,20 +86,25 @@ class Breaker(Value):
 
     def ended(self, *, entry: bool, good: bool, now_ms: Millis) -> "Breaker":
         """A call about an order ended; ``entry``: it was one that may add exposure."""
-        kept = tuple(call for call in self.calls if call.at_ms > now_ms - self.policy.window_ms)
         row = (0 if good else self.failed_entries + 1) if entry else self.failed_entries
-        after = self.but(calls=(*kept, Call(at_ms=now_ms, good=good)), failed_entries=row)
+        after = self.but(slots=self._counting(now_ms, good=good), failed_entries=row)
         if entry and after.state is State.HALF_OPEN:
             return after._closed(now_ms) if good else after._opened(now_ms, "the attempt failed")
         if after.state is not State.CLOSED:
             return after
         if row >= self.policy.in_a_row:
             return after._opened(now_ms, f"{row} entries in a row failed")
-        failures = sum(not call.good for call in after.calls)
-        count = len(after.calls)
+        failures = sum(slot.bad for slot in after.slots)
+        count = failures + sum(slot.good for slot in after.slots)
         if count >= self.policy.least and Decimal(failures) / count >= self.policy.share:
             return after._opened(now_ms, f"{failures} of {count} calls failed in {self.policy.window_ms // 1000} s")
         return after
+
+    def _counting(self, now_ms: Millis, *, good: bool) -> tuple[Slot, ...]:
+        number = now_ms * SLOTS // self.policy.window_ms
+        kept = tuple(slot for slot in self.slots if number - SLOTS < slot.number < number)
+        present = self.slots[-1] if self.slots and self.slots[-1].number == number else Slot(number=number)
+        return (*kept, present.with_one(good=good))
 
     def _opened(self, now_ms: Millis, why: str) -> "Breaker":
         return self.but(state=State.OPEN, since_ms=now_ms, why=why, openings=self.openings + 1, attempt_at_ms=None)
@@ -100,5 +112,5 @@ class Breaker(Value):
     def _closed(self, now_ms: Millis) -> "Breaker":
         """What failed before has been answered for: counting begins anew."""
         return self.but(
-            state=State.CLOSED, since_ms=now_ms, why="", openings=0, attempt_at_ms=None, calls=(), failed_entries=0
+            state=State.CLOSED, since_ms=now_ms, why="", openings=0, attempt_at_ms=None, slots=(), failed_entries=0
         )

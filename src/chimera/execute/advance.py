@@ -233,7 +233,7 @@ def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         return holding if word.status.final else adopt(holding, word, scene)
     heard = hear(order, word, scene)
     holding = holding.with_order(heard)
-    working = holding.intents.get(order.intent_id) if order.intent_id else None
+    working = holding.working_of(order)
     if working is not None and working.first_ack_ms is None:
         acked = working.but(first_ack_ms=scene.now_ms)
         holding = holding.but(intents={**holding.intents, working.intent_id: acked})

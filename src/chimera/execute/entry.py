@@ -39,7 +39,7 @@ def _dismiss_orphans(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Com
     """A maker whose intent is over, or unknown, must not rest: nobody would work it."""
     commands: list[Command] = []
     for order in holding.in_role(Role.MAKER):
-        working = holding.intents.get(order.intent_id) if order.intent_id else None
+        working = holding.working_of(order)
         if working is None or working.phase is Phase.DONE:
             holding, cancel = _cancel(holding, order, scene)
             commands += cancel
@@ -171,7 +171,7 @@ def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -
 
 def refused(holding: Holding, order: Order, code: int, message: str, scene: Scene) -> Holding:
     """An entry the venue or our last hop said no to. -5022: the touch moved, try again; otherwise the intent ends."""
-    working = holding.intents.get(order.intent_id) if order.intent_id else None
+    working = holding.working_of(order)
     if working is None or working.canceling:
         return holding
     if code == -5022:
@@ -181,14 +181,18 @@ def refused(holding: Holding, order: Order, code: int, message: str, scene: Scen
 
 
 def not_sent(holding: Holding, order: Order, wait_ms: int | None, scene: Scene) -> Holding:
-    """It never left: try again after the wait, while the plan lasts; a taker try that never left does not count."""
-    working = holding.intents.get(order.intent_id) if order.intent_id else None
+    """It never left: try again after the wait, while the plan lasts; a try that never left does not count."""
+    working = holding.working_of(order)
     if working is None:
         return holding
-    back = 1 if order.role is Role.TAKER else 0
-    retry_at = Millis(scene.now_ms + max(wait_ms or 0, 200))
-    tries = working.taker_tries - back
-    return _put(holding, working.but(retry_at_ms=retry_at, taker_tries=tries, refusal_code="NOT_SENT"))
+    taker = 1 if order.role is Role.TAKER else 0
+    again = working.but(
+        retry_at_ms=Millis(scene.now_ms + max(wait_ms or 0, 200)),
+        taker_tries=working.taker_tries - taker,
+        maker_tries=working.maker_tries - (1 - taker),
+        refusal_code="NOT_SENT",
+    )
+    return _put(holding, again)
 
 
 def _put(holding: Holding, working: Working) -> Holding:

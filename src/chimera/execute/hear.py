@@ -176,7 +176,7 @@ def _stranger(fill: Fill, before_qty: Qty, holding: Holding, scene: Scene) -> Or
 
 def _lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
     """Who this fill opens for, should it open."""
-    working = holding.intents.get(order.intent_id) if order.intent_id else None
+    working = holding.working_of(order)
     blank = adopted_lot(fill)
     if working is None:
         return blank

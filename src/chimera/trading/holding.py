@@ -89,6 +89,10 @@ class Holding(Value):
         """Stops and targets that take one of the venue's places."""
         return tuple(order for order in self.in_role(Role.STOP, Role.TARGET) if not order.status.final)
 
+    def working_of(self, order: Order) -> Working | None:
+        """The intent that the order works for, while it is held here."""
+        return self.intents.get(order.intent_id) if order.intent_id else None
+
     def of_intent(self, intent_id: IntentId) -> tuple[Order, ...]:
         return tuple(order for order in self.orders.values() if order.intent_id == intent_id)
 

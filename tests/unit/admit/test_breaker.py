@@ -56,7 +56,7 @@ def test_after_the_pause_exactly_one_entry_tries_and_decides() -> None:
     assert not trying.lets_enter(), "one at a time"
     assert told((1_010, False, False), breaker=trying).state is State.HALF_OPEN, "an exit's failure is no verdict"
     closed = told((1_020, True, True), breaker=trying)
-    assert (closed.state, closed.lets_enter(), closed.calls) == (State.CLOSED, True, ())
+    assert (closed.state, closed.lets_enter(), closed.slots) == (State.CLOSED, True, ())
     again = told((1_020, True, False), breaker=trying)
     assert again.state is State.OPEN
     assert again.until_ms == 1_020 + 2_000, "the pause doubles"
@@ -67,6 +67,12 @@ def test_an_attempt_nobody_heard_of_makes_room_for_the_next() -> None:
     trying = told((1, True, False), (2, True, False), (3, True, False)).at(at(2_000)).entering(at(2_000))
     assert not trying.at(at(2_001)).lets_enter()
     assert trying.at(at(2_000 + POLICY.attempt_ms)).lets_enter()
+
+
+def test_what_it_remembers_does_not_grow_with_the_traffic() -> None:
+    busy = told(*((ms, False, True) for ms in range(0, 60_000, 7)))
+    assert len(busy.slots) <= 60
+    assert sum(slot.good for slot in busy.slots) >= 1_400
 
 
 class Reference:
@@ -85,7 +91,8 @@ class Reference:
         return self.state == "CLOSED" or (self.state == "HALF_OPEN" and self.trying is None)
 
     def end(self, now: int, entry: bool, good: bool) -> None:
-        self.calls = [call for call in self.calls if call[0] > now - 10_000] + [(now, good)]
+        slot = now * 60 // 10_000  # a window is sixty slots, the present one among them
+        self.calls = [call for call in self.calls if call[0] > slot - 60] + [(slot, good)]
         if entry:
             self.row = 0 if good else self.row + 1
         bad = sum(not ok for _, ok in self.calls)

@@ -20,6 +20,7 @@ from chimera.trading.facts import (
     Ticked,
 )
 from chimera.trading.ids import IntentId
+from chimera.trading.intent import MakerThenTaker
 from chimera.trading.market import Side
 from chimera.trading.money import Millis
 from chimera.trading.order import OrderType, Role, Status, TimeInForce
@@ -211,3 +212,14 @@ def test_filled_plus_leaves_never_exceed_the_intent(story: list[str], slices: in
         orders = desk.holding.of_intent(I1)
         assert sum((o.cum_qty + o.leaves_qty for o in orders), Decimal(0)) <= intended
         assert desk.holding.position.qty <= intended
+
+
+@pytest.mark.req("S4-RETRY-1")
+def test_a_maker_that_never_left_keeps_its_tries() -> None:
+    desk = Desk()
+    desk.submit(an_intent(policy=MakerThenTaker(wait_ms=5_000, slices=1, gap_ms=0)), wait_ms=5_000)
+    for _ in range(desk.scene.policy.maker_tries + 1):
+        desk.hear(PlaceNotSent(ref=desk.placed(Role.MAKER).ref, reason="BREAKER_OPEN: x", retry_after_ms=Millis(300)))
+        desk.later(300).hear(Ticked())
+    assert desk.count(Role.TAKER) == 0, "its wait is not over"
+    assert desk.count(Role.MAKER) == desk.scene.policy.maker_tries + 2

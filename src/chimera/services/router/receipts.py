@@ -16,7 +16,7 @@ from chimera.ports.streams import Bus
 from chimera.ports.venue import Records
 from chimera.services.router.owner import Owner
 from chimera.trading.errors import ChimeraError, StoreUnavailable
-from chimera.trading.ids import AccountId, ClientOrderId, IntentId, PositionKey
+from chimera.trading.ids import AccountId, PositionKey
 from chimera.trading.money import Millis, text
 from chimera.trading.order import Order
 from chimera.trading.position import Lot
@@ -120,7 +120,8 @@ class Witness:
         remains += [
             f"{order.ref} rests on the venue"
             for order in snapshot.orders
-            if not (order.reduce_only or order.close_position) and _named_under(owner, order.ref, kill)
+            if not (order.reduce_only or order.close_position)
+            and _under(owner, owner.holding.orders.get(order.ref), kill)
         ]
         if kill.flatten and kill.scope is Scope.STRATEGY:
             remains += [
@@ -166,20 +167,13 @@ def entries_under(owner: Owner, kill: Kill) -> list[Order]:
     return [
         order
         for order in owner.holding.orders.values()
-        if not order.request.reduce_only
-        and (order.owed or not order.status.final)
-        and _under(owner, order.intent_id, kill)
+        if not order.request.reduce_only and (order.owed or not order.status.final) and _under(owner, order, kill)
     ]
 
 
-def _under(owner: Owner, intent_id: IntentId | None, kill: Kill) -> bool:
-    """Whether an order of this intent is under the kill; one of no known intent is, but for a strategy's kill."""
-    working = None if intent_id is None else owner.holding.intents.get(intent_id)
+def _under(owner: Owner, order: Order | None, kill: Kill) -> bool:
+    """Whether the order is under the kill; one of no known intent is, but for a strategy's kill."""
+    working = None if order is None else owner.holding.working_of(order)
     if working is None:
         return kill.scope is not Scope.STRATEGY
     return kill.covers(owner.holding.key, working.intent.strategy_id)
-
-
-def _named_under(owner: Owner, ref: ClientOrderId, kill: Kill) -> bool:
-    order = owner.holding.orders.get(ref)
-    return _under(owner, None if order is None else order.intent_id, kill)

@@ -14,6 +14,7 @@ from chimera.ports.venue import Records, Venue
 from chimera.services.router.breaking import Breaking
 from chimera.trading.commands import Ask, Cancel, Command, Place, Survey
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.execution import Working
 from chimera.trading.facts import (
     CancelNotSent,
     CancelRefused,
@@ -114,6 +115,7 @@ class Sender:
         if blocked is not None:
             return PlaceNotSent(ref=order.ref, reason=blocked[0], retry_after_ms=blocked[1])
         known = holding.orders.get(order.ref)
+        working = holding.working_of(known) if known else None
         own = known.leaves_qty - known.owed_qty if known else ZERO
         exposure = Exposure(
             position_qty=holding.exposure,
@@ -122,8 +124,8 @@ class Sender:
             near=near,
         )
         refusal = (
-            self._kill_objection(order.ref, holding)
-            or self._parent_objection(order.ref, holding)
+            self._kill_objection(working, holding)
+            or self._parent_objection(working, holding)
             or self._limits.reserve(order, exposure, now_ms)
         )
         if refusal is not None:
@@ -135,18 +137,14 @@ class Sender:
     def _ended(self, order: NewOrder, *, good: bool) -> None:
         self.breaker.ended(entry=not order.reduce_only, good=good)
 
-    def _kill_objection(self, ref: ClientOrderId, holding: Holding) -> str | None:
-        order = holding.orders.get(ref)
-        working = holding.intents.get(order.intent_id) if order and order.intent_id else None
+    def _kill_objection(self, working: Working | None, holding: Holding) -> str | None:
         strategy_id = working.intent.strategy_id if working else DEFAULT_STRATEGY
         kill = self.standstill().over(holding.key, strategy_id)
         return None if kill is None else f"KILL_SWITCH: {kill.told}"
 
     @staticmethod
-    def _parent_objection(ref: ClientOrderId, holding: Holding) -> str | None:
+    def _parent_objection(working: Working | None, holding: Holding) -> str | None:
         """Knight's missing check: filled + leaves of all children, this one among them, never exceed the intent."""
-        order = holding.orders.get(ref)
-        working = holding.intents.get(order.intent_id) if order and order.intent_id else None
         if working is None:
             return "LIMIT_PARENT: no intent owns this order"
         if working.canceling:
