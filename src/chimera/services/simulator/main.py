@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from chimera.services.simulator.market import OpenedMarket
 from chimera.services.simulator.server import SimulatorServer
+from chimera.services.simulator.server import serve as serve_market
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.simulate.trouble.scenario import Scenario
 
@@ -24,23 +25,22 @@ async def serve(
 
     ``scenario`` begins with the venue.
     """
-    server = SimulatorServer(settings.but(instruments=market.instruments, spot=market.spot), market.events)
-    await server.start()
-    waits = [asyncio.create_task(server.wait()), asyncio.create_task(stop.wait())]
-    tell = asyncio.create_task(_tell(server, market_ended)) if market_ended is not None else None
-    try:
+    telling: list[asyncio.Task[None]] = []
+
+    def listens(server: SimulatorServer) -> None:
         if scenario is not None:
             server.twin.begin(scenario)
+        if market_ended is not None:
+            telling.append(asyncio.create_task(_tell(server, market_ended)))
         if ready is not None:
             ready(*(f"http://{host}:{port}" for host, port in (server.address, server.spot_address)))
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if waits[0].done():
-            waits[0].result()
+
+    told = settings.but(instruments=market.instruments, spot=market.spot)
+    try:
+        await serve_market(told, market.events, stop=stop, ready=listens)
     finally:
-        for task in (*waits, tell):
-            if task is not None:
-                task.cancel()
-        await server.stop()
+        for task in telling:
+            task.cancel()
 
 
 async def _tell(server: SimulatorServer, market_ended: asyncio.Event) -> None:

@@ -4,6 +4,7 @@ A reader that cannot keep up is cut off, never waited for: its queue is bounded.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,7 +38,7 @@ class Close:
 Waiting = bytes | Ping | Close
 
 
-class Reader:
+class Reader(ABC):
     """What every connection has. ``micros``: it wants its times in microseconds."""
 
     def __init__(self, route: str, vitals: Vitals, *, micros: bool = False) -> None:
@@ -54,9 +55,9 @@ class Reader:
         except asyncio.QueueFull:
             self.lost.set()
 
+    @abstractmethod
     def offer(self, frame: Frame) -> None:
         """Queue a frame in the form that this connection wants it."""
-        raise NotImplementedError
 
     def end(self) -> None:
         """The connection ends once what waits is sent."""

@@ -136,7 +136,9 @@ class SimulatorServer:
             self.address, self.spot_address = [
                 await self._listen(each, spot=spot) for each, spot in zip(bound, (False, True), strict=True)
             ]
-        except BaseException:
+        except BaseException:  # a start that is cancelled, too, leaves no port taken and no file open
+            for runner in self._runners:
+                await runner.cleanup()
             for each in bound:
                 each.close()
             self._close_audit()
@@ -275,7 +277,7 @@ def _bind_both(host: str, port: int, spot_port: int | None) -> tuple[socket.sock
     try:
         spot = spot_port if spot_port is not None else port and port + 1
         return futures, _bind("the simulator's spot streams (--spot-port)", host, spot)
-    except BaseException:
+    except BaseException:  # whatever it was, nobody else would close the first
         futures.close()
         raise
 
@@ -305,11 +307,11 @@ async def serve(
     """Run until ``stop`` is set; ``ready`` is told once it listens. A market that ends leaves the venue open."""
     server = SimulatorServer(settings, market, twin=twin, clock=clock)
     await server.start()
-    if ready is not None:
-        ready(server)
     stopping = asyncio.create_task(stop.wait())
     running = asyncio.create_task(server.wait())
     try:
+        if ready is not None:
+            ready(server)
         await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
