@@ -344,7 +344,7 @@ def audit(
 @app.command()
 def doctor(
     state: Annotated[Path, typer.Option(file_okay=False)] = Path(".state"),
-    sim: Annotated[str, typer.Option("--sim", help="Where the simulator answers.")] = "http://127.0.0.1:9020",
+    sim: faults.Sim = faults.SIM_URL,
     s3: S3 = S3_URL,
     s4: S4 = S4_URL,
     as_json: Json = False,
