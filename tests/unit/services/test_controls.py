@@ -1,78 +1,31 @@
 """The kill switch around its value: memory before disk, disk before arming, receipts that anybody can check."""
 
-import asyncio
 import base64
 import json
-from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from desk import Desk, a_long, an_intent
+from standing import CLOCK, GLOBAL, Desks, Venue
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
-from chimera.ports.clock import Clock
 from chimera.services.router.breaking import Breaking
-from chimera.services.router.controls import Controls
-from chimera.services.router.receipts import Witness
-from chimera.services.router.seal import seal_at, seal_of
+from chimera.services.router.seal import seal_at
 from chimera.services.router.sender import Sender
 from chimera.trading.commands import Place
-from chimera.trading.errors import OutcomeUnknown, Refused, StoreUnavailable
-from chimera.trading.facts import CloseAsked, Fact, PlaceRefused
-from chimera.trading.holding import Holding
-from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
+from chimera.trading.errors import Refused, StoreUnavailable
+from chimera.trading.facts import PlaceRefused
+from chimera.trading.ids import DEFAULT_ACCOUNT
 from chimera.trading.money import Millis, Price, Quote
 from chimera.trading.order import Role
 from chimera.trading.standstill import Kill, Scope
-from chimera.trading.venue import VenuePosition, VenueSnapshot
 from chimera.wire import keys
 from chimera.wire.codec import encode
-
-GLOBAL = Kill(scope=Scope.GLOBAL, by="me", reason="fire", at_ms=Millis(1))
-
-
-class HandClock:
-    def now_ms(self) -> Millis:
-        return Millis(5_000)
-
-    def monotonic_ms(self) -> Millis:
-        return Millis(5_000)
-
-
-class StubOwner:
-    def __init__(self, holding: Holding) -> None:
-        self.holding = holding
-        self.heard: list[Fact] = []
-        self.recovered = asyncio.Event()
-        self.recovered.set()
-
-    def hear(self, fact: Fact) -> None:
-        self.heard.append(fact)
-
-
-class Venue:
-    """What the venue would say of the symbol."""
-
-    def __init__(self, qty: str = "0", *, silent: bool = False) -> None:
-        self.qty = qty
-        self.silent = silent
-
-    async def survey(self, symbol: Symbol, since: Millis) -> VenueSnapshot:
-        if self.silent:
-            raise OutcomeUnknown("no answer")
-        position = VenuePosition(
-            symbol=symbol, qty=Decimal(self.qty), entry_px=None, mark_px=None,
-            liquidation_px=None, updated_ms=since,
-        )  # fmt: skip
-        return VenueSnapshot(
-            symbol=symbol, asked_ms=since, orders=(), position=position, trades=(), trades_since_ms=since
-        )
 
 
 class Away(MemoryLedger):
@@ -80,18 +33,6 @@ class Away(MemoryLedger):
 
     async def put(self, *_: Any) -> None:
         raise StoreUnavailable("away")
-
-
-def controls(
-    ledger: MemoryLedger, holdings: Sequence[Holding] = (), venue: Venue | None = None, bus: MemoryBus | None = None
-) -> Controls:
-    owners = cast("Any", {holding.key: StubOwner(holding) for holding in holdings})
-    clock = cast("Clock", HandClock())
-    bus = bus or MemoryBus(clock)
-    records = cast("Any", venue or Venue())
-    seal = seal_of(b"7" * 32)
-    witness = Witness(DEFAULT_ACCOUNT, owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal)
-    return Controls(DEFAULT_ACCOUNT, owners, rows=ledger, clock=clock, witness=witness)
 
 
 def checks(receipt: dict[str, Any]) -> None:
@@ -103,7 +44,7 @@ def checks(receipt: dict[str, Any]) -> None:
 
 @pytest.mark.req("S4-KILL-1")
 async def test_it_holds_at_once_without_any_store() -> None:
-    dead = controls(Away(), [Desk().holding])
+    dead = Desks(Away(), [Desk().holding]).controls
     dead.kill(GLOBAL)
     assert dead.standstill.kills == (GLOBAL,)
     receipt = await dead.receipt(GLOBAL, patience_s=0)
@@ -112,8 +53,8 @@ async def test_it_holds_at_once_without_any_store() -> None:
 
 @pytest.mark.req("S4-KILL-1")
 async def test_who_reads_only_the_whole_row_of_the_alert_reads_what_happened() -> None:
-    bus = MemoryBus(cast("Clock", HandClock()))
-    standing = controls(MemoryLedger(), bus=bus)
+    bus = MemoryBus(CLOCK)
+    standing = Desks(MemoryLedger(), bus=bus).controls
     await standing.load()
     standing.kill(GLOBAL)
     await standing.receipt(GLOBAL, patience_s=0)
@@ -128,10 +69,10 @@ async def test_who_reads_only_the_whole_row_of_the_alert_reads_what_happened() -
 @pytest.mark.req("S4-KILL-1")
 async def test_a_restart_finds_what_was_killed() -> None:
     ledger = MemoryLedger()
-    first = controls(ledger)
+    first = Desks(ledger).controls
     first.kill(GLOBAL)
     await first._save(first.standstill)
-    second = controls(ledger)
+    second = Desks(ledger).controls
     await second.load()
     assert second.standstill == first.standstill
     assert second.saved
@@ -142,7 +83,7 @@ async def test_a_restart_finds_what_was_killed() -> None:
 async def test_what_cannot_be_read_counts_as_killed(document: dict[str, object]) -> None:
     ledger = MemoryLedger()
     await ledger.put(keys.CONTROLS, DEFAULT_ACCOUNT, document)
-    after = controls(ledger)
+    after = Desks(ledger).controls
     await after.load()
     assert [(kill.scope, kill.by) for kill in after.standstill.kills] == [(Scope.GLOBAL, "UNREADABLE")]
 
@@ -150,7 +91,7 @@ async def test_what_cannot_be_read_counts_as_killed(document: dict[str, object])
 @pytest.mark.req("S4-KILL-1")
 async def test_arming_takes_two_steps_and_the_word_of_this_kill() -> None:
     ledger = MemoryLedger()
-    standing = controls(ledger)
+    standing = Desks(ledger).controls
     await standing.load()
     with pytest.raises(Refused) as nothing:
         standing.word(Scope.GLOBAL, "")
@@ -163,14 +104,14 @@ async def test_arming_takes_two_steps_and_the_word_of_this_kill() -> None:
     assert standing.standstill.kills
     checks(cast("dict[str, Any]", await standing.arm(Scope.GLOBAL, "", by="me", reason="over", confirm=word)))
     assert not standing.standstill.kills
-    after = controls(ledger)
+    after = Desks(ledger).controls
     await after.load()
     assert not after.standstill.kills
 
 
 @pytest.mark.req("S4-KILL-1")
 async def test_a_ledger_that_is_away_keeps_it_killed() -> None:
-    standing = controls(Away())
+    standing = Desks(Away()).controls
     await standing.load()
     standing.kill(GLOBAL)
     with pytest.raises(StoreUnavailable):
@@ -181,7 +122,7 @@ async def test_a_ledger_that_is_away_keeps_it_killed() -> None:
 @pytest.mark.req("S4-KILL-1")
 async def test_a_receipt_is_verified_by_the_venue_alone_and_cannot_be_changed() -> None:
     flatten = GLOBAL.but(flatten=True)
-    held = controls(MemoryLedger(), [a_long().holding], Venue("0.01"))
+    held = Desks(MemoryLedger(), [a_long().holding], venue=Venue("0.01")).controls
     held.kill(flatten)
     receipt = await held.receipt(flatten, patience_s=0)
     assert receipt["verified"] is False
@@ -189,7 +130,7 @@ async def test_a_receipt_is_verified_by_the_venue_alone_and_cannot_be_changed() 
     checks(receipt)
     with pytest.raises(InvalidSignature):
         checks(receipt | {"verified": True})
-    silent = controls(MemoryLedger(), [a_long().holding], Venue(silent=True))
+    silent = Desks(MemoryLedger(), [a_long().holding], venue=Venue(silent=True)).controls
     receipt = await silent.receipt(GLOBAL, patience_s=0)
     assert receipt["verified"] is False
     assert "was not heard" in str(receipt["remains"])
@@ -198,10 +139,10 @@ async def test_a_receipt_is_verified_by_the_venue_alone_and_cannot_be_changed() 
 @pytest.mark.req("S4-KILL-1")
 @pytest.mark.parametrize(("scope", "name", "closes"), [(Scope.GLOBAL, "", 1), (Scope.STRATEGY, "other", 0)])
 def test_flatten_closes_what_is_under_it(scope: Scope, name: str, closes: int) -> None:
-    standing = controls(MemoryLedger(), [a_long().holding])
-    standing.kill(Kill(scope=scope, name=name, by="me", reason="fire", at_ms=Millis(1), flatten=True))
-    [owner] = cast("Any", standing._owners).values()
-    assert sum(isinstance(fact, CloseAsked) for fact in owner.heard) == closes
+    desks = Desks(MemoryLedger(), [a_long().holding])
+    desks.controls.kill(Kill(scope=scope, name=name, by="me", reason="fire", at_ms=Millis(1), flatten=True))
+    [owner] = desks.owners.values()
+    assert owner.closes == closes
 
 
 @pytest.mark.req("S4-KILL-1", "I17")
@@ -215,10 +156,9 @@ async def test_an_entry_that_waited_for_the_disk_does_not_leave_after_a_kill() -
         max_order_notional=Quote(Price(desk.bid)), max_position_notional=Quote(Price(desk.bid)),
         max_daily_loss=Quote(Price(desk.bid)), price_collar_bps=desk.bid, max_orders_per_10s=100,
     )  # fmt: skip
-    clock = cast("Clock", HandClock())
-    breaking = Breaking(BreakerPolicy(), clock, lambda alert: None)
-    sender = Sender(venue, cast("Any", None), LimitBook(limits), breaking, clock)
-    standing = controls(MemoryLedger())
+    breaking = Breaking(BreakerPolicy(), CLOCK, lambda alert: None)
+    sender = Sender(venue, cast("Any", None), LimitBook(limits), breaking, CLOCK)
+    standing = Desks(MemoryLedger()).controls
     standing.kill(GLOBAL)
     sender.standstill = lambda: standing.standstill
     fact = await sender.carry_out(command, lambda: desk.holding, lambda: Price(desk.bid))

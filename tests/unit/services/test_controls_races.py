@@ -1,63 +1,25 @@
 """The kill switch against what happens at the same time: arming, a slow disk, a boot, a close under way."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
 from desk import Desk, a_long, an_intent
+from standing import CLOCK, GLOBAL, Desks, StubOwner, Venue
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
-from chimera.ports.clock import Clock
 from chimera.services.router.alarms import MOST_WAITING, Alarms
 from chimera.services.router.controls import Controls
-from chimera.services.router.receipts import Witness
-from chimera.services.router.seal import seal_of
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.events import Alert, Severity
-from chimera.trading.facts import CloseAsked, Fact
-from chimera.trading.holding import Holding
-from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
-from chimera.trading.money import ZERO, Millis
+from chimera.trading.ids import DEFAULT_ACCOUNT
+from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
-from chimera.trading.venue import VenuePosition, VenueSnapshot
 from chimera.wire import keys
 
-GLOBAL = Kill(scope=Scope.GLOBAL, by="me", reason="fire", at_ms=Millis(1))
 SYMBOL = Kill(scope=Scope.SYMBOL, name="BTCUSDT", by="me", reason="fire", at_ms=Millis(1))
-
-
-class HandClock:
-    def now_ms(self) -> Millis:
-        return Millis(5_000)
-
-    def monotonic_ms(self) -> Millis:
-        return Millis(5_000)
-
-
-class StubOwner:
-    def __init__(self, holding: Holding) -> None:
-        self.holding = holding
-        self.heard: list[Fact] = []
-        self.recovered = asyncio.Event()
-        self.recovered.set()
-
-    def hear(self, fact: Fact) -> None:
-        self.heard.append(fact)
-
-    @property
-    def closes(self) -> int:
-        return sum(isinstance(fact, CloseAsked) for fact in self.heard)
-
-
-class FlatVenue:
-    async def survey(self, symbol: Symbol, since: Millis) -> VenueSnapshot:
-        flat = VenuePosition(
-            symbol=symbol, qty=ZERO, entry_px=None, mark_px=None, liquidation_px=None, updated_ms=since
-        )
-        return VenueSnapshot(symbol=symbol, asked_ms=since, orders=(), position=flat, trades=(), trades_since_ms=since)
 
 
 class Gate(MemoryLedger):
@@ -75,22 +37,6 @@ class Gate(MemoryLedger):
         if self.loses:
             self.loses -= 1
             raise StoreUnavailable("the answer is lost")
-
-
-class Desks:
-    """Controls over stub owners."""
-
-    def __init__(self, ledger: MemoryLedger, holdings: Sequence[Holding] = (), *, complete: bool = True) -> None:
-        self.complete = complete
-        self.owners = {holding.key: StubOwner(holding) for holding in holdings}
-        owners, clock = cast("Any", self.owners), cast("Clock", HandClock())
-        records = cast("Any", FlatVenue())
-        known = lambda: self.complete  # noqa: E731 - asked again each time
-        witness = Witness(
-            DEFAULT_ACCOUNT, owners, rows=ledger, bus=MemoryBus(clock), records=records, clock=clock,
-            seal=seal_of(b"7" * 32), complete=known,
-        )  # fmt: skip
-        self.controls = Controls(DEFAULT_ACCOUNT, owners, rows=ledger, clock=clock, witness=witness, complete=known)
 
 
 async def turns(count: int = 20) -> None:
@@ -264,7 +210,7 @@ async def test_a_kill_that_was_armed_meanwhile_is_not_verified() -> None:
 @pytest.mark.req("S4-KILL-1")
 async def test_a_venue_that_hangs_costs_a_receipt_no_more_than_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chimera.services.router.receipts.ONE_LOOK_S", 0)
-    monkeypatch.setattr(FlatVenue, "survey", lambda *_: asyncio.Event().wait())
+    monkeypatch.setattr(Venue, "survey", lambda *_: asyncio.Event().wait())
     desks = Desks(MemoryLedger(), [Desk().holding])
     receipt = await desks.controls.receipt(desks.controls.kill(GLOBAL), patience_s=0)
     assert (receipt["verified"], receipt["remains"]) == (False, ["the venue was not heard in time"])
@@ -343,9 +289,8 @@ async def test_an_alert_that_cannot_be_told_ends_nothing() -> None:
                 raise ValueError("odd")
             return await super().insert(collection, key, document)
 
-    clock = cast("Clock", HandClock())
     ledger = Odd()
-    alarms = Alarms(DEFAULT_ACCOUNT, "r", rows=ledger, bus=MemoryBus(clock), clock=clock)
+    alarms = Alarms(DEFAULT_ACCOUNT, "r", rows=ledger, bus=MemoryBus(CLOCK), clock=CLOCK)
     for code in ("A", "B"):
         alarms.tell(Alert(severity=Severity.INFO, code=code, text=""))
     task = asyncio.create_task(alarms.run())
@@ -365,9 +310,8 @@ async def test_an_alert_dropped_while_it_is_told_costs_no_other() -> None:
             await self.open.wait()
             return await super().insert(collection, key, document)
 
-    clock = cast("Clock", HandClock())
     ledger = Slow()
-    alarms = Alarms(DEFAULT_ACCOUNT, "r", rows=ledger, bus=MemoryBus(clock), clock=clock)
+    alarms = Alarms(DEFAULT_ACCOUNT, "r", rows=ledger, bus=MemoryBus(CLOCK), clock=CLOCK)
     alarms.tell(Alert(severity=Severity.INFO, code="0", text=""))
     task = asyncio.create_task(alarms.run())
     await turns()
