@@ -47,8 +47,8 @@ HEALTHY: dict[str, Any] = {
         "recovered": True,
         "own_faults": 0,
     },
-    "circuit_breaker": "absent",
-    "kill_switch": "absent",
+    "circuit_breaker": "CLOSED",
+    "kill_switch": False,
     "clock_offset_ms": 3,
 }
 

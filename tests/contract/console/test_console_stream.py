@@ -171,4 +171,4 @@ async def test_a_watch_that_breaks_is_shown_and_begun_again(stage: Stage, monkey
     monkeypatch.setattr(Seen, "take_health", breaks_once)
     async with served(stage) as url, listening(url) as reader:
         await until(reader, "bar", "the console stopped looking")
-        await until(reader, "bar", "no breaker")
+        await until(reader, "bar", "nothing killed")

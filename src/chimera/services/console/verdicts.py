@@ -14,7 +14,6 @@ from chimera.trading.value import Value
 
 REASON_CHARS: Final = 90
 CLOCK_LIMIT_MS: Final = 1_000  # S4-CLOCK-1
-ABSENT: Final = "absent"  # S4's word for what its version does not have
 
 
 class Tone(StrEnum):
@@ -74,7 +73,7 @@ def may_trade(seen: Seen, mono_ms: int) -> Verdict:
         notes.append(f"{faults} own faults in S4, see its log")
     if notes:
         return Verdict(tone=Tone.CAUTION, word="Yes, but", because=tuple(notes))
-    return Verdict(tone=Tone.GOOD, word="Yes", because=(_breaker_word(seen.health), _kill_word(seen.health), offset))
+    return Verdict(tone=Tone.GOOD, word="Yes", because=("breaker closed", "nothing killed", offset))
 
 
 def protected(seen: Seen, mono_ms: int) -> Verdict:
@@ -124,10 +123,10 @@ def _s3_notes(seen: Seen, mono_ms: int) -> list[str]:
 
 def _blockers(health: Mapping[str, Any]) -> list[str]:
     found = []
-    if health.get("kill_switch", ABSENT) not in (False, ABSENT):
+    if health.get("kill_switch") is not False:  # not told counts as engaged
         found.append("kill switch engaged")
     breaker = str(health.get("circuit_breaker", "unknown"))
-    if breaker not in ("CLOSED", ABSENT):
+    if breaker != "CLOSED":
         found.append(f"breaker {breaker}")
     offset = _number(health.get("clock_offset_ms"))
     if abs(offset) > CLOCK_LIMIT_MS:
@@ -147,14 +146,6 @@ def _blockers(health: Mapping[str, Any]) -> list[str]:
 
 def _redis_up(health: Mapping[str, Any]) -> bool:
     return bool(_checks(health).get("redis", "ok") == "ok")
-
-
-def _breaker_word(health: Mapping[str, Any]) -> str:
-    return "no breaker" if health.get("circuit_breaker") == ABSENT else "breaker closed"
-
-
-def _kill_word(health: Mapping[str, Any]) -> str:
-    return "no kill switch" if health.get("kill_switch", ABSENT) == ABSENT else "nothing killed"
 
 
 def _checks(health: Mapping[str, Any]) -> Mapping[str, Any]:
