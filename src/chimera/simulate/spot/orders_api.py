@@ -11,13 +11,13 @@ from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.spot import payloads
 from chimera.simulate.spot.call import SpotCall
 from chimera.simulate.spot.exchange import Replaced, ReplaceMode, Restriction
+from chimera.simulate.spot.floor import BNB
 from chimera.simulate.spot.lists import OrderList
 from chimera.simulate.spot.orders import OrderType, SpotOrder
 from chimera.simulate.spot.payloads import Payload, eight
 from chimera.simulate.spot.tickets import single
 
 ONE_ORDER: Final = (1, 1)
-BNB_DISCOUNT: Final = "BNB"
 
 
 class ResponseType(StrEnum):
@@ -85,7 +85,7 @@ def discount(call: SpotCall) -> Payload:
     return {
         "enabledForAccount": call.account.bnb_discount,
         "enabledForSymbol": True,
-        "discountAsset": BNB_DISCOUNT,
+        "discountAsset": BNB,
         "discount": eight(1 - call.floor.bnb_share),
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import margin
-from chimera.simulate.usdm.accounts import ASSET, Account, Position
+from chimera.simulate.usdm.accounts import ASSET, CENT, Account, Position
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.payloads import cash
@@ -17,7 +17,6 @@ from chimera.simulate.usdm.reports import LISTEN_KEY_MS
 from chimera.trading.money import ZERO, text
 
 _LISTEN_KEY_CHARS = 64
-_CENT = Decimal("0.00000001")
 
 Row = dict[str, Any]
 
@@ -57,7 +56,7 @@ def _risk(call: FuturesCall, held: Position) -> Row:
         "breakEvenPrice": text(held.break_even),
         "markPrice": cash(mark),
         "unRealizedProfit": cash(held.profit(mark)),
-        "liquidationPrice": text(liquidation.quantize(_CENT)),
+        "liquidationPrice": text(liquidation.quantize(CENT)),
         "isolatedMargin": cash(held.set_aside + held.profit(mark)) if held.isolated else "0",
         "notional": cash(held.qty * mark),
         "isolatedWallet": text(held.set_aside),

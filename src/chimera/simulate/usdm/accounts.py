@@ -123,9 +123,9 @@ class Position:
         notional = self.qty * mark
         return max(abs(notional), abs(notional + self.bids + more_bids), abs(notional - self.asks - more_asks))
 
-    def margin(self, mark: Decimal, more_bids: Decimal = ZERO, more_asks: Decimal = ZERO) -> Decimal:
-        """Initial margin of position and open orders together (plus orders not placed yet)."""
-        return self.worst(mark, more_bids, more_asks) / self.leverage
+    def margin(self, mark: Decimal) -> Decimal:
+        """Initial margin of position and open orders together."""
+        return self.worst(mark) / self.leverage
 
     def position_margin(self, mark: Decimal) -> Decimal:
         """The position's own part of ``margin``."""

@@ -13,6 +13,7 @@ from chimera.simulate.door.keyring import Permission
 from chimera.simulate.door.limits import SPOT_BUDGET, Budget, Limit, LimitKind
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.wallet.transfers import Route, Transfer, Transfers
+from chimera.trading.money import text
 
 DEFAULT_DAYS: Final = 7
 OLDEST_DAYS: Final = 183  # "6 months"
@@ -72,7 +73,7 @@ def _route(call: WalletCall) -> Route:
 def _row(each: Transfer) -> dict[str, Any]:
     return {
         "asset": each.asset,
-        "amount": f"{each.amount.normalize():f}",
+        "amount": text(each.amount),
         "type": each.route,
         "status": each.status,
         "tranId": each.tran_id,
