@@ -376,6 +376,16 @@ def test_a_stop_is_stuck_until_the_fault_is_cleared(desk):
     assert [record.reason for record in desk.log(Kind.FAULT)] == ["stuck_triggering"]
 
 
+def test_a_stop_that_is_triggering_holds_the_position_mode(desk):
+    """Let through after a change, it would open a one-way position that nobody in hedge mode is shown."""
+    arm(desk, "stuck_triggering")
+    desk.stop("SELL", "65000", quantity="0.010", clientAlgoId="sl-1")
+    desk.trade("64990", "0.001", "SELL")
+    assert desk.algo("sl-1")["algoStatus"] == "TRIGGERING"
+    assert desk.code("POST", "v1/positionSide/dual", dualSidePosition="true") == -4067
+    assert desk.ok("GET", "v1/positionSide/dual") == {"dualSidePosition": False}
+
+
 def test_a_stuck_stop_goes_on_after_a_restart(desk):
     protected(desk)
     arm(desk, "stuck_triggering")

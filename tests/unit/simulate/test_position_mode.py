@@ -32,7 +32,7 @@ def test_open_orders_hold_the_mode(desk, what):
     if what == "order":
         desk.limit("BUY", "0.010", "65000")
     else:
-        desk.stop("SELL", "65000", quantity="0.010")
+        desk.stop("SELL", "65000", quantity="0.010", clientAlgoId="sl-1")
     assert desk.code("POST", DUAL, dualSidePosition="true") == -4067
     assert desk.ok("GET", DUAL) == {"dualSidePosition": False}
 

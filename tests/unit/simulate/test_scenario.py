@@ -62,7 +62,7 @@ def test_a_scenario_is_read_whole():
         ({"faults": [{"name": "latency", "when": {"from_ms": 5, "to_ms": 5}}]}, "faults[0].when.to_ms", 5, "above 5"),
         ({"faults": [{"name": "latency", "when": {"at": 5}}]}, "faults[0].when.at", 5, "from_ms, to_ms"),
         ({"faults": [{"name": "stop_refused", "params": {"code": -9999}}]}, "faults[0].params.msg", "", "-9999"),
-        ({"faults": {"name": "latency"}}, "faults", {"name": "latency"}, "a list"),
+        ({"faults": {"name": "latency"}}, "faults", ["name"], "a list"),
         ({"faults": [3]}, "faults[0]", 3, "name, params"),
         ({"sead": 1}, "sead", 1, "name, seed, faults"),
         ({"seed": "x"}, "seed", "x", "docs/faults.md"),
@@ -80,6 +80,27 @@ def test_what_does_not_fit_is_refused_by_field_value_and_what_is_accepted(given,
         read(given)
     assert (caught.value.field, caught.value.value) == (field, value)
     assert accepted in str(caught.value.accepted)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"accounts": [{"name": "x", "secret": "not-for-logs"}]},
+        {"account": [{"name": "x", "api_key": "x-key-1234", "secret": "not-for-logs"}]},
+        {"faults": {"accounts": [{"secret": "not-for-logs"}]}},
+        {"accounts": [{"name": "x", "api_key": "x-key-1234", "secret": 90210}]},
+    ],
+)
+def test_a_refusal_repeats_no_secret(given, tmp_path):
+    with pytest.raises(Refused) as caught:
+        read(given)
+    for text in ("not-for-logs", "90210"):
+        assert text not in f"{caught.value} {caught.value.value}"
+    page = tmp_path / "s.json"
+    page.write_text(json.dumps([given]))
+    with pytest.raises(Refused) as caught:
+        load(page)
+    assert caught.value.value == [sorted(given)]
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))

@@ -10,15 +10,15 @@ from typing import Any, Final
 
 import msgspec
 
-from chimera.services.simulator.readers import ANY, ApiReader, Reader, StreamReader
-from chimera.simulate.door.messages import MARKET, PRIVATE, PUBLIC, SPOT, SPOT_PRIVATE, Frame
+from chimera.services.simulator.readers import ApiReader, Reader, StreamReader
+from chimera.simulate.door.messages import ANY, MARKET, PRIVATE, PUBLIC, SPOT, SPOT_PRIVATE, Frame
+from chimera.simulate.trouble.hands import SHUTDOWN
 from chimera.simulate.trouble.match import fits
 from chimera.simulate.twin import Twin
 from chimera.trading.money import Millis
 
 STREAMS_MAX: Final = 1_024  # per connection
 _ID_MAX: Final = 36
-_SHUTDOWN: Final = "serverShutdown"
 Channel = tuple[str, str]
 
 
@@ -80,12 +80,12 @@ class Hub:
 
     def shut_down(self, now_ms: int) -> None:
         """Tell spot's connections that the venue goes away; futures ones are not told."""
-        event = b'{"e":"%b","E":%d}' % (_SHUTDOWN.encode(), now_ms)
+        event = b'{"e":"%b","E":%d}' % (SHUTDOWN.encode(), now_ms)
         for reader in self._all:
             if isinstance(reader, ApiReader) and reader.route == SPOT_PRIVATE:
                 reader.send(b'{"event":%b}' % event)
             elif reader.route == SPOT:
-                reader.offer(Frame(route=SPOT, channel="!" + _SHUTDOWN, event=_SHUTDOWN, payload=event))
+                reader.offer(Frame(route=SPOT, channel="!" + SHUTDOWN, event=SHUTDOWN, payload=event))
 
     def _deliver(self, frame: Frame) -> None:
         for reader in self._hearing(frame):

@@ -12,12 +12,11 @@ import msgspec
 from aiohttp import WSCloseCode
 
 from chimera.services.simulator.vitals import End, Vitals
-from chimera.simulate.door.messages import PRIVATE, Frame
+from chimera.simulate.door.messages import ANY, PRIVATE, Frame
 from chimera.simulate.door.session import Session
 from chimera.simulate.spot.time_unit import event_in_micros
 
 QUEUE_FRAMES: Final = 20_000
-ANY: Final = "*"  # as a frame's channel or route
 
 
 @dataclass(slots=True, frozen=True)

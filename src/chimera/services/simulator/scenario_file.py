@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chimera.simulate.trouble.scenario import CODE, Scenario, read
+from chimera.simulate.trouble.scenario import CODE, Scenario, read, shown
 from chimera.trading.errors import Refused
 
 FIELD: Final = "--scenario"
@@ -22,7 +22,7 @@ def load(path: Path) -> Scenario:
         raise Refused(CODE, f"{path} cannot be read: {error}", field=FIELD, accepted=_ENDINGS) from error
     given = plain(text, path)
     if not isinstance(given, dict):
-        raise Refused(CODE, f"{path} holds no mapping", field=FIELD, value=given, accepted="seed, faults, ...")
+        raise Refused(CODE, f"{path} holds no mapping", field=FIELD, value=shown(given), accepted="seed, faults, ...")
     try:
         return read(given)
     except Refused as refused:

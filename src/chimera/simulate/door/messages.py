@@ -13,6 +13,7 @@ from chimera.trading.value import Value
 
 PUBLIC, MARKET, PRIVATE = "public", "market", "private"  # the futures routes
 SPOT, SPOT_PRIVATE = "spot", "spot_private"
+ANY = "*"  # as a frame's channel or route
 
 
 class WireRequest(Value):
@@ -49,7 +50,7 @@ class Frame(Value):
     """One stream message: on ``route`` (public, market, private) for ``channel`` (a stream name or a listenKey).
 
     ``payload`` is the raw JSON; a combined connection wraps it. ``event`` is its ``e``. ``delay_ms`` comes from faults;
-    so does ``ends``: connections that hear this channel ("*": any of the route) end with it, an empty payload unsent.
+    so does ``ends``: connections that hear this channel (``ANY``: all of it) end with it, an empty payload unsent.
     """
 
     route: str

@@ -14,7 +14,7 @@ import msgspec
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.trouble.catalogue import CATALOGUE
 from chimera.simulate.trouble.faults import Faults
-from chimera.simulate.trouble.scenario import CODE, Scenario, fault, read
+from chimera.simulate.trouble.scenario import CODE, Scenario, fault, read, shown
 from chimera.simulate.trouble.schedule import Schedule
 from chimera.trading.errors import Refused
 from chimera.trading.money import Millis
@@ -76,7 +76,7 @@ def _arm(schedule: Schedule, request: WireRequest, now_ms: Millis) -> tuple[str,
 def _mapping(body: str) -> Mapping[str, Any]:
     given = _decoded(body)
     if not isinstance(given, Mapping):
-        raise Refused(CODE, "a scenario is a mapping", field="body", value=given, accepted="a JSON object")
+        raise Refused(CODE, "a scenario is a mapping", field="body", value=shown(given), accepted="a JSON object")
     return given
 
 
@@ -84,4 +84,4 @@ def _decoded(body: str) -> Any:
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise Refused(CODE, f"this is not JSON ({error})", field="body", value=body[:80], accepted="JSON") from error
+        raise Refused(CODE, f"this is not JSON ({error})", field="body", accepted="JSON") from error

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from chimera.simulate.door.messages import SPOT, SPOT_PRIVATE, Frame
+from chimera.simulate.door.messages import ANY, SPOT, SPOT_PRIVATE, Frame
 from chimera.simulate.markets import FuturesMarket, SpotMarket
 from chimera.simulate.trouble.faults import (
     Act,
@@ -22,7 +22,6 @@ from chimera.simulate.venue.audit import Kind
 from chimera.simulate.wallet.transfers import Transfers
 from chimera.trading.money import Millis
 
-ANY: Final = "*"
 SHUTDOWN: Final = "serverShutdown"
 
 

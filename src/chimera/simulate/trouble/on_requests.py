@@ -46,9 +46,8 @@ def _lost(executed: bool) -> Strike:
     )
 
 
-def _late(armed: Armed, request: WireRequest, now_ms: Millis) -> RequestFault | None:
-    if armed.params["way"] == "in":
-        return None  # it was late before it came: ``Schedule.on_arrival``
+def _late(armed: Armed, request: WireRequest, now_ms: Millis) -> RequestFault:
+    """Out or at the engine; what is late on its way in is so before it comes (``Schedule.on_arrival``)."""
     wait = armed.wait()
     engine_ms = wait if armed.params["way"] == "engine" else Millis(0)
     return RequestFault(trouble=Trouble.DELAY, delay_ms=wait, engine_ms=engine_ms)

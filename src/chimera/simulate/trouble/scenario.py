@@ -207,4 +207,13 @@ def unfit(place: int, spec: AccountSpec, refusal: Refusal) -> Refused:
 
 
 def _refused(message: str, field: str, value: object, accepted: str) -> Refused:
-    return Refused(CODE, message, field=field, value=value, accepted=accepted)
+    return Refused(CODE, message, field=field, value=shown(value, field), accepted=accepted)
+
+
+def shown(value: object, field: str = "") -> object:
+    """A value as a refusal may repeat it: of mappings their names alone, for accounts have secrets."""
+    if isinstance(value, Mapping):
+        return sorted(map(str, value))
+    if isinstance(value, list | tuple):
+        return [shown(each, field) for each in value]
+    return None if field.endswith("secret") else value

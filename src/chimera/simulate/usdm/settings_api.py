@@ -155,7 +155,7 @@ def set_dual_side(call: FuturesCall) -> dict[str, Any]:
     account, wanted = call.account, call.params.flag("dualSidePosition")
     if wanted is account.hedge:
         raise Refusal(-4059)
-    if call.floor.orders.open_of(account) or call.floor.algos.waiting_of(account):
+    if call.floor.orders.open_of(account) or call.floor.algos.open_of(account):
         raise Refusal(-4067)
     if any(held.qty for held in account.positions.values()):
         raise Refusal(-4068)
