@@ -17,12 +17,16 @@ class VenueRejected(ChimeraError):
 
 
 class NotSent(ChimeraError):
-    """The venue never took it; the same request may be sent again after ``retry_after_ms``."""
+    """The venue never took it; the same request may be sent again after ``retry_after_ms``.
 
-    def __init__(self, reason: str, retry_after_ms: Millis | None = None) -> None:
+    ``held``: we kept it back ourselves (the rate governor, a ban that lasts), which is no failure of the venue.
+    """
+
+    def __init__(self, reason: str, retry_after_ms: Millis | None = None, *, held: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after_ms = retry_after_ms
+        self.held = held
 
 
 class OutcomeUnknown(ChimeraError):

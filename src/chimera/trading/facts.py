@@ -55,11 +55,12 @@ class PlaceRefused(Value):
 
 
 class PlaceNotSent(Value):
-    """Nothing happened, because it never left."""
+    """Nothing happened, because it never left. ``held``: we kept it back ourselves; the venue did not fail."""
 
     ref: ClientOrderId
     reason: str
     retry_after_ms: Millis | None = None
+    held: bool = False
 
 
 class PlaceUnanswered(Value):

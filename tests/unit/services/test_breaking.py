@@ -9,8 +9,9 @@ from desk import Desk, a_long, an_intent
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
 from chimera.ports.clock import Clock
+from chimera.services.router.barriers import Barriers
 from chimera.services.router.breaking import Breaking
-from chimera.services.router.sender import Sender
+from chimera.services.router.sender import Gates, Sender
 from chimera.trading.commands import Place
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.events import Alert
@@ -18,6 +19,7 @@ from chimera.trading.facts import CloseAsked, Fact, PlaceNotSent, PlaceUnanswere
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Role
+from chimera.trading.standstill import Standstill
 
 LIMITS = Limits(
     max_order_notional=Quote(Decimal(10**9)),
@@ -60,7 +62,8 @@ def a_sender(venue: Venue, clock: HandClock) -> tuple[Sender, list[Alert]]:
     alerts: list[Alert] = []
     hand = cast("Clock", clock)
     breaking = Breaking(BreakerPolicy(pause_ms=1_000), hand, alerts.append)
-    return Sender(cast("Any", venue), cast("Any", None), LimitBook(LIMITS), breaking, hand), alerts
+    gates = Gates(breaking, Barriers(hand, alerts.append), Standstill)
+    return Sender(cast("Any", venue), cast("Any", None), LimitBook(LIMITS), gates, hand), alerts
 
 
 async def enter(sender: Sender, name: str) -> Fact | None:

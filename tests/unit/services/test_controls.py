@@ -14,9 +14,10 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
+from chimera.services.router.barriers import Barriers
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.seal import seal_at
-from chimera.services.router.sender import Sender
+from chimera.services.router.sender import Gates, Sender
 from chimera.trading.commands import Place
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.facts import PlaceRefused
@@ -157,10 +158,10 @@ async def test_an_entry_that_waited_for_the_disk_does_not_leave_after_a_kill() -
         max_daily_loss=Quote(Price(desk.bid)), price_collar_bps=desk.bid, max_orders_per_10s=100,
     )  # fmt: skip
     breaking = Breaking(BreakerPolicy(), CLOCK, lambda alert: None)
-    sender = Sender(venue, cast("Any", None), LimitBook(limits), breaking, CLOCK)
     standing = Desks(MemoryLedger()).controls
     standing.kill(GLOBAL)
-    sender.standstill = lambda: standing.standstill
+    gates = Gates(breaking, Barriers(CLOCK, lambda alert: None), lambda: standing.standstill)
+    sender = Sender(venue, cast("Any", None), LimitBook(limits), gates, CLOCK)
     fact = await sender.carry_out(command, lambda: desk.holding, lambda: Price(desk.bid))
     assert isinstance(fact, PlaceRefused)
     assert fact.message.startswith("KILL_SWITCH")

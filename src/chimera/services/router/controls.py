@@ -48,7 +48,7 @@ class Controls:
         rows: Rows,
         clock: Clock,
         witness: Witness,
-        complete: Callable[[], bool] = lambda: True,
+        complete: Callable[[], bool],
     ) -> None:
         """``complete``: whether ``owners`` has every position of the account yet."""
         self.standstill = Standstill()

@@ -26,6 +26,7 @@ def health_of(router: "Router") -> dict[str, object]:
         "route_table_rev": router.config.table.rev,
         "circuit_breaker": str(router.breaker.now.state),
         "kill_switch": router.controls.killed,
+        "barriers": router.barriers.shown(),
         "clock_offset_ms": router.sender.server_offset_ms,
     }
 

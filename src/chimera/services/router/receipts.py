@@ -66,7 +66,7 @@ class Witness:
         records: Records,
         clock: Clock,
         seal: Seal,
-        complete: Callable[[], bool] = lambda: True,
+        complete: Callable[[], bool],
     ) -> None:
         """``complete``: whether ``owners`` has every position of the account yet."""
         self._account_id = account_id

@@ -21,6 +21,7 @@ from chimera.ports.venue import OrderReport, Records, Rulebook, StreamDown, Stre
 from chimera.route.plan import RoutePolicy, plan_for
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
+from chimera.services.router.barriers import Barriers
 from chimera.services.router.board import position_row
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.controls import Controls
@@ -31,7 +32,7 @@ from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on, until_answered
 from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.relay import Relay
-from chimera.services.router.sender import Sender
+from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.watching import Watch
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.execution import Phase, Plan
@@ -97,7 +98,7 @@ class Router:
         self.limits = limits
         self.alarms = Alarms(config.account_id, config.owner_name, rows=ledger, bus=bus, clock=clock)
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
-        self.sender = Sender(venue, records, limits, self.breaker, clock)
+        self.barriers = Barriers(clock, self.alarms.tell)
         self.market = MarketView(bus, rulebook, clock)
         self.owners: dict[PositionKey, Owner] = {}
         account_id = config.account_id
@@ -107,7 +108,8 @@ class Router:
             account_id, self.owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=known
         )
         self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness, complete=known)
-        self.sender.standstill = lambda: self.controls.standstill
+        gates = Gates(breaker=self.breaker, barriers=self.barriers, standstill=lambda: self.controls.standstill)
+        self.sender = Sender(venue, records, limits, gates, clock)
         self.instruments: dict[Symbol, Instrument] = {}
         self.watch = Watch(self, records=records, rulebook=rulebook, bus=bus)
         self.stream_up = False
@@ -259,6 +261,9 @@ class Router:
         blocked = None if intent.reduce_only else self.breaker.objection()
         if blocked is not None:
             raise Refused("BREAKER_OPEN", blocked[0].removeprefix("BREAKER_OPEN: "), accepted="exits; or later")
+        barrier = None if intent.reduce_only else self.barriers.before(intent.symbol)
+        if barrier is not None:
+            raise barrier
         optional = self.config.allow_unprotected
         for objection in objections(intent, owner.holding, self.scene(owner.holding), stop_optional=optional):
             raise objection

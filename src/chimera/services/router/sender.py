@@ -5,12 +5,14 @@ id leaves this process once, whatever the caller believes.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
 from chimera.admit.limits import Exposure, LimitBook
 from chimera.ports.clock import Clock
 from chimera.ports.venue import Records, Venue
+from chimera.services.router.barriers import HELD_MS, Barriers
 from chimera.services.router.breaking import Breaking
 from chimera.trading.commands import Ask, Cancel, Command, Place, Survey
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
@@ -43,18 +45,26 @@ ENTRY_TIMEOUT_MS = 3_000
 CANCEL_TIMEOUT_MS = 1_000
 
 
+class Gates(NamedTuple):
+    """Who is asked before an entry leaves, beside the limits."""
+
+    breaker: Breaking
+    barriers: Barriers
+    standstill: Callable[[], Standstill]
+
+
 class Sender:
     """Sends for one account on one market."""
 
-    def __init__(self, venue: Venue, records: Records, limits: LimitBook, breaker: Breaking, clock: Clock) -> None:
+    def __init__(self, venue: Venue, records: Records, limits: LimitBook, gates: Gates, clock: Clock) -> None:
         self._venue = venue
         self._records = records
         self._limits = limits
-        self.breaker = breaker
+        self._gates = gates
+        self.breaker = gates.breaker
         self._clock = clock
         self._entries_sent: set[ClientOrderId] = set()
         self.server_offset_ms = 0
-        self.standstill: Callable[[], Standstill] = Standstill
 
     async def carry_out(
         self, command: Command, holding: Callable[[], Holding], near: Callable[[], Price | None]
@@ -88,9 +98,11 @@ class Sender:
             self._ended(order, good=True)  # it answers, and means it
             return PlaceRefused(ref=order.ref, code=error.code, message=error.message)
         except NotSent as error:
-            self._ended(order, good=False)
+            if not error.held:
+                self._ended(order, good=False)
             self._entries_sent.discard(order.ref)
-            return PlaceNotSent(ref=order.ref, reason=error.reason, retry_after_ms=error.retry_after_ms)
+            wait_ms = error.retry_after_ms
+            return PlaceNotSent(ref=order.ref, reason=error.reason, retry_after_ms=wait_ms, held=error.held)
         except OutcomeUnknown as error:
             self._ended(order, good=False)
             log.warning("place_unanswered", ref=order.ref, error=str(error))
@@ -106,14 +118,17 @@ class Sender:
             self._limits.count(order, now_ms)
             return None
         if order.not_after_ms is not None and now_ms > order.not_after_ms:
-            return PlaceNotSent(ref=order.ref, reason="LATE: held back past its moment")
+            return _held(order, "LATE: held back past its moment")
         if order.ref in self._entries_sent:
             return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(now_ms))
         if near is None:
-            return PlaceNotSent(ref=order.ref, reason="NO_MARKET_DATA: no fresh price to judge limits by")
+            return _held(order, "NO_MARKET_DATA: no fresh price to judge limits by")
         blocked = self.breaker.objection()
         if blocked is not None:
-            return PlaceNotSent(ref=order.ref, reason=blocked[0], retry_after_ms=blocked[1])
+            return _held(order, *blocked)
+        barrier = self._gates.barriers.before(order.symbol)
+        if barrier is not None:
+            return _held(order, f"{barrier.code}: {barrier}", HELD_MS)
         known = holding.orders.get(order.ref)
         working = holding.working_of(known) if known else None
         own = known.leaves_qty - known.owed_qty if known else ZERO
@@ -139,7 +154,7 @@ class Sender:
 
     def _kill_objection(self, working: Working | None, holding: Holding) -> str | None:
         strategy_id = working.intent.strategy_id if working else DEFAULT_STRATEGY
-        kill = self.standstill().over(holding.key, strategy_id)
+        kill = self._gates.standstill().over(holding.key, strategy_id)
         return None if kill is None else f"KILL_SWITCH: {kill.told}"
 
     @staticmethod
@@ -164,7 +179,8 @@ class Sender:
             self.breaker.ended(entry=False, good=True)
             return CancelRefused(ref=ref, code=error.code, message=error.message)
         except NotSent as error:
-            self.breaker.ended(entry=False, good=False)
+            if not error.held:
+                self.breaker.ended(entry=False, good=False)
             return CancelNotSent(ref=ref, reason=error.reason)
         except OutcomeUnknown as error:
             self.breaker.ended(entry=False, good=False)
@@ -211,3 +227,8 @@ class Sender:
             log.info("survey_failed", symbol=holding.key.symbol, error=str(error))
             return SurveyUnanswered()
         return Surveyed(snapshot=snapshot)
+
+
+def _held(order: NewOrder, reason: str, wait_ms: Millis | None = None) -> PlaceNotSent:
+    """We keep it back ourselves: no try of its intent is used up."""
+    return PlaceNotSent(ref=order.ref, reason=reason, retry_after_ms=wait_ms, held=True)

@@ -1,0 +1,58 @@
+"""Barriers: levels with a moment and a why; each change is told once; entries wait, exits never do."""
+
+from typing import Any, cast
+
+import pytest
+
+from chimera.services.router.barriers import Barriers
+from chimera.trading.events import Alert, Severity
+from chimera.trading.ids import Symbol
+from chimera.trading.money import Millis
+
+BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
+
+
+class Hand:
+    now = 5
+
+    def now_ms(self) -> Millis:
+        return Millis(self.now)
+
+
+@pytest.fixture
+def told() -> list[Alert]:
+    return []
+
+
+@pytest.fixture
+def barriers(told: list[Alert]) -> Barriers:
+    return Barriers(cast("Any", Hand()), told.append)
+
+
+def test_a_barrier_keeps_its_moment_while_its_text_changes(barriers: Barriers, told: list[Alert]) -> None:
+    barriers.level("LOOP_LAG", "600 ms")
+    Hand.now = 9
+    barriers.level("LOOP_LAG", "700 ms")
+    assert barriers.shown() == [{"code": "LOOP_LAG", "symbol": None, "why": "700 ms", "since_ms": 5}]
+    assert [(alert.code, alert.severity) for alert in told] == [("LOOP_LAG", Severity.ERROR)]
+
+
+def test_its_end_is_told_and_only_once(barriers: Barriers, told: list[Alert]) -> None:
+    barriers.level("STREAM", "silent", severity=Severity.WARN)
+    barriers.level("STREAM", None)
+    barriers.level("STREAM", None)
+    assert [(alert.code, alert.severity) for alert in told] == [
+        ("STREAM", Severity.WARN), ("STREAM_OVER", Severity.INFO),
+    ]  # fmt: skip
+    assert barriers.before(BTC) is None
+
+
+def test_one_of_a_symbol_stands_before_that_symbol_alone(barriers: Barriers, told: list[Alert]) -> None:
+    barriers.level("EXTERNAL_ORDERS", "2 not ours", symbol=BTC)
+    refused = barriers.before(BTC)
+    assert refused is not None
+    assert refused.code == "EXTERNAL_ORDERS"
+    assert barriers.before(ETH) is None
+    assert told[0].text == "BTCUSDT: 2 not ours"
+    barriers.level("EXTERNAL_ORDERS", None, symbol=BTC)
+    assert barriers.before(BTC) is None
