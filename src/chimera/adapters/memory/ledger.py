@@ -5,7 +5,7 @@ keep, so nothing is shared by reference and every read goes through the codec. T
 what was applied before the kill is there after it. It never asks the time and starts no task.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ from chimera.trading.money import Millis
 from chimera.wire import codec
 
 DEADLINE_MS: Final = Millis(2000)
+INDEXED: Final = ("intent_id", "client_order_id", "delivery")  # few documents share a value, so history costs nothing
 
 
 @dataclass
@@ -34,6 +35,36 @@ class _Seat:
 class _Collection:
     documents: dict[str, bytes] = field(default_factory=dict)  # in order of insertion; replacing keeps the place
     seqs: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)  # key -> its place in the order of insertion
+    by_value: dict[tuple[str, object], set[str]] = field(default_factory=dict)  # of the ``INDEXED`` fields
+
+    def write(self, key: str, document: Mapping[str, object], body: bytes) -> None:
+        """Insert or replace, and keep the index."""
+        former = self.documents.get(key)
+        if former is None:
+            self.numbers[key] = len(self.numbers)
+        else:
+            self._forget(key, codec.unseal(former, dict[str, object]))
+        self.documents[key] = body
+        for name in INDEXED:
+            if name in document:
+                self.by_value.setdefault((name, document[name]), set()).add(key)
+
+    def newest_first(self, where: Mapping[str, str | int]) -> Iterable[bytes]:
+        """What may match: by the first indexed field asked for, else everything."""
+        indexed = next((name for name in INDEXED if name in where), None)
+        if indexed is None:
+            return reversed(self.documents.values())
+        found = self.by_value.get((indexed, where[indexed]), ())
+        return [self.documents[key] for key in sorted(found, key=self.numbers.__getitem__, reverse=True)]
+
+    def _forget(self, key: str, document: Mapping[str, object]) -> None:
+        for name in INDEXED:
+            place = (name, document.get(name))
+            if key in self.by_value.get(place, ()):
+                self.by_value[place].discard(key)
+                if not self.by_value[place]:
+                    del self.by_value[place]
 
 
 class MemoryLedger:
@@ -102,7 +133,7 @@ class MemoryLedger:
 
         def apply() -> None:
             rows = self._rows(collection)
-            rows.documents[key] = body
+            rows.write(key, document, body)
             rows.seqs.pop(key, None)
 
         await through(self.faults, self._deadline_ms, "put", f"{collection}/{key}", apply)
@@ -114,7 +145,8 @@ class MemoryLedger:
             rows = self._rows(collection)
             if key in rows.seqs and rows.seqs[key] >= seq:
                 return False
-            rows.documents[key], rows.seqs[key] = body, seq
+            rows.write(key, document, body)
+            rows.seqs[key] = seq
             return True
 
         return await through(self.faults, self._deadline_ms, "put_newer", f"{collection}/{key}", apply)
@@ -123,7 +155,11 @@ class MemoryLedger:
         body = codec.seal(document)
 
         def apply() -> bool:
-            return self._rows(collection).documents.setdefault(key, body) is body
+            rows = self._rows(collection)
+            if key in rows.documents:
+                return False
+            rows.write(key, document, body)
+            return True
 
         return await through(self.faults, self._deadline_ms, "insert", f"{collection}/{key}", apply)
 
@@ -141,7 +177,7 @@ class MemoryLedger:
 
         def apply() -> list[dict[str, object]]:
             found: list[dict[str, object]] = []
-            for body in reversed(self._rows(collection).documents.values()):
+            for body in self._rows(collection).newest_first(wanted):
                 if len(found) >= newest:
                     break
                 document = codec.unseal(body, dict[str, object])
