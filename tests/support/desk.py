@@ -82,6 +82,7 @@ class Desk:
         self.last: tuple[Command, ...] = ()
         self._trades = 0
         self.standstill = Standstill()
+        self.available: Quote | None = None
 
     @property
     def scene(self) -> Scene:
@@ -96,6 +97,7 @@ class Desk:
             touch=touch,
             mark=Price(self.bid),
             standstill=self.standstill,
+            available=self.available,
         )
 
     def hear(self, fact: Fact) -> tuple[Command, ...]:

@@ -143,7 +143,7 @@ def _answer(
                 return holding.with_order(_in_doubt(order, scene))
             after = holding.with_order(settle(order.after(Trigger.REFUSED).but(refusal=message), order, scene))
             return _after_refusal(after, order, code, message, scene)
-        case PlaceNotSent(retry_after_ms=wait):
+        case PlaceNotSent():
             if _may_resend(order, holding):  # under its own id, so that an outage uses up no ids
                 return holding.with_order(settle(order.after(Trigger.TIMED_OUT), order, scene))
             after = holding.with_order(settle(order.after(Trigger.NOT_SENT), order, scene))
@@ -151,7 +151,7 @@ def _answer(
                 return closing.failed(after, scene)
             if order.role.protective:
                 return after
-            return entry.not_sent(after, order, wait, scene) if order.intent_id else after
+            return entry.not_sent(after, order, fact, scene) if order.intent_id else after
         case PlaceUnanswered(dead_after_ms=dead_after_ms):
             doubted = order.after(Trigger.TIMED_OUT).but(dead_after_ms=dead_after_ms)
             return holding.with_order(settle(doubted, order, scene))

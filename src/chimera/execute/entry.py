@@ -8,19 +8,26 @@ at every instant (the control that Knight Capital lacked). An order in doubt is 
 be alive the intent waits, and past its deadline it sends nothing more.
 """
 
+import zlib
 from decimal import Decimal
 
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
 from chimera.trading.execution import Phase, Working
+from chimera.trading.facts import PlaceNotSent
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_id
-from chimera.trading.money import ZERO, Millis, Qty
+from chimera.trading.money import ZERO, Millis, Qty, text
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, TimeInForce
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
 KILLED = "KILL_SWITCH"  # begins the reason of an intent that a kill ended
+NO_MARGIN = "INSUFFICIENT_BALANCE"
+VENUE_AWAY = "VENUE_UNAVAILABLE"
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
+RETRY_MS = 200  # after a sending that failed: so much, and up to as much again by chance of the name
+MARGIN_SHARE = Decimal("0.95")  # of what is available: fees and a moving mark take the rest
+LACKS_MARGIN = (-2019, -2018)  # Binance: margin, balance not sufficient
 
 _OPEN = (Status.NEW, Status.PARTIALLY_FILLED)
 
@@ -63,7 +70,7 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
     filled = sum((order.cum_qty for order in orders), ZERO)
     if alive:
         return _tend(holding, working, alive, scene)
-    if working.canceling or filled >= working.intent.qty or scene.now_ms >= working.plan.deadline_ms:
+    if working.canceling or filled >= working.plan.total or scene.now_ms >= working.plan.deadline_ms:
         return _finish(holding, working, filled, scene), NOTHING
     if working.retry_at_ms is not None and scene.now_ms < working.retry_at_ms:
         return holding, NOTHING
@@ -75,6 +82,9 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
 
 def _tend(holding: Holding, working: Working, alive: list[Order], scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Something of it may still fill: cancel a maker whose time is up, otherwise wait."""
+    if working.failures and any(order.status in _OPEN for order in alive):
+        working = working.but(failures=0, refusal_code="")
+        holding = _put(holding, working)
     late = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
     if not (late or working.canceling or scene.now_ms >= working.plan.deadline_ms):
         return holding, NOTHING
@@ -157,8 +167,8 @@ def _next_slice(
 def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -> Holding:
     reason = working.reason
     if not reason:
-        if filled >= working.intent.qty:
-            reason = "FILLED"
+        if filled >= working.plan.total:
+            reason = "FILLED" if filled >= working.intent.qty else f"REDUCED: {NO_MARGIN}"
         elif scene.now_ms >= working.plan.deadline_ms:
             reason = "DEADLINE"
         else:
@@ -176,20 +186,57 @@ def refused(holding: Holding, order: Order, code: int, message: str, scene: Scen
         return holding
     if code == -5022:
         return _put(holding, working.but(retry_at_ms=Millis(scene.now_ms + REPRICE_MS)))
+    if code in LACKS_MARGIN:
+        return _put(holding, _reduced(holding, working, order, message, scene))
     name = message.split(":", 1)[0] if code == 0 else f"VENUE_{code}"
     return _put(holding, working.but(canceling=True, reason=message, refusal_code=name))
 
 
-def not_sent(holding: Holding, order: Order, wait_ms: int | None, scene: Scene) -> Holding:
-    """It never left: try again after the wait, while the plan lasts; a try that never left does not count."""
+def _reduced(holding: Holding, working: Working, order: Order, message: str, scene: Scene) -> Working:
+    """The margin did not suffice: once more with what it suffices for, or half where nobody knows; then no more."""
+    filled = sum((child.cum_qty for child in holding.of_intent(working.intent_id)), ZERO)
+    known = _affordable(working, scene)
+    smaller = scene.instrument.floor_to_step(Qty(order.qty / 2) if known is None or known >= order.qty else known)
+    if working.reductions >= scene.policy.reductions or not smaller or _hopeless(working, smaller, scene):
+        return working.but(canceling=True, reason=message, refusal_code=NO_MARGIN)
+    told = f"reduced from {text(order.qty)} to {text(smaller)}: {message}"
+    plan = working.plan.cut(Qty(filled + smaller)).but(notes=(*working.plan.notes, told))
+    return working.but(
+        plan=plan,
+        reductions=working.reductions + 1,
+        refusal_code=NO_MARGIN,
+        retry_at_ms=Millis(scene.now_ms + RETRY_MS),
+        taker_tries=0,
+        maker_tries=0,
+    )
+
+
+def _affordable(working: Working, scene: Scene) -> Qty | None:
+    """Base asset that the margin left would carry at the intent's leverage; None where it is not known."""
+    if scene.available is None or scene.near is None:
+        return None
+    return Qty(max(scene.available, ZERO) * MARGIN_SHARE * working.intent.leverage / scene.near)
+
+
+def not_sent(holding: Holding, order: Order, fact: PlaceNotSent, scene: Scene) -> Holding:
+    """It never left: try again after the wait, while the plan lasts; a try that never left does not count.
+
+    What the venue failed to take is tried ``entry_retries`` times more in a row; what we held back ourselves, for ever.
+    """
     working = holding.working_of(order)
     if working is None:
         return holding
+    failures = working.failures if fact.held else working.failures + 1
+    if failures > scene.policy.entry_retries:
+        given_up = f"{VENUE_AWAY}: {failures} sendings in a row failed, the last: {fact.reason}"
+        return _put(holding, working.but(canceling=True, failures=failures, reason=given_up, refusal_code=VENUE_AWAY))
     taker = 1 if order.role is Role.TAKER else 0
+    pause = RETRY_MS + zlib.crc32(order.ref.encode()) % RETRY_MS
     again = working.but(
-        retry_at_ms=Millis(scene.now_ms + max(wait_ms or 0, 200)),
+        retry_at_ms=Millis(scene.now_ms + max(fact.retry_after_ms or 0, pause)),
         taker_tries=working.taker_tries - taker,
         maker_tries=working.maker_tries - (1 - taker),
+        failures=failures,
         refusal_code="NOT_SENT",
     )
     return _put(holding, again)

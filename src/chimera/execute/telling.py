@@ -3,6 +3,7 @@
 States are immutable, so what did not change is the same object and costs nothing to pass over.
 """
 
+from chimera.execute import entry
 from chimera.trading.events import (
     Alert,
     CancelRecorded,
@@ -26,6 +27,10 @@ from chimera.trading.scene import Scene
 from chimera.wire.codec import encode
 from chimera.wire.results import done, order_result
 
+CANCEL_TRIES = 3  # sent so often and not gone: it failed (it is sent again all the same)
+EXIT_TRIES = 3
+
+_GIVEN_UP = (entry.NO_MARGIN, entry.VENUE_AWAY)
 _ALARMING_EXITS = ("STOP_STUCK", "STOP_REFUSED", "STOP_CROSSED", "TARGET_CROSSED")
 
 
@@ -64,6 +69,9 @@ def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happe
     old_fills = known.fills if known else {}
     if known is None or known.status is not order.status or len(old_fills) != len(order.fills):
         news.append(OrderChanged(order=order, strategy_id=strategy))
+    if order.cancels >= CANCEL_TRIES > (known.cancels if known else 0):
+        told = f"{order.ref}: cancelled {order.cancels} times and still {known.status if known else order.status}"
+        news.append(Alert(severity=Severity.FATAL, code="CANCEL_FAILED", text=told))
     news += [_of_fill(fill, order, strategy) for trade_id, fill in order.fills.items() if trade_id not in old_fills]
     armed = order.status is Status.NEW and (known is None or known.status in (Status.PENDING_NEW, Status.IN_DOUBT))
     if armed and order.role.protective and order.request.trigger_price is not None:
@@ -145,6 +153,13 @@ def _alarms(before: Holding, after: Holding) -> tuple[Alert, ...]:
     if after.stop_tries > before.stop_tries:
         refusal = next((o.refusal for o in reversed(after.in_role(Role.STOP)) if o.refusal), "")
         alarms.append(Alert(severity=Severity.ERROR, code="STOP_REFUSED_ONCE", text=f"{after.key}: {refusal}"))
+    if after.exit is not None and after.exit.tries >= EXIT_TRIES > (before.exit.tries if before.exit else 0):
+        told = f"{after.key}: {after.exit.tries} closes in a row failed, {after.position.qty} is held; trying on"
+        alarms.append(Alert(severity=Severity.FATAL, code="EXIT_FAILING", text=told))
+    for key, work in after.intents.items():
+        known = before.intents.get(key)
+        if work.canceling and work.refusal_code in _GIVEN_UP and not (known is not None and known.canceling):
+            alarms.append(Alert(severity=Severity.ERROR, code=work.refusal_code, text=f"{key}: {work.reason}"))
     adopted = any(lot.intent_id == ADOPTED for lot in after.position.lots)
     if adopted and not any(lot.intent_id == ADOPTED for lot in before.position.lots):
         text = f"{after.key}: {after.position.qty} held that no intent of ours opened"

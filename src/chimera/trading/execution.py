@@ -1,5 +1,6 @@
 """One intent being worked: its plan, how far it is, and how it ended."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 from chimera.trading.ids import ClientOrderId, IntentId
@@ -20,6 +21,21 @@ class Plan(Value):
     deadline_ms: Millis  # past it nothing that adds exposure is sent
     why: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what the caller should know: rounded down, default stop
+
+    @property
+    def total(self) -> Qty:
+        """All of it; less than the intent asked for where the margin did not suffice."""
+        return Qty(sum(self.slices, ZERO))
+
+    def cut(self, total: Qty) -> "Plan":
+        """The same plan for at most ``total``: what goes beyond it is left out at the end."""
+        kept: list[Qty] = []
+        left: Decimal = total
+        for part in self.slices:
+            if left > 0:
+                kept.append(Qty(min(part, left)))
+                left -= part
+        return self.but(slices=tuple(kept))
 
 
 class Phase(StrEnum):
@@ -45,6 +61,8 @@ class Working(Value):
     maker_until_ms: Millis | None = None
     retry_at_ms: Millis | None = None
     canceling: bool = False
+    failures: int = 0  # sendings in a row that the venue failed to take
+    reductions: int = 0  # how often it was made smaller for lack of margin
     refused: bool = False  # ended with nothing filled because somebody said no
     reason: str = ""  # why it ended as it did, or what it waits for
     refusal_code: str = ""

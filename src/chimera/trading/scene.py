@@ -5,7 +5,7 @@ from decimal import Decimal
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Touch
-from chimera.trading.money import Millis, Price
+from chimera.trading.money import Millis, Price, Quote
 from chimera.trading.standstill import Standstill
 from chimera.trading.value import Value
 from chimera.trading.venue import FeeRates
@@ -25,6 +25,8 @@ class Policy(Value):
     stop_refusals: int = 2  # then the position is flattened
     maker_tries: int = 3
     taker_tries: int = 3
+    entry_retries: int = 3  # after a sending that the venue failed to take, in a row
+    reductions: int = 2  # an entry may be made smaller this often for lack of margin
     strikes: int = 3  # surveys in a row that must disagree before the venue's larger position is believed
     strikes_to_shrink: int = (
         20  # ... and a smaller one without trades to explain it: venues have shown zeros by mistake
@@ -42,6 +44,7 @@ class Scene(Value):
     mark: Price | None = None
     policy: Policy = Policy()
     standstill: Standstill = Standstill()
+    available: Quote | None = None  # margin for new positions, as last heard; None: not heard
 
     @property
     def near(self) -> Price | None:

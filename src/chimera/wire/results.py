@@ -90,7 +90,7 @@ def _status(work: Working, children: list[Order], filled: Decimal) -> OrderStatu
 
     While a child is in doubt nothing is final: never REJECTED, never CANCELED.
     """
-    wanted = sum(work.plan.slices, ZERO)
+    wanted = work.intent.qty if work.reductions else work.plan.total
     if filled and filled >= wanted:
         return OrderStatus.FILLED
     doubt = any(child.status is Status.IN_DOUBT for child in children)

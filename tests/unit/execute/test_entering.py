@@ -219,7 +219,11 @@ def test_a_maker_that_never_left_keeps_its_tries() -> None:
     desk = Desk()
     desk.submit(an_intent(policy=MakerThenTaker(wait_ms=5_000, slices=1, gap_ms=0)), wait_ms=5_000)
     for _ in range(desk.scene.policy.maker_tries + 1):
-        desk.hear(PlaceNotSent(ref=desk.placed(Role.MAKER).ref, reason="BREAKER_OPEN: x", retry_after_ms=Millis(300)))
-        desk.later(300).hear(Ticked())
+        desk.hear(
+            PlaceNotSent(
+                ref=desk.placed(Role.MAKER).ref, reason="BREAKER_OPEN: x", retry_after_ms=Millis(300), held=True
+            )
+        )
+        desk.later(400).hear(Ticked())
     assert desk.count(Role.TAKER) == 0, "its wait is not over"
     assert desk.count(Role.MAKER) == desk.scene.policy.maker_tries + 2

@@ -225,6 +225,7 @@ class Router:
             mark=self.market.mark(symbol),
             policy=self.config.policy,
             standstill=self.controls.standstill,
+            available=None if self.watch.funds is None else self.watch.funds.available,
         )
 
     def instrument(self, market: Market, symbol: str) -> Instrument | None:
