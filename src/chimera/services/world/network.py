@@ -18,7 +18,7 @@ from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.proc import Proc
 from chimera.services.world.tape import Tape
-from chimera.simulate.door.messages import PRIVATE, PUBLIC, Frame, WireRequest, WireResponse
+from chimera.simulate.door.messages import ANY, PRIVATE, PUBLIC, Frame, WireRequest, WireResponse
 from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.errors import NotSent, OutcomeUnknown
@@ -115,10 +115,16 @@ class Venue:
         return WorldTransport(self, proc)
 
     def fires(self, name: str, about: str) -> bool:
-        return self.tape.fires(f"{name}:{about}", self._rates.get(name, 0) * _share(about))
+        rate = self._rates.get(name, 0)
+        return rate > 0 and self.tape.fires(f"{name}:{about}", rate * _share(about))
 
     def wait_us(self, name: str, typical_us: int) -> int:
         return self.tape.latency_us(name, typical_us)
+
+    @property
+    def now_ms(self) -> Millis:
+        """By the venue's clock."""
+        return self._clock.now_ms()
 
     # ── the market ──
 
@@ -175,8 +181,14 @@ class Venue:
     def pump(self) -> None:
         """Hand out what the twin has to say."""
         for frame in self.twin.drain():
-            for connection in tuple(self._streams.get((frame.route, frame.channel), ())):
+            for connection in self._hearing(frame):
                 connection.carry(frame)
+
+    def _hearing(self, frame: Frame) -> list["Connection"]:
+        if ANY not in (frame.route, frame.channel):
+            return list(self._streams.get((frame.route, frame.channel), ()))
+        reached = [found for (route, _), found in self._streams.items() if frame.route in (ANY, route)]
+        return list(dict.fromkeys(connection for found in reached for connection in found))
 
     def cut_all(self, *, deaf_only: bool = False) -> None:
         """Every stream ends at once: an outage, the venue's own restart, or (deaf ones) the network healing."""
@@ -203,6 +215,9 @@ class Connection:
         """Put a frame on the wire."""
         venue, event = self._venue, frame.event
         if not self._open or self.deaf:
+            return
+        if frame.ends:
+            self.cut()
             return
         if frame.route == PRIVATE and venue.fires("stream_cut", event):
             self.cut()
@@ -317,6 +332,7 @@ class _Trip:
         if venue.sent is not None:
             venue.sent(self._request)
         wait_us = venue.wait_us(f"there:{self._about}", ONE_WAY_US)
+        wait_us += venue.twin.lag_ms(self._request, venue.now_ms) * 1000
         if venue.fires("slow_request", self._about):
             wait_us += venue.tape.whole(f"slow_request_us:{self._about}", 200_000, 9_000_000)
         if is_entry(self._request) and venue.fires("slow_entry", self._about):

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from contextlib import contextmanager
 from functools import cache
 from hashlib import blake2b
-from typing import Any, Final
+from itertools import count
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -39,6 +40,8 @@ HEALING_US: Final = 30_000_000  # T_rec of I26: after the last fault, before the
 CALLERS, S3, BOTH = "callers", "s3", "both"
 ASKED_ON_S: Final = 12  # S3 is asked for so long after the healing: the newest answer tells whether it lives
 FIFO_SHARE: Final = 0.25  # of the seeds run in asyncio's own order
+RUNS_PER_COLLECTION: Final = 10
+_RUNS: Final = count(1)
 
 
 class Options(Value):
@@ -76,6 +79,14 @@ class Verdict(Value):
         return not self.violations
 
 
+class Script(Protocol):
+    """A story told by hand: ``begin`` arranges it before anything moves, ``end`` looks when all is quiet."""
+
+    def begin(self, world: World) -> None: ...
+
+    async def end(self, world: World) -> None: ...
+
+
 def run(
     seed: int,
     off: str | None = None,
@@ -87,11 +98,12 @@ def run(
     market: Iterable[MarketEvent] | None = None,
     keep_audit: bool = False,
     tell: Callable[[str], None] | None = None,
+    script: Script | None = None,
 ) -> Verdict:
     """Run ``seed``, with the safeguard ``off`` removed.
 
     ``only``: the faults that may fire; ``plan``: in place of the drawn one; ``story`` and ``market``: in place of
-    what is drawn; ``tell`` hears the log of S3 and S4.
+    what is drawn; ``tell`` hears the log of S3 and S4; ``script``: what else happens in it.
     """
     options = options or Options()
     tape = Tape(seed, only=only)
@@ -103,11 +115,15 @@ def run(
     violations: list[Violation] = []
     with switched_off(off), _logs(world, tell), _no_collection(), fenced(loop):
         try:
+            if script is not None:
+                script.begin(world)
             _live(world, options, story)
         except (FenceBroken, Stuck) as error:
             violations.append(Violation(invariant="HARNESS", at_us=loop.now_us, text=repr(error)))
         world.power_off()
         kept = loop.run_until_complete(quiet.read(world))
+        if script is not None:
+            loop.run_until_complete(script.end(world))
         violations += _judge(world, kept, options)
         verdict = Verdict(
             seed=seed,
@@ -249,7 +265,8 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-            gc.collect()
+            if next(_RUNS) % RUNS_PER_COLLECTION == 0:
+                gc.collect()
 
 
 @contextmanager
