@@ -5,7 +5,7 @@ the production feed; only what lies below their ports is ours.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import Context
 from decimal import Decimal
 from hashlib import sha256
@@ -37,6 +37,7 @@ from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
+from chimera.simulate.venue.audit import AuditRecord
 from chimera.tape.profile import SPARSE
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.market import MarketEvent
@@ -64,13 +65,21 @@ class World:
     """Everything of one run. Nothing moves before ``start``."""
 
     def __init__(
-        self, seed: int, loop: DetLoop, tape: Tape, plan: Plan, market: Iterable[MarketEvent] | None = None
+        self,
+        seed: int,
+        loop: DetLoop,
+        tape: Tape,
+        plan: Plan,
+        market: Iterable[MarketEvent] | None = None,
+        *,
+        on_audit: Callable[[AuditRecord], None] | None = None,
+        audit_keep: int | None = None,
     ) -> None:
         self.loop = loop
         self.tape = tape
         self.plan = plan
         self.clock = VirtualClock(loop)
-        self.twin = Twin(DEMO, seed=seed, now_ms=EPOCH_MS)
+        self.twin = Twin(DEMO, seed=seed, now_ms=EPOCH_MS, on_audit=on_audit, audit_keep=audit_keep)
         self.venue = Venue(loop, self.twin, self.clock, tape, plan.rates)
         self.weather = {
             "ledger": StoreWeather(loop, "ledger", tape, plan.rates, typical_us=LEDGER_US),
@@ -91,6 +100,7 @@ class World:
         self.blows = Blows(
             loop, tape, plan.blows, {"s4": self.s4, "s3": self.s3.machine}, self.venue, self.weather, self.s4_clock
         )
+        self.router: Router | None = None  # of the newest incarnation
         self.own_faults: list[str] = []  # exceptions that S3 or S4 caught and logged as their own mistakes
         self._seed = seed
         self._seal = seal_of(sha256(f"{seed}:seal".encode()).digest())
@@ -158,6 +168,7 @@ class World:
             clock=clock,
             seal=self._seal,
         )
+        self.router = router
         self.link.serve(proc, lambda request: request(router))
         await router.run()
 
