@@ -7,7 +7,7 @@ give way to the loop once, because a real store never answers in the same breath
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.money import Millis
@@ -37,13 +37,29 @@ class NoFaults:
         await asyncio.sleep(0)
 
 
+class Carrier(Faults, Protocol):
+    """Faults that know beforehand how long an operation takes, so that none needs a timer for its deadline."""
+
+    async def carry(self, deadline_ms: Millis, operation: str, key: str, apply: Callable[[], T]) -> T:
+        """As ``through``."""
+        ...
+
+
 async def through(faults: Faults, deadline_ms: Millis, operation: str, key: str, apply: Callable[[], T]) -> T:
     """Apply one change in one step between the hooks; ``StoreUnavailable`` when it takes longer than the deadline."""
+    carry = getattr(faults, "carry", None)
+    if carry is not None:
+        return cast("T", await carry(deadline_ms, operation, key, apply))
     try:
         async with asyncio.timeout(deadline_ms / 1000):
             await faults.before(operation, key)
             answer = apply()
             await faults.after(operation, key)
     except TimeoutError as error:
-        raise StoreUnavailable(f"{operation!r} of {key!r} was not done in {deadline_ms} ms; outcome unknown") from error
+        raise too_late(deadline_ms, operation, key) from error
     return answer
+
+
+def too_late(deadline_ms: Millis, operation: str, key: str) -> StoreUnavailable:
+    """Whether it applied nobody can say."""
+    return StoreUnavailable(f"{operation!r} of {key!r} was not done in {deadline_ms} ms; outcome unknown")

@@ -6,19 +6,24 @@ change leaves nothing, one after it leaves the change, and the asker cannot tell
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
+from chimera.adapters.memory.faults import too_late
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.proc import Proc
 from chimera.services.world.tape import Tape
 from chimera.trading.errors import StoreUnavailable
+from chimera.trading.money import Millis
 
+T = TypeVar("T")
 MOST: Final[Mapping[str, float]] = {"fail_before": 0.05, "fail_after": 0.05, "slow": 0.10}
 LEDGER_US: Final = 2_000  # a power-safe commit
 BUS_US: Final = 300
-_WAITING_READS: Final = frozenset({"read", "tail"})  # they wait for news: a dead reader's must not take any
+NEVER_US: Final = 1 << 62
+# They change nothing, or wait for news of which a dead reader's must not take any: nobody carries them through.
+_READS: Final = frozenset({"read", "tail", "get", "get_many", "find", "load", "keys", "ping"})
 
 
 class StoreWeather:
@@ -37,25 +42,45 @@ class StoreWeather:
         self.stalled_until_us = self._loop.now_us + round(seconds * 1_000_000)
 
     async def before(self, operation: str, key: str) -> None:
+        await self._pass(self._wait_us(operation), NEVER_US)
+        self._maybe_fail("fail_before", operation)
+
+    async def after(self, operation: str, key: str) -> None:
+        await self._pass(0, NEVER_US)
+        self._maybe_fail("fail_after", operation)
+
+    async def carry(self, deadline_ms: Millis, operation: str, key: str, apply: Callable[[], T]) -> T:
+        """``chimera.adapters.memory.faults.Carrier``: what happens is known beforehand, so no deadline needs a timer."""
+        end_us = self._loop.now_us + deadline_ms * 1000
+        if not await self._pass(self._wait_us(operation), end_us):
+            raise too_late(deadline_ms, operation, key)
+        self._maybe_fail("fail_before", operation)
+        answer = apply()
+        if not await self._pass(0, end_us):
+            raise too_late(deadline_ms, operation, key)
+        self._maybe_fail("fail_after", operation)
+        return answer
+
+    def _wait_us(self, operation: str) -> int:
         about = f"{self._name}.{operation}"
         wait_us = self._tape.latency_us(about, self._typical_us)
         if self._tape.fires(f"{self._name}_slow:{operation}", self._rates.get(f"{self._name}_slow", 0)):
             wait_us += self._tape.whole(f"slow_us:{about}", 50_000, 3_000_000)
-        await self._pass(wait_us)
-        self._maybe_fail("fail_before", operation)
+        return wait_us
 
-    async def after(self, operation: str, key: str) -> None:
-        await self._pass(0)
-        self._maybe_fail("fail_after", operation)
-
-    async def _pass(self, wait_us: int) -> None:
-        await asyncio.sleep(wait_us / 1_000_000)
-        while (left_us := self.stalled_until_us - self._loop.now_us) > 0:  # noqa: ASYNC110  # a new stall may begin
-            await asyncio.sleep(left_us / 1_000_000)
+    async def _pass(self, wait_us: int, end_us: int) -> bool:
+        """Wait so long, and for the end of any stall; False when ``end_us`` came first."""
+        loop = self._loop
+        awake_us = loop.now_us + wait_us
+        await asyncio.sleep((min(awake_us, end_us) - loop.now_us) / 1_000_000)
+        while loop.now_us < end_us and self.stalled_until_us > loop.now_us:  # noqa: ASYNC110  # a new one may begin
+            await asyncio.sleep((min(self.stalled_until_us, end_us) - loop.now_us) / 1_000_000)
+        return loop.now_us < end_us
 
     def _maybe_fail(self, fault: str, operation: str) -> None:
         name = f"{self._name}_{fault}"
-        if self._tape.fires(f"{name}:{operation}", self._rates.get(name, 0)):
+        rate = self._rates.get(name, 0)
+        if rate and self._tape.fires(f"{name}:{operation}", rate):
             raise StoreUnavailable(f"{name}: {operation}")
 
 
@@ -71,7 +96,7 @@ class _Wire:
 
         async def ask(*args: Any, **kwargs: Any) -> Any:
             self._proc.check()
-            if name in _WAITING_READS:
+            if name in _READS:
                 return await method(*args, **kwargs)
             return await self._proc.remote(method(*args, **kwargs))
 

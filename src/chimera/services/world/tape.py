@@ -33,8 +33,7 @@ class Tape:
 
     def fires(self, label: str, rate: float) -> bool:
         """Whether this fault happens now; if so it is on record."""
-        if rate <= 0 or self.calm:
-            self._counts[label] += 1  # counted all the same; what it would have been nobody needs to know
+        if rate <= 0 or self.calm:  # not counted: in this run nothing under this label can fire any more
             return False
         drawn, count = self._draw(label)
         if drawn >= rate:
