@@ -6,6 +6,7 @@ outcome is only a missing answer.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 from chimera.trading.fill import Fill
@@ -15,15 +16,46 @@ from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price
 from chimera.trading.order import NewOrder
 from chimera.trading.value import Value
-from chimera.trading.venue import AccountModes, FeeRates, Funds, OrderRef, VenueOrder, VenuePosition, VenueSnapshot
+from chimera.trading.venue import (
+    AccountModes,
+    AccountSnapshot,
+    FeeRates,
+    Funds,
+    Income,
+    OrderRef,
+    VenueOrder,
+    VenuePosition,
+    VenueSnapshot,
+)
 
 
 class StreamUp(Value):
     """The user stream (re)connected: what happened meanwhile must be asked for."""
 
 
+class Loss(StrEnum):
+    """Why a user stream is gone; the sentence beside it has the details."""
+
+    CLOSED = "CLOSED"  # by the venue
+    UNREACHABLE = "UNREACHABLE"  # no connection, or no answer about its key
+    SILENT = "SILENT"
+    KEY_REFUSED = "KEY_REFUSED"
+    KEY_EXPIRED = "KEY_EXPIRED"  # the venue said so, knows it no more, or has made another
+    KEY_UNKEPT = "KEY_UNKEPT"  # it could not be kept alive for as long as it is good
+    RENEWED = "RENEWED"  # by ourselves, before the venue's 24 hours
+    UNREADABLE = "UNREADABLE"  # one event: the connection stays
+    ASKED = "ASKED"  # by ``Venue.reconnect``
+
+
 class StreamDown(Value):
     """The user stream is gone or silent."""
+
+    reason: str
+    cause: Loss = Loss.CLOSED
+
+
+class KeyAtRisk(Value):
+    """The stream is up and its key could not be kept alive: it is tried again, and opened anew in time."""
 
     reason: str
 
@@ -35,7 +67,7 @@ class OrderReport(Value):
     fill: Fill | None = None
 
 
-Report = StreamUp | StreamDown | OrderReport
+Report = StreamUp | StreamDown | KeyAtRisk | OrderReport
 
 
 class Venue(Protocol):
@@ -55,6 +87,10 @@ class Venue(Protocol):
         """User-stream events for ever, reconnecting by itself; ``StreamUp`` comes first and after each gap."""
         ...
 
+    def reconnect(self, why: str) -> None:
+        """The stream is open and does not tell: end the connection and make another; nothing where none is open."""
+        ...
+
     def dead_after_ms(self, sent_ms: Millis) -> Millis:
         """Venue clock past which a request stamped ``sent_ms`` (ours) can no longer be accepted."""
         ...
@@ -65,6 +101,14 @@ class Records(Protocol):
 
     async def survey(self, symbol: Symbol, trades_since_ms: Millis) -> VenueSnapshot: ...
 
+    async def whole(self) -> AccountSnapshot:
+        """Every open order of both services and every position, over all symbols: dear, so asked for rarely."""
+        ...
+
+    async def placed_lately(self, symbol: Symbol) -> Sequence[VenueOrder]:
+        """The newest regular orders of a week at most, open or over, in no promised order."""
+        ...
+
     async def positions(self) -> Sequence[VenuePosition]:
         """Every symbol with a position."""
         ...
@@ -74,6 +118,10 @@ class Records(Protocol):
     async def fee_rates(self, symbol: Symbol) -> FeeRates: ...
 
     async def modes(self) -> AccountModes: ...
+
+    async def income(self, since_ms: Millis, *, kind: str | None = None) -> Sequence[Income]:
+        """What moved the account's money from ``since_ms`` on (venue clock), oldest first; ``kind``: only of that."""
+        ...
 
 
 class Rulebook(Protocol):

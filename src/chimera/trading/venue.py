@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from chimera.trading.fill import Fill
-from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
+from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import OrderType, Status
@@ -64,6 +64,18 @@ class Funds(Value):
     at_ms: Millis
 
 
+class Income(Value):
+    """One movement of the account's money, in the venue's words. ``amount`` is signed, above zero when received."""
+
+    id: str  # the venue's transaction number and the kind: one transaction may have several
+    kind: str  # REALIZED_PNL, COMMISSION, FUNDING_FEE, TRANSFER, ...
+    amount: Decimal
+    asset: str
+    at_ms: Millis  # venue clock
+    symbol: Symbol | None = None
+    trade_id: TradeId | None = None
+
+
 class AccountModes(Value):
     """What must be so before we trade: one-way mode, single-asset margin, permission to trade."""
 
@@ -84,3 +96,14 @@ class VenueSnapshot(Value):
     position: VenuePosition
     trades: tuple[Fill, ...]  # since ``trades_since_ms``
     trades_since_ms: Millis
+
+
+class AccountSnapshot(Value):
+    """All that is open on one account, whatever the symbol, asked at one moment: the input of the sweep.
+
+    ``asked_ms`` is our clock *before* the first of the queries; anything we heard later outranks it.
+    """
+
+    asked_ms: Millis
+    orders: tuple[VenueOrder, ...]  # open ones, both services
+    positions: tuple[VenuePosition, ...]  # those that hold something

@@ -434,3 +434,27 @@ async def test_a_clock_that_is_off_is_measured_and_made_good(bench: Bench) -> No
     assert placed.status is Status.NEW
     assert futures.raw.venue_clock.offset_ms == -90_000
     assert await futures.rulebook.server_offset_ms() == -90_000
+
+
+@pytest.mark.req("S4-LIM-1")
+@pytest.mark.parametrize("page", [3, 1000])
+async def test_income_explains_the_wallet_to_the_last_digit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    """Every row once, however the pages fall; each trade's rows carry its id."""
+    monkeypatch.setattr(records, "PAGE", page)
+    books = bench.futures.records
+    before, since = await books.funds(), Millis(bench.clock.now_ms() + 1)
+    bench.quote("50000.0", "50000.1")
+    for number, side in enumerate((Side.BUY, Side.SELL, Side.BUY, Side.SELL)):
+        bench.quote(f"{50000 + 10 * number}.0", f"{50000 + 10 * number}.1")
+        await bench.place(f"i-t{number}", side)
+
+    rows = await books.income(since)
+    after = await books.funds()
+
+    assert len({row.id for row in rows}) == len(rows) == 6  # four commissions, two results
+    assert sum(row.amount for row in rows) == after.wallet - before.wallet != 0
+    assert {row.kind for row in rows} == {"COMMISSION", "REALIZED_PNL"}
+    assert all((row.symbol, row.asset) == (BTC, "USDT") and row.trade_id for row in rows)
+    assert [row.kind for row in await books.income(since, kind="REALIZED_PNL")] == ["REALIZED_PNL"] * 2

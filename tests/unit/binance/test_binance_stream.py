@@ -12,7 +12,7 @@ import pytest
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.transport import Reply
 from chimera.adapters.binance.user_stream import StreamTimes
-from chimera.ports.venue import OrderReport, Report, StreamDown, StreamUp
+from chimera.ports.venue import KeyAtRisk, Loss, OrderReport, Report, StreamDown, StreamUp
 from chimera.services.world.loop import DetLoop
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
 from chimera.trading.money import Millis
@@ -55,6 +55,7 @@ class ScriptedVenue:
         self.trouble: list[ChimeraError | Reply] = []  # requests
         self.key = "key-1"
         self.open = 0
+        self.futures: BinanceFutures
 
     async def request(
         self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
@@ -105,7 +106,7 @@ def play(script: Script, *, venue: ScriptedVenue | None = None, times: StreamTim
                 heard.append(report)
 
     async def run() -> None:
-        futures = open_futures(told, "key", "secret", LoopClock(), jitter=random.Random(1), times=times)
+        told.futures = futures = open_futures(told, "key", "secret", LoopClock(), jitter=random.Random(1), times=times)
         reader = asyncio.create_task(listen(futures))
         await script(told, heard)
         reader.cancel()
@@ -122,6 +123,10 @@ def play(script: Script, *, venue: ScriptedVenue | None = None, times: StreamTim
 
 def causes(heard: list[Report]) -> list[str]:
     return ["up" if isinstance(each, StreamUp) else each.reason for each in heard if not isinstance(each, OrderReport)]
+
+
+def losses(heard: list[Report]) -> list[Loss]:
+    return [each.cause for each in heard if isinstance(each, StreamDown)]
 
 
 def test_up_comes_first_and_events_follow() -> None:
@@ -213,7 +218,9 @@ def test_a_keep_alive_that_fails_is_tried_again_before_the_key_dies() -> None:
         assert venue.said("PUT") == 4
         assert venue.said("POST") == 1
 
-    assert causes(play(script, times=StreamTimes(silence_ms=24 * HOUR_MS))) == ["up"]
+    heard = play(script, times=StreamTimes(silence_ms=24 * HOUR_MS))
+
+    assert heard == [StreamUp(), KeyAtRisk(reason="keep-alive failed: lost")]  # told once, while there is time
 
 
 def test_a_keep_alive_that_never_succeeds_ends_in_a_new_key() -> None:
@@ -223,7 +230,10 @@ def test_a_keep_alive_that_never_succeeds_ends_in_a_new_key() -> None:
         await asyncio.sleep(58 * 60)
         assert venue.said("POST") == 2
 
-    assert causes(play(script, times=StreamTimes(silence_ms=24 * HOUR_MS)))[1:] == ["keep-alive failed: lost", "up"]
+    heard = play(script, times=StreamTimes(silence_ms=24 * HOUR_MS))
+
+    assert causes(heard)[2:] == ["keep-alive failed: lost", "up"]
+    assert losses(heard) == [Loss.KEY_UNKEPT]
 
 
 def test_a_key_the_venue_forgot_is_replaced() -> None:
@@ -234,9 +244,10 @@ def test_a_key_the_venue_forgot_is_replaced() -> None:
         await asyncio.sleep(31 * 60)
         assert venue.said("listenKey=key-2") == 1
 
-    down = causes(play(script, times=StreamTimes(silence_ms=24 * HOUR_MS)))[1]
+    heard = play(script, times=StreamTimes(silence_ms=24 * HOUR_MS))
 
-    assert "-1125" in down
+    assert "-1125" in causes(heard)[1]
+    assert losses(heard) == [Loss.KEY_EXPIRED]
 
 
 def test_an_expired_key_is_replaced_at_once() -> None:
@@ -250,7 +261,30 @@ def test_an_expired_key_is_replaced_at_once() -> None:
         await asyncio.sleep(1)
         assert venue.said("listenKey=key-2") == 1
 
-    assert causes(play(script)) == ["up", "the listen key expired", "up"]
+    heard = play(script)
+
+    assert causes(heard) == ["up", "the listen key expired", "up"]
+    assert losses(heard) == [Loss.KEY_EXPIRED]
+
+
+@pytest.mark.req("S4-NET-1")
+def test_a_deaf_connection_is_made_anew_when_asked() -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        venue.futures.venue.reconnect("nobody hears that: there is no connection yet")
+        await asyncio.sleep(60)
+        assert len(venue.sockets) == 1
+        venue.futures.venue.reconnect("deaf")
+        await asyncio.sleep(1)
+        assert len(venue.sockets) == 2
+        venue.sockets[1].queue.put_nowait(NEWS)
+        await asyncio.sleep(30)
+        assert (len(venue.sockets), venue.open) == (2, 1)
+
+    heard = play(script)
+
+    assert causes(heard) == ["up", "deaf", "up"]
+    assert losses(heard) == [Loss.ASKED]
+    assert isinstance(heard[-1], OrderReport)
 
 
 def test_a_connection_is_renewed_before_the_venue_ends_it() -> None:

@@ -85,6 +85,9 @@ class FuturesVenue:
     def reports(self) -> AsyncGenerator[Report, None]:
         return self._stream.reports()
 
+    def reconnect(self, why: str) -> None:
+        self._stream.reconnect(why)
+
     def dead_after_ms(self, sent_ms: Millis) -> Millis:
         """``sent_ms``: our clock, any moment not before the request left."""
         return self._raw.venue_clock.dead_after_ms(sent_ms, self._raw.recv_window_ms)

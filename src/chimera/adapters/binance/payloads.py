@@ -149,6 +149,18 @@ class BalanceRow(Struct, rename="camel"):
     available_balance: Decimal
 
 
+class IncomeRow(Struct, rename="camel"):
+    """``tranId`` is unique per user and income type (Binance USD-M, Get Income History)."""
+
+    income_type: Text
+    income: Decimal
+    asset: Text
+    time: int
+    tran_id: int | Text
+    symbol: Text = ""
+    trade_id: int | Text = ""
+
+
 class CommissionRate(Struct, rename="camel"):
     symbol: Text
     maker_commission_rate: Decimal

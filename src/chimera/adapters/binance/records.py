@@ -12,9 +12,11 @@ from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
 from chimera.adapters.binance.raw import (
     ACCOUNT_CONFIG,
+    ALL_ORDERS,
     BALANCE,
     COMMISSION_RATE,
     GET_ORDER,
+    INCOME,
     OPEN_ALGOS,
     OPEN_ORDERS,
     POSITION_RISK,
@@ -27,11 +29,21 @@ from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.money import Millis
-from chimera.trading.venue import AccountModes, FeeRates, Funds, VenueOrder, VenuePosition, VenueSnapshot
+from chimera.trading.venue import (
+    AccountModes,
+    AccountSnapshot,
+    FeeRates,
+    Funds,
+    Income,
+    VenueOrder,
+    VenuePosition,
+    VenueSnapshot,
+)
 
-PAGE: Final = 1000  # userTrades' largest
+PAGE: Final = 1000  # userTrades' and income's largest
 WINDOW_MS: Final = 7 * 86_400_000  # userTrades' widest
 KEPT_MS: Final = 89 * 86_400_000  # userTrades reaches back three months (since 2026-08-26)
+LATELY: Final = 100  # orders; allOrders without times answers the newest of seven days
 
 
 class FuturesRecords:
@@ -46,7 +58,9 @@ class FuturesRecords:
         """Trades are at most 89 days old, as far as the venue keeps them: ``trades_since_ms`` says from when."""
         asked_ms = self._raw.clock.now_ms()
         since_ms = Millis(max(trades_since_ms, asked_ms - KEPT_MS))
-        orders = await self._open_orders(symbol)
+        orders = await self._open_orders({"symbol": symbol})
+        for order in orders:
+            _about(order.symbol, symbol)
         held = {each.symbol: each for each in await self._positions({"symbol": symbol})}
         return VenueSnapshot(
             symbol=symbol,
@@ -56,6 +70,18 @@ class FuturesRecords:
             trades=await self._trades(symbol, since_ms),
             trades_since_ms=since_ms,
         )
+
+    async def whole(self) -> AccountSnapshot:
+        asked_ms = self._raw.clock.now_ms()
+        orders = await self._open_orders({})
+        return AccountSnapshot(asked_ms=asked_ms, orders=orders, positions=await self._positions({}))
+
+    async def placed_lately(self, symbol: Symbol) -> Sequence[VenueOrder]:
+        body = await self._raw.call(ALL_ORDERS, {"symbol": symbol, "limit": str(LATELY)})
+        placed = [understood(translate.order, row) for row in answer(body, list[payloads.OrderRow])]
+        for order in placed:
+            _about(order.symbol, symbol)
+        return placed
 
     async def positions(self) -> Sequence[VenuePosition]:
         return await self._positions({})
@@ -73,21 +99,36 @@ class FuturesRecords:
     async def modes(self) -> AccountModes:
         return translate.modes(answer(await self._raw.call(ACCOUNT_CONFIG), payloads.AccountConfig))
 
+    async def income(self, since_ms: Millis, *, kind: str | None = None) -> Sequence[Income]:
+        """Pages by time, which the venue fills from the oldest row where ``startTime`` is given; weight 30 each."""
+        found: dict[str, Income] = {}
+        start = int(since_ms)
+        only = {} if kind is None else {"incomeType": kind}
+        while True:
+            params = {"startTime": str(start), "limit": str(PAGE), **only}
+            rows = answer(await self._raw.call(INCOME, params), list[payloads.IncomeRow])
+            page = {row.id: row for row in (understood(translate.income, row) for row in rows)}
+            fresh = page.keys() - found.keys()
+            found |= page
+            if len(rows) < PAGE:
+                return sorted(found.values(), key=lambda row: row.at_ms)
+            if not fresh:
+                raise OutcomeUnknown(f"more than {PAGE} rows of income in one ms: what follows cannot be asked for")
+            start = max(row.at_ms for row in page.values())
+
     async def _positions(self, params: dict[str, str]) -> tuple[VenuePosition, ...]:
         return translate.positions(answer(await self._raw.call(POSITION_RISK, params), list[payloads.PositionRow]))
 
-    async def _open_orders(self, symbol: Symbol) -> tuple[VenueOrder, ...]:
+    async def _open_orders(self, of: dict[str, str]) -> tuple[VenueOrder, ...]:
         """Both services as one list; a triggered conditional order and its child are one order."""
-        algos = answer(await self._raw.call(OPEN_ALGOS, {"symbol": symbol}), list[payloads.AlgoRow])
-        rows = answer(await self._raw.call(OPEN_ORDERS, {"symbol": symbol}), list[payloads.OrderRow])
-        waiting = {row.client_algo_id: understood(translate.algo, row) for row in algos}
+        algos = answer(await self._raw.call(OPEN_ALGOS, of), list[payloads.AlgoRow])
+        rows = answer(await self._raw.call(OPEN_ORDERS, of), list[payloads.OrderRow])
+        waiting = {(row.symbol, row.client_algo_id): understood(translate.algo, row) for row in algos}
         regular = [self._names.note(understood(translate.order, row)) for row in rows]
-        for order in (*waiting.values(), *regular):
-            _about(order.symbol, symbol)
-        merged = tuple(
-            translate.triggered(waiting.pop(order.ref), order) if order.conditional and order.ref in waiting else order
-            for order in regular
-        )
+        merged = []
+        for order in regular:
+            parent = waiting.pop((order.symbol, order.ref), None) if order.conditional else None
+            merged.append(order if parent is None else translate.triggered(parent, order))
         return (*waiting.values(), *merged)
 
     async def _trades(self, symbol: Symbol, since_ms: Millis) -> tuple[Fill, ...]:

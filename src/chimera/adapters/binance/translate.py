@@ -19,7 +19,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, Touch
 from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
 from chimera.trading.order import OrderType, Status
-from chimera.trading.venue import AccountModes, FeeRates, Funds, VenueOrder, VenuePosition
+from chimera.trading.venue import AccountModes, FeeRates, Funds, Income, VenueOrder, VenuePosition
 
 _ORDER_STATUS: Final = {
     "NEW": Status.NEW,
@@ -240,6 +240,18 @@ def funds(rows: list[payloads.BalanceRow], asset: str, at_ms: Millis) -> Funds:
         if row.asset == asset:
             return Funds(wallet=Quote(row.balance), available=Quote(row.available_balance), at_ms=at_ms)
     return Funds(wallet=Quote(ZERO), available=Quote(ZERO), at_ms=at_ms)
+
+
+def income(row: payloads.IncomeRow) -> Income:
+    return Income(
+        id=f"{row.income_type}:{row.tran_id}",
+        kind=row.income_type,
+        amount=row.income,
+        asset=row.asset,
+        at_ms=Millis(row.time),
+        symbol=Symbol(row.symbol) if row.symbol else None,
+        trade_id=TradeId(str(row.trade_id)) if row.trade_id else None,
+    )
 
 
 def fee_rates(row: payloads.CommissionRate) -> FeeRates:
