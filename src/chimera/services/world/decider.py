@@ -68,6 +68,7 @@ class Decider:
         self.heard: list[DecisionAnswer] = []
         self.last_ask = ""  # what became of the newest one
         self.asks = 0
+        self.gap_s = GAP_S  # between two questions, least and most
         self.asked: Callable[[int], None] | None = None  # called as each question arrives, with its number
         self._loop = loop
         self._tape = tape
@@ -120,7 +121,7 @@ class Decider:
                 self.last_ask = f"refused {no.code}"
             except ChimeraError as trouble:  # the answer is lost or was never made: the next ask is another decision
                 self.last_ask = type(trouble).__name__
-            await asyncio.sleep(self._tape.between("ask_gap", *GAP_S))
+            await asyncio.sleep(self._tape.between("ask_gap", *self.gap_s))
 
     def _question(self, wished: Side) -> Ask:
         request = DecideRequest(symbol=self._symbol, sideHint=wished)

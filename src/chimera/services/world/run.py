@@ -113,7 +113,7 @@ def run(
     loop = DetLoop(seed, fifo=fifo, trace=options.trace)
     world = World(seed, loop, tape, plan, market)
     violations: list[Violation] = []
-    with switched_off(off), _logs(world, tell), _no_collection(), fenced(loop):
+    with switched_off(off), logs(world, tell), _no_collection(), fenced(loop):
         try:
             if script is not None:
                 script.begin(world)
@@ -124,7 +124,7 @@ def run(
         kept = loop.run_until_complete(quiet.read(world))
         if script is not None:
             loop.run_until_complete(script.end(world))
-        violations += _judge(world, kept, options)
+        violations += judge(world, kept, options, [of_the_run(record) for record in world.twin.audit])
         verdict = Verdict(
             seed=seed,
             off=off,
@@ -173,9 +173,14 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
     world.loop.run_for(options.liveness_s)
 
 
-def _judge(world: World, kept: quiet.Kept, options: Options) -> list[Violation]:
+def of_the_run(record: AuditRecord) -> AuditRecord:
+    """With the run's own time, which begins at zero."""
+    return record.but(at_us=record.at_us - quiet.EPOCH_US)
+
+
+def judge(world: World, kept: quiet.Kept, options: Options, audit: Sequence[AuditRecord]) -> list[Violation]:
+    """By the venue's log, in the run's own time, and what the ledgers hold: every invariant, one pass each."""
     now_us = world.loop.now_us
-    audit = [record.but(at_us=record.at_us - quiet.EPOCH_US) for record in world.twin.audit]
     spans = oracle.uncovered_spans(audit, now_us)
     down = world.s4.down_spans(now_us)
     troubles = stretched([*down, *world.blows.outages], round(options.recovery_s * 1_000_000))
@@ -234,9 +239,7 @@ def _counters(world: World, kept: quiet.Kept) -> dict[str, int]:
     for fired in world.tape.fired:
         name = "fault_" + fired.split("#")[0].split(":")[0]
         counts[name] = counts.get(name, 0) + 1
-    spans = oracle.uncovered_spans(
-        [record.but(at_us=record.at_us - quiet.EPOCH_US) for record in world.twin.audit], world.loop.now_us
-    )
+    spans = oracle.uncovered_spans(map(of_the_run, world.twin.audit), world.loop.now_us)
     return counts | {"longest_bare_ms": oracle.longest_us(spans) // 1000, "exits": len(world.s4.exits)}
 
 
@@ -270,7 +273,7 @@ def _no_collection() -> Iterator[None]:
 
 
 @contextmanager
-def _logs(world: World, tell: Callable[[str], None] | None) -> Iterator[None]:
+def logs(world: World, tell: Callable[[str], None] | None) -> Iterator[None]:
     """S4's log lines with virtual time to ``tell``, or to nobody."""
 
     def line(_: Any, level: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
