@@ -51,7 +51,7 @@ class SqliteLedger:
         try:
             connection = await asyncio.to_thread(schema.connect_writer, path)
             reader = schema.connect_reader(path)
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else would release the lock
             lock.release()
             raise
         return cls(path, lock, Writer(connection, f"the ledger {path}"), reader, deadline_ms)

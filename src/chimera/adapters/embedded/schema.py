@@ -59,7 +59,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise StoreUnavailable(f"the ledger {path} is damaged or unreadable: {error}") from error
-    except BaseException:
+    except BaseException:  # NewerSchema, too: nobody else would close it
         connection.close()
         raise
     _make_name_durable(path.parent)

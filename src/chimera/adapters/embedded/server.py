@@ -126,7 +126,7 @@ class EmbeddedRedis:
         try:
             await server._outwait_survivor()
             await server._launch()
-        except BaseException:
+        except BaseException:  # a start that is cancelled, too, leaves no server behind
             await server._end()
             server._lock.release()
             raise

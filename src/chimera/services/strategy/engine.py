@@ -250,7 +250,7 @@ class Strategy:
                 refused = Verdict(code=Code.LOCKED, passed=False, text=words)
             if refused is None:
                 await self._ledger.insert(SIGNALS, signal_id, item.row)
-        except BaseException:
+        except BaseException:  # cancelled, too: what was announced and is not stored must be void
             self._dispatcher.void(item)
             raise
         if refused is not None:
