@@ -49,6 +49,8 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
     if wanted.qty is None:
         holding = _stop_entries(holding)
     exits = [order for order in holding.in_role(Role.EXIT) if order.status in _ON_ITS_WAY]
+    if wanted.qty is not None and any(order.owed for order in holding.in_role(Role.EXIT)):
+        return holding, NOTHING  # filled by its answer, its trades are to come: a part sent now would be closed twice
     if not exits and (not holding.exposure or (wanted.left_qty is not None and wanted.left_qty <= 0)):
         waiting = holding.entering and wanted.qty is None
         return (holding, NOTHING) if waiting else (holding.but(exit=None), NOTHING)

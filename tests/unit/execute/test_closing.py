@@ -66,6 +66,22 @@ def test_partial_close_leaves_the_rest_under_its_stop() -> None:
     assert desk.count(Role.EXIT) == 1
 
 
+@pytest.mark.req("S4-EXIT-1", "I4")
+def test_a_part_whose_answer_comes_before_its_trade_is_closed_once() -> None:
+    """The answer says FILLED; the stream brings the trade a moment later."""
+    desk = a_long("0.03")
+    desk.hear(CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.01"))))
+    order = desk.placed(Role.EXIT)
+    desk.hear(Found(order=desk.word(order, Status.FILLED, "0.01")))
+    desk.later(100).hear(Ticked())
+    assert desk.count(Role.EXIT) == 1
+    desk.fill(order, "0.01")
+
+    assert desk.holding.exit is None
+    desk.later(5_000).hear(Ticked())
+    assert (desk.count(Role.EXIT), desk.holding.position.qty) == (1, Decimal("0.02"))
+
+
 def test_a_whole_close_in_doubt_is_resent_under_its_id_a_partial_one_is_asked_for() -> None:
     whole, partial = a_long(), a_long("0.03")
     whole.hear(CloseAsked(reason="OPERATOR"))
