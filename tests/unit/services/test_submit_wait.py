@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 from desk import KEY, Desk, an_intent
 
-from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
+from chimera.services.clock import SystemClock
 from chimera.services.router.intake import Intake
 from chimera.services.router.owner import Owner
 from chimera.trading.standstill import Kill, Scope, Standstill
@@ -29,7 +29,7 @@ class StubOwner:
 
 def an_intake(owner: Owner, longest_wait_ms: int) -> Intake:
     nobody = cast("Any", None)  # neither is asked while the intent lives
-    return Intake({KEY: owner}, cast("Ledger", nobody), cast("Clock", nobody), longest_wait_ms=longest_wait_ms)
+    return Intake({KEY: owner}, cast("Ledger", nobody), SystemClock(), longest_wait_ms=longest_wait_ms)
 
 
 def at_work() -> Owner:

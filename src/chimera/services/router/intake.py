@@ -18,11 +18,13 @@ from chimera.trading.events import Event, IntentChanged
 from chimera.trading.execution import Phase
 from chimera.trading.ids import IntentId, PositionKey
 from chimera.trading.intent import Intent
+from chimera.trading.money import Millis
 from chimera.wire import keys
 from chimera.wire.codec import decode, encode
 from chimera.wire.results import in_doubt, order_result
 
 RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; the ledger has them all
+RECENT_MS: Final = 3_600_000  # and no longer than that: what is over leaves memory (I30)
 DEFAULT_WAIT_MS: Final = 5_000  # beyond the plan's own schedule, how long POST /orders waits for the end
 LONGEST_WAIT_MS: Final = 10_000  # S4_SUBMIT_WAIT_MS
 ORPHAN_POLLS: Final = 50  # of 20 ms: how long a claim may be without its intent before its maker counts as dead
@@ -43,7 +45,8 @@ class Intake:
         self._ledger = ledger
         self._clock = clock
         self._longest_wait_ms = longest_wait_ms
-        self._recent: OrderedDict[IntentId, dict[str, Any]] = OrderedDict()
+        self._recent: OrderedDict[IntentId, dict[str, Any]] = OrderedDict()  # the least lately told first
+        self._told_ms: dict[IntentId, Millis] = {}  # of each of them, monotonic
         self._waiting: dict[IntentId, list[asyncio.Future[None]]] = {}
 
     async def known(self, intent: Intent, body_hash: str) -> dict[str, Any] | None:
@@ -153,12 +156,21 @@ class Intake:
             intent_id = event.body.intent_id
             self._recent[intent_id] = decode(event.body.row, dict[str, Any])
             self._recent.move_to_end(intent_id)
+            self._told_ms[intent_id] = self._clock.monotonic_ms()
             if event.body.done:
                 for waiter in self._waiting.pop(intent_id, []):
                     if not waiter.done():
                         waiter.set_result(None)
-        while len(self._recent) > RECENT_ROWS:
-            self._recent.popitem(last=False)
+        self._forget()
+
+    def _forget(self) -> None:
+        """What is too old, or too many."""
+        oldest_ms = self._clock.monotonic_ms() - RECENT_MS
+        while self._recent:
+            intent_id = next(iter(self._recent))
+            if self._told_ms[intent_id] >= oldest_ms and len(self._recent) <= RECENT_ROWS:
+                return
+            del self._recent[intent_id], self._told_ms[intent_id]
 
     async def _wait_done(self, intent_id: IntentId, wait_ms: int) -> None:
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()

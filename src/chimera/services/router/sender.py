@@ -43,6 +43,7 @@ log = structlog.get_logger()
 PROTECT_TIMEOUT_MS = 500
 ENTRY_TIMEOUT_MS = 3_000
 CANCEL_TIMEOUT_MS = 1_000
+SENT_MS = 3_600_000  # how long an entry's id is remembered here; its ``not_after_ms`` is seconds
 
 
 class Gates(NamedTuple):
@@ -63,7 +64,7 @@ class Sender:
         self._gates = gates
         self.breaker = gates.breaker
         self._clock = clock
-        self._entries_sent: set[ClientOrderId] = set()
+        self._entries_sent: dict[ClientOrderId, Millis] = {}  # when each left, monotonic, in that order
         self.server_offset_ms = 0
 
     async def carry_out(
@@ -100,7 +101,7 @@ class Sender:
         except NotSent as error:
             if not error.held:
                 self._ended(order, good=False)
-            self._entries_sent.discard(order.ref)
+            self._entries_sent.pop(order.ref, None)
             wait_ms = error.retry_after_ms
             return PlaceNotSent(ref=order.ref, reason=error.reason, retry_after_ms=wait_ms, held=error.held)
         except OutcomeUnknown as error:
@@ -145,9 +146,16 @@ class Sender:
         )
         if refusal is not None:
             return PlaceRefused(ref=order.ref, code=0, message=refusal)
-        self._entries_sent.add(order.ref)
+        self._remember(order.ref)
         self.breaker.entering()
         return None
+
+    def _remember(self, ref: ClientOrderId) -> None:
+        """That this entry has left. A day of ids need not be kept: past ``not_after_ms`` no order leaves anyway."""
+        now_ms = self._clock.monotonic_ms()
+        while self._entries_sent and next(iter(self._entries_sent.values())) < now_ms - SENT_MS:
+            del self._entries_sent[next(iter(self._entries_sent))]
+        self._entries_sent[ref] = now_ms
 
     def _ended(self, order: NewOrder, *, good: bool) -> None:
         self.breaker.ended(entry=not order.reduce_only, good=good)
