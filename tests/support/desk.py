@@ -10,6 +10,7 @@ from chimera.trading.commands import Cancel, Command, Place
 from chimera.trading.execution import Plan
 from chimera.trading.facts import Fact, Found, Reported, Submitted, Surveyed
 from chimera.trading.fill import Fill
+from chimera.trading.form import FORMS, Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, IntentId, PositionKey, Symbol, TradeId, VenueOrderId
 from chimera.trading.instrument import Instrument
@@ -82,6 +83,7 @@ class Desk:
         self.last: tuple[Command, ...] = ()
         self._trades = 0
         self.standstill = Standstill()
+        self.forms, self.rules = FORMS, BTC
         self.available: Quote | None = None
 
     @property
@@ -92,12 +94,13 @@ class Desk:
         return Scene(
             now_ms=self.now,
             venue_now_ms=self.now,
-            instrument=BTC,
+            instrument=self.rules,
             fees=FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005")),
             touch=touch,
             mark=Price(self.bid),
             standstill=self.standstill,
             available=self.available,
+            forms=self.forms,
         )
 
     def hear(self, fact: Fact) -> tuple[Command, ...]:
@@ -137,7 +140,7 @@ class Desk:
         return VenueOrder(
             symbol=order.symbol,
             ref=order.ref,
-            conditional=order.type.conditional,
+            conditional=order.conditional,
             venue_id=VenueOrderId(f"v-{order.ref}"),
             side=order.side,
             type=order.type,
@@ -147,6 +150,7 @@ class Desk:
             price=order.price,
             trigger_price=order.trigger_price,
             reduce_only=order.reduce_only,
+            close_position=order.form is Form.WHOLE,
             updated_ms=self.now,
         )
 

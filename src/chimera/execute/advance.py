@@ -13,6 +13,7 @@ from chimera.execute.pruning import prune
 from chimera.execute.telling import tell
 from chimera.protect import guard as protection
 from chimera.protect.bracket import bracket_for
+from chimera.protect.verdicts import Verdict, verdict
 from chimera.reconcile.survey import compare
 from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
@@ -139,7 +140,7 @@ def _answer(
     """What an answer, or the lack of one, means for the order it was about."""
     match fact:
         case PlaceRefused(code=code, message=message):
-            if code == DUPLICATE_ID:
+            if code == DUPLICATE_ID or (order.resends and verdict(code) is Verdict.OCCUPIED):  # its own first sending
                 return holding.with_order(_in_doubt(order, scene))
             after = holding.with_order(settle(order.after(Trigger.REFUSED).but(refusal=message), order, scene))
             return _after_refusal(after, order, code, message, scene)

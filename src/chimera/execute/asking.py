@@ -31,7 +31,7 @@ def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
         if order.owed:
             holding = _owed(holding, order, scene)
         elif order.status is not Status.PENDING_NEW:
-            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=order.request.type.conditional)
+            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=order.request.conditional)
             commands.append(Ask(order=named))
     holding, survey = _survey(holding, scene)
     return holding, (*commands, *survey)

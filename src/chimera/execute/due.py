@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from chimera.execute.asking import SURVEY_PATIENCE_MS
 from chimera.execute.closing import HELD_BACK_MS, RESEND_MS, TARGET_CANCEL_MS
-from chimera.protect.guard import DOUBT_MS
+from chimera.protect.forms import DOUBT_MS
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis

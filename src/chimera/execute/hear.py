@@ -8,6 +8,7 @@ from typing import Final
 
 from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
+from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_of, derived_id, stem_of
 from chimera.trading.money import ZERO, Millis, Qty, Quote
@@ -36,8 +37,12 @@ _TRIGGERS: Final = {
 
 def hear(order: Order, word: VenueOrder, scene: Scene) -> Order:
     """The order after the venue's word on it. An older word (less filled than we know) moves nothing but its end."""
+    if word.close_position and order.request.form is not Form.WHOLE:  # sent under this id in an earlier life of ours
+        order = order.but(request=order.request.but(form=Form.WHOLE, qty=NONE))
     known = max(order.cum_qty, order.venue_cum_qty)
     trigger = _TRIGGERS[word.status]
+    if trigger is Trigger.ACKED and order.request.conditional and not word.conditional:
+        trigger = Trigger.TRIGGERED  # the order endpoint knows it: that is its child, and nothing waits for a price now
     heard = order.but(
         venue_id=word.venue_id or order.venue_id,
         venue_cum_qty=max(known, word.cum_qty),
@@ -100,7 +105,13 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
     if before.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
         soon = Millis(min(after.survey_due_ms, scene.now_ms + FLAT_SURVEY_MS))
         after = after.but(
-            survey_due_ms=soon, stop_tries=0, stop_retry_at_ms=None, target_tries=0, target_retry_at_ms=None
+            survey_due_ms=soon,
+            stop_tries=0,
+            stop_retry_at_ms=None,
+            refused_stop_forms=(),
+            target_tries=0,
+            target_retry_at_ms=None,
+            refused_target_forms=(),
         )
     if order.role in (Role.STOP, Role.TARGET, Role.EXIT):
         after = _stop_entering(before, after, order)
@@ -142,7 +153,8 @@ def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         qty=word.qty,
         price=word.price,
         trigger_price=word.trigger_price,
-        reduce_only=word.reduce_only,
+        reduce_only=word.reduce_only or word.close_position,
+        form=_form_of(word),
     )
     order = Order(
         request=request,
@@ -156,6 +168,13 @@ def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
     if holding.root and root == stem_of(holding.root) and Role(letter) in (Role.STOP, Role.TARGET, Role.EXIT):
         known = known.but(child_no=max(known.child_no, number))
     return known
+
+
+def _form_of(word: VenueOrder) -> Form:
+    if word.close_position:
+        return Form.WHOLE
+    waits = word.type is not None and word.type.conditional and not word.conditional
+    return Form.REGULAR if waits else Form.QTY
 
 
 def _stranger(fill: Fill, before_qty: Qty, holding: Holding, scene: Scene) -> Order:

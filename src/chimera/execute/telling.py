@@ -18,9 +18,10 @@ from chimera.trading.events import (
 )
 from chimera.trading.execution import CANCELED_BY
 from chimera.trading.fill import Fill
+from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId
-from chimera.trading.money import BPS
+from chimera.trading.money import BPS, Qty
 from chimera.trading.order import Order, Role, Status
 from chimera.trading.position import ADOPTED
 from chimera.trading.scene import Scene
@@ -80,7 +81,7 @@ def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happe
                 ref=order.ref,
                 kind=order.role.name,
                 side=order.request.side,
-                qty=order.qty,
+                qty=Qty(abs(holding.exposure)) if order.request.form is Form.WHOLE else order.qty,
                 trigger_price=order.request.trigger_price,
                 position_qty=holding.position.qty,
             )
@@ -150,6 +151,8 @@ def _alarms(before: Holding, after: Holding) -> tuple[Alert, ...]:
         alarms.append(
             Alert(severity=Severity.ERROR, code=after.exit.reason, text=f"{after.key}: closing {after.position.qty}")
         )
+    if len(after.refused_stop_forms) > len(before.refused_stop_forms):
+        alarms.append(Alert(severity=Severity.WARN, code="STOP_FORM_REFUSED", text=_of_form(after)))
     if after.stop_tries > before.stop_tries:
         refusal = next((o.refusal for o in reversed(after.in_role(Role.STOP)) if o.refusal), "")
         alarms.append(Alert(severity=Severity.ERROR, code="STOP_REFUSED_ONCE", text=f"{after.key}: {refusal}"))
@@ -165,6 +168,13 @@ def _alarms(before: Holding, after: Holding) -> tuple[Alert, ...]:
         text = f"{after.key}: {after.position.qty} held that no intent of ours opened"
         alarms.append(Alert(severity=Severity.ERROR, code="POSITION_ADOPTED", text=text))
     return tuple(alarms)
+
+
+def _of_form(holding: Holding) -> str:
+    """Which form was refused and how; what stands meanwhile."""
+    refusal = next((order.refusal for order in reversed(holding.in_role(Role.STOP)) if order.refusal), "")
+    standing = next((order.ref for order in holding.in_role(Role.STOP) if order.guards), "none")
+    return f"{holding.key}: {holding.refused_stop_forms[-1]}: {refusal}; standing meanwhile: {standing}"
 
 
 def _strategy(order: Order, holding: Holding) -> StrategyId:

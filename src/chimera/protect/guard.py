@@ -2,24 +2,28 @@
 
 Level-triggered: it compares what should stand with what is live or on its way, so a crash, a lost answer and a normal
 fill take the same path. A stop is placed at once and for the whole position; the old one goes only when the new one is
-live. A refused stop is tried once more under a new id, then the position is closed: it is never left without either.
+live. A form that the venue does not take gives way to the next at once, under a new id; when none is left, or a stop is
+refused again for another reason, the position is closed: it is never left without either.
 """
 
+from chimera.protect.forms import DOUBT_MS, fits, left, next_form, request_for, serves
+from chimera.protect.verdicts import Verdict, verdict
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
 from chimera.trading.execution import Exit
+from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_of
 from chimera.trading.money import Millis, Price
-from chimera.trading.order import FIRING, NewOrder, Order, OrderType, Role, Status
+from chimera.trading.order import FIRING, Order, Role, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
 RESEND_MS = 250  # an unanswered stop is sent again, same id, this soon
-DOUBT_MS = 500  # how long a stop that lived once may be in doubt before another is placed
 CALM_MS = 2_000
-
-_TYPES = {Role.STOP: OrderType.STOP_MARKET, Role.TARGET: OrderType.TAKE_PROFIT_MARKET}
+NO_FORM_MS = 10_000  # after every form was refused: how long until they are tried anew
+KEY_MS = 1_000
+_PROTECTIVE = (Role.STOP, Role.TARGET)
 
 
 def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -46,7 +50,7 @@ def _keep_one(
     standing = sorted((order for order in holding.in_role(role) if not order.status.final), key=_age)
     if any(order.status in FIRING and order.episode == holding.position.closed_count for order in standing):
         return holding, NOTHING  # it is doing its work, or patience will run out
-    right = [order for order in standing if _serves(order, wanted, price)]
+    right = [order for order in standing if serves(order, wanted, price, holding)]
     live = next((order for order in reversed(right) if order.guards), None)  # the newest: an older word may be late
     if live is not None:
         holding = _calm(holding, live, scene)
@@ -69,28 +73,17 @@ def _age(order: Order) -> tuple[int, int]:
     return order.episode, child[2] if child else 0
 
 
-def _serves(order: Order, wanted: Bracket, price: Price) -> bool:
-    request = order.request
-    return order.leaves_qty >= wanted.qty and request.side is wanted.side and request.trigger_price == price
-
-
 def _place(
     holding: Holding, role: Role, wanted: Bracket, price: Price, scene: Scene
 ) -> tuple[Holding, tuple[Command, ...]]:
     retry_at = holding.stop_retry_at_ms if role is Role.STOP else holding.target_retry_at_ms
     if retry_at is not None and scene.now_ms < retry_at:
         return holding, NOTHING
+    form = next_form(holding, role, wanted, scene)
+    if form is None:  # what still stands stays; after a while the venue may think otherwise
+        return _wait(_forget_forms(holding, role), role, scene, NO_FORM_MS), NOTHING
     holding, ref = holding.next_child(role)
-    request = NewOrder(
-        ref=ref,
-        symbol=holding.key.symbol,
-        side=wanted.side,
-        type=_TYPES[role],
-        qty=wanted.qty,
-        trigger_price=price,
-        working_type=wanted.working_type,
-        reduce_only=True,
-    )
+    request = request_for(form, ref, role, wanted, price, scene)
     order = Order(
         request=request,
         role=role,
@@ -116,7 +109,7 @@ def _dismiss(holding: Holding, orders: tuple[Order, ...], scene: Scene) -> tuple
     for order in orders:
         if order.status is Status.NEW and order.may_cancel(scene.now_ms):
             holding = holding.with_order(order.canceling(scene.now_ms))
-            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=True)
+            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=order.request.conditional)
             commands.append(Cancel(order=named, role=order.role))
     return holding, tuple(commands)
 
@@ -134,7 +127,7 @@ def _lose_patience(holding: Holding, scene: Scene) -> Holding:
     )
     if stuck:
         return holding.but(exit=Exit(reason="STOP_STUCK", asked_ms=scene.now_ms))
-    if holding.stop_tries >= scene.policy.stop_refusals:
+    if holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene):
         return holding.but(exit=Exit(reason="STOP_REFUSED", asked_ms=scene.now_ms))
     return holding
 
@@ -143,25 +136,64 @@ def _calm(holding: Holding, live: Order, scene: Scene) -> Holding:
     """One has been live for a while: refusals are forgotten. (One that dies at once would be placed for ever.)"""
     if scene.now_ms < live.created_ms + CALM_MS:
         return holding
+    holding = _forget_forms(holding, live.role)
     if live.role is Role.STOP:
         return holding.but(stop_tries=0, stop_retry_at_ms=None) if holding.stop_tries else holding
     return holding.but(target_tries=0, target_retry_at_ms=None) if holding.target_tries else holding
 
 
 def ended(holding: Holding, order: Order, scene: Scene) -> Holding:
-    """The venue ended a stop or target that nobody cancelled: as good as a refusal."""
+    """The venue ended a stop or target that nobody cancelled: as good as a refusal.
+
+    A WHOLE one ends with its position, and may say so before the trade that closed it does: that is no refusal.
+    """
+    closing = holding.exit is not None or any(other.status in FIRING for other in holding.in_role(*_PROTECTIVE))
+    if order.request.form is Form.WHOLE and (closing or not holding.exposure):
+        return holding
     return _count_try(holding, order.role, scene)
 
 
 def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
-    """After the venue refused a stop or target. -2021 and -4142: its price has passed, so the position closes now.
+    """After the venue refused a stop or target; the duty that runs next acts on it. Of no position the survey tells."""
+    role = order.role
+    match verdict(code):
+        case Verdict.CROSSED if holding.exit is None:
+            reason = "STOP_CROSSED" if role is Role.STOP else "TARGET_CROSSED"
+            return holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))
+        case Verdict.FORM | Verdict.OCCUPIED:
+            return _at_once(_strike_form(holding, order), role)
+        case Verdict.RULES if not fits(order.request, scene.instrument):
+            return _at_once(holding, role)  # the rules have changed since it was made
+        case Verdict.KEY:
+            return _wait(holding, role, scene, KEY_MS)
+        case Verdict.RULES | Verdict.UNSURE:
+            return _count_try(_strike_form(holding, order), role, scene)
+        case Verdict.CROSSED | Verdict.PLACE:
+            return _count_try(holding, role, scene)
 
-    -2022 and -4509 say there is no position: the survey that follows will tell.
-    """
-    if code in (-2021, -4142) and holding.exit is None:
-        reason = "STOP_CROSSED" if order.role is Role.STOP else "TARGET_CROSSED"
-        return holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))
-    return _count_try(holding, order.role, scene)
+
+def _strike_form(holding: Holding, order: Order) -> Holding:
+    """The venue does not take it from this holding, until one of another form has stood for a while."""
+    form = order.request.form
+    if order.role is Role.STOP:
+        return holding.but(refused_stop_forms=(*(f for f in holding.refused_stop_forms if f is not form), form))
+    return holding.but(refused_target_forms=(*(f for f in holding.refused_target_forms if f is not form), form))
+
+
+def _forget_forms(holding: Holding, role: Role) -> Holding:
+    if role is Role.STOP:
+        return holding.but(refused_stop_forms=()) if holding.refused_stop_forms else holding
+    return holding.but(refused_target_forms=()) if holding.refused_target_forms else holding
+
+
+def _at_once(holding: Holding, role: Role) -> Holding:
+    return holding.but(stop_retry_at_ms=None) if role is Role.STOP else holding.but(target_retry_at_ms=None)
+
+
+def _wait(holding: Holding, role: Role, scene: Scene, wait_ms: int) -> Holding:
+    """No try is counted: it is not the stop that is wrong."""
+    due = Millis(scene.now_ms + wait_ms)
+    return holding.but(stop_retry_at_ms=due) if role is Role.STOP else holding.but(target_retry_at_ms=due)
 
 
 def _count_try(holding: Holding, role: Role, scene: Scene) -> Holding:

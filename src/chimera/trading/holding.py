@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from chimera.trading.events import Event
 from chimera.trading.execution import Exit, Phase, Working
+from chimera.trading.form import Form
 from chimera.trading.ids import CHILDREN_MAX, ClientOrderId, IntentId, PositionKey, TradeId, child_id, derived_id
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Quote
@@ -26,8 +27,10 @@ class Holding(Value):
     exit: Exit | None = None
     stop_tries: int = 0  # refusals in a row
     stop_retry_at_ms: Millis | None = None
+    refused_stop_forms: tuple[Form, ...] = ()  # by the venue, since the last stop that stayed
     target_tries: int = 0
     target_retry_at_ms: Millis | None = None
+    refused_target_forms: tuple[Form, ...] = ()
     root: ClientOrderId | None = None  # parent of this position's protective and exit ids; new with each opening
     child_no: int = 0  # last protective or exit child under ``root``
     seen_trades: dict[TradeId, Millis] = {}  # trades not older than the confirmed cursor, for de-duplication
@@ -75,8 +78,14 @@ class Holding(Value):
     @property
     def covered_qty(self) -> Decimal:
         """Base asset that live stops would close now, at most the exposure."""
-        live = sum((order.leaves_qty for order in self.in_role(Role.STOP) if order.guards), Decimal(0))
-        return min(live, abs(self.exposure))
+        held = self.exposure
+        exit_side = Side.SELL if held > 0 else Side.BUY
+        live = (order for order in self.in_role(Role.STOP) if order.guards and order.request.side is exit_side)
+        return min(sum((order.closes(abs(held)) for order in live if self.stands(order)), Decimal(0)), abs(held))
+
+    def stands(self, order: Order) -> bool:
+        """Whether a live stop or target is of this opening; a WHOLE one ends with the position it was placed for."""
+        return order.request.form is not Form.WHOLE or order.episode == self.position.closed_count
 
     def with_order(self, order: Order) -> "Holding":
         return self.but(orders={**self.orders, order.ref: order})

@@ -35,6 +35,10 @@ class Instrument(Value):
         """Toward zero; zero below one step."""
         return Qty(_snap(amount, self.step, ROUND_FLOOR))
 
+    def ceil_to_step(self, amount: Decimal) -> Qty:
+        """Away from zero: a reduce-only order that shall not be too small."""
+        return Qty(_snap(amount, self.step, ROUND_CEILING))
+
     def round_to_step(self, amount: Decimal) -> Qty:
         """To the nearest step, ties down (S3's futures sizing)."""
         return Qty(_snap(amount, self.step, ROUND_HALF_DOWN))

@@ -12,6 +12,7 @@ from typing import Final
 
 from chimera.trading.errors import IllegalTransition
 from chimera.trading.fill import Fill
+from chimera.trading.form import Form
 from chimera.trading.ids import ClientOrderId, IntentId, Symbol, TradeId, VenueOrderId
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Side
@@ -67,6 +68,12 @@ class NewOrder(Value):
     working_type: WorkingType | None = None
     reduce_only: bool = False
     not_after_ms: Millis | None = None  # the sender gives up instead of sending later than this
+    form: Form = Form.QTY  # of a stop or target; WHOLE has no quantity: ``qty`` is 0
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it rests in the Algo service until it triggers."""
+        return self.type.conditional and self.form is not Form.REGULAR
 
 
 class Status(StrEnum):
@@ -275,7 +282,10 @@ class Order(Value):
 
     @property
     def leaves_qty(self) -> Qty:
-        """Base asset that may still fill: zero once final, the whole rest while in doubt."""
+        """Base asset that may still fill: zero once final, the whole rest while in doubt.
+
+        Of a WHOLE order nothing until its child says how much that is: see ``closes``.
+        """
         if self.status.final:
             return self.owed_qty
         return Qty(max(self.qty - self.cum_qty, ZERO))
@@ -283,6 +293,12 @@ class Order(Value):
     @property
     def avg_px(self) -> Price | None:
         """Mean fill price, or None before the first fill."""
+    def closes(self, held: Decimal) -> Decimal:
+        """Base asset (>= 0) that it would close of a position of this size (>= 0): a WHOLE one all there is."""
+        if self.request.form is Form.WHOLE and self.venue_qty is None:
+            return ZERO if self.status.final else held
+        return min(self.leaves_qty, held)
+
         filled = self.cum_qty - self.before_qty
         if not filled:
             return None
@@ -316,8 +332,9 @@ class Order(Value):
         return self.but(status=after(self.status, trigger))
 
     def with_fill(self, fill: Fill) -> "Order":
-        """Counts a trade once; status follows from the sum."""
+        """Counts a trade once; status follows from the sum (of a WHOLE order whose size is unknown: from its word)."""
         if fill.trade_id in self.fills:
             return self
         grown = self.but(fills={**self.fills, fill.trade_id: fill})
-        return grown.after(Trigger.FILLED if grown.cum_qty >= grown.qty else Trigger.PART_FILLED)
+        sized = self.request.form is not Form.WHOLE or self.venue_qty is not None
+        return grown.after(Trigger.FILLED if sized and grown.cum_qty >= grown.qty else Trigger.PART_FILLED)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from chimera.trading.form import FORMS, Form
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Touch
@@ -44,6 +45,7 @@ class Scene(Value):
     mark: Price | None = None
     policy: Policy = Policy()
     standstill: Standstill = Standstill()
+    forms: tuple[Form, ...] = FORMS  # of stops and targets that the venue is believed to take, the best first
     available: Quote | None = None  # margin for new positions, as last heard; None: not heard
 
     @property

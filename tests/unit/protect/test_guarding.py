@@ -107,12 +107,12 @@ def test_a_refused_stop_is_tried_once_more_then_the_position_closes() -> None:
     desk.submit(an_intent())
     desk.fill(desk.placed(Role.TAKER), "0.01")
     first = desk.placed(Role.STOP)
-    desk.hear(PlaceRefused(ref=first.ref, code=-4120, message="use the Algo endpoints"))
+    desk.hear(PlaceRefused(ref=first.ref, code=-4045, message="Reach max stop order limit."))
     desk.later(100).hear(Ticked())
     second = desk.placed(Role.STOP)
     assert second.ref != first.ref
     assert desk.count(Role.EXIT) == 0
-    desk.hear(PlaceRefused(ref=second.ref, code=-4120, message="use the Algo endpoints"))
+    desk.hear(PlaceRefused(ref=second.ref, code=-4045, message="Reach max stop order limit."))
 
     assert desk.placed(Role.EXIT).qty == Decimal("0.01")
 

@@ -2,7 +2,8 @@
 
 Decisions, with their reasons:
 - LIMIT and MARKET go to ``/fapi/v1/order``; STOP_MARKET and TAKE_PROFIT_MARKET to the Algo service (``-4120``
-  otherwise, since 2025-12-09), always reduce-only: Chimera rests no conditional entries.
+  otherwise, since 2025-12-09), always reduce-only: Chimera rests no conditional entries. Their ``Form`` says how, and
+  may say that this one goes to ``/fapi/v1/order`` all the same.
 - ``newOrderRespType=RESULT``: a MARKET or IOC order answers with what it filled, so a lost stream is noticed at once.
   The trades themselves (price, fee) come by the stream or by ``survey``.
 - ``selfTradePreventionMode=EXPIRE_MAKER``: an exit that meets our own resting order takes precedence over it. Sent
@@ -31,9 +32,10 @@ from chimera.adapters.binance.raw import (
 from chimera.adapters.binance.user_stream import UserStream
 from chimera.ports.venue import Report
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.form import Form
 from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.intent import WorkingType
-from chimera.trading.money import Millis, text
+from chimera.trading.money import Millis, Price, text
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
 from chimera.trading.venue import OrderRef, VenueOrder
 
@@ -52,7 +54,7 @@ class FuturesVenue:
         """The order as accepted. An answer about another order, or in a state we do not know, is ``OutcomeUnknown``."""
         if order.not_after_ms is not None and self._raw.clock.now_ms() > order.not_after_ms:
             raise NotSent("its time to be sent has passed")
-        if order.type.conditional:
+        if order.conditional:
             body = await self._raw.call(PLACE_ALGO, algo_params(order), timeout_ms=timeout_ms)
             placed = understood(translate.algo, answer(body, payloads.AlgoRow))
         else:
@@ -104,7 +106,7 @@ class FuturesVenue:
         body = await self._ask(GET_ALGO, {"clientAlgoId": ref.ref})
         if body is None:
             child = await self._find_order(ref)
-            return child if child is not None and child.conditional else None
+            return child if child is not None and child.type is not None and child.type.conditional else None
         row = answer(body, payloads.AlgoRow)
         parent = _meant(understood(translate.algo, row), ref.symbol, ref.ref)
         child_id = translate.child_id_of(row)
@@ -130,7 +132,7 @@ class FuturesVenue:
 
 
 def order_params(order: NewOrder) -> dict[str, str]:
-    """A LIMIT or MARKET order in the words of ``POST /fapi/v1/order``."""
+    """A LIMIT or MARKET order, or a stop as it was before 2025-12, in the words of ``POST /fapi/v1/order``."""
     params = {
         "symbol": order.symbol,
         "side": order.side.value,
@@ -144,6 +146,8 @@ def order_params(order: NewOrder) -> dict[str, str]:
         if order.price is None:
             raise ValueError(f"{order.ref}: a LIMIT order needs a price")
         params |= {"price": text(order.price), "timeInForce": (order.time_in_force or TimeInForce.GTC).value}
+    if order.type.conditional:
+        params |= {"stopPrice": text(_trigger_of(order)), "workingType": _working(order)}
     if order.reduce_only:
         params["reduceOnly"] = "true"
     return params
@@ -151,20 +155,29 @@ def order_params(order: NewOrder) -> dict[str, str]:
 
 def algo_params(order: NewOrder) -> dict[str, str]:
     """A stop or target in the words of ``POST /fapi/v1/algoOrder``."""
-    if order.trigger_price is None:
-        raise ValueError(f"{order.ref}: a conditional order needs a trigger price")
+    whole = order.form is Form.WHOLE
+    size = {"closePosition": "true"} if whole else {"quantity": text(order.qty), "reduceOnly": "true"}
     return {
         "algoType": "CONDITIONAL",
         "symbol": order.symbol,
         "side": order.side.value,
         "type": order.type.value,
-        "quantity": text(order.qty),
-        "triggerPrice": text(order.trigger_price),
-        "workingType": (order.working_type or WorkingType.CONTRACT_PRICE).value,  # Binance's default, said aloud
-        "reduceOnly": "true",
+        **size,
+        "triggerPrice": text(_trigger_of(order)),
+        "workingType": _working(order),
         "clientAlgoId": order.ref,
         "selfTradePreventionMode": _STP,
     }
+
+
+def _trigger_of(order: NewOrder) -> Price:
+    if order.trigger_price is None:
+        raise ValueError(f"{order.ref}: a conditional order needs a trigger price")
+    return order.trigger_price
+
+
+def _working(order: NewOrder) -> str:
+    return (order.working_type or WorkingType.CONTRACT_PRICE).value  # Binance's default, said aloud
 
 
 def _order(body: bytes) -> VenueOrder:

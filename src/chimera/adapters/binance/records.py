@@ -127,7 +127,7 @@ class FuturesRecords:
         regular = [self._names.note(understood(translate.order, row)) for row in rows]
         merged = []
         for order in regular:
-            parent = waiting.pop((order.symbol, order.ref), None) if order.conditional else None
+            parent = waiting.pop((order.symbol, order.ref), None) if order.type and order.type.conditional else None
             merged.append(order if parent is None else translate.triggered(parent, order))
         return (*waiting.values(), *merged)
 

@@ -2,7 +2,8 @@
 
 Three readings keep money safe:
 - A status word we do not know becomes ``IN_DOUBT``, with the word as reason: ask again, never guess.
-- A conditional order is ``NEW`` only while it waits in the Algo service. TRIGGERING, TRIGGERED and FINISHED there,
+- A conditional order is ``NEW`` only while it waits: in the Algo service, or with its own type in the order endpoint
+  (the only place before 2025-12; a child there has the type LIMIT or MARKET). TRIGGERING, TRIGGERED and FINISHED there,
   and its child standing NEW in the engine, are all ``TRIGGERING``: it guards nothing any more, and only the child's own
   word may say how much it filled. FINISHED alone is never FILLED (the child may have been cancelled).
 - Quantities of a triggered conditional order are its child's; the Algo service's ``aq`` is not read.
@@ -58,7 +59,7 @@ _TRADES: Final = frozenset({"TRADE", "CALCULATED"})  # CALCULATED is liquidation
 def order(row: payloads.OrderRow) -> VenueOrder:
     """An order of the regular service, or a conditional order's child."""
     kind = row.orig_type or row.type
-    conditional = kind in _CONDITIONAL
+    conditional = kind in _CONDITIONAL and row.type not in _CONDITIONAL
     return VenueOrder(
         symbol=Symbol(row.symbol),
         ref=ClientOrderId(row.client_order_id),
@@ -120,7 +121,7 @@ def order_event(event: payloads.OrderEvent) -> tuple[VenueOrder, Fill | None]:
     """``ORDER_TRADE_UPDATE``: the order after the event, and its trade where it was one."""
     body = event.order
     kind = body.orig_type or body.type
-    conditional = kind in _CONDITIONAL
+    conditional = kind in _CONDITIONAL and body.type not in _CONDITIONAL
     reason = _strange(body.status, _ORDER_STATUS) or _EXPIRY.get(str(body.expiry), "")
     word = VenueOrder(
         symbol=Symbol(body.symbol),

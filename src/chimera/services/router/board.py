@@ -3,6 +3,7 @@
 from typing import Any
 
 from chimera.services.router.owner import Owner
+from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.money import ZERO, text
 from chimera.trading.order import Order, Role
@@ -49,6 +50,7 @@ def _resting(holding: Holding, role: Role) -> dict[str, Any] | None:
     return {
         "client_order_id": order.ref,
         "price": text(order.request.trigger_price),
-        "qty": text(order.leaves_qty),
+        "qty": text(order.closes(abs(holding.exposure)) if order.request.form is Form.WHOLE else order.leaves_qty),
         "rests": "venue",
+        "form": str(order.request.form),
     }

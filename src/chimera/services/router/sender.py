@@ -208,7 +208,7 @@ class Sender:
             order=VenueOrder(
                 symbol=order.request.symbol,
                 ref=ref,
-                conditional=order.request.type.conditional,
+                conditional=order.request.conditional,
                 venue_id=order.venue_id,
                 side=order.request.side,
                 type=order.request.type,

@@ -1,0 +1,19 @@
+"""The shapes in which a stop or target can stand at the venue: what is sent, and where it rests.
+
+A venue may cease to take one from one day to the next (-4120 to every stop order, 2025-12-09), so that which of them
+works is a fact like others. What each may carry: Binance, USD-M "New Algo Order" and "New Order".
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Form(StrEnum):
+    """Each closes only. One more, a price that the router itself watches, will join them here."""
+
+    QTY = "QTY"  # Algo service: reduceOnly, with a quantity
+    WHOLE = "WHOLE"  # Algo service: closePosition, without one; all of the position, however it grows; one at a time
+    REGULAR = "REGULAR"  # the order endpoint: reduceOnly, with a quantity and a stopPrice; the only one before 2025-12
+
+
+FORMS: Final = (Form.QTY, Form.WHOLE, Form.REGULAR)  # the first choice first: only QTY can be placed beside its like
