@@ -1,7 +1,7 @@
 """Controls of the kill switch over owners and a venue that only stand there, for tests of what they hold and tell."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from chimera.services.router.seal import seal_of
 from chimera.trading.errors import OutcomeUnknown
 from chimera.trading.facts import CloseAsked, Fact
 from chimera.trading.holding import Holding
-from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
+from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol, TradeId
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.venue import VenuePosition, VenueSnapshot
@@ -57,7 +57,7 @@ class Venue:
         self.qty = qty
         self.silent = silent
 
-    async def survey(self, symbol: Symbol, since: Millis) -> VenueSnapshot:
+    async def survey(self, symbol: Symbol, since: Millis, *, booked: Collection[TradeId] = ()) -> VenueSnapshot:
         if self.silent:
             raise OutcomeUnknown("no answer")
         position = VenuePosition(

@@ -5,12 +5,12 @@ Each call returns, or raises ``VenueRejected`` (it said no; nothing happened), `
 outcome is only a missing answer.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 from chimera.trading.fill import Fill
-from chimera.trading.ids import Symbol
+from chimera.trading.ids import Symbol, TradeId
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price
@@ -99,7 +99,11 @@ class Venue(Protocol):
 class Records(Protocol):
     """What the venue knows of us."""
 
-    async def survey(self, symbol: Symbol, trades_since_ms: Millis) -> VenueSnapshot: ...
+    async def survey(
+        self, symbol: Symbol, trades_since_ms: Millis, *, booked: Collection[TradeId] = ()
+    ) -> VenueSnapshot:
+        """The symbol's open orders, position and trades; those in ``booked`` are known already and left out."""
+        ...
 
     async def whole(self) -> AccountSnapshot:
         """Every open order of both services and every position, over all symbols: dear, so asked for rarely."""

@@ -22,6 +22,7 @@ from chimera.services.simulator.settings import SimulatorSettings
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.intent import WorkingType
@@ -216,7 +217,7 @@ async def test_what_the_venue_says_of_itself(bench: Bench) -> None:
     funds = await books.funds()
     assert funds.available == funds.wallet > 0
     assert await books.positions() == ()
-    assert bench.futures.raw.budget.weight_1m > 0
+    assert bench.futures.raw.uses()[0].used > 0
 
 
 @pytest.mark.req("S4-RULE-2")
@@ -359,6 +360,24 @@ async def test_trades_are_named_by_whoever_remembers_nothing(bench: Bench, monke
     assert [fill.ref for fill in snapshot.trades] == ["a-t0", "a-t1", "a-t2", "a-t3", "a-t4", "a-s1"]
     assert len({fill.trade_id for fill in snapshot.trades}) == 6
     assert [fill.ref for fill in later.trades] == ["a-s1"]
+
+
+async def test_after_a_restart_no_question_is_spent_on_a_trade_that_is_booked(bench: Bench) -> None:
+    """Found by real kills: each start asked for the order of every trade of the last minute, up to the venue's ban."""
+    for number in range(6):
+        await bench.place(f"a-t{number}")
+    told = (await bench.futures.records.survey(BTC, Millis(START))).trades
+    asked = len(_questions(bench))
+
+    again = await bench.opened().records.survey(BTC, Millis(START), booked={fill.trade_id for fill in told[:5]})
+
+    assert again.trades == told[5:]
+    assert len(_questions(bench)) - asked == 1
+
+
+def _questions(bench: Bench) -> list[AuditRecord]:
+    asked = (record for record in bench.twin.audit if record.kind is Kind.REQUEST)
+    return [record for record in asked if (record.method, record.path) == ("GET", "/fapi/v1/order")]
 
 
 async def test_a_survey_of_long_ago_goes_window_by_window(bench: Bench) -> None:

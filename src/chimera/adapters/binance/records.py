@@ -4,7 +4,7 @@ A survey asks for what can move in the direction it moves: conditional orders be
 the two shows in both, never in neither), trades last (so that no fill in the position is missing from them).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from chimera.adapters.binance import payloads, translate
@@ -27,7 +27,7 @@ from chimera.adapters.binance.raw import (
 )
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.fill import Fill
-from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
+from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from chimera.trading.money import Millis
 from chimera.trading.venue import (
     AccountModes,
@@ -54,8 +54,14 @@ class FuturesRecords:
         self._names = names
         self._quote = quote
 
-    async def survey(self, symbol: Symbol, trades_since_ms: Millis) -> VenueSnapshot:
-        """Trades are at most 89 days old, as far as the venue keeps them: ``trades_since_ms`` says from when."""
+    async def survey(
+        self, symbol: Symbol, trades_since_ms: Millis, *, booked: Collection[TradeId] = ()
+    ) -> VenueSnapshot:
+        """Trades are at most 89 days old, as far as the venue keeps them: ``trades_since_ms`` says from when.
+
+        A trade names its order by the venue's id alone, and after a restart each name is a question of its own: those
+        in ``booked`` are not asked about.
+        """
         asked_ms = self._raw.clock.now_ms()
         since_ms = Millis(max(trades_since_ms, asked_ms - KEPT_MS))
         orders = await self._open_orders({"symbol": symbol})
@@ -67,7 +73,7 @@ class FuturesRecords:
             asked_ms=asked_ms,
             orders=orders,
             position=held.get(symbol) or translate.flat(symbol, asked_ms),
-            trades=await self._trades(symbol, since_ms),
+            trades=await self._trades(symbol, since_ms, booked),
             trades_since_ms=since_ms,
         )
 
@@ -131,8 +137,8 @@ class FuturesRecords:
             merged.append(order if parent is None else translate.triggered(parent, order))
         return (*waiting.values(), *merged)
 
-    async def _trades(self, symbol: Symbol, since_ms: Millis) -> tuple[Fill, ...]:
-        """Every trade from ``since_ms`` on (venue clock), oldest first, each once."""
+    async def _trades(self, symbol: Symbol, since_ms: Millis, booked: Collection[TradeId]) -> tuple[Fill, ...]:
+        """Every trade from ``since_ms`` on (venue clock) but those in ``booked``, oldest first, each once."""
         rows: dict[int, payloads.TradeRow] = {}
         start, until = int(since_ms), int(self._raw.server_now_ms())
         while True:
@@ -142,7 +148,8 @@ class FuturesRecords:
             if last:
                 break
             start += WINDOW_MS
-        return tuple([await self._fill(symbol, row) for _, row in sorted(rows.items())])
+        fresh = [row for trade, row in sorted(rows.items()) if str(trade) not in booked]
+        return tuple([await self._fill(symbol, row) for row in fresh])
 
     async def _window(
         self, symbol: Symbol, span: dict[str, str], *, end_ms: int | None

@@ -230,7 +230,8 @@ class Sender:
 
     async def _survey(self, command: Survey, holding: Holding) -> Fact:
         try:
-            snapshot = await self._records.survey(holding.key.symbol, command.trades_since_ms)
+            symbol, booked = holding.key.symbol, frozenset(holding.seen_trades)
+            snapshot = await self._records.survey(symbol, command.trades_since_ms, booked=booked)
         except ChimeraError as error:
             log.info("survey_failed", symbol=holding.key.symbol, error=str(error))
             return SurveyUnanswered()
