@@ -313,6 +313,15 @@ def show(
 
 
 @app.command()
+def doubts(s4: S4 = S4_URL, as_json: Json = False) -> None:
+    """Orders whose outcome, cancel or trades S4 does not know yet, and what would settle each."""
+    with ended_well(as_json=as_json):
+        from chimera.cli import orders
+
+        orders.doubts(s4, as_json)
+
+
+@app.command()
 def record(
     symbols: Annotated[str, typer.Argument(help="With commas.")] = "BTCUSDT",
     out: Annotated[Path, typer.Option(file_okay=False, help="Directory of the captures.")] = Path("captures"),

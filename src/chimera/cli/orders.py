@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from chimera.cli.codes import Exit, Stop
-from chimera.cli.told import order_told, position_told
+from chimera.cli.told import doubt_told, order_told, position_told
 from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
 from chimera.trading.errors import OutcomeUnknown, Refused
@@ -188,6 +188,21 @@ def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
         print("\n".join(map(position_told, answer)) or "no positions")
     else:
         print("\n".join(order_told(answer)))
+
+
+def doubts(s4_url: str, as_json: bool) -> None:
+    async def ask() -> Any:
+        async with RouterClient(s4_url) as client:
+            return plain(await client.doubts())
+
+    try:
+        answer = _await(ask())
+    except OutcomeUnknown as error:
+        raise Stop(Exit.UNREACHABLE, f"no answer; it was only a question, nothing happened: {error}") from error
+    if as_json:
+        _print({"doubts": answer})
+    else:
+        print("\n".join(map(doubt_told, answer)) or "nothing is in doubt")
 
 
 def _print(answer: Any) -> None:

@@ -21,6 +21,16 @@ def position_told(row: Mapping[str, Any]) -> str:
     )
 
 
+def doubt_told(row: Mapping[str, Any]) -> str:
+    """What is not known, since when, what it counts for meanwhile, and what would settle it."""
+    counted = row["notional_counted"]
+    against = "" if counted is None or not Decimal(counted) else f", {text(Decimal(counted).quantize(_CENT))} counted"
+    return (
+        f"{row['symbol']} {row['client_order_id']} {str(row['role']).lower()} {row['qty']}: {str(row['about']).lower()}"
+        f" unknown since {_clock(row['since_ms'])}, asked {row['asks']} times{against}\n  it takes {row['settles']}"
+    )
+
+
 def order_told(order: Mapping[str, Any]) -> Iterator[str]:
     """What was asked and became of it, why it went that way, each order at the venue, and every moment."""
     asked = f"{order['client_order_id']}  {order['side']} {order['qty']} {order['symbol']}"

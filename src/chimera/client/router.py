@@ -97,6 +97,11 @@ class RouterClient:
         positions: list[dict[str, Any]] = read_plain(await self._http.get("/positions")).get("positions", [])
         return positions
 
+    async def doubts(self) -> list[dict[str, Any]]:
+        """What the venue has not told S4 yet, oldest first."""
+        doubts: list[dict[str, Any]] = read_plain(await self._http.get("/doubts")).get("doubts", [])
+        return doubts
+
     async def health(self) -> dict[str, Any]:
         return read_plain(await self._http.get("/health"))
 

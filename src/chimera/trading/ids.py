@@ -27,6 +27,11 @@ CLIENT_ID_MAX = 36
 CHILDREN_MAX = 9_999  # of one root: the suffix has room for four digits
 CLIENT_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _CHILD_PATTERN = re.compile(r"(?P<stem>[A-Za-z0-9_-]{1,30})-(?P<role>[mtspx])(?P<number>[0-9]{1,4})")
+_FORCED = {
+    "autoclose-": "LIQUIDATION",
+    "adl_autoclose": "AUTO_DELEVERAGING",
+    "settlement_autoclose-": "SETTLEMENT",
+}
 _DIGEST_CHARS = 12
 _SUFFIX_MAX = 6
 
@@ -66,6 +71,11 @@ def child_of(ref: ClientOrderId) -> tuple[ClientOrderId, str, int] | None:
     """
     found = _CHILD_PATTERN.fullmatch(ref)
     return (ClientOrderId(found["stem"]), found["role"], int(found["number"])) if found else None
+
+
+def forced_by(ref: ClientOrderId) -> str | None:
+    """What the venue did with an order of its own; None for everybody else's (binance user data streams)."""
+    return next((deed for begins, deed in _FORCED.items() if ref.startswith(begins)), None)
 
 
 def stem_of(root: ClientOrderId) -> ClientOrderId:

@@ -28,6 +28,7 @@ CONFLICT: Final = (
     "CLOSING",  # the position is being closed
     "NOT_KILLED",
     "CONFIRM",  # the word that arms again
+    "EXTERNAL_ORDERS",  # others trade that symbol on the account, and the policy is to keep away
 )
 AWAY: Final = ("BREAKER_OPEN", "CLOCK", "VENUE_DOWN", "STORE_DOWN", "NO_MARKET_DATA", "NOT_READY", "RECOVERING")
 RULES: Final = (

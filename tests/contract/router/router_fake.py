@@ -173,6 +173,12 @@ class FakeRouter:
     async def order(self, name: str) -> dict[str, object] | None:
         return self.rows.get(name)
 
+    def external(self) -> list[dict[str, object]]:
+        return []
+
+    def doubts(self) -> list[dict[str, object]]:
+        return [{"client_order_id": "s3-btc-1-t1", "qty": "0.002", "about": "OUTCOME"}]
+
     async def positions(self) -> list[dict[str, object]]:
         return [{"symbol": "BTCUSDT", "qty": "0.002"}]
 

@@ -272,7 +272,9 @@ async def test_amounts_are_numbers_of_exact_digits_and_ids_are_not(
     assert b'"filled_qty":0.002,"avg_price":65800,"filled_avg":65800,' in posted.content
     assert posted.content == got.content
     assert (row["order_ids"], row["fills"][0]["fill_id"], row["children"][0]["order_id"]) == (["77"], "t1", "77")
-    assert (await client.get("/positions")).content == b'{"positions":[{"symbol":"BTCUSDT","qty":0.002}]}'
+    assert (await client.get("/positions")).content == (
+        b'{"positions":[{"symbol":"BTCUSDT","qty":0.002}],"external":[]}'
+    )
     digits = "0.12345678901234567890"
     router.rows["old"] = {"order_id": "1234", "price": digits, "avg_price": "0.00000001", "fee": "-0.5", "qty": None}
     assert (await client.get("/orders/old")).content == (
@@ -308,7 +310,7 @@ def test_openapi_names() -> None:
     assert set(every_ref) <= names
     assert set(schema["paths"]) == {
         "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
-        "/health", "/ready",
+        "/doubts", "/health", "/ready",
     }  # fmt: skip
 
 

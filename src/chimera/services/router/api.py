@@ -42,6 +42,14 @@ class RouterApi(Protocol):
 
     async def positions(self) -> list[dict[str, object]]: ...
 
+    def external(self) -> list[dict[str, object]]:
+        """Open orders on the account that are not ours."""
+        ...
+
+    def doubts(self) -> list[dict[str, object]]:
+        """What the venue has not told us yet, oldest first."""
+        ...
+
     async def kill(self, kill: Kill, *, wait_ms: int | None) -> dict[str, object]:
         """In force before this waits for anything; the signed receipt by the venue's word."""
         ...

@@ -102,8 +102,13 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
 def _add_positions(app: FastAPI, router: RouterApi) -> None:
     @app.get("/positions", operation_id="list_positions", responses=_answers(None))
     async def positions() -> Response:
-        """Every position with its lots and protection."""
-        return Answer({"positions": await router.positions()})
+        """Every position with its lots and protection; and the account's open orders that are not ours."""
+        return Answer({"positions": await router.positions(), "external": router.external()})
+
+    @app.get("/doubts", operation_id="list_doubts", responses=_answers(None))
+    async def doubts() -> Response:
+        """Every order whose outcome, cancel or trades are not known yet, and what would settle it."""
+        return Answer({"doubts": router.doubts()})
 
     @app.post(
         "/positions/{symbol}/close",

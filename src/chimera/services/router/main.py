@@ -20,6 +20,7 @@ from chimera.admit.limits import LimitBook, Limits
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
+from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.clock import SteadyClock, SystemClock
@@ -89,6 +90,7 @@ def router_of(
         breaker=BreakerPolicy(window_ms=settings.cb_error_rate_window, share=settings.cb_error_rate_thresh),
         allow_unprotected=settings.allow_unprotected,
         submit_wait_ms=settings.submit_wait_ms,
+        sweep=sweep_of(settings),
     )
     return Router(
         config,
@@ -111,6 +113,16 @@ def _seal_of(settings: RouterSettings) -> Seal:
         raise SettingsError(f"S4_RECEIPT_KEY_PATH: {path}: {error.strerror}") from error
     except ValueError as error:
         raise SettingsError(f"S4_RECEIPT_KEY_PATH: {error}") from error
+
+
+def sweep_of(settings: RouterSettings) -> SweepPolicy:
+    """How the account is looked at as a whole."""
+    return SweepPolicy(
+        every_ms=settings.sweep_every_s * 1000,
+        jaccard=settings.sweep_jaccard,
+        external=settings.external_orders,
+        doubt_alert_ms=settings.doubt_alert_s * 1000,
+    )
 
 
 def limits_of(settings: RouterSettings) -> Limits:

@@ -18,6 +18,7 @@ from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.ports.venue import OrderReport, Records, Rulebook, StreamDown, StreamUp, Venue
+from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy, plan_for
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
@@ -31,6 +32,7 @@ from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on, until_answered
 from chimera.services.router.receipts import Seal, Witness
+from chimera.services.router.reconciling import Reconciling
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.watching import Watch
@@ -70,6 +72,7 @@ class RouterConfig(Value):
     breaker: BreakerPolicy = BreakerPolicy()
     allow_unprotected: bool = False
     submit_wait_ms: int = LONGEST_WAIT_MS
+    sweep: SweepPolicy = SweepPolicy()
 
 
 class Router:
@@ -108,7 +111,10 @@ class Router:
             account_id, self.owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=known
         )
         self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness, complete=known)
-        gates = Gates(breaker=self.breaker, barriers=self.barriers, standstill=lambda: self.controls.standstill)
+        self.reconciling = Reconciling(self, records=records, rows=ledger)
+        self._checked = self.reconciling.memory.checked
+        standstill, external_qty = lambda: self.controls.standstill, self.reconciling.sweeping.external_qty
+        gates = Gates(self.breaker, self.barriers, standstill, external_qty)
         self.sender = Sender(venue, records, limits, gates, clock)
         self.instruments: dict[Symbol, Instrument] = {}
         self.watch = Watch(self, records=records, rulebook=rulebook, bus=bus)
@@ -129,15 +135,17 @@ class Router:
             group.create_task(self.controls.flatten(), name="flatten")
             group.create_task(self.alarms.run(), name="alarms")
             await self._learn_venue()
+            self.reconciling.memory.hold()
             await self._load()
             self._loaded.set()
             looks = {"user stream": self._listen, "clock": self.watch.clock, "market": self.watch.prices}
-            for name, look in (looks | {"funds": self.watch.account}).items():
+            for name, look in (looks | {"funds": self.watch.account} | self.reconciling.looks).items():
                 group.create_task(going_on(name, look), name=name)
 
     async def recovered(self) -> None:
         """Wait until every holding has the venue's word."""
         await self._loaded.wait()
+        await self._checked.wait()
         for owner in tuple(self.owners.values()):
             await owner.recovered.wait()
 
@@ -160,6 +168,7 @@ class Router:
     async def _load(self) -> None:
         wanted = [self._key(symbol) for symbol in self.config.symbols]
         stored = [key for key in await self._ledger.keys() if key.account == self.config.account_id]
+        self.reconciling.memory.empty = not stored
         for key in dict.fromkeys([*stored, *wanted]):
             if key.symbol in self.instruments:
                 await self._take_over(key)
@@ -192,6 +201,11 @@ class Router:
         owner.hear(Restarted())
         return owner
 
+    async def take_over(self, symbol: Symbol) -> None:
+        """Own a symbol in which the account has something; entries are taken only where ``symbols`` names it."""
+        if self._key(symbol) not in self.owners and symbol in self.instruments:
+            await self._take_over(self._key(symbol))
+
     async def _listen(self) -> None:
         """The user stream, for ever: each report to its owner; after each gap everybody asks."""
         async for report in self._venue.reports():
@@ -204,6 +218,7 @@ class Router:
                     self.stream_up = False
                     log.warning("user_stream_down", reason=reason)
                 case OrderReport(order=order, fill=fill):
+                    self.reconciling.sweeping.heard(report)
                     known = self.owners.get(self._key(order.symbol))
                     if known is None:  # a human's business on a symbol that is not ours stays his
                         log.warning("report_for_foreign_symbol", symbol=order.symbol, ref=order.ref)
@@ -337,6 +352,12 @@ class Router:
             raise Refused("NOT_READY", "positions are still being loaded; try again")
         return [position_row(owner, self.scene(owner.holding)) for owner in self.owners.values()]
 
+    def external(self) -> list[dict[str, object]]:
+        return self.reconciling.external()
+
+    def doubts(self) -> list[dict[str, object]]:
+        return self.reconciling.inbox.rows()
+
     # ── health ──
 
     def health(self) -> dict[str, object]:
@@ -344,7 +365,7 @@ class Router:
         return health_of(self)
 
     def ready(self) -> bool:
-        return bool(self.owners) and all(owner.recovered.is_set() for owner in self.owners.values())
+        return self._checked.is_set() and all(owner.recovered.is_set() for owner in self.owners.values())
 
     # ── inside ──
 
@@ -355,12 +376,12 @@ class Router:
         if intent.market is not Market.FUT:
             raise Refused("NOT_ENABLED", "only market FUT is enabled", field="market", value=str(intent.market))
         owner = self.owners.get(intent.key)
-        if owner is None:
+        if owner is None or not (intent.reduce_only or intent.symbol in self.config.symbols):  # taken over, or dropped
             traded = ", ".join(key.symbol for key in self.owners)
             raise Refused(
                 "UNKNOWN_SYMBOL", "not traded here", field="symbol", value=intent.symbol, accepted=traded or "none yet"
             )
-        if not owner.recovered.is_set():
+        if not (owner.recovered.is_set() and (intent.reduce_only or self._checked.is_set())):
             raise Refused("RECOVERING", f"{intent.symbol} has not heard the venue since the start; try again")
         return owner
 

@@ -5,6 +5,7 @@ id leaves this process once, whatever the caller believes.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NamedTuple
 
 import structlog
@@ -31,7 +32,7 @@ from chimera.trading.facts import (
     SurveyUnanswered,
 )
 from chimera.trading.holding import Holding
-from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId
+from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price
 from chimera.trading.order import NewOrder, Status
@@ -52,6 +53,7 @@ class Gates(NamedTuple):
     breaker: Breaking
     barriers: Barriers
     standstill: Callable[[], Standstill]
+    external_qty: Callable[[Symbol, Side], Decimal] = lambda symbol, side: ZERO  # what orders of others may still add
 
 
 class Sender:
@@ -135,8 +137,8 @@ class Sender:
         own = known.leaves_qty - known.owed_qty if known else ZERO
         exposure = Exposure(
             position_qty=holding.exposure,
-            open_buy_qty=holding.open_qty(Side.BUY) - (own if order.side is Side.BUY else ZERO),
-            open_sell_qty=holding.open_qty(Side.SELL) - (own if order.side is Side.SELL else ZERO),
+            open_buy_qty=self._open_qty(holding, Side.BUY) - (own if order.side is Side.BUY else ZERO),
+            open_sell_qty=self._open_qty(holding, Side.SELL) - (own if order.side is Side.SELL else ZERO),
             near=near,
         )
         refusal = (
@@ -156,6 +158,10 @@ class Sender:
         while self._entries_sent and next(iter(self._entries_sent.values())) < now_ms - SENT_MS:
             del self._entries_sent[next(iter(self._entries_sent))]
         self._entries_sent[ref] = now_ms
+
+    def _open_qty(self, holding: Holding, side: Side) -> Decimal:
+        """Base asset that may still be added on one side, by us or by others."""
+        return holding.open_qty(side) + self._gates.external_qty(holding.key.symbol, side)
 
     def _ended(self, order: NewOrder, *, good: bool) -> None:
         self.breaker.ended(entry=not order.reduce_only, good=good)

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from yarl import URL
 
+from chimera.reconcile.external import ExternalOrders
 from chimera.trading.intent import WorkingType
 from chimera.trading.money import text
 from chimera.wire import request_json
@@ -233,6 +234,30 @@ class RouterSettings(BaseSettings):
         "orders per 10 s",
         "Orders that an account sends; a quarter is kept for stops and exits, which are counted and never refused.",
         ge=1,
+    )
+    sweep_every_s: Annotated[int, Whole] = _of(
+        "S4_SWEEP_EVERY_S",
+        60,
+        "s",
+        "How often the whole account is compared with the ledger: orders, positions, what is not ours.",
+        ge=10,
+        le=300,
+    )
+    sweep_jaccard: Amount = _of(
+        "S4_SWEEP_JACCARD",
+        Decimal("0.9"),
+        "share, 0 to 1",
+        "Open orders known on both sides, of those known on either; below it every owner asks the venue, and an alert.",
+        le=1,
+    )
+    external_orders: ExternalOrders = _of(
+        "S4_EXTERNAL_ORDERS",
+        ExternalOrders.ADOPT,
+        "adopt|isolate",
+        "Orders not ours: always shown, counted by the limits, protected once filled; isolate takes no entries there.",
+    )
+    doubt_alert_s: Annotated[int, Whole] = _of(
+        "S4_DOUBT_ALERT_S", 60, "s", "How long an order may be in doubt before there is an alert.", ge=1
     )
     host: str = _of("S4_HOST", "127.0.0.1", "address", "Address to listen on.")
     port: Annotated[int, Whole] = _of("PORT", 8084, "port", "Port to listen on.", ge=0, le=65_535)

@@ -1,0 +1,33 @@
+"""What looks after the account as a whole, beside the owners: the ledger's memory, the sweep, the inbox of doubt."""
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from chimera.ports.ledger import Rows
+from chimera.ports.venue import Records
+from chimera.reconcile.external import rows
+from chimera.services.router.doubting import Inbox
+from chimera.services.router.remembering import Remembering
+from chimera.services.router.sweeping import Sweeping
+
+if TYPE_CHECKING:
+    from chimera.services.router.router import Router
+
+
+class Reconciling:
+    """The three of one account."""
+
+    def __init__(self, router: "Router", *, records: Records, rows: Rows) -> None:
+        policy, tell = router.config.sweep, router.alarms.tell
+        self.memory = Remembering(router, records=records, rows=rows)
+        self.sweeping = Sweeping(router, policy, records=records, tell=tell)
+        self.inbox = Inbox(router, alert_ms=policy.doubt_alert_ms, tell=tell)
+
+    @property
+    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What goes on for ever, by name."""
+        return {"memory": self.memory.run, "sweep": self.sweeping.run, "doubts": self.inbox.run}
+
+    def external(self) -> list[dict[str, object]]:
+        """Open orders on the account that are not ours, as ``GET /positions`` shows them."""
+        return rows(self.sweeping.externals.orders.values())

@@ -1,0 +1,94 @@
+"""Does the ledger know what the venue knows of us? Asked once after each start, before anything may enter.
+
+Where it does not (``reconcile.lost``), the kill switch is thrown over everything, without a flatten: positions are
+protected by the venue's word, exits go on, and entries wait until somebody looked and armed. What was found is noted
+beside the kill, so that the same traces kill once and not at every start. Until the question is answered entries wait.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from chimera.ports.ledger import Rows
+from chimera.ports.venue import Records
+from chimera.reconcile import lost
+from chimera.services.router.patience import until_answered
+from chimera.trading.events import OrderChanged, Severity
+from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.money import Millis
+from chimera.trading.standstill import Kill, Scope
+from chimera.trading.venue import VenueOrder
+from chimera.wire import keys
+
+if TYPE_CHECKING:
+    from chimera.services.router.router import Router
+
+log = structlog.get_logger()
+
+CODE: Final = "LEDGER_UNCHECKED"
+SAVED_POLL_S: Final = 0.1
+
+
+class Remembering:
+    """The question and what follows from it."""
+
+    def __init__(self, router: "Router", *, records: Records, rows: Rows) -> None:
+        self.checked = asyncio.Event()
+        self.empty = False  # the ledger held no position key when it was loaded
+        self._router = router
+        self._records = records
+        self._rows = rows
+        self._row = f"{router.config.account_id}:ledger"
+
+    def hold(self) -> None:
+        """Entries wait from here on."""
+        why = "the venue has not been asked yet whether the ledger knows all"
+        self._router.barriers.level(CODE, why, severity=Severity.INFO)
+
+    async def run(self) -> None:
+        """For ever, as whoever keeps looking does; asked until it is answered, and then no more in this process."""
+        if not self.checked.is_set():
+            await self._check()
+        await asyncio.Event().wait()
+
+    async def _check(self) -> None:
+        noted = await until_answered(lambda: self._rows.get(keys.CONTROLS, self._row))
+        since_ms = Millis(int(str(noted["since_ms"])) if noted else 0)
+        traces = await self._traces(since_ms)
+        if not traces and self.empty and noted is None:
+            traces = lost.ours((await until_answered(self._records.whole)).orders)
+        if traces:
+            await self._latch(traces)
+        self.checked.set()
+        self._router.barriers.level(CODE, None)
+
+    async def _traces(self, since_ms: Millis) -> tuple[VenueOrder, ...]:
+        """The newest entry of each symbol, where the ledger does not know it."""
+        found = []
+        for symbol in sorted({key.symbol for key in self._router.owners}):
+            newest = await self._newest(symbol, since_ms)
+            if newest is not None and not await self._knows(newest.ref):
+                found.append(newest)
+        return tuple(found)
+
+    async def _newest(self, symbol: Symbol, since_ms: Millis) -> VenueOrder | None:
+        return lost.newest_entry(await until_answered(lambda: self._records.placed_lately(symbol)), since_ms)
+
+    async def _knows(self, ref: ClientOrderId) -> bool:
+        """In a holding, on its way to its row, or there."""
+        for owner in self._router.owners.values():
+            untold = (event.body for event in owner.holding.outbox)
+            if ref in owner.holding.orders or any(isinstance(b, OrderChanged) and b.order.ref == ref for b in untold):
+                return True
+        return await until_answered(lambda: self._rows.get(keys.ORDERS, ref)) is not None
+
+    async def _latch(self, traces: tuple[VenueOrder, ...]) -> None:
+        """The kill first; the note only once the kill is on disk, or a crash between them would lose both."""
+        now_ms = self._router.clock.now_ms()
+        reason = lost.why(traces, empty=self.empty)
+        self._router.controls.kill(Kill(scope=Scope.GLOBAL, by=lost.BY, reason=reason, at_ms=now_ms))
+        while not self._router.controls.saved:  # noqa: ASYNC110 - it is saved until it is saved
+            await asyncio.sleep(SAVED_POLL_S)
+        since_ms = max(order.updated_ms for order in traces) + 1
+        await until_answered(lambda: self._rows.put(keys.CONTROLS, self._row, {"since_ms": since_ms, "why": reason}))

@@ -1,0 +1,126 @@
+"""The look at the account as a whole, every ``S4_SWEEP_EVERY_S``: ask, compare, send the owners to look; tell.
+
+``reconcile.sweep`` compares, owners decide and act. What is not ours is kept count of here, for the last hop, the
+barriers and whoever looks; the user stream tells of it at once, the sweep of what the stream did not.
+"""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from chimera.ports.venue import OrderReport, Records
+from chimera.reconcile.external import ExternalOrders, Externals, told
+from chimera.reconcile.sweep import Seen, Sweep, SweepPolicy, compare
+from chimera.trading.errors import ChimeraError
+from chimera.trading.events import Alert, Severity
+from chimera.trading.facts import Gapped, Ticked
+from chimera.trading.holding import Holding
+from chimera.trading.ids import Symbol, forced_by
+from chimera.trading.market import Side
+from chimera.trading.position import ADOPTED
+
+if TYPE_CHECKING:
+    from chimera.services.router.router import Router
+
+log = structlog.get_logger()
+
+RETRY_S: Final = 5.0  # after a look that was not answered
+UNANSWERED: Final = 3  # looks in a row: then somebody should know
+CODE: Final = "EXTERNAL_ORDERS"
+
+
+class Sweeping:
+    """The sweep of one account."""
+
+    def __init__(
+        self, router: "Router", policy: SweepPolicy, *, records: Records, tell: Callable[[Alert], None]
+    ) -> None:
+        self.externals = Externals()
+        self.last: Sweep | None = None
+        self._router = router
+        self._policy = policy
+        self._records = records
+        self._tell = tell
+        self._seen = Seen()
+        self._unanswered = 0
+        self._isolated: set[Symbol] = set()
+
+    async def run(self) -> None:
+        """For ever; the first look at once: a position that nobody owns has no other way to be found."""
+        while True:
+            try:
+                await self.look()
+                self._unanswered = 0
+            except ChimeraError as error:
+                self._missed(error)
+            await asyncio.sleep(RETRY_S if self._unanswered else self._policy.every_ms / 1000)
+
+    async def look(self) -> None:
+        """Once. Raises what the venue or, where a symbol has to be taken over, the ledger raises."""
+        before = self._holdings()
+        snapshot = await self._records.whole()
+        found = compare(before, self._holdings(), snapshot, self._policy)
+        self.last = found
+        self._seen, alerts = self._seen.after(found)
+        for alert in alerts:
+            self._tell(alert)
+        self._now(self.externals.looked(snapshot))
+        for key, owner in tuple(self._router.owners.items()):
+            if key.symbol in found.ask:
+                log.info("sweep_asks", symbol=key.symbol, jaccard=str(found.jaccard))
+                owner.hear(Gapped())
+            elif key.symbol in found.tick:
+                owner.hear(Ticked())
+        strays = [order.symbol for order in found.orphans if order.symbol not in before]
+        for symbol in dict.fromkeys([*(held.symbol for held in found.ownerless), *strays]):
+            await self._router.take_over(symbol)
+
+    def external_qty(self, symbol: Symbol, side: Side) -> Decimal:
+        """Base asset that orders which are not ours may still add."""
+        return self.externals.open_qty(symbol, side)
+
+    def heard(self, report: OrderReport) -> None:
+        """The user stream told of an order; one of ours is its owner's alone."""
+        order = report.order
+        forced = forced_by(order.ref)
+        if forced is not None and report.fill is not None and order.symbol not in self._holdings():
+            text = f"{forced}: {told(order)} filled {report.fill.qty}, on a symbol that nobody here owns"
+            self._tell(Alert(severity=Severity.FATAL, code=forced, text=text))
+        self._now(self.externals.heard(order, self._router.clock.now_ms()))
+
+    def _now(self, externals: Externals) -> None:
+        """What is not ours is this now: tell what is new of it, and keep our entries away where that is the policy."""
+        fresh, self.externals = externals.since(self.externals), externals
+        for order in fresh:
+            self._tell(Alert(severity=Severity.ERROR, code="EXTERNAL_ORDER", text=told(order)))
+        if self._policy.external is ExternalOrders.ISOLATE:
+            self._isolate()
+
+    def _isolate(self) -> None:
+        holdings = self._holdings()
+        standing = {symbol for symbol, _ in self.externals.orders} | {s for s in holdings if _adopted(holdings[s])}
+        for symbol in sorted(standing | self._isolated):
+            self._router.barriers.level(CODE, self._why(symbol) if symbol in standing else None, symbol=symbol)
+        self._isolated = standing
+
+    def _why(self, symbol: Symbol) -> str:
+        orders = self.externals.of(symbol)
+        position = "" if orders else "; a position that no intent of ours opened"
+        return f"{len(orders)} orders that are not ours{position} (S4_EXTERNAL_ORDERS=isolate)"
+
+    def _missed(self, error: ChimeraError) -> None:
+        self._unanswered += 1
+        log.info("sweep_unanswered", error=str(error), times=self._unanswered)
+        if self._unanswered == UNANSWERED:
+            text = f"{UNANSWERED} looks at the whole account in a row had no answer: {error}"
+            self._tell(Alert(severity=Severity.ERROR, code="SWEEP_UNANSWERED", text=text))
+
+    def _holdings(self) -> dict[Symbol, Holding]:
+        return {key.symbol: owner.holding for key, owner in self._router.owners.items()}
+
+
+def _adopted(holding: Holding) -> bool:
+    return any(lot.intent_id == ADOPTED for lot in holding.position.lots)
