@@ -15,12 +15,13 @@ from chimera.execute.advance import advance
 from chimera.execute.due import next_due_ms
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Holdings
+from chimera.services.router.barriers import HELD_MS
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
-from chimera.trading.commands import Command, waits_for_save
+from chimera.trading.commands import Command, Place, waits_for_save
 from chimera.trading.errors import StaleWriter, StoreUnavailable
 from chimera.trading.events import Event, IntentChanged
-from chimera.trading.facts import Fact, Published, Surveyed, Ticked
+from chimera.trading.facts import Fact, PlaceNotSent, Published, Surveyed, Ticked
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
 from chimera.trading.money import Millis
@@ -135,11 +136,20 @@ class Owner:
         task.add_done_callback(self._tasks.discard)
 
     async def _carry_out(self, command: Command) -> None:
-        fact = await self._sender.carry_out(command, lambda: self.holding, lambda: self._scene(self.holding).near)
+        fact: Fact | None = self._too_early(command)
+        if fact is None:
+            fact = await self._sender.carry_out(command, lambda: self.holding, lambda: self._scene(self.holding).near)
         if fact is not None:
             self.hear(fact)
             if isinstance(fact, Surveyed):
                 self.recovered.set()
+
+    def _too_early(self, command: Command) -> PlaceNotSent | None:
+        """After a start protection comes first: an entry of a resumed plan waits for the venue's word."""
+        if self.recovered.is_set() or not isinstance(command, Place) or command.order.reduce_only:
+            return None
+        why = "RECOVERING: the venue has not been heard since the start"
+        return PlaceNotSent(ref=command.order.ref, reason=why, retry_after_ms=HELD_MS, held=True)
 
     def _set_timer(self) -> None:
         due = next_due_ms(self.holding, self._clock.now_ms())
