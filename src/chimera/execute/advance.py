@@ -157,7 +157,7 @@ def _answer(
             doubted = order.after(Trigger.TIMED_OUT).but(dead_after_ms=dead_after_ms)
             return holding.with_order(settle(doubted, order, scene))
         case NotFound(asked_server_ms=asked):
-            return holding.with_order(_not_found(order, asked, scene))
+            return _look_elsewhere(holding.with_order(_not_found(order, asked, scene)), order, scene)
         case CancelRefused():
             return holding.with_order(settle(order.after(Trigger.CANCEL_REFUSED), order, scene))
         case CancelUnanswered():
@@ -187,6 +187,13 @@ def _in_doubt(order: Order, scene: Scene) -> Order:
     if order.status is Status.PENDING_NEW:
         order = order.after(Trigger.TIMED_OUT)
     return order.but(ask_at_ms=scene.now_ms) if order.status is Status.IN_DOUBT else order
+
+
+def _look_elsewhere(holding: Holding, order: Order, scene: Scene) -> Holding:
+    """An entry that the query does not know may have filled all the same: position and trades may tell it sooner."""
+    if holding.orders[order.ref].status is not Status.IN_DOUBT or order.request.reduce_only:
+        return holding
+    return holding.but(survey_due_ms=Millis(min(holding.survey_due_ms, scene.now_ms)))
 
 
 def _not_found(order: Order, asked_server_ms: Millis, scene: Scene) -> Order:
