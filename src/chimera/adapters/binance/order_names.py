@@ -8,7 +8,7 @@ from typing import Final
 from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.venue import VenueOrder
 
-REMEMBERED: Final = 20_000
+REMEMBERED: Final = 1_000  # of all symbols: trades are pulled minutes after their order
 
 
 class OrderNames:

@@ -1,0 +1,226 @@
+"""A day of virtual time: does what is done cost the same in the last hour as in the second, and does S4 stay small?
+
+Invariants: every hour has the same market and the same intents, so that hours compare; faults come as the profile says,
+outages neither in the second nor in the last hour; CPU is measured of this process alone, collections of garbage not
+among it, and by a yardstick as well: a fixed piece of work, timed a few times an hour, because a machine that others
+use is not always as fast. The venue's log goes to a spool. The oracle of every other run judges at the end.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from chimera.services.world import quiet
+from chimera.services.world.composed import INSTRUMENT, World
+from chimera.services.world.days import DAYS, Weather, churn
+from chimera.services.world.fences import fenced
+from chimera.services.world.loop import DetLoop, Stuck
+from chimera.services.world.oracle import Violation
+from chimera.services.world.paths import HOUR_S, PATHS, day_market
+from chimera.services.world.plan import Plan
+from chimera.services.world.run import Options, judge, logs
+from chimera.services.world.spool import Spool
+from chimera.services.world.steps import FenceBroken
+from chimera.services.world.tape import Tape
+from chimera.services.world.weigh import Weight, weigh
+from chimera.services.world.workload import Wish
+from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow
+from chimera.trading.market import Side
+from chimera.trading.money import Qty
+from chimera.trading.value import Value
+
+HOURS: Final = 24
+EVERY_S: Final = 75.0  # an intent
+LAST_WISH_S: Final = 90.0  # before an hour's end nobody begins
+LIVENESS_S: Final = 90
+CPU_MOST: Final = 1.1  # the last hour's by the second's
+GROWTH_MOST: Final = 1.1  # of what the router holds: the last hour's by the most after warm-up
+WARM_H, EARLY_H = 8, 4  # the last of its caches is full after seven hours; so many hours then count as early
+PARTS: Final = 10  # of an hour, with a look at the yardstick after each
+_PAGE_MB: Final = 4096 / 2**20
+
+
+class Hour(Value):
+    """``cpu_s`` of this process, and in yardsticks; ``steps`` of the loop; what the router held at its end.
+
+    ``rss_mb``: of all this, the simulated venue and the stores among it.
+    """
+
+    cpu_s: float
+    cpu_yards: float
+    rss_mb: float
+    steps: int
+    weight: Weight
+
+
+class Soaked(Value):
+    """What came of one."""
+
+    day: str
+    seed: int
+    hours: tuple[Hour, ...]
+    violations: tuple[Violation, ...]
+    intents: int
+    orders: int
+    fills: int
+    kills: int
+    faults: int
+
+    @property
+    def cpu_ratio(self) -> float:
+        """The last hour's CPU by the second's; of fewer hours than three nothing is said."""
+        return self.hours[-1].cpu_s / self.hours[1].cpu_s if len(self.hours) > 2 else 1.0
+
+    @property
+    def cost_ratio(self) -> float:
+        """The same in yardsticks."""
+        return self.hours[-1].cpu_yards / self.hours[1].cpu_yards if len(self.hours) > 2 else 1.0
+
+    @property
+    def good(self) -> bool:
+        """No invariant broken, no hour dearer, nothing grown."""
+        return not self.violations and self.cost_ratio <= CPU_MOST and self.growth <= GROWTH_MOST
+
+    @property
+    def growth(self) -> float:
+        """What the router held at the end by the most it held in the first hours after its warm-up."""
+        early = self.hours[WARM_H : WARM_H + EARLY_H]
+        return self.hours[-1].weight.size / max(hour.weight.size for hour in early) if early else 1.0
+
+
+def soak(
+    day: str,
+    seed: int,
+    *,
+    hours: int = HOURS,
+    every_s: float = EVERY_S,
+    tell: Callable[[str, Hour], None] | None = None,
+) -> Soaked:
+    """One day of this kind. ``tell`` hears each hour as it ends."""
+    kind, spool = DAYS[day], Spool()
+    tape = Tape(f"soak:{day}:{seed}")
+    loop = DetLoop(seed, fifo=True)
+    plan = Plan(rates=dict(kind.rates), blows=kind.blows(hours), offset_ms=40, restart_ms=(200, 2_000))
+    market = day_market(seed, PATHS[kind.path], hours=hours)
+    world = World(seed, loop, tape, plan, market, on_audit=spool.add, audit_keep=1)
+    weather = Weather(world, kind)
+    options = Options(safety_s=hours * HOUR_S, faults=kind.rough, liveness_s=LIVENESS_S)
+    violations: list[Violation] = []
+    passed: list[Hour] = []
+    with _GarbageByTheHour(), logs(world, None):
+        try:
+            _begin(world, weather, hours)
+            for hour in range(hours):
+                passed.append(_hour(world, hour, seed, every_s))
+                if tell is not None:
+                    tell(f"{day} {seed} hour {hour + 1}", passed[-1])
+            with fenced(loop):
+                world.heal()
+                loop.run_for(LIVENESS_S)
+        except (FenceBroken, Stuck) as error:
+            violations.append(Violation(invariant="HARNESS", at_us=loop.now_us, text=repr(error)))
+        with fenced(loop):
+            world.power_off()
+            kept = loop.run_until_complete(quiet.read(world))
+        violations += judge(world, kept, options, spool)
+        fired, deaths = len(tape.fired), world.s4.deaths
+        loop.close()
+    return Soaked(
+        day=day,
+        seed=seed,
+        hours=tuple(passed),
+        violations=tuple(violations),
+        intents=len(kept.intents),
+        orders=spool.accepted,
+        fills=len(kept.fills),
+        kills=deaths,
+        faults=fired,
+    )
+
+
+def _begin(world: World, weather: Weather, hours: int) -> None:
+    with fenced(world.loop):
+        if weather.day.s3_every_s is not None:
+            gap = weather.day.s3_every_s
+            world.s3.gap_s = (gap * 0.8, gap * 1.2)
+            world.s3.start(side=Side.BUY, until_s=hours * HOUR_S + 12)
+            world.loop.outside(churn(world), name="churn")
+        world.start(market_s=hours * HOUR_S + LIVENESS_S - 20)
+        weather.begin(hours)
+
+
+def _hour(world: World, hour: int, seed: int, every_s: float) -> Hour:
+    """The next hour, and what it cost."""
+    for wish in hour_of_wishes(seed, hour, every_s):
+        world.loop.call_later(wish.at_s, world.callers.want, wish.but(at_s=0.0), context=Context())
+    gc.collect()
+    steps, cpu_s, yard_s = world.loop.steps, 0.0, 0.0
+    for _ in range(PARTS):
+        began_s = time.process_time()
+        with fenced(world.loop):
+            world.loop.run_for(HOUR_S / PARTS)
+        done_s = time.process_time()
+        _yardstick()
+        cpu_s, yard_s = cpu_s + done_s - began_s, yard_s + time.process_time() - done_s
+    router = world.router
+    assert router is not None  # it was started in the first second
+    return Hour(
+        cpu_s=round(cpu_s, 3),
+        cpu_yards=round(cpu_s / yard_s * PARTS, 2),
+        rss_mb=round(int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_MB, 1),
+        steps=world.loop.steps - steps,
+        weight=weigh(router),
+    )
+
+
+def _yardstick() -> int:
+    """About 15 ms of what this program does: small objects, dictionaries, sorting."""
+    total = 0
+    for number in range(60):
+        rows = {str(place * number): (place, str(place)) for place in range(150)}
+        total += sum(place for place, _ in sorted(rows.values(), reverse=True))
+    return total
+
+
+def hour_of_wishes(seed: int, hour: int, every_s: float) -> Iterator[Wish]:
+    """The same for every hour but for their numbers; moments count from its beginning."""
+    chance = Random(f"{seed}:wishes")
+    count = int((HOUR_S - LAST_WISH_S) / every_s)
+    for place in range(count):
+        policy: ExecPolicy = (
+            MarketNow(),
+            MakerThenTaker(wait_ms=chance.randint(500, 5_000), slices=1, gap_ms=0),
+            MakerThenTaker(wait_ms=chance.randint(0, 800), slices=chance.randint(2, 4), gap_ms=2_000),
+        )[place % 3]
+        yield Wish(
+            number=hour * count + place,
+            at_s=5.0 + place * every_s,
+            side=chance.choice((Side.BUY, Side.SELL)),
+            qty=Qty(INSTRUMENT.step * chance.randint(4, 30)),
+            policy=policy,
+            stop_bps=chance.randint(4, 40),
+            target_bps=chance.randint(3, 30) if chance.random() < 0.7 else None,
+            hold_s=chance.randint(10, 55),
+            cancel_after_s=chance.uniform(0.1, 4) if chance.random() < 0.1 else None,
+            close_after_s=chance.uniform(1, 20) if chance.random() < 0.2 else None,
+        )
+
+
+class _GarbageByTheHour:
+    """No collection but between hours, where its cost is nobody's."""
+
+    def __enter__(self) -> None:
+        self._was_on = gc.isenabled()
+        gc.disable()
+        gc.collect()
+        gc.freeze()
+
+    def __exit__(self, *_: object) -> None:
+        gc.unfreeze()
+        if self._was_on:
+            gc.enable()
+        gc.collect()
