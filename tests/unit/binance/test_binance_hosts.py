@@ -28,6 +28,9 @@ def test_every_preset_is_allowed() -> None:
         ("sim", "ws://127.0.0.1:9020"),
         ("sim", ""),
         ("paper", None),
+        ("live", "https://demo-fapi.binance.com"),  # I32: a live key never reaches the demo, nor the demo's the market
+        ("live", "https://testnet.binancefuture.com"),
+        ("demo", "https://fapi.binance.com"),
     ],
 )
 def test_other_hosts_are_refused(name: str, rest: str | None) -> None:
@@ -37,3 +40,16 @@ def test_other_hosts_are_refused(name: str, rest: str | None) -> None:
         return
     with pytest.raises(Refused):
         hosts_named(name, rest=rest)
+
+
+@pytest.mark.req("S4-LIM-3")
+def test_hosts_of_two_environments_are_never_mixed() -> None:
+    with pytest.raises(Refused) as stopped:
+        hosts_named("live", streams="wss://fstream.binancefuture.com")
+
+    assert stopped.value.message == "live: streams base URL is of demo"
+    assert "fstream.binance.com" in str(stopped.value.accepted)
+
+
+def test_the_demo_is_one_backend_under_two_names() -> None:
+    assert hosts_named("demo", rest="https://testnet.binancefuture.com").streams == DEMO.streams

@@ -1,7 +1,8 @@
 """Where each environment lives, and the only hosts a signed request may go to.
 
 The same adapter talks to the simulator, Binance demo and Binance: base URLs and keys are all that differs. A key sent
-to a wrong host is a key given away, so a base URL outside the list is refused; plain text only inside this machine.
+to a wrong host is a key given away, so a base URL outside the list of its environment is refused; plain text only inside
+this machine.
 Source: developers.binance.com, USD-M general-info and "Important WebSocket Change Notice" (2026-03-06).
 """
 
@@ -13,20 +14,21 @@ from chimera.trading.errors import Refused
 from chimera.trading.value import Value
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_BINANCE: Final = frozenset(
-    {
-        "fapi.binance.com",
-        "fstream.binance.com",
-        "demo-fapi.binance.com",
-        "demo-fstream.binance.com",
-        "testnet.binancefuture.com",
-        "fstream.binancefuture.com",
-        "demo-api.binance.com",  # spot, demo and testnet: for rehearsals alone, so no production host is here
-        "demo-ws-api.binance.com",
-        "testnet.binance.vision",
-        "ws-api.testnet.binance.vision",
-    }
-)
+_BINANCE: Final = {
+    "live": frozenset({"fapi.binance.com", "fstream.binance.com"}),
+    "demo": frozenset(  # one backend under its old and its new name
+        {
+            "demo-fapi.binance.com",
+            "demo-fstream.binance.com",
+            "testnet.binancefuture.com",
+            "fstream.binancefuture.com",
+            "demo-api.binance.com",  # spot, demo and testnet: for rehearsals alone, so no production host is here
+            "demo-ws-api.binance.com",
+            "testnet.binance.vision",
+            "ws-api.testnet.binance.vision",
+        }
+    ),
+}
 
 
 class Hosts(Value):
@@ -53,31 +55,46 @@ def hosts_named(name: str, *, rest: str | None = None, streams: str | None = Non
     return checked(preset.but(rest=rest or preset.rest, streams=streams or preset.streams))
 
 
-def checked(hosts: Hosts) -> Hosts:
-    """The same hosts, trailing slashes off; raises ``Refused`` unless loopback or a Binance host over TLS.
+def environment_of(address: str) -> str | None:
+    """Whose host that is, ``sim`` for this machine; None for nobody's we know."""
+    try:
+        host = URL(address).host
+    except ValueError:
+        return None
+    if host in _LOOPBACK:
+        return SIM.name
+    return next((name for name, hosts in _BINANCE.items() if host in hosts), None)
 
-    ``sim`` is loopback, the others are not: a live key never reaches a simulator, nor a simulator's key Binance.
+
+def checked(hosts: Hosts) -> Hosts:
+    """The same hosts, trailing slashes off; raises ``Refused`` unless each is a host of that environment.
+
+    ``sim`` is loopback, the others are Binance's over TLS: a live key never reaches a simulator or the demo, nor
+    the key of one of these the live market.
     """
     return hosts.but(
-        rest=_checked(hosts.rest, "rest", ("http", "https"), local=hosts.name == SIM.name),
-        streams=_checked(hosts.streams, "streams", ("ws", "wss"), local=hosts.name == SIM.name),
+        rest=_checked(hosts.rest, "rest", ("http", "https"), hosts.name),
+        streams=_checked(hosts.streams, "streams", ("ws", "wss"), hosts.name),
     )
 
 
-def _checked(text: str, field: str, schemes: tuple[str, str], *, local: bool) -> str:
+def _checked(text: str, field: str, schemes: tuple[str, str], environment: str) -> str:
     plain, tls = schemes
+    local, hosts = environment == SIM.name, _BINANCE.get(environment, frozenset())
     try:
         url = URL(text)
         allowed = (
             (url.host in _LOOPBACK and url.scheme in schemes)
             if local
-            else (url.host in _BINANCE and url.scheme == tls and url.explicit_port in (None, 443))
+            else (url.host in hosts and url.scheme == tls and url.explicit_port in (None, 443))
         )
     except ValueError:
         allowed = False
     if not allowed or url.user or url.query_string or url.path not in ("", "/"):
-        accepted = f"{plain}://127.0.0.1:PORT" if local else f"{tls}:// and one of {', '.join(sorted(_BINANCE))}"
+        accepted = f"{plain}://127.0.0.1:PORT" if local else f"{tls}:// and one of {', '.join(sorted(hosts))}"
+        of = environment_of(text)
+        why = f"is of {of}" if of not in (None, environment) else "is not allowed"
         raise Refused(
-            "HOST_NOT_ALLOWED", f"{field} base URL is not allowed", field=field, value=text, accepted=accepted
+            "HOST_NOT_ALLOWED", f"{environment}: {field} base URL {why}", field=field, value=text, accepted=accepted
         )
     return text.rstrip("/")
