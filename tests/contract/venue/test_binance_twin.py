@@ -13,6 +13,7 @@ import pytest
 
 from chimera.adapters.binance import records
 from chimera.adapters.binance.account import BinanceFutures, open_futures
+from chimera.adapters.binance.governor import THROTTLED_MS
 from chimera.adapters.binance.hosts import Hosts
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.transport import Reply, Transport
@@ -435,6 +436,7 @@ async def test_certain_failures_may_be_sent_again(bench: Bench, trouble: Trouble
     with pytest.raises(NotSent):
         await bench.place("a-m1", **resting("60000"))
 
+    bench.clock.at_ms += THROTTLED_MS
     assert (await bench.place("a-m1", **resting("60000"))).status is Status.NEW
 
 

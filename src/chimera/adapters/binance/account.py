@@ -2,8 +2,10 @@
 
 import random
 from dataclasses import dataclass
+from decimal import Decimal
 
 from chimera.adapters.binance.futures import FuturesVenue
+from chimera.adapters.binance.governor import Governor
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.raw import ORDER_RECV_WINDOW_MS, RawFutures
 from chimera.adapters.binance.records import FuturesRecords
@@ -16,7 +18,7 @@ from chimera.ports.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class BinanceFutures:
-    """``venue``, ``records`` and ``rulebook`` are the ports; ``raw`` shows the budget and the venue's clock."""
+    """``venue``, ``records`` and ``rulebook`` are ports, ``raw`` is one (``Rates``) and knows the venue's clock."""
 
     venue: FuturesVenue
     records: FuturesRecords
@@ -38,13 +40,16 @@ def open_futures(
     recv_window_ms: int = ORDER_RECV_WINDOW_MS,
     times: StreamTimes | None = None,
     quote: str = "USDT",
+    rate_share: Decimal = Decimal(1),
 ) -> BinanceFutures:
     """The account of ``key``; nothing is sent yet.
 
+    ``rate_share`` (0 to 1): how much of the venue's limits is ours where others use the address or the account too.
     ``secret`` is an HMAC secret or the PEM of an Ed25519 private key. Ask ``rulebook.server_offset_ms()`` before
     the first order and every minute or so: its answers stamp what follows.
     """
-    raw = RawFutures(transport, key, signer_for(secret), clock, recv_window_ms=recv_window_ms)
+    governor = Governor(rate_share)
+    raw = RawFutures(transport, key, signer_for(secret), clock, recv_window_ms=recv_window_ms, governor=governor)
     names = OrderNames()
     return BinanceFutures(
         venue=FuturesVenue(raw, names, UserStream(raw, names, jitter, times)),

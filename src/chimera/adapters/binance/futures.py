@@ -24,6 +24,7 @@ from chimera.adapters.binance.raw import (
     GET_ORDER,
     PLACE_ALGO,
     PLACE_ORDER,
+    TEST_ORDER,
     Endpoint,
     RawFutures,
     answer,
@@ -37,6 +38,7 @@ from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.intent import WorkingType
 from chimera.trading.money import Millis, Price, text
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
+from chimera.trading.rates import Lane
 from chimera.trading.venue import OrderRef, VenueOrder
 
 _STP: Final = "EXPIRE_MAKER"
@@ -55,14 +57,20 @@ class FuturesVenue:
         if order.not_after_ms is not None and self._raw.clock.now_ms() > order.not_after_ms:
             raise NotSent("its time to be sent has passed")
         if order.conditional:
-            body = await self._raw.call(PLACE_ALGO, algo_params(order), timeout_ms=timeout_ms)
+            body = await self._raw.call(PLACE_ALGO, algo_params(order), timeout_ms=timeout_ms, lane=lane_of(order))
             placed = understood(translate.algo, answer(body, payloads.AlgoRow))
         else:
-            body = await self._raw.call(PLACE_ORDER, order_params(order), timeout_ms=timeout_ms)
+            body = await self._raw.call(PLACE_ORDER, order_params(order), timeout_ms=timeout_ms, lane=lane_of(order))
             placed = self._names.note(_order(body))
         if placed.status is Status.IN_DOUBT:
             raise OutcomeUnknown(f"placed, {placed.reason}")
         return _meant(placed, order.symbol, order.ref)
+
+    async def rehearse(self, order: NewOrder, *, timeout_ms: int) -> None:
+        """``POST order/test``; there is none for the Algo service. Whether stops pass it is unverified (reference 4.1)."""
+        if order.conditional:
+            raise ValueError(f"{order.ref}: the Algo service has no test")
+        await self._raw.call(TEST_ORDER, order_params(order), timeout_ms=timeout_ms)
 
     async def cancel(self, ref: OrderRef, *, timeout_ms: int) -> VenueOrder | None:
         """None for a conditional order: the Algo service confirms without a word on it.
@@ -129,6 +137,13 @@ class FuturesVenue:
             if error.code == NO_SUCH_ORDER:
                 return None
             raise
+
+
+def lane_of(order: NewOrder) -> Lane:
+    """How urgent it is: what guards, what gets out, what gets in."""
+    if not order.reduce_only:
+        return Lane.OPEN
+    return Lane.PROTECT if order.type.conditional else Lane.CLOSE
 
 
 def order_params(order: NewOrder) -> dict[str, str]:

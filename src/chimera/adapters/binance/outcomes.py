@@ -18,6 +18,7 @@ from chimera.trading.money import Millis
 DUPLICATE_ID: Final = -4116
 NO_SUCH_ORDER: Final = -2013
 NO_NEED_TO_CHANGE_MARGIN: Final = -4046
+TOO_MANY: Final = frozenset({-1003, -1015})  # requests, orders
 CLOCK_CODES: Final = frozenset({-1021, -5028})  # a fresh clock is needed before the next try
 
 # Lowest and highest code of each certain family, and who says so.
@@ -50,7 +51,9 @@ _NOT_SENT: Final[dict[int, str]] = {
     -5028: "too late at the matching engine; 7.4",
 }
 _STATUS_REJECTED: Final = frozenset({401, 404, 405, 410})  # 7.4, 7.2: key, or an endpoint that is not there
-_LIMITED: Final = frozenset({418, 429})  # 7.2: refused at the door
+BANNED: Final = 418
+BAN_MS: Final = Millis(120_000)  # the shortest ban (7.2), where neither header nor text dates it
+LIMITED: Final = frozenset({BANNED, 429})  # 7.2: refused at the door
 _THROTTLED: Final = "Request throttled by system-level protection"  # BGI: a certain failure
 _AWAY: Final = "Service Unavailable"  # BGI: a certain failure
 _DUPLICATE: Final = "duplicate order"
@@ -67,8 +70,11 @@ class _Trouble(msgspec.Struct):
 def trouble(reply: Reply, server_ms: Millis) -> ChimeraError | None:
     """What the reply says went wrong, or None for a 2xx without an error body. ``server_ms`` dates ban texts."""
     code, text = said(reply.body)
-    if reply.status in _LIMITED or code in (-1003, -1015):
-        return NotSent(f"{reply.status} {code or ''} {text}".strip(), _retry_after_ms(reply, text, server_ms))
+    if reply.status in LIMITED or code in TOO_MANY:
+        wait_ms = _retry_after_ms(reply, text, server_ms)
+        if reply.status == BANNED:
+            wait_ms = wait_ms or BAN_MS
+        return NotSent(f"{reply.status} {code or ''} {text}".strip(), wait_ms)
     if reply.status >= 500:
         return _server_error(reply.status, code, text)
     if 200 <= reply.status < 300:
@@ -109,6 +115,11 @@ def said(body: bytes) -> tuple[int | None, str]:
         return int(found.code), found.msg[:_TEXT_MAX]
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None, body[:_TEXT_MAX].decode("utf-8", "replace")
+
+
+def throttled(body: bytes) -> bool:
+    """Whether the venue sheds load; what reduces is exempt (BGI)."""
+    return _THROTTLED in said(body)[1]
 
 
 def _retry_after_ms(reply: Reply, text: str, server_ms: Millis) -> Millis | None:

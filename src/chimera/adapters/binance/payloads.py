@@ -179,6 +179,20 @@ class SymbolConfig(Struct, rename="camel"):
     leverage: int
 
 
+class BracketRow(Struct, rename="camel"):
+    initial_leverage: int
+    notional_cap: Decimal
+    maint_margin_ratio: Decimal
+    cum: Decimal
+
+
+class Brackets(Struct, rename="camel"):
+    """One symbol of ``leverageBracket``."""
+
+    symbol: Text
+    brackets: list[BracketRow]
+
+
 class Leverage(Struct, rename="camel"):
     symbol: Text
     leverage: int
@@ -197,6 +211,7 @@ class Filter(Struct, rename="camel"):
     notional: Decimal | None = None
     multiplier_up: Decimal | None = None
     multiplier_down: Decimal | None = None
+    limit: int | None = None
 
 
 class SymbolRow(Struct, rename="camel"):
@@ -208,8 +223,18 @@ class SymbolRow(Struct, rename="camel"):
     contract_type: Text = ""
 
 
+class RateLimitRow(Struct, rename="camel"):
+    """``interval`` is SECOND, MINUTE or DAY; the limit is per ``intervalNum`` of them."""
+
+    rate_limit_type: Text
+    interval: Text
+    interval_num: int
+    limit: int
+
+
 class ExchangeInfo(Struct, rename="camel"):
     symbols: list[msgspec.Raw]  # one by one: a symbol of a new shape must not hide the others
+    rate_limits: list[msgspec.Raw] = []
 
 
 class BookTicker(Struct, rename="camel"):

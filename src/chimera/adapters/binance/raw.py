@@ -1,14 +1,16 @@
 """Binance USD-M as it is: endpoints, stamping, signing, weights. Bytes out, bytes in, errors by ``outcomes``.
 
 Invariants: one call is one request, never repeated here; the time stamp is ours plus the measured offset, taken as the
-request leaves; while the venue has banned this address nothing leaves at all. Knows no domain value.
+request leaves; nothing leaves that the rate governor holds back, and the governor hears of every answer. Knows no
+domain value.
 """
 
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final, TypeVar
 
-from chimera.adapters.binance.outcomes import CLOCK_CODES, said, trouble
+from chimera.adapters.binance.governor import Cost, Governor, Moment
+from chimera.adapters.binance.outcomes import BAN_MS, BANNED, CLOCK_CODES, LIMITED, TOO_MANY, said, throttled, trouble
 from chimera.adapters.binance.payloads import ServerTime, Unreadable, decoded
 from chimera.adapters.binance.sign import Signer, encoded, signed
 from chimera.adapters.binance.transport import Reply, Transport
@@ -16,12 +18,14 @@ from chimera.adapters.binance.venue_clock import VenueClock
 from chimera.ports.clock import Clock
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
 from chimera.trading.money import Millis
+from chimera.trading.rates import Lane, RateUse
 from chimera.trading.value import Value
 
 ORDER_RECV_WINDOW_MS: Final = 2_000  # small: it bounds how long a lost order can still be accepted
 READ_RECV_WINDOW_MS: Final = 5_000  # Binance's default; a late answer to a question hurts nobody
 READ_TIMEOUT_MS: Final = 5_000
-BAN_MS: Final = Millis(120_000)  # the shortest ban (reference 7.2), where neither header nor text dates it
+HELD_BACK: Final = "RATE_GOVERNOR"
+_COUNTS: Final = ("x-mbx-used-weight-1m", "x-mbx-order-count-10s", "x-mbx-order-count-1m")  # as governor.FALLBACK
 _CLOCK_TIMEOUT_MS: Final = 1_000
 
 R = TypeVar("R")
@@ -37,49 +41,60 @@ class Security(Enum):
 
 
 class Endpoint(Value):
+    """``weight`` is of a call that names its symbol, where there is one to name; ``weight_all`` of one that does not.
+
+    ``orders``: what it adds to the order counts. Sources: Binance USD-M pages of each endpoint (reference 4).
+    """
+
     method: str
     path: str
     security: Security = Security.SIGNED
     order: bool = False  # it changes orders: the small receive window
+    weight: int = 1
+    weight_all: int | None = None
+    orders: int = 0
+    lane: Lane = Lane.QUERY  # where the caller names none
+
+    def cost(self, params: Mapping[str, str]) -> Cost:
+        """Of this call."""
+        plain = self.weight_all is None or "symbol" in params
+        return Cost(weight=self.weight if plain else self.weight_all or 0, orders=self.orders)
 
 
-PLACE_ORDER: Final = Endpoint(method="POST", path="/fapi/v1/order", order=True)
-CANCEL_ORDER: Final = Endpoint(method="DELETE", path="/fapi/v1/order", order=True)
+PLACE_ORDER: Final = Endpoint(method="POST", path="/fapi/v1/order", order=True, weight=0, orders=1, lane=Lane.OPEN)
+TEST_ORDER: Final = Endpoint(method="POST", path="/fapi/v1/order/test", order=True)
+CANCEL_ORDER: Final = Endpoint(method="DELETE", path="/fapi/v1/order", order=True, lane=Lane.CANCEL)
 GET_ORDER: Final = Endpoint(method="GET", path="/fapi/v1/order")
-ALL_ORDERS: Final = Endpoint(method="GET", path="/fapi/v1/allOrders")
-OPEN_ORDERS: Final = Endpoint(method="GET", path="/fapi/v1/openOrders")
-PLACE_ALGO: Final = Endpoint(method="POST", path="/fapi/v1/algoOrder", order=True)
-CANCEL_ALGO: Final = Endpoint(method="DELETE", path="/fapi/v1/algoOrder", order=True)
+ALL_ORDERS: Final = Endpoint(method="GET", path="/fapi/v1/allOrders", weight=5)
+OPEN_ORDERS: Final = Endpoint(method="GET", path="/fapi/v1/openOrders", weight_all=40)
+PLACE_ALGO: Final = Endpoint(
+    method="POST", path="/fapi/v1/algoOrder", order=True, weight=0, orders=1, lane=Lane.PROTECT
+)
+CANCEL_ALGO: Final = Endpoint(method="DELETE", path="/fapi/v1/algoOrder", order=True, lane=Lane.CANCEL)
 GET_ALGO: Final = Endpoint(method="GET", path="/fapi/v1/algoOrder")
-OPEN_ALGOS: Final = Endpoint(method="GET", path="/fapi/v1/openAlgoOrders")
-POSITION_RISK: Final = Endpoint(method="GET", path="/fapi/v3/positionRisk")
-USER_TRADES: Final = Endpoint(method="GET", path="/fapi/v1/userTrades")
-BALANCE: Final = Endpoint(method="GET", path="/fapi/v3/balance")
-INCOME: Final = Endpoint(method="GET", path="/fapi/v1/income")
-COMMISSION_RATE: Final = Endpoint(method="GET", path="/fapi/v1/commissionRate")
-ACCOUNT_CONFIG: Final = Endpoint(method="GET", path="/fapi/v1/accountConfig")
-SYMBOL_CONFIG: Final = Endpoint(method="GET", path="/fapi/v1/symbolConfig")
-SET_MARGIN_TYPE: Final = Endpoint(method="POST", path="/fapi/v1/marginType")
-SET_LEVERAGE: Final = Endpoint(method="POST", path="/fapi/v1/leverage")
+OPEN_ALGOS: Final = Endpoint(method="GET", path="/fapi/v1/openAlgoOrders", weight_all=40)
+POSITION_RISK: Final = Endpoint(method="GET", path="/fapi/v3/positionRisk", weight=5)
+USER_TRADES: Final = Endpoint(method="GET", path="/fapi/v1/userTrades", weight=5)
+BALANCE: Final = Endpoint(method="GET", path="/fapi/v3/balance", weight=5, lane=Lane.OPEN)
+INCOME: Final = Endpoint(method="GET", path="/fapi/v1/income", weight=30)
+COMMISSION_RATE: Final = Endpoint(method="GET", path="/fapi/v1/commissionRate", weight=20, lane=Lane.OPEN)
+ACCOUNT_CONFIG: Final = Endpoint(method="GET", path="/fapi/v1/accountConfig", weight=5)
+SYMBOL_CONFIG: Final = Endpoint(method="GET", path="/fapi/v1/symbolConfig", weight=5, lane=Lane.OPEN)
+LEVERAGE_BRACKET: Final = Endpoint(method="GET", path="/fapi/v1/leverageBracket")
+SET_MARGIN_TYPE: Final = Endpoint(method="POST", path="/fapi/v1/marginType", lane=Lane.OPEN)
+SET_LEVERAGE: Final = Endpoint(method="POST", path="/fapi/v1/leverage", lane=Lane.OPEN)
 OPEN_LISTEN_KEY: Final = Endpoint(method="POST", path="/fapi/v1/listenKey", security=Security.KEY)
 KEEP_LISTEN_KEY: Final = Endpoint(method="PUT", path="/fapi/v1/listenKey", security=Security.KEY)
 SERVER_TIME: Final = Endpoint(method="GET", path="/fapi/v1/time", security=Security.NONE)
 EXCHANGE_INFO: Final = Endpoint(method="GET", path="/fapi/v1/exchangeInfo", security=Security.NONE)
-BOOK_TICKER: Final = Endpoint(method="GET", path="/fapi/v1/ticker/bookTicker", security=Security.NONE)
-PREMIUM_INDEX: Final = Endpoint(method="GET", path="/fapi/v1/premiumIndex", security=Security.NONE)
-
-
-class Budget(Value):
-    """What the venue last said we used: request weight this minute (per address), orders in 10 s and this minute."""
-
-    weight_1m: int = 0
-    orders_10s: int = 0
-    orders_1m: int = 0
-    at_ms: Millis = Millis(0)
+BOOK_TICKER: Final = Endpoint(
+    method="GET", path="/fapi/v1/ticker/bookTicker", security=Security.NONE, weight=2, weight_all=5, lane=Lane.OPEN
+)
+PREMIUM_INDEX: Final = Endpoint(method="GET", path="/fapi/v1/premiumIndex", security=Security.NONE, weight_all=10)
 
 
 class RawFutures:
-    """One account's calls. ``budget`` and ``venue_clock`` hold what the answers taught."""
+    """One account's calls. ``governor`` and ``venue_clock`` hold what the answers taught."""
 
     def __init__(
         self,
@@ -89,34 +104,46 @@ class RawFutures:
         clock: Clock,
         *,
         recv_window_ms: int = ORDER_RECV_WINDOW_MS,
+        governor: Governor | None = None,
     ) -> None:
         self.transport = transport
         self.clock = clock
         self.venue_clock = VenueClock()
         self.recv_window_ms = recv_window_ms
-        self.budget = Budget()
+        self.governor = governor or Governor()
         self._key = key
         self._signer = signer
-        self._banned_until_ms = 0  # monotonic
 
     async def call(
-        self, endpoint: Endpoint, params: Mapping[str, str] | None = None, *, timeout_ms: int = READ_TIMEOUT_MS
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, str] | None = None,
+        *,
+        timeout_ms: int = READ_TIMEOUT_MS,
+        lane: Lane | None = None,
+        weight: int | None = None,
     ) -> bytes:
-        """The body of a 2xx; raises one of the three venue errors for everything else."""
-        self._check_ban()
+        """The body of a 2xx; raises one of the three venue errors for everything else.
+
+        ``weight``: where this call pays for others too, or was paid for by another (0). ``NotSent.held``: nothing left.
+        """
+        params = params or {}
+        cost = endpoint.cost(params)
+        sent = self.moment()
+        held = self.governor.ask(lane or endpoint.lane, cost if weight is None else cost.but(weight=weight), sent)
+        if held is not None:
+            raise NotSent(f"{HELD_BACK}: {held.why}", held.wait_ms, held=True)
         reply = await self.transport.request(
             endpoint.method,
-            self._target(endpoint, params or {}),
+            self._target(endpoint, params),
             headers={} if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._key},
             timeout_ms=timeout_ms,
         )
-        self._learn(reply)
         error = trouble(reply, self.server_now_ms())
+        self._learn(reply, error, sent)
         if error is None:
             return reply.body
-        if reply.status == 418:
-            error = self._ban(error)
-        elif said(reply.body)[0] in CLOCK_CODES:
+        if said(reply.body)[0] in CLOCK_CODES:
             await self._resync()
         raise error
 
@@ -131,6 +158,22 @@ class RawFutures:
         """The venue's clock now, as far as we know it."""
         return Millis(self.clock.now_ms() + self.venue_clock.offset_ms)
 
+    def moment(self) -> Moment:
+        """Now, as the governor reckons."""
+        return Moment(mono_ms=self.clock.monotonic_ms(), venue_ms=self.server_now_ms())
+
+    # ── ports.rates.Rates ──
+
+    def uses(self) -> tuple[RateUse, ...]:
+        return self.governor.uses(self.moment())
+
+    def entries_held(self) -> str | None:
+        held = self.governor.objection(Lane.OPEN, PLACE_ORDER.cost({}), self.moment())
+        return None if held is None else held.why
+
+    def banned_ms(self) -> Millis:
+        return self.governor.banned_ms(self.moment())
+
     def _target(self, endpoint: Endpoint, params: Mapping[str, str]) -> str:
         if endpoint.security is Security.SIGNED:
             window = self.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
@@ -144,28 +187,25 @@ class RawFutures:
         except ChimeraError:
             return  # the refusal that led here is the news; the next one tries again
 
-    def _check_ban(self) -> None:
-        left = self._banned_until_ms - self.clock.monotonic_ms()
-        if left > 0:
-            raise NotSent("the venue has banned this address", Millis(left))
+    def _learn(self, reply: Reply, error: ChimeraError | None, sent: Moment) -> None:
+        """Tell the governor what the venue counts, and how it took our haste."""
+        at, governor = self.moment(), self.governor
+        governor.hear(tuple(_count(reply, name) for name in _COUNTS), sent, at)
+        if error is None:
+            governor.taken(sent.mono_ms)
+            return
+        wait_ms = error.retry_after_ms if isinstance(error, NotSent) else None
+        if reply.status == BANNED:
+            governor.banned(wait_ms or BAN_MS, at)
+        elif reply.status in LIMITED or said(reply.body)[0] in TOO_MANY:
+            governor.limited(wait_ms, sent.mono_ms, at)
+        elif throttled(reply.body):
+            governor.throttled(at)
 
-    def _ban(self, error: ChimeraError) -> ChimeraError:
-        """418: every further request lengthens it (2 minutes to 3 days), so none leaves until it is over."""
-        wait_ms = (error.retry_after_ms if isinstance(error, NotSent) else None) or BAN_MS
-        self._banned_until_ms = self.clock.monotonic_ms() + wait_ms
-        return NotSent(str(error), Millis(wait_ms))
 
-    def _learn(self, reply: Reply) -> None:
-        def count(name: str, before: int) -> int:
-            text = reply.headers.get(name, "")
-            return int(text[:9]) if text.isascii() and text.isdigit() else before
-
-        self.budget = Budget(
-            weight_1m=count("x-mbx-used-weight-1m", self.budget.weight_1m),
-            orders_10s=count("x-mbx-order-count-10s", self.budget.orders_10s),
-            orders_1m=count("x-mbx-order-count-1m", self.budget.orders_1m),
-            at_ms=self.clock.now_ms(),
-        )
+def _count(reply: Reply, header: str) -> int | None:
+    text = reply.headers.get(header, "")
+    return int(text[:9]) if text.isascii() and text.isdigit() else None
 
 
 def answer(body: bytes, kind: type[V]) -> V:

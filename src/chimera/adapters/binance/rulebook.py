@@ -1,7 +1,7 @@
 """Binance USD-M futures as ``ports.Rulebook``: rules, clock, prices, and the settings made before trading."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.outcomes import NO_NEED_TO_CHANGE_MARGIN
@@ -9,6 +9,7 @@ from chimera.adapters.binance.payloads import Unreadable
 from chimera.adapters.binance.raw import (
     BOOK_TICKER,
     EXCHANGE_INFO,
+    LEVERAGE_BRACKET,
     PREMIUM_INDEX,
     SET_LEVERAGE,
     SET_MARGIN_TYPE,
@@ -19,9 +20,13 @@ from chimera.adapters.binance.raw import (
 )
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.ids import Symbol
-from chimera.trading.instrument import Instrument
+from chimera.trading.instrument import Instrument, MarginStep
 from chimera.trading.market import Touch
 from chimera.trading.money import Price
+from chimera.trading.rates import Metered, RateLimit
+
+_METERED: Final = {"REQUEST_WEIGHT": Metered.WEIGHT, "ORDERS": Metered.ORDERS}
+_UNIT_MS: Final = {"SECOND": 1_000, "MINUTE": 60_000, "DAY": 86_400_000}
 
 Named = TypeVar("Named", payloads.BookTicker, payloads.PremiumIndex, payloads.Leverage)
 
@@ -35,6 +40,7 @@ class FuturesRulebook:
     async def instruments(self) -> Sequence[Instrument]:
         """Every perpetual, trading or not. A symbol that cannot be read is left out; none readable is an error."""
         listing = answer(await self._raw.call(EXCHANGE_INFO), payloads.ExchangeInfo)
+        self._raw.governor.learn(rate_limits(listing))
         found: list[Instrument] = []
         unread: Unreadable | None = None
         for body in listing.symbols:
@@ -48,6 +54,10 @@ class FuturesRulebook:
         if unread is not None and not found:
             raise OutcomeUnknown(f"unreadable answer: {unread}") from unread
         return tuple(found)
+
+    async def margin_steps(self) -> Mapping[Symbol, tuple[MarginStep, ...]]:
+        rows = answer(await self._raw.call(LEVERAGE_BRACKET), list[payloads.Brackets])
+        return {Symbol(row.symbol): translate.margin_steps(row) for row in rows}
 
     async def server_offset_ms(self) -> int:
         """Also what later requests are stamped with."""
@@ -82,6 +92,20 @@ class FuturesRulebook:
         except VenueRejected as error:
             if error.code != NO_NEED_TO_CHANGE_MARGIN:
                 raise
+
+
+def rate_limits(listing: payloads.ExchangeInfo) -> tuple[RateLimit, ...]:
+    """The limits that can be read; one of a new kind or shape is left out, and what we went by stays."""
+    found: list[RateLimit] = []
+    for body in listing.rate_limits:
+        try:
+            row = payloads.decoded(bytes(body), payloads.RateLimitRow)
+        except Unreadable:
+            continue
+        counts, unit_ms = _METERED.get(row.rate_limit_type), _UNIT_MS.get(row.interval)
+        if counts is not None and unit_ms is not None:
+            found.append(RateLimit(counts=counts, span_ms=unit_ms * row.interval_num, most=row.limit))
+    return tuple(found)
 
 
 def _about(row: Named, asked: Symbol) -> Named:
