@@ -8,7 +8,7 @@ protect, close, enter, ask. The duties are level-triggered, so a restart is this
 
 from chimera.execute import closing, entry
 from chimera.execute.asking import ask, next_survey_ms
-from chimera.execute.hear import adopt, hear, settle, take_fill
+from chimera.execute.hear import adopt, hear, rooted, settle, take_fill
 from chimera.execute.pruning import prune
 from chimera.execute.telling import tell
 from chimera.protect import guard as protection
@@ -342,7 +342,7 @@ def _believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
     lot = adopted_lot(inferred)
     if standing:  # it has a stop already, of an earlier life of ours: that one serves
         lot = lot.but(stop=StopSpec(price=standing[0]))
-    return holding.but(position=holding.position.apply(inferred, lot))
+    return rooted(holding, holding.but(position=holding.position.apply(inferred, lot)), inferred)
 
 
 def _reconcile_instead(

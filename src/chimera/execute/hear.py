@@ -100,8 +100,7 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = N
 
 def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Scene) -> Holding:
     """What a trade that opened, closed or turned the position means for the rest of the holding."""
-    if before.position.side is not after.position.side and after.position.lots:
-        after = _reroot(after, fill)
+    after = rooted(before, after, fill)
     if before.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
         soon = Millis(min(after.survey_due_ms, scene.now_ms + FLAT_SURVEY_MS))
         after = after.but(
@@ -211,7 +210,12 @@ def _lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
     )
 
 
-def _reroot(holding: Holding, fill: Fill) -> Holding:
-    """A position opened or turned: its protective ids hang under its first intent, or under the trade itself."""
-    working = holding.intents.get(holding.position.lots[0].intent_id)
-    return holding.but(root=working.root if working else derived_id("cx", f"{holding.key}:{fill.trade_id}"))
+def rooted(before: Holding, after: Holding, fill: Fill) -> Holding:
+    """Where it opened or turned the position: protective ids hang under its first intent, or under the trade itself.
+
+    Never under the key alone, whose ids an earlier life may have used: a ledger that was lost counts from one again.
+    """
+    if before.position.side is after.position.side or not after.position.lots:
+        return after
+    working = after.intents.get(after.position.lots[0].intent_id)
+    return after.but(root=working.root if working else derived_id("cx", f"{after.key}:{fill.trade_id}"))

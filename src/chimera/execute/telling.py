@@ -20,7 +20,7 @@ from chimera.trading.execution import CANCELED_BY
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
-from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId
+from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId, forced_by
 from chimera.trading.money import BPS, Qty
 from chimera.trading.order import Order, Role, Status
 from chimera.trading.position import ADOPTED
@@ -67,6 +67,8 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
 def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happening]:
     news: list[Happening] = []
     strategy = _strategy(order, holding)
+    if known is None and order.fills:
+        news.append(_of_stranger(order))
     old_fills = known.fills if known else {}
     if known is None or known.status is not order.status or len(old_fills) != len(order.fills):
         news.append(OrderChanged(order=order, strategy_id=strategy))
@@ -87,6 +89,17 @@ def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happe
             )
         )
     return news
+
+
+def _of_stranger(order: Order) -> Alert:
+    """A trade of an order that this state did not know: the venue's own, somebody else's, or ours and forgotten."""
+    deed = forced_by(order.ref)
+    fill = next(iter(order.fills.values()))
+    text = f"{order.request.symbol} {fill.side} {fill.qty} at {fill.price} by {order.ref}"
+    if deed is not None:
+        return Alert(severity=Severity.FATAL, code=deed, text=text)
+    code = "EXTERNAL_FILL" if order.role is Role.EXTERNAL else "FILL_OF_UNKNOWN_ORDER"
+    return Alert(severity=Severity.ERROR, code=code, text=text)
 
 
 def _of_fill(fill: Fill, order: Order, strategy: StrategyId) -> FillRecorded:

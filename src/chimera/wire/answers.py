@@ -22,13 +22,14 @@ _ORDERS: Final = (
 _POSITIONS: Final = (
     "position_qty", "entry_price", "mark_price", "unrealized_pnl", "realized_pnl", "fees", "covered_qty", "coverage",
 )  # fmt: skip
+_DOUBTS: Final = ("notional_counted",)
 _INTENTS: Final = ("tp_price", "sl_price", "value")
 _EXPLANATIONS: Final = (
     "value", "limit", "limits", "margin", "asked", "given", "low", "high", "p", "size_mult_ml", "size_mult",
     "notional_usdt", "margin_usdt", "loss_usdt", "target_price", "d_wanted", "d_cap", "fees_at_stop", "loss_at_stop",
     "fees_at_target", "profit_at_target", "profit_wanted",
 )  # fmt: skip
-AMOUNT_FIELDS: Final = frozenset((*_ORDERS, *_POSITIONS, *_INTENTS, *_EXPLANATIONS))
+AMOUNT_FIELDS: Final = frozenset((*_ORDERS, *_POSITIONS, *_DOUBTS, *_INTENTS, *_EXPLANATIONS))
 
 _DIGITS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _encoder: Final = msgspec.json.Encoder()
