@@ -43,6 +43,8 @@ from chimera.trading.venue import (
 PAGE: Final = 1000  # userTrades' and income's largest
 WINDOW_MS: Final = 7 * 86_400_000  # userTrades' widest
 KEPT_MS: Final = 89 * 86_400_000  # userTrades reaches back three months (since 2026-08-26)
+SURVEY_WEIGHT: Final = OPEN_ALGOS.weight + OPEN_ORDERS.weight + POSITION_RISK.weight + USER_TRADES.weight
+WHOLE_WEIGHT: Final = 40 + 40 + POSITION_RISK.weight  # the two lists without a symbol
 LATELY: Final = 100  # orders; allOrders without times answers the newest of seven days
 
 
@@ -64,10 +66,10 @@ class FuturesRecords:
         """
         asked_ms = self._raw.clock.now_ms()
         since_ms = Millis(max(trades_since_ms, asked_ms - KEPT_MS))
-        orders = await self._open_orders({"symbol": symbol})
+        orders = await self._open_orders({"symbol": symbol}, pays=SURVEY_WEIGHT)
         for order in orders:
             _about(order.symbol, symbol)
-        held = {each.symbol: each for each in await self._positions({"symbol": symbol})}
+        held = {each.symbol: each for each in await self._positions({"symbol": symbol}, weight=0)}
         return VenueSnapshot(
             symbol=symbol,
             asked_ms=asked_ms,
@@ -79,8 +81,8 @@ class FuturesRecords:
 
     async def whole(self) -> AccountSnapshot:
         asked_ms = self._raw.clock.now_ms()
-        orders = await self._open_orders({})
-        return AccountSnapshot(asked_ms=asked_ms, orders=orders, positions=await self._positions({}))
+        orders = await self._open_orders({}, pays=WHOLE_WEIGHT)
+        return AccountSnapshot(asked_ms=asked_ms, orders=orders, positions=await self._positions({}, weight=0))
 
     async def placed_lately(self, symbol: Symbol) -> Sequence[VenueOrder]:
         body = await self._raw.call(ALL_ORDERS, {"symbol": symbol, "limit": str(LATELY)})
@@ -122,13 +124,17 @@ class FuturesRecords:
                 raise OutcomeUnknown(f"more than {PAGE} rows of income in one ms: what follows cannot be asked for")
             start = max(row.at_ms for row in page.values())
 
-    async def _positions(self, params: dict[str, str]) -> tuple[VenuePosition, ...]:
-        return translate.positions(answer(await self._raw.call(POSITION_RISK, params), list[payloads.PositionRow]))
+    async def _positions(self, params: dict[str, str], *, weight: int | None = None) -> tuple[VenuePosition, ...]:
+        body = await self._raw.call(POSITION_RISK, params, weight=weight)
+        return translate.positions(answer(body, list[payloads.PositionRow]))
 
-    async def _open_orders(self, of: dict[str, str]) -> tuple[VenueOrder, ...]:
-        """Both services as one list; a triggered conditional order and its child are one order."""
-        algos = answer(await self._raw.call(OPEN_ALGOS, of), list[payloads.AlgoRow])
-        rows = answer(await self._raw.call(OPEN_ORDERS, of), list[payloads.OrderRow])
+    async def _open_orders(self, of: dict[str, str], *, pays: int) -> tuple[VenueOrder, ...]:
+        """Both services as one list; a triggered conditional order and its child are one order.
+
+        ``pays``: the weight of all that is asked together, booked by the first: half an answer would be thrown away.
+        """
+        algos = answer(await self._raw.call(OPEN_ALGOS, of, weight=pays), list[payloads.AlgoRow])
+        rows = answer(await self._raw.call(OPEN_ORDERS, of, weight=0), list[payloads.OrderRow])
         waiting = {(row.symbol, row.client_algo_id): understood(translate.algo, row) for row in algos}
         regular = [self._names.note(understood(translate.order, row)) for row in rows]
         merged = []
@@ -140,11 +146,14 @@ class FuturesRecords:
     async def _trades(self, symbol: Symbol, since_ms: Millis, booked: Collection[TradeId]) -> tuple[Fill, ...]:
         """Every trade from ``since_ms`` on (venue clock) but those in ``booked``, oldest first, each once."""
         rows: dict[int, payloads.TradeRow] = {}
+        weight: int | None = 0  # the first page is paid for
         start, until = int(since_ms), int(self._raw.server_now_ms())
         while True:
             last = start + WINDOW_MS > until
             span = {"startTime": str(start)} | ({} if last else {"endTime": str(start + WINDOW_MS - 1)})
-            rows |= await self._window(symbol, span, end_ms=None if last else start + WINDOW_MS - 1)
+            end_ms = None if last else start + WINDOW_MS - 1
+            rows |= await self._window(symbol, span, end_ms=end_ms, weight=weight)
+            weight = None
             if last:
                 break
             start += WINDOW_MS
@@ -152,13 +161,14 @@ class FuturesRecords:
         return tuple([await self._fill(symbol, row) for row in fresh])
 
     async def _window(
-        self, symbol: Symbol, span: dict[str, str], *, end_ms: int | None
+        self, symbol: Symbol, span: dict[str, str], *, end_ms: int | None, weight: int | None
     ) -> dict[int, payloads.TradeRow]:
         """One window of trades by id; full pages go on by ``fromId``, which the venue takes only without times."""
         found: dict[int, payloads.TradeRow] = {}
         params = {"symbol": symbol, **span, "limit": str(PAGE)}
         while True:
-            page = answer(await self._raw.call(USER_TRADES, params), list[payloads.TradeRow])
+            page = answer(await self._raw.call(USER_TRADES, params, weight=weight), list[payloads.TradeRow])
+            weight = None
             fresh = {row.id: row for row in page if row.id not in found and (end_ms is None or row.time <= end_ms)}
             found |= fresh
             if len(page) < PAGE or not fresh:

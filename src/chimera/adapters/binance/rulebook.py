@@ -25,6 +25,7 @@ from chimera.trading.market import Touch
 from chimera.trading.money import Price
 from chimera.trading.rates import Metered, RateLimit
 
+PRICES_WEIGHT: Final = 5 + 10  # the book tickers and the marks of all symbols
 _METERED: Final = {"REQUEST_WEIGHT": Metered.WEIGHT, "ORDERS": Metered.ORDERS}
 _UNIT_MS: Final = {"SECOND": 1_000, "MINUTE": 60_000, "DAY": 86_400_000}
 
@@ -73,6 +74,22 @@ class FuturesRulebook:
         if row.mark_price <= 0:
             raise OutcomeUnknown(f"mark price {row.mark_price}")
         return Price(row.mark_price)
+
+    async def prices(self) -> Mapping[Symbol, tuple[Touch, Price]]:
+        """Two requests of weight 15 together, which is cheaper than asking for each from the sixth symbol on."""
+        marks = answer(await self._raw.call(PREMIUM_INDEX, weight=PRICES_WEIGHT), list[payloads.PremiumIndex])
+        asked_ms = self._raw.clock.now_ms()
+        tickers = answer(await self._raw.call(BOOK_TICKER, weight=0), list[payloads.BookTicker])
+        known = {row.symbol: row.mark_price for row in marks if row.mark_price > 0}
+        found: dict[Symbol, tuple[Touch, Price]] = {}
+        for row in tickers:
+            try:
+                touch = translate.touch(row, asked_ms)
+            except Unreadable:
+                continue
+            if row.symbol in known:
+                found[Symbol(row.symbol)] = touch, Price(known[row.symbol])
+        return found
 
     async def prepare(self, symbol: Symbol, leverage: int) -> None:
         """Change only what is not so yet: with a position open, Binance refuses even to look (-4047, -4048, -4161)."""
