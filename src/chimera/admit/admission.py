@@ -24,7 +24,7 @@ def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional:
     if scene.near is None:
         found.append(Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again"))
     else:
-        found += _prices(intent, scene.near, scene)
+        found += _prices(intent, scene.near, holding, scene)
     if not intent.reduce_only and not stop_optional and intent.stop is None:
         found.append(Refused("UNPROTECTED", "an entry needs a stop", field="sl", accepted="a stop, or no sl at all"))
     return tuple(found)
@@ -105,7 +105,7 @@ def _position(intent: Intent, holding: Holding) -> list[Refused]:
     return found
 
 
-def _prices(intent: Intent, near: Price, scene: Scene) -> list[Refused]:
+def _prices(intent: Intent, near: Price, holding: Holding, scene: Scene) -> list[Refused]:
     rules = scene.instrument
     found = []
     notional = intent.qty * near
@@ -129,7 +129,9 @@ def _prices(intent: Intent, near: Price, scene: Scene) -> list[Refused]:
     if intent.stop is not None and not intent.reduce_only:
         default = near * (1 - intent.side.sign * scene.policy.default_stop_bps / BPS)
         asked = default if stop is None else stop
-        found += [] if _wrong_side(asked, near, intent.side) else _stop_in_time(intent, asked, near, rules)
+        found += [] if _wrong_side(asked, near, intent.side) else _stop_in_time(intent, asked, near, holding, rules)
+    if not intent.reduce_only:
+        found += _leverage(intent, near, holding, rules)
     target = intent.target.value if intent.target and intent.target.kind == "price" else None
     if target is not None and not _wrong_side(target, near, intent.side):
         side = "above" if intent.side is Side.BUY else "below"
@@ -142,13 +144,33 @@ def _prices(intent: Intent, near: Price, scene: Scene) -> list[Refused]:
     return found
 
 
-def _stop_in_time(intent: Intent, stop: Decimal, near: Price, rules: Instrument) -> list[Refused]:
+def _after(intent: Intent, holding: Holding) -> Decimal:
+    """Base asset of the position that it would make, with what entries under way may still add."""
+    return abs(holding.exposure) + holding.open_qty(intent.side) + intent.qty
+
+
+def _leverage(intent: Intent, near: Price, holding: Holding, rules: Instrument) -> list[Refused]:
+    """The larger a position, the less leverage the venue allows it (S4-LIM-2)."""
+    notional = _after(intent, holding) * near
+    step = rules.step_of(notional)
+    if step is None or intent.leverage <= step.max_leverage:
+        return []
+    return [
+        Refused(
+            "LEVERAGE_TOO_HIGH", f"the position would come to a notional of {notional:.2f}", field="leverage",
+            value=intent.leverage, accepted=f"<= {step.max_leverage}",
+        )
+    ]  # fmt: skip
+
+
+def _stop_in_time(intent: Intent, stop: Decimal, near: Price, holding: Holding, rules: Instrument) -> list[Refused]:
     """The venue takes triggers within its price band only, and liquidates before a stop that is too far away.
 
-    Isolated margin, first bracket: a position loses all of it after a move of 1 / leverage less the maintenance rate.
+    What is judged is the position that it would make: what is held at its own entry price, the rest at the market.
     """
-    room = Decimal(1) / intent.leverage - rules.maint_margin_rate
-    furthest = near * (1 - intent.side.sign * room)
+    held, qty = abs(holding.exposure), _after(intent, holding)
+    entry = (held * (holding.position.entry_px or near) + (qty - held) * near) / qty
+    furthest = rules.liquidation_px(intent.side, qty, entry, intent.leverage)
     edge = near * (rules.price_down if intent.side is Side.BUY else rules.price_up)
     for code, limit, why in (
         ("STOP_BEYOND_LIQUIDATION", furthest, f"at leverage {intent.leverage} the position is liquidated before it"),

@@ -5,13 +5,13 @@ Each call returns, or raises ``VenueRejected`` (it said no; nothing happened), `
 outcome is only a missing answer.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 from chimera.trading.fill import Fill
 from chimera.trading.ids import Symbol, TradeId
-from chimera.trading.instrument import Instrument
+from chimera.trading.instrument import Instrument, MarginStep
 from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price
 from chimera.trading.order import NewOrder
@@ -75,6 +75,10 @@ class Venue(Protocol):
 
     async def place(self, order: NewOrder, *, timeout_ms: int) -> VenueOrder: ...
 
+    async def rehearse(self, order: NewOrder, *, timeout_ms: int) -> None:
+        """Whether the venue would take it, without placing it; not for what rests in the Algo service."""
+        ...
+
     async def cancel(self, ref: OrderRef, *, timeout_ms: int) -> VenueOrder | None:
         """None: cancelled, and the venue said no more (the Algo service)."""
         ...
@@ -133,6 +137,10 @@ class Rulebook(Protocol):
 
     async def instruments(self) -> Sequence[Instrument]: ...
 
+    async def margin_steps(self) -> Mapping[Symbol, tuple[MarginStep, ...]]:
+        """The leverage brackets of each symbol, as they are for this account."""
+        ...
+
     async def server_offset_ms(self) -> int:
         """Venue clock minus ours, measured by one call (half its round trip taken off)."""
         ...
@@ -140,6 +148,10 @@ class Rulebook(Protocol):
     async def touch(self, symbol: Symbol) -> Touch: ...
 
     async def mark(self, symbol: Symbol) -> Price: ...
+
+    async def prices(self) -> Mapping[Symbol, tuple[Touch, Price]]:
+        """Touch and mark of every symbol that has both, at one price however many they are."""
+        ...
 
     async def prepare(self, symbol: Symbol, leverage: int) -> None:
         """Isolated margin and this leverage; "no need to change" is success."""

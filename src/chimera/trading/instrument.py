@@ -8,6 +8,19 @@ from chimera.trading.money import ZERO, Price, Qty
 from chimera.trading.value import Value
 
 
+class MarginStep(Value):
+    """One step of the leverage brackets, by notional in quote asset: up to ``cap`` (and with it) it is this one.
+
+    Maintenance margin of a notional is ``notional * rate - amount``, the largest of all steps' (Binance, "How to
+    calculate liquidation price").
+    """
+
+    cap: Decimal
+    max_leverage: int
+    rate: Decimal
+    amount: Decimal = ZERO
+
+
 class Instrument(Value):
     """Tick, step and bounds as the venue's ``exchangeInfo`` gives them; our registry may only tighten them.
 
@@ -30,6 +43,8 @@ class Instrument(Value):
     price_down: Decimal = Decimal("0.95")  # a SELL at least mark x this
     maint_margin_rate: Decimal = Decimal("0.004")  # of notional, first leverage bracket
     trading: bool = True
+    steps: tuple[MarginStep, ...] = ()  # ascending; none: not known, and the first is taken for all
+    max_conditional: int | None = None  # stops and targets in this symbol, where the venue names a limit
 
     def floor_to_step(self, amount: Decimal) -> Qty:
         """Toward zero; zero below one step."""
@@ -58,6 +73,23 @@ class Instrument(Value):
     def target_away(self, price: Decimal, exit_side: Side) -> Price:
         """A target rounds toward more profit: a long's (SELL) up, a short's (BUY) down."""
         return self.price_at_or_above(price) if exit_side is Side.SELL else self.price_at_or_below(price)
+
+    def step_of(self, notional: Decimal) -> MarginStep | None:
+        """The step that a position of this notional is in, the last for what is above all; None where none is known."""
+        return next((step for step in self.steps if notional <= step.cap), self.steps[-1] if self.steps else None)
+
+    def liquidation_px(self, side: Side, qty: Decimal, entry_px: Decimal, leverage: int) -> Decimal:
+        """Where the mark price ends a position in isolated margin, fees and funding aside; not rounded.
+
+        With margin ``P Q / L``, for a long: ``P Q / L + Q (m - P) = m Q r - a``, so that
+        ``m = (P (1 - 1/L) - a / Q) / (1 - r)``; maintenance is convex in the notional: the nearest of all steps' prices.
+        """
+        steps = self.steps or (MarginStep(cap=ZERO, max_leverage=leverage, rate=self.maint_margin_rate),)
+        margin, sign = entry_px / leverage, side.sign
+        prices = [
+            (entry_px - sign * (margin + step.amount / qty)) / (1 - sign * step.rate) for step in steps if step.rate < 1
+        ]
+        return max(prices) if side is Side.BUY else min(prices)
 
     def on_tick(self, price: Decimal) -> bool:
         """Whether the venue would take this price."""

@@ -3,14 +3,17 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chimera.admit.admission import objections
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Exit
+from chimera.trading.instrument import MarginStep
 from chimera.trading.intent import Intent, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price
-from support.desk import Desk, a_long, an_intent
+from support.desk import BTC, Desk, a_long, an_intent
 
 
 def refusals(intent: Intent, desk: Desk | None = None) -> dict[str, Refused]:
@@ -59,10 +62,10 @@ def test_each_fault_names_its_field(intent: Intent, code: str, field: str) -> No
 @pytest.mark.parametrize(
     ("side", "stop", "leverage", "code"),
     [
-        (Side.BUY, "62020", 20, None),  # 4.6 % of 65000 is 2990
-        (Side.BUY, "62000", 20, "STOP_BEYOND_LIQUIDATION"),
-        (Side.SELL, "67980", 20, None),
-        (Side.SELL, "68000", 20, "STOP_BEYOND_LIQUIDATION"),
+        (Side.BUY, "61998", 20, None),  # 65000 x 0.95 / 0.996 = 61997.99
+        (Side.BUY, "61997.9", 20, "STOP_BEYOND_LIQUIDATION"),
+        (Side.SELL, "67978", 20, None),  # 65000 x 1.05 / 1.004 = 67978.09
+        (Side.SELL, "67978.1", 20, "STOP_BEYOND_LIQUIDATION"),
         (Side.BUY, "61760", 2, None),  # the band: 5 %
         (Side.BUY, "61740", 2, "STOP_OUT_OF_BAND"),
     ],
@@ -78,6 +81,56 @@ def test_a_stop_must_come_before_liquidation_and_within_the_band(
 def test_the_default_stop_is_judged_too() -> None:
     """1.5 % away, and at leverage 125 the position is gone after 0.4 %."""
     assert "STOP_BEYOND_LIQUIDATION" in refusals(an_intent().but(leverage=125))
+
+
+STEPS = (
+    MarginStep(cap=Decimal(50_000), max_leverage=75, rate=Decimal("0.005")),
+    MarginStep(cap=Decimal(250_000), max_leverage=50, rate=Decimal("0.01"), amount=Decimal(250)),
+    MarginStep(cap=Decimal(2_000_000), max_leverage=25, rate=Decimal("0.02"), amount=Decimal(2_750)),
+)
+
+
+@pytest.mark.req("S4-LIM-2")
+def test_leverage_is_judged_by_the_position_it_would_make() -> None:
+    """0.7 held and 0.1 more come to 52,000: the second step, whatever the first order was allowed."""
+    desk = a_long("0.7")
+    desk.rules = BTC.but(steps=STEPS)
+    wish = an_intent("i2", qty="0.1").but(leverage=51)
+    refusal = refusals(wish, desk)["LEVERAGE_TOO_HIGH"]
+
+    assert (refusal.field, refusal.value, refusal.accepted) == ("leverage", 51, "<= 50")
+    assert "52000" in refusal.message
+    assert "LEVERAGE_TOO_HIGH" not in refusals(wish.but(leverage=50), desk)
+    fresh = Desk()
+    fresh.rules = desk.rules
+    assert "LEVERAGE_TOO_HIGH" not in refusals(wish, fresh)
+
+
+@pytest.mark.req("S4-LIM-2")
+def test_a_larger_position_is_liquidated_sooner() -> None:
+    """The same stop and leverage, the first step and the third."""
+    stop = StopSpec(price=Price(Decimal("62800")))
+    small, large = Desk(), Desk()
+    small.rules = large.rules = BTC.but(steps=STEPS)
+    assert not refusals(an_intent(stop=stop).but(leverage=25), small)
+
+    assert "STOP_BEYOND_LIQUIDATION" in refusals(an_intent(stop=stop, qty="20").but(leverage=25), large)
+
+
+@pytest.mark.req("S4-LIM-2")
+@given(
+    st.sampled_from(Side), st.decimals("0.001", "30", places=3), st.decimals("30000", "90000", places=1),
+    st.integers(1, 75),
+)  # fmt: skip
+def test_where_it_is_liquidated_margin_is_just_maintenance(
+    side: Side, qty: Decimal, entry: Decimal, leverage: int
+) -> None:
+    """By its definition: what is left of the margin there is what the largest of the steps asks for."""
+    price = BTC.but(steps=STEPS).liquidation_px(side, qty, entry, leverage)
+    left = qty * entry / leverage + side.sign * qty * (price - entry)
+    if price > 0:
+        asked = max(price * qty * step.rate - step.amount for step in STEPS)
+        assert abs(left - asked) < Decimal("1e-15") * qty * entry
 
 
 @pytest.mark.req("S4-VAL-2")

@@ -1,7 +1,7 @@
 """Where each environment lives, and the only hosts a signed request may go to.
 
 The same adapter talks to the simulator, Binance demo and Binance: base URLs and keys are all that differs. A key sent
-to a wrong host is a key given away, so a base URL outside the list of its environment is refused; plain text only inside
+to a wrong host is a key given away, so a base URL outside its environment's list is refused; plain text only inside
 this machine.
 Source: developers.binance.com, USD-M general-info and "Important WebSocket Change Notice" (2026-03-06).
 """

@@ -16,7 +16,7 @@ from chimera.adapters.binance import payloads
 from chimera.adapters.binance.payloads import Unreadable, amount, decoded
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
-from chimera.trading.instrument import Instrument
+from chimera.trading.instrument import Instrument, MarginStep
 from chimera.trading.market import Market, Touch
 from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
 from chimera.trading.order import OrderType, Status
@@ -287,6 +287,7 @@ def instrument(body: bytes) -> Instrument | None:
     blank = payloads.Filter(filter_type="")
     at_market, notional = filters.get("MARKET_LOT_SIZE", blank), filters.get("MIN_NOTIONAL", blank)
     percent = filters.get("PERCENT_PRICE", blank)
+    conditional = filters.get("MAX_NUM_ALGO_ORDERS", blank)  # gone from exchangeInfo on 2025-12-29
     return Instrument(
         symbol=Symbol(row.symbol),
         market=Market.FUT,
@@ -303,7 +304,19 @@ def instrument(body: bytes) -> Instrument | None:
         price_up=percent.multiplier_up or _UNBOUNDED,
         price_down=percent.multiplier_down or ZERO,
         trading=row.status == "TRADING",
+        max_conditional=conditional.limit,
     )
+
+
+def margin_steps(row: payloads.Brackets) -> tuple[MarginStep, ...]:
+    """Ascending by notional."""
+    steps = (
+        MarginStep(
+            cap=each.notional_cap, max_leverage=each.initial_leverage, rate=each.maint_margin_ratio, amount=each.cum
+        )
+        for each in row.brackets
+    )
+    return tuple(sorted(steps, key=lambda step: step.cap))
 
 
 def _status(word: str, *, child: bool) -> Status:
