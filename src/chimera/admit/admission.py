@@ -14,8 +14,6 @@ from chimera.trading.money import BPS, Price, text
 from chimera.trading.order import FIRING, Role
 from chimera.trading.scene import Scene
 
-CLOCK_LIMIT_MS = 1_000  # S4-CLOCK-1: above it no new position
-
 
 def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional: bool = False) -> tuple[Refused, ...]:
     """Why the intent may not trade, most telling first."""
@@ -69,9 +67,6 @@ def _time(intent: Intent, scene: Scene) -> list[Refused]:
                 accepted=f"> {scene.now_ms}",
             )
         )  # fmt: skip
-    skew = scene.venue_now_ms - scene.now_ms
-    if abs(skew) > CLOCK_LIMIT_MS and not intent.reduce_only:
-        found.append(Refused("CLOCK", f"our clock is {skew} ms off the venue's; {CLOCK_LIMIT_MS} is the limit"))
     return found
 
 

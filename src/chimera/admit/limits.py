@@ -49,7 +49,7 @@ class LimitBook:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._sent: deque[tuple[Millis, ClientOrderId]] = deque()
-        self.day_pnl: dict[Symbol, Quote] = {}  # realised - fees since UTC midnight, and what is open; no funding
+        self.day_pnl: dict[Symbol, Quote] = {}  # since UTC midnight: realised, fees, funding; and what is open
 
     def reserve(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
         """None: it may leave and is counted. Otherwise ``CODE: sentence`` with the numbers, and nothing is counted."""

@@ -30,7 +30,24 @@ CONFLICT: Final = (
     "CONFIRM",  # the word that arms again
     "EXTERNAL_ORDERS",  # others trade that symbol on the account, and the policy is to keep away
 )
-AWAY: Final = ("BREAKER_OPEN", "CLOCK", "VENUE_DOWN", "STORE_DOWN", "NO_MARKET_DATA", "NOT_READY", "RECOVERING")
+AWAY: Final = (
+    "BREAKER_OPEN",
+    "VENUE_DOWN",
+    "STORE_DOWN",
+    "NO_MARKET_DATA",
+    "NOT_READY",
+    "RECOVERING",
+    # barriers that stand for a while
+    "BUS_AWAY",
+    "CLOCK",
+    "CLOCK_UNKNOWN",
+    "LEDGER_AWAY",
+    "LEDGER_UNCHECKED",
+    "LOOP_LAG",
+    "MARKET_STALE",
+    "QUEUE_FULL",
+    "USER_STREAM",
+)
 RULES: Final = (
     "DUPLICATE_ID",  # another body under a used id
     "KEY_MISMATCH",  # the Idempotency-Key header names neither id of the body

@@ -155,15 +155,6 @@ def test_nothing_enters_while_closing_or_after_its_time() -> None:
     assert "STALE_INTENT" in refusals(an_intent("i3").but(valid_until_ms=Millis(Desk().now - 1)))
 
 
-@pytest.mark.req("S4-CLOCK-1")
-@pytest.mark.parametrize(("skew", "refused"), [(1000, False), (1001, True), (-1001, True)])
-def test_a_clock_a_second_off_takes_no_new_position(skew: int, refused: bool) -> None:
-    desk = Desk()
-    scene = desk.scene.but(venue_now_ms=Millis(desk.now + skew))
-    codes = {refusal.code for refusal in objections(an_intent(), desk.holding, scene)}
-    assert ("CLOCK" in codes) is refused
-
-
 def test_without_a_price_nothing_can_be_judged() -> None:
     desk = Desk()
     scene = desk.scene.but(touch=None, mark=None)

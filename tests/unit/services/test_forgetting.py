@@ -39,13 +39,13 @@ def ended(number: int) -> tuple[Event, ...]:
 async def test_an_answer_leaves_memory_after_its_hour_and_a_newer_one_stays() -> None:
     clock = HandClock()
     intake = Intake({}, MemoryLedger(), cast("Clock", clock))
-    intake.remember(ended(1))
-    intake.remember(ended(2))
+    intake.heard(ended(1))
+    intake.heard(ended(2))
     clock.ms = RECENT_MS
-    intake.remember(ended(2))  # told again: young again
+    intake.heard(ended(2))  # told again: young again
     assert intake.lives(IntentId("i-1"))
     clock.ms += 1
-    intake.remember(ended(3))
+    intake.heard(ended(3))
     assert [intake.lives(IntentId(f"i-{number}")) for number in (1, 2, 3)] == [False, True, True]
 
 
@@ -53,7 +53,7 @@ async def test_an_answer_leaves_memory_after_its_hour_and_a_newer_one_stays() ->
 def test_answers_are_bounded_by_number_too() -> None:
     intake = Intake({}, MemoryLedger(), cast("Clock", HandClock()))
     for number in range(RECENT_ROWS + 5):
-        intake.remember(ended(number))
+        intake.heard(ended(number))
     assert not intake.lives(IntentId("i-4"))
     assert intake.lives(IntentId("i-5"))
 

@@ -69,6 +69,6 @@ async def test_what_ended_at_once_is_answered_when_it_is_on_disk() -> None:
     for saved in (False, True):
         owner = cast("Owner", StubOwner(desk, saved=saved))
         intake = an_intake(owner, 0)
-        intake.remember(desk.holding.outbox)
+        intake.heard(desk.holding.outbox)
         outcome = await intake.await_end(owner, name, intake.row(name, {}), None)
         assert (outcome.done, outcome.in_doubt, outcome.row["status"]) == (saved, not saved, "REJECTED")

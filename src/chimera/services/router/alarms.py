@@ -45,6 +45,11 @@ class Alarms:
         self._waiting.append((name, row | plain(alert) | {"kind": "ALERT"}))
         self._news.set()
 
+    @property
+    def waiting(self) -> int:
+        """Alerts that the stores have not heard."""
+        return len(self._waiting)
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

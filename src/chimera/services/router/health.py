@@ -13,7 +13,7 @@ def health_of(router: "Router") -> dict[str, object]:
     owners = router.owners.values()
     checks: dict[str, object] = {
         "exchange": _exchange(router),
-        "user_stream": "ok" if router.stream_up else "down",
+        "user_stream": "ok" if router.watchdogs.stream_up else "down",
         "redis": "ok" if router.watch.bus_up else "down",
         "ledger": _ledger(router),
         "recovered": router.ready(),
@@ -28,6 +28,7 @@ def health_of(router: "Router") -> dict[str, object]:
         "kill_switch": router.controls.killed,
         "barriers": router.barriers.shown(),
         "clock_offset_ms": router.sender.server_offset_ms,
+        "watchdogs": router.watchdogs.shown(),
     }
 
 

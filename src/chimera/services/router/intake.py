@@ -148,7 +148,7 @@ class Intake:
             in_doubt=in_doubt(holding, intent_id),
         )
 
-    def remember(self, events: tuple[Event, ...]) -> None:
+    def heard(self, events: tuple[Event, ...]) -> None:
         """Keep the newest answers, and wake whoever waits for one."""
         for event in events:
             if not isinstance(event.body, IntentChanged):
@@ -171,6 +171,11 @@ class Intake:
             if self._told_ms[intent_id] >= oldest_ms and len(self._recent) <= RECENT_ROWS:
                 return
             del self._recent[intent_id], self._told_ms[intent_id]
+
+    @property
+    def waiting(self) -> int:
+        """Callers who wait for an intent's end."""
+        return sum(len(waiters) for waiters in self._waiting.values())
 
     async def _wait_done(self, intent_id: IntentId, wait_ms: int) -> None:
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()

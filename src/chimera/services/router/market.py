@@ -64,6 +64,12 @@ class MarketView:
         """The last mark price, however old: it values a position, it prices and judges no order."""
         return self._marks.get(symbol)
 
+    def stale(self, symbol: Symbol) -> str | None:
+        """Why the price that was known counts no more; None: it is fresh, or there never was one."""
+        seen = self._seen_ms.get(symbol)
+        age_ms = 0 if seen is None else self._clock.monotonic_ms() - seen
+        return None if age_ms <= STALE_MS else f"the market has not been seen for more than {STALE_MS} ms"
+
     async def refresh(self, symbol: Symbol, *, within_ms: int = 300) -> None:
         """Look again, from the feed's snapshot or, where that is stale or away, from the venue; silence is no error."""
         try:
@@ -87,7 +93,8 @@ class MarketView:
             log.error("tick_unreadable", symbol=symbol, error=str(error))
             return False
         sane = 0 < tick.bid < tick.ask and (tick.mark is None or tick.mark > 0)
-        if not sane or abs(self._clock.now_ms() - tick.at_ms) > STALE_MS:
+        age_ms = self._clock.now_ms() - tick.at_ms
+        if not sane or abs(age_ms) > STALE_MS:
             return False
         self._put(
             symbol,
@@ -99,15 +106,18 @@ class MarketView:
                 at_ms=Millis(tick.at_ms),
             ),
             None if tick.mark is None else Price(tick.mark),
+            age_ms=max(age_ms, 0),
         )
         return True
 
     async def _from_venue(self, symbol: Symbol) -> None:
         self._put(symbol, await self._rulebook.touch(symbol), await self._rulebook.mark(symbol))
 
-    def _put(self, symbol: Symbol, touch: Touch, mark: Price | None) -> None:
+    def _put(self, symbol: Symbol, touch: Touch, mark: Price | None, *, age_ms: int = 0) -> None:
+        """``age_ms``: how old it was when we read it, so that a snapshot does not grow young by being read."""
+        seen_ms = Millis(self._clock.monotonic_ms() - age_ms)
         self._touches[symbol] = touch
-        self._seen_ms[symbol] = self._clock.monotonic_ms()
+        self._seen_ms[symbol] = seen_ms
         if mark is not None:
             self._marks[symbol] = mark
-            self._marked_ms[symbol] = self._clock.monotonic_ms()
+            self._marked_ms[symbol] = seen_ms

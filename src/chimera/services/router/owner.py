@@ -65,6 +65,7 @@ class Owner:
         self._scene = scene
         self._version = 0  # of the state in memory
         self._saved = 0  # newest version on disk
+        self._saving_since: Millis | None = None  # monotonic: a save is under way
         self._saved_seq = holding.event_seq  # newest event on disk
         self._held: list[tuple[int, Command]] = []  # commands waiting for their version to be saved
         self._news = asyncio.Event()
@@ -170,6 +171,7 @@ class Owner:
 
     async def _save(self, holding: Holding, version: int) -> None:
         """Until it is on disk; then what waited for it goes out."""
+        self._saving_since = self._clock.monotonic_ms()
         while True:
             try:
                 self._rev = await self._ledger.save(holding, rev=self._rev, fence=self._fence)
@@ -182,7 +184,7 @@ class Owner:
                 self.deposed = True
                 log.critical("deposed", key=str(holding.key), fence=self._fence)
                 raise
-        self.ledger_away = False
+        self.ledger_away, self._saving_since = False, None
         self._saved_seq = holding.event_seq
         due = [command for held, command in self._held if held <= version]
         self._held = [(held, command) for held, command in self._held if held > version]
@@ -225,6 +227,20 @@ class Owner:
             event.seq > self._saved_seq and isinstance(event.body, IntentChanged) and event.body.intent_id == intent_id
             for event in self.holding.outbox
         )
+
+    @property
+    def held(self) -> int:
+        """Commands that wait for the disk."""
+        return len(self._held)
+
+    @property
+    def under_way(self) -> int:
+        """Commands that the venue has not answered yet."""
+        return len(self._tasks)
+
+    def unsaved_ms(self) -> int:
+        """How long the save that is under way has taken; 0 where none is."""
+        return 0 if self._saving_since is None else self._clock.monotonic_ms() - self._saving_since
 
     def unprotected_ms(self) -> int:
         """How long some of the position has been without a live stop; 0 when all of it has one."""

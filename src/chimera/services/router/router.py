@@ -17,13 +17,14 @@ from chimera.admit.tidying import tidied
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
-from chimera.ports.venue import OrderReport, Records, Rulebook, StreamDown, StreamUp, Venue
+from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy, plan_for
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.board import position_row
+from chimera.services.router.bookkeeping import Books
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.controls import Controls
 from chimera.services.router.health import health_of
@@ -35,10 +36,12 @@ from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.reconciling import Reconciling
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Gates, Sender
+from chimera.services.router.tallying import Tallying
+from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.execution import Phase, Plan
-from chimera.trading.facts import CancelAsked, CloseAsked, Gapped, Reported, Restarted, Submitted
+from chimera.trading.facts import CancelAsked, CloseAsked, Restarted, Submitted
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_ACCOUNT, VENUE, AccountId, PositionKey, Symbol
 from chimera.trading.instrument import Instrument
@@ -72,6 +75,7 @@ class RouterConfig(Value):
     breaker: BreakerPolicy = BreakerPolicy()
     allow_unprotected: bool = False
     submit_wait_ms: int = LONGEST_WAIT_MS
+    maker_fill_ratio_min: Decimal = Decimal("0.2")
     sweep: SweepPolicy = SweepPolicy()
 
 
@@ -103,6 +107,8 @@ class Router:
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
         self.barriers = Barriers(clock, self.alarms.tell)
         self.market = MarketView(bus, rulebook, clock)
+        self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
+        self.books = Books(records, self)
         self.owners: dict[PositionKey, Owner] = {}
         account_id = config.account_id
         self._loaded = asyncio.Event()
@@ -112,13 +118,12 @@ class Router:
         )
         self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness, complete=known)
         self.reconciling = Reconciling(self, records=records, rows=ledger)
-        self._checked = self.reconciling.memory.checked
         standstill, external_qty = lambda: self.controls.standstill, self.reconciling.sweeping.external_qty
-        gates = Gates(self.breaker, self.barriers, standstill, external_qty)
+        gates = Gates(self.breaker, self.barriers, standstill, external_qty, self.tallies.refused)
         self.sender = Sender(venue, records, limits, gates, clock)
         self.instruments: dict[Symbol, Instrument] = {}
         self.watch = Watch(self, records=records, rulebook=rulebook, bus=bus)
-        self.stream_up = False
+        self.watchdogs = Watchdogs(self, venue)
         self._relay = Relay(ledger, bus)
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._prepared: set[tuple[Symbol, int]] = set()
@@ -138,14 +143,13 @@ class Router:
             self.reconciling.memory.hold()
             await self._load()
             self._loaded.set()
-            looks = {"user stream": self._listen, "clock": self.watch.clock, "market": self.watch.prices}
-            for name, look in (looks | {"funds": self.watch.account} | self.reconciling.looks).items():
+            for name, look in (self.watch.looks | self.watchdogs.looks | self.reconciling.looks).items():
                 group.create_task(going_on(name, look), name=name)
 
     async def recovered(self) -> None:
         """Wait until every holding has the venue's word."""
-        await self._loaded.wait()
-        await self._checked.wait()
+        for known in (self._loaded, self.reconciling.memory.checked, self.books.read):
+            await known.wait()
         for owner in tuple(self.owners.values()):
             await owner.recovered.wait()
 
@@ -178,8 +182,7 @@ class Router:
     async def _take_over(self, key: PositionKey) -> Owner:
         fence = await self._ledger.fence(key, self.config.owner_name)
         found = await self._ledger.load(key)
-        venue_now_ms = self.clock.now_ms() + self.sender.server_offset_ms
-        since = Millis(venue_now_ms - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
+        since = Millis(self.venue_now_ms - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
         holding = found.holding if found else Holding(key=key, trades_confirmed_ms=since)
         owner = Owner(
             holding,
@@ -192,8 +195,8 @@ class Router:
             scene=self.scene,
         )
         self.owners[key] = owner
-        owner.listeners.append(self.intake.remember)
-        self.intake.remember(holding.outbox)
+        owner.listeners += [each.heard for each in (self.intake, self.watch, self.watchdogs, self.tallies, self.books)]
+        self.intake.heard(holding.outbox)
         if key.symbol not in self.watch.fees:
             self.watch.fees[key.symbol] = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
         assert self._group is not None
@@ -206,25 +209,6 @@ class Router:
         if self._key(symbol) not in self.owners and symbol in self.instruments:
             await self._take_over(self._key(symbol))
 
-    async def _listen(self) -> None:
-        """The user stream, for ever: each report to its owner; after each gap everybody asks."""
-        async for report in self._venue.reports():
-            match report:
-                case StreamUp():
-                    self.stream_up = True
-                    for owner in self.owners.values():
-                        owner.hear(Gapped())
-                case StreamDown(reason=reason):
-                    self.stream_up = False
-                    log.warning("user_stream_down", reason=reason)
-                case OrderReport(order=order, fill=fill):
-                    self.reconciling.sweeping.heard(report)
-                    known = self.owners.get(self._key(order.symbol))
-                    if known is None:  # a human's business on a symbol that is not ours stays his
-                        log.warning("report_for_foreign_symbol", symbol=order.symbol, ref=order.ref)
-                    else:
-                        known.hear(Reported(order=order, fill=fill))
-
     # ── what deciding code is handed ──
 
     def scene(self, holding: Holding) -> Scene:
@@ -233,12 +217,12 @@ class Router:
         now_ms = self.clock.now_ms()
         return Scene(
             now_ms=now_ms,
-            venue_now_ms=Millis(now_ms + self.sender.server_offset_ms),
+            venue_now_ms=self.venue_now_ms,
             instrument=self.instruments[symbol],
             fees=self.watch.fees[symbol],
             touch=self.market.touch(symbol),
             mark=self.market.mark(symbol),
-            policy=self.config.policy,
+            policy=self.watchdogs.policy,
             standstill=self.controls.standstill,
             available=None if self.watch.funds is None else self.watch.funds.available,
         )
@@ -251,18 +235,22 @@ class Router:
 
     async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
         """Accept once and answer; asked again, answer the same. Raises ``Refused`` or ``StoreUnavailable``."""
-        known = await self.intake.known(intent, body_hash)
-        if known is not None:
+        with self.tallies.answering():
+            return await self._submit(intent, body_hash, wait_ms)
+
+    async def _submit(self, intent: Intent, body_hash: str, wait_ms: int | None) -> Outcome:
+        if (known := await self.intake.known(intent, body_hash)) is not None:
             return await self.intake.await_end(self.owners.get(intent.key), intent.intent_id, known, wait_ms)
         owner = self._owner_for(intent)
         intent, notes = tidied(intent, self.instruments[intent.symbol], self.config.policy, owner.holding)
         await self.market.refresh(intent.symbol)
+        self.watchdogs.price_looked(intent.symbol)
         self._object(intent, owner)
         await self._prepare(intent)
         if not await self.intake.claim(intent, body_hash):
-            return await self.submit(intent, body_hash, wait_ms=wait_ms)  # somebody was faster: hear their answer
+            return await self._submit(intent, body_hash, wait_ms)  # somebody was faster: hear their answer
         if self.intake.lives(intent.intent_id):  # the ledger was slow: another call with this claim came first
-            return await self.submit(intent, body_hash, wait_ms=wait_ms)
+            return await self._submit(intent, body_hash, wait_ms)
         self._object(intent, owner)  # again, now that nothing comes between the answer and the deed
         plan = self._plan(intent, owner).but(notes=notes)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
@@ -365,9 +353,21 @@ class Router:
         return health_of(self)
 
     def ready(self) -> bool:
-        return self._checked.is_set() and all(owner.recovered.is_set() for owner in self.owners.values())
+        return self._known() and all(owner.recovered.is_set() for owner in self.owners.values())
 
     # ── inside ──
+
+    def _known(self) -> bool:
+        """Whether what must be asked about the account before anything may enter has been answered."""
+        return self.reconciling.memory.checked.is_set() and self.books.read.is_set()
+
+    @property
+    def venue_now_ms(self) -> Millis:
+        """The venue's clock, by our estimate."""
+        return Millis(self.clock.now_ms() + self.sender.server_offset_ms)
+
+    def owner_of(self, symbol: Symbol) -> Owner | None:
+        return self.owners.get(self._key(symbol))
 
     def _key(self, symbol: Symbol) -> PositionKey:
         return PositionKey(venue=VENUE, account=self.config.account_id, market=Market.FUT, symbol=symbol)
@@ -381,7 +381,7 @@ class Router:
             raise Refused(
                 "UNKNOWN_SYMBOL", "not traded here", field="symbol", value=intent.symbol, accepted=traded or "none yet"
             )
-        if not (owner.recovered.is_set() and (intent.reduce_only or self._checked.is_set())):
+        if not (owner.recovered.is_set() and (intent.reduce_only or self._known())):
             raise Refused("RECOVERING", f"{intent.symbol} has not heard the venue since the start; try again")
         return owner
 

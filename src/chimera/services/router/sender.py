@@ -54,6 +54,7 @@ class Gates(NamedTuple):
     barriers: Barriers
     standstill: Callable[[], Standstill]
     external_qty: Callable[[Symbol, Side], Decimal] = lambda symbol, side: ZERO  # what orders of others may still add
+    refused: Callable[[int], None] = lambda code: None  # hears with which codes the venue says no
 
 
 class Sender:
@@ -99,6 +100,7 @@ class Sender:
             return found
         except VenueRejected as error:
             self._ended(order, good=True)  # it answers, and means it
+            self._gates.refused(error.code)
             return PlaceRefused(ref=order.ref, code=error.code, message=error.message)
         except NotSent as error:
             if not error.held:

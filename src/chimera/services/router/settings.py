@@ -220,7 +220,15 @@ class RouterSettings(BaseSettings):
         "S4_MAX_DAILY_LOSS_USDT",
         Decimal(100),
         "USDT",
-        "Loss that stops new entries: realised less fees since UTC midnight, and what is open; funding is not counted.",
+        "Loss that stops new entries: realised, fees and funding since UTC midnight, and what is open.",
+    )
+    maker_fill_ratio_min: Annotated[Decimal, BeforeValidator(_decimal)] = _of(
+        "S4_MAKER_FILL_RATIO_MIN",
+        Decimal("0.2"),
+        "share, 0 to 1",
+        "Filled share of the maker orders of the last hour (20 at least) below which there is an alert.",
+        ge=0,
+        le=1,
     )
     price_collar_bps: Amount = _of(
         "S4_PRICE_COLLAR_BPS",

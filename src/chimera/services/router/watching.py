@@ -1,11 +1,12 @@
-"""What a router keeps looking at beside its positions: the venue's clock, prices, funds and fees; S3's budget too.
+"""What a router keeps looking at beside its positions: the venue's clock, prices, funds and fees; the budget for S3.
 
 None of it holds anything up: what was not heard stays as it was, and how old it is can be seen.
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -14,8 +15,9 @@ from chimera.ports.venue import Records, Rulebook
 from chimera.services.router.budget import publish_budget
 from chimera.services.router.market import REFRESH_MS
 from chimera.trading.errors import ChimeraError
+from chimera.trading.events import Event, PositionChanged
 from chimera.trading.ids import Symbol
-from chimera.trading.money import Millis
+from chimera.trading.money import Millis, Quote
 from chimera.trading.venue import FeeRates, Funds
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
 BUDGET_EVERY_S: Final = 0.5
 FEES_EVERY_MS: Final = 600_000
+UNNAMED: Final = Symbol("")  # funding that names no symbol
 
 
 class Watch:
@@ -37,10 +40,17 @@ class Watch:
         self.funds: Funds | None = None
         self.venue_heard_ms: Millis | None = None  # monotonic: its clock was read
         self.bus_up = False
+        self.bus_heard_ms: Millis | None = None  # monotonic: it took something, or answered
         self._router = router
         self._records = records
         self._rulebook = rulebook
         self._bus = bus
+
+    @property
+    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What goes on for ever, by name."""
+        mine = {"clock": self.clock, "market": self.prices, "funds": self.account, "budget": self.budget}
+        return mine | {"money": self._router.books.run}
 
     async def clock(self) -> None:
         """For ever."""
@@ -53,26 +63,36 @@ class Watch:
 
     async def read_clock(self) -> None:
         """How far the venue's clock is from ours."""
-        self._router.sender.server_offset_ms = await self._rulebook.server_offset_ms()
+        self._router.sender.server_offset_ms = offset_ms = await self._rulebook.server_offset_ms()
         self.venue_heard_ms = self._router.clock.monotonic_ms()
+        self._router.watchdogs.clock_read(offset_ms)
 
     async def prices(self) -> None:
         """For ever: the touch and mark of each symbol, and what open positions are worth to the day's loss."""
         while True:
             for key in tuple(self._router.owners):
                 await self._router.market.refresh(key.symbol)
-            self._mark_to_market()
+                self._router.watchdogs.price_looked(key.symbol)
+            self.mark_to_market()
             await asyncio.sleep(REFRESH_MS / 1000)
 
-    def _mark_to_market(self) -> None:
+    def mark_to_market(self) -> None:
+        """What the day has brought: realised less fees, funding, and what is open at the last mark (S4-LIM-1)."""
+        funding, day_pnl = self._router.books.funding, self._router.limits.day_pnl
         for key, owner in self._router.owners.items():
             holding, mark = owner.holding, self._router.market.last_mark(key.symbol)
             entry = holding.position.entry_px
             floating = (mark - entry) * holding.position.qty if mark is not None and entry is not None else Decimal(0)
-            self._router.limits.day_pnl[key.symbol] = type(holding.day_net)(holding.day_net + floating)
+            day_pnl[key.symbol] = Quote(holding.day_net + floating + funding(key.symbol))
+        day_pnl[UNNAMED] = Quote(funding(None))
+
+    def heard(self, events: tuple[Event, ...]) -> None:
+        """A position changed: the loss of the day waits for no price."""
+        if any(isinstance(event.body, PositionChanged) for event in events):
+            self.mark_to_market()
 
     async def account(self) -> None:
-        """For ever: balances and fee rates from the venue, the budget to S3."""
+        """For ever: balances and fee rates from the venue."""
         fees_due_ms = 0
         while True:
             try:
@@ -83,6 +103,12 @@ class Watch:
                     fees_due_ms = self._router.clock.monotonic_ms() + FEES_EVERY_MS
             except ChimeraError as error:
                 log.info("account_unread", error=str(error))
-            for _ in range(int(FUNDS_EVERY_S / BUDGET_EVERY_S)):
-                self.bus_up = await publish_budget(self._router, self._bus, self._router.clock)
-                await asyncio.sleep(BUDGET_EVERY_S)
+            await asyncio.sleep(FUNDS_EVERY_S)
+
+    async def budget(self) -> None:
+        """For ever: the budget to S3, which also tells whether the bus is there."""
+        while True:
+            self.bus_up = await publish_budget(self._router, self._bus, self._router.clock)
+            if self.bus_up:
+                self.bus_heard_ms = self._router.clock.monotonic_ms()
+            await asyncio.sleep(BUDGET_EVERY_S)

@@ -21,12 +21,13 @@ from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow
 from chimera.trading.market import Market, Side
 from chimera.trading.money import BPS, Millis, Price, Qty
 from chimera.trading.value import Value
+from chimera.wire import failures
 
 FIRST_S: Final = 3.0
 TIGHT_BPS: Final = (2, 5)
 CALL_MS: Final = 6_000
 PATIENCE_S: Final = 25.0  # how long a caller repeats an intent that nobody has accepted
-_LATER: Final = frozenset({"RECOVERING", "VENUE_DOWN", "NO_MARKET_DATA", "UNKNOWN_SYMBOL", "CLOCK", "CLOSING"})
+_LATER: Final = frozenset({*failures.AWAY, "UNKNOWN_SYMBOL", "CLOSING"} - {"BREAKER_OPEN"})
 
 
 class Wish(Value):

@@ -1,0 +1,125 @@
+"""The account's money, looked at about once a minute: the funding of today, and whether all adds up.
+
+Until today's funding has been read no entry is taken: after a restart the loss of the day is whole before anything can
+add to it. What does not add up is told (``MONEY_DRIFT``) and changes nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from chimera.ports.venue import Records
+from chimera.reconcile.money import (
+    FUNDING,
+    MARGIN_MS,
+    SETTLED_MS,
+    Cash,
+    Reading,
+    TradeKey,
+    funding_today,
+    look,
+    midnight_ms,
+    since_ms,
+    untold,
+)
+from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
+from chimera.trading.events import Alert, Event, FillRecorded, Severity
+from chimera.trading.fill import Fill
+from chimera.trading.ids import Symbol
+from chimera.trading.money import ZERO, Millis
+from chimera.trading.venue import Income
+
+if TYPE_CHECKING:
+    from chimera.services.router.router import Router
+
+log = structlog.get_logger()
+
+LOOK_S: Final = 60.0  # weight 35 of the venue's 2,400 a minute
+RETRY_S: Final = 2.0
+QUOTE: Final = "USDT"
+
+
+class Books:
+    """Of one account."""
+
+    def __init__(self, records: Records, router: "Router") -> None:
+        self.read = asyncio.Event()  # today's funding is known
+        self._records = records
+        self._router = router
+        self._funding: dict[str, Income] = {}
+        self._sums: dict[Symbol | None, Decimal] = {}
+        self._summed_day = -1
+        self._cash = Cash()
+        self._fills: dict[TradeKey, Fill] = {}
+        self._settled_ms = Millis(0)  # trades up to here were compared
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            try:
+                await self._look()
+            except ChimeraError as error:
+                log.info("money_unread", error=str(error))
+                await asyncio.sleep(RETRY_S)
+            else:
+                await asyncio.sleep(LOOK_S)
+
+    def funding(self, symbol: Symbol | None) -> Decimal:
+        """Received (above zero) or paid since UTC midnight, quote asset; None: what names no symbol."""
+        day = int(midnight_ms(self._router.venue_now_ms))
+        if day != self._summed_day:
+            self._sum()
+        return self._sums.get(symbol, ZERO)
+
+    def heard(self, events: tuple[Event, ...]) -> None:
+        """Trades that were counted."""
+        for event in events:
+            if isinstance(event.body, FillRecorded):
+                fill = event.body.fill
+                self._fills[fill.symbol, fill.trade_id] = fill
+
+    async def _look(self) -> None:
+        if not self.read.is_set():
+            await self._begin()
+            return
+        asked_ms = self._router.venue_now_ms
+        wallet = (await self._records.funds()).wallet
+        if self._router.venue_now_ms - asked_ms > MARGIN_MS:
+            raise OutcomeUnknown("the wallet came too late to say when it was so")
+        rows = await self._records.income(since_ms(self._cash, self._settled_ms))
+        self._take_funding(rows)
+        self._cash, drift = look(self._cash, Reading(wallet=wallet, at_ms=asked_ms), rows, QUOTE)
+        settled_ms = Millis(max(asked_ms - SETTLED_MS, self._settled_ms))
+        ours = [key.symbol for key in self._router.owners]
+        drifts = untold(rows, self._fills, ours, after_ms=self._settled_ms, to_ms=settled_ms)
+        self._settled_ms = settled_ms
+        self._fills = {key: fill for key, fill in self._fills.items() if fill.at_ms > settled_ms}
+        for each in (*drifts, *(() if drift is None else (drift,))):
+            log.error("money_drift", amount=str(each.amount), text=each.text)
+            self._router.alarms.tell(Alert(severity=Severity.ERROR, code="MONEY_DRIFT", text=each.text))
+
+    async def _begin(self) -> None:
+        """Today's funding; from now on every trade must be one that we count."""
+        now_ms = self._router.venue_now_ms
+        for kind in FUNDING:
+            with suppress(VenueRejected):  # a kind that this venue does not know has no rows
+                self._take_funding(await self._records.income(midnight_ms(now_ms), kind=kind))
+        self._settled_ms = now_ms
+        self.read.set()
+
+    def _take_funding(self, rows: Sequence[Income]) -> None:
+        for row in rows:
+            if row.kind in FUNDING:
+                self._funding[row.id] = row
+        self._sum()
+
+    def _sum(self) -> None:
+        """Yesterday's rows leave."""
+        now_ms = self._router.venue_now_ms
+        midnight = midnight_ms(now_ms)
+        self._funding = {name: row for name, row in self._funding.items() if row.at_ms >= midnight}
+        self._sums, self._summed_day = funding_today(self._funding.values(), now_ms, QUOTE), int(midnight)

@@ -1,0 +1,88 @@
+"""Counts over the whole account that somebody should hear of (S4-ALR-1), fed by events, answers and refusals.
+
+An order counts as failed when its answer was of the 5xx kind, or when its intent ended rejected for the venue's
+reasons; an intent that ended in any other way begins the count anew. What a caller did wrong counts for neither.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Final
+
+from chimera.admit.tallies import LACKS_BALANCE, Failures, Makers, Shortages
+from chimera.ports.clock import Clock
+from chimera.services.router.notices import Notices
+from chimera.trading.errors import Refused
+from chimera.trading.events import Alert, Event, IntentChanged, OrderChanged, Severity
+from chimera.trading.order import Order, Role, Status
+from chimera.wire import failures
+from chimera.wire.codec import decode
+
+VENUES_REASONS: Final = ("VENUE_", "NOT_SENT", "INSUFFICIENT_BALANCE")  # how the code of a failed intent begins
+
+
+class Tallying:
+    """Of one account on one market. ``least``: S4_MAKER_FILL_RATIO_MIN."""
+
+    def __init__(self, least: Decimal, clock: Clock, tell: Callable[[Alert], None]) -> None:
+        self._least = least
+        self._clock = clock
+        self._notices = Notices(tell)
+        self._makers = Makers()
+        self._shortages = Shortages()
+        self._failures = Failures()
+
+    def heard(self, events: tuple[Event, ...]) -> None:
+        """What positions tell."""
+        for event in events:
+            match event.body:
+                case OrderChanged(order=order) if order.role is Role.MAKER and _rested(order):
+                    self._makers.ended(order.ref, order.cum_qty / order.qty, self._clock.monotonic_ms())
+                case IntentChanged(done=True, row=row):
+                    self._ended(decode(row, dict[str, Any]))
+                case _:
+                    continue
+
+    def refused(self, code: int) -> None:
+        """The venue refused an order with this code."""
+        if code in LACKS_BALANCE:
+            self._shortages.count(self._clock.monotonic_ms())
+            self.look()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Around each answer of ``POST /orders``."""
+        try:
+            yield
+        except Refused as no:
+            if failures.status_of(no.code) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._bad(f"{no.code}: {no.message}")
+            raise
+        except Exception as error:  # any: it becomes an answer of the 5xx kind above
+            self._bad(f"{type(error).__name__}: {error}")
+            raise
+
+    def look(self) -> None:
+        """Tell what stands, and what is over."""
+        now_ms = self._clock.monotonic_ms()
+        self._notices.level("MAKER_FILL_RATIO_LOW", self._makers.low(self._least, now_ms))
+        self._notices.level("INSUFFICIENT_BALANCE_OFTEN", self._shortages.often(now_ms))
+        self._notices.level("ORDERS_FAILING", self._failures.failing, Severity.ERROR)
+
+    def _ended(self, row: dict[str, Any]) -> None:
+        code = str(row.get("code") or "")
+        if row.get("status") == Status.REJECTED and code.startswith(VENUES_REASONS):
+            self._bad(f"{row.get('intent_id')} ended {code}: {row.get('message')}")
+            return
+        self._failures.good()
+        self.look()
+
+    def _bad(self, why: str) -> None:
+        self._failures.bad(why)
+        self.look()
+
+
+def _rested(order: Order) -> bool:
+    """It ended, and had stood in the book: a post-only order that was refused at the door says nothing."""
+    return order.status.final and order.status is not Status.REJECTED and order.venue_id is not None
