@@ -394,6 +394,36 @@ async def test_a_survey_of_long_ago_goes_window_by_window(bench: Bench) -> None:
     assert len(asked) == 13
 
 
+@pytest.mark.req("S4-REC-2")
+async def test_the_whole_account_is_told_over_all_symbols_and_both_services(bench: Bench) -> None:
+    await bench.place("a-t1")
+    await bench.place("a-s1", Side.SELL, **stop_at("65000"))
+    await bench.place("b-m1", **resting("60000"))
+    await bench.place("web_1", **resting("59000"))
+
+    found = await bench.futures.records.whole()
+
+    assert {order.ref: (order.conditional, order.status) for order in found.orders} == {
+        "a-s1": (True, Status.NEW),
+        "b-m1": (False, Status.NEW),
+        "web_1": (False, Status.NEW),
+    }
+    assert [(held.symbol, held.qty) for held in found.positions] == [(BTC, D("0.010"))]
+    assert found.asked_ms == bench.clock.at_ms
+
+
+async def test_what_was_placed_lately_is_told_whatever_became_of_it(bench: Bench) -> None:
+    await bench.place("a-t1")
+    await bench.place("b-m1", **resting("60000"))
+    await bench.futures.venue.cancel(a_ref("b-m1"), timeout_ms=2000)
+
+    placed = {order.ref: order.status for order in await bench.futures.records.placed_lately(BTC)}
+
+    assert placed == {"a-t1": Status.FILLED, "b-m1": Status.CANCELED}
+    bench.clock.at_ms += 8 * 86_400_000
+    assert await bench.futures.records.placed_lately(BTC) == []
+
+
 @pytest.mark.parametrize(("key", "secret", "codes"), [("unknown", SECRET, (-2014, -2015)), (KEY, "another", (-1022,))])
 async def test_a_wrong_key_is_refused(bench: Bench, key: str, secret: str, codes: tuple[int, ...]) -> None:
     with pytest.raises(VenueRejected) as refused:

@@ -1,0 +1,155 @@
+"""Whether the ledger still knows what the venue knows of us: asked at each start, before anything may enter."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.services.router.barriers import Barriers
+from chimera.services.router.remembering import Remembering
+from chimera.trading.errors import OutcomeUnknown
+from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, Symbol
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Qty
+from chimera.trading.order import OrderType, Role, Status
+from chimera.trading.standstill import Kill
+from chimera.trading.venue import AccountSnapshot, VenueOrder
+from chimera.wire import keys
+from support.desk import SYMBOL, T0, Desk, an_intent
+from support.standing import Desks
+
+
+def an_order(ref: str, *, at_ms: int = T0, status: Status = Status.FILLED, reduce_only: bool = False) -> VenueOrder:
+    return VenueOrder(
+        symbol=SYMBOL, ref=ClientOrderId(ref), conditional=False, venue_id=None, side=Side.BUY, type=OrderType.MARKET,
+        status=status, qty=Qty(an_intent().qty), updated_ms=Millis(at_ms), reduce_only=reduce_only,
+    )  # fmt: skip
+
+
+class House:
+    """A router whose ledger, owners and kill switch are real, and a venue with a past."""
+
+    def __init__(
+        self, ledger: MemoryLedger, desk: Desk, *placed: VenueOrder, resting: tuple[VenueOrder, ...] = (),
+        empty: bool = False,
+    ) -> None:  # fmt: skip
+        desks = Desks(ledger, [desk.holding])
+        self.owners, self.controls = desks.owners, desks.controls
+        self.config = type("Config", (), {"account_id": DEFAULT_ACCOUNT})()
+        self.clock = type("Clock", (), {"now_ms": lambda self: T0})()
+        self.barriers = Barriers(cast("Any", self.clock), lambda alert: None)
+        self.placed, self.resting = placed, resting
+        self.silent = 0
+        self.memory = Remembering(cast("Any", self), records=cast("Any", self), rows=ledger)
+        self.memory.empty = empty
+
+    async def placed_lately(self, symbol: Symbol) -> tuple[VenueOrder, ...]:
+        if self.silent:
+            self.silent -= 1
+            assert self.barriers.before(SYMBOL) is not None
+            raise OutcomeUnknown("no answer")
+        return self.placed
+
+    async def whole(self) -> AccountSnapshot:
+        return AccountSnapshot(asked_ms=T0, orders=self.resting, positions=())
+
+    async def started(self) -> tuple[Kill, ...]:
+        """The kills in force once the question is answered."""
+        await self.controls.load()
+        saving = asyncio.create_task(self.controls.run())
+        self.memory.hold()
+        assert self.barriers.before(SYMBOL) is not None
+        asking = asyncio.create_task(self.memory.run())
+        await asyncio.wait_for(self.memory.checked.wait(), 5)
+        for task in (asking, saving):
+            task.cancel()
+        assert self.barriers.before(SYMBOL) is None
+        return self.controls.standstill.kills
+
+
+def knowing() -> Desk:
+    """A desk that sent an entry."""
+    desk = Desk()
+    desk.submit(an_intent())
+    return desk
+
+
+@pytest.fixture
+def ledger() -> MemoryLedger:
+    return MemoryLedger()
+
+
+async def test_a_new_account_and_a_ledger_that_knows_all_are_not_killed(ledger: MemoryLedger) -> None:
+    assert await House(ledger, Desk(), empty=True).started() == ()
+    desk = knowing()
+    assert await House(ledger, desk, an_order(desk.placed(Role.TAKER).ref)).started() == ()
+
+
+async def test_another_programs_orders_prove_nothing(ledger: MemoryLedger) -> None:
+    theirs = an_order("web_abc")
+    assert await House(ledger, Desk(), theirs, resting=(theirs,), empty=True).started() == ()
+
+
+async def test_a_row_of_an_order_that_ended_long_ago_is_enough(ledger: MemoryLedger) -> None:
+    await ledger.put(keys.ORDERS, "s3-btc-old-t1", {"client_order_id": "s3-btc-old-t1"})
+    assert await House(ledger, Desk(), an_order("s3-btc-old-t1")).started() == ()
+
+
+async def test_an_order_whose_row_is_still_in_the_outbox_is_known(ledger: MemoryLedger) -> None:
+    desk = knowing()
+    ref = desk.placed(Role.TAKER).ref
+    desk.holding = desk.holding.but(orders={})
+    assert await House(ledger, desk, an_order(ref)).started() == ()
+
+
+@pytest.mark.req("S4-REC-2")
+async def test_an_empty_ledger_and_an_entry_of_ours_at_the_venue_kill_everything_but_what_protects(
+    ledger: MemoryLedger,
+) -> None:
+    [kill] = await House(ledger, Desk(), an_order("s3-btc-i1-t1"), empty=True).started()
+    assert (kill.scope, kill.name, kill.by, kill.flatten) == ("GLOBAL", "", "LEDGER_LOST", False)
+    assert kill.reason == (
+        "the ledger is empty, and the venue shows orders of ours: BTCUSDT s3-btc-i1-t1; protecting and closing only"
+    )
+
+
+async def test_an_empty_ledger_and_nothing_of_ours_but_a_stop_is_lost_too(ledger: MemoryLedger) -> None:
+    stop = an_order("s3-btc-i1-s1", status=Status.NEW, reduce_only=True)
+    [kill] = await House(ledger, Desk(), resting=(stop,), empty=True).started()
+    assert "s3-btc-i1-s1" in kill.reason
+
+
+async def test_a_stop_that_outran_its_saving_is_no_proof_where_the_ledger_has_something(ledger: MemoryLedger) -> None:
+    stop = an_order("s3-btc-i1-s1", status=Status.NEW, reduce_only=True)
+    assert await House(ledger, Desk(), stop, resting=(stop,)).started() == ()
+
+
+@pytest.mark.req("S4-REC-2")
+async def test_an_old_copy_of_the_ledger_does_not_know_the_newest_entry(ledger: MemoryLedger) -> None:
+    desk = knowing()
+    known, later = an_order(desk.placed(Role.TAKER).ref), an_order("s3-btc-i2-t1", at_ms=T0 + 1)
+    [kill] = await House(ledger, desk, later, known).started()
+    assert kill.reason.startswith("the ledger does not know all, and the venue shows orders of ours: BTCUSDT s3-btc-i2")
+
+
+async def test_once_armed_the_same_traces_kill_no_more_and_newer_ones_do(ledger: MemoryLedger) -> None:
+    lost = House(ledger, Desk(), an_order("s3-btc-i1-t1"), empty=True)
+    [kill] = await lost.started()
+    again = House(ledger, Desk(), an_order("s3-btc-i1-t1"), empty=True)
+    assert await again.started() == (kill,)  # latched
+    word = again.controls.word(kill.scope, kill.name)
+    await again.controls.arm(kill.scope, kill.name, by="me", reason="looked", confirm=word)
+    assert await House(ledger, Desk(), an_order("s3-btc-i1-t1"), empty=True).started() == ()
+    assert await House(ledger, Desk(), an_order("s3-btc-i9-t1", at_ms=T0 + 5)).started() != ()
+
+
+async def test_entries_wait_for_as_long_as_the_venue_does_not_say(
+    ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A19."""
+    monkeypatch.setattr("chimera.services.router.patience.BOOT_PAUSE_S", 0)
+    house = House(ledger, Desk())
+    house.silent = 3
+    assert await house.started() == ()
+    assert house.silent == 0

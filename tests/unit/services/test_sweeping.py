@@ -1,0 +1,173 @@
+"""The sweep at work: who is sent to look, what is taken over, what keeps entries away, and what is told once."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+
+from chimera.ports.venue import OrderReport
+from chimera.reconcile.external import ExternalOrders
+from chimera.reconcile.sweep import SweepPolicy
+from chimera.services.router.barriers import Barriers
+from chimera.services.router.sweeping import Sweeping
+from chimera.trading.errors import ChimeraError, OutcomeUnknown
+from chimera.trading.events import Alert, Severity
+from chimera.trading.facts import Gapped
+from chimera.trading.holding import Holding
+from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.order import NewOrder, OrderType, Role, Status
+from chimera.trading.venue import AccountSnapshot, VenueOrder, VenuePosition
+from support.desk import KEY, SYMBOL, T0, Desk, a_long
+from support.standing import StubOwner
+
+ETH = Symbol("ETHUSDT")
+
+
+class Clock:
+    at_ms = T0
+
+    def now_ms(self) -> Millis:
+        return Millis(self.at_ms)
+
+
+class Account:
+    """A router of which only the owners are there, and a venue that says what it is told to."""
+
+    def __init__(self, *holdings: Holding, external: ExternalOrders = ExternalOrders.ADOPT) -> None:
+        self.owners = {holding.key: StubOwner(holding) for holding in holdings}
+        self.clock = Clock()
+        self.told: list[Alert] = []
+        self.taken: list[Symbol] = []
+        self.barriers = Barriers(cast("Any", self.clock), self.told.append)
+        self.answer: AccountSnapshot | ChimeraError = AccountSnapshot(asked_ms=T0, orders=(), positions=())
+        policy = SweepPolicy(external=external)
+        self.sweeping = Sweeping(cast("Any", self), policy, records=cast("Any", self), tell=self.told.append)
+
+    async def whole(self) -> AccountSnapshot:
+        if isinstance(self.answer, ChimeraError):
+            raise self.answer
+        return self.answer
+
+    async def take_over(self, symbol: Symbol) -> None:
+        self.taken.append(symbol)
+
+    async def look(self, *orders: VenueOrder, positions: tuple[VenuePosition, ...] = ()) -> None:
+        self.clock.at_ms = Millis(self.clock.at_ms + 60_000)
+        self.answer = AccountSnapshot(asked_ms=Millis(self.clock.at_ms), orders=orders, positions=positions)
+        await self.sweeping.look()
+
+    @property
+    def codes(self) -> list[str]:
+        return [alert.code for alert in self.told]
+
+
+def held(symbol: Symbol, qty: str) -> VenuePosition:
+    price = Price(Decimal(3000))
+    return VenuePosition(
+        symbol=symbol, qty=Decimal(qty), entry_px=price, mark_px=price, liquidation_px=None, updated_ms=T0
+    )
+
+
+def an_order(ref: str, symbol: Symbol = SYMBOL, **more: Any) -> VenueOrder:
+    order = VenueOrder(
+        symbol=symbol, ref=ClientOrderId(ref), conditional=False, venue_id=None, side=Side.BUY, type=OrderType.LIMIT,
+        status=Status.NEW, qty=Qty(Decimal("0.5")), updated_ms=T0, price=Price(Decimal(60000)),
+    )  # fmt: skip
+    return order.but(**more)
+
+
+@pytest.mark.req("S4-REC-2", "I14")
+async def test_an_orphan_sends_its_owner_to_ask_and_nobody_else() -> None:
+    """The sweep cancels nothing itself: only the owner knows which stop is a position's only one."""
+    other = Desk().holding.but(key=KEY.but(symbol=ETH))
+    account = Account(a_long().holding, other)
+    stop = a_long().placed(Role.STOP)
+    await account.look(a_long().word(stop, Status.NEW), an_order("s3-lost-m1"), positions=(held(SYMBOL, "0.01"),))
+    assert [[type(fact) for fact in owner.heard] for owner in account.owners.values()] == [[Gapped], []]
+
+
+@pytest.mark.req("S4-REC-2", "I14")
+async def test_what_the_account_has_on_a_symbol_without_an_owner_is_taken_over() -> None:
+    """A position is protected under either policy; an order of ours there is adopted, and cancelled if it may be."""
+    account = Account(Desk().holding, external=ExternalOrders.ISOLATE)
+    await account.look(an_order("s3-lost-s1", Symbol("SOLUSDT")), positions=(held(ETH, "2"),))
+    assert account.taken == [ETH, "SOLUSDT"]
+    assert "POSITION_WITHOUT_OWNER" in account.codes
+
+
+@pytest.mark.req("S4-REC-2")
+async def test_what_is_not_ours_is_told_at_once_and_once_and_counts_until_it_is_gone() -> None:
+    """SEC22: the stream tells of it as it appears, long before the next look."""
+    account = Account(Desk().holding)
+    account.sweeping.heard(OrderReport(order=an_order("web_1")))
+    assert [(alert.code, alert.text) for alert in account.told] == [
+        ("EXTERNAL_ORDER", "BTCUSDT BUY 0.5 at 60000: web_1 (not ours)")
+    ]
+    assert account.sweeping.external_qty(SYMBOL, Side.BUY) == Decimal("0.5")
+    await account.look(an_order("web_1"))
+    assert account.codes == ["EXTERNAL_ORDER"]
+    assert account.barriers.before(SYMBOL) is None
+    assert account.owners[KEY].heard == []
+    account.sweeping.heard(OrderReport(order=an_order("web_1", status=Status.CANCELED)))
+    assert account.sweeping.external_qty(SYMBOL, Side.BUY) == 0
+
+
+@pytest.mark.req("S4-REC-2")
+async def test_isolated_they_keep_entries_away_from_that_symbol_while_they_stand() -> None:
+    account = Account(Desk().holding, external=ExternalOrders.ISOLATE)
+    account.sweeping.heard(OrderReport(order=an_order("web_1")))
+    refused = account.barriers.before(SYMBOL)
+    assert refused is not None
+    assert refused.code == "EXTERNAL_ORDERS"
+    assert account.barriers.before(ETH) is None
+    await account.look()
+    assert account.barriers.before(SYMBOL) is None
+    assert account.codes == ["EXTERNAL_ORDER", "EXTERNAL_ORDERS", "EXTERNAL_ORDERS_OVER"]
+
+
+@pytest.mark.req("S4-REC-2")
+async def test_isolated_a_position_that_no_intent_opened_keeps_entries_away_too() -> None:
+    desk = Desk()
+    for _ in range(3):
+        desk.later(200).survey(qty="0.01")
+    assert desk.holding.position.qty == Decimal("0.01")
+    account = Account(desk.holding, external=ExternalOrders.ISOLATE)
+    await account.look(positions=(held(SYMBOL, "0.01"),))
+    assert account.barriers.before(SYMBOL) is not None
+
+
+async def test_a_liquidation_on_a_symbol_that_nobody_owns_is_fatal() -> None:
+    """B30; where somebody owns it, its own owner tells (``execute.telling``)."""
+    account = Account(Desk().holding)
+    desk = Desk()
+    for symbol in (ETH, SYMBOL):
+        order = an_order("autoclose-123", symbol, status=Status.FILLED, price=None)
+        fill = desk.a_fill(desk_order(order), "0.5", "3000", "9").but(symbol=symbol)
+        account.sweeping.heard(OrderReport(order=order, fill=fill))
+    assert [(alert.severity, alert.code) for alert in account.told] == [(Severity.FATAL, "LIQUIDATION")]
+
+
+def desk_order(order: VenueOrder) -> Any:
+    return NewOrder(ref=order.ref, symbol=order.symbol, side=order.side, type=OrderType.MARKET, qty=order.qty)
+
+
+async def test_looks_without_an_answer_are_told_after_the_third(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(Desk().holding)
+    account.answer = OutcomeUnknown("no answer")
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 4:
+            account.answer = AccountSnapshot(asked_ms=T0, orders=(), positions=())
+        if len(slept) == 5:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("chimera.services.router.sweeping.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await account.sweeping.run()
+    assert account.codes == ["SWEEP_UNANSWERED"]
+    assert slept == [5, 5, 5, 5, 60]
