@@ -107,8 +107,9 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return _hear(known, word, scene)
         case Surveyed(snapshot=snapshot):
             return _absorb_survey(holding, snapshot, scene)
-        case SurveyUnanswered():
-            return holding.but(survey_asked_ms=None, survey_due_ms=Millis(scene.now_ms + SURVEY_RETRY_MS))
+        case SurveyUnanswered(retry_after_ms=wait):
+            pause = min(max(wait or 0, SURVEY_RETRY_MS), scene.policy.survey_every_ms)
+            return holding.but(survey_asked_ms=None, survey_due_ms=Millis(scene.now_ms + pause))
         case Restarted():
             restarted = {ref: _restart(order, scene) for ref, order in holding.orders.items()}
             return holding.but(orders=restarted, survey_due_ms=scene.now_ms, survey_asked_ms=None)

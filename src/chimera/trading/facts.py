@@ -99,7 +99,9 @@ class Surveyed(Value):
 
 
 class SurveyUnanswered(Value):
-    """The venue did not answer a survey, or not all of it."""
+    """The venue did not answer a survey, or not all of it; ``retry_after_ms``: not worth asking again before."""
+
+    retry_after_ms: Millis | None = None
 
 
 class Ticked(Value):
