@@ -87,15 +87,6 @@ def test_a_lost_answer_costs_the_whole_time_out_and_a_reset_does_not() -> None:
         assert low_us <= bench.loop.now_us <= high_us
 
 
-@pytest.mark.parametrize(
-    ("fault", "executed"), [("venue_503_executed", True), ("venue_503_not_executed", False), ("venue_throttled", False)]
-)
-def test_the_venues_own_failures_are_answers(fault: str, executed: bool) -> None:
-    bench = Bench(**{fault: 1.0})
-    assert bench.run(bench.ask("/fapi/v1/listenKey", "POST"))["code"] in (-1000, -1008)
-    assert bool(bench.requests()) is executed
-
-
 def test_nothing_gets_in_while_the_venue_is_away() -> None:
     bench = Bench()
     bench.venue.away = True

@@ -7,26 +7,34 @@ it strikes, so that the same plan strikes at the same await.
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+from chimera.adapters.memory.bus import MemoryBus
 from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.network import Venue, is_order
+from chimera.services.world.others import Others
 from chimera.services.world.plan import (
     Away,
     Blow,
     ClockStep,
+    Deed,
+    Failover,
     KillAfterAsk,
     KillAfterOrder,
     KillAt,
     KillAtBirth,
     KillAtStep,
+    Pause,
 )
 from chimera.services.world.proc import Machine
 from chimera.services.world.spans import Span
 from chimera.services.world.stores import StoreWeather
 from chimera.services.world.tape import Tape
+from chimera.services.world.trouble import Spell
 from chimera.simulate.door.messages import WireRequest
+
+CLOSED: Final = frozenset({"maintenance", "rate_limit_storm", "cancel_only"})  # spells in which no stop can be placed
 
 
 class Blows:
@@ -41,8 +49,11 @@ class Blows:
         venue: Venue,
         weather: Mapping[str, StoreWeather],
         s4_clock: VirtualClock,
+        bus: MemoryBus,
+        others: Others,
     ) -> None:
-        self.outages: list[Span] = []
+        self.bus_lost = 0  # changes that the bus had acknowledged
+        self.outages: list[Span] = []  # times in which nobody could have protected: the venue away, S4 stopped
         self._loop = loop
         self._tape = tape
         self._blows = blows
@@ -50,6 +61,9 @@ class Blows:
         self._venue = venue
         self._weather = weather
         self._s4_clock = s4_clock
+        self._right_ms = s4_clock.offset_ms
+        self._bus = bus
+        self._others = others
         self._orders = 0
 
     def aim(self) -> None:
@@ -66,8 +80,23 @@ class Blows:
                     self._later(at_s, self._s4_clock.step, by_ms)
                 case KillAtBirth():
                     self._machines[blow.who].on_birth.append(partial(self._strike_newborn, blow))
-                case KillAfterOrder() | KillAfterAsk():
+                case Pause(at_s=at_s):
+                    self._later(at_s, self._stop, blow)
+                case Failover(at_s=at_s, lose_s=lose_s):
+                    self._later(max(at_s - lose_s, 0), self._remember, blow)
+                case Deed(at_s=at_s):
+                    self._later(at_s, self._let, blow)
+                case Spell(name=name) if name in CLOSED:
+                    begun_us = round(blow.at_s * 1_000_000)
+                    self.outages.append((begun_us, begun_us + round(blow.for_s * 1_000_000)))
+                case KillAfterOrder() | KillAfterAsk() | Spell():
                     pass
+
+    def heal(self) -> None:
+        """Who was stopped goes on, and the clock is right again."""
+        for machine in self._machines.values():
+            machine.go_on()
+        self._s4_clock.offset_ms = self._right_ms
 
     def order_sent(self, request: WireRequest) -> None:
         """S4 let a request go."""
@@ -104,6 +133,32 @@ class Blows:
         self._venue.away = True
         self._venue.cut_all()
         self._later(away.for_s, self._come_back)
+
+    def _stop(self, pause: Pause) -> None:
+        if self._tape.calm:
+            return
+        now_us = self._loop.now_us
+        if pause.who == "s4":
+            self.outages.append((now_us, now_us + round(pause.for_s * 1_000_000)))
+        machine = self._machines[pause.who]
+        machine.stop()
+        self._later(pause.for_s, machine.go_on)
+
+    def _remember(self, failover: Failover) -> None:
+        """What the bus holds now is what it will hold after the fail-over."""
+        kept = self._bus.snapshot()
+        self._later(failover.lose_s, self._fail_over, failover, kept)
+
+    def _fail_over(self, failover: Failover, kept: int) -> None:
+        if self._tape.calm:
+            return
+        self.bus_lost += self._bus.rollback(self._bus.snapshot() - kept)
+        self._weather["bus"].stall(failover.for_s)
+
+    def _let(self, deed: Deed) -> None:
+        if not self._tape.calm:
+            self._others.do(deed)
+            self._venue.pump()
 
     def _come_back(self) -> None:
         self._venue.away = False

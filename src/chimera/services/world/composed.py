@@ -28,10 +28,12 @@ from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.network import Venue
 from chimera.services.world.operator import Operator
+from chimera.services.world.others import Others
 from chimera.services.world.plan import Plan
 from chimera.services.world.proc import Machine, Proc
 from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather, bus_of, ledger_of
 from chimera.services.world.tape import Tape
+from chimera.services.world.trouble import Spell
 from chimera.services.world.workload import Callers, Request
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.twin import Twin
@@ -80,7 +82,8 @@ class World:
         self.plan = plan
         self.clock = VirtualClock(loop)
         self.twin = Twin(DEMO, seed=seed, now_ms=EPOCH_MS, on_audit=on_audit, audit_keep=audit_keep)
-        self.venue = Venue(loop, self.twin, self.clock, tape, plan.rates)
+        spells = [blow for blow in plan.blows if isinstance(blow, Spell)]
+        self.venue = Venue(loop, self.twin, self.clock, tape, plan.rates, spells)
         self.weather = {
             "ledger": StoreWeather(loop, "ledger", tape, plan.rates, typical_us=LEDGER_US),
             "bus": StoreWeather(loop, "bus", tape, plan.rates, typical_us=BUS_US),
@@ -97,9 +100,11 @@ class World:
             seed=seed, offset_ms=plan.s3_offset_ms, restart_ms=lambda: self._restart_ms("s3_restart_ms"),
         )  # fmt: skip
         self.weather["s3_ledger"] = self.s3.weather
+        self.others = Others(self.twin, self.clock, INSTRUMENT)
         self.blows = Blows(
-            loop, tape, plan.blows, {"s4": self.s4, "s3": self.s3.machine}, self.venue, self.weather, self.s4_clock
-        )
+            loop, tape, plan.blows, {"s4": self.s4, "s3": self.s3.machine}, self.venue, self.weather, self.s4_clock,
+            self.bus, self.others,
+        )  # fmt: skip
         self.router: Router | None = None  # of the newest incarnation
         self.own_faults: list[str] = []  # exceptions that S3 or S4 caught and logged as their own mistakes
         self._seed = seed
@@ -126,7 +131,9 @@ class World:
         """From now on nothing fails: what was broken must mend itself."""
         self.tape.calm = True
         self.venue.away = False
+        self.venue.troubles.heal()
         self.venue.cut_all(deaf_only=True)
+        self.blows.heal()
         for machine in (self.s4, self.s3.machine):
             machine.kill_at()
         for weather in self.weather.values():

@@ -118,6 +118,10 @@ class DetLoop(_Fenced):  # type: ignore[misc]  # Any base: the fenced methods ar
         heappush(self._timers, (max(when_us, self.now_us), self._serial, step))
         return step
 
+    def again(self, steps: list[Step]) -> None:
+        """Handles that were due before and could not run are due once more."""
+        self._ready.extend(step for step in steps if not step._cancelled)
+
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Cancelled timers are dropped when their moment comes."""
 

@@ -6,10 +6,9 @@ nothing could survive that, because the venue takes a used id again once its ord
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Context
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,8 +17,8 @@ from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.proc import Proc
 from chimera.services.world.tape import Tape
+from chimera.services.world.trouble import Spell, Troubles
 from chimera.simulate.door.messages import ANY, PRIVATE, PUBLIC, Frame, WireRequest, WireResponse
-from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.market import MarketEvent
@@ -35,53 +34,17 @@ MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per ord
     "reset_reply": 0.20,
     "slow_request": 0.12,
     "slow_reply": 0.12,
-    "venue_503_executed": 0.15,
-    "venue_503_not_executed": 0.10,
-    "venue_unavailable": 0.10,
-    "venue_throttled": 0.10,
-    "read_lag": 0.20,  # of placements: queries do not know the order for a while (binance.md 8)
     "frame_delay": 0.50,
     "frame_duplicate": 0.30,
     "stream_cut": 0.08,
     "stream_stall": 0.02,
 }
-_NO_SUCH_ORDER: Final = b'{"code":-2013,"msg":"Order does not exist."}'
 QUESTION_SHARE: Final = 0.25  # of those rates for a question: a run in which nothing is ever learnt tests nothing
-_TROUBLES: Final = {
-    "venue_503_executed": RequestFault(trouble=Trouble.UNKNOWN_503, executed=True),
-    "venue_503_not_executed": RequestFault(trouble=Trouble.UNKNOWN_503),
-    "venue_unavailable": RequestFault(trouble=Trouble.UNAVAILABLE_503),
-    "venue_throttled": RequestFault(trouble=Trouble.THROTTLED_503),
-}
-
-
-class TapeTroubles(NoFaults):
-    """``chimera.simulate.trouble.faults.Faults`` drawn from the tape: the venue's own failures."""
-
-    def __init__(self, tape: Tape, rates: Mapping[str, float]) -> None:
-        self._tape = tape
-        self._rates = rates
-
-    def on_request(self, request: WireRequest, now_ms: Millis) -> RequestFault | None:
-        about = f"{request.method} {request.path}"
-        for name, fault in _TROUBLES.items():
-            if self._tape.fires(f"{name}:{about}", self._rates.get(name, 0) * _share(about)):
-                return fault
-        return None
-
-    def on_frame(self, frame: Frame, now_ms: Millis) -> None:
-        return None  # the network handles frames
 
 
 def is_order(request: WireRequest) -> bool:
     """Whether it places or cancels an order, in either service."""
     return request.method in ("POST", "DELETE") and request.path.endswith("rder")
-
-
-def _client_ids(request: WireRequest) -> list[str]:
-    """Names of the order that a request is about."""
-    asked = parse_qs(f"{request.query}&{request.body}")
-    return [ref for name in ("newClientOrderId", "origClientOrderId", "clientAlgoId") for ref in asked.get(name, ())]
 
 
 def is_entry(request: WireRequest) -> bool:
@@ -97,7 +60,15 @@ def _share(about: str) -> float:
 class Venue:
     """The venue's end of every wire: one twin, its market, its open streams."""
 
-    def __init__(self, loop: DetLoop, twin: Twin, clock: VirtualClock, tape: Tape, rates: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        loop: DetLoop,
+        twin: Twin,
+        clock: VirtualClock,
+        tape: Tape,
+        rates: Mapping[str, float],
+        spells: Iterable[Spell] = (),
+    ) -> None:
         self.loop = loop
         self.twin = twin
         self.tape = tape
@@ -106,9 +77,8 @@ class Venue:
         self.sent: Callable[[WireRequest], None] | None = None  # called as each request leaves its sender
         self._clock = clock
         self._rates = rates
-        self._unread_us: dict[str, int] = {}  # by client id, until when queries do not know it
         self._streams: dict[tuple[str, str], dict[Connection, None]] = {}
-        twin.faults = TapeTroubles(tape, rates)
+        twin.faults = self.troubles = Troubles(tape, rates, spells, twin)
 
     def transport(self, proc: Proc) -> "WorldTransport":
         """The wires of one incarnation."""
@@ -148,19 +118,6 @@ class Venue:
         self.requests += 1
         response = self.twin.handle(request, self._clock.now_ms())
         self.pump()
-        return self._read(request, response)
-
-    def _read(self, request: WireRequest, response: WireResponse) -> WireResponse:
-        """Reads lag: what was placed may be unknown to queries for a while. Cancels go to the engine and do not lag."""
-        if response.status != HTTPStatus.OK or not is_order(request.but(method="POST")):
-            return response
-        if request.method == "POST" and self.fires("read_lag", request.path):
-            lag_us = self.tape.whole("read_lag_us", 50_000, 2_500_000)
-            self._unread_us.update(dict.fromkeys(_client_ids(request), self.loop.now_us + lag_us))
-        if request.method == "GET" and any(
-            self._unread_us.get(ref, 0) > self.loop.now_us for ref in _client_ids(request)
-        ):
-            return response.but(status=HTTPStatus.BAD_REQUEST.value, body=_NO_SUCH_ORDER)
         return response
 
     # ── streams ──
@@ -297,9 +254,11 @@ class WorldTransport:
         self._proc.check()
         venue = self._venue
         await asyncio.sleep(venue.wait_us("connect", 3 * ONE_WAY_US) / 1_000_000)
-        if venue.away or venue.fires("connect_refused", "stream"):
+        route, channels = _address(target)
+        shut = venue.away or not venue.twin.admits(route, venue.now_ms)
+        if shut or venue.fires("connect_refused", "stream"):
             raise NotSent(f"connection refused: {target}")
-        connection = Connection(venue, self._proc, *_address(target), combined="/stream" in target)
+        connection = Connection(venue, self._proc, route, channels, combined="/stream" in target)
         venue.join(connection)
         self._proc.on_death.append(connection.cut)
         try:

@@ -20,6 +20,8 @@ from chimera.trading.value import Value
 _ENDS: Final = frozenset({Kind.CANCEL, Kind.EXPIRE})
 _ENTRY_ROLES: Final = frozenset({Role.MAKER.value, Role.TAKER.value})
 
+_VENUES_OWN: Final = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+
 LIMIT_SLACK: Final = Decimal("0.01")
 
 
@@ -41,8 +43,8 @@ class Uncovered(Value):
 
 
 def is_entry(record: AuditRecord) -> bool:
-    """Whether it may add exposure."""
-    return not (record.reduce_only or record.close_position)
+    """Whether it may add exposure. What the venue closes by itself (liquidation, ADL, settlement) never does."""
+    return not (record.reduce_only or record.close_position or record.client_order_id.startswith(_VENUES_OWN))
 
 
 def entered_once(audit: Iterable[AuditRecord]) -> list[Violation]:

@@ -1,4 +1,5 @@
-"""What goes wrong in one run, and when: rates drawn per seed, kills, outages, stalls and clock steps by hand.
+"""What goes wrong in one run, and when: rates drawn per seed; kills, pauses, outages, stalls, clock steps, fail-overs,
+spells of the venue's and deeds of others on the account by hand.
 
 A scenario is a class of runs with faults of its own: ``rough`` has a little of everything; in ``slow_entries`` entries
 linger in the network while S4 dies and comes back, so that it asks for orders which have not arrived yet; in
@@ -8,14 +9,17 @@ linger in the network while S4 dies and comes back, so that it asks for orders w
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
-from chimera.services.world import link, network, stores
+from chimera.services.world import link, network, stores, trouble
 from chimera.services.world.tape import Tape, swarm
+from chimera.services.world.trouble import Spell
 from chimera.trading.value import Value
 
 MOST: Final = {
     **network.MOST,
+    **trouble.MOST,
     **link.MOST,
     **{f"ledger_{name}": rate for name, rate in stores.MOST.items()},
     **{f"bus_{name}": rate for name, rate in stores.MOST.items()},
@@ -26,6 +30,7 @@ SLOW_ENTRIES: Final = "slow_entries"
 TIGHT_STOPS: Final = "tight_stops"
 SLOW_DISK: Final = "slow_disk"
 SCENARIOS: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS, SLOW_DISK)
+HOURS_MS: Final = (-3_600_000, 3_600_000)
 SHARE: Final = 0.06  # of the seeds whose scenario is drawn, for each but the first
 SLOW_RATE: Final = 0.6
 
@@ -74,13 +79,39 @@ class Away(Value):
 
 
 class ClockStep(Value):
-    """S4's wall clock jumps by so much, as NTP may."""
+    """S4's wall clock jumps by so much, as NTP may, or whoever sets it wrong; put right when the world heals."""
 
     at_s: float
     by_ms: int
 
 
-Blow = KillAt | KillAtStep | KillAfterOrder | KillAtBirth | KillAfterAsk | Away | ClockStep
+class Pause(Value):
+    """SIGSTOP: a process takes no step for so long, and then finds its timers late. Short: a stalled event loop."""
+
+    at_s: float
+    for_s: float
+    who: str = "s4"
+
+
+class Failover(Value):
+    """The bus is away for so long, and comes back without what it acknowledged in the last ``lose_s``."""
+
+    at_s: float
+    for_s: float
+    lose_s: float
+
+
+class Deed(Value):
+    """Somebody else acts on the account: "cancel_all" its stops and targets, "close" by hand, "rest" an order of his
+    own far from the market and take it back, "adl" by the venue. ``share`` of the position, where it is about one."""
+
+    what: str
+    at_s: float
+    share: float = 1.0
+
+
+KILLS = KillAt | KillAtStep | KillAfterOrder | KillAtBirth | KillAfterAsk
+Blow = KILLS | Away | ClockStep | Pause | Failover | Deed | Spell
 
 
 class Plan(Value):
@@ -125,15 +156,48 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
         )
         if drawn and tape.event(f"away_{what}#0"):
             blows.append(away)
-    step = ClockStep(at_s=tape.between("clock_at", 1, safety_s), by_ms=tape.whole("clock_by", -150, 150))
-    if tape.u("clock?") < 0.2 and tape.event("clock_step#0"):
-        blows.append(step)
+    blows += (each for name, share, each in _mishaps(tape, safety_s) if tape.u(f"{name}?") < share and tape.event(name))
     return Plan(
         rates=swarm(tape, MOST),
         blows=tuple(blows),
         offset_ms=tape.whole("offset_ms", -300, 300),
         s3_offset_ms=tape.whole("s3_offset_ms", -300, 300),
     )
+
+
+def _mishaps(tape: Tape, safety_s: float) -> Iterator[tuple[str, float, Blow]]:
+    """Name on the tape, share of the seeds, and what it is: drawn in any case, so that one leaves the others alone."""
+
+    def at_s(name: str) -> float:
+        return tape.between(f"{name}_at", 4, safety_s)
+
+    def long_s(name: str, least: float, most: float) -> float:
+        """Mostly short."""
+        return least + (most - least) * tape.u(f"{name}_for") ** 3
+
+    clock_ms = (tape.whole("clock_by", -150, 150), tape.whole("clock_by", -5_000, 5_000), tape.pick("hour", HOURS_MS))
+    yield "clock_step#0", 0.2, ClockStep(at_s=at_s("clock"), by_ms=tape.pick("clock_kind", clock_ms))
+    yield "stall#0", 0.2, Pause(at_s=at_s("stall"), for_s=tape.between("stall_for", 0.1, 3))
+    yield "pause#0", 0.15, Pause(at_s=at_s("pause"), for_s=long_s("pause", 1, 60))
+    yield "pause_s3#0", 0.1, Pause(at_s=at_s("pause_s3"), for_s=long_s("pause_s3", 1, 60), who="s3")
+    lose_s, away_s = tape.between("lose", 0, 3), tape.between("failover_for", 0.2, 8)
+    yield "failover#0", 0.2, Failover(at_s=at_s("failover"), for_s=away_s, lose_s=lose_s)
+    for number in (0, 1):
+        kill = KillAtBirth(death_no=number + 1, steps=tape.whole("rekill", 1, 300))
+        yield f"rekill#{number}", 0.2, kill
+    for what, share in (("cancel_all", 0.12), ("close", 0.1), ("rest", 0.05), ("adl", 0.08)):
+        part = tape.pick(f"{what}_share", (0.3, 0.6, 1.0))
+        yield f"{what}#0", share, Deed(what=what, at_s=at_s(what), share=part)
+    for name, share, least, most, params in (
+        ("maintenance", 0.08, 0.5, 6.0, {"answer": tape.pick("closed", ("-1016", "503"))}),
+        ("rate_limit_storm", 0.08, 1.0, 4.0, {"ban_ms": 3_000, "patience": tape.whole("patience", 3, 30)}),
+        ("cancel_only", 0.06, 1.0, 6.0, {}),
+        ("clock_skew", 0.08, 2.0, 20.0, {"ms": tape.whole("skew", -2_000, 2_000)}),
+        ("listen_key_lost", 0.10, 0.1, 0.2, {"event": tape.u("key_told") < 0.5}),
+    ):
+        begun_s, for_s = at_s(name), long_s(name, least, most)
+        more = {"retry_ms": round(for_s * 1000)} if name == "rate_limit_storm" else {}
+        yield f"{name}#0", share, Spell(name=name, at_s=begun_s, for_s=for_s, params=params | more)
 
 
 def _scenario(tape: Tape) -> str:

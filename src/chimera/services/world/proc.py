@@ -34,6 +34,8 @@ class Proc:
         self.steps = 0
         self.kill_at: int | None = None
         self.on_death: list[Callable[[], None]] = []
+        self.stopped = False
+        self._waiting: list[Any] = []  # handles that came due while it was stopped
         self._kept: list[object] = []  # handles that never ran: they may hold the last reference to a frame
 
     def spawn(self, name: str, factory: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
@@ -53,6 +55,12 @@ class Proc:
         for tell in self.on_death:
             tell()
 
+    def go_on(self) -> None:
+        """SIGCONT: what came due meanwhile is due now, in the order in which it came due."""
+        self.stopped = False
+        waiting, self._waiting = self._waiting, []
+        self.loop.again(waiting)
+
     def check(self) -> None:
         """Raises ``ProcDead`` for a dead incarnation: the first line of every port."""
         if not self.alive:
@@ -60,6 +68,9 @@ class Proc:
 
     def may_step(self, handle: object) -> bool:
         """Asked by the loop before each of its handles: counts it, and strikes where a kill is due."""
+        if self.alive and self.stopped:
+            self._waiting.append(handle)
+            return False
         if self.alive:
             self.steps += 1
             if self.kill_at is None or self.steps < self.kill_at:
@@ -141,6 +152,16 @@ class Machine:
         """SIGKILL now; the next incarnation starts after the restart delay."""
         if self.proc is not None:
             self.proc.kill()
+
+    def stop(self) -> None:
+        """SIGSTOP: the incarnation takes no step until it goes on; time passes."""
+        if self.proc is not None and self.proc.alive:
+            self.proc.stopped = True
+
+    def go_on(self) -> None:
+        """SIGCONT, where one is stopped."""
+        if self.proc is not None and self.proc.alive and self.proc.stopped:
+            self.proc.go_on()
 
     def power_off(self) -> None:
         """Kill it and start no more: the end of the run."""

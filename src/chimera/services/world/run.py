@@ -230,6 +230,9 @@ def _counters(world: World, kept: quiet.Kept) -> dict[str, int]:
         "operator_kills": world.operator.kills,
         "s3_signals": len(kept.signals),
     }
+    counts["bus_lost"] = world.blows.bus_lost
+    for did in world.others.done:
+        counts[f"deed_{did}"] = counts.get(f"deed_{did}", 0) + 1
     for signal in decided.opens(kept.signals):
         name = f"s3_{signal['delivery'].lower()}"
         counts[name] = counts.get(name, 0) + 1

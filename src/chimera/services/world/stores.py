@@ -1,11 +1,13 @@
 """Stores that are slow, away, or answer to nobody: the memory doubles behind a wire of their own.
 
-Invariants: what a store was asked is carried through even when the asker dies; a stall ends; a failure before the
-change leaves nothing, one after it leaves the change, and the asker cannot tell which.
+Invariants: what a store has acknowledged stays (a bus may lose it in a fail-over, never a ledger); what it was asked is
+carried through when the asker dies, or was torn before it reached the disk; a stall ends; a failure before the change
+leaves nothing, one after it leaves the change, and the asker cannot tell which.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from typing import Any, Final, TypeVar, cast
 
 from chimera.adapters.memory.faults import too_late
@@ -18,7 +20,9 @@ from chimera.trading.errors import StoreUnavailable
 from chimera.trading.money import Millis
 
 T = TypeVar("T")
-MOST: Final[Mapping[str, float]] = {"fail_before": 0.05, "fail_after": 0.05, "slow": 0.10}
+# "torn": of the writes that were under way as their asker died, the share that never reached the disk.
+MOST: Final[Mapping[str, float]] = {"fail_before": 0.05, "fail_after": 0.05, "slow": 0.10, "torn": 0.5}
+ASKER: Final[ContextVar[Proc | None]] = ContextVar("asker", default=None)  # whose operation a store is carrying out
 LEDGER_US: Final = 2_000  # a power-safe commit
 BUS_US: Final = 300
 NEVER_US: Final = 1 << 62
@@ -50,11 +54,14 @@ class StoreWeather:
         self._maybe_fail("fail_after", operation)
 
     async def carry(self, deadline_ms: Millis, operation: str, key: str, apply: Callable[[], T]) -> T:
-        """``chimera.adapters.memory.faults.Carrier``: what happens is known beforehand, so no deadline needs a timer."""
+        """``chimera.adapters.memory.faults.Carrier``: what happens is known beforehand, no deadline needs a timer."""
         end_us = self._loop.now_us + deadline_ms * 1000
         if not await self._pass(self._wait_us(operation), end_us):
             raise too_late(deadline_ms, operation, key)
         self._maybe_fail("fail_before", operation)
+        asker = ASKER.get()
+        if asker is not None and not asker.alive:
+            self._maybe_fail("torn", operation)
         answer = apply()
         if not await self._pass(0, end_us):
             raise too_late(deadline_ms, operation, key)
@@ -98,9 +105,13 @@ class _Wire:
             self._proc.check()
             if name in _READS:
                 return await method(*args, **kwargs)
-            return await self._proc.remote(method(*args, **kwargs))
+            return await self._proc.remote(self._named(method(*args, **kwargs)))
 
         return ask
+
+    async def _named(self, work: Coroutine[Any, Any, T]) -> T:
+        ASKER.set(self._proc)
+        return await work
 
 
 def ledger_of(proc: Proc, ledger: Ledger) -> Ledger:
