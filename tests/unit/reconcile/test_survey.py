@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 from chimera.trading.commands import Ask
+from chimera.trading.ids import derived_id
 from chimera.trading.money import Millis
 from chimera.trading.order import Role, Status
-from support.desk import Desk, a_long, an_intent
+from support.desk import KEY, Desk, a_long, an_intent
 
 
 def test_trades_missed_by_the_stream_are_counted_once() -> None:
@@ -73,6 +74,17 @@ def test_with_the_ledger_lost_the_stop_that_stands_stays_and_serves() -> None:
     assert reborn.canceled() == []
     assert reborn.count(Role.STOP) == 0
     assert reborn.holding.covered_qty == reborn.holding.position.qty == Decimal("0.01")
+
+
+def test_with_the_ledger_lost_no_new_id_can_meet_one_of_the_earlier_life() -> None:
+    """Ids count from one again; they hang under what was seen, not under the key, and are the same if seen again."""
+    first, again = Desk(), Desk()
+    for desk in (first, again):
+        for _ in range(3):
+            desk.later(200).survey(qty="0.01")
+    stop = first.placed(Role.STOP)
+    assert stop.ref == again.placed(Role.STOP).ref
+    assert not stop.ref.startswith(derived_id("cx", str(KEY)))
 
 
 def test_inferred_trades_have_ids_that_repeat() -> None:

@@ -6,21 +6,27 @@ from typing import Any, cast
 
 import pytest
 
+from chimera.admit.breaker import BreakerPolicy
+from chimera.admit.limits import LimitBook, Limits
 from chimera.ports.venue import OrderReport
 from chimera.reconcile.external import ExternalOrders
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.services.router.barriers import Barriers
+from chimera.services.router.breaking import Breaking
+from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.sweeping import Sweeping
+from chimera.trading.commands import Place
 from chimera.trading.errors import ChimeraError, OutcomeUnknown
 from chimera.trading.events import Alert, Severity
-from chimera.trading.facts import Gapped
+from chimera.trading.facts import Found, Gapped, PlaceRefused
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Side
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, OrderType, Role, Status
+from chimera.trading.standstill import Standstill
 from chimera.trading.venue import AccountSnapshot, VenueOrder, VenuePosition
-from support.desk import KEY, SYMBOL, T0, Desk, a_long
+from support.desk import KEY, SYMBOL, T0, Desk, a_long, an_intent
 from support.standing import StubOwner
 
 ETH = Symbol("ETHUSDT")
@@ -31,6 +37,8 @@ class Clock:
 
     def now_ms(self) -> Millis:
         return Millis(self.at_ms)
+
+    monotonic_ms = now_ms
 
 
 class Account:
@@ -171,3 +179,32 @@ async def test_looks_without_an_answer_are_told_after_the_third(monkeypatch: pyt
         await account.sweeping.run()
     assert account.codes == ["SWEEP_UNANSWERED"]
     assert slept == [5, 5, 5, 5, 60]
+
+
+@pytest.mark.req("S4-REC-2", "S4-LIM-1")
+@pytest.mark.parametrize(("others", "leaves"), [("0", True), ("0.02", False)])
+async def test_at_the_last_hop_what_others_may_still_buy_counts_against_the_limits(others: str, leaves: bool) -> None:
+    """B32. 0.01 of our own, at 65,000; the limit is 1,000 USDT."""
+    desk = Desk()
+    desk.submit(an_intent())
+    sent: list[Any] = []
+
+    async def place(order: Any, *, timeout_ms: int) -> VenueOrder:
+        sent.append(order)
+        return desk.word(order, Status.NEW)
+
+    limits = Limits(
+        max_order_notional=Quote(Decimal(1000)), max_position_notional=Quote(Decimal(1000)),
+        max_daily_loss=Quote(Decimal(100)), price_collar_bps=Decimal(100), max_orders_per_10s=100,
+    )  # fmt: skip
+    venue: Any = type("Venue", (), {"place": staticmethod(place)})()
+    clock: Any = Clock()
+    gates = Gates(
+        Breaking(BreakerPolicy(), clock, lambda alert: None), Barriers(clock, lambda alert: None), Standstill,
+        lambda symbol, side: Decimal(others) if (symbol, side) == (SYMBOL, Side.BUY) else Decimal(0),
+    )  # fmt: skip
+    sender = Sender(venue, cast("Any", None), LimitBook(limits), gates, clock)
+    command = Place(order=desk.placed(Role.TAKER), role=Role.TAKER)
+    fact = await sender.carry_out(command, lambda: desk.holding, lambda: Price(Decimal(65000)))
+    assert bool(sent) is leaves
+    assert isinstance(fact, Found if leaves else PlaceRefused)
