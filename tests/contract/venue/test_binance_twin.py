@@ -101,13 +101,26 @@ class TwinTransport:
 class Bench:
     """One twin, one account opened on it, and what its stream said."""
 
-    def __init__(self, twin: Twin, transport: Transport, pump: Callable[[], None], clock: HandClock) -> None:
+    def __init__(
+        self,
+        twin: Twin,
+        transport: Transport,
+        pump: Callable[[], None],
+        clock: HandClock,
+        orders_by: Transport | None = None,
+    ) -> None:
         self.twin = twin
         self.clock = clock
         self.heard: list[Report] = []
         self._transport = transport
         self._pump = pump
-        self.futures = self.opened()
+        self.futures = open_futures(transport, KEY, SECRET, clock, jitter=random.Random(0), orders_by=orders_by)
+
+    @property
+    def by_socket(self) -> bool:
+        """Whether orders go by the WebSocket API now."""
+        socket = self.futures.raw.socket
+        return socket is not None and socket.takes("POST", "/fapi/v1/order")
 
     def opened(self, key: str = KEY, secret: str = SECRET) -> BinanceFutures:
         """Another adapter on the same wire, with nothing remembered."""
@@ -162,7 +175,7 @@ def stop_at(price: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(params=["memory", "wire"])
+@pytest.fixture(params=["memory", "wire", pytest.param("socket", marks=pytest.mark.req("S4-NET-1"))])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     clock = HandClock()
     twin = Twin(now_ms=clock.at_ms)
@@ -174,11 +187,12 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         server = SimulatorServer(SimulatorSettings(port=0, speed=math.inf), (), twin=twin, clock=clock.now_ms)
         await server.start()
         port = server.address[1]
-        outside = AiohttpTransport(Hosts(name="sim", rest=f"http://127.0.0.1:{port}", streams=f"ws://127.0.0.1:{port}"))
-        bench = Bench(twin, outside, server.hub.pump, clock)
+        hosts = Hosts(name="sim", rest=f"http://127.0.0.1:{port}", streams=f"ws://127.0.0.1:{port}")
+        orders_by = AiohttpTransport(hosts.of_orders) if request.param == "socket" else None
+        bench = Bench(twin, AiohttpTransport(hosts), server.hub.pump, clock, orders_by)
     bench.quote("65799.9", "65800.0")
     listening = asyncio.create_task(bench.listen())
-    await bench.until(lambda heard: heard == [StreamUp()])
+    await bench.until(lambda heard: heard == [StreamUp()] and bench.by_socket is (request.param == "socket"))
     yield bench
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from chimera.adapters.binance.futures import FuturesVenue
 from chimera.adapters.binance.governor import Governor
 from chimera.adapters.binance.order_names import OrderNames
+from chimera.adapters.binance.order_socket import OrderSocket
 from chimera.adapters.binance.raw import ORDER_RECV_WINDOW_MS, RawFutures
 from chimera.adapters.binance.records import FuturesRecords
 from chimera.adapters.binance.rulebook import FuturesRulebook
@@ -26,8 +27,10 @@ class BinanceFutures:
     raw: RawFutures
 
     async def close(self) -> None:
-        """Close the transport; a reader of ``venue.reports()`` ends it first."""
+        """Close the transports; a reader of ``venue.reports()`` ends it first."""
         await self.raw.transport.close()
+        if self.raw.socket is not None:
+            await self.raw.socket.close()
 
 
 def open_futures(
@@ -41,15 +44,19 @@ def open_futures(
     times: StreamTimes | None = None,
     quote: str = "USDT",
     rate_share: Decimal = Decimal(1),
+    orders_by: Transport | None = None,
 ) -> BinanceFutures:
     """The account of ``key``; nothing is sent yet.
 
     ``rate_share`` (0 to 1): how much of the venue's limits is ours where others use the address or the account too.
+    ``orders_by``: its streams are the WebSocket API's host, and orders go there while it is connected; None: by REST.
     ``secret`` is an HMAC secret or the PEM of an Ed25519 private key. Ask ``rulebook.server_offset_ms()`` before
     the first order and every minute or so: its answers stamp what follows.
     """
     governor = Governor(rate_share)
-    raw = RawFutures(transport, key, signer_for(secret), clock, recv_window_ms=recv_window_ms, governor=governor)
+    signer = signer_for(secret)
+    socket = None if orders_by is None else OrderSocket(orders_by, key, signer, jitter)
+    raw = RawFutures(transport, key, signer, clock, recv_window_ms=recv_window_ms, governor=governor, socket=socket)
     names = OrderNames()
     return BinanceFutures(
         venue=FuturesVenue(raw, names, UserStream(raw, names, jitter, times)),

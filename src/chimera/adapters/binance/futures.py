@@ -11,7 +11,9 @@ Decisions, with their reasons:
 - Nothing is ever sent twice here. What to do after an error is the core's to decide.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from chimera.adapters.binance import payloads, translate
@@ -92,8 +94,17 @@ class FuturesVenue:
         """None: not known now, which proves nothing by itself (reads lag)."""
         return await (self._find_conditional(ref) if ref.conditional else self._find_order(ref))
 
-    def reports(self) -> AsyncGenerator[Report, None]:
-        return self._stream.reports()
+    async def reports(self) -> AsyncGenerator[Report, None]:
+        """While somebody reads them, the order socket is kept open too."""
+        socket = None if self._raw.socket is None else asyncio.create_task(self._raw.socket.run())
+        try:
+            async with aclosing(self._stream.reports()) as heard:
+                async for report in heard:
+                    yield report
+        finally:
+            if socket is not None:
+                socket.cancel()
+                await asyncio.gather(socket, return_exceptions=True)
 
     def reconnect(self, why: str) -> None:
         self._stream.reconnect(why)

@@ -15,7 +15,7 @@ from chimera.trading.value import Value
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _BINANCE: Final = {
-    "live": frozenset({"fapi.binance.com", "fstream.binance.com"}),
+    "live": frozenset({"fapi.binance.com", "fstream.binance.com", "ws-fapi.binance.com"}),
     "demo": frozenset(  # one backend under its old and its new name
         {
             "demo-fapi.binance.com",
@@ -32,16 +32,35 @@ _BINANCE: Final = {
 
 
 class Hosts(Value):
-    """Base URLs of one environment, without a trailing slash: ``rest`` for ``/fapi``, ``streams`` for ``/private``."""
+    """Base URLs of one environment, without a trailing slash: ``rest`` for ``/fapi``, ``streams`` for ``/private``.
+
+    ``orders`` is the WebSocket API's, for ``/ws-fapi``; empty: that of the streams.
+    """
 
     name: str
     rest: str
     streams: str
+    orders: str = ""
+
+    @property
+    def of_orders(self) -> "Hosts":
+        """The same with the WebSocket API where streams are looked for."""
+        return self.but(streams=self.orders or self.streams)
 
 
 SIM: Final = Hosts(name="sim", rest="http://127.0.0.1:9020", streams="ws://127.0.0.1:9020")
-DEMO: Final = Hosts(name="demo", rest="https://demo-fapi.binance.com", streams="wss://demo-fstream.binance.com")
-LIVE: Final = Hosts(name="live", rest="https://fapi.binance.com", streams="wss://fstream.binance.com")
+DEMO: Final = Hosts(
+    name="demo",
+    rest="https://demo-fapi.binance.com",
+    streams="wss://demo-fstream.binance.com",
+    orders="wss://testnet.binancefuture.com",
+)
+LIVE: Final = Hosts(
+    name="live",
+    rest="https://fapi.binance.com",
+    streams="wss://fstream.binance.com",
+    orders="wss://ws-fapi.binance.com",
+)
 PRESETS: Final = {hosts.name: hosts for hosts in (SIM, DEMO, LIVE)}
 
 
@@ -75,6 +94,7 @@ def checked(hosts: Hosts) -> Hosts:
     return hosts.but(
         rest=_checked(hosts.rest, "rest", ("http", "https"), hosts.name),
         streams=_checked(hosts.streams, "streams", ("ws", "wss"), hosts.name),
+        orders=hosts.orders and _checked(hosts.orders, "orders", ("ws", "wss"), hosts.name),
     )
 
 

@@ -114,6 +114,10 @@ class OrderSocket:
         self._unanswered = 0
         return reply
 
+    async def close(self) -> None:
+        """Once ``run`` has ended."""
+        await self._transport.close()
+
     async def run(self) -> None:
         """Stay connected until cancelled."""
         failures = 0

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from chimera.adapters.binance.governor import Cost, Governor, Moment
 from chimera.adapters.binance.outcomes import BAN_MS, BANNED, CLOCK_CODES, LIMITED, TOO_MANY, said, throttled, trouble
+from chimera.adapters.binance.order_socket import OrderSocket
 from chimera.adapters.binance.payloads import ServerTime, Unreadable, decoded
 from chimera.adapters.binance.sign import Signer, encoded, signed
 from chimera.adapters.binance.transport import Reply, Transport
@@ -105,8 +106,10 @@ class RawFutures:
         *,
         recv_window_ms: int = ORDER_RECV_WINDOW_MS,
         governor: Governor | None = None,
+        socket: OrderSocket | None = None,
     ) -> None:
         self.transport = transport
+        self.socket = socket
         self.clock = clock
         self.venue_clock = VenueClock()
         self.recv_window_ms = recv_window_ms
@@ -133,12 +136,7 @@ class RawFutures:
         held = self.governor.ask(lane or endpoint.lane, cost if weight is None else cost.but(weight=weight), sent)
         if held is not None:
             raise NotSent(f"{HELD_BACK}: {held.why}", held.wait_ms, held=True)
-        reply = await self.transport.request(
-            endpoint.method,
-            self._target(endpoint, params),
-            headers={} if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._key},
-            timeout_ms=timeout_ms,
-        )
+        reply = await self._send(endpoint, params, timeout_ms)
         error = trouble(reply, self.server_now_ms())
         self._learn(reply, error, sent)
         if error is None:
@@ -146,6 +144,16 @@ class RawFutures:
         if said(reply.body)[0] in CLOCK_CODES:
             await self._resync()
         raise error
+
+    async def _send(self, endpoint: Endpoint, params: Mapping[str, str], timeout_ms: int) -> Reply:
+        """By the order socket what it takes while it is connected, else by REST: once, by either."""
+        method, path = endpoint.method, endpoint.path
+        if self.socket is not None and self.socket.takes(method, path):
+            return await self.socket.request(method, path, self._stamped(endpoint, params), timeout_ms=timeout_ms)
+        headers = {} if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._key}
+        return await self.transport.request(
+            method, self._target(endpoint, params), headers=headers, timeout_ms=timeout_ms
+        )
 
     async def sync_clock(self, *, timeout_ms: int = READ_TIMEOUT_MS) -> int:
         """Measure the venue's clock once; its offset to ours."""
@@ -176,10 +184,12 @@ class RawFutures:
 
     def _target(self, endpoint: Endpoint, params: Mapping[str, str]) -> str:
         if endpoint.security is Security.SIGNED:
-            window = self.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
-            stamped = {**params, "recvWindow": str(window), "timestamp": str(self.server_now_ms())}
-            return f"{endpoint.path}?{signed(stamped, self._signer)}"
+            return f"{endpoint.path}?{signed(self._stamped(endpoint, params), self._signer)}"
         return f"{endpoint.path}?{encoded(params)}" if params else endpoint.path
+
+    def _stamped(self, endpoint: Endpoint, params: Mapping[str, str]) -> dict[str, str]:
+        window = self.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
+        return {**params, "recvWindow": str(window), "timestamp": str(self.server_now_ms())}
 
     async def _resync(self) -> None:
         try:
