@@ -11,6 +11,7 @@ from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.remembering import Remembering
 from chimera.services.router.router import Router, RouterConfig
 from chimera.services.world import composed
+from chimera.services.world.clock import EPOCH_MS
 from chimera.services.world.plan import KillAfterOrder, KillAt
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
@@ -18,6 +19,7 @@ from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
 from chimera.trading.intent import PositionSide
 from chimera.trading.market import Market, Side
+from chimera.trading.money import Millis
 from chimera.trading.order import OrderType, TimeInForce
 from chimera.trading.standstill import Scope
 from support.incident_stage import BID, SYMBOL, Deed, Stage, Story, Told, a_wish, play, steps, without
@@ -52,11 +54,11 @@ def asking(name: str, request: Callable[[Router], Any]) -> Deed:
     return deed
 
 
-def the_same_again(number: int) -> Deed:
+def the_same_again(number: int, name: str) -> Deed:
     """A caller that never heard an answer sends the same intent again."""
 
     async def deed(stage: Stage) -> None:
-        intent = stage.world.callers._intent(a_wish(number))
+        intent = stage.world.callers._intent(a_wish(number)).but(created_ms=Millis(EPOCH_MS + 3_000))
 
         async def submit(router: Router) -> Any:
             try:
@@ -64,7 +66,7 @@ def the_same_again(number: int) -> Deed:
             except Refused as error:
                 return error.code
 
-        await stage.ask_s4(f"again {number}", submit)
+        await stage.ask_s4(name, submit)
 
     return deed
 
@@ -91,10 +93,11 @@ LOST = Story(
     wishes=(a_wish(0, 3.0, hold_s=60), a_wish(1, 10.0), a_wish(2, 20.0, hold_s=4)),
     blows=(KillAt(at_s=KILL_S),),
     hands=(
-        (9.0, the_same_again(0)),
+        (9.0, the_same_again(0, "again")),
         (12.0, asking("killed", killed)),
         (14.0, asking("close", close)),
         (18.0, asking("arm", arm)),
+        (19.0, the_same_again(0, "again when armed")),
     ),
     extra=(losing_everything,),
 )
@@ -112,7 +115,8 @@ def test_with_the_ledger_lost_the_position_stays_protected_and_nobody_enters_unt
     assert told.longest_bare_ms < 200
     [kill] = told.stage.answers["killed"]["kills"]
     assert (kill["by"], kill["scope"], kill["flatten"]) == ("LEDGER_LOST", "GLOBAL", False)
-    assert told.stage.answers["again 0"] == "KILL_SWITCH"
+    assert told.stage.answers["again"] == "STALE_INTENT"
+    assert told.stage.answers["again when armed"] == "STALE_INTENT"
     assert told.answers["w-1"] == "REFUSED KILL_SWITCH"
     assert [each.client_order_id for each in told.entries] == ["s3-w0-t1", "s3-w2-t1"]
     assert told.answers["w-2"] == "FILLED"

@@ -8,7 +8,7 @@ import pytest
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.remembering import Remembering
-from chimera.trading.errors import OutcomeUnknown
+from chimera.trading.errors import OutcomeUnknown, Refused
 from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
@@ -153,3 +153,19 @@ async def test_entries_wait_for_as_long_as_the_venue_does_not_say(
     house.silent = 3
     assert await house.started() == ()
     assert house.silent == 0
+
+
+@pytest.mark.req("S4-REC-2")
+async def test_what_may_have_been_traded_before_the_loss_is_refused_for_ever(ledger: MemoryLedger) -> None:
+    """A redelivered intent must not trade a second time only because somebody armed; a close may always come."""
+    lost = House(ledger, Desk(), an_order("s3-btc-i1-t1"), empty=True)
+    lost.memory.refuse_old(an_intent())
+    await lost.started()
+    later = House(ledger, Desk(), an_order("s3-btc-i1-t1"))
+    await later.started()
+    for memory in (lost.memory, later.memory):
+        with pytest.raises(Refused) as refused:
+            memory.refuse_old(an_intent())
+        assert (refused.value.code, refused.value.field) == ("STALE_INTENT", "created_ms")
+        memory.refuse_old(an_intent(reduce_only=True))
+        memory.refuse_old(an_intent().but(created_ms=T0 + 1))

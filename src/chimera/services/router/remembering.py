@@ -2,7 +2,8 @@
 
 Where it does not (``reconcile.lost``), the kill switch is thrown over everything, without a flatten: positions are
 protected by the venue's word, exits go on, and entries wait until somebody looked and armed. What was found is noted
-beside the kill, so that the same traces kill once and not at every start. Until the question is answered entries wait.
+beside the kill, so that the same traces kill once and not at every start; an intent made before that is refused for
+ever, since nobody here knows any more whether it was traded. Until the question is answered entries wait.
 """
 
 import asyncio
@@ -14,8 +15,10 @@ from chimera.ports.ledger import Rows
 from chimera.ports.venue import Records
 from chimera.reconcile import lost
 from chimera.services.router.patience import until_answered
+from chimera.trading.errors import Refused
 from chimera.trading.events import OrderChanged, Severity
 from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.venue import VenueOrder
@@ -39,12 +42,20 @@ class Remembering:
         self._router = router
         self._records = records
         self._rows = rows
+        self._lost_at_ms = Millis(0)  # UTC; an intent made before it may have been traded, and been forgotten
         self._row = f"{router.config.account_id}:ledger"
 
     def hold(self) -> None:
         """Entries wait from here on."""
         why = "the venue has not been asked yet whether the ledger knows all"
         self._router.barriers.level(CODE, why, severity=Severity.INFO)
+
+    def refuse_old(self, intent: Intent) -> None:
+        """Raises ``Refused`` for an entry that may have been traded before the ledger was lost."""
+        if not intent.reduce_only and intent.created_ms <= self._lost_at_ms:
+            why = f"made before the ledger was lost at {self._lost_at_ms}: nobody here knows whether it was traded"
+            accepted = "a new intent"
+            raise Refused("STALE_INTENT", why, field="created_ms", value=intent.created_ms, accepted=accepted)
 
     async def run(self) -> None:
         """For ever, as whoever keeps looking does; asked until it is answered, and then no more in this process."""
@@ -55,6 +66,7 @@ class Remembering:
     async def _check(self) -> None:
         noted = await until_answered(lambda: self._rows.get(keys.CONTROLS, self._row))
         since_ms = Millis(int(str(noted["since_ms"])) if noted else 0)
+        self._lost_at_ms = Millis(int(str(noted["lost_at_ms"])) if noted else 0)
         traces = await self._traces(since_ms)
         if not traces and self.empty and noted is None:
             traces = lost.ours((await until_answered(self._records.whole)).orders)
@@ -87,8 +99,9 @@ class Remembering:
         """The kill first; the note only once the kill is on disk, or a crash between them would lose both."""
         now_ms = self._router.clock.now_ms()
         reason = lost.why(traces, empty=self.empty)
+        self._lost_at_ms = now_ms
         self._router.controls.kill(Kill(scope=Scope.GLOBAL, by=lost.BY, reason=reason, at_ms=now_ms))
         while not self._router.controls.saved:  # noqa: ASYNC110 - it is saved until it is saved
             await asyncio.sleep(SAVED_POLL_S)
-        since_ms = max(order.updated_ms for order in traces) + 1
-        await until_answered(lambda: self._rows.put(keys.CONTROLS, self._row, {"since_ms": since_ms, "why": reason}))
+        note = {"since_ms": max(order.updated_ms for order in traces) + 1, "lost_at_ms": now_ms, "why": reason}
+        await until_answered(lambda: self._rows.put(keys.CONTROLS, self._row, note))

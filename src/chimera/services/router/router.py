@@ -256,6 +256,7 @@ class Router:
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
         row = self.intake.row(intent.intent_id, {})
         return await self.intake.await_end(owner, intent.intent_id, row, wait_ms)
+        self.reconciling.memory.refuse_old(intent)
 
     def _object(self, intent: Intent, owner: Owner) -> None:
         """Raises the first objection to trading it now."""
