@@ -29,6 +29,7 @@ CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
 BUDGET_EVERY_S: Final = 0.5
 FEES_EVERY_MS: Final = 600_000
+FEES_AT_ONCE: Final = 2  # each FUNDS_EVERY_S: weight 480 a minute, a hundred symbols in four minutes
 UNNAMED: Final = Symbol("")  # funding that names no symbol
 
 
@@ -38,6 +39,7 @@ class Watch:
     def __init__(self, router: "Router", *, records: Records, rulebook: Rulebook, bus: Bus) -> None:
         self.fees: dict[Symbol, FeeRates] = {}
         self.funds: Funds | None = None
+        self._fees_due_ms: dict[Symbol, int] = {}  # monotonic
         self.venue_heard_ms: Millis | None = None  # monotonic: its clock was read
         self.bus_up = False
         self.bus_heard_ms: Millis | None = None  # monotonic: it took something, or answered
@@ -70,9 +72,10 @@ class Watch:
     async def prices(self) -> None:
         """For ever: the touch and mark of each symbol, and what open positions are worth to the day's loss."""
         while True:
-            for key in tuple(self._router.owners):
-                await self._router.market.refresh(key.symbol)
-                self._router.watchdogs.price_looked(key.symbol)
+            symbols = [key.symbol for key in self._router.owners]
+            await self._router.market.refresh_all(symbols)
+            for symbol in symbols:
+                self._router.watchdogs.price_looked(symbol)
             self.mark_to_market()
             await asyncio.sleep(REFRESH_MS / 1000)
 
@@ -93,17 +96,22 @@ class Watch:
 
     async def account(self) -> None:
         """For ever: balances and fee rates from the venue."""
-        fees_due_ms = 0
         while True:
             try:
                 self.funds = await self._records.funds()
-                if self._router.clock.monotonic_ms() >= fees_due_ms:
-                    for key in tuple(self._router.owners):
-                        self.fees[key.symbol] = await self._records.fee_rates(key.symbol)
-                    fees_due_ms = self._router.clock.monotonic_ms() + FEES_EVERY_MS
+                await self._read_fees()
             except ChimeraError as error:
                 log.info("account_unread", error=str(error))
             await asyncio.sleep(FUNDS_EVERY_S)
+
+    async def _read_fees(self) -> None:
+        """Those unread for longest: each weighs as much as twenty questions, so many at once would starve others."""
+        now_ms = self._router.clock.monotonic_ms()
+        due = [(self._fees_due_ms.get(key.symbol, 0), key.symbol) for key in self._router.owners]
+        for due_ms, symbol in sorted(due)[:FEES_AT_ONCE]:
+            if now_ms >= due_ms:
+                self.fees[symbol] = await self._records.fee_rates(symbol)
+                self._fees_due_ms[symbol] = now_ms + FEES_EVERY_MS
 
     async def budget(self) -> None:
         """For ever: the budget to S3, which also tells whether the bus is there."""
