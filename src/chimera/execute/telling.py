@@ -22,7 +22,7 @@ from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId, forced_by
 from chimera.trading.money import BPS, Qty
-from chimera.trading.order import Order, Role, Status
+from chimera.trading.order import FIRING, Order, Role, Status
 from chimera.trading.position import ADOPTED
 from chimera.trading.scene import Scene
 from chimera.wire.codec import encode
@@ -54,7 +54,8 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
         _of_intent(after, key) for key in after.intents if key in touched and _newsworthy(before, after, key)
     ]
     happenings += _cancels(before, after)
-    happenings += alerts + _alarms(before, after)
+    after, timeouts = _maker_timeouts(before, after, scene)
+    happenings += alerts + timeouts + _alarms(before, after, scene)
     if not happenings:
         return after
     events = tuple(
@@ -158,12 +159,24 @@ def _was_canceling(holding: Holding, intent_id: IntentId) -> bool:
     return known is not None and known.canceling
 
 
-def _alarms(before: Holding, after: Holding) -> tuple[Alert, ...]:
+def _maker_timeouts(before: Holding, after: Holding, scene: Scene) -> tuple[Holding, tuple[Alert, ...]]:
+    """A slice whose maker's time is up goes on as taker: each with the running count of its symbol (S4-ALR-1)."""
+    alarms: list[Alert] = []
+    for ref, order in after.orders.items():
+        work = after.working_of(order) if order.role is Role.TAKER and ref not in before.orders else None
+        if work is None or work.maker_until_ms is None or work.taker_tries != 1 or scene.now_ms < work.maker_until_ms:
+            continue
+        number = after.maker_timeouts + len(alarms) + 1
+        told = f"{order.intent_id}: {order.qty} of {work.intent.qty} taken after {work.plan.maker_wait_ms} ms of resting"
+        alarms.append(Alert(severity=Severity.WARN, code="MAKER_TIMEOUT", text=f"{told}; number {number} here"))
+    return (after.but(maker_timeouts=after.maker_timeouts + len(alarms)) if alarms else after), tuple(alarms)
+
+
+def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
     alarms: list[Alert] = []
     if after.exit is not None and before.exit is None and after.exit.reason in _ALARMING_EXITS:
-        alarms.append(
-            Alert(severity=Severity.ERROR, code=after.exit.reason, text=f"{after.key}: closing {after.position.qty}")
-        )
+        told = f"{after.key}: closing {after.position.qty}{_fired_for(after, scene)}"
+        alarms.append(Alert(severity=Severity.ERROR, code=after.exit.reason, text=told))
     if len(after.refused_stop_forms) > len(before.refused_stop_forms):
         alarms.append(Alert(severity=Severity.WARN, code="STOP_FORM_REFUSED", text=_of_form(after)))
     if after.stop_tries > before.stop_tries:
@@ -181,6 +194,16 @@ def _alarms(before: Holding, after: Holding) -> tuple[Alert, ...]:
         text = f"{after.key}: {after.position.qty} held that no intent of ours opened"
         alarms.append(Alert(severity=Severity.ERROR, code="POSITION_ADOPTED", text=text))
     return tuple(alarms)
+
+
+def _fired_for(holding: Holding, scene: Scene) -> str:
+    """How long ago a stop or target fired that has not filled since; empty where none has."""
+    moments = [
+        order.patience_ms - scene.policy.trigger_patience_ms
+        for order in holding.in_role(Role.STOP, Role.TARGET)
+        if order.status in FIRING and order.patience_ms is not None
+    ]
+    return f"; fired {scene.now_ms - min(moments)} ms ago and not filled" if moments else ""
 
 
 def _of_form(holding: Holding) -> str:

@@ -42,6 +42,7 @@ class Holding(Value):
     strikes: int = 0  # surveys in a row whose position disagreed with ours
     day: int = 0  # UTC day number of ``day_start_net``
     day_start_net: Quote = Quote(Decimal(0))  # realised - fees when that day began
+    maker_timeouts: int = 0  # takers that were sent because their maker's time was up
     event_seq: int = 0
     outbox: tuple[Event, ...] = ()
 
@@ -71,9 +72,11 @@ class Holding(Value):
     @property
     def exposure(self) -> Decimal:
         """Signed base asset to protect: the position, and what has filled by the venue's word without its trades."""
-        return self.position.qty + sum(
-            (order.request.side.sign * order.owed_qty for order in self.orders.values()), Decimal(0)
-        )
+        exposure: Decimal = self.position.qty
+        for order in self.orders.values():
+            if order.venue_cum_qty and (owed := order.owed_qty):
+                exposure += order.request.side.sign * owed
+        return exposure
 
     @property
     def covered_qty(self) -> Decimal:
