@@ -24,7 +24,6 @@ STALE_MS = 3_000
 MARK_STALE_MS = 10_000
 REFRESH_MS = 200
 FEED_WITHIN_S = 0.05  # a caller waits for it: an entry must be refused fast while the bus is away
-FEED_WITHIN_S = 0.05  # a caller waits for it: an entry must be refused fast while the bus is away
 VENUE_EVERY_MS = 1_000  # three looks before a price is stale
 ONE_BY_ONE = 5  # symbols
 ALL_WITHIN_MS = 1_000
