@@ -153,6 +153,10 @@ class Told:
     def broken(self) -> list[str]:
         return [f"{violation.invariant} {violation.text}" for violation in self.violations]
 
+    def broken_but(self, *known: str) -> list[str]:
+        """Without what the story itself brings about: violations whose sentence begins so."""
+        return [each for each in self.broken if not each.startswith(known)]
+
     @property
     def alerts(self) -> list[str]:
         """Codes, oldest first."""
