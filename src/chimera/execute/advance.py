@@ -221,6 +221,8 @@ def _restart(order: Order, scene: Scene) -> Order:
         after = after.but(dead_after_ms=Millis(latest + scene.policy.doubt_margin_ms))
     if after.resendable:  # the venue is asked first: what we were sending may have lived and ended while we were dead
         after = after.but(created_ms=Millis(scene.now_ms + scene.policy.restart_patience_ms), resends=0)
+    if after.owed:  # nobody has asked for its trades while we were dead
+        after = after.but(asks=0, ask_at_ms=scene.now_ms)
     return settle(after, order, scene)
 
 

@@ -10,6 +10,7 @@ from chimera.trading.venue import OrderRef
 FIRST_ASK_MS = 300
 SLOWEST_ASK_MS = 5_000
 OWED_PATIENCE_MS = 60_000
+OWED_ASKS = 8  # and not before so many were asked for: a process that was dead or stopped for a minute has not asked
 SURVEY_PATIENCE_MS = 5_000  # a survey that has not answered by then is asked again
 IDLE_FACTOR = 10  # a flat symbol is surveyed this much more rarely
 
@@ -38,11 +39,12 @@ def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
 
 
 def _owed(holding: Holding, order: Order, scene: Scene) -> Holding:
-    """Pull the trades; those that no survey has brought for a minute are not ours, or were counted under another id.
+    """Pull the trades; those that no survey brought in a minute of asking are not ours, or counted under another id.
 
     The venue's position then decides, by the strikes of the surveys.
     """
-    if order.ended_ms is not None and scene.now_ms >= order.ended_ms + OWED_PATIENCE_MS:
+    waited = order.ended_ms is not None and scene.now_ms >= order.ended_ms + OWED_PATIENCE_MS
+    if waited and order.asks >= OWED_ASKS:
         return holding.with_order(order.but(venue_cum_qty=order.cum_qty, ask_at_ms=None))
     return holding.but(survey_due_ms=min(holding.survey_due_ms, scene.now_ms))
 

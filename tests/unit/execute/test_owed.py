@@ -1,0 +1,46 @@
+"""Trades that the venue owes: its word says filled, and the trade itself has not come."""
+
+import pytest
+
+from chimera.execute.asking import OWED_ASKS, OWED_PATIENCE_MS
+from chimera.trading.facts import Found, Restarted, Ticked
+from chimera.trading.order import Role, Status
+from support.desk import Desk, an_intent
+
+
+def _owed() -> Desk:
+    """A MARKET entry that filled by its answer alone, its stop live."""
+    desk = Desk()
+    desk.submit(an_intent())
+    entry = desk.placed(Role.TAKER)
+    desk.hear(Found(order=desk.word(entry, Status.FILLED, cum=str(entry.qty))))
+    desk.ack(desk.placed(Role.STOP))
+    assert desk.holding.orders[entry.ref].owed
+    return desk
+
+
+@pytest.mark.req("I26")
+@pytest.mark.parametrize("down_ms", [OWED_PATIENCE_MS, 3_600_000])
+def test_they_are_not_given_up_for_the_time_in_which_nobody_asked(down_ms: int) -> None:
+    """World seed 52039: S4 rose after more than a minute by its clock, took the position for flat and the stop away."""
+    desk = _owed()
+    desk.later(down_ms).hear(Restarted())
+    desk.hear(Ticked())
+    assert desk.holding.exposure
+    assert desk.canceled() == []
+
+
+@pytest.mark.req("I26")
+def test_nor_for_the_time_in_which_the_process_was_stopped() -> None:
+    desk = _owed()
+    desk.later(OWED_PATIENCE_MS).hear(Ticked())
+    assert desk.holding.exposure
+    assert desk.canceled() == []
+
+
+@pytest.mark.req("I7")
+def test_they_are_given_up_after_a_minute_of_asking() -> None:
+    desk = _owed()
+    for _ in range(3 * OWED_ASKS):
+        desk.later(5_000).hear(Ticked())
+    assert not desk.holding.exposure
