@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chimera.reconcile.external import ExternalOrders
+from chimera.services.router.main import sweep_of
 from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError, describe, load
 from chimera.trading.intent import WorkingType
 
@@ -40,6 +42,7 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_MAX_DAILY_LOSS_USDT": "8.25", "S4_PRICE_COLLAR_BPS": "9", "S4_MAX_ORDERS_PER_10S": "10",
         "S4_MAKER_FILL_RATIO_MIN": "0.3",
         "S4_HOST": "127.0.0.2", "PORT": "8090",
+        "S4_SWEEP_EVERY_S": "30", "S4_SWEEP_JACCARD": "0.8", "S4_EXTERNAL_ORDERS": "isolate", "S4_DOUBT_ALERT_S": "5",
     }  # fmt: skip
     told = {name for name, *_ in describe()}
 
@@ -151,3 +154,21 @@ def test_this_machines_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) 
 
     assert RouterSettings().max_daily_loss_usdt == 100
     assert RouterSettings(max_daily_loss_usdt=Decimal(3)).max_daily_loss_usdt == 3
+
+
+@pytest.mark.req("CONF-1", "S4-REC-2")
+@pytest.mark.parametrize("given", [{"S4_SWEEP_EVERY_S": "9"}, {"S4_SWEEP_EVERY_S": "301"}, {"S4_SWEEP_JACCARD": "1.1"}])
+def test_a_sweep_is_neither_dearer_nor_rarer_than_allowed(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError):
+        load(given)
+
+
+@pytest.mark.req("CONF-1", "S4-REC-2")
+def test_the_sweep_gets_its_settings() -> None:
+    asked = {
+        "S4_SWEEP_EVERY_S": "30", "S4_SWEEP_JACCARD": "0.8", "S4_EXTERNAL_ORDERS": "isolate", "S4_DOUBT_ALERT_S": "5",
+    }  # fmt: skip
+    policy = sweep_of(load(asked))
+    assert (policy.every_ms, policy.jaccard, policy.doubt_alert_ms) == (30_000, Decimal("0.8"), 5_000)
+    assert policy.external is ExternalOrders.ISOLATE
+    assert sweep_of(load({})).external is ExternalOrders.ADOPT

@@ -10,7 +10,7 @@ from typing import Final
 from chimera.services.world.composed import INSTRUMENT
 from chimera.services.world.flat import SHOWN, against, flat_market
 from chimera.services.world.plan import CALM, KillAtStep
-from chimera.services.world.run import CALLERS, Options, Verdict, run
+from chimera.services.world.run import CALLERS, Options, Script, Verdict, run
 from chimera.services.world.workload import Wish
 from chimera.trading.intent import MakerThenTaker, MarketNow
 from chimera.trading.market import MarketEvent, Side
@@ -56,7 +56,7 @@ def steps_of(story: str) -> int:
     return run(SEED, options=short, plan=CALM, story=[STORIES[story]], market=_market()).counters["s4_steps"]
 
 
-def killed_at(step: int, story: str) -> Verdict:
-    """The story with S4 killed in place of this step, and back after ``DOWN_MS``."""
+def killed_at(step: int, story: str, script: Script | None = None) -> Verdict:
+    """The story with S4 killed in place of this step, and back after ``DOWN_MS``; ``script`` looks on."""
     plan = CALM.but(blows=(KillAtStep(step=step),), restart_ms=(DOWN_MS, DOWN_MS))
-    return run(SEED, options=_OPTIONS, plan=plan, story=[STORIES[story]], market=_market())
+    return run(SEED, options=_OPTIONS, plan=plan, story=[STORIES[story]], market=_market(), script=script)
