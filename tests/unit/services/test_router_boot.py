@@ -37,6 +37,9 @@ class Account:
     async def instruments(self) -> list[Any]:
         return [BTC]
 
+    async def margin_steps(self) -> dict[Any, Any]:
+        return {}
+
     async def modes(self) -> AccountModes:
         return self._modes
 

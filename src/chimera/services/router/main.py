@@ -32,7 +32,7 @@ from chimera.services.router.settings import RouterSettings, SettingsError
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
-from chimera.trading.errors import StaleWriter
+from chimera.trading.errors import Refused, StaleWriter
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Quote
 from chimera.trading.routes import RouteTable
@@ -91,6 +91,8 @@ def router_of(
         allow_unprotected=settings.allow_unprotected,
         submit_wait_ms=settings.submit_wait_ms,
         maker_fill_ratio_min=settings.maker_fill_ratio_min,
+        environment=hosts_of(settings).name,
+        probe=settings.probe,
         sweep=sweep_of(settings),
     )
     return Router(
@@ -141,8 +143,24 @@ def hosts_of(settings: RouterSettings) -> Hosts:
     """The simulator where ``S4_FUT_URL`` is of this machine, else Binance's demo or the live market."""
     rest, streams = settings.fut_url, settings.fut_ws_url
     if rest is not None and URL(rest).host in _LOOPBACK:
-        return hosts_named("sim", rest=rest, streams=streams or _as_socket(rest))
-    return hosts_named("demo" if settings.testnet else "live", rest=rest, streams=streams)
+        environment, streams = "sim", streams or _as_socket(rest)
+    else:
+        environment = "demo" if settings.testnet else "live"
+    try:
+        return hosts_named(environment, rest=rest, streams=streams)
+    except Refused as refused:
+        raise SettingsError(_misplaced(settings, environment, refused)) from refused
+
+
+def _misplaced(settings: RouterSettings, environment: str, refused: Refused) -> str:
+    """Which setting names a host of another environment, and how it would be right."""
+    name = {"rest": "S4_FUT_URL", "streams": "S4_FUT_WS_URL"}.get(str(refused.field), "S4_FUT_URL")
+    if environment == "sim":
+        asked = f"S4_FUT_URL={settings.fut_url} asks for the simulator"
+        return f"{name}={refused.value}: {asked}; unset {name}, or name both hosts of one environment"
+    asked = f"S4_TESTNET={str(settings.testnet).lower()} asks for {environment}"
+    fix = f"unset {name}, or set S4_TESTNET={str(not settings.testnet).lower()}"
+    return f"{name}={refused.value}: {asked}, whose host is {refused.accepted}; {fix}"
 
 
 def _as_socket(rest: str) -> str:

@@ -27,11 +27,12 @@ from chimera.services.router.board import position_row
 from chimera.services.router.bookkeeping import Books
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.controls import Controls
+from chimera.services.router.capability import Capability
 from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
-from chimera.services.router.patience import going_on, until_answered
+from chimera.services.router.patience import going_on
 from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.reconciling import Reconciling
 from chimera.services.router.relay import Relay
@@ -58,8 +59,6 @@ log = structlog.get_logger()
 
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
 INTERNAL: Final = ("body_hash", "event_id", "kind")  # fields of a stored row that are no part of the answer
-CONDITIONAL_SLOTS: Final = 200  # of one account, over all symbols (Binance, error -4045)
-SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the old ones are gone
 KILL_PATIENCE_S: Final = 2.0  # for the venue to show that all is gone; a client waits 5 s, stores that are away cost 2
 
 
@@ -79,6 +78,8 @@ class RouterConfig(Value):
     sweep: SweepPolicy = SweepPolicy()
 
 
+    environment: str = "sim"  # whose hosts it talks to
+    probe: bool = False  # ask which forms of stop the venue takes, by orders that can do nothing
 class Router:
     """One account on one market (USD-M futures)."""
 
@@ -119,9 +120,10 @@ class Router:
         self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness, complete=known)
         self.reconciling = Reconciling(self, records=records, rows=ledger)
         standstill, external_qty = lambda: self.controls.standstill, self.reconciling.sweeping.external_qty
-        gates = Gates(self.breaker, self.barriers, standstill, external_qty, self.tallies.refused)
+        self.capability = capability = Capability(self, venue=venue, records=records, rulebook=rulebook)
+        self.instruments = capability.rules.instruments
+        gates = Gates(self.breaker, self.barriers, standstill, external_qty, self.tallies.refused, capability)
         self.sender = Sender(venue, records, limits, gates, clock)
-        self.instruments: dict[Symbol, Instrument] = {}
         self.watch = Watch(self, records=records, rulebook=rulebook, bus=bus)
         self.watchdogs = Watchdogs(self, venue)
         self._relay = Relay(ledger, bus)
@@ -139,11 +141,13 @@ class Router:
             group.create_task(self.controls.run(), name="controls")
             group.create_task(self.controls.flatten(), name="flatten")
             group.create_task(self.alarms.run(), name="alarms")
-            await self._learn_venue()
+            group.create_task(going_on("rates", self.governing.run), name="rates")
+            await self.capability.learn()
             self.reconciling.memory.hold()
             await self._load()
             self._loaded.set()
-            for name, look in (self.watch.looks | self.watchdogs.looks | self.reconciling.looks).items():
+            looks = self.watch.looks | self.watchdogs.looks | self.reconciling.looks | self.capability.looks
+            for name, look in looks.items():
                 group.create_task(going_on(name, look), name=name)
 
     async def recovered(self) -> None:
@@ -152,22 +156,6 @@ class Router:
             await known.wait()
         for owner in tuple(self.owners.values()):
             await owner.recovered.wait()
-
-    async def _learn_venue(self) -> None:
-        """Instruments, modes and clock, for as long as it takes; refuses an account we do not support."""
-        _, instruments, modes = await asyncio.gather(
-            until_answered(self.watch.read_clock),
-            until_answered(self._rulebook.instruments),
-            until_answered(self._records.modes),
-        )
-        self.instruments = {rules.symbol: rules for rules in instruments}
-        if modes.hedge:
-            raise Refused("HEDGE_MODE", "the account is in hedge mode; set one-way mode on the venue, then start again")
-        if modes.multi_asset:
-            raise Refused("MULTI_ASSET", "the account is in multi-assets mode; set single-asset mode, then start again")
-        unknown = [symbol for symbol in self.config.symbols if symbol not in self.instruments]
-        if unknown:
-            raise Refused("UNKNOWN_SYMBOL", f"the venue does not list {', '.join(unknown)}", field="S4_SYMBOLS")
 
     async def _load(self) -> None:
         wanted = [self._key(symbol) for symbol in self.config.symbols]
@@ -228,6 +216,7 @@ class Router:
         )
 
     def instrument(self, market: Market, symbol: str) -> Instrument | None:
+            forms=self.capability.forms,
         """The venue's rules, or None for what we do not trade."""
         return self.instruments.get(Symbol(symbol)) if market is Market.FUT else None
 
@@ -260,9 +249,9 @@ class Router:
 
     def _object(self, intent: Intent, owner: Owner) -> None:
         """Raises the first objection to trading it now."""
-        standing = sum(len(held.holding.conditional()) for held in self.owners.values())
-        if not intent.reduce_only and standing + SLOTS_PER_ENTRY > CONDITIONAL_SLOTS:
-            raise Refused("NO_STOP_SLOTS", f"{standing} stops and targets stand; the venue takes {CONDITIONAL_SLOTS}")
+        no_slots = None if intent.reduce_only else self.capability.no_slots(intent.symbol)
+        if no_slots is not None:
+            raise no_slots
         blocked = None if intent.reduce_only else self.breaker.objection()
         if blocked is not None:
             raise Refused("BREAKER_OPEN", blocked[0].removeprefix("BREAKER_OPEN: "), accepted="exits; or later")

@@ -6,7 +6,7 @@ id leaves this process once, whatever the caller believes.
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -47,6 +47,14 @@ CANCEL_TIMEOUT_MS = 1_000
 SENT_MS = 3_600_000  # how long an entry's id is remembered here; its ``not_after_ms`` is seconds
 
 
+class Learner(Protocol):
+    """Hears how the venue took each order; of a refusal before the owner does."""
+
+    def took(self, order: NewOrder) -> None: ...
+
+    async def broke(self, order: NewOrder, error: VenueRejected) -> None: ...
+
+
 class Gates(NamedTuple):
     """Who is asked before an entry leaves, beside the limits."""
 
@@ -55,6 +63,7 @@ class Gates(NamedTuple):
     standstill: Callable[[], Standstill]
     external_qty: Callable[[Symbol, Side], Decimal] = lambda symbol, side: ZERO  # what orders of others may still add
     refused: Callable[[int], None] = lambda code: None  # hears with which codes the venue says no
+    capability: Learner | None = None
 
 
 class Sender:
@@ -97,10 +106,14 @@ class Sender:
         try:
             found = Found(order=await self._venue.place(order, timeout_ms=timeout_ms))
             self._ended(order, good=True)
+            if self._gates.capability is not None:
+                self._gates.capability.took(order)
             return found
         except VenueRejected as error:
             self._ended(order, good=True)  # it answers, and means it
             self._gates.refused(error.code)
+            if self._gates.capability is not None:
+                await self._gates.capability.broke(order, error)
             return PlaceRefused(ref=order.ref, code=error.code, message=error.message)
         except NotSent as error:
             if not error.held:

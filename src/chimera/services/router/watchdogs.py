@@ -96,6 +96,8 @@ class Watchdogs:
             case KeyAtRisk(reason=reason):
                 log.warning("listen_key_at_risk", reason=reason)
                 self._router.alarms.tell(Alert(severity=Severity.WARN, code="LISTEN_KEY_AT_RISK", text=reason))
+            case OrderReport(order=order, fill=None) if order.ref in self._router.capability.probing.own:
+                pass  # asked of the venue to learn something, and gone again
             case OrderReport(order=order, fill=fill):
                 self._router.reconciling.sweeping.heard(report)
                 known = self._router.owner_of(order.symbol)

@@ -99,8 +99,10 @@ class Watch:
         while True:
             try:
                 self.funds = await self._records.funds()
+                self._router.capability.key(None)
                 await self._read_fees()
             except ChimeraError as error:
+                self._router.capability.key(error)
                 log.info("account_unread", error=str(error))
             await asyncio.sleep(FUNDS_EVERY_S)
 

@@ -1,0 +1,99 @@
+"""The venue's rules of each symbol, kept fresh: read at the start, daily, and when one of our orders broke one.
+
+A stop must not fail on an old filter (B28): the sender hears of the refusal, the rules are read again, and only then
+does the reducer hear of it, with the new ones in its scene. Leverage brackets come with them; where they cannot be read
+the old ones stay. A symbol that ceased to trade is a barrier, and pages where a position is open in it (B29).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+
+from chimera.ports.clock import Clock
+from chimera.ports.venue import Rulebook
+from chimera.protect.verdicts import Verdict, verdict
+from chimera.services.router.barriers import Barriers
+from chimera.trading.errors import ChimeraError
+from chimera.trading.events import Severity
+from chimera.trading.ids import Symbol
+from chimera.trading.instrument import Instrument, MarginStep
+
+log = structlog.get_logger()
+
+NOT_TRADING: Final = "SYMBOL_NOT_TRADING"
+DAILY_S: Final = 86_400.0
+AGAIN_S: Final = 60.0  # after a daily reading failed, and while a symbol that we own does not trade
+BRACKETS_PATIENCE_S: Final = 0.4  # positions may be bare while a start waits for them
+REREAD_PATIENCE_S: Final = 0.5  # a refused stop waits no longer for the new rules
+REREAD_PAUSE_MS: Final = 1_000  # not sooner after the last: a mistake of ours must not become a storm
+_STATUS_CODES: Final = frozenset({-1122, -4108, -4140, -4141})  # symbol status (protect.verdicts)
+
+
+class Rules:
+    """``instruments`` is the same dictionary for ever; what is in it is replaced."""
+
+    def __init__(
+        self, rulebook: Rulebook, barriers: Barriers, clock: Clock, *, held: Callable[[Symbol], bool | None]
+    ) -> None:
+        """``held``: whether a position is open in a symbol; None: it is not ours."""
+        self.instruments: dict[Symbol, Instrument] = {}
+        self._rulebook = rulebook
+        self._barriers = barriers
+        self._clock = clock
+        self._held = held
+        self._read_ms: int | None = None  # monotonic
+
+    async def read(self) -> None:
+        """Instruments and brackets; raises what the venue raised about the instruments."""
+        listed, steps = await asyncio.gather(self._rulebook.instruments(), self._steps())
+        self._read_ms = self._clock.monotonic_ms()
+        self.instruments |= {rules.symbol: rules.but(steps=steps.get(rules.symbol, ())) for rules in listed}
+        gone = self.instruments.keys() - {rules.symbol for rules in listed} if listed else set()
+        self.instruments |= {symbol: self.instruments[symbol].but(trading=False) for symbol in gone}
+        self.look()
+
+    async def _steps(self) -> Mapping[Symbol, tuple[MarginStep, ...]]:
+        try:
+            async with asyncio.timeout(BRACKETS_PATIENCE_S):
+                return await self._rulebook.margin_steps()
+        except (TimeoutError, ChimeraError) as error:
+            log.info("brackets_unread", error=str(error) or "no answer in time")
+            return {symbol: rules.steps for symbol, rules in self.instruments.items()}
+
+    async def daily(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(AGAIN_S if self._halted() else DAILY_S)
+            while True:
+                try:
+                    await self.read()
+                    break
+                except ChimeraError as error:
+                    log.warning("rules_unread", error=str(error))
+                await asyncio.sleep(AGAIN_S)
+
+    async def refused(self, symbol: Symbol, code: int) -> None:
+        """Before anybody else hears of a refusal that newer rules could explain; never for long."""
+        if verdict(code) is not Verdict.RULES and code not in _STATUS_CODES:
+            return
+        if self._read_ms is not None and self._clock.monotonic_ms() < self._read_ms + REREAD_PAUSE_MS:
+            return
+        try:
+            async with asyncio.timeout(REREAD_PATIENCE_S):
+                await self.read()
+        except (TimeoutError, ChimeraError) as error:
+            log.warning("rules_unread", symbol=symbol, code=code, error=str(error) or "no answer in time")
+
+    def _halted(self) -> bool:
+        return any(not rules.trading and self._held(symbol) is not None for symbol, rules in self.instruments.items())
+
+    def look(self) -> None:
+        """Raise or lower what stands before the symbols that are ours."""
+        for symbol, rules in self.instruments.items():
+            held = self._held(symbol)
+            if held is None:
+                continue
+            why = None if rules.trading else f"{symbol} does not trade{'; a position is open' if held else ''}"
+            self._barriers.level(NOT_TRADING, why, symbol=symbol, severity=Severity.FATAL if held else Severity.WARN)
