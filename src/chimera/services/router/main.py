@@ -57,7 +57,8 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     try:
         async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
             jitter = random.Random()  # noqa: S311 - spreads reconnections, guards nothing
-            account = open_futures(AiohttpTransport(hosts), key, secret, clock, jitter=jitter)
+            wires, share = AiohttpTransport(hosts), settings.rate_share
+            account = open_futures(wires, key, secret, clock, jitter=jitter, rate_share=share)
             try:
                 router = router_of(settings, account, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal)
                 app = build_app(router, clock=clock, allow_unprotected=settings.allow_unprotected)
@@ -105,6 +106,7 @@ def router_of(
         limits=LimitBook(limits_of(settings)),
         clock=clock,
         seal=seal,
+        rates=account.raw,
     )
 
 

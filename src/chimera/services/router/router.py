@@ -16,6 +16,7 @@ from chimera.admit.limits import LimitBook
 from chimera.admit.tidying import tidied
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
+from chimera.ports.rates import Rates
 from chimera.ports.streams import Bus
 from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.reconcile.sweep import SweepPolicy
@@ -28,6 +29,7 @@ from chimera.services.router.bookkeeping import Books
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.controls import Controls
 from chimera.services.router.capability import Capability
+from chimera.services.router.governing import Governing
 from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import MarketView
@@ -95,6 +97,7 @@ class Router:
         limits: LimitBook,
         clock: Clock,
         seal: Seal,
+        rates: Rates | None = None,
     ) -> None:
         self.config = config
         self._venue = venue
@@ -107,6 +110,7 @@ class Router:
         self.alarms = Alarms(config.account_id, config.owner_name, rows=ledger, bus=bus, clock=clock)
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
         self.barriers = Barriers(clock, self.alarms.tell)
+        self.governing = Governing(rates, self.barriers, clock)
         self.market = MarketView(bus, rulebook, clock)
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
         self.books = Books(records, self)
@@ -141,6 +145,7 @@ class Router:
             group.create_task(self.controls.run(), name="controls")
             group.create_task(self.controls.flatten(), name="flatten")
             group.create_task(self.alarms.run(), name="alarms")
+            group.create_task(going_on("rates", self.governing.run), name="rates")
             group.create_task(going_on("rates", self.governing.run), name="rates")
             await self.capability.learn()
             self.reconciling.memory.hold()

@@ -255,7 +255,7 @@ class Sender:
             snapshot = await self._records.survey(symbol, command.trades_since_ms, booked=booked)
         except ChimeraError as error:
             log.info("survey_failed", symbol=holding.key.symbol, error=str(error))
-            return SurveyUnanswered()
+            return SurveyUnanswered(retry_after_ms=error.retry_after_ms if isinstance(error, NotSent) else None)
         return Surveyed(snapshot=snapshot)
 
 

@@ -273,6 +273,14 @@ class RouterSettings(BaseSettings):
     doubt_alert_s: Annotated[int, Whole] = _of(
         "S4_DOUBT_ALERT_S", 60, "s", "How long an order may be in doubt before there is an alert.", ge=1
     )
+    rate_share: Amount = _of(
+        "S4_RATE_SHARE",
+        Decimal(1),
+        "share, 0 to 1",
+        "Share of the venue's request and order limits for this router, where others use its address or account too;"
+        " stops and targets may go beyond it.",
+        le=1,
+    )
     host: str = _of("S4_HOST", "127.0.0.1", "address", "Address to listen on.")
     port: Annotated[int, Whole] = _of("PORT", 8084, "port", "Port to listen on.", ge=0, le=65_535)
 

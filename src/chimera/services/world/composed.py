@@ -174,6 +174,7 @@ class World:
             limits=LimitBook(LIMITS),
             clock=clock,
             seal=self._seal,
+            rates=account.raw,
         )
         self.router = router
         self.link.serve(proc, lambda request: request(router))
