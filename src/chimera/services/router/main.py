@@ -90,10 +90,10 @@ def router_of(
         ),
         breaker=BreakerPolicy(window_ms=settings.cb_error_rate_window, share=settings.cb_error_rate_thresh),
         allow_unprotected=settings.allow_unprotected,
-        submit_wait_ms=settings.submit_wait_ms,
-        maker_fill_ratio_min=settings.maker_fill_ratio_min,
         environment=hosts_of(settings).name,
         probe=settings.probe,
+        submit_wait_ms=settings.submit_wait_ms,
+        maker_fill_ratio_min=settings.maker_fill_ratio_min,
         sweep=sweep_of(settings),
     )
     return Router(

@@ -27,8 +27,8 @@ from chimera.services.router.barriers import Barriers
 from chimera.services.router.board import position_row
 from chimera.services.router.bookkeeping import Books
 from chimera.services.router.breaking import Breaking
-from chimera.services.router.controls import Controls
 from chimera.services.router.capability import Capability
+from chimera.services.router.controls import Controls
 from chimera.services.router.governing import Governing
 from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
@@ -78,10 +78,10 @@ class RouterConfig(Value):
     submit_wait_ms: int = LONGEST_WAIT_MS
     maker_fill_ratio_min: Decimal = Decimal("0.2")
     sweep: SweepPolicy = SweepPolicy()
-
-
     environment: str = "sim"  # whose hosts it talks to
     probe: bool = False  # ask which forms of stop the venue takes, by orders that can do nothing
+
+
 class Router:
     """One account on one market (USD-M futures)."""
 
@@ -145,7 +145,6 @@ class Router:
             group.create_task(self.controls.run(), name="controls")
             group.create_task(self.controls.flatten(), name="flatten")
             group.create_task(self.alarms.run(), name="alarms")
-            group.create_task(going_on("rates", self.governing.run), name="rates")
             group.create_task(going_on("rates", self.governing.run), name="rates")
             await self.capability.learn()
             self.reconciling.memory.hold()
@@ -217,11 +216,11 @@ class Router:
             mark=self.market.mark(symbol),
             policy=self.watchdogs.policy,
             standstill=self.controls.standstill,
+            forms=self.capability.forms,
             available=None if self.watch.funds is None else self.watch.funds.available,
         )
 
     def instrument(self, market: Market, symbol: str) -> Instrument | None:
-            forms=self.capability.forms,
         """The venue's rules, or None for what we do not trade."""
         return self.instruments.get(Symbol(symbol)) if market is Market.FUT else None
 
@@ -250,7 +249,6 @@ class Router:
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
         row = self.intake.row(intent.intent_id, {})
         return await self.intake.await_end(owner, intent.intent_id, row, wait_ms)
-        self.reconciling.memory.refuse_old(intent)
 
     def _object(self, intent: Intent, owner: Owner) -> None:
         """Raises the first objection to trading it now."""
@@ -263,6 +261,7 @@ class Router:
         barrier = None if intent.reduce_only else self.barriers.before(intent.symbol)
         if barrier is not None:
             raise barrier
+        self.reconciling.memory.refuse_old(intent)
         optional = self.config.allow_unprotected
         for objection in objections(intent, owner.holding, self.scene(owner.holding), stop_optional=optional):
             raise objection
