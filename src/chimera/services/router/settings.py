@@ -185,15 +185,15 @@ class RouterSettings(BaseSettings):
         "Stop distance of an entry without sl.",
         lt=10_000,
     )
-    allow_unprotected: Truth = _of("S4_ALLOW_UNPROTECTED", False, "true|false", "Allow entries with sl: null.")
-    on_opposite: OnOpposite = _of(
-        "S4_ON_OPPOSITE",
     probe: Truth = _of(
         "S4_PROBE",
         True,
         "true|false",
         "Find out which stops the venue takes, by ones that can do nothing: at the start, daily, after a refusal.",
     )
+    allow_unprotected: Truth = _of("S4_ALLOW_UNPROTECTED", False, "true|false", "Allow entries with sl: null.")
+    on_opposite: OnOpposite = _of(
+        "S4_ON_OPPOSITE",
         OnOpposite.REFUSE,
         "refuse|net",
         "An entry against an open position: 409; to net it is not in this version, which refuses to start with net.",
