@@ -6,6 +6,7 @@
 #   make sim SEED=7 [OFF=name]     a world in virtual time, [COUNT=n] of them; OFF takes a safeguard away, and
 #                                  make sim-safeguards names them; SCENARIO=name picks the class of worlds
 #   make sim-sweep                 S4 killed at every step of two short stories
+#   make soak [KILLS=200]          real processes killed with -9 under load; KEEP=dir keeps audit, ledgers and logs
 #   make bench | req | proof [ID=FL-1] | size | fmt | docs | clean
 
 UV_VERSION := 0.13.8
@@ -16,6 +17,8 @@ ARGS ?=
 SEED ?= 1
 COUNT ?= 1
 OFF ?=
+KILLS ?= 200
+KEEP ?=
 SCENARIO ?=
 ID ?=
 
@@ -28,7 +31,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := check
-.PHONY: run test static check sim sim-safeguards sim-sweep bench req proof size fmt docs clean setup
+.PHONY: run test static check sim sim-safeguards sim-sweep soak bench req proof size fmt docs clean setup
 
 run: $(RUN_READY)
 	@exec $(BIN)/chimera up $(ARGS)
@@ -55,6 +58,9 @@ sim-safeguards: $(RUN_READY)
 
 sim-sweep: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --sweep
+
+soak: $(DEV_READY)
+	@exec $(BIN)/python tools/soak.py --kills $(KILLS) --seed $(SEED) $(if $(KEEP),--keep $(KEEP))
 
 bench: $(DEV_READY)
 	@exec $(BIN)/python tools/bench.py

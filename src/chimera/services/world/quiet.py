@@ -3,6 +3,7 @@
 Reads what the ledgers hold, the venue's log and the callers' answers; never the router's memory.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ from chimera.services.world.composed import INSTRUMENT, World
 from chimera.services.world.oracle import Violation
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.execution import Phase
+from chimera.trading.holding import Holding
 from chimera.trading.money import ZERO, text
 from chimera.trading.order import Status
 from chimera.wire import keys
@@ -54,8 +56,8 @@ def judge(world: World, kept: Kept, audit: Sequence[AuditRecord]) -> list[Violat
     return [
         *oracle.fills_agree(audit, kept.fills),
         *oracle.positions_agree(audit, held),
-        *_undone(world, kept.stored),
-        *_left_over(audit),
+        *(() if kept.stored is None else undone(kept.stored.holding, now_us)),
+        *left_over(audit),
         *decided.judge(kept.signals, world.s3.heard, kept.intents, now_us),
         *_deaf(world.s3.last_ask, now_us),
     ]
@@ -68,11 +70,8 @@ def _deaf(last_ask: str, at_us: int) -> list[Violation]:
     return [Violation(invariant="I26", at_us=at_us, text=f"S3 still does not decide: {last_ask}")]
 
 
-def _undone(world: World, stored: Stored | None) -> list[Violation]:
+def undone(holding: Holding, at_us: int) -> list[Violation]:
     """I2: no intent is still being worked, no order in doubt, nothing untold."""
-    if stored is None:
-        return []
-    holding, now_us = stored.holding, world.loop.now_us
     texts = [f"{intent} is still {work.phase}" for intent, work in holding.intents.items() if work.phase != Phase.DONE]
     texts += [
         f"{ref} is {order.status}"
@@ -81,13 +80,13 @@ def _undone(world: World, stored: Stored | None) -> list[Violation]:
     ]
     if holding.outbox:
         texts.append(f"{len(holding.outbox)} events were never told")
-    return [Violation(invariant="I2", at_us=now_us, text=story) for story in texts]
+    return [Violation(invariant="I2", at_us=at_us, text=story) for story in texts]
 
 
-def _left_over(audit: Sequence[AuditRecord]) -> list[Violation]:
+def left_over(audit: Sequence[AuditRecord]) -> list[Violation]:
     """I14: every intent had its end, so the account is flat and no stop or target waits for nothing."""
     live: dict[tuple[str, int], str] = {}
-    position: Decimal = ZERO
+    positions: dict[str, Decimal] = defaultdict(Decimal)
     at_us = 0
     for record in audit:
         at_us = record.at_us
@@ -98,12 +97,11 @@ def _left_over(audit: Sequence[AuditRecord]) -> list[Violation]:
             case Kind.CANCEL | Kind.EXPIRE | Kind.TRIGGER | Kind.REJECT:
                 live.pop(key, None)
             case Kind.FILL:
-                position += (record.qty or ZERO) * (1 if record.side == "BUY" else -1)
+                positions[record.symbol] += (record.qty or ZERO) * (1 if record.side == "BUY" else -1)
                 if record.status == "FILLED":
                     live.pop(key, None)
             case _:
                 pass
     texts = [f"{name} {ref} is still live" for (name, _), ref in live.items()]
-    if position:
-        texts.append(f"a position of {text(position)} is left")
+    texts += [f"a position of {text(qty)} {symbol} is left" for symbol, qty in positions.items() if qty]
     return [Violation(invariant="I14", at_us=at_us, text=story) for story in texts]

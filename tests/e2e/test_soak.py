@@ -1,0 +1,22 @@
+"""The soak of real processes, short: a handful of kills under load. ``make soak`` is the long one."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from proofs.soak.run import soak
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.req("S4-IDEM-1", "ACC-9")
+async def test_a_handful_of_kills_under_load_costs_nothing(tmp_path: Path) -> None:
+    told = await soak(5, seed=2, callers=3, folder=tmp_path)
+
+    assert told.good, told
+    assert told["kills"] >= 5
+    assert told["repeats"] > 0
+    assert told["fills"] > 0
