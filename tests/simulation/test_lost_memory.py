@@ -12,11 +12,13 @@ from chimera.services.router.remembering import Remembering
 from chimera.services.router.router import Router, RouterConfig
 from chimera.services.world import composed
 from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.plan import KillAfterOrder, KillAt
+from chimera.services.world.network import is_entry
+from chimera.services.world.plan import KillAt
+from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
-from chimera.trading.errors import Refused
-from chimera.trading.ids import Symbol
+from chimera.trading.errors import NewerSchema, Refused
+from chimera.trading.ids import PositionKey, Symbol
 from chimera.trading.intent import PositionSide
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis
@@ -37,6 +39,19 @@ def losing_everything(stage: Stage) -> None:
             world.ledger = MemoryLedger(faults=world.weather["ledger"])
 
     world.s4.on_birth.append(empty)
+
+
+def dying_with_its_entry(stage: Stage) -> None:
+    """Killed as its first entry reaches the venue: what it filled has no stop yet."""
+    world, execute = stage.world, stage.world.venue.execute
+
+    def heard(request: WireRequest) -> WireResponse:
+        answer = execute(request)
+        if is_entry(request) and not world.s4.deaths:
+            world.s4.kill()
+        return answer
+
+    world.venue.execute = heard  # type: ignore[method-assign]  # the story listens at the venue's door
 
 
 def asking(name: str, request: Callable[[Router], Any]) -> Deed:
@@ -142,9 +157,8 @@ def test_with_the_ledger_lost_and_the_stop_too_the_position_gets_one_before_anyt
     told = play(
         Story(
             wishes=(a_wish(0, 3.0, hold_s=60),),
-            blows=(KillAfterOrder(order_no=1, steps=2),),
             hands=((20.0, asking("close", close)),),
-            extra=(losing_everything,),
+            extra=(dying_with_its_entry, losing_everything),
             bare_s=4.0,
         )
     )
@@ -157,6 +171,41 @@ def test_with_the_ledger_lost_and_the_stop_too_the_position_gets_one_before_anyt
 
 
 @pytest.mark.req("S4-REC-1")
+@pytest.mark.incident(26)
+def test_a_holding_that_cannot_be_read_is_left_alone_and_its_position_protected() -> None:
+    """Killed between the fill and its stop; the version that starts then is older than the one that wrote."""
+
+    def unreadable(stage: Stage) -> None:
+        world, load = stage.world, stage.world.ledger.load
+
+        async def newer(key: PositionKey) -> Any:
+            if world.s4.deaths == 1 and world.s4.proc is not None and world.s4.proc.alive:
+                raise NewerSchema("start the version that wrote it")
+            return await load(key)
+
+        world.ledger.load = newer  # type: ignore[method-assign]  # the world's ledger forgets nothing by itself
+
+    told = play(
+        Story(
+            wishes=(a_wish(0, 3.0, hold_s=60), a_wish(1, 9.0)),
+            blows=(KillAt(at_s=20.0),),
+            hands=((12.0, asking("killed", killed)), (16.0, asking("close", close))),
+            extra=(dying_with_its_entry, unreadable),
+            bare_s=4.0,
+        )
+    )
+    assert told.broken == []
+    assert told.live(8.0, "s")
+    assert told.position(8.0) == steps(10)
+    assert [(each["scope"], each["name"], each["by"]) for each in told.stage.answers["killed"]["kills"]] == [
+        ("SYMBOL", SYMBOL, "UNREADABLE")
+    ]
+    assert told.position(19.0) == 0  # a close of everything needs no disk
+    assert len(told.entries) == 1
+
+
+@pytest.mark.req("S4-REC-1")
+@pytest.mark.fault("D1", "D18")
 def test_it_recovers_from_the_ledger_alone_while_redis_answers_to_nobody() -> None:
     def no_bus(stage: Stage) -> None:
         world = stage.world
@@ -165,8 +214,7 @@ def test_it_recovers_from_the_ledger_alone_while_redis_answers_to_nobody() -> No
     told = play(
         Story(
             wishes=(a_wish(0, 3.0, hold_s=12),),
-            blows=(KillAfterOrder(order_no=1, steps=2),),
-            extra=(no_bus,),
+            extra=(dying_with_its_entry, no_bus),
         )
     )
     assert told.broken == []

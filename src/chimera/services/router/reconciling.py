@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from chimera.ports.ledger import Rows
+from chimera.ports.ledger import Ledger
 from chimera.ports.venue import Records
 from chimera.reconcile.external import rows
 from chimera.services.router.doubting import Inbox
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Reconciling:
     """The three of one account."""
 
-    def __init__(self, router: "Router", *, records: Records, rows: Rows) -> None:
+    def __init__(self, router: "Router", *, records: Records, ledger: Ledger) -> None:
         policy, tell = router.config.sweep, router.alarms.tell
-        self.memory = Remembering(router, records=records, rows=rows)
+        self.memory = Remembering(router, records=records, ledger=ledger)
         self.sweeping = Sweeping(router, policy, records=records, tell=tell)
         self.inbox = Inbox(router, alert_ms=policy.doubt_alert_ms, tell=tell)
 

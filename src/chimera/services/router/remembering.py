@@ -4,6 +4,9 @@ Where it does not (``reconcile.lost``), the kill switch is thrown over everythin
 protected by the venue's word, exits go on, and entries wait until somebody looked and armed. What was found is noted
 beside the kill, so that the same traces kill once and not at every start; an intent made before that is refused for
 ever, since nobody here knows any more whether it was traded. Until the question is answered entries wait.
+
+A single holding that is stored and cannot be read (a newer version wrote it) is left as it is, and its symbol is
+killed: its position is protected by the venue's word, from memory, for a router that does not start protects nothing.
 """
 
 import asyncio
@@ -11,13 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from chimera.ports.ledger import Rows
+from chimera.ports.ledger import Holdings, Ledger, Stored
 from chimera.ports.venue import Records
 from chimera.reconcile import lost
 from chimera.services.router.patience import until_answered
-from chimera.trading.errors import Refused
+from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.events import OrderChanged, Severity
-from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.holding import Holding
+from chimera.trading.ids import ClientOrderId, PositionKey, Symbol
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
@@ -31,17 +35,32 @@ log = structlog.get_logger()
 
 CODE: Final = "LEDGER_UNCHECKED"
 SAVED_POLL_S: Final = 0.1
+UNREADABLE: Final = "UNREADABLE"
+UNREADABLE_SAVE_S: Final = 10.0
+
+
+class Unkept:
+    """``Holdings`` in place of the ledger for what could not be read: nothing is ever written over it."""
+
+    def __init__(self, ledger: Holdings, why: str) -> None:
+        self.fence, self.load, self.keys = ledger.fence, ledger.load, ledger.keys
+        self._why = why
+
+    async def save(self, holding: Holding, *, rev: int, fence: int) -> int:
+        """Never: so no entry and no part of a close leaves, and stops and whole closes do."""
+        await asyncio.sleep(UNREADABLE_SAVE_S)
+        raise StoreUnavailable(self._why)
 
 
 class Remembering:
     """The question and what follows from it."""
 
-    def __init__(self, router: "Router", *, records: Records, rows: Rows) -> None:
+    def __init__(self, router: "Router", *, records: Records, ledger: Ledger) -> None:
         self.checked = asyncio.Event()
         self.empty = False  # the ledger held no position key when it was loaded
         self._router = router
         self._records = records
-        self._rows = rows
+        self._ledger = ledger
         self._lost_at_ms = Millis(0)  # UTC; an intent made before it may have been traded, and been forgotten
         self._row = f"{router.config.account_id}:ledger"
 
@@ -49,6 +68,16 @@ class Remembering:
         """Entries wait from here on."""
         why = "the venue has not been asked yet whether the ledger knows all"
         self._router.barriers.level(CODE, why, severity=Severity.INFO)
+
+    async def load(self, key: PositionKey) -> tuple[Stored | None, Holdings]:
+        """What is stored, and where to keep what follows."""
+        try:
+            return await self._ledger.load(key), self._ledger
+        except NewerSchema as error:
+            now_ms, name = self._router.clock.now_ms(), str(key.symbol)
+            kill = Kill(scope=Scope.SYMBOL, name=name, by=UNREADABLE, reason=str(error), at_ms=now_ms)
+            self._router.controls.kill(kill)
+            return None, Unkept(self._ledger, str(error))
 
     def refuse_old(self, intent: Intent) -> None:
         """Raises ``Refused`` for an entry that may have been traded before the ledger was lost."""
@@ -64,7 +93,7 @@ class Remembering:
         await asyncio.Event().wait()
 
     async def _check(self) -> None:
-        noted = await until_answered(lambda: self._rows.get(keys.CONTROLS, self._row))
+        noted = await until_answered(lambda: self._ledger.get(keys.CONTROLS, self._row))
         since_ms = Millis(int(str(noted["since_ms"])) if noted else 0)
         self._lost_at_ms = Millis(int(str(noted["lost_at_ms"])) if noted else 0)
         traces = await self._traces(since_ms)
@@ -93,7 +122,7 @@ class Remembering:
             untold = (event.body for event in owner.holding.outbox)
             if ref in owner.holding.orders or any(isinstance(b, OrderChanged) and b.order.ref == ref for b in untold):
                 return True
-        return await until_answered(lambda: self._rows.get(keys.ORDERS, ref)) is not None
+        return await until_answered(lambda: self._ledger.get(keys.ORDERS, ref)) is not None
 
     async def _latch(self, traces: tuple[VenueOrder, ...]) -> None:
         """The kill first; the note only once the kill is on disk, or a crash between them would lose both."""
@@ -104,4 +133,4 @@ class Remembering:
         while not self._router.controls.saved:  # noqa: ASYNC110 - it is saved until it is saved
             await asyncio.sleep(SAVED_POLL_S)
         note = {"since_ms": max(order.updated_ms for order in traces) + 1, "lost_at_ms": now_ms, "why": reason}
-        await until_answered(lambda: self._rows.put(keys.CONTROLS, self._row, note))
+        await until_answered(lambda: self._ledger.put(keys.CONTROLS, self._row, note))

@@ -122,7 +122,7 @@ class Router:
             account_id, self.owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=known
         )
         self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness, complete=known)
-        self.reconciling = Reconciling(self, records=records, rows=ledger)
+        self.reconciling = Reconciling(self, records=records, ledger=ledger)
         standstill, external_qty = lambda: self.controls.standstill, self.reconciling.sweeping.external_qty
         self.capability = capability = Capability(self, venue=venue, records=records, rulebook=rulebook)
         self.instruments = capability.rules.instruments
@@ -173,14 +173,14 @@ class Router:
 
     async def _take_over(self, key: PositionKey) -> Owner:
         fence = await self._ledger.fence(key, self.config.owner_name)
-        found = await self._ledger.load(key)
+        found, kept_in = await self.reconciling.memory.load(key)
         since = Millis(self.venue_now_ms - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
         holding = found.holding if found else Holding(key=key, trades_confirmed_ms=since)
         owner = Owner(
             holding,
             rev=found.rev if found else 0,
             fence=fence,
-            ledger=self._ledger,
+            ledger=kept_in,
             sender=self.sender,
             relay=self._relay,
             clock=self.clock,
