@@ -8,6 +8,7 @@ when, where and by how much. Only the account under test is looked at.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from chimera.services.world.spans import Span, minus
@@ -22,6 +23,8 @@ _ENTRY_ROLES: Final = frozenset({Role.MAKER.value, Role.TAKER.value})
 
 _VENUES_OWN: Final = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 
+FIRST_TRIES: Final = 5  # three in a row open a breaker; more may be under way by then
+PAUSE_US: Final = 4_900_000  # its shortest
 LIMIT_SLACK: Final = Decimal("0.01")
 
 
@@ -233,6 +236,38 @@ def protected(spans: Iterable[Uncovered], *, bound_us: int, excused: Sequence[Sp
                         text=f"{span.symbol}: up to {text(span.qty)} had no stop for {(ended - begun) // 1000} ms",
                     )
                 )
+    return found
+
+
+def never_bared(audit: Iterable[AuditRecord]) -> list[Violation]:
+    """In fair weather no cancel takes away the stop that alone held a position.
+
+    A successor lives before its predecessor goes, and a close keeps its stop until the position is flat.
+    """
+    cover = _Cover()
+    found = []
+    for at_us, group in _by_instant(audit):
+        canceled = {record.symbol for record in group if record.kind is Kind.CANCEL and record.type == "STOP_MARKET"}
+        held = {symbol: cover.positions[symbol] for symbol in sorted(canceled) if not cover.uncovered(symbol)}
+        for record in group:
+            cover.take(record)
+        for symbol, before in held.items():
+            bare = cover.uncovered(symbol)
+            if before and bare:
+                story = f"{symbol}: a stop was cancelled and {text(bare)} of {text(before)} is bare"
+                found.append(Violation(invariant="BARED", at_us=at_us, text=story))
+    return found
+
+
+def few_while_down(sent_us: Iterable[int], windows: Iterable[Span]) -> list[Violation]:
+    """I18: in a stretch in which the venue takes no entry, after ``FIRST_TRIES`` one at a time, ``PAUSE_US`` apart."""
+    found = []
+    for start, end in windows:
+        tries = [at_us for at_us in sent_us if start <= at_us < end][FIRST_TRIES:]
+        for one, next_one in pairwise(tries):
+            if next_one - one < PAUSE_US:
+                story = f"an entry left {(next_one - one) // 1000} ms after another, though none gets in"
+                found.append(Violation(invariant="I18", at_us=next_one, text=story))
     return found
 
 

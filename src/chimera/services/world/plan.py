@@ -6,6 +6,9 @@ linger in the network while S4 dies and comes back, so that it asks for orders w
 ``tight_stops`` stops fire within seconds while S4 is dead, so that it comes back to ids which have already lived; in
 ``slow_disk`` it dies while its ledger is still writing what it has just decided.
 
+``fair`` has no fault at all, and is judged strictly; in ``overload`` the venue throttles entries for a while. Both are
+never drawn: they are asked for.
+
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
 
@@ -29,7 +32,10 @@ ROUGH: Final = "rough"
 SLOW_ENTRIES: Final = "slow_entries"
 TIGHT_STOPS: Final = "tight_stops"
 SLOW_DISK: Final = "slow_disk"
-SCENARIOS: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS, SLOW_DISK)
+FAIR: Final = "fair"
+OVERLOAD: Final = "overload"
+DRAWN: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS, SLOW_DISK)
+SCENARIOS: Final = (*DRAWN, FAIR, OVERLOAD)  # the last two show what is missing where a safeguard was taken away
 HOURS_MS: Final = (-3_600_000, 3_600_000)
 SHARE: Final = 0.06  # of the seeds whose scenario is drawn, for each but the first
 SLOW_RATE: Final = 0.6
@@ -138,6 +144,10 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
             return _tight_stops(tape)
         case "slow_disk":
             return _slow_disk(tape)
+        case "fair":
+            return CALM.but(scenario=FAIR)
+        case "overload":
+            return _overload(tape)
     blows: list[Blow] = []
     for number in range(tape.whole("kills", 0, most_kills)):
         blow = _kill(tape, safety_s)  # drawn in any case, so that leaving one out changes no other
@@ -202,7 +212,7 @@ def _mishaps(tape: Tape, safety_s: float) -> Iterator[tuple[str, float, Blow]]:
 
 def _scenario(tape: Tape) -> str:
     place = int(tape.u("scenario") / SHARE) + 1
-    return SCENARIOS[place] if place < len(SCENARIOS) else ROUGH
+    return DRAWN[place] if place < len(DRAWN) else ROUGH
 
 
 def _slow_disk(tape: Tape) -> Plan:
@@ -236,6 +246,14 @@ def _slow_entries(tape: Tape) -> Plan:
     return Plan(
         rates={"slow_entry": SLOW_RATE}, blows=tuple(blows), offset_ms=0, restart_ms=(50, 400), scenario=SLOW_ENTRIES
     )
+
+
+def _overload(tape: Tape) -> Plan:
+    """For a stretch the venue throttles entries, and takes all that reduces: nothing else is wrong."""
+    spell = Spell(
+        name="throttled_503", at_s=tape.between("overload_at", 3, 8), for_s=tape.between("overload_for", 20, 30)
+    )
+    return CALM.but(blows=(spell,) if tape.event("overload#0") else (), scenario=OVERLOAD)
 
 
 def _kill(tape: Tape, safety_s: float) -> KillAt | KillAfterOrder | KillAtBirth:

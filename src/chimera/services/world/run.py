@@ -23,11 +23,12 @@ from chimera.services.world.composed import INSTRUMENT, LIMITS, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import CALM, SLOW_DISK, TIGHT_STOPS, Plan, draw
+from chimera.services.world.plan import CALM, FAIR, OVERLOAD, SLOW_DISK, TIGHT_STOPS, Plan, draw
 from chimera.services.world.safeguards import switched_off
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
 from chimera.services.world.tape import Tape
+from chimera.services.world.trouble import Spell
 from chimera.services.world.workload import Wish, wishes
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
@@ -184,7 +185,9 @@ def judge(world: World, kept: quiet.Kept, options: Options, audit: Sequence[Audi
     spans = oracle.uncovered_spans(audit, now_us)
     down = world.s4.down_spans(now_us)
     troubles = stretched([*down, *world.blows.outages], round(options.recovery_s * 1_000_000))
-    rough: list[Span] = [(0, round(options.safety_s * 1_000_000) + HEALING_US)] if options.faults else []
+    is_fair = not options.faults or world.plan.scenario == FAIR
+    rough: list[Span] = [] if is_fair else [(0, round(options.safety_s * 1_000_000) + HEALING_US)]
+    throttled = [_span(blow) for blow in world.plan.blows if isinstance(blow, Spell)]
     return [
         *oracle.entered_once(audit),
         *oracle.within_parents(audit, world.callers.intended | decided.intended(kept.signals)),
@@ -192,11 +195,17 @@ def judge(world: World, kept: quiet.Kept, options: Options, audit: Sequence[Audi
         *oracle.never_flips(audit),
         *oracle.stands_still(world.operator.entries_sent, world.operator.windows),
         *(oracle.lived_once(audit) if world.plan.scenario == TIGHT_STOPS else ()),
+        *(oracle.never_bared(audit) if is_fair else ()),
+        *(oracle.few_while_down(world.operator.entries_sent, throttled) if world.plan.scenario == OVERLOAD else ()),
         *oracle.protected(spans, bound_us=HEALTHY_BOUND_US, excused=[*troubles, *rough]),
         *oracle.protected(spans, bound_us=round(options.fault_bound_s * 1_000_000), excused=troubles),
         *quiet.judge(world, kept, audit),
         *_own_troubles(world),
     ]
+
+
+def _span(spell: Spell) -> Span:
+    return round(spell.at_s * 1_000_000), round((spell.at_s + spell.for_s) * 1_000_000)
 
 
 def _answers(world: World, kept: quiet.Kept) -> dict[str, str]:
