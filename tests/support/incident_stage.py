@@ -86,6 +86,7 @@ class Story:
     bare_s: float = 1.5  # the longest a position may be bare where nobody could know better
     seed: int = 1
     extra: tuple[Callable[["Stage"], None], ...] = ()
+    probe: bool = False  # S4 asks at its start which forms of stop the venue takes
 
 
 @dataclass
@@ -272,6 +273,7 @@ class _Script:
     def begin(self, world: World) -> None:
         story = self._story
         self.stage = stage = Stage(world, story.rough_s)
+        world.probe = story.probe
         world.twin.begin(read({"seed": 1, "faults": list(story.faults)}))
         execute = world.venue.execute
 

@@ -82,7 +82,7 @@ class Instrument(Value):
         """Where the mark price ends a position in isolated margin, fees and funding aside; not rounded.
 
         With margin ``P Q / L``, for a long: ``P Q / L + Q (m - P) = m Q r - a``, so that
-        ``m = (P (1 - 1/L) - a / Q) / (1 - r)``; maintenance is convex in the notional: the nearest of all steps' prices.
+        ``m = (P (1 - 1/L) - a / Q) / (1 - r)``; maintenance is convex in the notional: the nearest price of all steps.
         """
         steps = self.steps or (MarginStep(cap=ZERO, max_leverage=leverage, rate=self.maint_margin_rate),)
         margin, sign = entry_px / leverage, side.sign

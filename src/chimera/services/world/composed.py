@@ -80,6 +80,7 @@ class World:
         self.loop = loop
         self.tape = tape
         self.plan = plan
+        self.probe = True  # S4 asks which forms of stop the venue takes
         self.clock = VirtualClock(loop)
         self.twin = Twin(DEMO, seed=seed, now_ms=EPOCH_MS, on_audit=on_audit, audit_keep=audit_keep)
         spells = [blow for blow in plan.blows if isinstance(blow, Spell)]
@@ -165,7 +166,9 @@ class World:
             jitter=Random(f"{self._seed}:jitter:{proc.incarnation}"),
         )
         router = Router(
-            RouterConfig(symbols=(INSTRUMENT.symbol,), table=TABLE, owner_name=f"s4-{proc.incarnation}"),
+            RouterConfig(
+                symbols=(INSTRUMENT.symbol,), table=TABLE, owner_name=f"s4-{proc.incarnation}", probe=self.probe
+            ),
             venue=account.venue,
             records=account.records,
             rulebook=account.rulebook,
