@@ -38,14 +38,14 @@ CEILING: Final[dict[Metered, dict[Lane, Decimal]]] = {
         Lane.PROTECT: Decimal(1),
         Lane.CANCEL: Decimal("0.95"),
         Lane.CLOSE: Decimal("0.9"),
-        Lane.QUERY: Decimal("0.75"),
+        Lane.QUERY: Decimal("0.85"),
         Lane.OPEN: Decimal("0.6"),
     },
     Metered.ORDERS: {  # an entry counts three times here, for what it books
         Lane.PROTECT: Decimal(1),
         Lane.CANCEL: Decimal("0.95"),
         Lane.CLOSE: Decimal("0.9"),
-        Lane.QUERY: Decimal("0.75"),
+        Lane.QUERY: Decimal("0.85"),
         Lane.OPEN: Decimal("0.75"),
     },
 }
