@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import platform
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +13,20 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from chimera.adapters.binance.account import open_futures
+from chimera.adapters.binance.hosts import SIM
+from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.embedded.server import find_server
 from chimera.cli.codes import Exit, Stop
 from chimera.services.audit_summary import report, summarize
+from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.conform import committed
+from chimera.services.router import venue_checks
+from chimera.services.router.main import hosts_of, keys_of
 from chimera.services.router.settings import SettingsError, load
 from chimera.services.strategy.settings import SettingsFault, read_settings
 from chimera.simulate.venue.audit import AuditRecord
-from chimera.trading.errors import ChimeraError
+from chimera.trading.errors import ChimeraError, Refused
 
 LOOK_S: Final = 2.0
 
@@ -36,6 +43,7 @@ def examine(state: Path, sim_url: str, s3_url: str, s4_url: str, as_json: bool) 
         _tried("state directory", lambda: _writable(state), needed=True),
         _tried("S3 settings", lambda: _symbols(read_settings(os.environ).symbols), needed=True),
         _tried("S4 settings", lambda: _symbols(load(os.environ).symbols), needed=True),
+        asyncio.run(_account()),
         *asyncio.run(
             _reach({"simulator": f"{sim_url}/fapi/v1/ping", "S3": f"{s3_url}/health", "S4": f"{s4_url}/health"})
         ),
@@ -93,6 +101,33 @@ def _writable(state: Path) -> str:
 
 def _symbols(symbols: tuple[str, ...]) -> str:
     return f"read; symbols {', '.join(symbols)}"
+
+
+async def _account() -> Check:
+    """What S4 itself asks of the venue before it sends anything; a key nobody set is no fault."""
+    name = "S4 at the venue"
+    try:
+        settings = load(os.environ)
+        hosts = hosts_of(settings)
+        if settings.binance_key is None and hosts.name != SIM.name:
+            return _check(name, True, "no key is set: `chimera up` brings its own simulator", needed=False) | {
+                "ok": None
+            }
+        key, secret = keys_of(settings)
+        clock = SteadyClock(SystemClock())
+        account = open_futures(AiohttpTransport(hosts), key, secret, clock, jitter=random.Random())  # noqa: S311 - guards nothing
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await account.rulebook.server_offset_ms()
+                modes = await venue_checks.look(account.records, hosts.name)
+        finally:
+            await account.close()
+    except (SettingsError, Refused) as wrong:
+        return _check(name, False, str(wrong), needed=True)
+    except (TimeoutError, ChimeraError) as away:
+        return _check(name, False, f"{hosts.rest} does not answer ({away or 'in time'})", needed=False)
+    told = "may trade" if modes.can_trade else "may NOT trade (canTrade=false)"
+    return _check(name, modes.can_trade, f"{hosts.name}: the key is taken, one-way, single-asset, {told}", needed=True)
 
 
 async def _reach(addresses: dict[str, str]) -> list[Check]:

@@ -7,9 +7,11 @@ import pytest
 
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
-from chimera.services.router import patience
+from chimera.services.router import patience, venue_checks
+from chimera.services.router.main import hosts_of
 from chimera.services.router.router import Router, RouterConfig
-from chimera.trading.errors import Refused
+from chimera.services.router.settings import SettingsError, load
+from chimera.trading.errors import Refused, VenueRejected
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Quote
 from chimera.trading.venue import AccountModes
@@ -28,8 +30,9 @@ LIMITS = Limits(
 class Account:
     """A venue that answers three questions; whatever else is asked of it is a failure of the test."""
 
-    def __init__(self, *, hedge: bool = False, multi_asset: bool = False) -> None:
+    def __init__(self, *, hedge: bool = False, multi_asset: bool = False, refuses: tuple[int, ...] = ()) -> None:
         self._modes = AccountModes(hedge=hedge, multi_asset=multi_asset, can_trade=True)
+        self._refuses = list(refuses)
 
     async def server_offset_ms(self) -> int:
         return 0
@@ -41,6 +44,8 @@ class Account:
         return {}
 
     async def modes(self) -> AccountModes:
+        if self._refuses:
+            raise VenueRejected(self._refuses.pop(0), "Invalid API-key, IP, or permissions for action.")
         return self._modes
 
 
@@ -79,15 +84,67 @@ async def start(account: Account, symbol: str = SYMBOL) -> None:
         (Account(hedge=True), "BTCUSDT", "HEDGE_MODE"),
         (Account(multi_asset=True), "BTCUSDT", "MULTI_ASSET"),
         (Account(), "NOUSDT", "UNKNOWN_SYMBOL"),
+        (Account(refuses=(-2015, -2015, -2015)), "BTCUSDT", "WRONG_KEY"),
+        (Account(refuses=(-1022, -1022, 401)), "BTCUSDT", "WRONG_KEY"),
+        (Account(refuses=(-2015, -2015), hedge=True), "BTCUSDT", "HEDGE_MODE"),  # a good key refused for a moment
     ],
 )
-async def test_it_refuses_to_start_and_names_the_fix(account: Account, symbol: str, code: str) -> None:
+async def test_it_refuses_to_start_and_names_the_fix(
+    account: Account, symbol: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(venue_checks, "KEY_PAUSE_S", 0)
     with pytest.raises(ExceptionGroup) as stopped:
         await start(account, symbol)
     refused = stopped.value.exceptions[0]
     assert isinstance(refused, Refused)
     assert refused.code == code
     assert refused.message
+
+
+@pytest.mark.fault("G17")
+@pytest.mark.req("S4-LIM-3")
+@pytest.mark.parametrize(
+    ("code", "environment", "words"),
+    [
+        (-2015, "demo", ("S4_BINANCE_KEY", "S4_TESTNET=true", "demo.binance.com", "S4_TESTNET=false")),
+        (-2014, "live", ("S4_BINANCE_KEY", "S4_TESTNET=false", "binance.com", "S4_TESTNET=true")),
+        (-1022, "demo", ("S4_BINANCE_SECRET",)),
+        (401, "sim", ("S4_FUT_URL", "unset S4_BINANCE_KEY")),
+    ],
+)
+def test_a_key_of_another_environment_is_named_with_its_fix(
+    code: int, environment: str, words: tuple[str, ...]
+) -> None:
+    fault = venue_checks.key_fault(VenueRejected(code, "no"), environment)
+
+    assert fault is not None
+    assert fault.field == ("S4_BINANCE_SECRET" if code == -1022 else "S4_BINANCE_KEY")
+    assert all(word in fault.message for word in words), fault.message
+    assert "\n" not in fault.message
+
+
+def test_another_refusal_says_nothing_of_the_key() -> None:
+    assert venue_checks.key_fault(VenueRejected(-1121, "Invalid symbol."), "live") is None
+
+
+@pytest.mark.req("S4-LIM-3")
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"S4_TESTNET": "true", "S4_FUT_URL": "https://fapi.binance.com"}, ("S4_FUT_URL", "S4_TESTNET=false")),
+        ({"S4_TESTNET": "false", "S4_FUT_URL": "https://demo-fapi.binance.com"}, ("S4_FUT_URL", "S4_TESTNET=true")),
+        ({"S4_TESTNET": "false", "S4_FUT_WS_URL": "wss://demo-fstream.binance.com"}, ("S4_FUT_WS_URL",)),
+        (
+            {"S4_FUT_URL": "http://127.0.0.1:9020", "S4_FUT_WS_URL": "wss://fstream.binance.com"},
+            ("S4_FUT_WS_URL", "simulator"),
+        ),
+    ],
+)
+def test_urls_of_two_environments_are_told_by_their_settings(asked: dict[str, str], words: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError) as stopped:
+        hosts_of(load(asked))
+
+    assert all(word in str(stopped.value) for word in words), str(stopped.value)
 
 
 async def test_a_look_that_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:

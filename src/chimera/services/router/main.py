@@ -12,7 +12,7 @@ from typing import Final
 from yarl import URL
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
-from chimera.adapters.binance.hosts import Hosts, hosts_named
+from chimera.adapters.binance.hosts import Hosts, environment_of, hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.admit.breaker import BreakerPolicy
@@ -162,7 +162,8 @@ def _misplaced(settings: RouterSettings, environment: str, refused: Refused) -> 
         return f"{name}={refused.value}: {asked}; unset {name}, or name both hosts of one environment"
     asked = f"S4_TESTNET={str(settings.testnet).lower()} asks for {environment}"
     fix = f"unset {name}, or set S4_TESTNET={str(not settings.testnet).lower()}"
-    return f"{name}={refused.value}: {asked}, whose host is {refused.accepted}; {fix}"
+    whose = environment_of(str(refused.value)) or "nobody's we know"
+    return f"{name}={refused.value} ({whose}), and {asked}; {fix}"
 
 
 def _as_socket(rest: str) -> str:

@@ -69,6 +69,21 @@ def symbol_fault(symbols: Iterable[Symbol], listed: Iterable[Symbol]) -> Refused
     )
 
 
+async def look(records: Records, environment: str) -> AccountModes:
+    """Asked once; raises ``Refused`` for an account or key that will not do, and what the venue raised otherwise."""
+    try:
+        modes = await records.modes()
+    except VenueRejected as error:
+        fault = key_fault(error, environment)
+        if fault is None:
+            raise
+        raise fault from error
+    fault = account_fault(modes)
+    if fault is not None:
+        raise fault
+    return modes
+
+
 async def ask_modes(records: Records, environment: str) -> AccountModes:
     """The first signed question, for as long as it takes; raises ``Refused`` for an account or key that will not do."""
     for asked in range(1, KEY_ASKS + 1):
