@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from chimera.trading.errors import ChimeraError, VenueRejected
+from chimera.trading.errors import ChimeraError, NotSent, VenueRejected
 
 log = structlog.get_logger()
 
@@ -15,14 +15,17 @@ T = TypeVar("T")
 LOOK_AGAIN_S: Final = 1.0
 BOOT_PATIENCE_S: Final = 1.5
 BOOT_PAUSE_S: Final = 0.3
+BOOT_LONGEST_PAUSE_S: Final = 2.0  # what was held back may leave sooner than was reckoned
 
 
 async def until_answered(question: Callable[[], Awaitable[T]]) -> T:
     """Asked again and again, each time not waited for for long: positions may be bare until the last of these answers.
 
+    Where the venue, or our own governor, names a time, that is waited for, but not blindly.
     Raises ``VenueRejected``: a refusal does not change by asking.
     """
     while True:
+        pause_s = BOOT_PAUSE_S
         try:
             async with asyncio.timeout(BOOT_PATIENCE_S):
                 return await question()
@@ -30,7 +33,9 @@ async def until_answered(question: Callable[[], Awaitable[T]]) -> T:
             raise
         except (TimeoutError, ChimeraError) as error:
             log.warning("venue_away_at_boot", error=str(error) or "no answer in time")
-        await asyncio.sleep(BOOT_PAUSE_S)
+            if isinstance(error, NotSent) and error.retry_after_ms is not None:
+                pause_s = min(max(error.retry_after_ms / 1000, BOOT_PAUSE_S), BOOT_LONGEST_PAUSE_S)
+        await asyncio.sleep(pause_s)
 
 
 async def going_on(name: str, look: Callable[[], Awaitable[None]]) -> None:
