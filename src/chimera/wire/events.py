@@ -153,8 +153,9 @@ def _fill(name: str, common: dict[str, Any], body: FillRecorded) -> tuple[Write,
 
 
 def _intent(name: str, seq: int, common: dict[str, Any], body: IntentChanged) -> tuple[Write, ...]:
-    row = common | decode(body.row, dict[str, Any]) | {"kind": "PARENT", "done": body.done}
-    told: tuple[Write, ...] = (
+    told = decode(body.row, dict[str, Any])
+    row = common | told | {"kind": "PARENT", "intent_kind": told.get("kind"), "done": body.done}
+    writes: tuple[Write, ...] = (
         PutRow(collection=keys.ORDERS, key=body.client_order_id, document=row, seq=seq),
         PutSnapshot(
             key=keys.idempotency_key(body.client_order_id),
@@ -170,8 +171,8 @@ def _intent(name: str, seq: int, common: dict[str, Any], body: IntentChanged) ->
     )
     if body.done:
         fields = _fields(row | {"filled": row.get("filled_qty", "0")})
-        told += (Publish(stream=keys.ORDERS_EXECUTED, event_id=name, fields=fields),)
-    return told
+        writes += (Publish(stream=keys.ORDERS_EXECUTED, event_id=name, fields=fields),)
+    return writes
 
 
 def _fields(row: dict[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ not exist here: a filled entry stays FILLED after its exit. It reads the childre
 keeps an intent's children as long as the intent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from chimera.trading.execution import Phase, Working
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
-from chimera.trading.intent import Intent, StopSpec
+from chimera.trading.intent import Intent, IntentKind, StopSpec
 from chimera.trading.market import Side
 from chimera.trading.money import BPS, ZERO, Price, text
 from chimera.trading.order import Order, Role, Status
@@ -34,6 +34,7 @@ _SHOWN: Final = {
     Status.EXPIRED: OrderStatus.CANCELED,
     Status.REJECTED: OrderStatus.REJECTED,
 }
+_STORED_ONLY: Final = ("schema_version", "event_id", "at_ms", "body_hash", "done", "intent_kind")
 _ON_THE_BOOK: Final = (Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL)
 
 
@@ -78,6 +79,15 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
 def done(holding: Holding, intent_id: IntentId) -> bool:
     """Whether the answer is final (HTTP 200); until then, and while anything is in doubt, it is not (202)."""
     return holding.intents[intent_id].phase is Phase.DONE and not in_doubt(holding, intent_id)
+
+
+def answer_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored row as the answer that it was, so that an id asked again, also after a restart, hears the same."""
+    answer = {field: value for field, value in row.items() if field not in _STORED_ONLY}
+    if answer.get("kind") == "PARENT":
+        exits = IntentKind.EXIT if row.get("reduce_only") else IntentKind.ENTRY
+        answer["kind"] = row.get("intent_kind", exits.value)  # rows of versions before 0.4 do not carry it
+    return answer
 
 
 def in_doubt(holding: Holding, intent_id: IntentId) -> bool:

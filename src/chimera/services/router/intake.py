@@ -21,7 +21,7 @@ from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.wire import keys
 from chimera.wire.codec import decode, encode
-from chimera.wire.results import in_doubt, order_result
+from chimera.wire.results import answer_of, in_doubt, order_result
 
 RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; the ledger has them all
 RECENT_MS: Final = 3_600_000  # and no longer than that: what is over leaves memory (I30)
@@ -127,21 +127,22 @@ class Intake:
 
         ``owner``: of its position; None where that is not traded here any more.
         """
-        if owner is None:
-            return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
+        if owner is None:  # or it is not loaded yet, and then the ledger's row may be old: only an end is final
+            return Outcome(row=answer_of(row), done=row.get("done") is not False, in_doubt=False)
         working = owner.holding.intents.get(intent_id)
         if working is None and not owner.untold(intent_id):
-            return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
+            return Outcome(row=answer_of(self._recent.get(intent_id, row)), done=True, in_doubt=False)
         if working is not None and working.phase is Phase.WORKING:
             wait = min(_patience_ms(owner, intent_id), self._longest_wait_ms) if wait_ms is None else wait_ms
             if wait:
                 await self._wait_done(intent_id, wait)
         row = self.row(intent_id, row)
         if not await owner.saved_soon():  # accepted, perhaps traded, and our memory away: neither success nor failure
-            return Outcome(row=self.row(intent_id, row) | {"in_doubt": True}, done=False, in_doubt=True)
+            row = answer_of(self.row(intent_id, row)) | {"in_doubt": True}
+            return Outcome(row=row, done=False, in_doubt=True)
         holding = owner.holding
         if intent_id not in holding.intents:  # it ended at once, or its lot was closed meanwhile
-            return Outcome(row=self._recent.get(intent_id, row), done=True, in_doubt=False)
+            return Outcome(row=answer_of(self._recent.get(intent_id, row)), done=True, in_doubt=False)
         return Outcome(
             row=order_result(holding, intent_id),
             done=holding.intents[intent_id].phase is Phase.DONE,

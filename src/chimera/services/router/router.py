@@ -21,6 +21,7 @@ from chimera.ports.streams import Bus
 from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy, plan_for
+from chimera.services.router import canceling
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
 from chimera.services.router.barriers import Barriers
@@ -43,8 +44,8 @@ from chimera.services.router.tallying import Tallying
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
-from chimera.trading.execution import Phase, Plan
-from chimera.trading.facts import CancelAsked, CloseAsked, Restarted, Submitted
+from chimera.trading.execution import Plan
+from chimera.trading.facts import CloseAsked, Restarted, Submitted
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_ACCOUNT, VENUE, AccountId, PositionKey, Symbol
 from chimera.trading.instrument import Instrument
@@ -56,11 +57,11 @@ from chimera.trading.scene import Policy, Scene
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 from chimera.trading.venue import FeeRates
+from chimera.wire.results import answer_of
 
 log = structlog.get_logger()
 
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
-INTERNAL: Final = ("body_hash", "event_id", "kind")  # fields of a stored row that are no part of the answer
 KILL_PATIENCE_S: Final = 2.0  # for the venue to show that all is gone; a client waits 5 s, stores that are away cost 2
 
 
@@ -273,24 +274,9 @@ class Router:
 
     async def cancel(self, name: str, *, by: str, reason: str, escalate: bool, cascade: bool) -> dict[str, object]:
         """Stop working an intent. Raises ``Refused`` NOT_FOUND or ALREADY_FILLED."""
-        owner, intent_id = self.intake.find_working(name)
-        if owner is None or intent_id is None:
-            row = await self.order(name)
-            if row is None:
-                raise Refused("NOT_FOUND", f"no order {name}", field=by, value=name)
-            if row.get("status") == "FILLED":
-                raise Refused("ALREADY_FILLED", f"{name} is filled", field=by, value=name)
-            return {"order_id": row.get("order_id"), "status": row.get("status"), "message": "already ended"}
-        working = owner.holding.intents[intent_id]
-        row = self.intake.row(intent_id, {})
-        if working.phase is Phase.DONE and not escalate:
-            if row["status"] == "FILLED":
-                raise Refused("ALREADY_FILLED", f"{name} is filled", field=by, value=name)
-            return {"order_id": row["order_id"], "status": row["status"], "message": "already ended"}
-        owner.hear(CancelAsked(intent_id=intent_id, reason=reason, escalate=escalate))
-        outcome = await self.intake.await_end(owner, intent_id, row, 2_000)
-        message = "canceled" if outcome.done else "cancel is under way"
-        return {"order_id": outcome.row["order_id"], "status": outcome.row["status"], "message": message}
+        return await canceling.cancel(
+            self.intake, name, by=by, reason=reason, escalate=escalate, loaded=self._loaded.is_set()
+        )
 
     async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
         """Close a position, or part of it: reduce-only, target first, stop last. Asked again it changes nothing."""
@@ -326,7 +312,7 @@ class Router:
     async def order(self, name: str) -> dict[str, object] | None:
         """By order, client or intent id; the ledger remembers what memory has let go."""
         row = await self.intake.find(name)
-        return None if row is None else {field: value for field, value in row.items() if field not in INTERNAL}
+        return None if row is None else answer_of(row)
 
     async def positions(self) -> list[dict[str, object]]:
         """Every holding, flat ones too, as the console shows them."""

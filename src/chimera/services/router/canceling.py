@@ -1,0 +1,52 @@
+"""Cancelling an intent, which may be asked as often as one likes: in flight, after its end, after a restart.
+
+The answer is about the intent and not about the call: while it works, "under way"; once it has ended, how. What was
+filled cannot be cancelled and is refused, whether it had filled before or filled first now; with ``escalate`` the
+caller wants it gone, and then that it is filled is no refusal. Before the holdings are loaded nobody knows.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from chimera.trading.errors import Refused
+from chimera.trading.execution import Phase
+from chimera.trading.facts import CancelAsked
+
+if TYPE_CHECKING:
+    from chimera.services.router.intake import Intake
+
+WAIT_MS = 2_000  # for the venue to end what works
+
+
+async def cancel(
+    intake: "Intake", name: str, *, by: str, reason: str, escalate: bool, loaded: bool
+) -> dict[str, object]:
+    """Raises ``Refused`` NOT_READY, NOT_FOUND or ALREADY_FILLED. ``loaded``: every holding is in memory."""
+    owner, intent_id = intake.find_working(name)
+    if owner is None or intent_id is None:
+        if not loaded:
+            raise Refused("NOT_READY", "positions are still being loaded; try again", field=by, value=name)
+        row = await intake.find(name)
+        if row is None or row.get("done") is False or row.get("kind") == "CHILD":
+            raise Refused("NOT_FOUND", f"no order {name} that could be cancelled", field=by, value=name)
+        return _over(row, name, by, escalate=escalate)
+    row = intake.row(intent_id, {})
+    if owner.holding.intents[intent_id].phase is Phase.DONE and not escalate:
+        return _over(row, name, by, escalate=False)
+    owner.hear(CancelAsked(intent_id=intent_id, reason=reason, escalate=escalate))
+    outcome = await intake.await_end(owner, intent_id, row, WAIT_MS)
+    if not outcome.done:
+        return _answer(outcome.row, "cancel is under way")
+    if outcome.row["status"] == "FILLED":
+        return _answer(outcome.row, "closing what was filled") if escalate else _over(outcome.row, name, by)
+    return _answer(outcome.row, "canceled")
+
+
+def _over(row: Mapping[str, Any], name: str, by: str, *, escalate: bool = False) -> dict[str, object]:
+    if row.get("status") == "FILLED" and not escalate:
+        raise Refused("ALREADY_FILLED", f"{name} is filled", field=by, value=name)
+    return _answer(row, "already ended")
+
+
+def _answer(row: Mapping[str, Any], message: str) -> dict[str, object]:
+    return {"order_id": row.get("order_id"), "status": row.get("status"), "message": message}

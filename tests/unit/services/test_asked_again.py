@@ -1,0 +1,158 @@
+"""An id asked again: the same answer from memory and from the ledger; a cancel as often as one likes."""
+
+from typing import Any, cast
+
+import pytest
+from desk import KEY, Desk, an_intent
+
+from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.ports.clock import Clock
+from chimera.services.router import canceling
+from chimera.services.router.intake import Intake
+from chimera.services.router.owner import Owner
+from chimera.trading.errors import Refused
+from chimera.trading.events import Event, IntentChanged
+from chimera.trading.execution import Phase
+from chimera.trading.facts import Fact
+from chimera.trading.ids import IntentId
+from chimera.trading.money import Millis
+from chimera.trading.order import Role
+from chimera.wire import keys
+from chimera.wire.codec import encode
+from chimera.wire.events import PutRow, writes
+from chimera.wire.results import answer_of, order_result
+
+ID = an_intent().intent_id
+NAME = an_intent().client_order_id
+
+
+class StubOwner:
+    """Whatever it hears, its holding is ``after`` then."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.holding = self.after = desk.holding
+        self.heard: list[Fact] = []
+
+    def hear(self, fact: Fact) -> None:
+        self.heard.append(fact)
+        self.holding = self.after
+
+    async def saved_soon(self) -> bool:
+        return True
+
+    def untold(self, intent_id: str) -> bool:
+        return False
+
+
+def an_intake(ledger: MemoryLedger, owner: StubOwner | None = None) -> Intake:
+    owned = {} if owner is None else {KEY: cast("Owner", owner)}
+    return Intake(owned, ledger, cast("Clock", None))
+
+
+def at_work() -> Desk:
+    desk = Desk()
+    desk.submit(an_intent(), wait_ms=3_000)
+    return desk
+
+
+def stored(row: dict[str, Any], *, done: bool) -> dict[str, Any]:
+    """The ledger's row of this answer."""
+    told = encode(row | {"body_hash": "h"})
+    body = IntentChanged(intent_id=IntentId(ID), client_order_id=NAME, row=told, done=done)
+    first = writes(KEY, Event(seq=7, at_ms=Millis(1), body=body))[0]
+    assert isinstance(first, PutRow)
+    return dict(first.document)
+
+
+@pytest.mark.req("S4-IDEM-1", "ACC-9")
+def test_the_ledgers_row_is_the_answer_that_memory_gave() -> None:
+    answer = order_result(at_work().holding, ID)
+
+    assert answer_of(stored(answer, done=True)) == answer
+
+
+@pytest.mark.req("S4-IDEM-1")
+@pytest.mark.parametrize("done", [False, True])
+async def test_while_a_start_still_loads_only_an_end_is_final(*, done: bool) -> None:
+    """Found by real kills: a repeat in that moment heard an hour-old "0 filled" as if it were the end."""
+    ledger = MemoryLedger()
+    row = stored(order_result(at_work().holding, ID), done=done)
+    await ledger.put_newer(keys.ORDERS, NAME, row, 7)
+    intake = an_intake(ledger)
+
+    known = await intake.known(an_intent(), "h")
+    assert known is not None
+    outcome = await intake.await_end(None, ID, known, None)
+
+    assert outcome.done is done
+
+
+async def asked_to_cancel(intake: Intake, *, escalate: bool = False, loaded: bool = True) -> dict[str, object]:
+    return await canceling.cancel(intake, NAME, by="order_id", reason="TEST", escalate=escalate, loaded=loaded)
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_a_cancel_in_flight_is_under_way_however_often_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canceling, "WAIT_MS", 0)
+    owner = StubOwner(at_work())
+    intake = an_intake(MemoryLedger(), owner)
+
+    first, second = await asked_to_cancel(intake), await asked_to_cancel(intake)
+
+    assert first == second
+    assert first["message"] == "cancel is under way"
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_what_was_cancelled_is_cancelled_now_later_and_after_a_restart() -> None:
+    owner = StubOwner(at_work())
+    owner.after = owner.holding.but(intents={ID: owner.holding.intents[ID].but(phase=Phase.DONE)})
+    intake = an_intake(MemoryLedger(), owner)
+    ledger = MemoryLedger()
+
+    first, second = await asked_to_cancel(intake), await asked_to_cancel(intake)
+    await ledger.put_newer(keys.ORDERS, NAME, stored(order_result(owner.holding, ID), done=True), 7)
+    reborn = await asked_to_cancel(an_intake(ledger))
+
+    assert [each["status"] for each in (first, second, reborn)] == ["CANCELED"] * 3
+    assert [each["message"] for each in (first, second, reborn)] == ["canceled", "already ended", "already ended"]
+    assert len(owner.heard) == 1
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_what_filled_is_refused_and_no_refusal_for_who_wants_it_gone() -> None:
+    """It fills first while it is being cancelled; later, and after a restart, the answer is the same."""
+    desk = at_work()
+    owner, ledger = StubOwner(desk), MemoryLedger()
+    desk.fill(desk.placed(Role.MAKER), str(an_intent().qty))
+    owner.after = desk.holding
+    intake = an_intake(ledger, owner)
+    await ledger.put_newer(keys.ORDERS, NAME, stored(order_result(desk.holding, ID), done=True), 7)
+
+    for asked in (intake, intake, an_intake(ledger)):
+        with pytest.raises(Refused) as refused:
+            await asked_to_cancel(asked)
+        assert refused.value.code == "ALREADY_FILLED"
+        assert (await asked_to_cancel(asked, escalate=True))["status"] == "FILLED"
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_before_the_holdings_are_loaded_nobody_says_that_it_has_ended() -> None:
+    ledger = MemoryLedger()
+    await ledger.put_newer(keys.ORDERS, NAME, stored(order_result(at_work().holding, ID), done=False), 7)
+
+    with pytest.raises(Refused) as refused:
+        await asked_to_cancel(an_intake(ledger), loaded=False)
+
+    assert refused.value.code == "NOT_READY"
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_a_child_order_is_nobodys_to_cancel() -> None:
+    ledger = MemoryLedger()
+    await ledger.put_newer(keys.ORDERS, NAME, {"kind": "CHILD", "status": "NEW"}, 7)
+
+    with pytest.raises(Refused) as refused:
+        await asked_to_cancel(an_intake(ledger))
+
+    assert refused.value.code == "NOT_FOUND"
