@@ -28,7 +28,6 @@ def health_of(router: "Router") -> dict[str, object]:
         "kill_switch": router.controls.killed,
         "barriers": router.barriers.shown(),
         "rates": router.governing.shown(),
-        "rates": router.governing.shown(),
         "protective_forms": router.capability.probing.shown(),
         "clock_offset_ms": router.sender.server_offset_ms,
         "watchdogs": router.watchdogs.shown(),
