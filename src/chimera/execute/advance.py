@@ -112,7 +112,15 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return holding.but(survey_asked_ms=None, survey_due_ms=Millis(scene.now_ms + pause))
         case Restarted():
             restarted = {ref: _restart(order, scene) for ref, order in holding.orders.items()}
-            return holding.but(orders=restarted, survey_due_ms=scene.now_ms, survey_asked_ms=None)
+            exit_ = holding.exit
+            return holding.but(
+                orders=restarted,
+                exit=None if exit_ is None else exit_.but(retry_at_ms=_no_later(exit_.retry_at_ms, scene)),
+                survey_due_ms=scene.now_ms,
+                survey_asked_ms=None,
+                stop_retry_at_ms=_no_later(holding.stop_retry_at_ms, scene),
+                target_retry_at_ms=_no_later(holding.target_retry_at_ms, scene),
+            )
         case Published(through=through):
             return holding.but(outbox=tuple(event for event in holding.outbox if event.seq > through))
         case Gapped():
@@ -214,8 +222,13 @@ def _not_found(order: Order, asked_server_ms: Millis, scene: Scene) -> Order:
 
 
 def _restart(order: Order, scene: Scene) -> Order:
-    """Whatever was on its way when we died may have arrived up to ``not_after_ms`` and its window."""
-    after = order.after(Trigger.RESTARTED)
+    """Whatever was on its way when we died may have arrived up to ``not_after_ms`` and its window.
+
+    A pause that was set in the life before is over: its moment may be by a clock that has been set since.
+    """
+    after = order.after(Trigger.RESTARTED).but(
+        ask_at_ms=_no_later(order.ask_at_ms, scene), cancel_at_ms=_no_later(order.cancel_at_ms, scene)
+    )
     if after.status is Status.IN_DOUBT and after.dead_after_ms is None:
         latest = max(order.request.not_after_ms or scene.venue_now_ms, scene.venue_now_ms)
         after = after.but(dead_after_ms=Millis(latest + scene.policy.doubt_margin_ms))
@@ -224,6 +237,10 @@ def _restart(order: Order, scene: Scene) -> Order:
     if after.owed:  # nobody has asked for its trades while we were dead
         after = after.but(asks=0, ask_at_ms=scene.now_ms)
     return settle(after, order, scene)
+
+
+def _no_later(moment_ms: Millis | None, scene: Scene) -> Millis | None:
+    return None if moment_ms is None else Millis(min(moment_ms, scene.now_ms))
 
 
 def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding:
