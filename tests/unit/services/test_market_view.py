@@ -1,0 +1,93 @@
+"""S4's view of the market: what the feed's board says is believed only while it can be true."""
+
+import asyncio
+import json
+from typing import Any, cast
+
+import pytest
+
+from chimera.ports.clock import Clock
+from chimera.ports.streams import Snapshots
+from chimera.ports.venue import Rulebook
+from chimera.services.router.market import STALE_MS, MarketView
+from chimera.trading.errors import NotSent
+from chimera.trading.ids import Symbol
+from chimera.trading.money import Millis
+
+SYMBOL = Symbol("BTCUSDT")
+NOW_MS = 1_000_000
+
+
+class Hand:
+    """A clock whose two hands are set apart."""
+
+    def __init__(self) -> None:
+        self.utc, self.steady = Millis(NOW_MS), Millis(50)
+
+    def now_ms(self) -> Millis:
+        return self.utc
+
+    def monotonic_ms(self) -> Millis:
+        return self.steady
+
+
+class Board:
+    """The feed's, and a venue that answers nothing."""
+
+    def __init__(self, document: bytes | None) -> None:
+        self.document = document
+
+    async def get(self, key: str) -> bytes | None:
+        return self.document
+
+    async def touch(self, symbol: Symbol) -> Any:
+        raise NotSent("away")
+
+    mark = touch
+
+
+def a_tick(**changes: Any) -> bytes:
+    tick = {"bid": "100.0", "bid_qty": "1", "ask": "100.1", "ask_qty": "1", "at_ms": NOW_MS, "mark": "100.0"}
+    return json.dumps(tick | changes).encode()
+
+
+def looked(document: bytes | None, clock: Hand | None = None) -> MarketView:
+    board = Board(document)
+    view = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", clock or Hand()))
+    asyncio.run(view.refresh(SYMBOL))
+    return view
+
+
+@pytest.mark.req("I21")
+@pytest.mark.fault("C10", "C12")
+@pytest.mark.parametrize(
+    "document",
+    [
+        a_tick(at_ms=NOW_MS + STALE_MS + 1),
+        a_tick(at_ms=NOW_MS - STALE_MS - 1),
+        a_tick(at_ms=0),
+        a_tick(bid="100.2"),
+        a_tick(bid="100.1"),
+        a_tick(bid="0", ask="0.1"),
+        a_tick(mark="0"),
+        a_tick()[:-4],
+        b"<html>",
+        None,
+    ],
+    ids=["future", "past", "epoch", "crossed", "locked", "zero", "mark zero", "torn", "not json", "nothing"],
+)
+def test_what_cannot_be_true_is_no_market(document: bytes | None) -> None:
+    view = looked(document)
+    assert view.touch(SYMBOL) is None
+    assert view.mark(SYMBOL) is None
+
+
+@pytest.mark.req("I21", "I29")
+@pytest.mark.fault("C10", "C12", "A15")
+def test_its_age_counts_by_the_steady_clock_alone() -> None:
+    clock = Hand()
+    view = looked(a_tick(), clock)
+    clock.utc = Millis(NOW_MS + 3_600_000)
+    assert view.touch(SYMBOL) is not None
+    clock.utc, clock.steady = Millis(NOW_MS), Millis(clock.steady + STALE_MS + 1)
+    assert view.touch(SYMBOL) is None
