@@ -16,7 +16,7 @@ from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, Symbol, child_of
 from chimera.trading.money import Millis
-from chimera.trading.order import Order, Role, Status
+from chimera.trading.order import Role, Status
 from chimera.trading.value import Value
 from chimera.trading.venue import AccountSnapshot, VenueOrder, VenuePosition
 
@@ -59,7 +59,7 @@ class Sweep(Value):
 def compare(before: Holdings, now: Holdings, snapshot: AccountSnapshot, policy: SweepPolicy) -> Sweep:
     """``before``: the holdings as the question was asked; ``now``: as the answer came."""
     listed = {(order.symbol, order.ref): order for order in snapshot.orders if child_of(order.ref)}
-    ours = {name for name in _thought_open(now, snapshot.asked_ms) if name in _thought_open(before, snapshot.asked_ms)}
+    ours = _thought_open(before) & _thought_open(now)
     orphans = tuple(order for name, order in listed.items() if _orphan(name, before, now, snapshot.asked_ms))
     theirs = {name for name in listed if name in ours} | {(order.symbol, order.ref) for order in orphans}
     union = len(ours | theirs)
@@ -85,12 +85,12 @@ def compare(before: Holdings, now: Holdings, snapshot: AccountSnapshot, policy: 
     )
 
 
-def _thought_open(holdings: Holdings, asked_ms: Millis) -> dict[Name, Order]:
+def _thought_open(holdings: Holdings) -> set[Name]:
     return {
-        (symbol, ref): order
+        (symbol, ref)
         for symbol, holding in holdings.items()
         for ref, order in holding.orders.items()
-        if order.status in OPEN and order.created_ms < asked_ms
+        if order.status in OPEN
     }
 
 
@@ -109,7 +109,7 @@ def _gaps(before: Holdings, now: Holdings, snapshot: AccountSnapshot) -> Iterato
     held = {position.symbol: position.qty for position in snapshot.positions}
     for symbol, holding in now.items():
         known = before.get(symbol)
-        if known is None or known.position is not holding.position or holding.filled_ms >= snapshot.asked_ms:
+        if known is None or known.position is not holding.position:
             continue
         if holding.exposure == holding.position.qty != held.get(symbol, Decimal(0)):
             yield symbol

@@ -88,6 +88,7 @@ def alerts(desk: Desk) -> list[Alert]:
         ("s3-forgotten-t1", "FILL_OF_UNKNOWN_ORDER", "ERROR"),
     ],
 )
+@pytest.mark.fault("C13", "B30")
 def test_the_ledger_follows_a_trade_of_an_unknown_order_and_somebody_is_told(
     ref: str, code: str, severity: str
 ) -> None:
@@ -102,6 +103,7 @@ def test_the_ledger_follows_a_trade_of_an_unknown_order_and_somebody_is_told(
 
 
 @pytest.mark.req("S4-REC-2")
+@pytest.mark.fault("B32")
 def test_what_a_person_opens_is_protected_and_never_cancelled() -> None:
     """B32."""
     desk = Desk()

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from chimera.trading.commands import Ask
 from chimera.trading.ids import derived_id
 from chimera.trading.money import Millis
@@ -9,6 +11,8 @@ from chimera.trading.order import Role, Status
 from support.desk import KEY, Desk, a_long, an_intent
 
 
+@pytest.mark.fault("C4", "G15", "C14")
+@pytest.mark.incident(20)
 def test_trades_missed_by_the_stream_are_counted_once() -> None:
     """A gap of the stream: the survey brings the trade, then the stream repeats it."""
     desk = Desk()
@@ -29,6 +33,7 @@ def test_an_order_we_think_rests_and_the_venue_does_not_list_is_asked_for() -> N
     assert [c.order.ref for c in commands if isinstance(c, Ask)] == [stop.ref]
 
 
+@pytest.mark.fault("B26")
 def test_one_zero_reading_never_takes_protection_away() -> None:
     """B26: the venue shows a flat position while its trades say otherwise (10 October 2025)."""
     desk = a_long()
@@ -50,6 +55,7 @@ def test_a_larger_position_is_believed_after_three_surveys_and_protected() -> No
     assert desk.placed(Role.STOP).qty == Decimal("0.03")
 
 
+@pytest.mark.fault("G16")
 def test_a_survey_older_than_our_news_is_no_strike() -> None:
     """Seed 106: answers that took seconds showed a position that three later trades had changed."""
     desk = a_long()
@@ -63,6 +69,7 @@ def test_a_survey_older_than_our_news_is_no_strike() -> None:
     assert late.holding.strikes == 0
 
 
+@pytest.mark.incident(26)
 def test_with_the_ledger_lost_the_stop_that_stands_stays_and_serves() -> None:
     """Nothing is cancelled while the venue shows a position that we cannot explain yet."""
     before = a_long()
@@ -87,6 +94,7 @@ def test_with_the_ledger_lost_no_new_id_can_meet_one_of_the_earlier_life() -> No
     assert not stop.ref.startswith(derived_id("cx", str(KEY)))
 
 
+@pytest.mark.incident(19)
 def test_inferred_trades_have_ids_that_repeat() -> None:
     """Incident 19: the same observation makes the same state, so a replay adds nothing."""
     first, second = Desk(), Desk()

@@ -71,6 +71,7 @@ def test_an_order_of_ours_that_nobody_knows_is_an_orphan_and_its_owner_asks() ->
 
 
 @pytest.mark.req("S4-REC-2", "I14")
+@pytest.mark.incident(3)
 def test_what_the_owner_then_hears_adopts_the_orphan_and_cancels_it_never_the_stop() -> None:
     desk = a_long()
     stop = desk.placed(Role.STOP)
@@ -113,6 +114,7 @@ def test_news_younger_than_the_question_count_neither_way() -> None:
     assert [found.orphans, found.missing, found.gaps, found.ask] == [(), (), (), ()]
 
 
+@pytest.mark.fault("B26")
 def test_one_flat_reading_only_sends_the_owner_to_ask() -> None:
     """B26, 10 October 2025: a zero is no order to do anything; the owner's surveys judge it."""
     desk = a_long()
@@ -145,6 +147,7 @@ def test_a_maker_past_its_time_has_its_owner_look_at_the_time() -> None:
 
 
 @pytest.mark.req("S4-REC-2")
+@pytest.mark.incident(11)
 def test_stops_that_pile_up_are_counted_and_told_when_they_stay() -> None:
     """Incident 11. Two for a moment, while one replaces the other, are no news."""
     desk = a_long()
@@ -196,3 +199,22 @@ def test_the_share_is_that_of_the_sets(both: int, ours: int, theirs: int, others
     assert found.compared == len(known | listed)
     share = Fraction(len(known & listed), len(known | listed)) if known | listed else 1
     assert abs(Fraction(found.jaccard) - share) < Fraction(1, 10**20)
+
+
+def test_an_order_that_was_on_its_way_as_we_asked_may_be_listed_or_not() -> None:
+    desk = Desk()
+    desk.submit(an_intent(policy=MakerThenTaker(wait_ms=1_000, slices=1, gap_ms=0)), wait_ms=1_000)
+    before = desk.holding
+    desk.later(5).ack(desk.placed(Role.MAKER))
+    for listed in ((), of(desk)):
+        snapshot = AccountSnapshot(asked_ms=T0, orders=listed, positions=())
+        found = compare({SYMBOL: before}, {SYMBOL: desk.holding}, snapshot, POLICY)
+        assert (found.compared, found.ask) == (0, ())
+
+
+def test_a_trade_counted_while_we_asked_is_no_difference() -> None:
+    desk = a_long()
+    before, asked_ms = desk.holding, desk.now
+    desk.later(5).fill(desk.placed(Role.STOP), "0.004")
+    snapshot = AccountSnapshot(asked_ms=asked_ms, orders=of(desk), positions=(held("0.01"),))
+    assert compare({SYMBOL: before}, {SYMBOL: desk.holding}, snapshot, POLICY).gaps == ()

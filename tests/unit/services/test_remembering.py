@@ -1,6 +1,7 @@
 """Whether the ledger still knows what the venue knows of us: asked at each start, before anything may enter."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.remembering import Remembering
-from chimera.trading.errors import OutcomeUnknown, Refused
+from chimera.trading.errors import OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
@@ -170,3 +171,30 @@ async def test_what_may_have_been_traded_before_the_loss_is_refused_for_ever(led
         assert (refused.value.code, refused.value.field) == ("STALE_INTENT", "created_ms")
         memory.refuse_old(an_intent(reduce_only=True))
         memory.refuse_old(an_intent().but(created_ms=T0 + 1))
+
+
+class KillUnsaved(MemoryLedger):
+    """The kill finds no disk for a while; the note beside it would."""
+
+    away = True
+
+    async def put(self, collection: str, key: str, document: Mapping[str, object]) -> None:
+        if self.away and key == DEFAULT_ACCOUNT:
+            raise StoreUnavailable("no disk")
+        assert not self.away, "noted before the kill was on disk: a crash now would lose both"
+        await super().put(collection, key, document)
+
+
+async def test_the_note_waits_for_the_kill_and_the_kill_for_nobody() -> None:
+    ledger = KillUnsaved()
+    house = House(ledger, Desk(), an_order("s3-btc-i1-t1"), empty=True)
+
+    async def back() -> None:
+        while not house.controls.killed:  # noqa: ASYNC110 - until it is spoken
+            await asyncio.sleep(0)
+        assert not house.memory.checked.is_set()
+        await asyncio.sleep(0.05)
+        ledger.away = False
+
+    await asyncio.gather(house.started(), back())
+    assert house.controls.saved
