@@ -1,4 +1,4 @@
-"""Each form of a stop in Binance's words, and what the order endpoint says of one that waits and of one that has fired."""
+"""Each form of a stop in Binance's words; what the order endpoint says of one that waits and of one that has fired."""
 
 import json
 from decimal import Decimal
