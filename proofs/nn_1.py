@@ -77,4 +77,4 @@ def _node(dotted: str, name: str) -> str:
     parts = dotted.split(".")
     files = [count for count in range(1, len(parts) + 1) if (ROOT / ("/".join(parts[:count]) + ".py")).is_file()]
     count = files[0] if files else len(parts)
-    return "::".join(["/".join(parts[:count]) + ".py", *parts[count:], name.split("[")[0]])
+    return "::".join(["/".join(parts[:count]) + ".py", *parts[count:], name.split("[", maxsplit=1)[0]])

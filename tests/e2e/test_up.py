@@ -167,6 +167,7 @@ def test_a_position_is_protected_and_closed_and_nothing_is_left_behind(tmp_path:
     assert all(event["reason"] for event in house.named("decision"))
 
 
+@pytest.mark.fault("A9")
 def test_ctrl_c_stops_all_and_a_second_start_carries_on(tmp_path: Path) -> None:
     words = ("--max-hold", "600", "--state", str(tmp_path / "state"), *FREE_PORTS)
     with up(*words) as house:
@@ -198,6 +199,7 @@ def test_ctrl_c_stops_all_and_a_second_start_carries_on(tmp_path: Path) -> None:
     assert again.events[-1]["violations"] == 0
 
 
+@pytest.mark.fault("A10")
 def test_no_child_outlives_a_house_that_is_killed(tmp_path: Path) -> None:
     with up("--state", str(tmp_path / "state"), *FREE_PORTS) as house:
         house.wait_for("ready")
@@ -208,6 +210,7 @@ def test_no_child_outlives_a_house_that_is_killed(tmp_path: Path) -> None:
     assert gone(family)
 
 
+@pytest.mark.fault("A14", "A17", "A4")
 def test_a_service_that_is_killed_is_started_again_and_the_position_stays_protected(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with up("--max-hold", "600", "--state", str(state), *FREE_PORTS) as house:
@@ -249,6 +252,7 @@ def test_a_port_in_use_is_a_sentence_with_the_port_and_nothing_starts(tmp_path: 
     assert done.stdout == ""
 
 
+@pytest.mark.fault("A13")
 def test_two_houses_on_one_state_directory_are_refused(tmp_path: Path) -> None:
     with up("--state", str(tmp_path / "state"), *FREE_PORTS) as house:
         house.wait_for("ready")

@@ -42,6 +42,7 @@ def of_day(hands: tuple[Any, ...]) -> Story:
 
 
 @pytest.mark.req("S4-LIM-1", "I22")
+@pytest.mark.fault("G14")
 def test_funding_counts_into_the_loss_of_the_day_and_a_restart_forgets_it_not() -> None:
     with without(LOW_LIMIT):
         told, spared = play(of_day(((20.0, pay_funding),))), play(of_day(()))

@@ -134,6 +134,8 @@ async def every(ms: float, deed: Callable[[], Coroutine[Any, Any, object]], unti
 
 @pytest.mark.req("S4-RETRY-1")
 @pytest.mark.parametrize(("share", "questions"), [(D(1), TIMES), (D(1), 0.3), (D("0.3"), 0.1)])
+@pytest.mark.fault("B7")
+@pytest.mark.incident(24)
 def test_ten_times_the_load_and_no_protective_order_waits(share: Decimal, questions: float) -> None:
     """Ten times the orders that the venue allows, and ten times the questions: stops and targets leave at once.
 

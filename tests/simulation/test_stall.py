@@ -11,6 +11,7 @@ from chimera.trading.market import Side
 @pytest.mark.req("FL-5")
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize("one_way_ms", [2, 20, 60])
+@pytest.mark.fault("E1", "E8")
 def test_every_fill_in_a_stall_is_covered_within_a_round_trip(one_way_ms: int, side: Side) -> None:
     scene = Scene(one_way_ms=one_way_ms, market_before_ms=10, side=side)
     seen = play(scene)
@@ -28,6 +29,7 @@ def test_a_market_order_that_left_just_before_the_stall_is_covered_in_it() -> No
     assert all(cover.took_us is not None and cover.took_us <= 45_000 for each in seen for cover in each.cover)
 
 
+@pytest.mark.fault("B31")
 def test_a_stop_taken_away_at_the_venue_is_replaced_in_the_stall() -> None:
     (replaced_us,) = play(Scene(one_way_ms=20, market_before_ms=10)).stops_replaced_us
     assert replaced_us <= 250_000

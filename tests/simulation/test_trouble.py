@@ -127,6 +127,7 @@ def test_deeds_of_others_find_something_to_do_and_the_account_is_right_in_the_en
     assert verdict.counters[f"deed_{what}"] > 0
 
 
+@pytest.mark.fault("A11")
 def test_a_pause_of_s4_is_outlived() -> None:
     verdict = run(3, options=SOLE, plan=_plan(Pause(at_s=12, for_s=15)))
     assert _told(verdict) == []

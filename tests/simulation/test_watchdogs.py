@@ -216,6 +216,7 @@ def test_while_redis_is_away_entries_are_refused_at_once_and_exits_work() -> Non
 
 
 @pytest.mark.req("I24")
+@pytest.mark.fault("E1")
 def test_while_the_ledger_is_away_entries_are_refused_and_exits_work() -> None:
     away = Away(what="ledger", at_s=4.0, for_s=16.0)
     told = play(Story(wishes=(a_wish(hold_s=60), SECOND), blows=(away,), hands=((5.0, close), (9.0, health))))
@@ -227,7 +228,7 @@ def test_while_the_ledger_is_away_entries_are_refused_and_exits_work() -> None:
     assert [code for code in told.alerts if "LEDGER_AWAY" in code] == ["LEDGER_AWAY", "LEDGER_AWAY_OVER"]
 
 
-@pytest.mark.fault("C11")
+@pytest.mark.fault("G18", "C11")
 @pytest.mark.req("I30")
 def test_queues_beyond_their_bounds_take_no_entry_and_hold_up_no_exit() -> None:
     tight = partial(vigil.overfull, bounds=vigil.BOUNDS.but(outbox=3))

@@ -27,6 +27,7 @@ def body_of(row: dict[str, Any]) -> bytes:
 
 @pytest.mark.req("S4-API-7", "S4-VAL-1", "S4-VAL-3", "S4-VAL-5")
 @pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F8", "F10", "F11")
 async def test_refusal(row: dict[str, Any], client: httpx2.AsyncClient, router: FakeRouter) -> None:
     answer = await client.request(row["method"], row["path"], content=body_of(row), headers=row.get("headers"))
 

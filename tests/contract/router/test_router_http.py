@@ -64,6 +64,7 @@ async def test_the_specs_curl_call_works_over_a_socket(address: tuple[str, int],
     assert router.asked[0][0].policy == MakerThenTaker(wait_ms=2000, slices=2, gap_ms=600)
 
 
+@pytest.mark.fault("F14")
 async def test_a_megabyte_is_too_large_over_a_socket(address: tuple[str, int], router: FakeRouter) -> None:
     size = 1_000_000
     head = b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size
@@ -94,6 +95,7 @@ async def test_a_chunked_order_is_an_order(address: tuple[str, int]) -> None:
     assert (status, row["status"]) == (200, "FILLED")
 
 
+@pytest.mark.fault("F14")
 async def test_deep_nesting_is_refused_and_the_server_lives(address: tuple[str, int]) -> None:
     body = b'{"a":' * 10_000
     head = b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -215,6 +217,7 @@ async def test_before_the_symbols_are_read_nothing_is_unknown(client: httpx2.Asy
 
 
 @pytest.mark.req("S4-API-8")
+@pytest.mark.fault("F5")
 async def test_a_lost_answer_is_found_again(client: httpx2.AsyncClient) -> None:
     row = (await client.post("/orders", content=GOOD)).json()
 
@@ -226,6 +229,7 @@ async def test_a_lost_answer_is_found_again(client: httpx2.AsyncClient) -> None:
 
 @pytest.mark.req("S4-API-6")
 @pytest.mark.parametrize("reason", ["RISK_MANAGEMENT", "risk management", " Risk-Management "])
+@pytest.mark.fault("F16")
 async def test_cancel(reason: str, client: httpx2.AsyncClient, router: FakeRouter) -> None:
     name = (await client.post("/orders", content=GOOD)).json()["client_order_id"]
 

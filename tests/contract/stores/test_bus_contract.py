@@ -26,6 +26,7 @@ async def read(bus: Bus, stream: str, consumer: str = "c1", *, count: int = 10, 
 
 
 @pytest.mark.req("S4-EVT-1")
+@pytest.mark.fault("D6")
 async def test_a_repeated_event_changes_nothing(bus: Bus, fresh: str) -> None:
     await publish(bus, fresh, "e1", "e2", "e1", "e2", "e3")
     entries = await bus.tail(fresh, after="0", count=10, block_ms=0)
@@ -51,6 +52,7 @@ async def test_a_record_goes_to_one_consumer_of_a_group(bus: Bus, fresh: str) ->
     assert ids_of(await bus.read(fresh, "other group", "c1", count=10, block_ms=0)) == ["e1", "e2", "e3"]
 
 
+@pytest.mark.fault("D7")
 async def test_what_was_not_acknowledged_comes_again_first(bus: Bus, fresh: str) -> None:
     await publish(bus, fresh, "e1", "e2")
     first = await read(bus, fresh)
@@ -78,6 +80,7 @@ async def test_read_takes_no_more_than_asked(bus: Bus, fresh: str) -> None:
     assert ids_of(await read(bus, fresh, count=2)) == ["e1", "e2"]
 
 
+@pytest.mark.fault("D7")
 async def test_an_ack_may_be_repeated_or_early(bus: Bus, fresh: str) -> None:
     await bus.ack(fresh, "group", ["1-1"])
     await publish(bus, fresh, "e1")
@@ -116,6 +119,7 @@ async def test_a_cancelled_reader_loses_nothing(bus: Bus, fresh: str) -> None:
     assert ids_of(await read(bus, fresh, block_ms=1000)) == ["e1"]
 
 
+@pytest.mark.fault("D8")
 async def test_idle_records_of_others_are_reclaimed(line: Any, fresh: str) -> None:
     await publish(line.bus, fresh, "e1", "e2", "e3")
     [first, _] = await read(line.bus, fresh, "c1", count=2)
@@ -183,6 +187,7 @@ async def test_a_snapshot_with_a_time_limit_goes(line: Any, fresh: str) -> None:
 
 
 @pytest.mark.req("S3-LOCK-1")
+@pytest.mark.fault("D5")
 async def test_a_lock_has_one_holder(bus: Bus, fresh: str) -> None:
     assert await bus.acquire(fresh, "a", 3000) is True
     assert await bus.acquire(fresh, "a", 3000) is True
@@ -201,6 +206,7 @@ async def test_of_many_who_ask_one_holds(bus: Bus, fresh: str) -> None:
 
 
 @pytest.mark.req("S3-LOCK-1")
+@pytest.mark.fault("D4")
 async def test_a_lock_ends_by_itself_and_is_not_prolonged(line: Any, fresh: str) -> None:
     await line.bus.acquire(fresh, "a", 60)
     await line.wait(30)

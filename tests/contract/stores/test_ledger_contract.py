@@ -82,6 +82,7 @@ async def test_a_stale_revision_cannot_save(ledger: Ledger) -> None:
     assert (stored.holding.event_seq, stored.rev) == (2, 2)
 
 
+@pytest.mark.fault("E2")
 async def test_a_save_whose_answer_was_lost_may_be_repeated(ledger: Ledger) -> None:
     fence = await ledger.fence(BTC, "a")
     for _ in range(3):
@@ -90,6 +91,7 @@ async def test_a_save_whose_answer_was_lost_may_be_repeated(ledger: Ledger) -> N
         await ledger.save(a_holding(2), rev=0, fence=fence)
 
 
+@pytest.mark.fault("A13", "A11", "D3")
 async def test_only_the_newest_fence_saves(shelf: Any) -> None:
     old = await shelf.ledger.fence(BTC, "a")
     await shelf.ledger.save(a_holding(1), rev=0, fence=old)
@@ -114,6 +116,7 @@ async def test_fences_grow_strictly_under_contention(ledger: Ledger) -> None:
     assert await ledger.fence(BTC, "last") > max(fences)
 
 
+@pytest.mark.fault("E3")
 async def test_of_many_saves_at_one_revision_one_wins(ledger: Ledger) -> None:
     fence = await ledger.fence(BTC, "a")
     saves = (ledger.save(a_holding(n), rev=0, fence=fence) for n in range(20))
@@ -149,6 +152,7 @@ async def test_what_was_got_is_the_callers_own(ledger: Ledger) -> None:
     assert await ledger.get("orders", "o") == {"in": {"a": 1}}
 
 
+@pytest.mark.fault("E4", "C14")
 async def test_a_fill_is_inserted_once(ledger: Ledger) -> None:
     assert await ledger.insert("fills", "t-1", {"qty": "1"}) is True
     assert await ledger.insert("fills", "t-1", {"qty": "2"}) is False
@@ -197,6 +201,7 @@ async def test_find_takes_names_of_fields_only(ledger: Ledger, name: str) -> Non
         await ledger.find("orders", where={name: 1})
 
 
+@pytest.mark.fault("F7")
 async def test_the_first_claim_stands_for_ever(shelf: Any) -> None:
     assert await shelf.ledger.claim(a_claim(body="first")) == a_claim(body="first")
     ledger = await shelf.reopen()
@@ -204,6 +209,7 @@ async def test_the_first_claim_stands_for_ever(shelf: Any) -> None:
     assert await ledger.claim(a_claim(body="first")) == a_claim(body="first")
 
 
+@pytest.mark.fault("F5")
 async def test_of_many_claims_one_is_first(ledger: Ledger) -> None:
     answers = await asyncio.gather(*(ledger.claim(a_claim(body=str(n))) for n in range(20)))
     assert len({answer.body_hash for answer in answers}) == 1
@@ -217,6 +223,7 @@ async def test_claims_since_a_moment_come_oldest_first(ledger: Ledger) -> None:
 
 
 @pytest.mark.req("LED-3")
+@pytest.mark.fault("A20", "G3")
 async def test_documents_of_a_newer_version_are_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as tomorrow:
         tomorrow.setattr(codec, "SCHEMA_VERSION", codec.SCHEMA_VERSION + 1)

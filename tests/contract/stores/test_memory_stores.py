@@ -99,6 +99,7 @@ async def test_without_faults_an_operation_still_gives_way() -> None:
     assert order == ["other", "write"]
 
 
+@pytest.mark.fault("D2")
 async def test_a_fail_over_loses_the_latest_changes() -> None:
     bus = MemoryBus(StillClock())
     await bus.publish("s", "e1", {"n": "1"})

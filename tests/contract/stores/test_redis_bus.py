@@ -95,6 +95,7 @@ def test_scripts_touch_declared_keys_only(script: Path) -> None:
     ],
     ids=lambda value: str(value)[:30] if isinstance(value, Exception) else "",
 )
+@pytest.mark.fault("D15", "D19")
 def test_which_errors_pass(error: Exception, again: bool) -> None:
     assert patience.passes(error) is again
 
@@ -163,6 +164,7 @@ async def test_a_reader_hears_its_cancellation_at_every_step(valkey: str, fresh:
         await bus.close()
 
 
+@pytest.mark.fault("D15")
 async def test_a_refusal_is_told_at_once(valkey: str, fresh: str) -> None:
     bus = connect(valkey, deadline_ms=Millis(60_000))
     await bus.put(fresh, b"a string, not a stream")
@@ -250,6 +252,7 @@ async def test_records_handed_to_a_cancelled_reader_come_with_the_next_read(
     await bus.close()
 
 
+@pytest.mark.fault("D10")
 async def test_a_record_trimmed_before_it_was_acknowledged_is_dropped(valkey: str, fresh: str) -> None:
     bus = connect(valkey)
     async with Redis(host="127.0.0.1", port=int(valkey.rpartition(":")[2])) as raw:

@@ -71,6 +71,7 @@ async def test_waiting_writes_share_one_commit(sqlite: SqliteLedger) -> None:
 @pytest.mark.parametrize(
     ("collection", "synchronous"), [(keys.ORDERS, 2), (keys.FILLS, 2), (keys.SIGNALS, 2), (keys.STRATEGY_EVENTS, 1)]
 )
+@pytest.mark.fault("E5")
 async def test_what_money_depends_on_is_synced(sqlite: SqliteLedger, collection: str, synchronous: int) -> None:
     """2 is FULL: the log is synced before the commit returns; 1 is NORMAL."""
     await sqlite.put(keys.STRATEGY_EVENTS if synchronous == 2 else keys.ORDERS, "other", {})
@@ -90,6 +91,7 @@ async def test_one_synced_write_syncs_its_whole_batch(sqlite: SqliteLedger) -> N
     assert sqlite._writer._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
+@pytest.mark.fault("E8")
 async def test_a_write_that_waits_too_long_is_unavailable_and_never_applied_late(sqlite: SqliteLedger) -> None:
     stall = Stall(sqlite)
     await stall.begin()
@@ -128,6 +130,7 @@ async def test_one_callers_mistake_harms_no_other(sqlite: SqliteLedger) -> None:
     assert await sqlite.get("orders", "good") == await sqlite.get("orders", "other") == {}
 
 
+@pytest.mark.fault("A18", "E7")
 async def test_a_full_disk_is_unavailable_and_undoes_the_batch(sqlite: SqliteLedger) -> None:
     db = sqlite._writer._connection
     await sqlite.put("orders", "o", {"a": 1})
@@ -141,6 +144,7 @@ async def test_a_full_disk_is_unavailable_and_undoes_the_batch(sqlite: SqliteLed
     assert await sqlite.get("orders", "o") == {"a": 1}
 
 
+@pytest.mark.fault("E9")
 async def test_after_a_failed_sync_nothing_is_believed(sqlite: SqliteLedger) -> None:
     def fail(db: sqlite3.Connection) -> None:
         error = sqlite3.OperationalError("disk I/O error")
@@ -176,6 +180,7 @@ async def test_a_second_opener_is_refused_by_name(sqlite: SqliteLedger, path: Pa
     await sqlite.ping()
 
 
+@pytest.mark.fault("A13")
 def test_a_second_process_is_refused_by_name(path: Path) -> None:
     code = (
         "import asyncio, pathlib, sys\n"
@@ -205,6 +210,7 @@ async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
         await SqliteLedger.open(path)
 
 
+@pytest.mark.fault("E9")
 async def test_a_damaged_file_is_refused(path: Path) -> None:
     ledger = await SqliteLedger.open(path)
     for n in range(200):
@@ -240,6 +246,7 @@ async def test_a_holding_of_another_form_is_refused_by_name(path: Path) -> None:
 
 
 @pytest.mark.req("LED-3")
+@pytest.mark.fault("A20", "E10")
 async def test_a_newer_layout_is_refused(path: Path) -> None:
     await (await SqliteLedger.open(path)).close()
     db = sqlite3.connect(path)

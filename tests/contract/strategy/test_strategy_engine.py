@@ -97,6 +97,7 @@ async def test_a_dry_run_leaves_nothing_behind(stage: Stage, wishes: Any) -> Non
 
 
 @pytest.mark.req("S3-PER-1", "S3-L0-4")
+@pytest.mark.incident(28)
 async def test_a_skip_is_a_row_with_its_reasons(stage: Stage) -> None:
     await stage.show(ask=D(66500))
     async with stage.process() as strategy:
@@ -121,6 +122,7 @@ async def test_the_answer_does_not_wait_for_the_router(stage: Stage) -> None:
 
 
 @pytest.mark.req("S3-PER-2")
+@pytest.mark.fault("F18")
 async def test_killed_between_durable_and_delivered_it_is_delivered_after_the_restart(stage: Stage) -> None:
     stage.router.gate = asyncio.Event()
     async with stage.process() as strategy:
@@ -156,6 +158,7 @@ async def test_a_lost_answer_is_retried_with_the_same_intent_and_an_alert(
     assert row["delivery"] == "DONE"
 
 
+@pytest.mark.fault("D17")
 async def test_past_its_time_nothing_is_sent(stage: Stage) -> None:
     stage.router.gate = asyncio.Event()
     stage.settings = stage.settings.model_copy(update={"tracks": "rest"})
@@ -274,6 +277,8 @@ async def test_a_batch_has_one_result_each(stage: Stage) -> None:
 
 
 @pytest.mark.req("S3-CFG-1", "S3-CFG-2", "S3-CFG-3")
+@pytest.mark.fault("G1", "G2")
+@pytest.mark.incident(29)
 async def test_a_new_revision_is_swapped_in_and_a_bad_one_is_not(stage: Stage) -> None:
     async def put(rev: int, action: dict[str, object]) -> None:
         bundle = f"b{rev}"

@@ -112,6 +112,7 @@ CALLS: dict[str, Callable[[BinanceFutures], Awaitable[object]]] = {
 
 @pytest.mark.req("S4-RETRY-2")
 @pytest.mark.parametrize("name", CALLS)
+@pytest.mark.fault("B1")
 async def test_a_lost_reply_is_unknown_and_the_request_left_once(name: str) -> None:
     async with against(drop) as (loopback, futures):
         with pytest.raises(OutcomeUnknown):
@@ -160,6 +161,7 @@ async def test_a_server_that_says_nothing_times_out_once() -> None:
         b"NOT HTTP AT ALL\r\n\r\n",
     ],
 )
+@pytest.mark.fault("B34")
 async def test_an_answer_that_cannot_be_believed_is_unknown(answer: bytes) -> None:
     async def react(_: int, writer: asyncio.StreamWriter) -> bool:
         writer.write(answer)
@@ -187,6 +189,7 @@ async def test_nobody_listening_is_not_sent() -> None:
         await futures.venue.place(ORDER, timeout_ms=1000)
 
 
+@pytest.mark.fault("B37")
 async def test_a_tls_failure_is_not_sent() -> None:
     """The far end speaks plain text where we expect TLS: no request can have been read."""
     loopback = Loopback(drop)
@@ -228,6 +231,7 @@ async def test_an_order_past_its_time_does_not_leave() -> None:
         assert loopback.requests == []
 
 
+@pytest.mark.fault("B8")
 async def test_nothing_leaves_while_the_venue_bans_us() -> None:
     async def ban(_: int, writer: asyncio.StreamWriter) -> bool:
         writer.write(http(b'{"code":-1003,"msg":"banned"}', "418 I'm a teapot"))
@@ -243,6 +247,7 @@ async def test_nothing_leaves_while_the_venue_bans_us() -> None:
 
 
 @pytest.mark.req("S4-CLOCK-1")
+@pytest.mark.fault("B10")
 async def test_a_clock_refusal_measures_the_clock_and_is_not_sent() -> None:
     async def react(number: int, writer: asyncio.StreamWriter) -> bool:
         late = http(

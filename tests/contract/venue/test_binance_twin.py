@@ -250,6 +250,7 @@ async def test_margin_and_leverage_are_set_where_not_yet_so(bench: Bench) -> Non
     assert {"marginType=ISOLATED"} <= set(settings)
 
 
+@pytest.mark.fault("F13")
 async def test_leverage_out_of_bounds_is_refused(bench: Bench) -> None:
     with pytest.raises(VenueRejected) as refused:
         await bench.futures.rulebook.prepare(BTC, 500)
@@ -313,6 +314,7 @@ async def test_a_refusal_keeps_its_code(bench: Bench, terms: dict[str, Any], cod
     assert refused.value.code in (code, -1111)  # off the step is also too precise
 
 
+@pytest.mark.fault("B15")
 async def test_a_used_id_is_proof_of_life(bench: Bench) -> None:
     await bench.place("a-m1", **resting("60000"))
     with pytest.raises(VenueRejected) as refused:
@@ -321,6 +323,7 @@ async def test_a_used_id_is_proof_of_life(bench: Bench) -> None:
     assert refused.value.code == -4116
 
 
+@pytest.mark.fault("B22")
 async def test_a_stop_waits_triggers_and_fills_under_one_name(bench: Bench) -> None:
     await bench.place("a-t1")
     placed = await bench.place("a-s1", Side.SELL, **stop_at("65000"))
@@ -439,6 +442,7 @@ async def test_what_was_placed_lately_is_told_whatever_became_of_it(bench: Bench
 
 
 @pytest.mark.parametrize(("key", "secret", "codes"), [("unknown", SECRET, (-2014, -2015)), (KEY, "another", (-1022,))])
+@pytest.mark.fault("B38")
 async def test_a_wrong_key_is_refused(bench: Bench, key: str, secret: str, codes: tuple[int, ...]) -> None:
     with pytest.raises(VenueRejected) as refused:
         await bench.opened(key, secret).venue.place(an_order("a-t1"), timeout_ms=2000)
@@ -460,6 +464,7 @@ class Once(NoFaults):
 @pytest.mark.req("S4-RETRY-2")
 @pytest.mark.parametrize("trouble", [Trouble.DROP, Trouble.UNKNOWN_503, Trouble.OVERLOADED_503, Trouble.TIMEOUT_1007])
 @pytest.mark.parametrize("executed", [True, False])
+@pytest.mark.fault("B5")
 async def test_unknown_is_settled_by_asking(bench: Bench, trouble: Trouble, executed: bool) -> None:
     bench.twin.faults = Once(RequestFault(trouble=trouble, executed=executed))
 
@@ -474,6 +479,7 @@ async def test_unknown_is_settled_by_asking(bench: Bench, trouble: Trouble, exec
 
 @pytest.mark.req("S4-RETRY-1")
 @pytest.mark.parametrize("trouble", [Trouble.UNAVAILABLE_503, Trouble.THROTTLED_503])
+@pytest.mark.fault("B6")
 async def test_certain_failures_may_be_sent_again(bench: Bench, trouble: Trouble) -> None:
     bench.twin.faults = Once(RequestFault(trouble=trouble))
 
@@ -485,6 +491,7 @@ async def test_certain_failures_may_be_sent_again(bench: Bench, trouble: Trouble
 
 
 @pytest.mark.req("S4-CLOCK-1")
+@pytest.mark.fault("A16", "B10")
 async def test_a_clock_that_is_off_is_measured_and_made_good(bench: Bench) -> None:
     class Ahead(HandClock):
         def now_ms(self) -> Millis:

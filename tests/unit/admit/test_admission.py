@@ -52,6 +52,7 @@ def test_a_sound_intent_meets_no_objection() -> None:
         ),
     ],
 )  # fmt: skip
+@pytest.mark.fault("F2", "F10")
 def test_each_fault_names_its_field(intent: Intent, code: str, field: str) -> None:
     refusal = refusals(intent)[code]
     assert refusal.field == field
@@ -142,12 +143,14 @@ def test_min_notional() -> None:
 
 
 @pytest.mark.req("S4-POS-1")
+@pytest.mark.fault("F19")
 def test_an_entry_against_the_position_is_opposed_and_with_it_is_not() -> None:
     desk = a_long()
     assert "POSITION_OPPOSED" in refusals(an_intent("i2", side=Side.SELL), desk)
     assert not refusals(an_intent("i2"), desk)
 
 
+@pytest.mark.fault("F9")
 def test_nothing_enters_while_closing_or_after_its_time() -> None:
     desk = a_long()
     desk.holding = desk.holding.but(exit=Exit(reason="OPERATOR", asked_ms=desk.now))

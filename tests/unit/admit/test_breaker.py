@@ -46,6 +46,7 @@ def test_the_share_of_failures_in_the_window_opens_it() -> None:
 
 
 @pytest.mark.req("S4-CB-1", "I18")
+@pytest.mark.fault("G8")
 def test_after_the_pause_exactly_one_entry_tries_and_decides() -> None:
     opened = told((1, True, False), (2, True, False), (3, True, False))
     assert opened.at(at(1_002)).state is State.OPEN

@@ -60,6 +60,7 @@ def an_exposure(held: str = "0", buys: str = "0", sells: str = "0") -> Exposure:
         (an_order("5", price="98.9"), an_exposure(), "LIMIT_PRICE_COLLAR"),
     ],
 )
+@pytest.mark.fault("F17", "F2", "C9", "G5")
 def test_each_limit_at_its_edge(order: NewOrder, exposure: Exposure, code: str | None) -> None:
     refusal = LimitBook(LIMITS).reserve(order, exposure, NOW)
     assert (refusal.split(":")[0] if refusal else None) == code

@@ -78,6 +78,7 @@ async def found(venue: Answers) -> Any:
     return await opened(venue).venue.find(STOP)
 
 
+@pytest.mark.fault("B22")
 async def test_the_child_says_how_a_finished_stop_ended() -> None:
     for word, status in (("FILLED", Status.FILLED), ("EXPIRED", Status.EXPIRED), ("NEW", Status.TRIGGERING)):
         venue = Answers(algoOrder=ALGO, order=CHILD | {"status": word, "executedQty": "0.004"})
@@ -96,6 +97,8 @@ async def test_a_triggered_stop_whose_child_is_not_seen_is_triggering(word: str)
         assert (order.status, order.cum_qty) == (Status.TRIGGERING, 0)
 
 
+@pytest.mark.fault("B22")
+@pytest.mark.incident(22)
 async def test_a_child_is_found_though_the_algo_service_lags() -> None:
     assert (await found(Answers(algoOrder=UNKNOWN, order=CHILD))).status is Status.FILLED
     assert await found(Answers(algoOrder=UNKNOWN, order=UNKNOWN)) is None
@@ -104,12 +107,14 @@ async def test_a_child_is_found_though_the_algo_service_lags() -> None:
 @pytest.mark.parametrize(
     "change", [{"orderId": 78}, {"symbol": "ETHUSDT"}, {"status": None}, {"origQty": "-1"}, {"executedQty": "1E+99999"}]
 )
+@pytest.mark.fault("B33")
 async def test_an_answer_about_another_child_is_no_answer(change: dict[str, Any]) -> None:
     with pytest.raises(OutcomeUnknown):
         await found(Answers(algoOrder=ALGO, order=CHILD | change))
 
 
 @pytest.mark.parametrize("change", [{"clientAlgoId": "a-s2"}, {"symbol": "ETHUSDT"}, {"quantity": "many"}])
+@pytest.mark.fault("B33")
 async def test_an_answer_about_another_stop_is_no_answer(change: dict[str, Any]) -> None:
     with pytest.raises(OutcomeUnknown):
         await found(Answers(algoOrder=ALGO | change, order=CHILD))
@@ -166,6 +171,7 @@ async def test_a_trade_without_its_order_fails_the_survey(order: dict[str, Any])
         {"positionRisk": [{"symbol": "BTCUSDT", "positionAmt": "NaN", "entryPrice": "1"}]},
     ],
 )
+@pytest.mark.fault("B33")
 async def test_half_a_picture_is_no_picture(change: dict[str, Any]) -> None:
     with pytest.raises(OutcomeUnknown):
         await opened(a_survey(**change)).records.survey(BTC, Millis(1))

@@ -78,6 +78,7 @@ def test_each_code_has_its_class(codes: tuple[int, ...], kind: type[ChimeraError
         (200, -1007, "Timeout", OutcomeUnknown),
     ],
 )
+@pytest.mark.fault("B9", "B5")
 def test_status_and_text_decide_where_they_must(status: int, code: int | None, msg: str, kind: type) -> None:
     assert type(trouble(a_reply(status, code, msg), NOW)) is kind
 
@@ -107,6 +108,7 @@ def test_a_limit_says_when_to_come_back(headers: dict[str, str], msg: str, wait_
 
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=80) | st.from_regex(rb'\{"code":-?[0-9]{1,25}\}'))
+@pytest.mark.fault("B34")
 def test_no_bytes_break_it(status: int, body: bytes) -> None:
     error = trouble(Reply(status=status, headers={}, body=body), NOW)
 

@@ -161,6 +161,7 @@ def test_a_lost_connection_is_told_and_made_again() -> None:
 
 
 @pytest.mark.req("S4-NET-1")
+@pytest.mark.fault("C8")
 def test_a_long_outage_is_told_once_and_retried_ever_slower() -> None:
     async def script(venue: ScriptedVenue, _: list[Report]) -> None:
         await asyncio.sleep(60)
@@ -191,6 +192,7 @@ def test_a_ban_is_waited_out() -> None:
     assert heard[1:] == [StreamUp()]
 
 
+@pytest.mark.fault("B38")
 def test_a_refused_key_is_told() -> None:
     venue = ScriptedVenue()
     venue.trouble = [Reply(status=401, headers={}, body=b'{"code":-2015,"msg":"Invalid API-key"}')] * 2
@@ -250,6 +252,8 @@ def test_a_key_the_venue_forgot_is_replaced() -> None:
     assert losses(heard) == [Loss.KEY_EXPIRED]
 
 
+@pytest.mark.fault("C6")
+@pytest.mark.incident(23)
 def test_an_expired_key_is_replaced_at_once() -> None:
     async def script(venue: ScriptedVenue, _: list[Report]) -> None:
         await asyncio.sleep(60)
@@ -287,6 +291,7 @@ def test_a_deaf_connection_is_made_anew_when_asked() -> None:
     assert isinstance(heard[-1], OrderReport)
 
 
+@pytest.mark.fault("C7", "C15")
 def test_a_connection_is_renewed_before_the_venue_ends_it() -> None:
     async def script(venue: ScriptedVenue, _: list[Report]) -> None:
         await asyncio.sleep(23 * 3600 + 10)
@@ -299,6 +304,8 @@ def test_a_connection_is_renewed_before_the_venue_ends_it() -> None:
 
 
 @pytest.mark.req("S4-NET-1")
+@pytest.mark.fault("C5")
+@pytest.mark.incident(23)
 def test_silence_is_a_fault() -> None:
     async def script(venue: ScriptedVenue, __: list[Report]) -> None:
         for _ in range(5):

@@ -181,6 +181,7 @@ def test_a_refused_child_says_why() -> None:
     assert (order.status, order.reason) == (Status.REJECTED, "Margin is insufficient.")
 
 
+@pytest.mark.incident(4)
 def test_a_close_position_algo_covers_all() -> None:
     order = heard(an_algo(X="NEW", ai="", q="0", cp=True, f="GTE_GTC")).order
 
@@ -341,6 +342,7 @@ def test_a_stop_in_binances_words() -> None:
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1E+999999", "1E-400", "0E-400", "x", " ", "1,0"])
+@pytest.mark.fault("B34")
 def test_numbers_out_of_all_proportion_are_unreadable(text: str) -> None:
     with pytest.raises(Unreadable):
         amount(text)
@@ -349,6 +351,7 @@ def test_numbers_out_of_all_proportion_are_unreadable(text: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["s", "c", "S", "o", "q", "x", "X", "i", "z", "T"])
+@pytest.mark.fault("B35")
 def test_what_we_cannot_do_without_is_required(missing: str) -> None:
     event = msgspec.json.decode(a_trade())
     del event["o"][missing]
@@ -366,6 +369,7 @@ JSON = st.recursive(
 
 @settings(max_examples=200)
 @given(field=st.sampled_from(sorted(TRADE["o"])), value=JSON)
+@pytest.mark.fault("B35")
 def test_a_twisted_order_event_is_read_or_unreadable(field: str, value: Any) -> None:
     try:
         frame = a_trade(**{field: value})
@@ -392,6 +396,7 @@ def test_a_twisted_algo_event_is_read_or_unreadable(field: str, value: Any) -> N
 
 @settings(max_examples=200)
 @given(frame=st.binary(max_size=60) | st.integers(0, len(ALGO_UPDATE)).map(lambda cut: ALGO_UPDATE[:cut]))
+@pytest.mark.fault("B34")
 def test_a_torn_frame_is_read_or_unreadable(frame: bytes) -> None:
     try:
         read_frame(frame)

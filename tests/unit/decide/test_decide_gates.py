@@ -69,6 +69,7 @@ def test_at_the_limit_the_gate_is_open(changes: Any) -> None:
 
 
 @pytest.mark.req("S3-L0-4")
+@pytest.mark.incident(28)
 def test_every_failed_gate_is_reported_with_its_numbers() -> None:
     case = a_case(
         features=some_features(funding_next_abs="0.001"),
@@ -89,6 +90,7 @@ def test_every_failed_gate_is_reported_with_its_numbers() -> None:
 
 @pytest.mark.req("S3-FEAT-1")
 @pytest.mark.parametrize("name", ["atr", "funding_next_abs"])
+@pytest.mark.fault("C10")
 def test_a_missing_or_stale_feature_that_a_gate_needs_is_a_skip(name: str) -> None:
     whole = some_features()
     missing = whole.but(values={key: value for key, value in whole.values.items() if key != name})

@@ -17,6 +17,8 @@ TARGET = TargetSpec(kind=TargetKind.PRICE, value=Decimal(66000))
 
 
 @pytest.mark.req("S4-EXIT-1")
+@pytest.mark.fault("B24")
+@pytest.mark.incident(9, 10)
 def test_close_cancels_the_target_first_and_the_stop_last() -> None:
     """Incidents 9 and 10."""
     desk = a_long(target=TARGET)
@@ -67,6 +69,7 @@ def test_partial_close_leaves_the_rest_under_its_stop() -> None:
 
 
 @pytest.mark.req("S4-EXIT-1", "I4")
+@pytest.mark.fault("G9")
 def test_a_part_whose_answer_comes_before_its_trade_is_closed_once() -> None:
     """The answer says FILLED; the stream brings the trade a moment later."""
     desk = a_long("0.03")
@@ -82,6 +85,7 @@ def test_a_part_whose_answer_comes_before_its_trade_is_closed_once() -> None:
     assert (desk.count(Role.EXIT), desk.holding.position.qty) == (1, Decimal("0.02"))
 
 
+@pytest.mark.incident(7)
 def test_a_whole_close_in_doubt_is_resent_under_its_id_a_partial_one_is_asked_for() -> None:
     whole, partial = a_long(), a_long("0.03")
     whole.hear(CloseAsked(reason="OPERATOR"))

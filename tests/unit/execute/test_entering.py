@@ -59,6 +59,7 @@ def test_maker_rests_post_only_at_the_passive_touch_then_the_rest_is_taken() -> 
 
 
 @pytest.mark.req("S4-ROUTE-3")
+@pytest.mark.fault("B18", "G11")
 def test_fill_racing_the_cancel_is_counted_once() -> None:
     """The cancel is refused because the order filled; the stream tells the fill twice."""
     desk = Desk()
@@ -90,6 +91,8 @@ def test_post_only_refusal_reprices_and_at_last_takes() -> None:
 
 
 @pytest.mark.req("S4-RETRY-2")
+@pytest.mark.fault("B2")
+@pytest.mark.incident(15)
 def test_unanswered_entry_is_asked_for_and_never_resent() -> None:
     desk = Desk()
     desk.submit(an_intent())
@@ -165,6 +168,8 @@ def test_cancel_stops_the_maker_and_sends_no_taker() -> None:
     assert I1 not in desk.holding.intents
 
 
+@pytest.mark.fault("A2")
+@pytest.mark.incident(17)
 def test_restart_puts_what_was_pending_in_doubt_and_asks_before_anything() -> None:
     desk = Desk()
     desk.submit(an_intent())
@@ -181,6 +186,7 @@ _FACTS = st.sampled_from(["ack", "part", "full", "cancel_ok", "unanswered", "ref
 
 @pytest.mark.req("S4-LIM-1")
 @given(story=st.lists(_FACTS, max_size=30), slices=st.integers(1, 3), wait=st.sampled_from([0, 500]))
+@pytest.mark.incident(16)
 def test_filled_plus_leaves_never_exceed_the_intent(story: list[str], slices: int, wait: int) -> None:
     """Whatever the venue answers, in whatever order: I4 holds after every fact."""
     desk = Desk()

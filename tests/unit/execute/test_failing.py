@@ -114,6 +114,7 @@ def short(desk: Desk, role: Role = Role.TAKER) -> None:
 
 
 @pytest.mark.req("S4-BAL-1")
+@pytest.mark.fault("B14")
 def test_an_entry_is_reduced_to_what_the_margin_carries() -> None:
     desk = Desk()
     desk.available = Quote(Decimal(15))
@@ -144,6 +145,7 @@ def test_it_is_halved_where_the_margin_is_not_known_and_given_up_after_two() -> 
 
 
 @pytest.mark.req("S4-BAL-1")
+@pytest.mark.fault("G13")
 def test_what_would_be_too_small_for_the_venue_is_not_tried() -> None:
     desk = Desk()
     desk.available = Quote(Decimal("0.001"))
@@ -155,6 +157,7 @@ def test_what_would_be_too_small_for_the_venue_is_not_tried() -> None:
 
 # ── a cancel, a close ───────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.req("S4-CANC-1")
+@pytest.mark.fault("B19")
 def test_a_cancel_that_fails_is_fatal_once_and_goes_on() -> None:
     desk = Desk()
     desk.submit(an_intent(policy=MakerThenTaker(wait_ms=60_000, slices=1, gap_ms=0)), wait_ms=60_000)
@@ -169,6 +172,7 @@ def test_a_cancel_that_fails_is_fatal_once_and_goes_on() -> None:
 
 
 @pytest.mark.req("S4-CANC-1")
+@pytest.mark.fault("B12")
 def test_a_close_that_fails_is_fatal_and_goes_on() -> None:
     desk = a_long()
     desk.hear(CloseAsked(reason="user"))

@@ -68,6 +68,7 @@ def test_a_stop_that_fills_in_part_and_stops_is_stuck() -> None:
     assert desk.placed(Role.EXIT).qty == Decimal("0.006")
 
 
+@pytest.mark.fault("B21")
 def test_a_stop_stuck_from_before_does_not_block_the_next_position() -> None:
     """A4."""
     desk = a_long()
@@ -82,6 +83,8 @@ def test_a_stop_stuck_from_before_does_not_block_the_next_position() -> None:
     assert desk.holding.exit is None
 
 
+@pytest.mark.fault("C2")
+@pytest.mark.incident(12)
 def test_late_news_of_an_old_stop_does_not_remove_the_new_one() -> None:
     """A5."""
     desk = Desk()
@@ -143,6 +146,7 @@ def test_one_answer_that_makes_no_sense_does_not_cost_a_survey() -> None:
     assert desk.holding.position.qty == 0
 
 
+@pytest.mark.fault("C1")
 def test_a_partial_fill_known_by_word_alone_is_protected_and_its_trade_asked_for() -> None:
     """A10."""
     desk = Desk()
@@ -221,6 +225,7 @@ def test_an_exit_that_does_nothing_is_tried_again_ever_slower() -> None:
     assert desk.count(Role.EXIT) == 2
 
 
+@pytest.mark.fault("B17")
 def test_a_stop_in_a_state_we_do_not_know_is_not_placed_by_the_hundred() -> None:
     """C4."""
     desk = a_long()

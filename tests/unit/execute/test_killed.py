@@ -49,6 +49,8 @@ def test_what_is_held_stays_protected_and_may_leave() -> None:
 
 
 @pytest.mark.req("S4-KILL-1")
+@pytest.mark.fault("F20")
+@pytest.mark.incident(25)
 def test_a_new_entry_is_refused_with_who_and_why() -> None:
     desk = Desk()
     desk.standstill = KILLED

@@ -59,6 +59,8 @@ def alerts(desk: Desk) -> list[str]:
 
 
 @pytest.mark.req("S4-FUT-3")
+@pytest.mark.fault("B36")
+@pytest.mark.incident(2)
 def test_a_form_that_is_not_taken_gives_way_at_once_to_the_next() -> None:
     """Incident 2: in the same step, under a new id, and no try is used up."""
     desk = Desk()
@@ -101,6 +103,7 @@ def test_an_unknown_refusal_counts_a_try_and_changes_the_form() -> None:
     assert desk.count(Role.EXIT) == 1
 
 
+@pytest.mark.fault("B38")
 def test_a_key_that_is_not_taken_closes_nothing_and_is_tried_again() -> None:
     """B38: neither a form nor a close can help, and once the key is back nothing must be closed."""
     desk = Desk()
@@ -116,6 +119,7 @@ def test_a_key_that_is_not_taken_closes_nothing_and_is_tried_again() -> None:
 
 
 @pytest.mark.req("S4-FUT-3")
+@pytest.mark.fault("B28")
 def test_a_filter_that_has_changed_is_no_reason_to_go_bare() -> None:
     """B28: the rules were read again before this refusal was heard; the next stop fits them, at once, the same form."""
     desk = Desk()
@@ -183,6 +187,8 @@ def test_the_venues_first_choice_is_handed_in() -> None:
 # ── WHOLE ──
 
 
+@pytest.mark.fault("G10")
+@pytest.mark.incident(4)
 def test_a_whole_stop_covers_the_position_however_it_grows() -> None:
     """Incident 4: it has no quantity, so coverage is computed; no second one is armed."""
     desk = a_whole_long()

@@ -25,6 +25,7 @@ STOP_AT_64000 = StopSpec(price=Price(Decimal(64000)))
 
 
 @pytest.mark.req("S4-FUT-1")
+@pytest.mark.incident(14)
 def test_each_fill_is_protected_as_it_comes() -> None:
     """Incident 14: a partially filled entry has its stop at once, for what is filled."""
     desk = Desk()
@@ -87,6 +88,8 @@ def test_net_profit_target_pays_both_fees(side: Side) -> None:
 
 @pytest.mark.req("S4-FUT-3")
 @pytest.mark.parametrize("code", [-2021, -4142])
+@pytest.mark.fault("B23")
+@pytest.mark.incident(13)
 def test_a_stop_whose_price_has_passed_means_close_now(code: int) -> None:
     """Incident 13."""
     desk = Desk()
@@ -129,6 +132,8 @@ def test_an_unanswered_stop_is_resent_at_once_under_the_same_id() -> None:
     assert all(c.resend for c in again if isinstance(c, Place))
 
 
+@pytest.mark.fault("A5", "B15")
+@pytest.mark.incident(5)
 def test_duplicate_id_proves_life_but_not_quantity() -> None:
     """I13: the stop that lives under our id covers less than the position; the rest is covered by another."""
     desk = Desk()
@@ -145,6 +150,8 @@ def test_duplicate_id_proves_life_but_not_quantity() -> None:
     assert (newest.qty, newest.ref != stop.ref) == (Decimal("0.01"), True)
 
 
+@pytest.mark.fault("B21")
+@pytest.mark.incident(21)
 def test_a_stop_that_triggers_and_does_not_fill_is_not_a_stop() -> None:
     """Incidents 21 and 34: stuck in TRIGGERING, so the position closes at market, reduce-only."""
     desk = a_long()
@@ -157,6 +164,7 @@ def test_a_stop_that_triggers_and_does_not_fill_is_not_a_stop() -> None:
     assert desk.placed(Role.EXIT).reduce_only
 
 
+@pytest.mark.fault("B31")
 def test_a_live_stop_the_venue_no_longer_knows_is_placed_again() -> None:
     desk = a_long()
     stop = desk.placed(Role.STOP)
@@ -228,6 +236,7 @@ def test_after_a_restart_a_doubtful_stop_is_asked_for_before_it_is_sent_again() 
     assert [c for c in silent.later(1_000).hear(Ticked()) if isinstance(c, Place)], "nor is it waited for for long"
 
 
+@pytest.mark.fault("C13")
 def test_a_position_nobody_opened_gets_a_default_stop() -> None:
     """The ledger is lost: the venue's word, three times the same, is enough to protect."""
     desk = Desk()

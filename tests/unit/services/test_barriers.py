@@ -29,6 +29,8 @@ def barriers(told: list[Alert]) -> Barriers:
     return Barriers(cast("Any", Hand()), told.append)
 
 
+@pytest.mark.fault("F20")
+@pytest.mark.incident(28)
 def test_a_barrier_keeps_its_moment_while_its_text_changes(barriers: Barriers, told: list[Alert]) -> None:
     barriers.level("LOOP_LAG", "600 ms")
     Hand.now = 9

@@ -68,6 +68,8 @@ async def test_who_reads_only_the_whole_row_of_the_alert_reads_what_happened() -
 
 
 @pytest.mark.req("S4-KILL-1")
+@pytest.mark.fault("G6")
+@pytest.mark.incident(25)
 async def test_a_restart_finds_what_was_killed() -> None:
     ledger = MemoryLedger()
     first = Desks(ledger).controls
@@ -121,6 +123,7 @@ async def test_a_ledger_that_is_away_keeps_it_killed() -> None:
 
 
 @pytest.mark.req("S4-KILL-1")
+@pytest.mark.incident(25)
 async def test_a_receipt_is_verified_by_the_venue_alone_and_cannot_be_changed() -> None:
     flatten = GLOBAL.but(flatten=True)
     held = Desks(MemoryLedger(), [a_long().holding], venue=Venue("0.01")).controls

@@ -279,6 +279,7 @@ async def test_a_strategys_flatten_closes_what_fills_after_it() -> None:
 # ── alerts ──
 
 
+@pytest.mark.fault("G17", "G19")
 async def test_an_alert_that_cannot_be_told_ends_nothing() -> None:
     class Odd(MemoryLedger):
         failures = 1

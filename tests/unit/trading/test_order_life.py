@@ -66,6 +66,7 @@ def test_every_pair(status: Status, trigger: Trigger) -> None:
 
 @pytest.mark.req("I8")
 @pytest.mark.parametrize("final", sorted(FINAL))
+@pytest.mark.fault("C3")
 def test_late_news_never_revives_what_the_venue_ended(final: Status) -> None:
     """Only a rejection, which may be our own wrong proof of death, can turn out to live."""
     news = set(Trigger) - {T.REVIVED}  # the one exception, and it takes the venue's list of open orders to say so
@@ -119,6 +120,7 @@ def a_trade(name: str, qty: str, price: str = "100") -> Fill:
 
 @pytest.mark.req("I5", "I6", "I8")
 @given(st.data())
+@pytest.mark.fault("C2", "C3", "C15")
 def test_trades_in_any_order_and_number_give_one_order(data: st.DataObject) -> None:
     """Trades may come before the ack, twice, around a cancel, in any order."""
     sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
@@ -138,6 +140,7 @@ def test_trades_in_any_order_and_number_give_one_order(data: st.DataObject) -> N
 
 
 @pytest.mark.req("S4-ROUTE-3")
+@pytest.mark.fault("B18", "G11")
 def test_a_fill_after_the_cancel_counts() -> None:
     order = an_order().after(T.ACKED).after(T.CANCEL_SENT).after(T.CANCELED).with_fill(a_trade("late", "4"))
 
@@ -160,12 +163,16 @@ def test_only_a_live_untouched_order_guards() -> None:
 
 
 @pytest.mark.req("I5")
+@pytest.mark.fault("B25")
+@pytest.mark.incident(27)
 def test_the_venue_may_shrink_a_reduce_only_order() -> None:
     order = an_order().after(T.ACKED).but(venue_qty=Qty(Decimal(4))).with_fill(a_trade("all", "4"))
 
     assert (order.status, order.leaves_qty) == (S.FILLED, 0)
 
 
+@pytest.mark.fault("G7")
+@pytest.mark.incident(6)
 def test_what_is_in_doubt_counts_in_full_and_what_is_final_counts_what_is_owed() -> None:
     doubted = an_order().after(T.TIMED_OUT)
     assert doubted.leaves_qty == 10

@@ -105,6 +105,7 @@ def test_a_lot_grows_at_its_mean_price_and_keeps_its_share_of_the_fee() -> None:
     assert [(one.qty, one.entry_fees) for one in half.lots] == [(2, Decimal("0.2"))]
 
 
+@pytest.mark.fault("G14")
 def test_what_exceeds_the_position_opens_the_other_side() -> None:
     position = take(Position(), a_fill(1, Side.BUY, Decimal(1), Decimal(100)), "a")
     flipped = take(position, a_fill(2, Side.SELL, Decimal(3), Decimal(90)), "adopted")
