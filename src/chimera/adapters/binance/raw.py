@@ -10,8 +10,8 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from chimera.adapters.binance.governor import Cost, Governor, Moment
-from chimera.adapters.binance.outcomes import BAN_MS, BANNED, CLOCK_CODES, LIMITED, TOO_MANY, said, throttled, trouble
 from chimera.adapters.binance.order_socket import OrderSocket
+from chimera.adapters.binance.outcomes import BAN_MS, BANNED, CLOCK_CODES, LIMITED, TOO_MANY, said, throttled, trouble
 from chimera.adapters.binance.payloads import ServerTime, Unreadable, decoded
 from chimera.adapters.binance.sign import Signer, encoded, signed
 from chimera.adapters.binance.transport import Reply, Transport
