@@ -83,6 +83,8 @@ docs: $(DEV_READY)
 	@$(BIN)/python tools/settings_page.py
 	@$(BIN)/python tools/openapi.py
 	@$(BIN)/python tools/faults_page.py
+	@$(BIN)/python tools/incidents_page.py
+	@$(BIN)/python tools/fault_matrix.py
 
 setup: $(DEV_READY)
 

@@ -9,11 +9,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
 
+import fault_matrix  # noqa: E402  (found by the line above)
 import faults_page  # noqa: E402  (found by the line above)
+import incidents_page  # noqa: E402
 import openapi  # noqa: E402  (found by the line above)
 import order_life  # noqa: E402
 import settings_page  # noqa: E402
 from requirement_rows import read_rows  # noqa: E402
+
+from chimera.services.world.plan import MISHAPS, MOST  # noqa: E402
+from chimera.services.world.rows import ROWS  # noqa: E402
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
@@ -21,7 +26,9 @@ CODE_PATH = re.compile(r"`((?:src|tests|docs|tools|proofs)/[\w./-]*\w)`")
 
 
 @pytest.mark.parametrize(
-    "drawn", [order_life, settings_page, openapi, faults_page], ids=["order-life", "settings", "openapi", "faults"]
+    "drawn",
+    [order_life, settings_page, openapi, faults_page, incidents_page, fault_matrix],
+    ids=["order-life", "settings", "openapi", "faults", "incidents", "fault-matrix"],
 )
 def test_drawn_pages_are_current(drawn: object) -> None:
     """Run ``make docs`` when this fails."""
@@ -35,6 +42,15 @@ def test_links_and_paths_exist(page: Path) -> None:
     gone += [path for path in CODE_PATH.findall(told) if not (ROOT / path).exists()]
 
     assert not gone
+
+
+def test_no_row_of_the_fault_matrix_and_no_incident_claims_what_nothing_plays() -> None:
+    assert fault_matrix.faults() == []
+    assert incidents_page.faults() == []
+
+
+def test_the_faults_that_the_matrix_names_are_the_worlds() -> None:
+    assert set(ROWS) <= {*MOST, *MISHAPS}
 
 
 def test_requirement_rows_are_well_formed() -> None:
