@@ -6,8 +6,9 @@ linger in the network while S4 dies and comes back, so that it asks for orders w
 ``tight_stops`` stops fire within seconds while S4 is dead, so that it comes back to ids which have already lived; in
 ``slow_disk`` it dies while its ledger is still writing what it has just decided.
 
-``fair`` has no fault at all, and is judged strictly; in ``overload`` the venue throttles entries for a while. Both are
-never drawn: they are asked for.
+``fair`` has no fault at all, and is judged strictly; in ``overload`` the venue throttles entries for a while; in
+``stuck``, ``zeros``, ``refused`` and ``cuts`` one thing goes wrong, often: stops that fire and hang, positions that read
+zero, stops that are refused, user streams that are cut. These are never drawn: they are asked for.
 
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
@@ -35,7 +36,18 @@ SLOW_DISK: Final = "slow_disk"
 FAIR: Final = "fair"
 OVERLOAD: Final = "overload"
 DRAWN: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS, SLOW_DISK)
-SCENARIOS: Final = (*DRAWN, FAIR, OVERLOAD)  # the last two show what is missing where a safeguard was taken away
+STUCK: Final = "stuck"
+ZEROS: Final = "zeros"
+REFUSED: Final = "refused"
+CUTS: Final = "cuts"
+# Never drawn: they show what is missing where a safeguard was taken away.
+SCENARIOS: Final = (*DRAWN, FAIR, OVERLOAD, STUCK, ZEROS, REFUSED, CUTS)
+ALONE: Final = {
+    STUCK: {"stuck_triggering": 0.8},
+    ZEROS: {"zero_read": 0.5},
+    REFUSED: {"stop_refused": 0.5},
+    CUTS: {"stream_cut": 0.3},
+}
 HOURS_MS: Final = (-3_600_000, 3_600_000)
 SHARE: Final = 0.06  # of the seeds whose scenario is drawn, for each but the first
 SLOW_RATE: Final = 0.6
@@ -146,6 +158,8 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
             return _slow_disk(tape)
         case "fair":
             return CALM.but(scenario=FAIR)
+        case "stuck" | "zeros" | "refused" | "cuts" as alone:
+            return CALM.but(rates=ALONE[alone], scenario=alone)
         case "overload":
             return _overload(tape)
     blows: list[Blow] = []

@@ -23,7 +23,7 @@ from chimera.services.world.composed import INSTRUMENT, LIMITS, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import CALM, FAIR, OVERLOAD, SLOW_DISK, TIGHT_STOPS, Plan, draw
+from chimera.services.world.plan import CALM, FAIR, OVERLOAD, SLOW_DISK, STUCK, TIGHT_STOPS, Plan, draw
 from chimera.services.world.safeguards import switched_off
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
@@ -37,6 +37,7 @@ from chimera.trading.value import Value
 from chimera.wire.codec import encode
 
 HEALTHY_BOUND_US: Final = 1_500_000  # I10, proposed maximum in healthy conditions
+STUCK_BOUND_US: Final = 3_500_000  # I11: a stop that fires and hangs is given up and closed for
 HEALING_US: Final = 30_000_000  # T_rec of I26: after the last fault, before the healthy bound counts
 CALLERS, S3, BOTH = "callers", "s3", "both"
 ASKED_ON_S: Final = 12  # S3 is asked for so long after the healing: the newest answer tells whether it lives
@@ -164,7 +165,7 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
         world.s3.start(side=side, until_s=options.safety_s + ASKED_ON_S)
     world.start(market_s=whole_s - options.market_stops_s)
     if who != S3:
-        tight = world.plan.scenario == TIGHT_STOPS
+        tight = world.plan.scenario in (TIGHT_STOPS, STUCK)
         for wish in story or wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5, tight=tight):
             world.callers.want(wish)
     if options.faults:
@@ -196,6 +197,7 @@ def judge(world: World, kept: quiet.Kept, options: Options, audit: Sequence[Audi
         *oracle.stands_still(world.operator.entries_sent, world.operator.windows),
         *(oracle.lived_once(audit) if world.plan.scenario == TIGHT_STOPS else ()),
         *(oracle.never_bared(audit) if is_fair else ()),
+        *(oracle.protected(spans, bound_us=STUCK_BOUND_US, excused=()) if world.plan.scenario == STUCK else ()),
         *(oracle.few_while_down(world.operator.entries_sent, throttled) if world.plan.scenario == OVERLOAD else ()),
         *oracle.protected(spans, bound_us=HEALTHY_BOUND_US, excused=[*troubles, *rough]),
         *oracle.protected(spans, bound_us=round(options.fault_bound_s * 1_000_000), excused=troubles),
