@@ -7,8 +7,8 @@ linger in the network while S4 dies and comes back, so that it asks for orders w
 ``slow_disk`` it dies while its ledger is still writing what it has just decided.
 
 ``fair`` has no fault at all, and is judged strictly; in ``overload`` the venue throttles entries for a while; in
-``stuck``, ``zeros``, ``refused`` and ``cuts`` one thing goes wrong, often: stops that fire and hang, positions that read
-zero, stops that are refused, user streams that are cut. These are never drawn: they are asked for.
+``stuck``, ``zeros``, ``refused`` and ``cuts`` one thing goes wrong, often: stops that fire and hang, positions that
+read zero, stops that are refused, user streams that are cut. These are never drawn: they are asked for.
 
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
