@@ -2,8 +2,8 @@
 
 from chimera.trading.commands import Ask, Command, Survey
 from chimera.trading.holding import Holding
-from chimera.trading.money import Millis
-from chimera.trading.order import Order, Status
+from chimera.trading.money import ZERO, Millis, Qty
+from chimera.trading.order import Order, Role, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
@@ -45,8 +45,16 @@ def _owed(holding: Holding, order: Order, scene: Scene) -> Holding:
     """
     waited = order.ended_ms is not None and scene.now_ms >= order.ended_ms + OWED_PATIENCE_MS
     if waited and order.asks >= OWED_ASKS:
-        return holding.with_order(order.but(venue_cum_qty=order.cum_qty, ask_at_ms=None))
+        return _closed_all_the_same(holding.with_order(order.but(venue_cum_qty=order.cum_qty, ask_at_ms=None)), order)
     return holding.but(survey_due_ms=min(holding.survey_due_ms, scene.now_ms))
+
+
+def _closed_all_the_same(holding: Holding, order: Order) -> Holding:
+    """By the venue's word this much of a part has been closed: it is not closed once more for want of its trades."""
+    wanted = holding.exit
+    if order.role is not Role.EXIT or wanted is None or wanted.left_qty is None:
+        return holding
+    return holding.but(exit=wanted.but(left_qty=Qty(max(wanted.left_qty - order.owed_qty, ZERO))))
 
 
 def _survey(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:

@@ -1,11 +1,14 @@
 """Trades that the venue owes: its word says filled, and the trade itself has not come."""
 
+from decimal import Decimal
+
 import pytest
 
 from chimera.execute.asking import OWED_ASKS, OWED_PATIENCE_MS
-from chimera.trading.facts import Found, Restarted, Ticked
+from chimera.trading.facts import CloseAsked, Found, Restarted, Ticked
+from chimera.trading.money import Qty
 from chimera.trading.order import Role, Status
-from support.desk import Desk, an_intent
+from support.desk import Desk, a_long, an_intent
 
 
 def _owed() -> Desk:
@@ -44,3 +47,15 @@ def test_they_are_given_up_after_a_minute_of_asking() -> None:
     for _ in range(3 * OWED_ASKS):
         desk.later(5_000).hear(Ticked())
     assert not desk.holding.exposure
+
+
+@pytest.mark.req("S4-EXIT-1")
+def test_a_part_whose_trades_never_come_is_not_closed_once_more() -> None:
+    desk = a_long("0.03")
+    desk.hear(CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.01"))))
+    part = desk.placed(Role.EXIT)
+    desk.hear(Found(order=desk.word(part, Status.FILLED, cum="0.01")))
+    for _ in range(3 * OWED_ASKS):
+        desk.later(5_000).hear(Ticked())
+    assert desk.holding.exit is None
+    assert desk.count(Role.EXIT) == 1
