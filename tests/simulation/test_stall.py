@@ -2,6 +2,7 @@
 
 import pytest
 
+from chimera.services.router.barriers import Barriers
 from chimera.services.world import stall
 from chimera.services.world.safeguards import switched_off
 from chimera.services.world.stall import PARTS_S, Scene, play
@@ -35,10 +36,12 @@ def test_a_stop_taken_away_at_the_venue_is_replaced_in_the_stall() -> None:
     assert replaced_us <= 250_000
 
 
-def test_the_scene_notices_what_it_is_for() -> None:
-    """Without protection no fill is covered; when entries do not wait for the disk, they leave."""
+def test_the_scene_notices_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without protection no fill is covered; when entries wait neither for the disk nor for its return, they leave."""
     scene = Scene(one_way_ms=5, market_before_ms=10)
     with switched_off("protect_fills"):
         assert all(cover.took_us is None for cover in stall.play(scene).cover)
     with switched_off("save_before_send"):
+        assert stall.play(scene).left_us == (), "LEDGER_AWAY keeps them"
+        monkeypatch.setattr(Barriers, "before", lambda barriers, symbol: None)
         assert stall.play(scene).left_us

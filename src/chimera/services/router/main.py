@@ -57,8 +57,9 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     try:
         async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
             jitter = random.Random()  # noqa: S311 - spreads reconnections, guards nothing
+            orders_by = AiohttpTransport(hosts.of_orders) if settings.orders_by == "socket" else None
             wires, share = AiohttpTransport(hosts), settings.rate_share
-            account = open_futures(wires, key, secret, clock, jitter=jitter, rate_share=share)
+            account = open_futures(wires, key, secret, clock, jitter=jitter, orders_by=orders_by, rate_share=share)
             try:
                 router = router_of(settings, account, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal)
                 app = build_app(router, clock=clock, allow_unprotected=settings.allow_unprotected)

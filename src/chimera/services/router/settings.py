@@ -135,6 +135,9 @@ class RouterSettings(BaseSettings):
     testnet: Truth = _of("S4_TESTNET", True, "true|false", "Trade on the venue's demo instead of the live market.")
     fut_url: VenueUrl = _of("S4_FUT_URL", None, "URL", "Futures REST; unset: by S4_TESTNET. Simulator: port 9020.")
     fut_ws_url: VenueUrl = _of("S4_FUT_WS_URL", None, "URL", "Futures streams; unset: by S4_TESTNET.")
+    orders_by: Literal["rest", "socket"] = _of(
+        "S4_ORDERS_BY", "rest", "rest|socket", "How orders go out: HTTP, or the venue's WebSocket API where it is up."
+    )
     symbols: Names = _of("S4_SYMBOLS", ("BTCUSDT",), "list", "Futures symbols that are traded.", min_length=1)
     redis_addresses: Names = _of(
         "S4_REDIS_ADDRESSES", (), "host:port, list", "Redis, single or Cluster; unset: the embedded one."
