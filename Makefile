@@ -5,6 +5,8 @@
 #   make check                     format, lint, types, imports, unit and contract tests that are not slow
 #   make sim SEED=7 [OFF=name]     a world in virtual time, [COUNT=n] of them; OFF takes a safeguard away, and
 #                                  make sim-safeguards names them; SCENARIO=name picks the class of worlds
+#   make sim-safeguards DENSITY=1  how often each is missed, into docs/safeguards.md; goes on where it was stopped
+#   make sim-soak [COUNT=20]       days of virtual time: nothing broken, no hour dearer, nothing grown
 #   make sim-sweep                 S4 killed at every step of two short stories
 #   make soak [KILLS=200]          real processes killed with -9 under load; KEEP=dir keeps audit, ledgers and logs
 #   make bench | req | proof [ID=FL-1] | size | fmt | docs | clean
@@ -20,6 +22,7 @@ OFF ?=
 KILLS ?= 200
 KEEP ?=
 SCENARIO ?=
+DENSITY ?=
 ID ?=
 
 export UV_PYTHON_DOWNLOADS := never
@@ -31,7 +34,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := check
-.PHONY: run test static check sim sim-safeguards sim-sweep soak bench req proof size fmt docs clean setup
+.PHONY: run test static check sim sim-safeguards sim-soak sim-sweep soak bench req proof size fmt docs clean setup
 
 run: $(RUN_READY)
 	@exec $(BIN)/chimera up $(ARGS)
@@ -54,7 +57,10 @@ sim: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 sim-safeguards: $(RUN_READY)
-	@exec $(BIN)/python tools/sim.py --safeguards
+	@exec $(BIN)/python $(if $(DENSITY),tools/densities.py,tools/sim.py --safeguards)
+
+sim-soak: $(RUN_READY)
+	@exec $(BIN)/python tools/soaks.py $(if $(filter-out 1,$(COUNT)),--count $(COUNT))
 
 sim-sweep: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --sweep

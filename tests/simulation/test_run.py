@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from chimera.services.world.main import campaign, first_to_miss, sim, sweep
-from chimera.services.world.plan import KillAfterAsk, KillAfterOrder, Plan
+from chimera.services.world.plan import DRAWN, SCENARIOS, KillAfterAsk, KillAfterOrder, Plan
 from chimera.services.world.run import Options, Verdict, run
-from chimera.services.world.safeguards import SAFEGUARDS, _owner, switched_off
+from chimera.services.world.safeguards import SAFEGUARDS, _owner, every, switched_off
 from chimera.services.world.sweep import STORIES, undisturbed
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, stem_of
@@ -157,9 +157,9 @@ def test_killed_around_its_first_order_it_comes_back_and_finishes(steps: int) ->
 # ── safeguards ──
 
 
-@pytest.mark.parametrize("name", SAFEGUARDS)
+@pytest.mark.parametrize("name", every())
 def test_a_safeguard_is_taken_away_and_put_back(name: str) -> None:
-    seams = SAFEGUARDS[name].seams
+    seams = every()[name].seams
     before = [vars(_owner(seam.place))[seam.attribute] for seam in seams]
     with switched_off(name):
         assert all(vars(_owner(seam.place))[seam.attribute] is not old for seam, old in zip(seams, before, strict=True))
@@ -179,7 +179,24 @@ NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and with
     "parent_cap": ({"I4"}, 20),
     "kill_switch": ({"I17"}, 60),
     "keep_kills": ({"I17"}, 120),
+    "overlap": ({"I6"}, 60),
+    "strikes": ({"I7", "I10", "I14"}, 20),
+    "adoption": ({"I14"}, 60),
+    "doubt_counts": ({"I22"}, 60),
+    "new_stop_first": ({"BARED"}, 20),
+    "stop_until_flat": ({"BARED"}, 20),
+    "dismissal": ({"I14"}, 20),
+    "patience": ({"I10"}, 20),
+    "refused_stops": ({"I10"}, 20),
+    "reduce_only_exits": ({"I4"}, 20),
+    "breaker": ({"I18"}, 20),
 }
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS[len(DRAWN) :])
+def test_a_world_that_is_never_drawn_holds_with_everything_in_place(scenario: str) -> None:
+    for seed in range(3):
+        assert told(run(seed, options=Options(scenario=scenario))) == []
 
 
 def test_every_safeguard_has_a_row() -> None:

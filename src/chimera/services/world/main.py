@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from chimera.services.world.run import Options, Verdict, run
-from chimera.services.world.safeguards import SAFEGUARDS
+from chimera.services.world.safeguards import SAFEGUARDS, every
 from chimera.services.world.sweep import killed_at, steps_of
 from chimera.services.world.tape import ddmin
 from chimera.trading.value import Value
@@ -37,8 +37,8 @@ def sim(
     seed: int, off: str | None = None, *, verbose: bool = False, options: Options | None = None, say: Say = print
 ) -> int:
     """``make sim SEED=n [OFF=safeguard]``: 0 when every invariant held; else the story, the faults needed, and 1."""
-    if off is not None and off not in SAFEGUARDS:
-        say(f"no safeguard {off!r}; there are: {', '.join(SAFEGUARDS)}")
+    if off is not None and off not in every():
+        say(f"no safeguard {off!r}; there are: {', '.join(every())}")
         return 2
     verdict = run(seed, off, options, tell=say if verbose else None)
     say(f"seed {seed}{_off(off)}: {'good' if verdict.good else 'BAD'}; audit {verdict.audit_hash}")

@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from chimera.services.world.plan import SLOW_DISK, SLOW_ENTRIES, TIGHT_STOPS
-from chimera.trading.commands import Place
-from chimera.trading.facts import PlaceNotSent, PlaceUnanswered
-from chimera.trading.fill import Fill
-from chimera.trading.holding import Holding
-from chimera.trading.money import Millis
-from chimera.trading.order import Order, Status, Trigger
-from chimera.trading.scene import Scene
+from chimera.services.world import removals
+from chimera.services.world.plan import (
+    CUTS,
+    FAIR,
+    OVERLOAD,
+    REFUSED,
+    SLOW_DISK,
+    SLOW_ENTRIES,
+    STUCK,
+    TIGHT_STOPS,
+    ZEROS,
+)
 
 
 class Seam(NamedTuple):
@@ -36,139 +40,229 @@ class Safeguard(NamedTuple):
     scenario: str | None = None
 
 
-def _save_before_send(_: Any) -> Any:
-    return lambda command: False
+class Redundant(NamedTuple):
+    """A safeguard whose removal alone nothing notices, and what covers for it."""
+
+    safeguard: Safeguard
+    covered_by: str
 
 
-def _dedupe_trades(take_fill: Any) -> Any:
-    def take(holding: Holding, fill: Fill, scene: Scene, **more: Any) -> Holding:
-        blind = holding.but(seen_trades={}, trades_confirmed_ms=Millis(0))
-        taken: Holding = take_fill(blind, fill, scene, **more)
-        return taken.but(seen_trades=holding.seen_trades, trades_confirmed_ms=holding.trades_confirmed_ms)
-
-    return take
-
-
-def _protect_fills(_: Any) -> Any:
-    return lambda holding, wanted, scene: (holding, ())
-
-
-def _ask_before_resend(place: Any) -> Any:
-    async def blind(sender: Any, command: Place, *rest: Any) -> Any:
-        fact = await place(sender, command, *rest)
-        if isinstance(fact, PlaceUnanswered) and not command.order.reduce_only:
-            return PlaceNotSent(ref=fact.ref, reason="taken for refused")
-        return fact
-
-    return blind
-
-
-def _recover_pending(_: Any) -> Any:
-    def forget(order: Order, scene: Scene) -> Order:
-        return order.after(Trigger.NOT_SENT) if order.status is Status.PENDING_NEW else order
-
-    return forget
-
-
-def _wait_out_window(not_found: Any) -> Any:
-    return lambda order, asked, scene: not_found(order.but(dead_after_ms=Millis(0)), asked, scene)
-
-
-def _trade_history(absorb: Any) -> Any:
-    return lambda holding, snapshot, scene: absorb(holding, snapshot.but(trades=()), scene)
-
-
-def _ask_after_restart(restart: Any) -> Any:
-    def hasty(order: Order, scene: Scene) -> Order:
-        after: Order = restart(order, scene)
-        return after.but(created_ms=scene.now_ms) if after.resendable else after
-
-    return hasty
-
-
-def _limits_at_last_hop(_: Any) -> Any:
-    return lambda book, order, exposure, now_ms: None
-
-
-def _double_children(send: Any) -> Any:
-    return lambda holding, working, left, scene: send(holding, working, left * 2, scene)
-
-
-def _parent_cap(_: Any) -> Any:
-    return staticmethod(lambda ref, holding: None)
-
-
-def _no_kill(_: Any) -> Any:
-    return lambda *args: None
-
-
-def _forgets(_: Any) -> Any:
-    async def load(controls: Any) -> None:
-        return None
-
-    return load
-
-
-_SENDER: Final = "chimera.services.router.sender:Sender"
-_SLIP: Final = Seam("chimera.execute.entry", "_send", _double_children)
 _ADVANCE: Final = "chimera.execute.advance"
+_GUARD: Final = "chimera.protect.guard"
+_INTAKE: Final = "chimera.services.router.intake:Intake"
+_LEDGER: Final = "chimera.adapters.memory.ledger:MemoryLedger"
+_SENDER: Final = "chimera.services.router.sender:Sender"
+_SLIP: Final = Seam("chimera.execute.entry", "_send", removals.double_children)
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "save_before_send": Safeguard(
         "An entry leaves before the state that ordered it is on disk.",
-        (Seam("chimera.services.router.owner", "waits_for_save", _save_before_send),),
+        (Seam("chimera.services.router.owner", "waits_for_save", removals.save_before_send),),
         SLOW_DISK,
     ),
     "dedupe_trades": Safeguard(
         "A trade told twice is counted twice.",
-        (Seam(_ADVANCE, "take_fill", _dedupe_trades),),
-    ),
-    "protect_fills": Safeguard(
-        "Fills get no stop and no target.",
-        (Seam("chimera.protect.guard", "guard", _protect_fills),),
-    ),
-    "ask_before_resend": Safeguard(
-        "An entry without an answer is taken for refused, and sent again.",
-        (Seam(_SENDER, "_place", _ask_before_resend),),
-    ),
-    "recover_pending": Safeguard(
-        "After a restart, what was on its way is taken for never sent.",
-        (Seam(_ADVANCE, "_restart", _recover_pending),),
-    ),
-    "wait_out_window": Safeguard(
-        "An order that a query does not know is dead at once, though it may still arrive.",
-        (Seam(_ADVANCE, "_not_found", _wait_out_window),),
-        SLOW_ENTRIES,
+        (Seam(_ADVANCE, "take_fill", removals.dedupe_trades),),
     ),
     "trade_history": Safeguard(
         "Trades that the stream missed are not pulled from the venue's history.",
-        (Seam(_ADVANCE, "_absorb_survey", _trade_history),),
+        (Seam(_ADVANCE, "_absorb_survey", removals.trade_history),),
+    ),
+    "overlap": Safeguard(
+        "The newest trade heard of is taken for a mark below which nothing is missing.",
+        (Seam(_ADVANCE, "_absorb_survey", removals.overlap),),
+    ),
+    "strikes": Safeguard(
+        "One survey that shows another position is believed.",
+        (Seam(_ADVANCE, "_absorb_survey", removals.strikes),),
+        ZEROS,
+    ),
+    "adoption": Safeguard(
+        "An open order of ours that this state does not know is left alone.",
+        (Seam(_ADVANCE, "adopt", removals.adoption),),
+        SLOW_DISK,
+    ),
+    "ask_before_resend": Safeguard(
+        "An entry without an answer is taken for refused, and sent again.",
+        (Seam(_SENDER, "_place", removals.ask_before_resend),),
+    ),
+    "recover_pending": Safeguard(
+        "After a restart, what was on its way is taken for never sent.",
+        (Seam(_ADVANCE, "_restart", removals.recover_pending),),
+    ),
+    "wait_out_window": Safeguard(
+        "An order that a query does not know is dead at once, though it may still arrive.",
+        (Seam(_ADVANCE, "_not_found", removals.wait_out_window),),
+        SLOW_ENTRIES,
     ),
     "ask_after_restart": Safeguard(
         "After a restart a stop in doubt is sent again before the venue was asked whether it lived.",
-        (Seam(_ADVANCE, "_restart", _ask_after_restart),),
+        (Seam(_ADVANCE, "_restart", removals.ask_after_restart),),
         TIGHT_STOPS,
+    ),
+    "doubt_counts": Safeguard(
+        "Entries in doubt are left out of what the limits count.",
+        (Seam("chimera.trading.holding:Holding", "open_qty", removals.doubt_counts),),
+    ),
+    "protect_fills": Safeguard(
+        "Fills get no stop and no target.",
+        (Seam(_GUARD, "guard", removals.protect_fills),),
+    ),
+    "new_stop_first": Safeguard(
+        "The old stop is cancelled before its successor lives.",
+        (Seam(_GUARD, "_keep_one", removals.new_stop_first),),
+        FAIR,
+    ),
+    "stop_until_flat": Safeguard(
+        "A close takes the stop away before the position is flat.",
+        (Seam(_GUARD, "guard", removals.stop_until_flat),),
+        FAIR,
+    ),
+    "dismissal": Safeguard(
+        "Stops and targets that are needed no more are left standing.",
+        (Seam(_GUARD, "_dismiss", removals.dismissal),),
+    ),
+    "patience": Safeguard(
+        "A stop that fires and does not fill is waited for, for ever.",
+        (Seam(_GUARD, "_lose_patience", removals.patience),),
+        STUCK,
+    ),
+    "refused_stops": Safeguard(
+        "A refused stop is neither tried again nor closed for.",
+        (Seam(_GUARD, "refused", removals.refused_stops),),
+        REFUSED,
+    ),
+    "reduce_only_exits": Safeguard(
+        "Exits are sent as orders that may add exposure.",
+        (Seam("chimera.adapters.binance.futures", "order_params", removals.reduce_only_exits),),
     ),
     "limits_at_last_hop": Safeguard(
         "No limit is checked or reserved as an entry leaves.",
-        (Seam("chimera.admit.limits:LimitBook", "reserve", _limits_at_last_hop),),
-    ),
-    "kill_switch": Safeguard(
-        "A kill is answered, and nothing asks whether there is one.",
-        (Seam("chimera.trading.standstill:Standstill", "over", _no_kill),),
-    ),
-    "keep_kills": Safeguard(
-        "After a restart nobody remembers what was killed.",
-        (Seam("chimera.services.router.controls:Controls", "load", _forgets),),
-        SLOW_DISK,
+        (Seam("chimera.admit.limits:LimitBook", "reserve", removals.limits_at_last_hop),),
     ),
     "parent_cap": Safeguard(
         "Children are planned twice too large, and the last hop does not hold them to their intent.",
-        (_SLIP, Seam(_SENDER, "_parent_objection", _parent_cap)),
+        (_SLIP, Seam(_SENDER, "_parent_objection", removals.parent_cap)),
+    ),
+    "kill_switch": Safeguard(
+        "A kill is answered, and nothing asks whether there is one.",
+        (Seam("chimera.trading.standstill:Standstill", "over", removals.no_kill),),
+    ),
+    "keep_kills": Safeguard(
+        "After a restart nobody remembers what was killed.",
+        (Seam("chimera.services.router.controls:Controls", "load", removals.forgets),),
+        SLOW_DISK,
+    ),
+    "breaker": Safeguard(
+        "Entries leave however often the venue has just failed.",
+        (Seam("chimera.services.router.breaking:Breaking", "objection", removals.no_breaker),),
+        OVERLOAD,
     ),
 }
 # Mistakes that a safeguard of the table is there for: with one of them made and all safeguards in place nothing breaks.
 SLIPS: Final[dict[str, Safeguard]] = {
     "double_children": Safeguard("Children are planned twice too large.", (_SLIP,)),
+}
+# Alone their removal goes unnoticed in the worlds tried so far: what covers for each is told.
+REDUNDANT: Final[dict[str, Redundant]] = {
+    "gap_survey": Redundant(
+        Safeguard(
+            "After a gap in the user stream nobody asks what happened meanwhile.",
+            (Seam(_ADVANCE, "absorb", removals.gap_survey),),
+            CUTS,
+        ),
+        "What fell into the gap comes with the next answer, question or survey, before anything is bare for long.",
+    ),
+    "periodic_survey": Redundant(
+        Safeguard(
+            "The venue is asked for its whole word on occasion only, never because time has passed.",
+            (Seam(_ADVANCE, "next_survey_ms", removals.periodic_survey),),
+        ),
+        "Answers, the stream and the surveys after a gap or a close bring the same; a silent stream is reconnected.",
+    ),
+    "read_quantity": Redundant(
+        Safeguard(
+            "A duplicate id is taken for proof that the stop stands as it is wanted.",
+            (Seam(_ADVANCE, "_in_doubt", removals.duplicate_is_enough),),
+            SLOW_DISK,
+        ),
+        "The survey after a restart reads it, and an id is given to another stop only after a crash.",
+    ),
+    "same_stop_id": Redundant(
+        Safeguard(
+            "A stop without an answer is sent again under another id.",
+            (Seam(_GUARD, "_resend", removals.same_stop_id),),
+        ),
+        "Whatever stands in excess is dismissed once it is known (`dismissal`).",
+    ),
+    "orphan_makers": Redundant(
+        Safeguard(
+            "A maker whose intent is over, or unknown, is left to rest.",
+            (Seam("chimera.execute.entry", "_dismiss_orphans", removals.orphan_makers),),
+        ),
+        "An entry waits for the disk, so no maker comes to rest that nobody knows.",
+    ),
+    "target_first": Redundant(
+        Safeguard(
+            "An exit does not wait for the target to be gone.",
+            (Seam("chimera.execute.closing", "_target_in_the_way", removals.target_first),),
+        ),
+        "Exits are reduce-only: a target and an exit that both fill close no more than there is.",
+    ),
+    "fencing": Redundant(
+        Safeguard(
+            "A stale writer may save.",
+            (Seam(_LEDGER, "save", removals.unfenced),),
+            SLOW_DISK,
+        ),
+        "A save names the revision that it replaces, so a stale one fails on that; see `fencing+rev`.",
+    ),
+    "claims": Redundant(
+        Safeguard(
+            "An intent is taken up without its ids being claimed.",
+            (Seam(_INTAKE, "claim", removals.claims),),
+            SLOW_DISK,
+        ),
+        "The holding, the answers of the last hour and the last hop know an intent, too; see `claims+lives+sent_once`.",
+    ),
+    "sent_once": Redundant(
+        Safeguard(
+            "The last hop does not remember which entries have left.",
+            (Seam(_SENDER, "_remember", removals.sent_once),),
+        ),
+        "An entry's number is in the holding before it leaves; see `claims+lives+sent_once`.",
+    ),
+    "tell_after_save": Redundant(
+        Safeguard(
+            "What happened is told before it is on disk.",
+            (Seam("chimera.services.router.owner:Owner", "_relay_forever", removals.tell_after_save),),
+            SLOW_DISK,
+        ),
+        "Every write of the relay is safe to repeat, and a trade that was told and forgotten is pulled again.",
+    ),
+}
+# Safeguards of which one covers another: alone their removal goes unnoticed, and together it does not.
+PAIRS: Final[dict[str, Safeguard]] = {
+    "fencing+rev": Safeguard(
+        "A stale writer may save, and no revision is compared: the last to write wins.",
+        (Seam(_LEDGER, "save", removals.unfenced_blind),),
+        SLOW_DISK,
+    ),
+    "claims+lives+sent_once": Safeguard(
+        "Nothing remembers an intent but the holding that works it.",
+        (
+            Seam(_INTAKE, "claim", removals.claims),
+            Seam(_INTAKE, "lives", removals.lives),
+            Seam(_SENDER, "_remember", removals.sent_once),
+        ),
+        SLOW_DISK,
+    ),
+    "target_first+reduce_only_exits": Safeguard(
+        "An exit neither waits for the target to be gone nor says that it only reduces.",
+        (
+            Seam("chimera.execute.closing", "_target_in_the_way", removals.target_first),
+            Seam("chimera.adapters.binance.futures", "order_params", removals.reduce_only_exits),
+        ),
+    ),
 }
 
 
@@ -176,10 +270,10 @@ SLIPS: Final[dict[str, Safeguard]] = {
 def switched_off(name: str | None) -> Iterator[None]:
     """Run without this safeguard; ``None`` leaves all in place. Raises ``KeyError`` for a name not known.
 
-    A slip is made in the same way.
+    A slip is made, and a pair taken away, in the same way.
     """
     put_back: list[tuple[Any, str, Any]] = []
-    seams = () if name is None else (SAFEGUARDS | SLIPS)[name].seams
+    seams = () if name is None else every()[name].seams
     try:
         for seam in seams:
             owner = _owner(seam.place)
@@ -190,6 +284,11 @@ def switched_off(name: str | None) -> Iterator[None]:
     finally:
         for owner, attribute, original in reversed(put_back):
             setattr(owner, attribute, original)
+
+
+def every() -> dict[str, Safeguard]:
+    """All that can be taken away or done wrong, by name."""
+    return SAFEGUARDS | SLIPS | PAIRS | {name: each.safeguard for name, each in REDUNDANT.items()}
 
 
 def _owner(place: str) -> Any:

@@ -1,0 +1,45 @@
+"""NN-4: each safeguard taken away is missed by some world within 2,000 seeds; those found redundant are named.
+
+Stops at the first world that breaks without it and holds with it. How often each is missed is measured by
+``make sim-safeguards DENSITY=1`` (``docs/safeguards.md``).
+"""
+
+from typing import Any, Final
+
+from chimera.services.world.densities import MOST_SEEDS, Density, density
+from chimera.services.world.safeguards import PAIRS, REDUNDANT, SAFEGUARDS
+from proofs.measured import Measured
+
+LEAST: Final = 15
+BAR: Final = f"at least {LEAST} safeguards; each one off is caught within {MOST_SEEDS} seeds; the redundant named"
+
+
+def prove() -> Measured:
+    caught = {name: _row(_first(name)) for name in SAFEGUARDS}
+    together = {name: _row(_first(name)) for name in PAIRS}
+    return judge(caught, together)
+
+
+def judge(caught: dict[str, dict[str, Any] | None], together: dict[str, dict[str, Any] | None]) -> Measured:
+    """Only what is caught counts; a pair is told, and stands for nothing."""
+    unseen = [name for name, row in caught.items() if row is None]
+    measured = {
+        "safeguards": len(caught),
+        "unseen": unseen,
+        "caught": caught,
+        "redundant": {name: each.covered_by for name, each in REDUNDANT.items()},
+        "pairs": together,
+    }
+    return Measured(measured, BAR, passed=len(caught) >= LEAST and not unseen, seed=0)
+
+
+def _first(name: str) -> Density:
+    found = density(name, enough=1, shrunk=False, say=lambda line: print(line, flush=True))
+    print(f"{name}: seed {found.first_seed} of class {found.scenario}: {', '.join(found.invariants)}", flush=True)
+    return found
+
+
+def _row(found: Density) -> dict[str, Any] | None:
+    if found.first_seed is None:
+        return None
+    return {"seed": found.first_seed, "class": found.scenario, "breaks": list(found.invariants)}

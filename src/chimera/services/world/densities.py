@@ -1,0 +1,85 @@
+"""How often a missing safeguard is noticed: the share of worlds that break without it, and what such a world needs.
+
+A seed counts as broken only when the same seed holds with everything in place. Outside the simulated runs: processes
+are allowed here.
+"""
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Final
+
+from chimera.services.world.main import shrink
+from chimera.services.world.run import Options, Verdict, run
+from chimera.services.world.safeguards import every
+from chimera.trading.value import Value
+
+ENOUGH: Final = 20  # failures, then no more seeds
+MOST_SEEDS: Final = 2_000
+
+Say = Callable[[str], None]
+
+
+class Density(Value):
+    """``failures`` of ``seeds``; ``invariants`` of all of them; ``needed``: faults of one failure after shrinking."""
+
+    name: str
+    scenario: str
+    seeds: int
+    failures: int
+    first_seed: int | None
+    invariants: dict[str, int]
+    fired: int
+    needed: int | None
+
+    @property
+    def share(self) -> float:
+        return self.failures / self.seeds if self.seeds else 0.0
+
+
+def density(
+    name: str,
+    *,
+    most_seeds: int = MOST_SEEDS,
+    enough: int = ENOUGH,
+    shrunk: bool = True,
+    processes: int | None = None,
+    say: Say = print,
+) -> Density:
+    """Seeds from 0 on without this safeguard, until ``enough`` of them broke or ``most_seeds`` are run."""
+    options = Options(scenario=every()[name].scenario)
+    broken: list[Verdict] = []
+    invariants: Counter[str] = Counter()
+    seeds = 0
+    for verdict in _spread(partial(run, off=name, options=options), range(most_seeds), processes):
+        seeds += 1
+        if not verdict.good and run(verdict.seed, options=options).good:
+            broken.append(verdict)
+            invariants.update({violation.invariant for violation in verdict.violations})
+        if seeds % 100 == 0:
+            say(f"  {name}: {len(broken)} of {seeds}")
+        if len(broken) >= enough:
+            break
+    first = broken[0] if broken else None
+    return Density(
+        name=name,
+        scenario=options.scenario or "drawn",
+        seeds=seeds,
+        failures=len(broken),
+        first_seed=None if first is None else first.seed,
+        invariants=dict(invariants.most_common()),
+        fired=0 if first is None else len(first.fired),
+        needed=len(shrink(first, options)) if first is not None and shrunk else None,
+    )
+
+
+def _spread(play: Callable[[int], Verdict], seeds: Iterable[int], processes: int | None) -> Iterator[Verdict]:
+    """In order, over all cores; what was begun and is not needed any more is ended."""
+    workers = processes if processes is not None else os.cpu_count() or 1
+    if workers == 1:
+        yield from map(play, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=200) as pool:
+        yield from pool.imap(play, seeds, chunksize=1)
