@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.looking import Look, Looking
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
 from chimera.adapters.binance.raw import (
@@ -55,6 +56,7 @@ class FuturesRecords:
         self._raw = raw
         self._names = names
         self._quote = quote
+        self._looking = Looking(self._look, self.whole)
 
     async def survey(
         self, symbol: Symbol, trades_since_ms: Millis, *, booked: Collection[TradeId] = ()
@@ -64,20 +66,25 @@ class FuturesRecords:
         A trade names its order by the venue's id alone, and after a restart each name is a question of its own: those
         in ``booked`` are not asked about.
         """
+        look = await self._looking.at(symbol)
+        since_ms = Millis(max(trades_since_ms, look.asked_ms - KEPT_MS))
+        return VenueSnapshot(
+            symbol=symbol,
+            asked_ms=look.asked_ms,
+            orders=look.orders,
+            position=look.position,
+            trades=await self._trades(symbol, since_ms, booked, paid=look.paid),
+            trades_since_ms=since_ms,
+        )
+
+    async def _look(self, symbol: Symbol) -> Look:
         asked_ms = self._raw.clock.now_ms()
-        since_ms = Millis(max(trades_since_ms, asked_ms - KEPT_MS))
         orders = await self._open_orders({"symbol": symbol}, pays=SURVEY_WEIGHT)
         for order in orders:
             _about(order.symbol, symbol)
         held = {each.symbol: each for each in await self._positions({"symbol": symbol}, weight=0)}
-        return VenueSnapshot(
-            symbol=symbol,
-            asked_ms=asked_ms,
-            orders=orders,
-            position=held.get(symbol) or translate.flat(symbol, asked_ms),
-            trades=await self._trades(symbol, since_ms, booked),
-            trades_since_ms=since_ms,
-        )
+        position = held.get(symbol) or translate.flat(symbol, asked_ms)
+        return Look(asked_ms=asked_ms, orders=orders, position=position, paid=True)
 
     async def whole(self) -> AccountSnapshot:
         asked_ms = self._raw.clock.now_ms()
@@ -143,10 +150,12 @@ class FuturesRecords:
             merged.append(order if parent is None else translate.triggered(parent, order))
         return (*waiting.values(), *merged)
 
-    async def _trades(self, symbol: Symbol, since_ms: Millis, booked: Collection[TradeId]) -> tuple[Fill, ...]:
+    async def _trades(
+        self, symbol: Symbol, since_ms: Millis, booked: Collection[TradeId], *, paid: bool
+    ) -> tuple[Fill, ...]:
         """Every trade from ``since_ms`` on (venue clock) but those in ``booked``, oldest first, each once."""
         rows: dict[int, payloads.TradeRow] = {}
-        weight: int | None = 0  # the first page is paid for
+        weight = 0 if paid else None  # of the first page
         start, until = int(since_ms), int(self._raw.server_now_ms())
         while True:
             last = start + WINDOW_MS > until

@@ -40,6 +40,8 @@ from chimera.trading.scene import Policy
 from chimera.wire.route_table import DEFAULT, read_route_table
 
 SERVICE: Final = "s4-router"
+SURVEY_EVERY_MS: Final = Policy().survey_every_ms
+SURVEY_PACE_MS: Final = 1_200  # for each symbol: surveys weigh 12 and may take a quarter of 2,400 a minute
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _DEFAULT_TABLE: Final = Path(str(RouterSettings.model_fields["route_table_path"].default))
 
@@ -85,7 +87,11 @@ def router_of(
     config = RouterConfig(
         symbols=tuple(Symbol(symbol) for symbol in settings.symbols),
         table=table,
-        policy=Policy(working_type=settings.working_type, default_stop_bps=settings.default_stop_bps),
+        policy=Policy(
+            working_type=settings.working_type,
+            default_stop_bps=settings.default_stop_bps,
+            survey_every_ms=max(SURVEY_EVERY_MS, SURVEY_PACE_MS * len(settings.symbols)),
+        ),
         route_policy=RoutePolicy(
             maker_max_wait_ms=settings.maker_max_wait_ms, twap_max_slices=settings.twap_max_slices
         ),

@@ -166,10 +166,11 @@ class Router:
         wanted = [self._key(symbol) for symbol in self.config.symbols]
         stored = [key for key in await self._ledger.keys() if key.account == self.config.account_id]
         self.reconciling.memory.empty = not stored
-        for key in dict.fromkeys([*stored, *wanted]):
-            if key.symbol in self.instruments:
-                await self._take_over(key)
-            else:
+        async with asyncio.TaskGroup() as loading:  # at once: the disk and the venue are asked for many in one go
+            for key in dict.fromkeys([*stored, *wanted]):
+                if key.symbol in self.instruments:
+                    loading.create_task(self._take_over(key), name=f"load {key}")
+                    continue
                 log.critical("symbol_gone", symbol=key.symbol, why="the venue lists it no more; its holding rests")
 
     async def _take_over(self, key: PositionKey) -> Owner:
