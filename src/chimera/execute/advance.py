@@ -10,6 +10,7 @@ from chimera.execute import closing, entry
 from chimera.execute.asking import ask, next_survey_ms
 from chimera.execute.hear import adopt, hear, rooted, settle, take_fill
 from chimera.execute.pruning import prune
+from chimera.execute.setback import rebased
 from chimera.execute.telling import tell
 from chimera.protect import guard as protection
 from chimera.protect.bracket import bracket_for
@@ -111,6 +112,7 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             pause = min(max(wait or 0, SURVEY_RETRY_MS), scene.policy.survey_every_ms)
             return holding.but(survey_asked_ms=None, survey_due_ms=Millis(scene.now_ms + pause))
         case Restarted():
+            holding = rebased(holding, scene.now_ms)
             restarted = {ref: _restart(order, scene) for ref, order in holding.orders.items()}
             exit_ = holding.exit
             return holding.but(

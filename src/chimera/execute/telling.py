@@ -167,7 +167,9 @@ def _maker_timeouts(before: Holding, after: Holding, scene: Scene) -> tuple[Hold
         if work is None or work.maker_until_ms is None or work.taker_tries != 1 or scene.now_ms < work.maker_until_ms:
             continue
         number = after.maker_timeouts + len(alarms) + 1
-        told = f"{order.intent_id}: {order.qty} of {work.intent.qty} taken after {work.plan.maker_wait_ms} ms of resting"
+        told = (
+            f"{order.intent_id}: {order.qty} of {work.intent.qty} taken after {work.plan.maker_wait_ms} ms of resting"
+        )
         alarms.append(Alert(severity=Severity.WARN, code="MAKER_TIMEOUT", text=f"{told}; number {number} here"))
     return (after.but(maker_timeouts=after.maker_timeouts + len(alarms)) if alarms else after), tuple(alarms)
 

@@ -2,11 +2,13 @@
 
 import pytest
 
+from chimera.execute.setback import rebased
 from chimera.trading.commands import Ask
 from chimera.trading.facts import PlaceRefused, PlaceUnanswered, Restarted, Ticked
+from chimera.trading.ids import IntentId
 from chimera.trading.money import Millis
 from chimera.trading.order import Role, Status
-from support.desk import Desk, an_intent
+from support.desk import Desk, a_long, an_intent
 
 HOUR_MS = 3_600_000
 
@@ -40,3 +42,41 @@ def test_a_refused_stop_is_placed_again_at_once() -> None:
     desk.hear(Ticked())
 
     assert desk.count(Role.STOP) > stops or desk.holding.exit is not None
+
+
+def test_a_plan_and_a_hold_last_no_longer_than_they_were_meant_to() -> None:
+    """World seed 74015: an intent was still worked on an hour after its deadline."""
+    desk = Desk()
+    desk.submit(an_intent(qty="0.02", max_hold_s=60), "0.01", "0.01", gap_ms=5_000)
+    entry = desk.placed(Role.TAKER)
+    desk.fill(entry, "0.01")
+    desk.ack(desk.placed(Role.STOP))
+    left_ms = desk.holding.intents[IntentId("i1")].plan.deadline_ms - desk.now
+
+    desk.later(-HOUR_MS).hear(Restarted())
+
+    [work] = desk.holding.intents.values()
+    assert work.plan.deadline_ms - desk.now == left_ms
+    [lot] = desk.holding.position.lots
+    assert lot.close_at_ms == desk.now + 60_000
+
+
+@pytest.mark.req("S4-REC-1")
+def test_a_stop_that_vanished_is_noticed_by_the_next_survey() -> None:
+    """What was placed and counted "in the future" would have outranked every survey for an hour."""
+    desk = a_long("0.01")
+    desk.survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
+    desk.later(-HOUR_MS).hear(Restarted())
+
+    desk.later(10).survey(qty="0.01")
+    desk.hear(Ticked())
+
+    [stop] = desk.holding.in_role(Role.STOP)
+    assert stop.status is Status.NEW and stop.ask_at_ms is not None  # asked for: the listing lacks it
+
+
+def test_a_clock_that_goes_right_changes_nothing() -> None:
+    desk = a_long("0.01")
+    before = desk.holding
+    desk.later(5)
+    assert rebased(before, desk.now) is before
