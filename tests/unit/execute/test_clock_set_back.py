@@ -72,7 +72,8 @@ def test_a_stop_that_vanished_is_noticed_by_the_next_survey() -> None:
     desk.hear(Ticked())
 
     [stop] = desk.holding.in_role(Role.STOP)
-    assert stop.status is Status.NEW and stop.ask_at_ms is not None  # asked for: the listing lacks it
+    assert stop.status is Status.NEW
+    assert stop.ask_at_ms is not None, "asked for: the listing lacks it"
 
 
 def test_a_clock_that_goes_right_changes_nothing() -> None:
