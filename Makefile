@@ -7,7 +7,9 @@
 #                                  make sim-safeguards names them; SCENARIO=name picks the class of worlds
 #   make sim-safeguards DENSITY=1  how often each is missed, into docs/safeguards.md; goes on where it was stopped
 #   make sim-soak [COUNT=20]       days of virtual time: nothing broken, no hour dearer, nothing grown
-#   make sim-sweep                 S4 killed at every step of two short stories
+#   make sim-long [COUNT=10000] [FIRST=1]  worlds of three minutes over all cores; stopped, it goes on where it was
+#                                  (LONG=1 replays one of its seeds with make sim)
+#   make sim-sweep [SEEDS=40]      S4 killed at every step of two short stories, or of so many drawn worlds
 #   make soak [KILLS=200]          real processes killed with -9 under load; KEEP=dir keeps audit, ledgers and logs
 #   make bench | req | proof [ID=FL-1] | size | fmt | docs | clean
 
@@ -17,6 +19,9 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 ARGS ?=
 SEED ?= 1
+FIRST ?= 1
+SEEDS ?=
+LONG ?=
 COUNT ?= 1
 OFF ?=
 KILLS ?= 200
@@ -34,7 +39,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := check
-.PHONY: run test static check sim sim-safeguards sim-soak sim-sweep soak bench req proof size fmt docs clean setup
+.PHONY: run test static check sim sim-safeguards sim-soak sim-sweep sim-long soak bench req proof size fmt docs clean setup
 
 run: $(RUN_READY)
 	@exec $(BIN)/chimera up $(ARGS)
@@ -54,7 +59,7 @@ check: static
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
 
 sim: $(RUN_READY)
-	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))
+	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(LONG),--long) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 sim-safeguards: $(RUN_READY)
 	@exec $(BIN)/python $(if $(DENSITY),tools/densities.py,tools/sim.py --safeguards)
@@ -63,7 +68,10 @@ sim-soak: $(RUN_READY)
 	@exec $(BIN)/python tools/soaks.py $(if $(filter-out 1,$(COUNT)),--count $(COUNT))
 
 sim-sweep: $(RUN_READY)
-	@exec $(BIN)/python tools/sim.py --sweep
+	@exec $(BIN)/python tools/sim.py --sweep $(if $(SEEDS),--seed $(FIRST) --seeds $(SEEDS))
+
+sim-long: $(RUN_READY)
+	@exec $(BIN)/python tools/sim.py --long --seed $(FIRST) --count $(if $(filter 1,$(COUNT)),10000,$(COUNT))
 
 soak: $(DEV_READY)
 	@exec $(BIN)/python tools/soak.py --kills $(KILLS) --seed $(SEED) $(if $(KEEP),--keep $(KEEP))

@@ -3,9 +3,10 @@
 import argparse
 import sys
 
+from chimera.services.world import campaign, sweeps
 from chimera.services.world import main as world
 from chimera.services.world.plan import SCENARIOS
-from chimera.services.world.run import Options
+from chimera.services.world.run import CAMPAIGN, Options
 from chimera.services.world.sweep import STORIES
 
 
@@ -18,13 +19,23 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="with S4's log")
     parser.add_argument("--safeguards", action="store_true", help="name each safeguard and a seed that misses it")
     parser.add_argument("--sweep", action="store_true", help="kill S4 at each step of the stories")
+    parser.add_argument("--long", action="store_true", help="worlds of three minutes; many of them can be resumed")
+    parser.add_argument("--seeds", type=int, help="of the sweep: so many drawn worlds instead of the stories")
     parser.add_argument("--stride", type=int, default=1, help="of the sweep: at every so manieth step")
     asked = parser.parse_args()
     if asked.safeguards:
         return world.safeguards()
+    if asked.sweep and asked.seeds:
+        found = sweeps.play(asked.seed, asked.seeds)
+        print(sweeps.line(found))
+        return 0 if found.good else 1
     if asked.sweep:
         return 1 if sum(len(world.sweep(story, stride=asked.stride).failed) for story in STORIES) else 0
-    options = Options(scenario=asked.scenario)
+    if asked.long and asked.count > 1:
+        totals = campaign.play(asked.seed, asked.count)
+        print(campaign.line(totals))
+        return 0 if totals.good else 1
+    options = (CAMPAIGN if asked.long else Options()).but(scenario=asked.scenario)
     if asked.count > 1:
         return 1 if world.campaign(asked.seed, asked.count, asked.off, options=options).failed else 0
     return world.sim(asked.seed, asked.off, verbose=asked.verbose, options=options)

@@ -107,6 +107,8 @@ class World:
             self.bus, self.others,
         )  # fmt: skip
         self.router: Router | None = None  # of the newest incarnation
+        self.died_in_recovery = 0  # S4, before it had heard the venue
+        self.s4.on_birth.append(self._born)
         self.own_faults: list[str] = []  # exceptions that S3 or S4 caught and logged as their own mistakes
         self._seed = seed
         self._seal = seal_of(sha256(f"{seed}:seal".encode()).digest())
@@ -127,6 +129,15 @@ class World:
     def _sent(self, request: WireRequest) -> None:
         self.blows.order_sent(request)
         self.operator.watch(request)
+
+    def _born(self) -> None:
+        assert self.s4.proc is not None
+        self.router = None
+        self.s4.proc.on_death.append(self._died)
+
+    def _died(self) -> None:
+        owners = {} if self.router is None else self.router.owners
+        self.died_in_recovery += not (owners and all(owner.recovered.is_set() for owner in owners.values()))
 
     def heal(self) -> None:
         """From now on nothing fails: what was broken must mend itself."""

@@ -57,6 +57,7 @@ class DetLoop(_Fenced):  # type: ignore[misc]  # Any base: the fenced methods ar
     def __init__(self, seed: int | str = 0, *, fifo: bool = False, trace: bool = False) -> None:
         self.now_us = 0
         self.steps = 0
+        self.handed = 0  # tasks begun outside every process
         self.problems: list[str] = []
         self.breaches: list[str] = []
         self.watch: Callable[[], None] | None = None  # called after each jump of time
@@ -151,6 +152,7 @@ class DetLoop(_Fenced):  # type: ignore[misc]  # Any base: the fenced methods ar
 
     def outside(self, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
         """A task of the world, in a clean context: what a server does lives on when its caller dies."""
+        self.handed += 1
         return self.create_task(coro, name=name, context=contextvars.Context())
 
     def get_task_factory(self) -> None:

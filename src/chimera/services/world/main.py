@@ -130,9 +130,10 @@ def shrink(verdict: Verdict, options: Options | None = None) -> list[str]:
     return ddmin(verdict.fired, fails, runs=SHRINK_RUNS)
 
 
-def replay(seed: int, off: str | None = None, scenario: str | None = None) -> str:
-    """The command that runs this seed again."""
-    return f"make sim SEED={seed}" + (f" OFF={off}" if off else "") + (f" SCENARIO={scenario}" if scenario else "")
+def replay(seed: int, off: str | None = None, scenario: str | None = None, *, long: bool = False) -> str:
+    """The command that runs this seed again; ``long``: as ``make sim-long`` plays it."""
+    words = [f"make sim SEED={seed}", f"OFF={off}" if off else "", f"SCENARIO={scenario}" if scenario else ""]
+    return " ".join(filter(None, [*words, "LONG=1" if long else ""]))
 
 
 def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
@@ -140,7 +141,8 @@ def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
         say(f"  {violation.invariant} at {violation.at_us / 1e6:.3f} s: {violation.text}")
     needed = shrink(verdict, options)
     say(f"  {len(needed)} of {len(verdict.fired)} faults needed: {', '.join(needed) or 'none'}")
-    say(f"  replay: {replay(verdict.seed, verdict.off, options.scenario if options else None)}")
+    asked = options or Options()
+    say(f"  replay: {replay(verdict.seed, verdict.off, asked.scenario, long=asked.at_least)}")
 
 
 def _verdicts(

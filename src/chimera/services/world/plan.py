@@ -29,6 +29,11 @@ MOST: Final = {
     **{f"bus_{name}": rate for name, rate in stores.MOST.items()},
     **{f"s3_ledger_{name}": rate for name, rate in stores.MOST.items()},
 }
+MISHAPS: Final = (  # placed by hand, by their names on the tape; of the scenarios one rate: slow_entry
+    "kill", "rekill", "s3_kill", "away_venue", "away_ledger", "away_bus", "away_s3_ledger", "clock_step", "stall",
+    "pause", "pause_s3", "failover", "cancel_all", "close", "rest", "adl", "maintenance", "rate_limit_storm",
+    "cancel_only", "clock_skew", "listen_key_lost", "operator", "slow_entry",
+)  # fmt: skip
 ROUGH: Final = "rough"
 SLOW_ENTRIES: Final = "slow_entries"
 TIGHT_STOPS: Final = "tight_stops"

@@ -33,6 +33,7 @@ class Proc:
         self.alive = True
         self.steps = 0
         self.kill_at: int | None = None
+        self.strikes: Callable[[], bool] | None = None  # asked before each step: whether it dies in its place
         self.on_death: list[Callable[[], None]] = []
         self.stopped = False
         self._waiting: list[Any] = []  # handles that came due while it was stopped
@@ -71,6 +72,8 @@ class Proc:
         if self.alive and self.stopped:
             self._waiting.append(handle)
             return False
+        if self.alive and self.strikes is not None and self.strikes():
+            self.kill()
         if self.alive:
             self.steps += 1
             if self.kill_at is None or self.steps < self.kill_at:

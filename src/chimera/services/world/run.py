@@ -9,6 +9,7 @@ import gc
 import logging
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -25,6 +26,7 @@ from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
 from chimera.services.world.plan import CALM, FAIR, OVERLOAD, SLOW_DISK, STUCK, TIGHT_STOPS, Plan, draw
 from chimera.services.world.safeguards import switched_off
+from chimera.services.world.sometimes import counted, stories
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
 from chimera.services.world.tape import Tape
@@ -60,6 +62,13 @@ class Options(Value):
     fifo: bool | None = None  # None: drawn
     scenario: str | None = None  # one of plan.SCENARIOS; None: drawn
     who: str | None = None  # whose intents: CALLERS, S3 or BOTH; None: drawn
+    at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
+
+
+# Of ``make sim-long``: three minutes each, with everything in each.
+CAMPAIGN: Final = Options(safety_s=60, liveness_s=120, at_least=True)
+LEAST: Final = {"intents": 3, "faults": 3, "crashes": 1}
+_KILLS: Final = ("kill", "s3_kill", "rekill")
 
 
 class Verdict(Value):
@@ -101,11 +110,13 @@ def run(
     keep_audit: bool = False,
     tell: Callable[[str], None] | None = None,
     script: Script | None = None,
+    branch: Callable[[World], None] | None = None,
 ) -> Verdict:
     """Run ``seed``, with the safeguard ``off`` removed.
 
     ``only``: the faults that may fire; ``plan``: in place of the drawn one; ``story`` and ``market``: in place of
-    what is drawn; ``tell`` hears the log of S3 and S4; ``script``: what else happens in it.
+    what is drawn; ``tell`` hears the log of S3 and S4; ``script``: what else happens in it;
+    ``branch`` may watch its steps (``forks``).
     """
     options = options or Options()
     tape = Tape(seed, only=only)
@@ -114,8 +125,11 @@ def run(
     fifo = tape.u("fifo") < FIFO_SHARE if options.fifo is None else options.fifo
     loop = DetLoop(seed, fifo=fifo, trace=options.trace)
     world = World(seed, loop, tape, plan, market)
+    if branch is not None:
+        branch(world)
     violations: list[Violation] = []
-    with switched_off(off), logs(world, tell), _no_collection(), fenced(loop):
+    counts: Counter[str] = Counter()
+    with switched_off(off), counted(counts), logs(world, tell), _no_collection(), fenced(loop):
         try:
             if script is not None:
                 script.begin(world)
@@ -127,11 +141,13 @@ def run(
         if script is not None:
             loop.run_until_complete(script.end(world))
         violations += judge(world, kept, options, [of_the_run(record) for record in world.twin.audit])
+        counters = _counters(world, kept, counts)
+        violations += _too_little(counters, loop.now_us) if options.at_least else []
         verdict = Verdict(
             seed=seed,
             off=off,
             violations=tuple(violations),
-            counters=_counters(world, kept),
+            counters=counters,
             fired=tuple(tape.fired),
             audit_hash=_hash(world.twin.audit),
             trace_hash=loop.trace_hash() if options.trace else "",
@@ -170,7 +186,10 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
             world.callers.want(wish)
     if options.faults:
         world.operator.start(until_s=options.safety_s, always=world.plan.scenario == SLOW_DISK)
-    world.loop.run_for(options.safety_s)
+    if options.at_least:
+        _at_least(world, who, options.safety_s)
+    else:
+        world.loop.run_for(options.safety_s)
     world.heal()
     world.loop.run_for(options.liveness_s)
 
@@ -231,17 +250,54 @@ def _expected(error: BaseException) -> bool:
     return isinstance(error, ChimeraError)
 
 
-def _counters(world: World, kept: quiet.Kept) -> dict[str, int]:
+def _at_least(world: World, who: str, safety_s: float) -> None:
+    """The safety phase; where chance was sparing, the rest comes towards its end, each under a name on the tape."""
+    tape, loop = world.tape, world.loop
+    loop.run_for(safety_s * 0.5)
+    opened = sum(answer.decision == "open" for answer in world.s3.heard)
+    if who == S3 and opened < LEAST["intents"]:
+        for wish in wishes(tape, INSTRUMENT, last_s=safety_s * 0.4):
+            world.callers.want(wish)
+    loop.run_for(safety_s * 0.2)
+    if _faults(tape.fired) < LEAST["faults"]:
+        if tape.event("stream_cut_late#0"):
+            world.venue.cut_all()
+        for store in ("bus", "ledger"):
+            if tape.event(f"stall_{store}_late#0"):
+                world.weather[store].stall(1.5)
+    loop.run_for(safety_s * 0.15)
+    if not world.s4.deaths + world.s3.machine.deaths and tape.event("kill_late#0"):
+        world.s4.kill()
+    loop.run_for(safety_s * 0.15)
+
+
+def _faults(fired: Iterable[str]) -> int:
+    """Without the kills."""
+    return sum(not name.startswith(_KILLS) for name in fired)
+
+
+def _too_little(counters: Mapping[str, int], now_us: int) -> list[Violation]:
+    return [
+        Violation(invariant="COVERAGE", at_us=now_us, text=f"{counters[name]} {name}, {least} at least are promised")
+        for name, least in LEAST.items()
+        if counters[name] < least
+    ]
+
+
+def _counters(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dict[str, int]:
     """What really happened, for coverage: a campaign in which one stays at zero proves little."""
     counts: dict[str, int] = {"steps": world.loop.steps, "kills": world.s4.deaths, "requests": world.venue.requests}
+    counts |= counted
     counts |= {
+        "intents": len(world.callers.intended) + len(decided.opens(kept.signals)),
+        "faults": _faults(world.tape.fired),
+        "crashes": world.s4.deaths + world.s3.machine.deaths,
         "s4_steps": world.s4.steps,
         "s3_kills": world.s3.machine.deaths,
         "s3_asks": world.s3.asks,
         "operator_kills": world.operator.kills,
         "s3_signals": len(kept.signals),
     }
-    counts["bus_lost"] = world.blows.bus_lost
     for did in world.others.done:
         counts[f"deed_{did}"] = counts.get(f"deed_{did}", 0) + 1
     for signal in decided.opens(kept.signals):
@@ -254,6 +310,7 @@ def _counters(world: World, kept: quiet.Kept) -> dict[str, int]:
         name = "fault_" + fired.split("#")[0].split(":")[0]
         counts[name] = counts.get(name, 0) + 1
     spans = oracle.uncovered_spans(map(of_the_run, world.twin.audit), world.loop.now_us)
+    counts |= stories(world, counts, spans)
     return counts | {"longest_bare_ms": oracle.longest_us(spans) // 1000, "exits": len(world.s4.exits)}
 
 

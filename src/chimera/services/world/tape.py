@@ -21,6 +21,7 @@ class Tape:
     def __init__(self, seed: int | str, disabled: Iterable[str] = (), only: Iterable[str] | None = None) -> None:
         self.seed = seed
         self.fired: list[str] = []
+        self.draws = 0
         self.calm = False  # healed: nothing fires any more, but every decision is still counted
         self._disabled = frozenset(disabled)
         self._only = None if only is None else frozenset(only)
@@ -69,6 +70,7 @@ class Tape:
         return True
 
     def _draw(self, label: str) -> tuple[float, int]:
+        self.draws += 1
         count = self._counts[label]
         self._counts[label] = count + 1
         digest = blake2b(b"%b|%b|%d" % (self._key, label.encode(), count), digest_size=8).digest()

@@ -1,0 +1,179 @@
+"""Behind ``make sim-long``: thousands of worlds of three minutes each, over all cores, that can be stopped and resumed.
+
+Invariants: the record is of one state of the code (a digest of every source file is its name), so seeds of another
+code are never counted; a block of seeds is on record whole or not at all; what a finished record says is the same
+whether it was played in one go or in ten. Every seed has at least three intents, three faults and a kill, or says so
+as a violation; a campaign in which one of ``sometimes.wanted`` never happened is not good.
+Outside the simulated runs: processes, files and the wall clock are allowed here.
+"""
+
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+import chimera
+from chimera.services.world.run import CAMPAIGN, run
+from chimera.services.world.sometimes import missing
+from chimera.trading.value import Value
+
+Say = Callable[[str], None]
+BLOCK: Final = 25  # seeds
+PLACE: Final = Path("build/sim-long")
+TOLD_EVERY_S: Final = 30
+_TOTALS: Final = {
+    "intents": "intents",
+    "crashes": "crashes",
+    "faults": "faults",
+    "venue_accept": "orders",
+    "venue_fill": "fills",
+}
+
+
+class Failure(Value):
+    """A seed that broke something."""
+
+    seed: int
+    texts: tuple[str, ...]
+
+
+class Block(Value):
+    """What came of one block of seeds."""
+
+    first: int
+    count: int
+    counters: dict[str, int]
+    failures: tuple[Failure, ...]
+    cpu_s: float
+
+
+class Totals(Value):
+    """Of a whole campaign. ``missing`` is what never happened; ``least`` the smallest of each count over all seeds."""
+
+    code: str
+    first: int
+    seeds: int
+    virtual_s: int
+    failures: tuple[Failure, ...]
+    missing: tuple[str, ...]
+    sums: dict[str, int]
+    counters: dict[str, int]
+    longest_bare_ms: int
+    cpu_s: float
+
+    @property
+    def good(self) -> bool:
+        return not self.failures and not self.missing
+
+
+def code() -> str:
+    """A digest of all product code: two records of one digest are of one program."""
+    digest = blake2b(digest_size=8)
+    root = Path(chimera.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def play(first: int, count: int, *, place: Path = PLACE, processes: int | None = None, say: Say = print) -> Totals:
+    """Whatever of these seeds is not on record yet, then the totals of all of them."""
+    place.mkdir(parents=True, exist_ok=True)
+    record = place / f"{code()}.jsonl"
+    known = {(block.first, block.count) for block in _read(record)}
+    begun, told_s, done = time.monotonic(), 0.0, 0
+    wanted = [each for each in _blocks(first, count) if each not in known]
+    say(f"{count} seeds from {first}: {sum(size for _, size in wanted)} to play, the others are in {record}")
+    with record.open("ab") as kept:
+        for block in _played(wanted, processes):
+            kept.write(msgspec.json.encode(block) + b"\n")
+            kept.flush()
+            done += block.count
+            for failure in block.failures:
+                say(f"  seed {failure.seed} BAD: {'; '.join(failure.texts)}  (make sim SEED={failure.seed} LONG=1)")
+            if time.monotonic() - begun - told_s > TOLD_EVERY_S:
+                told_s = time.monotonic() - begun
+                say(f"  {done} seeds in {told_s:.0f} s")
+    return totals(first, count, place=place)
+
+
+def finished(first: int, count: int, *, place: Path = PLACE) -> bool:
+    """Whether all of these seeds are on record for the code as it is."""
+    known = {(block.first, block.count) for block in _read(place / f"{code()}.jsonl")}
+    return all(each in known for each in _blocks(first, count))
+
+
+def totals(first: int, count: int, *, place: Path = PLACE) -> Totals:
+    """Of what is on record of these seeds."""
+    asked = set(_blocks(first, count))
+    blocks = {block.first: block for block in _read(place / f"{code()}.jsonl") if (block.first, block.count) in asked}
+    counters: Counter[str] = Counter()
+    longest = 0
+    for block in blocks.values():
+        longest = max(longest, block.counters.get("longest_bare_ms", 0))
+        counters.update(block.counters)
+    counters["longest_bare_ms"] = longest
+    seeds = sum(block.count for block in blocks.values())
+    return Totals(
+        code=code(),
+        first=first,
+        seeds=seeds,
+        virtual_s=round(seeds * (CAMPAIGN.safety_s + CAMPAIGN.liveness_s)),
+        failures=tuple(failure for _, block in sorted(blocks.items()) for failure in block.failures),
+        missing=tuple(missing(counters)),
+        sums={told: counters[name] for name, told in _TOTALS.items()},
+        counters=dict(counters),
+        longest_bare_ms=longest,
+        cpu_s=round(sum(block.cpu_s for block in blocks.values()), 1),
+    )
+
+
+def line(found: Totals) -> str:
+    """One line of JSON; the counters of single edges are in the record."""
+    few = {name: value for name, value in msgspec.to_builtins(found).items() if name != "counters"}
+    return msgspec.json.encode({**few, "good": found.good}).decode()
+
+
+def play_block(asked: tuple[int, int]) -> Block:
+    """These seeds, one after the other."""
+    first, count = asked
+    counters: Counter[str] = Counter()
+    failures, longest, began = [], 0, time.process_time()
+    for seed in range(first, first + count):
+        verdict = run(seed, options=CAMPAIGN)
+        longest = max(longest, verdict.counters["longest_bare_ms"])
+        counters.update(verdict.counters)
+        if not verdict.good:
+            texts = tuple(f"{each.invariant} {each.text}"[:300] for each in verdict.violations[:3])
+            failures.append(Failure(seed=seed, texts=texts))
+    counters["longest_bare_ms"] = longest
+    spent = round(time.process_time() - began, 3)
+    return Block(first=first, count=count, counters=dict(counters), failures=tuple(failures), cpu_s=spent)
+
+
+def _blocks(first: int, count: int) -> Iterator[tuple[int, int]]:
+    for begun in range(first, first + count, BLOCK):
+        yield begun, min(BLOCK, first + count - begun)
+
+
+def _played(wanted: list[tuple[int, int]], processes: int | None) -> Iterator[Block]:
+    workers = processes if processes is not None else os.cpu_count() or 1
+    if workers == 1 or len(wanted) < 2:
+        yield from map(play_block, wanted)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=8) as pool:
+        yield from pool.imap_unordered(play_block, wanted, chunksize=1)
+
+
+def _read(record: Path) -> Iterable[Block]:
+    """A line that was not written to its end is not there."""
+    if not record.exists():
+        return []
+    read: Callable[[bytes], Any] = partial(msgspec.json.decode, type=Block)
+    return [read(each) for each in record.read_bytes().split(b"\n")[:-1]]

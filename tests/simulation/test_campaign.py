@@ -1,0 +1,64 @@
+"""Campaigns that stop and go on, and the crash sweep by forks."""
+
+from pathlib import Path
+
+import pytest
+
+from chimera.services.world import campaign, forks
+from chimera.services.world.run import CAMPAIGN, LEAST, run
+from chimera.services.world.sometimes import UNWALKED, missing, wanted
+from chimera.trading.order import TRANSITIONS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_seed_of_a_campaign_has_what_is_promised(seed: int) -> None:
+    verdict = run(seed, options=CAMPAIGN)
+    assert [f"{each.invariant}: {each.text}" for each in verdict.violations] == []
+    assert all(verdict.counters[name] >= least for name, least in LEAST.items())
+
+
+def test_where_chance_has_nothing_the_rest_comes_late_and_shrinking_can_leave_it_out() -> None:
+    calm = CAMPAIGN.but(most_kills=0, safety_s=20, liveness_s=30)
+    told = {violation.invariant for violation in run(3, options=calm, only=[]).violations}
+    assert told == {"COVERAGE"}
+
+
+@pytest.mark.slow
+def test_a_stopped_campaign_goes_on_and_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "BLOCK", 1)
+    monkeypatch.setattr(campaign, "CAMPAIGN", CAMPAIGN.but(safety_s=20, liveness_s=40))
+    lines: list[str] = []
+    whole = campaign.play(1, 3, place=tmp_path / "whole", processes=1, say=lines.append)
+    campaign.play(1, 1, place=tmp_path / "parts", processes=1, say=lines.append)
+    (record,) = (tmp_path / "parts").iterdir()
+    record.write_bytes(record.read_bytes() + b'{"first":2,"cou')  # killed while it wrote
+    assert not campaign.finished(1, 3, place=tmp_path / "parts")
+    record.write_bytes(record.read_bytes() + b"\n")
+    record.write_bytes(b"\n".join(record.read_bytes().split(b"\n")[:1]) + b"\n")
+    again = campaign.play(1, 3, place=tmp_path / "parts", processes=1, say=lines.append)
+    assert campaign.finished(1, 3, place=tmp_path / "parts")
+    assert again.but(cpu_s=0.0) == whole.but(cpu_s=0.0)
+    assert '"seeds":3' in campaign.line(again)
+
+
+def test_what_never_happened_is_named() -> None:
+    everything = dict.fromkeys(wanted(), 1)
+    assert missing(everything) == []
+    assert missing(everything | {"double_kill": 0}) == ["double_kill"]
+    assert UNWALKED.keys() <= TRANSITIONS.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.req("I26")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_merged_kill_points_end_as_every_step_of_theirs(seed: int) -> None:
+    merged, steps, _ = forks.branches(seed, until_s=1.0)
+    every, all_steps, _ = forks.branches(seed, until_s=1.0, merge=False)
+    assert steps == all_steps == len(every)
+    assert len(merged) < steps
+    point = {int(child.at): child.audit_hash for child in merged}
+    held = ""
+    for child in every:
+        held = point.get(int(child.at), held)
+        assert child.audit_hash == held, f"step {child.at}"
