@@ -45,8 +45,11 @@ AWAY: Final = (
     "LEDGER_UNCHECKED",
     "LOOP_LAG",
     "MARKET_STALE",
+    "PROBING",
     "QUEUE_FULL",
+    "RATE_GOVERNOR",
     "USER_STREAM",
+    "VENUE_BAN",
 )
 RULES: Final = (
     "DUPLICATE_ID",  # another body under a used id

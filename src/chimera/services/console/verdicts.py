@@ -131,8 +131,9 @@ def _blockers(health: Mapping[str, Any]) -> list[str]:
     offset = _number(health.get("clock_offset_ms"))
     if abs(offset) > CLOCK_LIMIT_MS:
         found.append(f"clock {offset:+d} ms off")
+    found += [f"{each.get('code')}: {each.get('why')}" for each in _barriers(health)]
     for name, check in _checks(health).items():
-        if name == "redis":  # without it S4 trades and protects on; who reads its streams waits
+        if name == "redis":  # without it S4 protects on; what it keeps back for that is a barrier
             continue
         word = check.get("status") if isinstance(check, Mapping) else check
         if word is False:
@@ -142,6 +143,13 @@ def _blockers(health: Mapping[str, Any]) -> list[str]:
     if not found and health.get("status", "ok") != "ok" and _redis_up(health):
         found.append(f"S4 is {health['status']}")
     return found
+
+
+def _barriers(health: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those before every symbol."""
+    standing = health.get("barriers")
+    rows = standing if isinstance(standing, list) else []
+    return [row for row in rows if isinstance(row, Mapping) and row.get("symbol") is None]
 
 
 def _redis_up(health: Mapping[str, Any]) -> bool:

@@ -1,0 +1,123 @@
+"""What an account's troubles are counted from: events, refusals and answers; each alert once, and its end."""
+
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+
+from chimera.admit.tallies import MAKERS_MIN
+from chimera.services.router.tallying import Tallying
+from chimera.trading.errors import Refused, StoreUnavailable
+from chimera.trading.events import Alert, Event, Happening, IntentChanged, OrderChanged, Severity
+from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId, IntentId, VenueOrderId
+from chimera.trading.market import Side
+from chimera.trading.money import Millis, Qty
+from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
+from chimera.wire.codec import encode
+from support.desk import SYMBOL
+
+
+class Hand:
+    now = 0
+
+    def monotonic_ms(self) -> Millis:
+        return Millis(self.now)
+
+
+@pytest.fixture
+def told() -> list[Alert]:
+    return []
+
+
+@pytest.fixture
+def tallies(told: list[Alert]) -> Tallying:
+    return Tallying(Decimal("0.2"), cast("Any", Hand()), told.append)
+
+
+def event(body: Happening) -> tuple[Event, ...]:
+    return (Event(seq=1, at_ms=Millis(0), body=body),)
+
+
+def a_maker(number: int, status: Status, role: Role = Role.MAKER, *, filled: str = "0", rested: bool = True) -> Event:
+    request = NewOrder(
+        ref=ClientOrderId(f"a-m{number}"), symbol=SYMBOL, side=Side.BUY, type=OrderType.LIMIT, qty=Qty(Decimal(1))
+    )
+    order = Order(
+        request=request, role=role, intent_id=None, created_ms=Millis(0), status=status,
+        before_qty=Qty(Decimal(filled)), venue_id=VenueOrderId("1") if rested else None,
+    )  # fmt: skip
+    return event(OrderChanged(order=order, strategy_id=DEFAULT_STRATEGY))[0]
+
+
+def ended(status: str, code: str = "", *, done: bool = True) -> tuple[Event, ...]:
+    row = encode({"intent_id": "i1", "status": status, "code": code or None})
+    return event(IntentChanged(intent_id=IntentId("i1"), client_order_id=ClientOrderId("a"), row=row, done=done))
+
+
+def codes(told: list[Alert]) -> list[str]:
+    return [alert.code for alert in told]
+
+
+@pytest.mark.req("S4-ALR-1")
+def test_makers_that_do_not_fill_warn_once_and_their_recovery_is_told(tallies: Tallying, told: list[Alert]) -> None:
+    tallies.heard(tuple(a_maker(number, Status.CANCELED) for number in range(MAKERS_MIN)))
+    tallies.look()
+    tallies.look()
+    assert [(alert.code, alert.severity) for alert in told] == [("MAKER_FILL_RATIO_LOW", Severity.WARN)]
+    tallies.heard(tuple(a_maker(number, Status.FILLED, filled="1") for number in range(50, 60)))
+    tallies.look()
+    assert codes(told)[1:] == ["MAKER_FILL_RATIO_LOW_OVER"]
+
+
+@pytest.mark.parametrize(
+    "spared",
+    [a_maker(0, Status.REJECTED), a_maker(0, Status.NEW), a_maker(0, Status.CANCELED, Role.TARGET),
+     a_maker(0, Status.EXPIRED, rested=False)],
+)  # fmt: skip
+def test_what_never_rested_rests_still_or_is_no_maker_counts_not(
+    tallies: Tallying, told: list[Alert], spared: Event
+) -> None:
+    tallies.heard(tuple(a_maker(number, Status.CANCELED) for number in range(1, MAKERS_MIN)))
+    tallies.heard((spared,))
+    tallies.look()
+    assert told == []
+
+
+@pytest.mark.req("S4-ALR-1")
+@pytest.mark.parametrize(("code", "alerts"), [(-2019, 1), (-2010, 1), (-2018, 1), (-2022, 0), (-1111, 0)])
+def test_three_refusals_for_lack_of_balance_are_told(
+    tallies: Tallying, told: list[Alert], code: int, alerts: int
+) -> None:
+    for _ in range(4):
+        tallies.refused(code)
+    assert codes(told) == ["INSUFFICIENT_BALANCE_OFTEN"] * alerts
+
+
+@pytest.mark.req("S4-ALR-1")
+@pytest.mark.parametrize(
+    ("error", "counts"),
+    [(Refused("VENUE_DOWN", "away"), True), (StoreUnavailable("away"), True), (KeyError("a mistake"), True),
+     (Refused("OFF_TICK", "his own"), False), (Refused("KILL_SWITCH", "wanted"), False)],
+)  # fmt: skip
+def test_answers_of_the_5xx_kind_are_failures_and_the_callers_mistakes_are_not(
+    tallies: Tallying, told: list[Alert], error: Exception, counts: bool
+) -> None:
+    for _ in range(3):
+        with pytest.raises(type(error)), tallies.answering():
+            raise error
+    assert [(alert.code, alert.severity) for alert in told] == [("ORDERS_FAILING", Severity.ERROR)] * counts
+
+
+@pytest.mark.req("S4-ALR-1")
+def test_intents_that_the_venue_ends_fail_and_any_other_end_begins_the_count_anew(
+    tallies: Tallying, told: list[Alert]
+) -> None:
+    for events in (ended("REJECTED", "VENUE_-1111"), ended("REJECTED", "NOT_SENT"), ended("FILLED")):
+        tallies.heard(events)
+    for _ in range(2):
+        tallies.heard(ended("REJECTED", "VENUE_-1111"))
+        tallies.heard(ended("ACCEPTED", done=False))
+    assert told == []
+    tallies.heard(ended("REJECTED", "INSUFFICIENT_BALANCE"))
+    tallies.heard(ended("REJECTED", "LIMIT_DAILY_LOSS"))
+    assert codes(told) == ["ORDERS_FAILING", "ORDERS_FAILING_OVER"]
