@@ -6,7 +6,7 @@ import pytest
 from desk import KEY, Desk, an_intent
 
 from chimera.adapters.memory.ledger import MemoryLedger
-from chimera.ports.clock import Clock
+from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router import canceling
 from chimera.services.router.intake import Intake
 from chimera.services.router.owner import Owner
@@ -46,7 +46,7 @@ class StubOwner:
 
 def an_intake(ledger: MemoryLedger, owner: StubOwner | None = None) -> Intake:
     owned = {} if owner is None else {KEY: cast("Owner", owner)}
-    return Intake(owned, ledger, cast("Clock", None))
+    return Intake(owned, ledger, SteadyClock(SystemClock()))
 
 
 def at_work() -> Desk:
@@ -156,3 +156,21 @@ async def test_a_child_order_is_nobodys_to_cancel() -> None:
         await asked_to_cancel(an_intake(ledger))
 
     assert refused.value.code == "NOT_FOUND"
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_news_that_the_relay_has_not_written_yet_is_found_by_the_orders_name_too() -> None:
+    """Found by a real process: for a moment after its end an order was still ACCEPTED by its client id."""
+    ledger = MemoryLedger()
+    answer = order_result(at_work().holding, ID)
+    await ledger.put_newer(keys.ORDERS, NAME, stored(answer, done=False), 7)
+    intake = an_intake(ledger)
+    news = encode(answer | {"status": "CANCELED"})
+    intake.heard(
+        (Event(seq=8, at_ms=Millis(1), body=IntentChanged(intent_id=ID, client_order_id=NAME, row=news, done=True)),)
+    )
+
+    found = await intake.find(NAME)
+
+    assert found is not None
+    assert found["status"] == "CANCELED"

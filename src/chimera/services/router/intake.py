@@ -16,7 +16,7 @@ from chimera.services.router.owner import Owner
 from chimera.trading.errors import Refused
 from chimera.trading.events import Event, IntentChanged
 from chimera.trading.execution import Phase
-from chimera.trading.ids import IntentId, PositionKey
+from chimera.trading.ids import ClientOrderId, IntentId, PositionKey
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.wire import keys
@@ -46,7 +46,8 @@ class Intake:
         self._clock = clock
         self._longest_wait_ms = longest_wait_ms
         self._recent: OrderedDict[IntentId, dict[str, Any]] = OrderedDict()  # the least lately told first
-        self._told_ms: dict[IntentId, Millis] = {}  # of each of them, monotonic
+        self._told: dict[IntentId, tuple[Millis, ClientOrderId]] = {}  # of each of them: when, monotonic; its order
+        self._of_order: dict[str, IntentId] = {}
         self._waiting: dict[IntentId, list[asyncio.Future[None]]] = {}
 
     async def known(self, intent: Intent, body_hash: str) -> dict[str, Any] | None:
@@ -99,8 +100,11 @@ class Intake:
         owner, intent_id = self.find_working(name)
         if owner is not None and intent_id is not None:
             return order_result(owner.holding, intent_id)
-        if IntentId(name) in self._recent:
-            return self._recent[IntentId(name)]
+        recent = self._recent.get(
+            self._of_order.get(name, IntentId(name))
+        )  # newer than its row, which the relay writes
+        if recent is not None:
+            return recent
         row = await self._ledger.get(keys.ORDERS, name)
         if row is None:
             rows = await self._ledger.find(keys.ORDERS, where={"intent_id": name, "kind": "PARENT"}, newest=1)
@@ -157,7 +161,8 @@ class Intake:
             intent_id = event.body.intent_id
             self._recent[intent_id] = decode(event.body.row, dict[str, Any])
             self._recent.move_to_end(intent_id)
-            self._told_ms[intent_id] = self._clock.monotonic_ms()
+            self._told[intent_id] = (self._clock.monotonic_ms(), event.body.client_order_id)
+            self._of_order[event.body.client_order_id] = intent_id
             if event.body.done:
                 for waiter in self._waiting.pop(intent_id, []):
                     if not waiter.done():
@@ -169,9 +174,10 @@ class Intake:
         oldest_ms = self._clock.monotonic_ms() - RECENT_MS
         while self._recent:
             intent_id = next(iter(self._recent))
-            if self._told_ms[intent_id] >= oldest_ms and len(self._recent) <= RECENT_ROWS:
+            told_ms, order = self._told[intent_id]
+            if told_ms >= oldest_ms and len(self._recent) <= RECENT_ROWS:
                 return
-            del self._recent[intent_id], self._told_ms[intent_id]
+            del self._recent[intent_id], self._told[intent_id], self._of_order[order]
 
     @property
     def waiting(self) -> int:
