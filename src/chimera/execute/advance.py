@@ -179,8 +179,7 @@ def _answer(
 
 def _may_resend(order: Order, holding: Holding) -> bool:
     """Protection and a whole close may go out again and again: they can only reduce."""
-    whole = holding.exit is not None and holding.exit.qty is None
-    return order.role.protective or (order.role is Role.EXIT and whole)
+    return order.role.protective or (order.role is Role.EXIT and holding.flattening)
 
 
 def _after_refusal(holding: Holding, order: Order, code: int, message: str, scene: Scene) -> Holding:

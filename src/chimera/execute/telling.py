@@ -176,7 +176,8 @@ def _maker_timeouts(before: Holding, after: Holding, scene: Scene) -> tuple[Hold
 
 def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
     alarms: list[Alert] = []
-    if after.exit is not None and before.exit is None and after.exit.reason in _ALARMING_EXITS:
+    begun = after.exit is not None and (before.exit is None or after.exit.reason != before.exit.reason)
+    if begun and after.exit is not None and after.exit.reason in _ALARMING_EXITS:
         told = f"{after.key}: closing {after.position.qty}{_fired_for(after, scene)}"
         alarms.append(Alert(severity=Severity.ERROR, code=after.exit.reason, text=told))
     if len(after.refused_stop_forms) > len(before.refused_stop_forms):

@@ -115,8 +115,11 @@ def _dismiss(holding: Holding, orders: tuple[Order, ...], scene: Scene) -> tuple
 
 
 def _lose_patience(holding: Holding, scene: Scene) -> Holding:
-    """A stop that triggered and does not fill, or that the venue keeps refusing, is not a stop: close the position."""
-    if holding.exit is not None:
+    """A stop that triggered and does not fill, or that the venue keeps refusing, is not a stop: close the position.
+
+    The close of a part, which may be in doubt for long, does not stand in for that.
+    """
+    if holding.flattening:
         return holding
     stuck = any(
         order.status in FIRING
@@ -157,7 +160,7 @@ def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
     """After the venue refused a stop or target; the duty that runs next acts on it. Of no position the survey tells."""
     role = order.role
     match verdict(code):
-        case Verdict.CROSSED if holding.exit is None:
+        case Verdict.CROSSED if not holding.flattening:
             reason = "STOP_CROSSED" if role is Role.STOP else "TARGET_CROSSED"
             return holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))
         case Verdict.FORM | Verdict.OCCUPIED:

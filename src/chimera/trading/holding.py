@@ -63,6 +63,11 @@ class Holding(Value):
         )
 
     @property
+    def flattening(self) -> bool:
+        """Whether all of it is being closed; the close of a part is another matter."""
+        return self.exit is not None and self.exit.qty is None
+
+    @property
     def entering(self) -> bool:
         """Whether something may still open or add: an intent being worked, or an entry order not known to be over."""
         return any(working.phase is Phase.WORKING for working in self.intents.values()) or any(

@@ -6,7 +6,7 @@ import pytest
 
 from chimera.execute.due import next_due_ms
 from chimera.trading.commands import Ask, Place, waits_for_save
-from chimera.trading.facts import CloseAsked, Found, PlaceRefused, PlaceUnanswered, Ticked
+from chimera.trading.facts import CloseAsked, Found, PlaceRefused, PlaceUnanswered, Reported, Ticked
 from chimera.trading.intent import TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
@@ -132,3 +132,23 @@ def test_a_whole_close_does_not_wait_behind_a_part_that_waits_for_the_disk() -> 
     assert [(c.order.qty, waits_for_save(c)) for c in told if isinstance(c, Place) and c.role is Role.EXIT] == [
         (Decimal("0.02"), False)
     ]
+
+
+@pytest.mark.parametrize("refused", [-2021, -4045])
+def test_a_stop_that_fails_closes_all_though_a_part_is_being_closed(refused: int) -> None:
+    """World seed 60051: a part was in doubt, the stop was crossed, and nothing went out for 13 s."""
+    desk = a_long("0.010")
+    desk.hear(CloseAsked(reason="MAX_HOLD", qty=Qty(Decimal("0.004"))))
+    part = desk.placed(Role.EXIT)
+    desk.hear(PlaceUnanswered(ref=part.ref, dead_after_ms=Millis(desk.now + 14_000)))
+    stop = desk.placed(Role.STOP)
+    desk.hear(Reported(order=desk.word(stop, Status.EXPIRED)))
+    for _ in range(3):
+        if desk.holding.flattening:
+            break
+        desk.later(500).hear(Ticked())
+        desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=refused, message="no"))
+    assert desk.holding.flattening
+    desk.later(300).hear(Ticked())
+    last = next(command for command in reversed(desk.told) if isinstance(command, Place) and command.role is Role.EXIT)
+    assert last.flatten, "at once: it can only reduce"
