@@ -8,9 +8,11 @@ goes too and the failure is raised. uvicorn's own signal handling stays off: one
 import asyncio
 import errno
 import json
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
@@ -23,6 +25,7 @@ from chimera.trading.errors import ChimeraError
 
 GRACE_S: Final = 1  # for open requests and streams
 STOP_S: Final = 1.5  # for the whole HTTP face
+HARD_EXIT_S: Final = 10.0  # from the signal: whoever hangs is ended as by kill -9, which recovery knows
 _POLL_S: Final = 0.005
 
 T = TypeVar("T")
@@ -75,12 +78,26 @@ def address_of(bound: socket.socket) -> str:
 
 
 def told_to_stop() -> asyncio.Event:
-    """Set by SIGINT or SIGTERM, from now on."""
+    """Set by SIGINT or SIGTERM, from now on; the process ends ``HARD_EXIT_S`` after the first of them at the latest."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if not stop.is_set():
+            hard = threading.Timer(HARD_EXIT_S, _hard_exit)
+            hard.daemon = True
+            hard.start()
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told)
     return stop
+
+
+def _hard_exit() -> None:
+    """Some task does not heed its end. Nothing is lost: what counts is on disk before it is told."""
+    print(f"chimera: not ended {HARD_EXIT_S:g} s after it was told to: ended hard", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def say_ready(service: str, **about: Any) -> None:

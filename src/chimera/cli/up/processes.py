@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +20,10 @@ from chimera.cli.codes import Exit, Stop
 
 READY_S: Final = 30.0
 STOP_S: Final = 1.4  # then by force; a service needs a quarter of a second
-AGAIN_S: Final = 0.3  # before a fallen child starts again
-FALLS_MAX: Final = 10
+AGAIN_S: Final = 0.3  # before a fallen child starts again; twice as long each time
+LONGEST_AGAIN_S: Final = 10.0
+STEADY_S: Final = 60.0  # alive this long, and its falls are forgotten
+FALLS_MAX: Final = 10  # in a row
 LAST_WORDS: Final = 6  # lines of its log
 
 Line = dict[str, Any]
@@ -113,15 +116,16 @@ class Child:
 
     async def _keep(self) -> None:
         while not self._stopping:
+            began_s = time.monotonic()
             code = await self._run_once()
             if self._stopping:
                 return
-            self.falls += 1
+            self.falls = 1 + (self.falls if time.monotonic() - began_s < STEADY_S else 0)
             if code == Exit.CANNOT_START or self._vital or self.falls >= FALLS_MAX:
                 raise Stop(Exit(code) if code in set(Exit) and code else Exit.FAILED, self._epitaph(code))
             if self._on_fall is not None:
                 self._on_fall(self.name, code)
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(again_s(self.falls))
 
     async def _run_once(self) -> int:
         with os.fdopen(os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
@@ -151,6 +155,11 @@ class Child:
 
     def _epitaph(self, code: int) -> str:
         return f"{self.name} {how_it_ended(code)}. {self.last_words()}"
+
+
+def again_s(falls: int) -> float:
+    """How long a child rests after so many falls in a row: a crash loop must not cost the venue's limits."""
+    return min(AGAIN_S * 2.0 ** (falls - 1), LONGEST_AGAIN_S)
 
 
 def how_it_ended(code: int) -> str:
