@@ -69,7 +69,7 @@ class FuturesVenue:
         return _meant(placed, order.symbol, order.ref)
 
     async def rehearse(self, order: NewOrder, *, timeout_ms: int) -> None:
-        """``POST order/test``; there is none for the Algo service. Whether stops pass it is unverified (reference 4.1)."""
+        """``POST order/test``; the Algo service has none. Whether stops pass it is unverified (reference 4.1)."""
         if order.conditional:
             raise ValueError(f"{order.ref}: the Algo service has no test")
         await self._raw.call(TEST_ORDER, order_params(order), timeout_ms=timeout_ms)

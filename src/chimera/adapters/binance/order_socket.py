@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
+from chimera.adapters.binance.backing_off import LONGEST_PAUSE_MS, pause_ms
 from chimera.adapters.binance.sign import Signer
 from chimera.adapters.binance.transport import Reply, Socket, Transport
 from chimera.trading.errors import NotSent, OutcomeUnknown
@@ -33,8 +34,6 @@ METHODS: Final[Mapping[tuple[str, str], str]] = {
     ("DELETE", "/fapi/v1/algoOrder"): "algoOrder.cancel",
 }
 RENEW_S: Final = 23 * 3_600  # before the venue ends the connection at 24 hours
-_FIRST_PAUSE_MS: Final = 100
-_LAST_PAUSE_MS: Final = 15_000
 _UNANSWERED: Final = 2  # in a row: the connection is taken for dead
 _COUNTERS: Final = {("ORDERS", "SECOND", 10): "x-mbx-order-count-10s", ("ORDERS", "MINUTE", 1): "x-mbx-order-count-1m"}
 
@@ -129,9 +128,8 @@ class OrderSocket:
             except (NotSent, OutcomeUnknown) as error:
                 log.warning("order_socket_away", error=str(error))
             lived_s = asyncio.get_running_loop().time() - began
-            failures = 0 if lived_s >= _LAST_PAUSE_MS / 1000 else failures + 1
-            full = min(_FIRST_PAUSE_MS << min(failures, 16), _LAST_PAUSE_MS)
-            await asyncio.sleep((full // 2 + self._jitter.randrange(full // 2 + 1)) / 1000)
+            failures = 0 if lived_s >= LONGEST_PAUSE_MS / 1000 else failures + 1
+            await asyncio.sleep(pause_ms(failures, self._jitter) / 1000)
 
     async def _live(self, socket: Socket) -> None:
         """One connection, until it ends, is taken for dead or is old."""

@@ -15,7 +15,6 @@ from chimera.adapters.binance.transport import Reply
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.money import Millis
 
-DUPLICATE_ID: Final = -4116
 NO_SUCH_ORDER: Final = -2013
 NO_NEED_TO_CHANGE_MARGIN: Final = -4046
 TOO_MANY: Final = frozenset({-1003, -1015})  # requests, orders

@@ -19,6 +19,7 @@ from typing import Final
 from urllib.parse import quote
 
 from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.backing_off import pause_ms
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.payloads import Unreadable, decoded
 from chimera.adapters.binance.raw import KEEP_LISTEN_KEY, OPEN_LISTEN_KEY, RawFutures, answer
@@ -28,8 +29,6 @@ from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueR
 from chimera.trading.value import Value
 
 STREAM_PATH: Final = "/private/ws"  # without ``events``: a selection would leave out ALGO_UPDATE
-_FIRST_PAUSE_MS: Final = 100
-_LAST_PAUSE_MS: Final = 15_000
 _HEALTHY_MS: Final = 10_000  # a connection that lived this long resets the back-off
 _KEY_REFUSED_PAUSE_MS: Final = 5_000
 
@@ -100,7 +99,7 @@ class UserStream:
                 yield StreamDown(reason=reason, cause=cause)
             lived_ms = 0 if began is None else self._raw.clock.monotonic_ms() - began
             failures = 0 if lived_ms >= _HEALTHY_MS else failures + 1
-            await asyncio.sleep(max(self._pause_ms(failures), wait_ms) / 1000)
+            await asyncio.sleep(max(pause_ms(failures, self._jitter), wait_ms) / 1000)
 
     async def _listen(self, socket: Socket, key: str) -> AsyncGenerator[Report, None]:
         """Reports of one connection; returns when the venue ends it, raises ``_Lost`` when we do."""
@@ -179,11 +178,6 @@ class UserStream:
             if named not in ("", key):
                 raise _Lost(Loss.KEY_EXPIRED, "the listen key changed")
             extended, wait_ms = now, times.keep_alive_ms
-
-    def _pause_ms(self, failures: int) -> int:
-        """Exponential with jitter: half of it certain, half of it drawn; nearly none after a healthy connection."""
-        full = min(_FIRST_PAUSE_MS << min(failures, 16), _LAST_PAUSE_MS)
-        return full // 2 + self._jitter.randrange(full // 2 + 1)
 
 
 def read_frame(frame: bytes) -> OrderReport | payloads.KeyExpired | None:
