@@ -51,7 +51,7 @@ def _carries(form: Form, qty: Qty, rules: Instrument) -> bool:
 def request_for(form: Form, ref: ClientOrderId, role: Role, wanted: Bracket, price: Price, scene: Scene) -> NewOrder:
     """Sized by the rules as they are now: rounded up, since it can only reduce."""
     rules = scene.instrument
-    qty = Qty(ZERO) if form is Form.WHOLE else Qty(max(rules.ceil_to_step(wanted.qty), rules.min_qty))
+    qty = Qty(ZERO) if form is Form.WHOLE else _sized(wanted.qty, rules)
     return NewOrder(
         ref=ref,
         symbol=rules.symbol,
@@ -63,6 +63,10 @@ def request_for(form: Form, ref: ClientOrderId, role: Role, wanted: Bracket, pri
         reduce_only=True,
         form=form,
     )
+
+
+def _sized(qty: Qty, rules: Instrument) -> Qty:
+    return Qty(max(rules.ceil_to_step(qty), rules.min_qty))
 
 
 def serves(order: Order, wanted: Bracket, price: Price, holding: Holding) -> bool:
@@ -80,3 +84,13 @@ def fits(request: NewOrder, rules: Instrument) -> bool:
     return request.form is Form.WHOLE or (
         rules.on_step(request.qty) and rules.min_qty <= request.qty <= rules.market_max_qty
     )
+
+
+def mendable(request: NewOrder, rules: Instrument) -> bool:
+    """Whether the same, made anew by these rules, would pass them: rounding cures neither a size nor a bound."""
+    trigger = request.trigger_price
+    within = trigger is None or rules.min_price <= trigger <= rules.max_price
+    if request.form is Form.WHOLE:
+        return within
+    anew = _sized(request.qty, rules)
+    return within and rules.on_step(anew) and anew <= rules.market_max_qty

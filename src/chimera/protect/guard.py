@@ -6,7 +6,7 @@ live. A form that the venue does not take gives way to the next at once, under a
 refused again for another reason, the position is closed: it is never left without either.
 """
 
-from chimera.protect.forms import DOUBT_MS, fits, left, next_form, request_for, serves
+from chimera.protect.forms import DOUBT_MS, fits, left, mendable, next_form, request_for, serves
 from chimera.protect.verdicts import Verdict, verdict
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
@@ -166,7 +166,8 @@ def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
         case Verdict.FORM | Verdict.OCCUPIED:
             return _at_once(_strike_form(holding, order), role)
         case Verdict.RULES if not fits(order.request, scene.instrument):
-            return _at_once(holding, role)  # the rules have changed since it was made
+            anew = mendable(order.request, scene.instrument)  # the rules have changed since it was made
+            return _at_once(holding if anew else _strike_form(holding, order), role)
         case Verdict.KEY:
             return _wait(holding, role, scene, KEY_MS)
         case Verdict.RULES | Verdict.UNSURE:

@@ -334,6 +334,36 @@ def test_an_algo_orders_child_that_waits_in_the_book_guards_nothing() -> None:
     assert desk.holding.orders[stop.ref].status is Status.TRIGGERING
 
 
+@pytest.mark.req("S4-FUT-3")
+@pytest.mark.parametrize("refused", [NOT_TAKEN, -4130])
+def test_what_no_form_can_carry_is_closed_and_not_asked_for_ever(refused: int) -> None:
+    """More than one order may hold, and WHOLE is not taken, or somebody's own closePosition stands there."""
+    desk = Desk()
+    desk.rules = BTC.but(market_max_qty=Qty(Decimal("0.01")))
+    desk.submit(an_intent(qty="0.02"), "0.01", "0.01")
+    for _ in range(2):
+        desk.fill(desk.placed(Role.TAKER), "0.01")
+        desk.later(1).hear(Ticked())
+    for _ in FORMS:
+        stop = desk.placed(Role.STOP)
+        refuse(desk, stop, -4005 if stop.qty > desk.rules.market_max_qty else refused)
+
+    assert desk.holding.flattening
+    assert desk.count(Role.STOP) <= len(FORMS) + 1, "one for the first slice"
+
+
+@pytest.mark.req("S4-FUT-3")
+def test_a_price_beyond_the_bounds_is_not_asked_for_ever() -> None:
+    desk = Desk()
+    stop = a_fill_at(desk, stop=AT_64000)
+    desk.rules = BTC.but(min_price=Price(Decimal(64_500)))
+    for _ in FORMS:
+        refuse(desk, desk.placed(Role.STOP), -4013)
+
+    assert desk.holding.flattening
+    assert desk.placed(Role.STOP).ref != stop.ref
+
+
 # ── whatever the venue says ──
 
 ANSWERS = st.lists(
