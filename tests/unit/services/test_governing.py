@@ -3,7 +3,7 @@
 import pytest
 
 from chimera.services.router.barriers import Barriers
-from chimera.services.router.governing import CALM_MS, HELD_MS, Governing
+from chimera.services.router.governing import CALM_MS, FULL_MS, Governing
 from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
@@ -61,7 +61,7 @@ class Bench:
 @pytest.mark.req("S4-RETRY-1")
 def test_entries_that_wait_for_long_are_told_no_early() -> None:
     bench = Bench()
-    assert not bench.after(HELD_MS - 1, "full")
+    assert not bench.after(FULL_MS - 1, "full")
     assert bench.after(1, "full")
     refused = bench.barriers.before(BTC)
     assert refused is not None
@@ -71,19 +71,19 @@ def test_entries_that_wait_for_long_are_told_no_early() -> None:
 
 def test_room_for_a_moment_ends_nothing() -> None:
     bench = Bench()
-    bench.after(HELD_MS, "full")
+    bench.after(FULL_MS, "full")
     for _ in range(20):
         assert bench.after(CALM_MS - 1, None)
         assert bench.after(1, "full")
     assert not bench.after(CALM_MS, None)
     assert [code for code, _ in bench.codes] == ["RATE_GOVERNOR", "RATE_GOVERNOR_OVER"]
-    assert not bench.after(HELD_MS - 1, "full")  # counted anew
+    assert not bench.after(FULL_MS - 1, "full")  # counted anew
 
 
 def test_a_moment_without_room_is_no_news() -> None:
     bench = Bench()
     for _ in range(20):
-        assert not bench.after(HELD_MS - 1, "full")
+        assert not bench.after(FULL_MS - 1, "full")
         assert not bench.after(CALM_MS, None)
     assert bench.codes == []
 

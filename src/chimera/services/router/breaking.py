@@ -15,6 +15,8 @@ from chimera.trading.money import Millis
 
 log = structlog.get_logger()
 
+CODE: Final = "BREAKER_OPEN"
+
 _SEVERITY: Final = {State.OPEN: Severity.ERROR, State.HALF_OPEN: Severity.INFO, State.CLOSED: Severity.INFO}
 _SENTENCE: Final = {
     State.OPEN: "no new positions; exits and protection go on",
@@ -38,14 +40,14 @@ class Breaking:
         return self._breaker
 
     def objection(self) -> tuple[str, Millis] | None:
-        """Why no entry may leave, and how long to wait; None: it may."""
+        """Why no entry may leave (``CODE``), and how long to wait; None: it may."""
         breaker = self.now
         if breaker.lets_enter():
             return None
         if breaker.state is State.HALF_OPEN:
-            return "BREAKER_OPEN: one entry is trying whether the venue works", Millis(breaker.policy.pause_ms)
+            return "one entry is trying whether the venue works", Millis(breaker.policy.pause_ms)
         wait_ms = Millis(max(breaker.until_ms - self._clock.monotonic_ms(), 1))
-        return f"BREAKER_OPEN: {breaker.why}; next try in {wait_ms} ms", wait_ms
+        return f"{breaker.why}; next try in {wait_ms} ms", wait_ms
 
     def entering(self) -> None:
         """An entry leaves in this step."""

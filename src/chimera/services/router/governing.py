@@ -5,8 +5,8 @@ wakes somebody when the venue has banned us.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from chimera.ports.clock import Clock
 from chimera.ports.rates import Rates
@@ -18,7 +18,7 @@ from chimera.trading.rates import Lane, RateUse
 CODE: Final = "RATE_GOVERNOR"
 BAN_CODE: Final = "VENUE_BAN"
 LOOK_S: Final = 0.5
-HELD_MS: Final = 3_000  # entries have had no room for so long
+FULL_MS: Final = 3_000  # entries have had no room for so long
 CALM_MS: Final = 3_000  # and have had it again for so long: a level does not flap
 
 
@@ -45,11 +45,6 @@ class Governing:
         self._held_since: int | None = None
         self._free_since: int | None = None
         self._why = ""
-
-    @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """What goes on for ever, by name."""
-        return {"rates": self.run}
 
     async def run(self) -> None:
         """For ever."""
@@ -86,6 +81,6 @@ class Governing:
         else:
             self._free_since, self._why = None, why
             self._held_since = now_ms if self._held_since is None else self._held_since
-        if self._held_since is None or now_ms - self._held_since < HELD_MS:
+        if self._held_since is None or now_ms - self._held_since < FULL_MS:
             return None
         return f"entries wait: {self._why}"

@@ -21,7 +21,7 @@ from chimera.ports.streams import Bus
 from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy, plan_for
-from chimera.services.router import canceling
+from chimera.services.router import breaking, canceling
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
 from chimera.services.router.barriers import Barriers
@@ -259,7 +259,7 @@ class Router:
             raise no_slots
         blocked = None if intent.reduce_only else self.breaker.objection()
         if blocked is not None:
-            raise Refused("BREAKER_OPEN", blocked[0].removeprefix("BREAKER_OPEN: "), accepted="exits; or later")
+            raise Refused(breaking.CODE, blocked[0], accepted="exits; or later")
         barrier = None if intent.reduce_only else self.barriers.before(intent.symbol)
         if barrier is not None:
             raise barrier

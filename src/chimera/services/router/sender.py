@@ -13,6 +13,7 @@ import structlog
 from chimera.admit.limits import Exposure, LimitBook
 from chimera.ports.clock import Clock
 from chimera.ports.venue import Records, Venue
+from chimera.services.router import breaking
 from chimera.services.router.barriers import HELD_MS, Barriers
 from chimera.services.router.breaking import Breaking
 from chimera.trading.commands import Ask, Cancel, Command, Place, Survey
@@ -143,7 +144,7 @@ class Sender:
             return _held(order, "NO_MARKET_DATA: no fresh price to judge limits by")
         blocked = self.breaker.objection()
         if blocked is not None:
-            return _held(order, *blocked)
+            return _held(order, f"{breaking.CODE}: {blocked[0]}", blocked[1])
         barrier = self._gates.barriers.before(order.symbol)
         if barrier is not None:
             return _held(order, f"{barrier.code}: {barrier}", HELD_MS)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from chimera.ports.venue import Records
+from chimera.protect.verdicts import Verdict, verdict
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.patience import until_answered
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
@@ -36,10 +37,10 @@ _KEY_FAULTS: Final = {
 
 def key_fault(error: ChimeraError, environment: str) -> Refused | None:
     """What is wrong with the key by the venue's answer to a signed question; None where it speaks of something else."""
-    if not isinstance(error, VenueRejected) or error.code not in _KEY_FAULTS:
+    if not isinstance(error, VenueRejected) or verdict(error.code) is not Verdict.KEY:
         return None
     fix = f"a key belongs to one environment, here {_ELSEWHERE.get(environment, environment)}"
-    why = f"{environment}: {_KEY_FAULTS[error.code]} ({error}); {fix}"
+    why = f"{environment}: {_KEY_FAULTS.get(error.code, 'S4_BINANCE_KEY is not taken here')} ({error}); {fix}"
     return Refused("WRONG_KEY", why, field="S4_BINANCE_SECRET" if error.code == -1022 else "S4_BINANCE_KEY")
 
 
