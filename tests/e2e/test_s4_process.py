@@ -153,6 +153,7 @@ async def test_a_cancel_means_the_same_in_flight_after_the_end_and_after_a_resta
 
 
 @pytest.mark.req("I19")
+@pytest.mark.fault("A13")
 async def test_a_second_router_on_the_ledger_refuses_and_the_first_trades_on(house: Stage) -> None:
     """A13: started by mistake. Also while the first is stopped in its tracks, where nobody hears it."""
     for paused in (False, True):
@@ -170,6 +171,7 @@ async def test_a_second_router_on_the_ledger_refuses_and_the_first_trades_on(hou
 
 
 @pytest.mark.req("I19")
+@pytest.mark.fault("A13")
 async def test_a_router_that_was_deposed_ends_and_sends_nothing_more(house: Stage) -> None:
     """A13 where no lock reaches: another owner took a newer fence. The stop stays at the venue."""
     await taken(house, an_order("a"))
@@ -190,6 +192,7 @@ async def test_a_router_that_was_deposed_ends_and_sends_nothing_more(house: Stag
 
 
 @pytest.mark.req("I26")
+@pytest.mark.fault("A9")
 async def test_told_to_stop_with_orders_in_flight_it_ends_well_and_the_stops_stay(house: Stage) -> None:
     """A9."""
     await taken(house, an_order("a"))
@@ -212,6 +215,7 @@ async def test_told_to_stop_with_orders_in_flight_it_ends_well_and_the_stops_sta
 
 
 @pytest.mark.req("LED-3")
+@pytest.mark.fault("A20")
 async def test_a_ledger_laid_out_by_a_newer_version_is_refused_whole(house: Stage) -> None:
     """A20."""
     await house.s4.stop()
@@ -230,6 +234,7 @@ async def test_a_ledger_laid_out_by_a_newer_version_is_refused_whole(house: Stag
 
 
 @pytest.mark.req("LED-3")
+@pytest.mark.fault("A20")
 async def test_a_holding_of_a_newer_version_stands_still_and_stays_protected(house: Stage) -> None:
     """A20: nothing of it is half read, nothing is written over it; its stop stays, and no entry joins it."""
     await taken(house, an_order("a"))

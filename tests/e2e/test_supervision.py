@@ -33,6 +33,7 @@ serving.run(main)
 
 
 @pytest.mark.req("I26")
+@pytest.mark.fault("A10")
 def test_who_does_not_heed_sigterm_is_ended_hard() -> None:
     """A10."""
     process = subprocess.Popen((sys.executable, "-c", HANGS), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -46,6 +47,7 @@ def test_who_does_not_heed_sigterm_is_ended_hard() -> None:
 
 
 @pytest.mark.req("I26")
+@pytest.mark.fault("A17")
 def test_each_fall_in_a_row_rests_longer() -> None:
     """A17."""
     rests = [again_s(falls) for falls in range(1, 11)]
@@ -56,6 +58,7 @@ def test_each_fall_in_a_row_rests_longer() -> None:
 
 
 @pytest.mark.req("I26")
+@pytest.mark.fault("A17")
 async def test_a_crash_loop_rests_as_it_says_and_ends_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
