@@ -290,15 +290,15 @@ class Order(Value):
             return self.owed_qty
         return Qty(max(self.qty - self.cum_qty, ZERO))
 
-    @property
-    def avg_px(self) -> Price | None:
-        """Mean fill price, or None before the first fill."""
     def closes(self, held: Decimal) -> Decimal:
         """Base asset (>= 0) that it would close of a position of this size (>= 0): a WHOLE one all there is."""
         if self.request.form is Form.WHOLE and self.venue_qty is None:
             return ZERO if self.status.final else held
         return min(self.leaves_qty, held)
 
+    @property
+    def avg_px(self) -> Price | None:
+        """Mean fill price, or None before the first fill."""
         filled = self.cum_qty - self.before_qty
         if not filled:
             return None
