@@ -34,7 +34,7 @@ log = structlog.get_logger()
 RETRY_SAVE_S: Final = 0.25
 FLATTEN_AGAIN_S: Final = 0.5  # doubled each time that something is left
 LONGEST_FLATTEN_AGAIN_S: Final = 8.0
-UNREADABLE: Final = "UNREADABLE"
+UNREADABLE: Final = "UNREADABLE"  # by whom a kill is, where what is stored cannot be read
 
 
 class Controls:

@@ -17,6 +17,7 @@ import structlog
 from chimera.ports.ledger import Holdings, Ledger, Stored
 from chimera.ports.venue import Records
 from chimera.reconcile import lost
+from chimera.services.router.controls import UNREADABLE
 from chimera.services.router.patience import until_answered
 from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.events import OrderChanged, Severity
@@ -35,7 +36,6 @@ log = structlog.get_logger()
 
 CODE: Final = "LEDGER_UNCHECKED"
 SAVED_POLL_S: Final = 0.1
-UNREADABLE: Final = "UNREADABLE"
 UNREADABLE_SAVE_S: Final = 10.0
 
 
