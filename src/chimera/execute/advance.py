@@ -157,7 +157,8 @@ def _answer(
             return _after_refusal(after, order, code, message, scene)
         case PlaceNotSent():
             if _may_resend(order, holding):  # under its own id, so that an outage uses up no ids
-                return holding.with_order(settle(order.after(Trigger.TIMED_OUT), order, scene))
+                again = holding.with_order(settle(order.after(Trigger.TIMED_OUT), order, scene))
+                return closing.not_sent(again) if order.role is Role.EXIT else again
             after = holding.with_order(settle(order.after(Trigger.NOT_SENT), order, scene))
             if order.role is Role.EXIT:
                 return closing.failed(after, scene)

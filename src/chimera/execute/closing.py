@@ -72,6 +72,11 @@ def failed(holding: Holding, scene: Scene) -> Holding:
     return holding.but(exit=again, survey_due_ms=scene.now_ms)
 
 
+def not_sent(holding: Holding) -> Holding:
+    """A close of everything never left: it goes out again under its own id; the try counts, so that somebody hears."""
+    return holding if holding.exit is None else holding.but(exit=holding.exit.but(tries=holding.exit.tries + 1))
+
+
 def _stop_entries(holding: Holding) -> Holding:
     working = {
         key: work if work.phase is Phase.DONE or work.canceling else work.but(canceling=True, reason="CLOSING")

@@ -9,6 +9,7 @@ be alive the intent waits, and past its deadline it sends nothing more.
 """
 
 import zlib
+from collections.abc import Sequence
 from decimal import Decimal
 
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
@@ -66,6 +67,9 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
         working = working.but(canceling=True, reason=f"{KILLED}: {kill.told}", refusal_code=KILLED)
         holding = _put(holding, working)
     orders = holding.of_intent(working.intent_id)
+    if working.failures and _taken(working, orders):
+        working = working.but(failures=0, refusal_code="")
+        holding = _put(holding, working)
     alive = [order for order in orders if not order.status.final or order.owed]
     filled = sum((order.cum_qty for order in orders), ZERO)
     if alive:
@@ -80,11 +84,14 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
     return _send(holding, working, left, scene)
 
 
+def _taken(working: Working, orders: Sequence[Order]) -> bool:
+    """Whether the venue took the newest child, though it may be over by now."""
+    newest = {child_id(working.root, role.value, working.child_no) for role in (Role.MAKER, Role.TAKER)}
+    return any(order.ref in newest and order.venue_id is not None for order in orders)
+
+
 def _tend(holding: Holding, working: Working, alive: list[Order], scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Something of it may still fill: cancel a maker whose time is up, otherwise wait."""
-    if working.failures and any(order.status in _OPEN for order in alive):
-        working = working.but(failures=0, refusal_code="")
-        holding = _put(holding, working)
     late = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
     if not (late or working.canceling or scene.now_ms >= working.plan.deadline_ms):
         return holding, NOTHING
@@ -221,13 +228,14 @@ def _affordable(working: Working, scene: Scene) -> Qty | None:
 def not_sent(holding: Holding, order: Order, fact: PlaceNotSent, scene: Scene) -> Holding:
     """It never left: try again after the wait, while the plan lasts; a try that never left does not count.
 
-    What the venue failed to take is tried ``entry_retries`` times more in a row; what we held back ourselves, for ever.
+    What the venue failed to take is tried ``entry_retries`` times more in a row; what we held back ourselves, and what
+    reduces, for ever.
     """
     working = holding.working_of(order)
     if working is None:
         return holding
     failures = working.failures if fact.held else working.failures + 1
-    if failures > scene.policy.entry_retries:
+    if failures > scene.policy.entry_retries and not working.intent.reduce_only:
         given_up = f"{VENUE_AWAY}: {failures} sendings in a row failed, the last: {fact.reason}"
         return _put(holding, working.but(canceling=True, failures=failures, reason=given_up, refusal_code=VENUE_AWAY))
     taker = 1 if order.role is Role.TAKER else 0

@@ -190,6 +190,9 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
         alarms.append(Alert(severity=Severity.FATAL, code="EXIT_FAILING", text=told))
     for key, work in after.intents.items():
         known = before.intents.get(key)
+        if work.intent.reduce_only and work.failures >= EXIT_TRIES > (known.failures if known else 0):
+            told = f"{key}: {work.failures} sendings in a row failed, {after.position.qty} is held; trying on"
+            alarms.append(Alert(severity=Severity.FATAL, code="EXIT_FAILING", text=told))
         if work.canceling and work.refusal_code in _GIVEN_UP and not (known is not None and known.canceling):
             alarms.append(Alert(severity=Severity.ERROR, code=work.refusal_code, text=f"{key}: {work.reason}"))
     adopted = any(lot.intent_id == ADOPTED for lot in after.position.lots)

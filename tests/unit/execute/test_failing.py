@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from desk import Desk, a_long, an_intent
 
+from chimera.trading.commands import Place
 from chimera.trading.events import Alert, IntentChanged, Severity
 from chimera.trading.execution import Phase
 from chimera.trading.facts import (
@@ -19,6 +20,7 @@ from chimera.trading.facts import (
 )
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import MakerThenTaker
+from chimera.trading.market import Side
 from chimera.trading.money import Millis, Quote
 from chimera.trading.order import Role, Status
 
@@ -113,6 +115,21 @@ def short(desk: Desk, role: Role = Role.TAKER) -> None:
     desk.later(400).hear(Ticked())
 
 
+@pytest.mark.req("S4-RETRY-1")
+def test_failures_between_which_something_was_taken_are_not_in_a_row() -> None:
+    """A schedule of slices that each fill at once: what rests nowhere was taken all the same."""
+    desk = Desk()
+    desk.submit(an_intent(qty="0.10"), *["0.01"] * 10, gap_ms=1_000)
+    for _ in range(8):
+        desk.hear(PlaceNotSent(ref=desk.placed(Role.TAKER).ref, reason="503"))
+        desk.later(500).hear(Ticked())
+        desk.fill(desk.placed(Role.TAKER), "0.01")
+        desk.later(1_000).hear(Ticked())
+
+    assert desk.holding.position.qty == Decimal("0.08")
+    assert desk.holding.intents[I1].phase is Phase.WORKING
+
+
 @pytest.mark.req("S4-BAL-1")
 @pytest.mark.fault("B14")
 def test_an_entry_is_reduced_to_what_the_margin_carries() -> None:
@@ -182,3 +199,29 @@ def test_a_close_that_fails_is_fatal_and_goes_on() -> None:
     desk.later(9_000).hear(Ticked())
     assert desk.count(Role.EXIT) >= 5
     assert [code for code, _ in alerts(desk)].count("EXIT_FAILING") == 1
+
+
+@pytest.mark.req("S4-RETRY-1")
+@pytest.mark.fault("B12")
+def test_a_close_that_never_leaves_is_fatal_once_and_keeps_its_id() -> None:
+    desk = a_long()
+    desk.hear(CloseAsked(reason="user"))
+    for _ in range(6):
+        desk.hear(PlaceNotSent(ref=desk.placed(Role.EXIT).ref, reason="connection refused"))
+        desk.later(2_000).hear(Ticked())
+
+    assert len({c.order.ref for c in desk.told if isinstance(c, Place) and c.role is Role.EXIT}) == 1
+    assert [code for code, _ in alerts(desk)].count("EXIT_FAILING") == 1
+
+
+@pytest.mark.req("S4-RETRY-1")
+def test_an_intent_that_reduces_is_not_given_up_before_its_deadline() -> None:
+    desk = a_long()
+    desk.submit(an_intent("out", side=Side.SELL, stop=None, reduce_only=True))
+    for _ in range(6):
+        desk.hear(PlaceNotSent(ref=desk.placed(Role.TAKER).ref, reason="503"))
+        desk.later(500).hear(Ticked())
+    desk.fill(desk.placed(Role.TAKER), "0.01")
+
+    assert not desk.holding.position.lots
+    assert alerts(desk) == [("EXIT_FAILING", Severity.FATAL)]
