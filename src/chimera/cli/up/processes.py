@@ -118,8 +118,8 @@ class Child:
         while not self._stopping:
             began_s = time.monotonic()
             code = await self._run_once()
-            if self._stopping:
-                return
+            if self._stopping:  # while it ran
+                return  # type: ignore[unreachable]  # mypy holds that an await changes no attribute
             self.falls = 1 + (self.falls if time.monotonic() - began_s < STEADY_S else 0)
             if code == Exit.CANNOT_START or self._vital or self.falls >= FALLS_MAX:
                 raise Stop(Exit(code) if code in set(Exit) and code else Exit.FAILED, self._epitaph(code))
