@@ -250,6 +250,14 @@ class TestPatience:
         assert governor.ask(Lane.PROTECT, STOP, at(1_020)) is None
         assert governor.ask(Lane.CLOSE, STOP, at(1_010 + GIVES_WAY_MS)) is None
 
+    @pytest.mark.parametrize("wait_ms", [0, 1])
+    def test_a_refusal_whose_wait_is_over_slows_us_all_the_same(self, wait_ms: int) -> None:
+        governor = Governor()
+        governor.limited(wait_ms, 0, at(10))
+        assert governor.ask(Lane.OPEN, ENTRY, at(11)) is not None
+        assert governor.ask(Lane.PROTECT, STOP, at(11)) is not None
+        assert governor.ask(Lane.PROTECT, STOP, at(10 + TRICKLE_MS)) is None
+
     def test_without_a_word_it_lasts_to_the_end_of_the_venues_minute(self) -> None:
         governor = self.limited(None)
         assert governor.ask(Lane.QUERY, QUESTION, at(59_999)) is not None

@@ -121,6 +121,19 @@ def test_a_refusal_reads_as_rest_words_it() -> None:
     played(story)
 
 
+def test_a_moment_without_the_venues_clock_is_no_wait() -> None:
+    """Else the moment itself would count as a wait: questions and entries stopped for days."""
+
+    async def story(socket: OrderSocket, host: Host) -> None:
+        waiting = asked(socket)
+        await asyncio.sleep(0.01)
+        error = {"code": -1003, "msg": "Too many", "data": {"retryAfter": 1_800_000_003_500}}
+        host.wires[0].answer(host.wires[0].sent[0]["id"], status=429, result=None, error=error)
+        assert (await waiting).headers == {}
+
+    played(story)
+
+
 def test_what_was_written_and_is_not_answered_is_unknown() -> None:
     async def story(socket: OrderSocket, host: Host) -> None:
         with pytest.raises(OutcomeUnknown, match="no answer in 500 ms"):

@@ -228,8 +228,7 @@ class Governor:
 
     def limited(self, wait_ms: int | None, sent_ms: int, at: Moment) -> None:
         """The venue refused for haste (429, -1003, -1015); ``wait_ms`` is its Retry-After."""
-        if wait_ms is None:
-            wait_ms = max(LIMITED_MS, self._meters[0].left_ms(at))
+        wait_ms = max(LIMITED_MS, self._meters[0].left_ms(at)) if wait_ms is None else max(wait_ms, TRICKLE_MS)
         if at.mono_ms >= self._limited_until:
             self._limited_since, self._trickle_ms = at.mono_ms, TRICKLE_MS
         elif sent_ms >= self._limited_since:  # not one of those that were under way already

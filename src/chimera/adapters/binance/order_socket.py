@@ -188,4 +188,6 @@ def _retry_after_ms(body: bytes) -> Millis | None:
         told = msgspec.json.decode(body, type=_Told).data
     except msgspec.MsgspecError:
         return None
-    return None if told is None or not told.retry_after else Millis(max(told.retry_after - told.server_time, 0))
+    if told is None or not (told.retry_after and told.server_time):  # a moment alone is no wait
+        return None
+    return Millis(max(told.retry_after - told.server_time, 0))
