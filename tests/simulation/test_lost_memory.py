@@ -1,6 +1,5 @@
 """S4 without its memory, or beside somebody else: what the venue shows is protected, nothing enters, nothing twice."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from unittest import mock
@@ -12,19 +11,18 @@ from chimera.services.router.remembering import Remembering
 from chimera.services.router.router import Router, RouterConfig
 from chimera.services.world import composed
 from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.network import is_entry
 from chimera.services.world.plan import KillAt
-from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import NewerSchema, Refused
 from chimera.trading.ids import PositionKey, Symbol
 from chimera.trading.intent import PositionSide
-from chimera.trading.market import Market, Side
+from chimera.trading.market import Side
 from chimera.trading.money import Millis
 from chimera.trading.order import OrderType, TimeInForce
 from chimera.trading.standstill import Scope
 from support.incident_stage import BID, SYMBOL, Deed, Stage, Story, Told, a_wish, play, steps, without
+from support.story_deeds import asking, close, dying_with_its_entry, killed
 
 KILL_S, LOST_S = 6.0, 6.5
 OLD_LIFE = "I6"  # the fills of before went with the ledger
@@ -39,34 +37,6 @@ def losing_everything(stage: Stage) -> None:
             world.ledger = MemoryLedger(faults=world.weather["ledger"])
 
     world.s4.on_birth.append(empty)
-
-
-def dying_with_its_entry(stage: Stage) -> None:
-    """Killed as its first entry reaches the venue: what it filled has no stop yet."""
-    world, execute = stage.world, stage.world.venue.execute
-
-    def heard(request: WireRequest) -> WireResponse:
-        answer = execute(request)
-        if is_entry(request) and not world.s4.deaths:
-            world.s4.kill()
-        return answer
-
-    world.venue.execute = heard  # type: ignore[method-assign]  # the story listens at the venue's door
-
-
-def asking(name: str, request: Callable[[Router], Any]) -> Deed:
-    """S4 is asked, and may say no."""
-
-    async def deed(stage: Stage) -> None:
-        async def ask(router: Router) -> Any:
-            try:
-                return await request(router)
-            except Refused as error:
-                return error.code
-
-        await stage.ask_s4(name, ask)
-
-    return deed
 
 
 def the_same_again(number: int, name: str) -> Deed:
@@ -89,14 +59,6 @@ def the_same_again(number: int, name: str) -> Deed:
 async def arm(router: Router) -> Any:
     told = await router.arm(Scope.GLOBAL, "", by="me", reason="looked", confirm=None)
     return await router.arm(Scope.GLOBAL, "", by="me", reason="looked", confirm=str(told["confirm"]))
-
-
-async def close(router: Router) -> Any:
-    return await router.close(Market.FUT, SYMBOL, None, "TEST")
-
-
-async def killed(router: Router) -> Any:
-    return router.killed()
 
 
 def of_ours(told: Told) -> list[str]:

@@ -44,7 +44,7 @@ from chimera.trading.facts import (
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, TradeId, VenueOrderId
-from chimera.trading.intent import StopSpec
+from chimera.trading.intent import StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
 from chimera.trading.order import Order, Role, Status, Trigger
@@ -356,15 +356,19 @@ def _believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
         maker=False,
         at_ms=snapshot.asked_ms,
     )
-    standing = [
-        order.request.trigger_price
-        for order in holding.in_role(Role.STOP)
-        if order.guards and order.request.side is inferred.side.opposite
-    ]
     lot = adopted_lot(inferred)
-    if standing:  # it has a stop already, of an earlier life of ours: that one serves
-        lot = lot.but(stop=StopSpec(price=standing[0]))
+    stop, target = (_standing(holding, role, inferred.side.opposite) for role in (Role.STOP, Role.TARGET))
+    if stop is not None:  # it has one already, of an earlier life of ours: that one serves
+        lot = lot.but(stop=StopSpec(price=stop))
+    if target is not None:
+        lot = lot.but(target=TargetSpec(kind=TargetKind.PRICE, value=target))
     return rooted(holding, holding.but(position=holding.position.apply(inferred, lot)), inferred)
+
+
+def _standing(holding: Holding, role: Role, side: Side) -> Price | None:
+    """The price of a live stop or target on the side that would close."""
+    live = (order.request for order in holding.in_role(role) if order.guards and order.request.side is side)
+    return next((request.trigger_price for request in live), None)
 
 
 def _reconcile_instead(

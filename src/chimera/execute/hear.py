@@ -10,7 +10,7 @@ from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
-from chimera.trading.ids import child_of, derived_id, stem_of
+from chimera.trading.ids import child_of, derived_id, stands_in, stem_of
 from chimera.trading.money import ZERO, Millis, Qty, Quote
 from chimera.trading.order import FIRING, NewOrder, Order, OrderType, Role, Status, Trigger
 from chimera.trading.position import Lot, adopted_lot
@@ -214,7 +214,10 @@ def rooted(before: Holding, after: Holding, fill: Fill) -> Holding:
     """Where it opened or turned the position: protective ids hang under its first intent, or under the trade itself.
 
     Never under the key alone, whose ids an earlier life may have used: a ledger that was lost counts from one again.
+    A stand-in keeps the root he was given: the trade's would be another life's, too.
     """
+    if after.root is not None and stands_in(after.root):
+        return after
     if before.position.side is after.position.side or not after.position.lots:
         return after
     working = after.intents.get(after.position.lots[0].intent_id)

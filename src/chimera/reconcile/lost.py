@@ -3,13 +3,13 @@
 An entry leaves only after the state that ordered it is on disk (``commands.waits_for_save``). So an entry of ours at
 the venue of which the ledger has no trace proves that the ledger is gone, is an old copy, or that another router trades
 this account with a ledger of its own. Stops, targets and whole closes go out before they are saved and prove nothing,
-but where the ledger is empty: then any order of ours does.
+but where the ledger is empty: then any order of ours does, save a stand-in's, who sends without a ledger.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from chimera.trading.ids import child_of
+from chimera.trading.ids import child_of, stands_in
 from chimera.trading.money import Millis
 from chimera.trading.order import Role
 from chimera.trading.venue import VenueOrder
@@ -25,8 +25,8 @@ def newest_entry(orders: Iterable[VenueOrder], since_ms: Millis) -> VenueOrder |
 
 
 def ours(orders: Iterable[VenueOrder]) -> tuple[VenueOrder, ...]:
-    """Those under our ids."""
-    return tuple(order for order in orders if child_of(order.ref) is not None)
+    """Those under our ids, but for what a stand-in sent while the ledger was away."""
+    return tuple(order for order in orders if (child := child_of(order.ref)) is not None and not stands_in(child[0]))
 
 
 def why(traces: Iterable[VenueOrder], *, empty: bool) -> str:

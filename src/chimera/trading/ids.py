@@ -26,6 +26,7 @@ VENUE = "binance"
 CLIENT_ID_MAX = 36
 CHILDREN_MAX = 9_999  # of one root: the suffix has room for four digits
 CLIENT_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,36}")
+_STAND_IN_PATTERN = re.compile(r"si-[0-9a-f]{20}")
 _CHILD_PATTERN = re.compile(r"(?P<stem>[A-Za-z0-9_-]{1,30})-(?P<role>[mtspx])(?P<number>[0-9]{1,4})")
 _FORCED = {
     "autoclose-": "LIQUIDATION",
@@ -87,6 +88,16 @@ def stem_of(root: ClientOrderId) -> ClientOrderId:
 def derived_id(prefix: str, parent: str) -> ClientOrderId:
     """A root id as a function of ``parent`` (an intent id of any length and alphabet), where the caller named none."""
     return ClientOrderId(f"{prefix}-{hashlib.sha256(parent.encode()).hexdigest()[:20]}")
+
+
+def stand_in_root(key: PositionKey, venue_now_ms: int) -> ClientOrderId:
+    """The root of one who stands in for an owner whose memory is away: of this moment, so no other life has it."""
+    return derived_id("si", f"{key}:{venue_now_ms}")
+
+
+def stands_in(root: ClientOrderId) -> bool:
+    """Whether it is, or is the stem of, the root of a stand-in."""
+    return _STAND_IN_PATTERN.fullmatch(root) is not None
 
 
 def _digest(text: str) -> str:

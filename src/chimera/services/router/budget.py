@@ -23,9 +23,9 @@ log = structlog.get_logger()
 
 
 def risk_budget(router: "Router", clock: Clock) -> RiskBudget | None:
-    """None while the venue has not told our funds and fees yet: S3 then skips, and says so."""
+    """None while funds and fees are not told, or nobody remembers what is in flight: S3 then skips, and says so."""
     funds, owners = router.watch.funds, router.owners.values()
-    if funds is None or not owners:
+    if funds is None or not owners or router.standing_in.on:
         return None
     inflight: dict[IntentId, Symbol] = {}
     open_symbols: list[Symbol] = []

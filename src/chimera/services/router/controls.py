@@ -60,7 +60,7 @@ class Controls:
         self._complete = complete
         self._changed = asyncio.Event()
         self._disk = asyncio.Lock()
-        self._loaded = False
+        self.loaded = asyncio.Event()  # what was in force is known
         self._saved_rev: int | None = None  # None: what is on disk is not known
         self._spoken = 0  # kills asked for since the start
         self._to_flatten = asyncio.Event()
@@ -85,16 +85,18 @@ class Controls:
         for kill in self.standstill.kills:  # spoken while we were loading
             found = found.killed(kill)
         self.standstill = found
-        self._loaded = True
+        self.loaded.set()
         self._flatten_at(*(kill.place for kill in found.kills if kill.flatten))
 
     def _refuse_all(self, why: str) -> None:
         kill = Kill(scope=Scope.GLOBAL, by=UNREADABLE, reason=why, at_ms=self._clock.now_ms())
         self.standstill = self.standstill.killed(kill)
-        self._loaded = True
+        self.loaded.set()
 
     async def run(self) -> None:
-        """Save every change until it is saved. Nothing that goes wrong here may end what protects."""
+        """Load, then save every change until it is saved. Nothing that goes wrong here may end what protects."""
+        if not self.loaded.is_set():
+            await self.load()
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -128,7 +130,7 @@ class Controls:
     @property
     def killed(self) -> bool:
         """Whether anything stands still; what has not been read yet counts."""
-        return bool(self.standstill.kills) or not self._loaded
+        return bool(self.standstill.kills) or not self.loaded.is_set()
 
     def shown(self) -> dict[str, object]:
         """What stands still, as ``GET /killed`` answers."""
@@ -215,7 +217,7 @@ class Controls:
 
     async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str) -> dict[str, object]:
         """The second step: entries are taken again. Raises ``Refused`` for a wrong word, ``StoreUnavailable``."""
-        if not self._loaded:
+        if not self.loaded.is_set():
             raise Refused("NOT_READY", "what is killed is still being read; try again")
         async with self._disk:
             if confirm != self.word(scope, name):

@@ -41,8 +41,10 @@ def _exchange(router: "Router") -> str:
 
 
 def _ledger(router: "Router") -> str:
-    """Only a save asks the ledger anything: between saves it is what the last one found."""
+    """After the start only a save asks the ledger anything: between saves it is what the last one found."""
     owners = router.owners.values()
+    if router.standing_in.on:
+        return "down"
     if any(owner.deposed for owner in owners):
         return "deposed"
     return "down" if any(owner.ledger_away for owner in owners) else "ok"

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from chimera.trading.errors import ChimeraError, NotSent, VenueRejected
+from chimera.trading.errors import ChimeraError, NotSent, StoreUnavailable, VenueRejected
 
 log = structlog.get_logger()
 
@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 LOOK_AGAIN_S: Final = 1.0
 BOOT_PATIENCE_S: Final = 1.5
+KEPT_PAUSE_S: Final = 0.25  # between two tries of the ledger, which itself names a deadline to each
 BOOT_PAUSE_S: Final = 0.3
 BOOT_LONGEST_PAUSE_S: Final = 2.0  # what was held back may leave sooner than was reckoned
 
@@ -36,6 +37,16 @@ async def until_answered(question: Callable[[], Awaitable[T]]) -> T:
             if isinstance(error, NotSent) and error.retry_after_ms is not None:
                 pause_s = min(max(error.retry_after_ms / 1000, BOOT_PAUSE_S), BOOT_LONGEST_PAUSE_S)
         await asyncio.sleep(pause_s)
+
+
+async def until_kept(question: Callable[[], Awaitable[T]]) -> T:
+    """A question to the ledger, asked again for as long as it is away. What it refuses or cannot read it raises."""
+    while True:
+        try:
+            return await question()
+        except StoreUnavailable as error:
+            log.warning("ledger_away_at_boot", error=str(error))
+        await asyncio.sleep(KEPT_PAUSE_S)
 
 
 async def going_on(name: str, look: Callable[[], Awaitable[None]]) -> None:

@@ -1,12 +1,15 @@
 """The router: one owner per position key, one sender per account, one user stream; submit, cancel, close, show.
 
 Boot order (there is no other recovery): load every holding under a new fence, feed it ``Restarted``, listen to the
-user stream, survey the venue; until each has been surveyed once nothing that adds exposure is accepted.
+user stream, survey the venue; until each has been surveyed once nothing that adds exposure is accepted. While the
+ledger does not answer somebody stands in (``standing_in``).
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import structlog
 
@@ -35,11 +38,12 @@ from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
-from chimera.services.router.patience import going_on
+from chimera.services.router.patience import going_on, until_kept
 from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.reconciling import Reconciling
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Gates, Sender
+from chimera.services.router.standing_in import StandingIn
 from chimera.services.router.tallying import Tallying
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
@@ -56,7 +60,6 @@ from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy, Scene
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
-from chimera.trading.venue import FeeRates
 from chimera.wire.results import answer_of
 
 log = structlog.get_logger()
@@ -132,6 +135,8 @@ class Router:
         self.watch = Watch(self, records=records, rulebook=rulebook, bus=bus)
         self.watchdogs = Watchdogs(self, venue)
         self._relay = Relay(ledger, bus)
+        self.standing_in = StandingIn(self, records=records, ledger=ledger, relay=self._relay)
+        self._looking: set[str] = set()
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._prepared: set[tuple[Symbol, int]] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -142,18 +147,23 @@ class Router:
         """Until cancelled; raises when another router has taken over."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            await self.controls.load()
             group.create_task(self.controls.run(), name="controls")
             group.create_task(self.controls.flatten(), name="flatten")
             group.create_task(self.alarms.run(), name="alarms")
             group.create_task(going_on("rates", self.governing.run), name="rates")
             await self.capability.learn()
             self.reconciling.memory.hold()
-            await self._load()
+            await self.standing_in.until(self._load)
             self._loaded.set()
-            looks = self.watch.looks | self.watchdogs.looks | self.reconciling.looks | self.capability.looks
-            for name, look in looks.items():
-                group.create_task(going_on(name, look), name=name)
+            self.begin(self.watch.looks | self.watchdogs.looks | self.reconciling.looks | self.capability.looks)
+
+    def begin(self, looks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
+        """Each of these that has not begun yet."""
+        assert self._group is not None
+        for name, look in looks.items():
+            if name not in self._looking:
+                self._group.create_task(going_on(name, look), name=name)
+        self._looking |= looks.keys()
 
     async def recovered(self) -> None:
         """Wait until every holding has the venue's word."""
@@ -163,13 +173,14 @@ class Router:
             await owner.recovered.wait()
 
     async def _load(self) -> None:
-        wanted = [self._key(symbol) for symbol in self.config.symbols]
-        stored = [key for key in await self._ledger.keys() if key.account == self.config.account_id]
+        await self.controls.loaded.wait()  # a kill on disk comes before any intent on disk
+        wanted = [self.key(symbol) for symbol in self.config.symbols]
+        stored = [key for key in await until_kept(self._ledger.keys) if key.account == self.config.account_id]
         self.reconciling.memory.empty = not stored
         async with asyncio.TaskGroup() as loading:  # at once: the disk and the venue are asked for many in one go
             for key in dict.fromkeys([*stored, *wanted]):
                 if key.symbol in self.instruments:
-                    loading.create_task(self._take_over(key), name=f"load {key}")
+                    loading.create_task(until_kept(partial(self._take_over, key)), name=f"load {key}")
                     continue
                 log.critical("symbol_gone", symbol=key.symbol, why="the venue lists it no more; its holding rests")
 
@@ -188,20 +199,23 @@ class Router:
             clock=self.clock,
             scene=self.scene,
         )
+        close = self.standing_in.relieve(key)
         self.owners[key] = owner
         owner.listeners += [each.heard for each in (self.intake, self.watch, self.watchdogs, self.tallies, self.books)]
         self.intake.heard(holding.outbox)
-        if key.symbol not in self.watch.fees:
-            self.watch.fees[key.symbol] = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+        self.watch.expect_fees(key.symbol)
         assert self._group is not None
         self._group.create_task(owner.run(), name=f"owner {key}")
         owner.hear(Restarted())
+        if close is not None:
+            owner.hear(close)
         return owner
 
     async def take_over(self, symbol: Symbol) -> None:
         """Own a symbol in which the account has something; entries are taken only where ``symbols`` names it."""
-        if self._key(symbol) not in self.owners and symbol in self.instruments:
-            await self._take_over(self._key(symbol))
+        owned = self.key(symbol) in self.owners and not self.standing_in.at(self.key(symbol))
+        if not owned and symbol in self.instruments:
+            await self._take_over(self.key(symbol))
 
     # ── what deciding code is handed ──
 
@@ -235,7 +249,8 @@ class Router:
 
     async def _submit(self, intent: Intent, body_hash: str, wait_ms: int | None) -> Outcome:
         if (known := await self.intake.known(intent, body_hash)) is not None:
-            return await self.intake.await_end(self.owners.get(intent.key), intent.intent_id, known, wait_ms)
+            owner = None if self.standing_in.at(intent.key) else self.owners.get(intent.key)
+            return await self.intake.await_end(owner, intent.intent_id, known, wait_ms)
         owner = self._owner_for(intent)
         intent, notes = tidied(intent, self.instruments[intent.symbol], self.config.policy, owner.holding)
         await self.market.refresh(intent.symbol)
@@ -281,11 +296,13 @@ class Router:
 
     async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
         """Close a position, or part of it: reduce-only, target first, stop last. Asked again it changes nothing."""
-        owner = self.owners.get(self._key(Symbol(symbol))) if market is Market.FUT else None
+        owner = self.owners.get(self.key(Symbol(symbol))) if market is Market.FUT else None
         if owner is None:
             raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
         held = owner.holding.position.qty
         if not (owner.holding.exposure or owner.holding.entering):
+            if self.standing_in.at(owner.holding.key) and not owner.recovered.is_set():
+                raise Refused("RECOVERING", f"{symbol}: the ledger is away, the venue not heard yet; try again")
             return {"result": "OK", "symbol": symbol, "position_qty": "0", "status": "FLAT", "message": "already flat"}
         if qty is not None and qty >= abs(held):
             qty = None
@@ -348,9 +365,9 @@ class Router:
         return Millis(self.clock.now_ms() + self.sender.server_offset_ms)
 
     def owner_of(self, symbol: Symbol) -> Owner | None:
-        return self.owners.get(self._key(symbol))
+        return self.owners.get(self.key(symbol))
 
-    def _key(self, symbol: Symbol) -> PositionKey:
+    def key(self, symbol: Symbol) -> PositionKey:
         return PositionKey(venue=VENUE, account=self.config.account_id, market=Market.FUT, symbol=symbol)
 
     def _owner_for(self, intent: Intent) -> Owner:
@@ -362,6 +379,8 @@ class Router:
             raise Refused(
                 "UNKNOWN_SYMBOL", "not traded here", field="symbol", value=intent.symbol, accepted=traded or "none yet"
             )
+        if self.standing_in.at(intent.key):
+            raise Refused("RECOVERING", "the ledger does not answer: protecting and closing only; try again")
         if not (owner.recovered.is_set() and (intent.reduce_only or self._known())):
             raise Refused("RECOVERING", f"{intent.symbol} has not heard the venue since the start; try again")
         return owner

@@ -81,6 +81,10 @@ class Watchdogs:
             if isinstance(event.body, FillRecorded):
                 self.hearing = self.hearing.counted(event.body.fill, self._now)
 
+    def counted_again(self) -> None:
+        """Who takes over counts trades that the stream has told already: it is not deaf for telling them once."""
+        self.hearing = self.hearing.but(owed={}, up_venue_ms=self._router.venue_now_ms)
+
     def _hear(self, report: Report) -> None:
         match report:
             case StreamUp():

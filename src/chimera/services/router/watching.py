@@ -30,6 +30,7 @@ FUNDS_EVERY_S: Final = 5.0
 BUDGET_EVERY_S: Final = 0.5
 FEES_EVERY_MS: Final = 600_000
 FEES_AT_ONCE: Final = 2  # each FUNDS_EVERY_S: weight 480 a minute, a hundred symbols in four minutes
+USUAL_FEES: Final = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
 UNNAMED: Final = Symbol("")  # funding that names no symbol
 
 
@@ -51,8 +52,16 @@ class Watch:
     @property
     def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on for ever, by name."""
-        mine = {"clock": self.clock, "market": self.prices, "funds": self.account, "budget": self.budget}
-        return mine | {"money": self._router.books.run}
+        return self.sights | {"money": self._router.books.run}
+
+    @property
+    def sights(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """Those that need no memory of ours."""
+        return {"clock": self.clock, "market": self.prices, "funds": self.account, "budget": self.budget}
+
+    def expect_fees(self, symbol: Symbol) -> None:
+        """The usual rates, until the account's own are read."""
+        self.fees.setdefault(symbol, USUAL_FEES)
 
     async def clock(self) -> None:
         """For ever."""
