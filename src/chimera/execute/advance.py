@@ -15,7 +15,7 @@ from chimera.execute.telling import tell
 from chimera.protect import guard as protection
 from chimera.protect.bracket import bracket_for
 from chimera.protect.verdicts import Verdict, verdict
-from chimera.reconcile.survey import compare
+from chimera.reconcile.survey import LISTING_LAG_MS, compare
 from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
 from chimera.trading.events import Alert, Severity
@@ -46,15 +46,13 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, TradeId, VenueOrderId
 from chimera.trading.intent import StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Side
-from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
+from chimera.trading.money import DAY_MS, ZERO, Millis, Price, Qty, Quote
 from chimera.trading.order import Order, Role, Status, Trigger
 from chimera.trading.position import adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
-DAY_MS = 86_400_000
 SURVEY_RETRY_MS = 500
-REVIVAL_MS = 1_000  # a listing may lag behind an end by this much
 DUPLICATE_ID = -4116  # Binance: an open order has this id. Proof of life, not of quantity
 
 
@@ -330,7 +328,7 @@ def _revive(holding: Holding, word: VenueOrder, asked_ms: Millis) -> Holding:
     only). It must be known again, or it would rest there for ever and fire into a later position.
     """
     order = holding.orders[word.ref]
-    over = order.status.final and order.ended_ms is not None and order.ended_ms + REVIVAL_MS <= asked_ms
+    over = order.status.final and order.ended_ms is not None and order.ended_ms + LISTING_LAG_MS <= asked_ms
     if not over or word.status.final or not order.role.protective:
         return holding
     return holding.with_order(order.after(Trigger.REVIVED).but(ended_ms=None, venue_id=word.venue_id))

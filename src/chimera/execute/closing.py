@@ -13,7 +13,6 @@ from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
 from chimera.trading.scene import Scene
 
 TARGET_CANCEL_MS = 300  # how long the exit waits for the target to be gone
-RESEND_MS = 250
 RETRY_MS = 250
 HELD_BACK_MS = 1_000  # a close that left has an outcome by then: this one waits for the disk, as a part of it does
 
@@ -128,9 +127,7 @@ def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple
     held_back = order.status is Status.PENDING_NEW and order.created_ms < wanted.asked_ms
     if wanted.qty is not None or not (order.resendable or held_back):
         return holding, NOTHING
-    due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 2)
-    if held_back:
-        due = order.created_ms + HELD_BACK_MS
+    due = order.created_ms + HELD_BACK_MS if held_back else order.resend_due_ms
     if scene.now_ms < due:
         return holding, NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)

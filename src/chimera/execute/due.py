@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from chimera.execute.asking import SURVEY_PATIENCE_MS
-from chimera.execute.closing import HELD_BACK_MS, RESEND_MS, TARGET_CANCEL_MS
+from chimera.execute.closing import HELD_BACK_MS, TARGET_CANCEL_MS
 from chimera.protect.forms import DOUBT_MS
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
@@ -31,7 +31,7 @@ def _moments(holding: Holding) -> Iterator[int]:
         if order.doubted_ms is not None:
             yield order.doubted_ms + DOUBT_MS
         if order.resendable and order.request.reduce_only:
-            yield order.created_ms + (RESEND_MS * 2 ** min(order.resends, 2) if order.resends else 0)
+            yield order.resend_due_ms
         if order.role is Role.EXIT and order.status is Status.PENDING_NEW:
             yield order.created_ms + HELD_BACK_MS
     for work in holding.intents.values():

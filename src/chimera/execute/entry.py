@@ -18,7 +18,7 @@ from chimera.trading.facts import PlaceNotSent
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_id
 from chimera.trading.money import ZERO, Millis, Qty, text
-from chimera.trading.order import NewOrder, Order, OrderType, Role, Status, TimeInForce
+from chimera.trading.order import OPEN, NewOrder, Order, OrderType, Role, TimeInForce
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
@@ -29,8 +29,6 @@ REPRICE_MS = 100  # after a post-only refusal: the touch is moving
 RETRY_MS = 200  # after a sending that failed: so much, and up to as much again by chance of the name
 MARGIN_SHARE = Decimal("0.95")  # of what is available: fees and a moving mark take the rest
 LACKS_MARGIN = (-2019, -2018)  # Binance: margin, balance not sufficient
-
-_OPEN = (Status.NEW, Status.PARTIALLY_FILLED)
 
 
 def work_entries(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -55,7 +53,7 @@ def _dismiss_orphans(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Com
 
 
 def _cancel(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
-    if order.status not in _OPEN or not order.may_cancel(scene.now_ms):
+    if order.status not in OPEN or not order.may_cancel(scene.now_ms):
         return holding, NOTHING
     named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=False)
     return holding.with_order(order.canceling(scene.now_ms)), (Cancel(order=named, role=order.role),)

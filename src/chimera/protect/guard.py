@@ -19,7 +19,6 @@ from chimera.trading.order import FIRING, Order, Role, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
-RESEND_MS = 250  # an unanswered stop is sent again, same id, this soon
 CALM_MS = 2_000
 NO_FORM_MS = 10_000  # after every form was refused: how long until they are tried anew
 KEY_MS = 1_000
@@ -96,8 +95,7 @@ def _place(
 
 def _resend(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """An exit may be sent again at once under its own id: it can only reduce, and "duplicate" proves it lives."""
-    due = order.created_ms if order.resends == 0 else order.created_ms + RESEND_MS * 2 ** min(order.resends, 2)
-    if scene.now_ms < due:
+    if scene.now_ms < order.resend_due_ms:
         return holding, NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)
     return holding.with_order(again), (Place(order=order.request, role=order.role, resend=True),)

@@ -15,7 +15,7 @@ from typing import Final
 
 from chimera.trading.fill import Fill
 from chimera.trading.ids import Symbol, TradeId
-from chimera.trading.money import ZERO, Millis, text
+from chimera.trading.money import DAY_MS, ZERO, Millis, text
 from chimera.trading.value import Value
 from chimera.trading.venue import Income
 
@@ -24,7 +24,6 @@ MARGIN_MS: Final = 2_000  # around a reading of the wallet in which nothing may 
 SETTLED_MS: Final = 120_000  # a movement younger than this may not be listed, or not be counted by us, yet
 AGREED_MS: Final = 3_600_000  # an account that is never still for so long begins anew, to keep the lists short
 LOOKS: Final = 2  # in a row that a difference must stay
-DAY_MS: Final = 86_400_000
 
 FUNDING: Final = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")  # the latter since 2026-09-10
 OF_TRADES: Final = ("REALIZED_PNL", "COMMISSION")

@@ -5,14 +5,17 @@ difference is only a suspicion until it stays (``Policy.strikes``), and news you
 """
 
 from decimal import Decimal
+from typing import Final
 
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId
-from chimera.trading.order import Status
+from chimera.trading.order import OPEN, Status
 from chimera.trading.value import Value
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
-_THOUGHT_OPEN = (Status.NEW, Status.PARTIALLY_FILLED, Status.TRIGGERING)
+LISTING_LAG_MS: Final = 1_000  # a listing may lag behind an end by this much
+
+_THOUGHT_OPEN: Final = (*OPEN, Status.TRIGGERING)
 
 
 class Difference(Value):

@@ -11,17 +11,16 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.reconcile.external import ExternalOrders
+from chimera.reconcile.survey import LISTING_LAG_MS
 from chimera.trading.events import Alert, Severity
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, Symbol, child_of
 from chimera.trading.money import Millis
-from chimera.trading.order import Role, Status
+from chimera.trading.order import OPEN, Role
 from chimera.trading.value import Value
 from chimera.trading.venue import AccountSnapshot, VenueOrder, VenuePosition
 
-OPEN: Final = (Status.NEW, Status.PARTIALLY_FILLED)
-LAG_MS: Final = 1_000  # a listing may lag behind an end by this much
 LATE_MS: Final = 5_000  # past its deadline; its owner's timer cancels it at once
 LOOKS: Final = 2  # in a row: what passes by itself between two looks is nobody's news
 LONGEST_LIST: Final = 5  # names in one alert
@@ -101,7 +100,7 @@ def _orphan(name: Name, before: Holdings, now: Holdings, asked_ms: Millis) -> bo
     orders = [order for order in known if order is not None]
     if not orders:
         return True
-    return all(order.ended_ms is not None and order.ended_ms + LAG_MS <= asked_ms for order in orders)
+    return all(order.ended_ms is not None and order.ended_ms + LISTING_LAG_MS <= asked_ms for order in orders)
 
 
 def _gaps(before: Holdings, now: Holdings, snapshot: AccountSnapshot) -> Iterator[Symbol]:

@@ -17,6 +17,7 @@ Millis = NewType("Millis", int)  # UTC milliseconds since the epoch, or a span o
 
 ZERO = Decimal(0)
 BPS = Decimal(10_000)
+DAY_MS = 86_400_000
 
 
 def text(amount: Decimal) -> str:

@@ -93,6 +93,7 @@ class Status(StrEnum):
         return self in FINAL
 
 
+OPEN: Final = (Status.NEW, Status.PARTIALLY_FILLED)  # of an entry: it rests in the book
 FIRING: Final = (Status.TRIGGERING, Status.PARTIALLY_FILLED)  # of a stop or target: at its work, protecting nothing
 FINAL: Final = frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED})
 
@@ -119,6 +120,7 @@ class Trigger(StrEnum):
 
 
 RECANCEL_MS: Final = 250
+RESEND_MS: Final = 250  # what was not answered is sent again this soon, then more slowly
 
 S, T = Status, Trigger
 
@@ -313,6 +315,11 @@ class Order(Value):
     def resendable(self) -> bool:
         """In doubt and never seen by the venue, as far as we know: an id that lived once must not be sent again."""
         return self.status is Status.IN_DOUBT and self.venue_id is None
+
+    @property
+    def resend_due_ms(self) -> Millis:
+        """When one that is ``resendable`` may leave again: at once the first time."""
+        return Millis(self.created_ms + (RESEND_MS * 2 ** min(self.resends, 2) if self.resends else 0))
 
     @property
     def guards(self) -> bool:

@@ -18,7 +18,7 @@ from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent, IntentKind, StopSpec
 from chimera.trading.market import Side
 from chimera.trading.money import BPS, ZERO, Price, text
-from chimera.trading.order import Order, Role, Status
+from chimera.trading.order import OPEN, Order, Role, Status
 from chimera.wire.bodies import OrderStatus
 
 _PX: Final = Decimal("1e-8")  # a mean price is shown to eight decimals, half to even
@@ -35,7 +35,7 @@ _SHOWN: Final = {
     Status.REJECTED: OrderStatus.REJECTED,
 }
 _STORED_ONLY: Final = ("schema_version", "event_id", "at_ms", "body_hash", "done", "intent_kind")
-_ON_THE_BOOK: Final = (Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL)
+_ON_THE_BOOK: Final = (*OPEN, Status.PENDING_CANCEL)
 
 
 def parent_order_id(intent: Intent) -> str:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from chimera.reconcile.money import (
     AGREED_MS,
-    DAY_MS,
     MARGIN_MS,
     Cash,
     Drift,
@@ -22,7 +21,7 @@ from chimera.reconcile.money import (
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from chimera.trading.market import Market, Side
-from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
+from chimera.trading.money import DAY_MS, ZERO, Millis, Price, Qty, Quote
 from chimera.trading.venue import Income
 
 BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
