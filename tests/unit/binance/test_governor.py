@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chimera.adapters.binance import raw as raw_module
@@ -78,6 +78,12 @@ class TestBudgets:
 
     @settings(max_examples=100, deadline=None)
     @given(st.lists(asked, max_size=600))
+    @example(
+        [(Lane.CANCEL, 0, 2, 0)] * 2
+        + [(Lane.CANCEL, 0, 3, 0)] * 3
+        + [(Lane.OPEN, 0, 3, 0)]
+        + [(Lane.CANCEL, 0, 3, 0)] * 3
+    )
     def test_protection_is_never_held_back_by_lower_lanes(self, traffic: list[tuple[Lane, int, int, int]]) -> None:
         """Any traffic of the others as the governor lets through: a stop and a target for each entry leave at once."""
         governor, now, owed = Governor(), 0, 0

@@ -101,7 +101,7 @@ class Meter:
         """Whether ``cost`` more of this lane stays below its ceilings."""
         self._turn(at)
         ours = sum(self._sums)
-        booked = 0 if lane in (Lane.PROTECT, Lane.CANCEL) else self._booked()
+        booked = 0 if lane is Lane.PROTECT else self._booked()
         if lane is Lane.OPEN and self.limit.counts is Metered.ORDERS:
             cost += BOOKED * cost
         if ours + booked + cost > self.ceiling(lane):
