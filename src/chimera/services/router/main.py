@@ -41,7 +41,7 @@ from chimera.wire.route_table import DEFAULT, read_route_table
 
 SERVICE: Final = "s4-router"
 SURVEY_EVERY_MS: Final = Policy().survey_every_ms
-SURVEY_PACE_MS: Final = 1_200  # for each symbol: surveys weigh 12 and may take a quarter of 2,400 a minute
+SURVEY_PACE_MS: Final = 3_000  # for each symbol: surveys weigh 12 and may take a tenth of 2,400 a minute
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _DEFAULT_TABLE: Final = Path(str(RouterSettings.model_fields["route_table_path"].default))
 
