@@ -10,7 +10,7 @@ import pytest
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.hosts import SIM, Hosts
-from chimera.adapters.binance.http import AiohttpTransport
+from chimera.adapters.binance.http import CONNECTIONS, FOR_ORDERS, AiohttpTransport
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Side
@@ -266,3 +266,28 @@ async def test_a_clock_refusal_measures_the_clock_and_is_not_sent() -> None:
         assert clock.startswith("GET /fapi/v1/time ")
         assert "timestamp=1763635205000&" in second
         assert "recvWindow=2000&" in second
+
+
+async def test_no_order_queues_behind_questions_that_are_not_answered() -> None:
+    busy, over = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_answer(number: int, writer: asyncio.StreamWriter) -> bool:
+        if loopback.requests[-1].startswith("POST"):
+            writer.write(http(ACCEPTED))
+            return True
+        if number == CONNECTIONS - FOR_ORDERS:
+            busy.set()
+        await over.wait()
+        return False
+
+    async with against(slow_to_answer) as (loopback, futures):
+        asked = [asyncio.create_task(futures.venue.find(REF)) for _ in range(2 * CONNECTIONS)]
+        await busy.wait()
+        try:
+            placed = await futures.venue.place(ORDER, timeout_ms=500)
+        finally:
+            over.set()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    assert placed.ref == ORDER.ref
+    assert sum(request.startswith("POST") for request in loopback.requests) == 1

@@ -1,7 +1,8 @@
 """HTTP and WebSocket over aiohttp: the production ``Transport``.
 
 Invariants: a request leaves at most once; an address is sent exactly as signed; what fails before a byte can have left
-is ``NotSent``, everything later ``OutcomeUnknown``; no redirect, cookie or environment proxy is followed.
+is ``NotSent``, everything later ``OutcomeUnknown``; no redirect, cookie or environment proxy is followed; some
+connections are never a question's, so that no stop queues behind a hundred questions that the venue is slow to answer.
 Knows nothing of Binance but its base URLs.
 """
 
@@ -18,6 +19,8 @@ from chimera.adapters.binance.transport import Reply
 from chimera.trading.errors import NotSent, OutcomeUnknown
 
 CONNECT_MS: Final = 1_500  # TCP and TLS; longer is an outage, and nothing was sent
+CONNECTIONS: Final = 32
+FOR_ORDERS: Final = 12  # of them, free of questions: what changes something (POST, PUT, DELETE)
 BODY_MAX: Final = 32 * 1024 * 1024  # the largest true answer, exchangeInfo, is a few MB
 FRAME_MAX: Final = 4 * 1024 * 1024
 HANDSHAKE_S: Final = 5.0
@@ -61,10 +64,11 @@ class _AiohttpSocket:
 class AiohttpTransport:
     """One session for one environment. Make and close it inside the event loop that uses it."""
 
-    def __init__(self, hosts: Hosts, *, connections: int = 32) -> None:
+    def __init__(self, hosts: Hosts) -> None:
         self._hosts = checked(hosts)
+        self._questions = asyncio.Semaphore(CONNECTIONS - FOR_ORDERS)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60),
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_send_once,),
             headers={"User-Agent": USER_AGENT},
@@ -74,8 +78,26 @@ class AiohttpTransport:
     async def request(
         self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
     ) -> Reply:
-        """Raises as ``Transport.request`` says. Connecting has the shorter time-out: an outage is ``NotSent``."""
-        timeout = aiohttp.ClientTimeout(total=timeout_ms / 1000, connect=min(CONNECT_MS, timeout_ms / 2) / 1000)
+        """Raises as ``Transport.request`` says. Connecting has the shorter time-out: an outage is ``NotSent``.
+
+        A question waits as long for its turn, as it would for a connection.
+        """
+        if method != "GET":
+            return await self._request(method, target, headers=headers, body=body, timeout_ms=timeout_ms)
+        try:
+            async with asyncio.timeout(_connect_s(timeout_ms)):
+                await self._questions.acquire()
+        except TimeoutError:
+            raise NotSent("too many questions are under way") from None
+        try:
+            return await self._request(method, target, headers=headers, body=body, timeout_ms=timeout_ms)
+        finally:
+            self._questions.release()
+
+    async def _request(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
+    ) -> Reply:
+        timeout = aiohttp.ClientTimeout(total=timeout_ms / 1000, connect=_connect_s(timeout_ms))
         try:
             async with self._session.request(
                 method,
@@ -126,6 +148,10 @@ class AiohttpTransport:
     async def close(self) -> None:
         await self._session.close()
         await asyncio.sleep(0)  # lets the transports' own closing callbacks run
+
+
+def _connect_s(timeout_ms: int) -> float:
+    return min(CONNECT_MS, timeout_ms / 2) / 1000
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
