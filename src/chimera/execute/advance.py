@@ -8,7 +8,8 @@ protect, close, enter, ask. The duties are level-triggered, so a restart is this
 
 from chimera.execute import closing, entry
 from chimera.execute.asking import ask, next_survey_ms
-from chimera.execute.hear import adopt, hear, rooted, settle, take_fill
+from chimera.execute.believing import believe_position
+from chimera.execute.hear import adopt, hear, settle, take_fill
 from chimera.execute.pruning import prune
 from chimera.execute.setback import rebased
 from chimera.execute.telling import tell
@@ -41,14 +42,9 @@ from chimera.trading.facts import (
     SurveyUnanswered,
     Ticked,
 )
-from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId, TradeId, VenueOrderId
-from chimera.trading.intent import StopSpec, TargetKind, TargetSpec
-from chimera.trading.market import Side
-from chimera.trading.money import DAY_MS, ZERO, Millis, Price, Qty, Quote
+from chimera.trading.money import DAY_MS, ZERO, Millis, Qty, Quote
 from chimera.trading.order import Order, Role, Status, Trigger
-from chimera.trading.position import adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
@@ -209,7 +205,7 @@ def _not_found(order: Order, asked_server_ms: Millis, scene: Scene) -> Order:
     """Proof of death only when the question began after the last moment at which it could be accepted."""
     missing = order.after(Trigger.MISSING)
     if missing.status is not Status.IN_DOUBT:
-        return missing
+        return settle(missing, order, scene)
     if missing.created_ms > scene.now_ms:  # held back since a restart for this answer
         missing = missing.but(created_ms=scene.now_ms)
     dead_after = missing.dead_after_ms
@@ -283,9 +279,10 @@ def _ended_unfilled(holding: Holding, order: Order, scene: Scene) -> Holding:
 
 def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> Holding:
     """Trades first, then orders, then the position; an unexplained difference must stay before it counts."""
-    outdated = snapshot.asked_ms <= max(holding.filled_ms, holding.surveyed_ms)  # its position is older than our news
+    known_ms = holding.surveyed_ms
     for fill in snapshot.trades:
         holding = take_fill(holding, fill, scene)
+    outdated = snapshot.asked_ms <= max(holding.filled_ms, known_ms)  # its position is older than our news, or its own
     found = compare(holding, snapshot)
     for word in found.known:
         holding = _hear_listed(holding, word, snapshot.asked_ms, scene)
@@ -296,7 +293,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     asked_on_venue_clock = Millis(snapshot.asked_ms + scene.venue_now_ms - scene.now_ms)
     holding = holding.but(
         survey_asked_ms=None,
-        survey_due_ms=next_survey_ms(holding, scene),
+        survey_due_ms=Millis(min(holding.survey_due_ms, next_survey_ms(holding, scene))),
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),
         trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, asked_on_venue_clock)),
     )
@@ -309,11 +306,17 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     if holding.strikes + 1 < needed:
         pause = 3_000 if shrinks else 200
         return holding.but(strikes=holding.strikes + 1, survey_due_ms=Millis(scene.now_ms + pause))
-    return _believe_position(holding.but(strikes=0), snapshot)
+    return believe_position(holding.but(strikes=0), snapshot)
 
 
 def _hear_listed(holding: Holding, word: VenueOrder, asked_ms: Millis, scene: Scene) -> Holding:
-    """One order of a survey; one that makes no sense must not cost us the rest of it."""
+    """One order of a survey; one that makes no sense must not cost us the rest of it.
+
+    What was refused after the question was asked is listed as it was before: it guards nothing, and is asked for.
+    """
+    known = holding.orders[word.ref]
+    if known.status is Status.REJECTED and known.ended_ms is not None and known.ended_ms > asked_ms:
+        return holding.with_order(known.but(ask_at_ms=scene.now_ms))
     try:
         return _hear(_revive(holding, word, asked_ms), word, scene)
     except IllegalTransition:
@@ -332,41 +335,6 @@ def _revive(holding: Holding, word: VenueOrder, asked_ms: Millis) -> Holding:
     if not over or word.status.final or not order.role.protective:
         return holding
     return holding.with_order(order.after(Trigger.REVIVED).but(ended_ms=None, venue_id=word.venue_id))
-
-
-def _believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
-    """The venue's position wins: the difference is booked as an inferred trade, its id a function of what was seen."""
-    venue = snapshot.position
-    size = abs(venue.qty - holding.position.qty)
-    price = venue.entry_px or venue.mark_px or holding.position.entry_px or Price(ZERO)
-    inferred = Fill(
-        trade_id=TradeId(f"inferred-{venue.updated_ms}-{venue.qty}"),
-        ref=ClientOrderId("inferred"),
-        venue_id=VenueOrderId(""),
-        market=holding.key.market,
-        symbol=holding.key.symbol,
-        side=Side.BUY if venue.qty > holding.position.qty else Side.SELL,
-        price=price,
-        qty=Qty(size),
-        fee=ZERO,
-        fee_asset="",
-        realized_pnl=Quote(ZERO),
-        maker=False,
-        at_ms=snapshot.asked_ms,
-    )
-    lot = adopted_lot(inferred)
-    stop, target = (_standing(holding, role, inferred.side.opposite) for role in (Role.STOP, Role.TARGET))
-    if stop is not None:  # it has one already, of an earlier life of ours: that one serves
-        lot = lot.but(stop=StopSpec(price=stop))
-    if target is not None:
-        lot = lot.but(target=TargetSpec(kind=TargetKind.PRICE, value=target))
-    return rooted(holding, holding.but(position=holding.position.apply(inferred, lot)), inferred)
-
-
-def _standing(holding: Holding, role: Role, side: Side) -> Price | None:
-    """The price of a live stop or target on the side that would close."""
-    live = (order.request for order in holding.in_role(role) if order.guards and order.request.side is side)
-    return next((request.trigger_price for request in live), None)
 
 
 def _reconcile_instead(

@@ -41,11 +41,13 @@ def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
 def _owed(holding: Holding, order: Order, scene: Scene) -> Holding:
     """Pull the trades; those that no survey brought in a minute of asking are not ours, or counted under another id.
 
-    The venue's position then decides, by the strikes of the surveys.
+    The venue's position then decides, by the strikes of the surveys; until it has, what stands there stays.
     """
     waited = order.ended_ms is not None and scene.now_ms >= order.ended_ms + OWED_PATIENCE_MS
     if waited and order.asks >= OWED_ASKS:
-        return _closed_all_the_same(holding.with_order(order.but(venue_cum_qty=order.cum_qty, ask_at_ms=None)), order)
+        given_up = holding.with_order(order.but(venue_cum_qty=order.cum_qty, ask_at_ms=None))
+        given_up = given_up.but(strikes=max(holding.strikes, 1), survey_due_ms=scene.now_ms)
+        return _closed_all_the_same(given_up, order)
     return holding.but(survey_due_ms=min(holding.survey_due_ms, scene.now_ms))
 
 
@@ -58,9 +60,11 @@ def _closed_all_the_same(holding: Holding, order: Order) -> Holding:
 
 
 def _survey(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
-    under_way = holding.survey_asked_ms is not None and scene.now_ms < holding.survey_asked_ms + SURVEY_PATIENCE_MS
-    if under_way or scene.now_ms < holding.survey_due_ms:
+    """One at a time; what calls for another meanwhile gets it afterwards: the first may have been asked too early."""
+    asked_ms = holding.survey_asked_ms
+    due_ms = holding.survey_due_ms if asked_ms is None else asked_ms + SURVEY_PATIENCE_MS
+    if scene.now_ms < due_ms:
         return holding, ()
-    asked = holding.but(survey_asked_ms=scene.now_ms)
+    asked = holding.but(survey_asked_ms=scene.now_ms, survey_due_ms=next_survey_ms(holding, scene))
     since = Millis(max(holding.trades_confirmed_ms - scene.policy.trades_overlap_ms, 0))
     return asked, (Survey(trades_since_ms=since),)

@@ -57,6 +57,8 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
         return _resend(holding, exits[0], wanted, scene)
     if not holding.exposure or _target_in_the_way(holding, wanted, scene):
         return holding, NOTHING
+    if wanted.qty is not None and holding.strikes:  # the venue shows another position: the part may be closed already
+        return holding, NOTHING
     if wanted.retry_at_ms is not None and scene.now_ms < wanted.retry_at_ms:
         return holding, NOTHING
     return _place(holding, wanted, scene)

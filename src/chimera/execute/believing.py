@@ -1,0 +1,66 @@
+"""The venue's position wins where no trade explains it: the difference is booked, and whose lot it was is guessed.
+
+Called once enough surveys in a row have disagreed; it does not know how many that were, and asks nothing.
+"""
+
+from chimera.execute.hear import rooted
+from chimera.trading.fill import Fill
+from chimera.trading.holding import Holding
+from chimera.trading.ids import ClientOrderId, IntentId, TradeId, VenueOrderId
+from chimera.trading.intent import StopSpec, TargetKind, TargetSpec
+from chimera.trading.market import Side
+from chimera.trading.money import ZERO, Price, Qty, Quote
+from chimera.trading.order import Role
+from chimera.trading.position import ADOPTED, adopted_lot
+from chimera.trading.venue import VenueSnapshot
+
+
+def believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
+    """The difference is booked as an inferred trade, its id a function of what was seen.
+
+    Of a position that shrank, what was opened without an intent goes first (a trade that came after it was inferred is
+    counted beside it), then what is being closed, or is due to be: that is not closed once more.
+    """
+    venue = snapshot.position
+    size = abs(venue.qty - holding.position.qty)
+    price = venue.entry_px or venue.mark_px or holding.position.entry_px or Price(ZERO)
+    inferred = Fill(
+        trade_id=TradeId(f"inferred-{venue.updated_ms}-{venue.qty}"),
+        ref=ClientOrderId("inferred"),
+        venue_id=VenueOrderId(""),
+        market=holding.key.market,
+        symbol=holding.key.symbol,
+        side=Side.BUY if venue.qty > holding.position.qty else Side.SELL,
+        price=price,
+        qty=Qty(size),
+        fee=ZERO,
+        fee_asset="",
+        realized_pnl=Quote(ZERO),
+        maker=False,
+        at_ms=snapshot.asked_ms,
+    )
+    lot = adopted_lot(inferred)
+    stop, target = (_standing(holding, role, inferred.side.opposite) for role in (Role.STOP, Role.TARGET))
+    if stop is not None:  # it has one already, of an earlier life of ours: that one serves
+        lot = lot.but(stop=StopSpec(price=stop))
+    if target is not None:
+        lot = lot.but(target=TargetSpec(kind=TargetKind.PRICE, value=target))
+    believed = holding.but(position=holding.position.apply(inferred, lot, first=_doubtful(holding, snapshot)))
+    wanted = holding.exit
+    if wanted is not None and wanted.left_qty is not None and abs(venue.qty) < abs(holding.position.qty):
+        believed = believed.but(exit=wanted.but(left_qty=Qty(max(wanted.left_qty - size, ZERO))))
+    return rooted(holding, believed, inferred)
+
+
+def _doubtful(holding: Holding, snapshot: VenueSnapshot) -> tuple[IntentId, ...]:
+    """Whose lots an unseen trade has most likely closed."""
+    closing = () if holding.exit is None else holding.exit.lots
+    lots = holding.position.lots
+    due = (lot.intent_id for lot in lots if lot.close_at_ms is not None and lot.close_at_ms <= snapshot.asked_ms)
+    return (ADOPTED, *closing, *due)
+
+
+def _standing(holding: Holding, role: Role, side: Side) -> Price | None:
+    """The price of a live stop or target on the side that would close."""
+    live = (order.request for order in holding.in_role(role) if order.guards and order.request.side is side)
+    return next((request.trigger_price for request in live), None)
