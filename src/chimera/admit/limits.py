@@ -63,6 +63,12 @@ class LimitBook:
         self._forget(now_ms)
         self._sent.append((now_ms, order.ref))
 
+    def release(self, order: NewOrder) -> None:
+        """It was counted and did not leave."""
+        place = next((at for at in reversed(range(len(self._sent))) if self._sent[at][1] == order.ref), None)
+        if place is not None:
+            del self._sent[place]
+
     def _forget(self, now_ms: Millis) -> None:
         while self._sent and self._sent[0][0] <= now_ms - ORDER_WINDOW_MS:
             self._sent.popleft()

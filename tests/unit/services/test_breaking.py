@@ -8,6 +8,7 @@ from desk import Desk, a_long, an_intent
 
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
+from chimera.execute.pruning import LINGER_MS
 from chimera.ports.clock import Clock
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.breaking import Breaking
@@ -15,7 +16,7 @@ from chimera.services.router.sender import Gates, Sender
 from chimera.trading.commands import Place
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.events import Alert
-from chimera.trading.facts import CloseAsked, Fact, PlaceNotSent, PlaceUnanswered
+from chimera.trading.facts import CloseAsked, Fact, PlaceNotSent, PlaceUnanswered, Ticked
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Role
@@ -113,3 +114,41 @@ async def test_what_ended_while_it_waited_for_the_disk_does_not_leave() -> None:
     desk.fill(part, "0.01")
     assert await sender.carry_out(Place(order=part, role=Role.EXIT), lambda: desk.holding, lambda: None) is None
     assert venue.placed == []
+
+
+async def test_what_is_known_no_more_does_not_leave() -> None:
+    """A part that waited for the disk until its end was forgotten: by now it would close a later position."""
+    venue = Venue()
+    sender, _ = a_sender(venue, HandClock())
+    desk = a_long("0.03")
+    desk.hear(CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.01"))))
+    part = desk.placed(Role.EXIT)
+    desk.fill(part, "0.01")
+    desk.later(LINGER_MS).hear(Ticked())
+    assert part.ref not in desk.holding.orders
+    assert await sender.carry_out(Place(order=part, role=Role.EXIT), lambda: desk.holding, lambda: None) is None
+    assert venue.placed == []
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_what_has_left_is_never_called_held_back() -> None:
+    venue, clock = Venue(OutcomeUnknown("?")), HandClock()
+    sender, _ = a_sender(venue, clock)
+    desk = Desk()
+    desk.submit(an_intent())
+    command = Place(order=desk.placed(Role.TAKER), role=Role.TAKER)
+    for _ in range(2):  # the second time its moment is over, too
+        fact = await sender.carry_out(command, lambda: desk.holding, lambda: Price(desk.bid))
+        assert isinstance(fact, PlaceUnanswered)
+        clock.at_ms = Millis(clock.at_ms + 60_000)
+    assert len(venue.placed) == 1
+
+
+@pytest.mark.req("S4-LIM-1")
+async def test_what_the_governor_holds_back_uses_up_no_orders() -> None:
+    venue, clock = Venue(*[NotSent("full", held=True)] * 900), HandClock()
+    sender, _ = a_sender(venue, clock)
+    for number in range(900):
+        fact = await enter(sender, f"i{number}")
+        assert isinstance(fact, PlaceNotSent), fact
+        assert fact.held

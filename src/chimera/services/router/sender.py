@@ -97,7 +97,7 @@ class Sender:
     async def _place(self, command: Place, holding: Holding, near: Price | None) -> Fact | None:
         order = command.order
         known = holding.orders.get(order.ref)
-        if known is not None and known.status.final:  # it waited for the disk, and went out and ended without it
+        if known is None or known.status.final:  # it waited for the disk, and went out and ended without it
             return None
         refusal = self._objection(command, holding, near)
         if refusal is not None:
@@ -117,7 +117,9 @@ class Sender:
                 await self._gates.capability.broke(order, error)
             return PlaceRefused(ref=order.ref, code=error.code, message=error.message)
         except NotSent as error:
-            if not error.held:
+            if error.held:
+                self._limits.release(order)
+            else:
                 self._ended(order, good=False)
             self._entries_sent.pop(order.ref, None)
             wait_ms = error.retry_after_ms
@@ -136,10 +138,10 @@ class Sender:
         if order.reduce_only:
             self._limits.count(order, now_ms)
             return None
+        if order.ref in self._entries_sent:  # asked first: what has left is never called held back
+            return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(now_ms))
         if order.not_after_ms is not None and now_ms > order.not_after_ms:
             return _held(order, "LATE: held back past its moment")
-        if order.ref in self._entries_sent:
-            return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(now_ms))
         if near is None:
             return _held(order, "NO_MARKET_DATA: no fresh price to judge limits by")
         blocked = self.breaker.objection()
