@@ -42,6 +42,7 @@ AWAY: Final = (
     "CLOCK",
     "CLOCK_UNKNOWN",
     "LEDGER_AWAY",
+    "LEDGER_AWAY_AT_BOOT",
     "LEDGER_UNCHECKED",
     "LOOP_LAG",
     "MARKET_STALE",
