@@ -13,6 +13,7 @@ from chimera.trading.intent import MakerThenTaker
 from chimera.trading.money import Millis, Price
 from chimera.trading.order import Role, Status
 from support.desk import KEY, SYMBOL, T0, Desk, a_long, an_intent
+from support.standing import StubOwner
 
 NEAR = {SYMBOL: Price(Decimal(65000))}
 
@@ -71,11 +72,9 @@ def test_one_that_lasts_is_told_once_and_again_after_it_was_settled() -> None:
     desk.submit(an_intent())
     unanswered(desk, Role.TAKER)
     told: list[Alert] = []
-    router: Any = type("Router", (), {})()
-    router.owners = {KEY: type("Owner", (), {"holding": desk.holding})()}
-    router.scene = lambda holding: desk.scene
-    router.clock = type("Clock", (), {"now_ms": lambda self: desk.now})()
-    inbox = Inbox(router, alert_ms=60_000, tell=told.append)
+    owners: Any = {KEY: StubOwner(desk.holding)}
+    clock: Any = type("Clock", (), {"now_ms": lambda self: desk.now})()
+    inbox = Inbox(owners, scene=lambda holding: desk.scene, clock=clock, alert_ms=60_000, tell=told.append)
     desk.later(59_999)
     inbox.look()
     assert told == []

@@ -29,7 +29,7 @@ def an_order(ref: str, *, at_ms: int = T0, status: Status = Status.FILLED, reduc
 
 
 class House:
-    """A router whose ledger, owners and kill switch are real, and a venue with a past."""
+    """A ledger, owners and a kill switch, all real, and a venue with a past."""
 
     def __init__(
         self, ledger: MemoryLedger, desk: Desk, *placed: VenueOrder, resting: tuple[VenueOrder, ...] = (),
@@ -37,12 +37,19 @@ class House:
     ) -> None:  # fmt: skip
         desks = Desks(ledger, [desk.holding])
         self.owners, self.controls = desks.owners, desks.controls
-        self.config = type("Config", (), {"account_id": DEFAULT_ACCOUNT})()
-        self.clock = type("Clock", (), {"now_ms": lambda self: T0})()
-        self.barriers = Barriers(cast("Any", self.clock), lambda alert: None)
+        clock = cast("Any", type("Clock", (), {"now_ms": lambda self: T0})())
+        self.barriers = Barriers(clock, lambda alert: None)
         self.placed, self.resting = placed, resting
         self.silent = 0
-        self.memory = Remembering(cast("Any", self), records=cast("Any", self), ledger=ledger)
+        self.memory = Remembering(
+            DEFAULT_ACCOUNT,
+            self.owners,
+            records=cast("Any", self),
+            ledger=ledger,
+            controls=self.controls,
+            barriers=self.barriers,
+            clock=clock,
+        )
         self.memory.empty = empty
 
     async def placed_lately(self, symbol: Symbol) -> tuple[VenueOrder, ...]:

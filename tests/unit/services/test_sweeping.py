@@ -42,17 +42,25 @@ class Clock:
 
 
 class Account:
-    """A router of which only the owners are there, and a venue that says what it is told to."""
+    """Owners of some positions, and a venue that says what it is told to."""
 
     def __init__(self, *holdings: Holding, external: ExternalOrders = ExternalOrders.ADOPT) -> None:
-        self.owners = {holding.key: StubOwner(holding) for holding in holdings}
+        self.owners: Any = {holding.key: StubOwner(holding) for holding in holdings}
         self.clock = Clock()
         self.told: list[Alert] = []
         self.taken: list[Symbol] = []
         self.barriers = Barriers(cast("Any", self.clock), self.told.append)
         self.answer: AccountSnapshot | ChimeraError = AccountSnapshot(asked_ms=T0, orders=(), positions=())
         policy = SweepPolicy(external=external)
-        self.sweeping = Sweeping(cast("Any", self), policy, records=cast("Any", self), tell=self.told.append)
+        self.sweeping = Sweeping(
+            self.owners,
+            policy,
+            records=cast("Any", self),
+            barriers=self.barriers,
+            clock=self.clock,
+            tell=self.told.append,
+            take_over=self.take_over,
+        )
 
     async def whole(self) -> AccountSnapshot:
         if isinstance(self.answer, ChimeraError):

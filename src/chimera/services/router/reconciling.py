@@ -18,10 +18,21 @@ class Reconciling:
     """The three of one account."""
 
     def __init__(self, router: "Router", *, records: Records, ledger: Ledger) -> None:
+        owners, clock, barriers = router.owners, router.clock, router.barriers
         policy, tell = router.config.sweep, router.alarms.tell
-        self.memory = Remembering(router, records=records, ledger=ledger)
-        self.sweeping = Sweeping(router, policy, records=records, tell=tell)
-        self.inbox = Inbox(router, alert_ms=policy.doubt_alert_ms, tell=tell)
+        self.memory = Remembering(
+            router.config.account_id,
+            owners,
+            records=records,
+            ledger=ledger,
+            controls=router.controls,
+            barriers=barriers,
+            clock=clock,
+        )
+        self.sweeping = Sweeping(
+            owners, policy, records=records, barriers=barriers, clock=clock, tell=tell, take_over=router.take_over
+        )
+        self.inbox = Inbox(owners, scene=router.scene, clock=clock, alert_ms=policy.doubt_alert_ms, tell=tell)
 
     @property
     def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:

@@ -10,27 +10,28 @@ killed: its position is protected by the venue's word, from memory, for a router
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 import structlog
 
+from chimera.ports.clock import Clock
 from chimera.ports.ledger import Holdings, Ledger, Stored
 from chimera.ports.venue import Records
 from chimera.reconcile import lost
-from chimera.services.router.controls import UNREADABLE
+from chimera.services.router.barriers import Barriers
+from chimera.services.router.controls import UNREADABLE, Controls
+from chimera.services.router.owner import Owner
 from chimera.services.router.patience import until_answered
 from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.events import OrderChanged, Severity
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId, PositionKey, Symbol
+from chimera.trading.ids import AccountId, ClientOrderId, PositionKey, Symbol
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.venue import VenueOrder
 from chimera.wire import keys
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
 
 log = structlog.get_logger()
 
@@ -55,28 +56,41 @@ class Unkept:
 class Remembering:
     """The question and what follows from it."""
 
-    def __init__(self, router: "Router", *, records: Records, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        account_id: AccountId,
+        owners: Mapping[PositionKey, Owner],
+        *,
+        records: Records,
+        ledger: Ledger,
+        controls: Controls,
+        barriers: Barriers,
+        clock: Clock,
+    ) -> None:
         self.checked = asyncio.Event()
         self.empty = False  # the ledger held no position key when it was loaded
-        self._router = router
+        self._owners = owners
         self._records = records
         self._ledger = ledger
+        self._controls = controls
+        self._barriers = barriers
+        self._clock = clock
         self._lost_at_ms = Millis(0)  # UTC; an intent made before it may have been traded, and been forgotten
-        self._row = f"{router.config.account_id}:ledger"
+        self._row = f"{account_id}:ledger"
 
     def hold(self) -> None:
         """Entries wait from here on."""
         why = "the venue has not been asked yet whether the ledger knows all"
-        self._router.barriers.level(CODE, why, severity=Severity.INFO)
+        self._barriers.level(CODE, why, severity=Severity.INFO)
 
     async def load(self, key: PositionKey) -> tuple[Stored | None, Holdings]:
         """What is stored, and where to keep what follows."""
         try:
             return await self._ledger.load(key), self._ledger
         except NewerSchema as error:
-            now_ms, name = self._router.clock.now_ms(), str(key.symbol)
+            now_ms, name = self._clock.now_ms(), str(key.symbol)
             kill = Kill(scope=Scope.SYMBOL, name=name, by=UNREADABLE, reason=str(error), at_ms=now_ms)
-            self._router.controls.kill(kill)
+            self._controls.kill(kill)
             return None, Unkept(self._ledger, str(error))
 
     def refuse_old(self, intent: Intent) -> None:
@@ -102,12 +116,12 @@ class Remembering:
         if traces:
             await self._latch(traces)
         self.checked.set()
-        self._router.barriers.level(CODE, None)
+        self._barriers.level(CODE, None)
 
     async def _traces(self, since_ms: Millis) -> tuple[VenueOrder, ...]:
         """The newest entry of each symbol, where the ledger does not know it."""
         found = []
-        for symbol in sorted({key.symbol for key in self._router.owners}):
+        for symbol in sorted({key.symbol for key in self._owners}):
             newest = await self._newest(symbol, since_ms)
             if newest is not None and not await self._knows(newest.ref):
                 found.append(newest)
@@ -118,7 +132,7 @@ class Remembering:
 
     async def _knows(self, ref: ClientOrderId) -> bool:
         """In a holding, on its way to its row, or there."""
-        for owner in self._router.owners.values():
+        for owner in self._owners.values():
             untold = (event.body for event in owner.holding.outbox)
             if ref in owner.holding.orders or any(isinstance(b, OrderChanged) and b.order.ref == ref for b in untold):
                 return True
@@ -126,11 +140,11 @@ class Remembering:
 
     async def _latch(self, traces: tuple[VenueOrder, ...]) -> None:
         """The kill first; the note only once the kill is on disk, or a crash between them would lose both."""
-        now_ms = self._router.clock.now_ms()
+        now_ms = self._clock.now_ms()
         reason = lost.why(traces, empty=self.empty)
         self._lost_at_ms = now_ms
-        self._router.controls.kill(Kill(scope=Scope.GLOBAL, by=lost.BY, reason=reason, at_ms=now_ms))
-        while not self._router.controls.saved:  # noqa: ASYNC110 - it is saved until it is saved
+        self._controls.kill(Kill(scope=Scope.GLOBAL, by=lost.BY, reason=reason, at_ms=now_ms))
+        while not self._controls.saved:  # noqa: ASYNC110 - it is saved until it is saved
             await asyncio.sleep(SAVED_POLL_S)
         note = {"since_ms": max(order.updated_ms for order in traces) + 1, "lost_at_ms": now_ms, "why": reason}
         await until_answered(lambda: self._ledger.put(keys.CONTROLS, self._row, note))

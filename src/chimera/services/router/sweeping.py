@@ -5,25 +5,25 @@ barriers and whoever looks; the user stream tells of it at once, the sweep of wh
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 
+from chimera.ports.clock import Clock
 from chimera.ports.venue import OrderReport, Records
 from chimera.reconcile.external import ExternalOrders, Externals, told
 from chimera.reconcile.sweep import Seen, Sweep, SweepPolicy, compare
+from chimera.services.router.barriers import Barriers
+from chimera.services.router.owner import Owner
 from chimera.trading.errors import ChimeraError
 from chimera.trading.events import Alert, Severity
 from chimera.trading.facts import Gapped, Ticked
 from chimera.trading.holding import Holding
-from chimera.trading.ids import Symbol, forced_by
+from chimera.trading.ids import PositionKey, Symbol, forced_by
 from chimera.trading.market import Side
 from chimera.trading.position import ADOPTED
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
 
 log = structlog.get_logger()
 
@@ -36,14 +36,26 @@ class Sweeping:
     """The sweep of one account."""
 
     def __init__(
-        self, router: "Router", policy: SweepPolicy, *, records: Records, tell: Callable[[Alert], None]
+        self,
+        owners: Mapping[PositionKey, Owner],
+        policy: SweepPolicy,
+        *,
+        records: Records,
+        barriers: Barriers,
+        clock: Clock,
+        tell: Callable[[Alert], None],
+        take_over: Callable[[Symbol], Awaitable[None]],
     ) -> None:
+        """``take_over``: own a symbol in which something of ours was found."""
         self.externals = Externals()
         self.last: Sweep | None = None
-        self._router = router
+        self._owners = owners
         self._policy = policy
         self._records = records
+        self._barriers = barriers
+        self._clock = clock
         self._tell = tell
+        self._take_over = take_over
         self._seen = Seen()
         self._unanswered = 0
         self._isolated: set[Symbol] = set()
@@ -68,7 +80,7 @@ class Sweeping:
         for alert in alerts:
             self._tell(alert)
         self._now(self.externals.looked(snapshot))
-        for key, owner in tuple(self._router.owners.items()):
+        for key, owner in tuple(self._owners.items()):
             if key.symbol in found.ask:
                 log.info("sweep_asks", symbol=key.symbol, jaccard=str(found.jaccard))
                 owner.hear(Gapped())
@@ -76,7 +88,7 @@ class Sweeping:
                 owner.hear(Ticked())
         strays = [order.symbol for order in found.orphans if order.symbol not in before]
         for symbol in dict.fromkeys([*(held.symbol for held in found.ownerless), *strays]):
-            await self._router.take_over(symbol)
+            await self._take_over(symbol)
 
     def external_qty(self, symbol: Symbol, side: Side) -> Decimal:
         """Base asset that orders which are not ours may still add."""
@@ -89,7 +101,7 @@ class Sweeping:
         if forced is not None and report.fill is not None and order.symbol not in self._holdings():
             text = f"{forced}: {told(order)} filled {report.fill.qty}, on a symbol that nobody here owns"
             self._tell(Alert(severity=Severity.FATAL, code=forced, text=text))
-        self._now(self.externals.heard(order, self._router.clock.now_ms()))
+        self._now(self.externals.heard(order, self._clock.now_ms()))
 
     def _now(self, externals: Externals) -> None:
         """What is not ours is this now: tell what is new of it, and keep our entries away where that is the policy."""
@@ -103,7 +115,7 @@ class Sweeping:
         holdings = self._holdings()
         standing = {symbol for symbol, _ in self.externals.orders} | {s for s in holdings if _adopted(holdings[s])}
         for symbol in sorted(standing | self._isolated):
-            self._router.barriers.level(CODE, self._why(symbol) if symbol in standing else None, symbol=symbol)
+            self._barriers.level(CODE, self._why(symbol) if symbol in standing else None, symbol=symbol)
         self._isolated = standing
 
     def _why(self, symbol: Symbol) -> str:
@@ -119,7 +131,7 @@ class Sweeping:
             self._tell(Alert(severity=Severity.ERROR, code="SWEEP_UNANSWERED", text=text))
 
     def _holdings(self) -> dict[Symbol, Holding]:
-        return {key.symbol: owner.holding for key, owner in self._router.owners.items()}
+        return {key.symbol: owner.holding for key, owner in self._owners.items()}
 
 
 def _adopted(holding: Holding) -> bool:
