@@ -10,9 +10,10 @@ from chimera.services.router.router import Router
 from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.ids import ClientOrderId, child_of, stands_in
+from chimera.trading.market import Side
 from chimera.trading.standstill import Kill, Scope
 from support.incident_stage import Stage, Story, Told, a_wish, play, steps, without
-from support.story_deeds import asking, close, dying_with_its_entry
+from support.story_deeds import asking, close, dying_with_its_entry, killed
 
 AWAY_S = 20.0
 LOOK_S = 9.0  # in the middle of the ledger's absence
@@ -146,6 +147,30 @@ def test_while_the_ledger_is_away_a_kill_flattens_and_is_still_there_when_it_is_
     assert told.position(LOOK_S + 3) == 0
     assert told.stage.answers["kill"]["durable"] is False
     assert told.answers["w-1"] == "REFUSED KILL_SWITCH"
+
+
+@pytest.mark.req("S4-REC-1", "S4-REC-2")
+def test_a_ledger_that_was_away_and_is_empty_has_lost_nothing() -> None:
+    """The first start ever, beside a position made by hand: the only order of ours is a stand-in's stop."""
+
+    def away(stage: Stage) -> None:
+        stage.world.weather["ledger"].stall(10)
+
+    async def by_hand(stage: Stage) -> None:
+        await stage.place("web_now", Side.BUY, steps(5))
+
+    told = play(
+        Story(
+            hands=((0.2, by_hand), (14.0, asking("killed", killed)), (20.0, asking("close", close))),
+            extra=(away,),
+            bare_s=LONGEST_BARE_S,
+        )
+    )
+    assert told.broken_but("I4 entry web_", "I6 1 fills lost") == []  # a trade of before the first start
+    assert len(stand_ins(told, 8.0)) == 1
+    assert told.live(15.0) == stand_ins(told, 15.0) == stand_ins(told, 8.0)
+    assert told.stage.answers["killed"]["kills"] == []
+    assert told.position(23.0) == 0
 
 
 @pytest.mark.req("S4-REC-1")

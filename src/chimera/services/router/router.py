@@ -187,7 +187,7 @@ class Router:
     async def _take_over(self, key: PositionKey) -> Owner:
         fence = await self._ledger.fence(key, self.config.owner_name)
         found, kept_in = await self.reconciling.memory.load(key)
-        since = Millis(self.venue_now_ms - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
+        since = Millis(self.standing_in.since_ms - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
         holding = found.holding if found else Holding(key=key, trades_confirmed_ms=since)
         owner = Owner(
             holding,
@@ -299,8 +299,8 @@ class Router:
         owner = self.owners.get(self.key(Symbol(symbol))) if market is Market.FUT else None
         if owner is None:
             raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
-        held = owner.holding.position.qty
-        if not (owner.holding.exposure or owner.holding.entering):
+        held = owner.holding.exposure  # what filled by the venue's word too: its trades may be late
+        if not (held or owner.holding.entering):
             if self.standing_in.at(owner.holding.key) and not owner.recovered.is_set():
                 raise Refused("RECOVERING", f"{symbol}: the ledger is away, the venue not heard yet; try again")
             return {"result": "OK", "symbol": symbol, "position_qty": "0", "status": "FLAT", "message": "already flat"}

@@ -51,7 +51,7 @@ class StandingIn:
         self._ledger = ledger
         self._relay = relay
         self._posts: dict[PositionKey, tuple[Owner, asyncio.Task[None]]] = {}
-        self._began = False
+        self._began_ms: Millis | None = None  # venue clock
 
     async def until(self, read: Callable[[], Awaitable[None]]) -> None:
         """Read the ledger, however long that takes; past our patience with it, stand in meanwhile."""
@@ -61,7 +61,8 @@ class StandingIn:
             standing.cancel()
             for key in tuple(self._posts):  # which the ledger does not know
                 await until_kept(lambda symbol=key.symbol: self._router.take_over(symbol))  # type: ignore[misc]
-        if self._began:
+        if self._began_ms is not None:
+            self._began_ms = None
             self._router.watchdogs.counted_again()
             self._router.barriers.level(CODE, None)
 
@@ -69,6 +70,11 @@ class StandingIn:
     def on(self) -> bool:
         """Whether anybody stands in."""
         return bool(self._posts)
+
+    @property
+    def since_ms(self) -> Millis:
+        """From when on a holding that begins now has to know the trades, venue clock: stand-ins' are nobody else's."""
+        return self._router.venue_now_ms if self._began_ms is None else self._began_ms
 
     def at(self, key: PositionKey) -> bool:
         """Whether somebody stands in at this position."""
@@ -86,8 +92,9 @@ class StandingIn:
         return CloseAsked(reason=wanted.reason) if wanted is not None and wanted.qty is None else None
 
     async def _stand(self, group: asyncio.TaskGroup) -> None:
-        await asyncio.sleep(0 if self._began else PATIENCE_S)
-        self._began = True
+        if self._began_ms is None:
+            await asyncio.sleep(PATIENCE_S)
+            self._began_ms = self._router.venue_now_ms
         log.critical("standing_in", why=WHY)
         self._router.barriers.level(CODE, WHY)
         self._router.begin(self._router.watch.sights | self._router.watchdogs.looks)
