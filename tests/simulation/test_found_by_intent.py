@@ -1,4 +1,4 @@
-"""After a crash at any point S4 finds by the intent's id what happened: asked by that id, it tells the venue's truth."""
+"""After a crash at any point S4 finds by the intent's id what happened: asked by that id, it tells the truth."""
 
 import asyncio
 from decimal import Decimal

@@ -9,7 +9,6 @@ from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
 from chimera.trading.venue import AccountSnapshot
 
-
 ALONE = 2 * SIDE_BY_SIDE - 1  # the first ones, and those whose turn came in the same step as the leader's
 
 
