@@ -62,5 +62,9 @@ def _doubtful(holding: Holding, snapshot: VenueSnapshot) -> tuple[IntentId, ...]
 
 def _standing(holding: Holding, role: Role, side: Side) -> Price | None:
     """The price of a live stop or target on the side that would close."""
-    live = (order.request for order in holding.in_role(role) if order.guards and order.request.side is side)
+    live = (
+        order.request
+        for order in holding.in_role(role)
+        if order.guards and order.request.side is side and holding.stands(order)
+    )
     return next((request.trigger_price for request in live), None)

@@ -9,7 +9,16 @@ from decimal import Decimal
 from chimera.trading.events import Event
 from chimera.trading.execution import Exit, Phase, Working
 from chimera.trading.form import Form
-from chimera.trading.ids import CHILDREN_MAX, ClientOrderId, IntentId, PositionKey, TradeId, child_id, derived_id
+from chimera.trading.ids import (
+    CHILDREN_MAX,
+    ClientOrderId,
+    IntentId,
+    PositionKey,
+    TradeId,
+    child_id,
+    derived_id,
+    probes,
+)
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Quote
 from chimera.trading.order import Order, Role
@@ -92,7 +101,12 @@ class Holding(Value):
         return min(sum((order.closes(abs(held)) for order in live if self.stands(order)), Decimal(0)), abs(held))
 
     def stands(self, order: Order) -> bool:
-        """Whether a live stop or target is of this opening; a WHOLE one ends with the position it was placed for."""
+        """Whether a live stop or target is of this opening; a WHOLE one ends with the position it was placed for.
+
+        A probe that outlived its sender is nobody's: far from the market, and withdrawn once it is seen.
+        """
+        if probes(order.ref):
+            return False
         return order.request.form is not Form.WHOLE or order.episode == self.position.closed_count
 
     def with_order(self, order: Order) -> "Holding":

@@ -33,6 +33,7 @@ _FORCED = {
     "adl_autoclose": "AUTO_DELEVERAGING",
     "settlement_autoclose-": "SETTLEMENT",
 }
+_PROBE_SUFFIX = "-s0"  # steps of a position or an intent count from one, whatever root a caller names
 _DIGEST_CHARS = 12
 _SUFFIX_MAX = 6
 
@@ -72,6 +73,16 @@ def child_of(ref: ClientOrderId) -> tuple[ClientOrderId, str, int] | None:
     """
     found = _CHILD_PATTERN.fullmatch(ref)
     return (ClientOrderId(found["stem"]), found["role"], int(found["number"])) if found else None
+
+
+def probe_id(root: ClientOrderId) -> ClientOrderId:
+    """The id of a stop that is placed only to learn whether the venue takes one."""
+    return ClientOrderId(stem_of(root) + _PROBE_SUFFIX)
+
+
+def probes(ref: ClientOrderId) -> bool:
+    """Whether it was placed only to learn something: it guards nothing, whatever may be held by now."""
+    return ref.endswith(_PROBE_SUFFIX)
 
 
 def forced_by(ref: ClientOrderId) -> str | None:

@@ -22,9 +22,11 @@ from chimera.trading.facts import (
     Ticked,
 )
 from chimera.trading.form import FORMS, Form
+from chimera.trading.ids import derived_id, probe_id
 from chimera.trading.intent import StopSpec, TargetKind, TargetSpec
+from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty
-from chimera.trading.order import NewOrder, Role, Status
+from chimera.trading.order import NewOrder, OrderType, Role, Status
 from support.desk import BTC, Desk, a_long, an_intent
 
 NOT_TAKEN = -4120
@@ -362,6 +364,30 @@ def test_a_price_beyond_the_bounds_is_not_asked_for_ever() -> None:
 
     assert desk.holding.flattening
     assert desk.placed(Role.STOP).ref != stop.ref
+
+
+@pytest.mark.req("S4-FUT-3")
+def test_a_probe_that_outlived_its_sender_guards_nothing() -> None:
+    """Killed between a probe and its withdrawal; somebody opened by hand meanwhile, as much as the probe closes."""
+    desk = Desk()
+    probe = NewOrder(
+        ref=probe_id(derived_id("cx", "probe")),
+        symbol=BTC.symbol,
+        side=Side.SELL,
+        type=OrderType.STOP_MARKET,
+        qty=BTC.min_qty,
+        trigger_price=Price(Decimal(62_000)),
+        reduce_only=True,
+    )
+    listed = desk.word(probe, Status.NEW)
+    for _ in range(4):
+        desk.later(1_000).survey(listed, qty=str(BTC.min_qty))
+
+    assert desk.holding.exposure == BTC.min_qty
+    assert desk.holding.covered_qty == 0
+    assert desk.placed(Role.STOP).trigger_price == Decimal(64_025), "the default stop"
+    desk.ack(desk.placed(Role.STOP))
+    assert desk.canceled() == [probe.ref]
 
 
 # ── whatever the venue says ──

@@ -22,12 +22,12 @@ from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.events import Alert, Severity
 from chimera.trading.facts import Gapped
 from chimera.trading.form import FORMS, Form
-from chimera.trading.ids import ClientOrderId, child_id, derived_id
+from chimera.trading.ids import ClientOrderId, derived_id, probe_id
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price, Qty
-from chimera.trading.order import NewOrder, OrderType, Role
+from chimera.trading.order import NewOrder, OrderType
 from chimera.trading.value import Value
 from chimera.trading.venue import OrderRef
 
@@ -195,7 +195,7 @@ class Probing:
         self._number += 1
         root = derived_id("cx", f"probe:{owner.holding.key}:{self._router.clock.now_ms()}:{self._number}")
         return NewOrder(
-            ref=child_id(root, Role.STOP.value, 1),
+            ref=probe_id(root),
             symbol=rules.symbol,
             side=Side.SELL,
             type=OrderType.STOP_MARKET,
