@@ -81,3 +81,16 @@ def test_a_clock_that_goes_right_changes_nothing() -> None:
     before = desk.holding
     desk.later(5)
     assert rebased(before, desk.now) is before
+
+
+def test_an_entry_in_doubt_is_not_in_doubt_for_as_long_as_the_clock_was_wrong() -> None:
+    """Its last moment to leave was by the clock of then: the proof of its death would have come an hour later."""
+    desk = Desk()
+    desk.submit(an_intent())
+    entry = desk.placed(Role.TAKER)
+
+    desk.later(-HOUR_MS).hear(Restarted())
+
+    dead_after_ms = desk.holding.orders[entry.ref].dead_after_ms
+    assert dead_after_ms is not None
+    assert dead_after_ms - desk.now < 60_000

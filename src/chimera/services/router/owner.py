@@ -32,6 +32,7 @@ log = structlog.get_logger()
 SAVE_PATIENCE_S = 3.0  # how long an answer waits for the disk before it says "in doubt"
 RETRY_SAVE_S = 0.1
 RETRY_RELAY_S = 0.25
+RETRY_FAULT_S = 1.0  # after a mistake of ours: how soon the duties look again though nothing happens
 
 
 class Owner:
@@ -99,6 +100,7 @@ class Owner:
         except Exception:  # a mistake of ours freezes this fact alone: what protects stays as it is
             log.exception("advance_fault", key=str(before.key), fact=type(fact).__name__)
             self.faults += 1
+            self._tick_in(RETRY_FAULT_S)  # what is due stays due: the timer that brought it here is used up
             return
         if after is not before:
             self.holding = after
@@ -154,11 +156,13 @@ class Owner:
 
     def _set_timer(self) -> None:
         due = next_due_ms(self.holding, self._clock.now_ms())
+        self._tick_in(None if due is None else max(due - self._clock.now_ms(), 1) / 1000)
+
+    def _tick_in(self, delay_s: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if due is not None:
-            delay_s = max(due - self._clock.now_ms(), 1) / 1000
+        if delay_s is not None:
             self._timer = asyncio.get_running_loop().call_later(delay_s, self.hear, Ticked())
 
     async def _save_forever(self) -> None:

@@ -36,7 +36,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price
-from chimera.trading.order import NewOrder, Status
+from chimera.trading.order import NewOrder, Role, Status
 from chimera.trading.standstill import Standstill
 from chimera.trading.venue import VenueOrder
 
@@ -136,8 +136,10 @@ class Sender:
         order = command.order
         now_ms = self._clock.now_ms()
         if order.reduce_only:
-            self._limits.count(order, now_ms)
-            return None
+            over = self._over(order, holding, now_ms)
+            if over is None:
+                self._limits.count(order, now_ms)
+            return over
         if order.ref in self._entries_sent:  # asked first: what has left is never called held back
             return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(now_ms))
         if order.not_after_ms is not None and now_ms > order.not_after_ms:
@@ -169,6 +171,16 @@ class Sender:
         self._remember(order.ref)
         self.breaker.entering()
         return None
+
+    def _over(self, order: NewOrder, holding: Holding, now_ms: Millis) -> Fact | None:
+        """What stops a reduce-only intent that had to wait for the disk: its moment, its caller. Never a stop."""
+        known = holding.orders.get(order.ref)
+        if known is None or known.intent_id is None:
+            return None
+        if order.not_after_ms is not None and now_ms > order.not_after_ms:
+            return _held(order, "LATE: held back past its moment")
+        refusal = self._parent_objection(holding.working_of(known), holding)
+        return None if refusal is None else PlaceRefused(ref=order.ref, code=0, message=refusal)
 
     def _remember(self, ref: ClientOrderId) -> None:
         """That this entry has left. A day of ids need not be kept: past ``not_after_ms`` no order leaves anyway."""
@@ -204,6 +216,8 @@ class Sender:
 
     async def _cancel(self, command: Cancel, holding: Holding) -> Fact:
         ref = command.order.ref
+        if command.role is Role.STOP and holding.covered_qty < abs(holding.exposure):  # it waited for the disk
+            return CancelNotSent(ref=ref, reason="BARE: what was to stand in its place stands no more")
         try:
             word = await self._venue.cancel(command.order, timeout_ms=CANCEL_TIMEOUT_MS)
             self.breaker.ended(entry=False, good=True)
