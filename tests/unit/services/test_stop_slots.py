@@ -1,4 +1,4 @@
-"""No entry without a place for its stop: the account's 200, the symbol's own limit, and what others have taken."""
+"""Whose conditional orders take places: ours and other people's (what follows from the sum: tests/unit/admit)."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chimera.adapters.memory.ledger import MemoryLedger
-from chimera.services.router.capability import CONDITIONAL_SLOTS, SLOTS_PER_ENTRY, Capability
+from chimera.services.router.capability import Capability
 from chimera.trading.money import Qty
 from chimera.trading.order import Role, Status
 from support.desk import BTC, SYMBOL, Desk, a_long
@@ -36,23 +36,8 @@ def a_capability(*, live: int, others: int = 0, limit: int | None = None) -> Cap
 
 
 @pytest.mark.req("S4-LIM-2")
-@pytest.mark.parametrize(
-    ("live", "others", "limit", "refused"),
-    [
-        (CONDITIONAL_SLOTS - SLOTS_PER_ENTRY, 0, None, False),
-        (CONDITIONAL_SLOTS - SLOTS_PER_ENTRY + 1, 0, None, True),
-        (CONDITIONAL_SLOTS - SLOTS_PER_ENTRY, 1, None, True),
-        (6, 0, 10, False),
-        (7, 0, 10, True),
-        (6, 1, 10, True),
-    ],
-)
-def test_an_entry_needs_free_places_for_its_stop_and_target(
-    live: int, others: int, limit: int | None, refused: bool
-) -> None:
-    refusal = a_capability(live=live, others=others, limit=limit).no_slots(SYMBOL)
+@pytest.mark.parametrize(("live", "others", "refused"), [(6, 0, False), (7, 0, True), (6, 1, True)])
+def test_ours_and_theirs_take_places(live: int, others: int, refused: bool) -> None:
+    refusal = a_capability(live=live, others=others, limit=10).no_slots(SYMBOL)
 
     assert (refusal is not None) is refused
-    if refusal is not None:
-        assert refusal.code == "NO_STOP_SLOTS"
-        assert str(live + others) in refusal.message

@@ -5,11 +5,13 @@ Read before anything is sent (``learn``), kept fresh beside everything else (``l
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from chimera.admit.places import no_place
 from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.services.router import venue_checks
 from chimera.services.router.patience import until_answered
@@ -28,8 +30,6 @@ log = structlog.get_logger()
 
 MODE_CHANGED: Final = "ACCOUNT_MODE"
 MODES_EVERY_S: Final = 600.0
-CONDITIONAL_SLOTS: Final = 200  # of one account, over all symbols (Binance, error -4045)
-SLOTS_PER_ENTRY: Final = 4  # stop and target, and their successors before the old ones are gone
 
 
 class Capability:
@@ -82,19 +82,12 @@ class Capability:
 
     def no_slots(self, symbol: Symbol) -> Refused | None:
         """An entry's stop and target may find no place at the venue; others' conditional orders take some, too."""
-        others = [order for order in self._router.reconciling.sweeping.externals.orders.values() if order.conditional]
-        mine = {key.symbol: len(owner.holding.conditional()) for key, owner in self._router.owners.items()}
+        others = self._router.reconciling.sweeping.externals.orders.values()
+        standing = Counter(order.symbol for order in others if order.conditional)
+        for key, owner in self._router.owners.items():
+            standing[key.symbol] += len(owner.holding.conditional())
         rules = self.rules.instruments.get(symbol)
-        of_symbol = None if rules is None else rules.max_conditional
-        here = mine.get(symbol, 0) + sum(order.symbol == symbol for order in others)
-        for standing, most, where in (
-            (sum(mine.values()) + len(others), CONDITIONAL_SLOTS, "the venue"),
-            (here, of_symbol, str(symbol)),
-        ):
-            if most is not None and standing + SLOTS_PER_ENTRY > most:
-                told = f"{standing} stops and targets stand; {where} takes {most}"
-                return Refused("NO_STOP_SLOTS", told, accepted="exits; or later")
-        return None
+        return no_place(symbol, standing, None if rules is None else rules.max_conditional)
 
     def _held(self, symbol: Symbol) -> bool | None:
         owner = self._router.owner_of(symbol)
