@@ -275,12 +275,15 @@ class Order(Value):
     @property
     def cum_qty(self) -> Qty:
         """Base asset filled: by our own record of trades, and what had filled before we knew the order."""
-        return Qty(sum((fill.qty for fill in self.fills.values()), ZERO) + self.before_qty)
+        filled: Decimal = self.before_qty
+        for fill in self.fills.values():
+            filled += fill.qty
+        return Qty(filled)
 
     @property
     def owed_qty(self) -> Qty:
         """Base asset filled by the venue's word whose trades have not reached us."""
-        return Qty(max(self.venue_cum_qty - self.cum_qty, ZERO))
+        return Qty(max(self.venue_cum_qty - self.cum_qty, ZERO) if self.venue_cum_qty else ZERO)
 
     @property
     def leaves_qty(self) -> Qty:
