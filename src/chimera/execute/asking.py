@@ -1,5 +1,6 @@
 """The duty of asking: whatever is in doubt, owed or overdue is asked for, at a pace that slows down."""
 
+from chimera.protect.crossing import crossed
 from chimera.trading.commands import Ask, Command, Survey
 from chimera.trading.holding import Holding
 from chimera.trading.money import ZERO, Millis, Qty
@@ -7,6 +8,7 @@ from chimera.trading.order import Order, Role, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
+CROSSED_MS = 1_000  # a stop whose price was passed is asked for so often, until there is news of it
 FIRST_ASK_MS = 300
 SLOWEST_ASK_MS = 5_000
 OWED_PATIENCE_MS = 60_000
@@ -24,11 +26,15 @@ def next_survey_ms(holding: Holding, scene: Scene) -> Millis:
 def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Query orders whose time has come; pull trades that are owed; survey the symbol when due."""
     commands: list[Command] = []
+    for stop in crossed(holding, scene):
+        if stop.asked_ms is None or scene.now_ms >= stop.asked_ms + CROSSED_MS:
+            holding = holding.with_order(stop.but(ask_at_ms=scene.now_ms))
     for order in tuple(holding.orders.values()):
         if order.ask_at_ms is None or scene.now_ms < order.ask_at_ms:
             continue
         pause = min(FIRST_ASK_MS * 2 ** min(order.asks, 10), SLOWEST_ASK_MS)
-        holding = holding.with_order(order.but(asks=order.asks + 1, ask_at_ms=Millis(scene.now_ms + pause)))
+        later = Millis(scene.now_ms + pause)
+        holding = holding.with_order(order.but(asks=order.asks + 1, ask_at_ms=later, asked_ms=scene.now_ms))
         if order.owed:
             holding = _owed(holding, order, scene)
         elif order.status is not Status.PENDING_NEW:

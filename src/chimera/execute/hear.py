@@ -74,7 +74,9 @@ def settle(order: Order, before: Order, scene: Scene) -> Order:
         return order
     if order.status in (Status.IN_DOUBT, Status.PENDING_NEW):
         return order
-    return order.but(ask_at_ms=None, asks=0, resends=0, patience_ms=None)
+    waits = order.role is Role.STOP and order.guards
+    check = Millis(now + scene.policy.stop_check_ms) if waits else None
+    return order.but(ask_at_ms=check, asks=0, resends=0, patience_ms=None)
 
 
 def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = NONE) -> Holding:

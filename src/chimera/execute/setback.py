@@ -47,6 +47,7 @@ def _order(order: Order, back: int) -> Order:
         created_ms=_less(order.created_ms, back),
         request=order.request.but(not_after_ms=_earlier(order.request.not_after_ms, back)),
         ask_at_ms=_earlier(order.ask_at_ms, back),
+        asked_ms=_earlier(order.asked_ms, back),
         doubted_ms=_earlier(order.doubted_ms, back),
         patience_ms=_earlier(order.patience_ms, back),
         cancel_at_ms=_earlier(order.cancel_at_ms, back),

@@ -255,6 +255,7 @@ class Order(Value):
     dead_after_ms: Millis | None = None  # in doubt: venue clock past which it can no longer be accepted
     ask_at_ms: Millis | None = None  # when to ask the venue again
     asks: int = 0
+    asked_ms: Millis | None = None  # when it was last asked for
     doubted_ms: Millis | None = None  # in doubt since
     patience_ms: Millis | None = None  # a stop that fires and is not done by then is stuck
     cancels: int = 0

@@ -24,7 +24,8 @@ from chimera.trading.value import Value
 
 ORDER_RECV_WINDOW_MS: Final = 2_000  # small: it bounds how long a lost order can still be accepted
 READ_RECV_WINDOW_MS: Final = 5_000  # Binance's default; a late answer to a question hurts nobody
-READ_TIMEOUT_MS: Final = 5_000
+READ_TIMEOUT_MS: Final = 2_000  # a lost answer to a question is noticed no later: positions may be bare meanwhile
+SLOW_TIMEOUT_MS: Final = 5_000  # for answers of megabytes
 HELD_BACK: Final = "RATE_GOVERNOR"
 _COUNTS: Final = ("x-mbx-used-weight-1m", "x-mbx-order-count-10s", "x-mbx-order-count-1m")  # as governor.FALLBACK
 _CLOCK_TIMEOUT_MS: Final = 1_000
@@ -55,6 +56,7 @@ class Endpoint(Value):
     weight_all: int | None = None
     orders: int = 0
     lane: Lane = Lane.QUERY  # where the caller names none
+    slow: bool = False  # its answer is large
 
     def cost(self, params: Mapping[str, str]) -> Cost:
         """Of this call."""
@@ -81,13 +83,13 @@ INCOME: Final = Endpoint(method="GET", path="/fapi/v1/income", weight=30)
 COMMISSION_RATE: Final = Endpoint(method="GET", path="/fapi/v1/commissionRate", weight=20, lane=Lane.OPEN)
 ACCOUNT_CONFIG: Final = Endpoint(method="GET", path="/fapi/v1/accountConfig", weight=5)
 SYMBOL_CONFIG: Final = Endpoint(method="GET", path="/fapi/v1/symbolConfig", weight=5, lane=Lane.OPEN)
-LEVERAGE_BRACKET: Final = Endpoint(method="GET", path="/fapi/v1/leverageBracket")
+LEVERAGE_BRACKET: Final = Endpoint(method="GET", path="/fapi/v1/leverageBracket", slow=True)
 SET_MARGIN_TYPE: Final = Endpoint(method="POST", path="/fapi/v1/marginType", lane=Lane.OPEN)
 SET_LEVERAGE: Final = Endpoint(method="POST", path="/fapi/v1/leverage", lane=Lane.OPEN)
 OPEN_LISTEN_KEY: Final = Endpoint(method="POST", path="/fapi/v1/listenKey", security=Security.KEY)
 KEEP_LISTEN_KEY: Final = Endpoint(method="PUT", path="/fapi/v1/listenKey", security=Security.KEY)
 SERVER_TIME: Final = Endpoint(method="GET", path="/fapi/v1/time", security=Security.NONE)
-EXCHANGE_INFO: Final = Endpoint(method="GET", path="/fapi/v1/exchangeInfo", security=Security.NONE)
+EXCHANGE_INFO: Final = Endpoint(method="GET", path="/fapi/v1/exchangeInfo", security=Security.NONE, slow=True)
 BOOK_TICKER: Final = Endpoint(
     method="GET", path="/fapi/v1/ticker/bookTicker", security=Security.NONE, weight=2, weight_all=5, lane=Lane.OPEN
 )
@@ -122,7 +124,7 @@ class RawFutures:
         endpoint: Endpoint,
         params: Mapping[str, str] | None = None,
         *,
-        timeout_ms: int = READ_TIMEOUT_MS,
+        timeout_ms: int | None = None,
         lane: Lane | None = None,
         weight: int | None = None,
     ) -> bytes:
@@ -131,6 +133,7 @@ class RawFutures:
         ``weight``: where this call pays for others too, or was paid for by another (0). ``NotSent.held``: nothing left.
         """
         params = params or {}
+        timeout_ms = timeout_ms or (SLOW_TIMEOUT_MS if endpoint.slow else READ_TIMEOUT_MS)
         cost = endpoint.cost(params)
         sent = self.moment()
         held = self.governor.ask(lane or endpoint.lane, cost if weight is None else cost.but(weight=weight), sent)

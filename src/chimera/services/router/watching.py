@@ -12,10 +12,12 @@ import structlog
 
 from chimera.ports.streams import Bus
 from chimera.ports.venue import Records, Rulebook
+from chimera.protect.crossing import crossed
 from chimera.services.router.budget import publish_budget
 from chimera.services.router.market import REFRESH_MS
 from chimera.trading.errors import ChimeraError
 from chimera.trading.events import Event, PositionChanged
+from chimera.trading.facts import Ticked
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis, Quote
 from chimera.trading.venue import FeeRates, Funds
@@ -86,7 +88,14 @@ class Watch:
             for symbol in symbols:
                 self._router.watchdogs.price_looked(symbol)
             self.mark_to_market()
+            self._look_at_stops()
             await asyncio.sleep(REFRESH_MS / 1000)
+
+    def _look_at_stops(self) -> None:
+        """A stop whose price was passed: its owner asks for it, though nothing was heard."""
+        for owner in tuple(self._router.owners.values()):
+            if crossed(owner.holding, self._router.scene(owner.holding)):
+                owner.hear(Ticked())
 
     def mark_to_market(self) -> None:
         """What the day has brought: realised less fees, funding, and what is open at the last mark (S4-LIM-1)."""

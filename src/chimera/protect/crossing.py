@@ -1,0 +1,30 @@
+"""Stops whose price the market has passed while the venue says, as far as we have heard, that they still wait.
+
+A trigger is told by the stream; where that is silent, or the trigger's child was refused, the market tells first.
+"""
+
+from chimera.trading.holding import Holding
+from chimera.trading.intent import WorkingType
+from chimera.trading.market import Side
+from chimera.trading.order import Order, Role
+from chimera.trading.scene import Scene
+
+
+def crossed(holding: Holding, scene: Scene) -> tuple[Order, ...]:
+    """By the mark, or by the touch where the stop goes by the last price."""
+    stops = (order for order in holding.in_role(Role.STOP) if order.guards)
+    return tuple(order for order in stops if _passed(order, scene))
+
+
+def _passed(order: Order, scene: Scene) -> bool:
+    trigger, touch = order.request.trigger_price, scene.touch
+    sells = order.request.side is Side.SELL
+    if trigger is None:
+        return False
+    if order.request.working_type is WorkingType.CONTRACT_PRICE:
+        price = None if touch is None else touch.bid if sells else touch.ask
+    else:
+        price = scene.mark
+    if price is None:
+        return False
+    return price <= trigger if sells else price >= trigger
