@@ -173,3 +173,9 @@ def test_the_sweep_gets_its_settings() -> None:
     assert (policy.every_ms, policy.jaccard, policy.doubt_alert_ms) == (30_000, Decimal("0.8"), 5_000)
     assert policy.external is ExternalOrders.ISOLATE
     assert sweep_of(load({})).external is ExternalOrders.ADOPT
+
+
+@pytest.mark.req("I23")
+def test_a_share_so_small_that_no_close_would_leave_is_refused() -> None:
+    with pytest.raises(SettingsError, match="S4_RATE_SHARE"):
+        load({"S4_RATE_SHARE": "0.003"})

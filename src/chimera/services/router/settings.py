@@ -279,9 +279,10 @@ class RouterSettings(BaseSettings):
     rate_share: Amount = _of(
         "S4_RATE_SHARE",
         Decimal(1),
-        "share, 0 to 1",
+        "share, 0.1 to 1",
         "Share of the venue's request and order limits for this router, where others use its address or account too;"
-        " stops and targets may go beyond it.",
+        " stops and targets may go beyond it. With less than a tenth closes would wait for room.",
+        ge=Decimal("0.1"),
         le=1,
     )
     host: str = _of("S4_HOST", "127.0.0.1", "address", "Address to listen on.")
