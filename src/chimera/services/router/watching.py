@@ -19,7 +19,7 @@ from chimera.trading.errors import ChimeraError
 from chimera.trading.events import Event, PositionChanged
 from chimera.trading.facts import Ticked
 from chimera.trading.ids import Symbol
-from chimera.trading.money import Millis, Quote
+from chimera.trading.money import DAY_MS, Millis, Quote
 from chimera.trading.venue import FeeRates, Funds
 
 if TYPE_CHECKING:
@@ -100,11 +100,13 @@ class Watch:
     def mark_to_market(self) -> None:
         """What the day has brought: realised less fees, funding, and what is open at the last mark (S4-LIM-1)."""
         funding, day_pnl = self._router.books.funding, self._router.limits.day_pnl
+        today = self._router.clock.now_ms() // DAY_MS
         for key, owner in self._router.owners.items():
             holding, mark = owner.holding, self._router.market.last_mark(key.symbol)
             entry = holding.position.entry_px
             floating = (mark - entry) * holding.position.qty if mark is not None and entry is not None else Decimal(0)
-            day_pnl[key.symbol] = Quote(holding.day_net + floating + funding(key.symbol))
+            closed = holding.day_net if holding.day >= today else Decimal(0)  # of today it has not heard yet
+            day_pnl[key.symbol] = Quote(closed + floating + funding(key.symbol))
         day_pnl[UNNAMED] = Quote(funding(None))
 
     def heard(self, events: tuple[Event, ...]) -> None:
