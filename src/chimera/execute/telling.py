@@ -16,7 +16,7 @@ from chimera.trading.events import (
     ProtectionArmed,
     Severity,
 )
-from chimera.trading.execution import CANCELED_BY
+from chimera.trading.execution import CANCELED_BY, UNGUARDABLE
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
@@ -32,7 +32,6 @@ CANCEL_TRIES = 3  # sent so often and not gone: it failed (it is sent again all 
 EXIT_TRIES = 3
 
 _GIVEN_UP = (entry.NO_MARGIN, entry.VENUE_AWAY)
-_ALARMING_EXITS = ("STOP_STUCK", "STOP_REFUSED", "STOP_CROSSED", "TARGET_CROSSED")
 
 
 def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scene) -> Holding:
@@ -177,7 +176,7 @@ def _maker_timeouts(before: Holding, after: Holding, scene: Scene) -> tuple[Hold
 def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
     alarms: list[Alert] = []
     begun = after.exit is not None and (before.exit is None or after.exit.reason != before.exit.reason)
-    if begun and after.exit is not None and after.exit.reason in _ALARMING_EXITS:
+    if begun and after.exit is not None and after.exit.reason in UNGUARDABLE:
         told = f"{after.key}: closing {after.position.qty}{_fired_for(after, scene)}"
         alarms.append(Alert(severity=Severity.ERROR, code=after.exit.reason, text=told))
     if len(after.refused_stop_forms) > len(before.refused_stop_forms):

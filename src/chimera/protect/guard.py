@@ -10,7 +10,7 @@ from chimera.protect.forms import DOUBT_MS, fits, left, mendable, next_form, req
 from chimera.protect.verdicts import Verdict, verdict
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
-from chimera.trading.execution import Exit
+from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, STOP_STUCK, TARGET_CROSSED, Exit
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_of
@@ -127,9 +127,9 @@ def _lose_patience(holding: Holding, scene: Scene) -> Holding:
         for order in holding.in_role(Role.STOP, Role.TARGET)
     )
     if stuck:
-        return holding.but(exit=Exit(reason="STOP_STUCK", asked_ms=scene.now_ms))
+        return holding.but(exit=Exit(reason=STOP_STUCK, asked_ms=scene.now_ms))
     if holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene):
-        return holding.but(exit=Exit(reason="STOP_REFUSED", asked_ms=scene.now_ms))
+        return holding.but(exit=Exit(reason=STOP_REFUSED, asked_ms=scene.now_ms))
     return holding
 
 
@@ -159,7 +159,7 @@ def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
     role = order.role
     match verdict(code):
         case Verdict.CROSSED if not holding.flattening:
-            reason = "STOP_CROSSED" if role is Role.STOP else "TARGET_CROSSED"
+            reason = STOP_CROSSED if role is Role.STOP else TARGET_CROSSED
             return holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))
         case Verdict.FORM | Verdict.OCCUPIED:
             return _at_once(_strike_form(holding, order), role)
@@ -170,7 +170,7 @@ def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
             return _wait(holding, role, scene, KEY_MS)
         case Verdict.RULES | Verdict.UNSURE:
             return _count_try(_strike_form(holding, order), role, scene)
-        case Verdict.CROSSED | Verdict.PLACE:
+        case Verdict.CROSSED | Verdict.PLACE | Verdict.STATUS:
             return _count_try(holding, role, scene)
 
 

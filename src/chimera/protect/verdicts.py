@@ -15,6 +15,7 @@ class Verdict(StrEnum):
     FORM = "FORM"  # the venue does not take this form now: another at once
     OCCUPIED = "OCCUPIED"  # one of this form stands there already: another form at once
     CROSSED = "CROSSED"  # its price has passed: close now
+    STATUS = "STATUS"  # the symbol does not trade: the form is taken
     PLACE = "PLACE"  # this price, this position or too many orders: the form is taken
     RULES = "RULES"  # against a filter: by the rules as they are now it may pass
     KEY = "KEY"  # nobody listens to us: neither a form nor a close can help
@@ -53,10 +54,10 @@ _TABLE: Final[dict[int, Verdict]] = {
     -4131: Verdict.PLACE,  # the book is outside the band; B4.8
     -4210: Verdict.PLACE,  # trigger above the band; B4.8
     -4211: Verdict.PLACE,  # trigger below the band; B4.8
-    -1122: Verdict.PLACE,  # symbol status; BEC
-    -4108: Verdict.PLACE,  # symbol is settling or closed; BEC
-    -4140: Verdict.PLACE,  # symbol status, for opening; BEC
-    -4141: Verdict.PLACE,  # symbol is closed; BEC
+    -1122: Verdict.STATUS,  # symbol status; BEC
+    -4108: Verdict.STATUS,  # symbol is settling or closed; BEC
+    -4140: Verdict.STATUS,  # symbol status, for opening; BEC
+    -4141: Verdict.STATUS,  # symbol is closed; BEC
     0: Verdict.PLACE,  # no code: it was taken, and ended by the venue later
     -1111: Verdict.RULES,  # more digits than the symbol has; B4.8
     -1013: Verdict.RULES,  # spot's word for a filter; here for the day futures use it
@@ -77,6 +78,19 @@ _TABLE: Final[dict[int, Verdict]] = {
     -2017: Verdict.KEY,  # keys are locked; BEC
     401: Verdict.KEY,  # B7.2
 }
+
+
+_OF_FORM: Final[dict[Verdict, bool | None]] = {
+    Verdict.FORM: False,
+    Verdict.KEY: None,
+    Verdict.RULES: None,
+    Verdict.UNSURE: None,
+}
+
+
+def takes_form(code: int) -> bool | None:
+    """What a refusal says of the form it had: taken (something else was wrong), or not; None: nothing."""
+    return _OF_FORM.get(verdict(code), True)
 
 
 def verdict(code: int) -> Verdict:

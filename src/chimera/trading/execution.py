@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.intent import Intent
@@ -82,6 +83,13 @@ class Working(Value):
     def due_qty(self) -> Qty:
         """What should be filled once the present slice is done."""
         return Qty(sum(self.plan.slices[: self.slice_no + 1], ZERO))
+
+
+STOP_STUCK: Final = "STOP_STUCK"
+STOP_REFUSED: Final = "STOP_REFUSED"
+STOP_CROSSED: Final = "STOP_CROSSED"
+TARGET_CROSSED: Final = "TARGET_CROSSED"
+UNGUARDABLE: Final = (STOP_STUCK, STOP_REFUSED, STOP_CROSSED, TARGET_CROSSED)  # their stop or target cannot stand
 
 
 class Exit(Value):

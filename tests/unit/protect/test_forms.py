@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.protect.verdicts import Verdict, verdict
+from chimera.protect.verdicts import Verdict, takes_form, verdict
 from chimera.trading.commands import Place
 from chimera.trading.errors import IllegalTransition
 from chimera.trading.events import Alert
@@ -441,7 +441,13 @@ def _answer(desk: Desk, stop: NewOrder, said: int | str) -> None:
         (-4120, Verdict.FORM), (-1106, Verdict.FORM), (-4061, Verdict.FORM), (-4136, Verdict.FORM), (404, Verdict.FORM),
         (-4130, Verdict.OCCUPIED), (-2021, Verdict.CROSSED), (-4509, Verdict.PLACE), (-2022, Verdict.PLACE),
         (-4164, Verdict.RULES), (-1111, Verdict.RULES), (-2015, Verdict.KEY), (-9999, Verdict.UNSURE),
+        (-4141, Verdict.STATUS),
     ],
 )  # fmt: skip
 def test_what_a_refusal_says(code: int, told: Verdict) -> None:
     assert verdict(code) is told
+
+
+@pytest.mark.parametrize(("code", "taken"), [(-4120, False), (-4509, True), (-4141, True), (-1111, None), (-9, None)])
+def test_what_a_refusal_says_of_the_form(code: int, taken: bool | None) -> None:
+    assert takes_form(code) is taken

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from chimera.ports.venue import Rulebook, Venue
-from chimera.protect.verdicts import Verdict, verdict
+from chimera.protect.verdicts import Verdict, takes_form, verdict
 from chimera.services.router.owner import Owner
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.events import Alert, Severity
@@ -166,9 +166,7 @@ class Probing:
                 await self._withdraw(owner, order)
             self._learn(form, works=True, why="taken")
         except VenueRejected as error:
-            told = verdict(error.code)
-            works = {Verdict.FORM: False, Verdict.KEY: None, Verdict.UNSURE: None, Verdict.RULES: None}.get(told, True)
-            self._learn(form, works=works, why=str(error))
+            self._learn(form, works=takes_form(error.code), why=str(error))
             await self._router.capability.rules.refused(order.symbol, error.code)
         except OutcomeUnknown as error:
             log.warning("probe_in_doubt", form=form, error=str(error))

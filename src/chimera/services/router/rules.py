@@ -28,7 +28,6 @@ AGAIN_S: Final = 60.0  # after a daily reading failed, and while a symbol that w
 BRACKETS_PATIENCE_S: Final = 0.4  # positions may be bare while a start waits for them
 REREAD_PATIENCE_S: Final = 0.5  # a refused stop waits no longer for the new rules
 REREAD_PAUSE_MS: Final = 1_000  # not sooner after the last: a mistake of ours must not become a storm
-_STATUS_CODES: Final = frozenset({-1122, -4108, -4140, -4141})  # symbol status (protect.verdicts)
 
 
 class Rules:
@@ -76,7 +75,7 @@ class Rules:
 
     async def refused(self, symbol: Symbol, code: int) -> None:
         """Before anybody else hears of a refusal that newer rules could explain; never for long."""
-        if verdict(code) is not Verdict.RULES and code not in _STATUS_CODES:
+        if verdict(code) not in (Verdict.RULES, Verdict.STATUS):
             return
         if self._read_ms is not None and self._clock.monotonic_ms() < self._read_ms + REREAD_PAUSE_MS:
             return
