@@ -21,6 +21,7 @@ from chimera.trading.facts import (
     Found,
     PlaceNotSent,
     PlaceRefused,
+    PlaceUnanswered,
     Reported,
     Ticked,
 )
@@ -63,9 +64,11 @@ class DeskClock:
     monotonic_ms = now_ms
 
 
-async def carried_out(desk: Desk, command: Place | Cancel) -> tuple[Fact | None, list[str]]:
+async def carried_out(
+    desk: Desk, command: Place | Cancel, venue: Recorder | None = None
+) -> tuple[Fact | None, list[str]]:
     """The outcome, and what reached the venue, as the desk stands now."""
-    venue = Recorder()
+    venue = venue or Recorder()
     gates = type("Gates", (), {"breaker": venue, "capability": None})()
     sender = Sender(*cast("Any", [venue, None, venue, gates, DeskClock(desk)]))
     fact = await sender.carry_out(command, lambda: desk.holding, lambda: None)
@@ -183,3 +186,42 @@ async def test_a_part_is_measured_by_what_has_filled_though_its_trades_are_late(
 
     assert owner.heard == [CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.004")))]
     assert told["position_qty"] == "0.01"
+
+
+class Broken(Recorder):
+    """Whose book of limits has a fault of ours."""
+
+    def count(self, order: NewOrder, now_ms: Millis) -> None:
+        raise RuntimeError("a mistake of ours")
+
+
+@pytest.mark.req("S4-STOP-1")
+async def test_a_stop_whose_sending_met_a_fault_of_ours_is_in_doubt_and_not_pending_for_ever() -> None:
+    desk = Desk()
+    desk.submit(an_intent())
+    desk.fill(desk.placed(Role.TAKER), "0.01")
+    [place] = [command for command in desk.last if isinstance(command, Place) and command.role is Role.STOP]
+    fact, _ = await carried_out(desk, place, Broken())
+
+    assert isinstance(fact, PlaceUnanswered)
+    desk.hear(fact)
+    desk.later(300).hear(Ticked())
+    assert desk.count(Role.STOP) == 2, "it is sent again"
+
+
+async def test_who_fails_to_hear_the_news_costs_no_look_at_the_time() -> None:
+    desk = a_long()
+
+    def deaf(events: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    parts = cast("Any", dict.fromkeys(("ledger", "sender", "relay")))
+    owner = Owner(desk.holding, rev=1, fence=1, clock=DeskClock(desk), scene=lambda _: desk.scene, **parts)
+    owner.listeners.append(deaf)
+    desk.later(5)
+    owner.hear(CancelAsked(intent_id=IntentId("i1"), reason="CALLER", escalate=True))
+
+    assert owner.faults == 1
+    assert owner._timer is not None
+    owner._timer.cancel()
+    assert owner.under_way

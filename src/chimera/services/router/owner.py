@@ -114,9 +114,17 @@ class Owner:
                 self._start(command)
         fresh = after.outbox[len(after.outbox) - (after.event_seq - before.event_seq) :]
         if fresh and after.event_seq > before.event_seq:
-            for listener in self.listeners:
-                listener(fresh)
+            self._tell_listeners(fresh)
         self._set_timer()
+
+    def _tell_listeners(self, fresh: tuple[Event, ...]) -> None:
+        """Whoever fails to hear of it must not cost us the next look at the time."""
+        for listener in self.listeners:
+            try:
+                listener(fresh)
+            except Exception:  # a mistake of ours
+                log.exception("listener_fault", key=str(self.holding.key))
+                self.faults += 1
 
     async def saved(self) -> None:
         """Wait until what is known now is on disk."""

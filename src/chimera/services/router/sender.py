@@ -84,15 +84,22 @@ class Sender:
         self, command: Command, holding: Callable[[], Holding], near: Callable[[], Price | None]
     ) -> Fact | None:
         """The outcome of one command; None where there is nothing to tell (a query that failed is asked again)."""
-        match command:
-            case Place():
-                return await self._place(command, holding(), near())
-            case Cancel():
-                return await self._cancel(command, holding())
-            case Ask():
-                return await self._ask(command)
-            case Survey():
-                return await self._survey(command, holding())
+        began_ms = self._clock.now_ms()
+        try:
+            match command:
+                case Place():
+                    return await self._place(command, holding(), near())
+                case Cancel():
+                    return await self._cancel(command, holding())
+                case Ask():
+                    return await self._ask(command)
+                case Survey():
+                    return await self._survey(command, holding())
+        except Exception:  # a mistake of ours: an order without an outcome would be waited for for ever
+            log.exception("command_fault", command=type(command).__name__)
+            if isinstance(command, Place):
+                return PlaceUnanswered(ref=command.order.ref, dead_after_ms=self._venue.dead_after_ms(began_ms))
+            return CancelUnanswered(ref=command.order.ref) if isinstance(command, Cancel) else None
 
     async def _place(self, command: Place, holding: Holding, near: Price | None) -> Fact | None:
         order = command.order
