@@ -1,16 +1,20 @@
 """What is over leaves the router's memory within the hour; the ledger has it for ever (I30)."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from desk import KEY, a_long, an_intent
 
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.ports.clock import Clock
 from chimera.services.router.intake import RECENT_MS, RECENT_ROWS, Intake
 from chimera.services.router.sender import SENT_MS, Sender
 from chimera.trading.events import Event, IntentChanged
+from chimera.trading.facts import CloseAsked
 from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.money import Millis
+from chimera.trading.order import Role
 
 
 class HandClock:
@@ -68,3 +72,26 @@ def test_an_entrys_id_is_remembered_for_an_hour_and_not_for_ever() -> None:
     assert len(sender._entries_sent) == SENT_MS // 60_000 + 1
     assert "s3-199-t1" in sender._entries_sent
     assert "s3-138-t1" not in sender._entries_sent
+
+
+@pytest.mark.req("S4-IDEM-1", "I30")
+async def test_an_intent_whose_rows_are_held_up_is_known_for_as_long_as_that_lasts() -> None:
+    """Streams that take nothing hold up the rows too; forgotten after its hour, the intent would be traded again."""
+    desk = a_long()
+    desk.hear(CloseAsked(reason="OPERATOR"))
+    desk.fill(desk.placed(Role.EXIT), "0.01")
+    intent = an_intent()
+    assert intent.intent_id not in desk.holding.intents
+    clock, ledger = HandClock(), MemoryLedger()
+    owner = SimpleNamespace(holding=desk.holding)
+    intake = Intake(cast("Any", {KEY: owner}), ledger, cast("Clock", clock))
+    assert await intake.claim(intent, "h")
+    intake.heard(desk.holding.outbox)
+    clock.ms = RECENT_MS + 1
+    intake.heard(ended(1))
+    assert not intake.lives(intent.intent_id)
+
+    known = await intake.known(intent, "h")
+
+    assert known is not None
+    assert (known["intent_id"], known["status"]) == (intent.intent_id, "FILLED")

@@ -103,6 +103,7 @@ class Intake:
         recent = self._recent.get(
             self._of_order.get(name, IntentId(name))
         )  # newer than its row, which the relay writes
+        recent = recent or self._unwritten(name)
         if recent is not None:
             return recent
         row = await self._ledger.get(keys.ORDERS, name)
@@ -110,6 +111,15 @@ class Intake:
             rows = await self._ledger.find(keys.ORDERS, where={"intent_id": name, "kind": "PARENT"}, newest=1)
             row = rows[0] if rows else None
         return row
+
+    def _unwritten(self, name: str) -> dict[str, Any] | None:
+        """The newest news of it that no row has yet: a relay may be held up for longer than memory lasts."""
+        for owner in self._owners.values():
+            for event in reversed(owner.holding.outbox):
+                body = event.body
+                if isinstance(body, IntentChanged) and name in (body.intent_id, body.client_order_id):
+                    return decode(body.row, dict[str, Any])
+        return None
 
     def find_working(self, name: str) -> tuple[Owner | None, IntentId | None]:
         """The owner that holds this intent, by intent or client id."""
