@@ -38,8 +38,7 @@ def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
         if order.owed:
             holding = _owed(holding, order, scene)
         elif order.status is not Status.PENDING_NEW:
-            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=order.request.conditional)
-            commands.append(Ask(order=named))
+            commands.append(Ask(order=OrderRef.to(order)))
     holding, survey = _survey(holding, scene)
     return holding, (*commands, *survey)
 

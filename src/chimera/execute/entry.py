@@ -55,8 +55,7 @@ def _dismiss_orphans(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Com
 def _cancel(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     if order.status not in OPEN or not order.may_cancel(scene.now_ms):
         return holding, NOTHING
-    named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=False)
-    return holding.with_order(order.canceling(scene.now_ms)), (Cancel(order=named, role=order.role),)
+    return holding.with_order(order.canceling(scene.now_ms)), (Cancel(order=OrderRef.to(order), role=order.role),)
 
 
 def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:

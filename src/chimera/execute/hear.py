@@ -70,9 +70,8 @@ def settle(order: Order, before: Order, scene: Scene) -> Order:
         order = order.but(patience_ms=patience, ask_at_ms=order.ask_at_ms or patience)
     if order.owed:
         return order if before.owed and order.ask_at_ms else order.but(ask_at_ms=Millis(now + OWED_ASK_MS), asks=0)
-    if order.status in (Status.IN_DOUBT, Status.PENDING_NEW, *FIRING) and order.patience_ms is not None:
-        return order
-    if order.status in (Status.IN_DOUBT, Status.PENDING_NEW):
+    firing = order.status in FIRING and order.patience_ms is not None
+    if firing or order.status in (Status.IN_DOUBT, Status.PENDING_NEW):
         return order
     waits = order.role is Role.STOP and order.guards
     check = Millis(now + scene.policy.stop_check_ms) if waits else None

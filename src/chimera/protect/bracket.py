@@ -9,6 +9,7 @@ Equations as solved, for a long (a short is the mirror), Q the quantity, P the m
 from decimal import Decimal
 
 from chimera.trading.bracket import Bracket
+from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.intent import StopSpec, TargetKind
 from chimera.trading.market import Side
@@ -66,7 +67,7 @@ def target_price(lot: Lot, holding: Holding, scene: Scene) -> Price | None:
     if lot.target is None:
         return None
     working = holding.intents.get(lot.intent_id)
-    size = max(lot.qty, working.intent.qty) if working and working.phase == "WORKING" else lot.qty
+    size = max(lot.qty, working.intent.qty) if working and working.phase is Phase.WORKING else lot.qty
     match lot.target.kind:
         case TargetKind.PRICE:
             wanted = lot.target.value

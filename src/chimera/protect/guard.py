@@ -107,8 +107,7 @@ def _dismiss(holding: Holding, orders: tuple[Order, ...], scene: Scene) -> tuple
     for order in orders:
         if order.status is Status.NEW and order.may_cancel(scene.now_ms):
             holding = holding.with_order(order.canceling(scene.now_ms))
-            named = OrderRef(symbol=order.request.symbol, ref=order.ref, conditional=order.request.conditional)
-            commands.append(Cancel(order=named, role=order.role))
+            commands.append(Cancel(order=OrderRef.to(order), role=order.role))
     return holding, tuple(commands)
 
 

@@ -24,8 +24,3 @@ class Fill(Value):
     realized_pnl: Quote
     maker: bool
     at_ms: Millis
-
-    @property
-    def signed_qty(self) -> Decimal:
-        """Base asset, + bought, - sold."""
-        return self.qty * self.side.sign

@@ -6,7 +6,7 @@ from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty, Quote
-from chimera.trading.order import OrderType, Status
+from chimera.trading.order import Order, OrderType, Status
 from chimera.trading.value import Value
 
 
@@ -16,6 +16,11 @@ class OrderRef(Value):
     symbol: Symbol
     ref: ClientOrderId
     conditional: bool
+
+    @classmethod
+    def to(cls, order: Order) -> "OrderRef":
+        """One of ours, as the venue knows it."""
+        return cls(symbol=order.request.symbol, ref=order.ref, conditional=order.request.conditional)
 
 
 class VenueOrder(Value):

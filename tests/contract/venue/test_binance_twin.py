@@ -206,7 +206,9 @@ def orders(heard: list[Report]) -> list[VenueOrder]:
 
 
 def fills(heard: list[Report]) -> Decimal:
-    return sum((each.fill.signed_qty for each in heard if isinstance(each, OrderReport) and each.fill), D(0))
+    """Base asset, + bought, - sold."""
+    taken = (each.fill for each in heard if isinstance(each, OrderReport) and each.fill)
+    return sum((fill.qty * fill.side.sign for fill in taken), D(0))
 
 
 async def test_it_is_a_venue(bench: Bench) -> None:

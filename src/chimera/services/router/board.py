@@ -6,7 +6,7 @@ from chimera.services.router.owner import Owner
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.money import ZERO, text
-from chimera.trading.order import Order, Role
+from chimera.trading.order import Order, Role, Status
 from chimera.trading.scene import Scene
 
 
@@ -39,7 +39,7 @@ def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
         "seq": holding.event_seq,
         "intents": [str(intent) for intent in holding.intents],
         "strategy_ids": sorted({str(lot.strategy_id) for lot in position.lots}),
-        "in_doubt": [str(order.ref) for order in holding.orders.values() if str(order.status) == "IN_DOUBT"],
+        "in_doubt": [str(order.ref) for order in holding.orders.values() if order.status is Status.IN_DOUBT],
     }
 
 
