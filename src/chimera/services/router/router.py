@@ -261,7 +261,7 @@ class Router:
             return await self._submit(intent, body_hash, wait_ms)  # somebody was faster: hear their answer
         if self.intake.lives(intent.intent_id):  # the ledger was slow: another call with this claim came first
             return await self._submit(intent, body_hash, wait_ms)
-        self._object(intent, owner)  # again, now that nothing comes between the answer and the deed
+        self._object(intent, owner := self._owner_for(intent))  # again, by who owns it as nothing comes in between now
         plan = self._plan(intent, owner).but(notes=notes)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
         row = self.intake.row(intent.intent_id, {})
