@@ -77,7 +77,9 @@ def placed(commands: tuple[Command, ...]) -> list[NewOrder]:
 
 def core(holding: Holding) -> object:
     """All but the moments at which things were asked or are due."""
-    orders = {ref: (order.request, order.status, order.fills) for ref, order in holding.orders.items()}
+    orders = {
+        ref: (order.request.but(not_after_ms=None), order.status, order.fills) for ref, order in holding.orders.items()
+    }
     phases = {name: work.phase for name, work in holding.intents.items()}
     return holding.position, holding.root, holding.child_no, holding.seen_trades, orders, phases
 
