@@ -171,8 +171,8 @@ def test_ten_times_the_load_and_no_protective_order_waits(share: Decimal, questi
 
     assert bare == []
     assert (bench.refused, bench.bans) == ([], 0)
-    assert bench.held[Lane.PROTECT] == 0
-    assert bench.sent[Lane.PROTECT] == 2 * bench.sent[Lane.OPEN]
+    assert (bench.held[Lane.PROTECT], bench.held[Lane.TARGET]) == (0, 0)
+    assert bench.sent[Lane.PROTECT] == bench.sent[Lane.TARGET] == bench.sent[Lane.OPEN]
     assert bench.held[Lane.OPEN] > 8 * bench.sent[Lane.OPEN]
     allowed = ORDERS_1M * share * 2  # in two of the venue's minutes
     assert bench.sent[Lane.OPEN] * 3 < allowed
@@ -265,7 +265,7 @@ def test_a_hundred_symbols_are_surveyed_at_boot_without_waiting() -> None:
     assert len(done_s) == len(names)
     assert max(done_s) < 5
     assert bench.refused == []
-    assert bench.futures.raw.uses()[0].used == 1 + 5 + 100 * SURVEY_WEIGHT  # as the venue counts it
+    assert bench.futures.raw.uses()[0].used < 1 + 5 + 100 * SURVEY_WEIGHT / 2  # as the venue counts it
 
 
 def test_a_survey_leaves_whole_or_not_at_all() -> None:

@@ -8,9 +8,10 @@ from chimera.trading.value import Value
 class Lane(StrEnum):
     """What a request is for, the most urgent first. A lower lane never takes what a higher one needs."""
 
-    PROTECT = "PROTECT"  # a stop or a target
+    PROTECT = "PROTECT"  # a stop
     CANCEL = "CANCEL"
     CLOSE = "CLOSE"  # reduce-only, at once
+    TARGET = "TARGET"  # takes a profit; a close must not wait behind it
     QUERY = "QUERY"  # what became of an order, of a position, of the stream
     OPEN = "OPEN"  # an entry, and what is asked for the sake of entries alone
 

@@ -154,6 +154,8 @@ def lane_of(order: NewOrder) -> Lane:
     """How urgent it is: what guards, what gets out, what gets in."""
     if not order.reduce_only:
         return Lane.OPEN
+    if order.type is OrderType.TAKE_PROFIT_MARKET:
+        return Lane.TARGET
     return Lane.PROTECT if order.type.conditional else Lane.CLOSE
 
 

@@ -32,12 +32,14 @@ GIVES_WAY_MS: Final = 2_000  # a higher lane that was held back so lately goes f
 
 _LANES: Final = tuple(Lane)
 _PLACE: Final = {lane: place for place, lane in enumerate(_LANES)}
+_BOOKED_FOR: Final = (Lane.PROTECT, Lane.TARGET)
 _PAUSED: Final = frozenset({Lane.QUERY, Lane.OPEN})
 CEILING: Final[dict[Metered, dict[Lane, Decimal]]] = {
     Metered.WEIGHT: {
         Lane.PROTECT: Decimal(1),
         Lane.CANCEL: Decimal("0.95"),
         Lane.CLOSE: Decimal("0.9"),
+        Lane.TARGET: Decimal("0.9"),
         Lane.QUERY: Decimal("0.85"),
         Lane.OPEN: Decimal("0.6"),
     },
@@ -45,6 +47,7 @@ CEILING: Final[dict[Metered, dict[Lane, Decimal]]] = {
         Lane.PROTECT: Decimal(1),
         Lane.CANCEL: Decimal("0.95"),
         Lane.CLOSE: Decimal("0.9"),
+        Lane.TARGET: Decimal("0.9"),
         Lane.QUERY: Decimal("0.85"),
         Lane.OPEN: Decimal("0.75"),
     },
@@ -101,7 +104,7 @@ class Meter:
         """Whether ``cost`` more of this lane stays below its ceilings."""
         self._turn(at)
         ours = sum(self._sums)
-        booked = 0 if lane is Lane.PROTECT else self._booked()
+        booked = 0 if lane in _BOOKED_FOR else self._booked()
         if lane is Lane.OPEN and self.limit.counts is Metered.ORDERS:
             cost += BOOKED * cost
         if ours + booked + cost > self.ceiling(lane):
@@ -151,7 +154,8 @@ class Meter:
         """What the entries of this window still need for their stops and targets."""
         if self.limit.counts is Metered.WEIGHT:
             return 0
-        return max(BOOKED * self._sums[_PLACE[Lane.OPEN]] - self._sums[_PLACE[Lane.PROTECT]], 0)
+        come = sum(self._sums[_PLACE[lane]] for lane in _BOOKED_FOR)
+        return max(BOOKED * self._sums[_PLACE[Lane.OPEN]] - come, 0)
 
     def _turn(self, at: Moment) -> None:
         """Let go of the slots that have left the window; a monotonic clock that went back changes nothing."""
