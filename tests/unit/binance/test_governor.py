@@ -31,7 +31,14 @@ from chimera.trading.rates import Lane, Metered, RateLimit
 EPOCH = 1_800_000_000_000  # a whole minute
 LANES = tuple(Lane)
 ENTRY, STOP, CANCEL, QUESTION = Cost(orders=1), Cost(orders=1), Cost(weight=1), Cost(weight=5)
-USUAL = {Lane.PROTECT: STOP, Lane.CANCEL: CANCEL, Lane.CLOSE: STOP, Lane.TARGET: STOP, Lane.QUERY: QUESTION, Lane.OPEN: ENTRY}
+USUAL = {
+    Lane.PROTECT: STOP,
+    Lane.CANCEL: CANCEL,
+    Lane.CLOSE: STOP,
+    Lane.TARGET: STOP,
+    Lane.QUERY: QUESTION,
+    Lane.OPEN: ENTRY,
+}
 
 
 def at(ms: int) -> Moment:
