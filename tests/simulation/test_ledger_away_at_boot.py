@@ -9,9 +9,11 @@ from chimera.services.router import standing_in
 from chimera.services.router.router import Router
 from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.audit import Kind
-from chimera.trading.ids import ClientOrderId, child_of, stands_in
+from chimera.trading.errors import StoreUnavailable
+from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, child_of, stands_in
 from chimera.trading.market import Side
 from chimera.trading.standstill import Kill, Scope
+from chimera.wire import keys
 from support.incident_stage import Stage, Story, Told, a_wish, play, steps, without
 from support.story_deeds import asking, close, dying_with_its_entry, killed
 
@@ -61,6 +63,7 @@ def a_story(**more: Any) -> Story:
 
 
 @pytest.mark.req("S4-REC-1")
+@pytest.mark.fault("E1")
 def test_killed_between_fill_and_stop_with_the_ledger_away_the_position_gets_a_stop_all_the_same() -> None:
     """And once the ledger is back the intent's own stop takes that one's place, with no moment in between."""
     told = play(
@@ -138,6 +141,35 @@ def test_while_the_ledger_is_away_a_close_works_and_is_not_made_twice() -> None:
     assert len(told.entries) == 1
 
 
+@pytest.mark.req("S4-REC-1")
+def test_who_takes_over_counts_trades_of_before_and_does_not_take_the_stream_for_deaf() -> None:
+    async def more(stage: Stage) -> None:
+        for number in range(3):
+            await stage.place(f"web_{number}", Side.BUY, steps(2))
+
+    told = play(a_story(hands=((LOOK_S, more), (12.0, asking("close", close)))))
+    assert told.broken_but("I4 entry web_") == []
+    assert told.position(14.0) == 0
+    assert "STREAM_DEAF" not in told.alerts
+
+
+@pytest.mark.req("S4-REC-1")
+@pytest.mark.incident(26)
+@pytest.mark.fault("B26")
+def test_a_stand_in_who_was_shown_a_zero_looks_again() -> None:
+    """At his first look the venue says that there is nothing, and no stream tells of what is older."""
+    zeros = {
+        "name": "zero_balance_read",
+        "match": {"method": "GET", "path": "/fapi/*/positionRisk"},
+        "when": {"from_ms": 3_000, "to_ms": 6_500},
+        "count": 100,
+    }
+    told = play(a_story(faults=(zeros,), bare_s=6.0))
+    assert told.broken == []
+    assert told.live(5.9, "s") == []
+    assert len(stand_ins(told, LOOK_S)) == 1
+
+
 @pytest.mark.req("S4-REC-1", "S4-KILL-1")
 def test_while_the_ledger_is_away_a_kill_flattens_and_is_still_there_when_it_is_back() -> None:
     told = play(
@@ -150,7 +182,8 @@ def test_while_the_ledger_is_away_a_kill_flattens_and_is_still_there_when_it_is_
 
 
 @pytest.mark.req("S4-REC-1", "S4-REC-2")
-def test_a_ledger_that_was_away_and_is_empty_has_lost_nothing() -> None:
+@pytest.mark.parametrize("close_s", [5.0, 20.0])
+def test_a_ledger_that_was_away_and_is_empty_has_lost_nothing(close_s: float) -> None:
     """The first start ever, beside a position made by hand: the only order of ours is a stand-in's stop."""
 
     def away(stage: Stage) -> None:
@@ -161,16 +194,48 @@ def test_a_ledger_that_was_away_and_is_empty_has_lost_nothing() -> None:
 
     told = play(
         Story(
-            hands=((0.2, by_hand), (14.0, asking("killed", killed)), (20.0, asking("close", close))),
+            hands=((0.2, by_hand), (14.0, asking("killed", killed)), (close_s, asking("close", close))),
             extra=(away,),
             bare_s=LONGEST_BARE_S,
         )
     )
-    assert told.broken_but("I4 entry web_", "I6 1 fills lost") == []  # a trade of before the first start
-    assert len(stand_ins(told, 8.0)) == 1
-    assert told.live(15.0) == stand_ins(told, 15.0) == stand_ins(told, 8.0)
+    assert told.broken_but("I4 entry web_") == []
+    assert len(stand_ins(told, 4.9)) == 1
+    assert told.live(15.0) == (stand_ins(told, 4.9) if close_s > 15 else [])
     assert told.stage.answers["killed"]["kills"] == []
     assert told.position(23.0) == 0
+
+
+@pytest.mark.req("S4-KILL-1")
+def test_nobody_enters_before_the_kills_on_disk_are_known() -> None:
+    """All the rest of the ledger answers."""
+
+    def untold(stage: Stage) -> None:
+        world, get = stage.world, stage.world.ledger.get
+
+        async def slow(collection: str, key: str) -> Any:
+            if (collection, key) == (keys.CONTROLS, DEFAULT_ACCOUNT) and 5.0 < world.loop.time() < 15.0:
+                raise StoreUnavailable("not that one")
+            return await get(collection, key)
+
+        world.ledger.get = slow  # type: ignore[method-assign]  # this document alone is away
+
+    async def stand_still(router: Router) -> Any:
+        return await router.kill(
+            Kill(scope=Scope.GLOBAL, by="me", reason="test", at_ms=router.clock.now_ms()), wait_ms=0
+        )
+
+    told = play(
+        Story(
+            wishes=(a_wish(0, 7.0),),
+            hands=((3.0, asking("kill", stand_still)), (14.0, asking("health", health))),
+            blows=(KillAt(at_s=5.0),),
+            extra=(untold,),
+        )
+    )
+    assert told.broken == []
+    assert told.stage.answers["health"]["ledger"] == "down"
+    assert (told.entries, told.answers["w-0"]) == ([], "REFUSED KILL_SWITCH")
 
 
 @pytest.mark.req("S4-REC-1")
