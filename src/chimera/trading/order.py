@@ -195,6 +195,12 @@ TRANSITIONS: Final[dict[tuple[Status, Trigger], Status]] = {
         for live in (S.NEW, S.PARTIALLY_FILLED, S.TRIGGERING, S.PENDING_CANCEL, S.IN_DOUBT)
     },
     (S.PENDING_NEW, T.MISSING): S.PENDING_NEW,  # its own answer is still to come
+    # A cancel that comes too late for what fires or fills: its answer says no more than that.
+    **{
+        (firing, trigger): firing
+        for firing in (S.TRIGGERING, S.PARTIALLY_FILLED)
+        for trigger in (T.CANCEL_REFUSED, T.CANCEL_NOT_SENT)
+    },
     # An answer to a resend can say no while the first sending lives: the venue's word on the order itself stands.
     **{
         (live, T.NOT_SENT): live

@@ -5,8 +5,19 @@ from decimal import Decimal
 import pytest
 
 from chimera.execute.asking import OWED_ASKS
-from chimera.trading.commands import Survey
-from chimera.trading.facts import CloseAsked, Found, Gapped, NotFound, PlaceRefused, PlaceUnanswered, Reported, Ticked
+from chimera.trading.commands import Cancel, Survey
+from chimera.trading.events import Alert
+from chimera.trading.facts import (
+    CancelRefused,
+    CloseAsked,
+    Found,
+    Gapped,
+    NotFound,
+    PlaceRefused,
+    PlaceUnanswered,
+    Reported,
+    Ticked,
+)
 from chimera.trading.facts import Surveyed as Heard
 from chimera.trading.fill import Fill
 from chimera.trading.ids import IntentId
@@ -181,3 +192,20 @@ def test_a_refused_entry_that_is_listed_after_all_is_asked_for() -> None:
     desk.hear(Found(order=desk.word(maker, Status.NEW)))
 
     assert desk.canceled() == [maker.ref]
+
+
+def test_a_cancel_that_comes_too_late_for_a_stop_that_fires_is_no_riddle() -> None:
+    """It woke somebody: ILLEGAL_TRANSITION, for what happens whenever a stop triggers as it is replaced."""
+    desk = a_long()
+    desk.submit(an_intent("i2"))
+    entry = desk.placed(Role.TAKER)
+    desk.ack(entry)
+    desk.fill(entry, "0.01")
+    desk.ack(desk.placed(Role.STOP))
+    [cancel] = [command for command in desk.last if isinstance(command, Cancel)]
+    first = desk.holding.orders[cancel.order.ref].request
+    desk.hear(Reported(order=desk.word(first, Status.TRIGGERING)))
+    desk.hear(CancelRefused(ref=first.ref, code=-2011, message="Unknown order sent."))
+
+    assert desk.holding.orders[first.ref].status is Status.TRIGGERING
+    assert [event.body for event in desk.holding.outbox if isinstance(event.body, Alert)] == []
