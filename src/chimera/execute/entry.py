@@ -23,6 +23,7 @@ from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
 KILLED = "KILL_SWITCH"  # begins the reason of an intent that a kill ended
+NOTHING_LEFT = "NOTHING_TO_REDUCE"
 NO_MARGIN = "INSUFFICIENT_BALANCE"
 VENUE_AWAY = "VENUE_UNAVAILABLE"
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
@@ -69,6 +70,9 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
         holding = _put(holding, working)
     alive = [order for order in orders if not order.status.final or order.owed]
     filled = sum((order.cum_qty for order in orders), ZERO)
+    if not working.canceling and _pointless(working, orders, holding):
+        working = working.but(canceling=True, reason=NOTHING_LEFT)
+        holding = _put(holding, working)
     if alive:
         return _tend(holding, working, alive, scene)
     if working.canceling or filled >= working.plan.total or scene.now_ms >= working.plan.deadline_ms:
@@ -85,6 +89,13 @@ def _taken(working: Working, orders: Sequence[Order]) -> bool:
     """Whether the venue took the newest child, though it may be over by now."""
     newest = {child_id(working.root, role.value, working.child_no) for role in (Role.MAKER, Role.TAKER)}
     return any(order.ref in newest and order.venue_id is not None for order in orders)
+
+
+def _pointless(working: Working, orders: Sequence[Order], holding: Holding) -> bool:
+    """What it was to reduce is gone, by a stop or by hand: the next position is not meant."""
+    if not working.intent.reduce_only or holding.exposure * working.intent.side.sign < 0:
+        return False
+    return sum((order.cum_qty + order.owed_qty for order in orders), ZERO) < working.plan.total
 
 
 def _tend(holding: Holding, working: Working, alive: list[Order], scene: Scene) -> tuple[Holding, tuple[Command, ...]]:

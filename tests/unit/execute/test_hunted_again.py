@@ -6,7 +6,7 @@ import pytest
 
 from chimera.execute.asking import OWED_ASKS
 from chimera.trading.commands import Cancel, Survey
-from chimera.trading.events import Alert
+from chimera.trading.events import Alert, IntentChanged
 from chimera.trading.facts import (
     CancelRefused,
     CloseAsked,
@@ -21,6 +21,7 @@ from chimera.trading.facts import (
 from chimera.trading.facts import Surveyed as Heard
 from chimera.trading.fill import Fill
 from chimera.trading.ids import IntentId
+from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import Role, Status
 from chimera.trading.venue import VenueOrder, VenuePosition, VenueSnapshot
@@ -209,3 +210,31 @@ def test_a_cancel_that_comes_too_late_for_a_stop_that_fires_is_no_riddle() -> No
 
     assert desk.holding.orders[first.ref].status is Status.TRIGGERING
     assert [event.body for event in desk.holding.outbox if isinstance(event.body, Alert)] == []
+
+
+@pytest.mark.req("S4-EXIT-1")
+def test_what_was_to_reduce_one_position_does_not_reduce_the_next() -> None:
+    """A reduce-only schedule outlived the stop of its position and sold out of the one that came after."""
+    desk = a_long("0.02")
+    reducing = an_intent("i2", side=Side.SELL, qty="0.02", reduce_only=True, stop=None)
+    desk.submit(reducing, "0.01", "0.01", gap_ms=1_000)
+    desk.ack(desk.placed(Role.TAKER))
+    desk.fill(desk.placed(Role.TAKER), "0.01", "65000")
+    desk.fill(desk.placed(Role.STOP), "0.01", "64000")
+    assert reducing.intent_id not in desk.holding.intents
+    desk.submit(an_intent("i3", qty="0.03"))
+    desk.fill(desk.placed(Role.TAKER), "0.03")
+    desk.later(1_500).hear(Ticked())
+
+    assert desk.placed(Role.TAKER).side is Side.BUY
+
+
+def test_a_reduce_only_intent_that_closes_all_is_filled() -> None:
+    desk = a_long("0.02")
+    desk.submit(an_intent("i2", side=Side.SELL, qty="0.02", reduce_only=True, stop=None))
+    desk.hear(Found(order=desk.word(desk.placed(Role.TAKER), Status.FILLED, cum="0.02")))
+    assert not desk.holding.exposure
+    desk.fill(desk.placed(Role.TAKER), "0.02", "65000")
+    rows = [event.body.row for event in desk.holding.outbox if isinstance(event.body, IntentChanged)]
+
+    assert b'"status":"FILLED"' in rows[-1]
