@@ -9,7 +9,7 @@ from chimera.adapters.binance.futures import order_params
 from chimera.execute import entry
 from chimera.trading.holding import Holding
 from chimera.trading.market import Market
-from chimera.trading.order import NewOrder, Trigger
+from chimera.trading.order import NewOrder, Order, Trigger
 from chimera.trading.venue import OrderRef
 from support.incident_stage import (
     SHOWN,
@@ -239,16 +239,19 @@ def test_incident_22_a_stop_is_asked_for_where_it_lives_before_and_after_it_fire
     looked = [request.path for _, request in told.requests if "s3-w0-s1" in request.query and request.method == "GET"]
     assert looked
     assert set(looked) == {"/fapi/v1/algoOrder"}
-    with without(("chimera.execute.asking", "OrderRef", _regular)):
+    with without(("chimera.execute.asking", "OrderRef", _Regular)):
         astray = play(story)
     assert any(request.path == "/fapi/v1/order" and "s1" in request.query for _, request in astray.requests)
     again, once = (len(each.only(Kind.REFUSE, "s")) for each in (astray, told))
     assert (once, again > 3) == (1, True)  # it never learns that the stop stands, and sends it over and over
 
 
-def _regular(*, symbol: Any, ref: Any, conditional: bool) -> OrderRef:
+class _Regular:
     """Everything is asked for at the regular endpoint."""
-    return OrderRef(symbol=symbol, ref=ref, conditional=False)
+
+    @staticmethod
+    def to(order: Order) -> OrderRef:
+        return OrderRef.to(order).but(conditional=False)
 
 
 @pytest.mark.req("S4-EXIT-1")
