@@ -223,7 +223,7 @@ class Sender:
 
     async def _cancel(self, command: Cancel, holding: Holding) -> Fact:
         ref = command.order.ref
-        if command.role is Role.STOP and holding.covered_qty < abs(holding.exposure):  # it waited for the disk
+        if _bares(command, holding):
             return CancelNotSent(ref=ref, reason="BARE: what was to stand in its place stands no more")
         try:
             word = await self._venue.cancel(command.order, timeout_ms=CANCEL_TIMEOUT_MS)
@@ -281,6 +281,11 @@ class Sender:
             log.info("survey_failed", symbol=holding.key.symbol, error=str(error))
             return SurveyUnanswered(retry_after_ms=error.retry_after_ms if isinstance(error, NotSent) else None)
         return Surveyed(snapshot=snapshot)
+
+
+def _bares(command: Cancel, holding: Holding) -> bool:
+    """Whether something of the position would have no stop; the cancel of one has waited for the disk."""
+    return command.role is Role.STOP and holding.covered_qty < abs(holding.exposure)
 
 
 def _held(order: NewOrder, reason: str, wait_ms: Millis | None = None) -> PlaceNotSent:

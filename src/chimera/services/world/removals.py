@@ -180,6 +180,11 @@ def stop_until_flat(guard: Any) -> Any:
     return bare
 
 
+def last_look(_: Any) -> Any:
+    """The cancel of a stop leaves as it was ordered, however long ago that was."""
+    return lambda command, holding: False
+
+
 def dismissal(_: Any) -> Any:
     return lambda holding, orders, scene: (holding, NOTHING)
 

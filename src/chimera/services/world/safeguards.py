@@ -52,6 +52,7 @@ _GUARD: Final = "chimera.protect.guard"
 _INTAKE: Final = "chimera.services.router.intake:Intake"
 _LEDGER: Final = "chimera.adapters.memory.ledger:MemoryLedger"
 _SENDER: Final = "chimera.services.router.sender:Sender"
+_LAST_LOOK: Final = Seam("chimera.services.router.sender", "_bares", removals.last_look)
 _SLIP: Final = Seam("chimera.execute.entry", "_send", removals.double_children)
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "save_before_send": Safeguard(
@@ -109,12 +110,12 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     ),
     "new_stop_first": Safeguard(
         "The old stop is cancelled before its successor lives.",
-        (Seam(_GUARD, "_keep_one", removals.new_stop_first),),
+        (Seam(_GUARD, "_keep_one", removals.new_stop_first), _LAST_LOOK),
         FAIR,
     ),
     "stop_until_flat": Safeguard(
         "A close takes the stop away before the position is flat.",
-        (Seam(_GUARD, "guard", removals.stop_until_flat),),
+        (Seam(_GUARD, "guard", removals.stop_until_flat), _LAST_LOOK),
         FAIR,
     ),
     "dismissal": Safeguard(
