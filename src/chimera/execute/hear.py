@@ -12,13 +12,14 @@ from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_of, derived_id, stands_in, stem_of
 from chimera.trading.money import ZERO, Millis, Qty, Quote
-from chimera.trading.order import FIRING, NewOrder, Order, OrderType, Role, Status, Trigger
+from chimera.trading.order import FIRING, OPEN, NewOrder, Order, OrderType, Role, Status, Trigger
 from chimera.trading.position import Lot, adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder
 
 FLAT_SURVEY_MS = 2_000
 NONE: Final = Qty(ZERO)
+MARKET_CHECK_MS = 500  # one that does not rest is over by then, and its fill bare while nobody told of it
 OWED_ASK_MS = 200  # how long the stream may take to bring a trade that a reply has told of
 
 _TRIGGERS: Final = {
@@ -73,9 +74,17 @@ def settle(order: Order, before: Order, scene: Scene) -> Order:
     firing = order.status in FIRING and order.patience_ms is not None
     if firing or order.status in (Status.IN_DOUBT, Status.PENDING_NEW):
         return order
-    waits = order.role is Role.STOP and order.guards
-    check = Millis(now + scene.policy.stop_check_ms) if waits else None
-    return order.but(ask_at_ms=check, asks=0, resends=0, patience_ms=None)
+    return order.but(ask_at_ms=_check_at(order, scene), asks=0, resends=0, patience_ms=None)
+
+
+def _check_at(order: Order, scene: Scene) -> Millis | None:
+    """When to ask for an order that is open as far as we know: news of its end may have been lost on the way."""
+    if order.status not in OPEN or order.role in (Role.TARGET, Role.EXTERNAL):
+        return None
+    if order.role is Role.STOP:
+        return Millis(scene.now_ms + scene.policy.stop_check_ms) if order.guards else None
+    pause = MARKET_CHECK_MS if order.request.type is OrderType.MARKET else scene.policy.maker_check_ms
+    return Millis(scene.now_ms + pause)
 
 
 def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = NONE) -> Holding:

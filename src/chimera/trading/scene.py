@@ -22,6 +22,7 @@ class Policy(Value):
     trigger_patience_ms: int = 1_000  # a triggered stop that has not filled by then is not a stop
     restart_patience_ms: int = 1_000  # after a restart, how long a doubtful stop waits for the venue's word on it
     survey_every_ms: int = 30_000
+    maker_check_ms: int = 2_000  # a resting entry is asked for so often (weight 1): a fill that nobody told of is bare
     stop_check_ms: int = 5_000  # a stop that waits is asked for so often: its end may never be told (weight 1)
     trades_overlap_ms: int = 60_000
     stop_refusals: int = 2  # then the position is flattened

@@ -6,10 +6,11 @@ import pytest
 
 from chimera.trading.commands import Ask
 from chimera.trading.facts import Found, NotFound, Ticked
-from chimera.trading.intent import StopSpec, WorkingType
+from chimera.trading.intent import MakerThenTaker, MarketNow, StopSpec, WorkingType
 from chimera.trading.money import Price
 from chimera.trading.order import Role, Status
-from support.desk import Desk, a_long
+from chimera.trading.venue import OrderRef
+from support.desk import Desk, a_long, an_intent
 
 
 def asks(desk: Desk) -> int:
@@ -65,3 +66,18 @@ def test_not_found_is_no_end() -> None:
     desk.hear(NotFound(ref=desk.placed(Role.STOP).ref, asked_server_ms=desk.now))
     [stop] = desk.holding.in_role(Role.STOP)
     assert stop.status is Status.IN_DOUBT
+
+
+@pytest.mark.incident(20)
+@pytest.mark.parametrize(("role", "wait_ms"), [(Role.TAKER, 0), (Role.MAKER, 60_000)])
+def test_an_entry_that_is_open_as_far_as_we_know_is_asked_for(role: Role, wait_ms: int) -> None:
+    """World seed 880059: the ack came, the fill's frame and the answer were lost, and it was bare for 30 s."""
+    desk = Desk()
+    policy = MakerThenTaker(wait_ms=wait_ms, slices=1, gap_ms=0) if wait_ms else MarketNow()
+    desk.submit(an_intent(policy=policy), wait_ms=wait_ms)
+    entry = desk.placed(role)
+    desk.ack(entry)
+    desk.later(desk.scene.policy.maker_check_ms if wait_ms else 500).hear(Ticked())
+    assert desk.last == (Ask(order=OrderRef(symbol=entry.symbol, ref=entry.ref, conditional=False)),)
+    desk.hear(Found(order=desk.word(entry, Status.FILLED, "0.01")))
+    assert desk.count(Role.STOP) == 1, "what filled by its word is guarded, though its trade is still to come"

@@ -42,7 +42,8 @@ from chimera.wire.route_table import DEFAULT, read_route_table
 SERVICE: Final = "s4-router"
 SURVEY_EVERY_MS: Final = Policy().survey_every_ms
 STOP_CHECK_MS: Final = Policy().stop_check_ms
-STOP_CHECK_PACE_MS: Final = 100  # for each symbol: a question weighs 1, all of them a quarter of 2,400 a minute
+MAKER_CHECK_MS: Final = Policy().maker_check_ms
+CHECK_PACE_MS: Final = 100  # for each symbol: a question weighs 1, all of them a quarter of 2,400 a minute
 SURVEY_PACE_MS: Final = 3_000  # for each symbol: surveys weigh 12 and may take a tenth of 2,400 a minute
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _DEFAULT_TABLE: Final = Path(str(RouterSettings.model_fields["route_table_path"].default))
@@ -93,7 +94,8 @@ def router_of(
             working_type=settings.working_type,
             default_stop_bps=settings.default_stop_bps,
             survey_every_ms=max(SURVEY_EVERY_MS, SURVEY_PACE_MS * len(settings.symbols)),
-            stop_check_ms=max(STOP_CHECK_MS, STOP_CHECK_PACE_MS * len(settings.symbols)),
+            maker_check_ms=max(MAKER_CHECK_MS, CHECK_PACE_MS * len(settings.symbols)),
+            stop_check_ms=max(STOP_CHECK_MS, CHECK_PACE_MS * len(settings.symbols)),
         ),
         route_policy=RoutePolicy(
             maker_max_wait_ms=settings.maker_max_wait_ms, twap_max_slices=settings.twap_max_slices
