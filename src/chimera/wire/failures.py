@@ -51,6 +51,13 @@ AWAY: Final = (
     "RATE_GOVERNOR",
     "USER_STREAM",
     "VENUE_BAN",
+    # and those that somebody has to lift
+    "ACCOUNT_CANNOT_TRADE",
+    "ACCOUNT_MODE",
+    "KEY_REFUSED",
+    "NO_PROTECTIVE_FORM",
+    "NO_STOP_SLOTS",
+    "SYMBOL_NOT_TRADING",
 )
 RULES: Final = (
     "DUPLICATE_ID",  # another body under a used id
