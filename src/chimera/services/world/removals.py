@@ -249,7 +249,7 @@ def no_kill(_: Any) -> Any:
 
 def forgets(_: Any) -> Any:
     async def load(controls: Any) -> None:
-        return None
+        controls.loaded.set()
 
     return load
 
