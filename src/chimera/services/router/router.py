@@ -153,7 +153,10 @@ class Router:
             group.create_task(going_on("rates", self.governing.run), name="rates")
             await self.capability.learn()
             self.reconciling.memory.hold()
+            self.begin({"user stream": self.watchdogs.listen})
+            await self.watchdogs.up_soon()
             await self.standing_in.until(self._load)
+            self.watchdogs.counted_again()
             self._loaded.set()
             self.begin(self.watch.looks | self.watchdogs.looks | self.reconciling.looks | self.capability.looks)
 

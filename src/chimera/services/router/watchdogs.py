@@ -7,6 +7,7 @@ What is out of bounds is ``admit.vigil``'s to say.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LOOK_S: Final = 0.5
+UP_S: Final = 1.0  # how long a start waits for the user stream: who asks after it came need not ask again
 _LOOK_EVERY: Final = round(LOOK_S * 1_000 / vigil.LAG_LOOK_MS)
 _KEY_ALERTS: Final = {
     Loss.KEY_EXPIRED: ("LISTEN_KEY_EXPIRED", Severity.WARN),
@@ -48,6 +50,7 @@ class Watchdogs:
         self._venue = venue
         self._notices = Notices(router.alarms.tell)
         self._began_ms: Millis | None = None
+        self._came = asyncio.Event()
 
     @property
     def stream_up(self) -> bool:
@@ -75,6 +78,12 @@ class Watchdogs:
         async for report in self._venue.reports():
             self._hear(report)
 
+    async def up_soon(self) -> None:
+        """Until the stream has come up for the first time, or long enough."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UP_S):
+                await self._came.wait()
+
     def heard(self, events: tuple[Event, ...]) -> None:
         """Trades that were counted, whoever brought them."""
         for event in events:
@@ -88,6 +97,7 @@ class Watchdogs:
     def _hear(self, report: Report) -> None:
         match report:
             case StreamUp():
+                self._came.set()
                 self.hearing = self.hearing.came(self._now, self._router.venue_now_ms)
                 for owner in self._router.owners.values():
                     owner.hear(Gapped())
