@@ -167,14 +167,14 @@ def test_a_safeguard_is_taken_away_and_put_back(name: str) -> None:
 
 
 NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and within how many seeds
-    "save_before_send": ({"I1", "I4", "I6"}, 60),
+    "save_before_send": ({"I1", "I4", "I6", "I14"}, 60),
     "dedupe_trades": ({"I6", "I7"}, 60),
     "protect_fills": ({"I10"}, 20),
     "ask_before_resend": ({"I1", "I4"}, 60),
     "recover_pending": ({"I1", "I2", "I4", "I14"}, 60),
-    "wait_out_window": ({"I1", "I4", "I14"}, 60),
+    "wait_out_window": ({"I1", "I4", "I14"}, 150),
     "trade_history": ({"I6"}, 60),
-    "ask_after_restart": ({"LIVED_ONCE"}, 120),
+    "ask_after_restart": ({"LIVED_ONCE"}, 300),
     "limits_at_last_hop": ({"I22"}, 60),
     "parent_cap": ({"I4"}, 20),
     "kill_switch": ({"I17"}, 60),

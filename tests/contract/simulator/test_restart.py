@@ -162,12 +162,16 @@ asyncio.run(serve(told, QUIET, stop=asyncio.Event(), ready=lambda server: print(
 """
 
 
+MOST_PLACED = 60
+
+
 async def trade_for(futures: BinanceFutures, ms: int) -> int:
     """A protected position, then orders placed and cancelled; how many."""
     await place(futures, ENTRY, STOP)
     clock, number = SystemClock(), 0
     started_ms = clock.now_ms()
-    while clock.now_ms() - started_ms < ms and number < HISTORY // 2:
+    while clock.now_ms() - started_ms < ms and number < MOST_PLACED:
+        await asyncio.sleep(ms / 1000 / MOST_PLACED)  # all along, and no faster than our own governor lets entries go
         number += 1
         again = REST.but(ref=ClientOrderId(f"a-m{number}"))
         await place(futures, again)
