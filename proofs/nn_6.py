@@ -25,6 +25,7 @@ from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.hosts import hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.services.clock import SteadyClock, SystemClock
+from chimera.services.world.oracle import is_entry
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, Symbol
@@ -93,7 +94,8 @@ async def _start(house: Stage) -> dict[str, Any]:
     await house.s4.start()
     await house.until_ready(house.s4_url)
     took_s = time.monotonic() - began
-    asked = [record for record in house.audit()[before:] if record.kind is Kind.REQUEST]
+    happened = house.audit()[before:]
+    asked = [record for record in happened if record.kind is Kind.REQUEST]
     reached_s = (asked[0].at_us - began_us) / 1_000_000
     later = await _account(house)
     return {
@@ -104,14 +106,14 @@ async def _start(house: Stage) -> dict[str, Any]:
         "ready_s": round(took_s, 2),
         "from_first_question_s": round(took_s - reached_s, 2),
         "questions": len(asked),
-        "protection_first": _protection_first(asked),
+        "protection_first": _protection_first(asked, happened),
     }
 
 
-def _protection_first(asked: Sequence[AuditRecord]) -> bool:
+def _protection_first(asked: Sequence[AuditRecord], happened: Sequence[AuditRecord]) -> bool:
     """Of what is asked about positions, stops and targets came first; and nothing that opens went out."""
     of_symbols = [name for record in asked if (name := record.path.rpartition("/")[2]) in OF_SYMBOLS]
-    entries = [record for record in asked if record.method == "POST" and record.path == "/fapi/v1/order"]
+    entries = [record for record in happened if record.kind is Kind.ACCEPT and is_entry(record)]
     return of_symbols[0] == OF_SYMBOLS[0] and not entries
 
 
