@@ -9,8 +9,6 @@ from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
 from chimera.trading.venue import AccountSnapshot
 
-ALONE = 2 * SIDE_BY_SIDE - 1  # the first ones, and those whose turn came in the same step as the leader's
-
 
 class Venue:
     """Answers when ``go`` is set; counts what it was asked."""
@@ -56,9 +54,21 @@ async def test_a_hundred_cost_one_look_at_the_account() -> None:
     venue.go.set()
     looks = await asyncio.gather(*tasks)
 
-    assert (len(venue.ones), venue.wholes) == (ALONE, 1)
+    assert (len(venue.ones), venue.wholes) == (SIDE_BY_SIDE, 1)
     assert len({look.position.symbol for look in looks}) == 100
-    assert sum(look.paid for look in looks) == ALONE
+    assert sum(look.paid for look in looks) == SIDE_BY_SIDE
+
+
+async def test_who_comes_while_it_gathers_is_heard_with_the_others() -> None:
+    venue = Venue()
+    tasks = await venue.asked(30)
+    venue.go.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    tasks += await venue.asked(40)
+    await asyncio.gather(*tasks)
+
+    assert (len(venue.ones), venue.wholes) == (SIDE_BY_SIDE, 1)
 
 
 async def test_a_look_that_fails_fails_for_all_and_the_next_goes_on() -> None:
@@ -69,7 +79,7 @@ async def test_a_look_that_fails_fails_for_all_and_the_next_goes_on() -> None:
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     failed = [each for each in outcomes if isinstance(each, OutcomeUnknown)]
 
-    assert len(failed) == 100 - ALONE
+    assert len(failed) == 100 - SIDE_BY_SIDE
     assert (await venue.looking.at(Symbol("S1"))).paid
 
 
@@ -94,4 +104,4 @@ async def test_the_leader_that_is_stopped_leaves_nobody_waiting() -> None:
     tasks[SIDE_BY_SIDE].cancel()  # the first that waited: it asks for all
     outcomes = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 1)
 
-    assert sum(isinstance(each, OutcomeUnknown) for each in outcomes) == 100 - ALONE - 1
+    assert sum(isinstance(each, OutcomeUnknown) for each in outcomes) == 100 - SIDE_BY_SIDE - 1

@@ -18,6 +18,7 @@ from chimera.trading.venue import AccountSnapshot, VenueOrder, VenuePosition
 
 SIDE_BY_SIDE: Final = 4
 MANY: Final = 12  # the whole account weighs 85, open orders and position of one symbol 7
+GATHER_S: Final = 0.1  # whoever asks for all waits so long for others: a start reads its holdings one after the other
 
 
 class Look(NamedTuple):
@@ -38,11 +39,12 @@ class Looking:
         self._one = one
         self._whole = whole
         self._under_way = 0
+        self._gathering = False
         self._waiting: list[asyncio.Future[AccountSnapshot | None]] = []  # None: it is your turn
 
     async def at(self, symbol: Symbol) -> Look:
         """Raises what the venue's ports raise."""
-        if self._under_way >= SIDE_BY_SIDE:
+        while self._gathering or self._under_way >= SIDE_BY_SIDE:
             told = await self._turn()
             if told is not None:
                 return _part(told, symbol)
@@ -68,6 +70,11 @@ class Looking:
             raise
 
     async def _for_all(self) -> AccountSnapshot:
+        self._gathering = True
+        try:
+            await asyncio.sleep(GATHER_S)
+        finally:
+            self._gathering = False
         followers, self._waiting = self._waiting, []
         failed: BaseException = OutcomeUnknown("whoever asked for all was stopped")
         try:
@@ -86,7 +93,7 @@ class Looking:
                     place.set_exception(failed)
 
     def _next(self) -> None:
-        while self._waiting and self._under_way < SIDE_BY_SIDE:
+        while self._waiting and not self._gathering and self._under_way < SIDE_BY_SIDE:
             place = self._waiting.pop(0)
             if not place.done():
                 place.set_result(None)
