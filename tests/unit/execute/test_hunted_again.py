@@ -62,7 +62,7 @@ def two_lots() -> Desk:
     return desk
 
 
-@pytest.mark.req("S4-STOP-1")
+@pytest.mark.req("S4-FUT-3")
 def test_a_listing_from_before_a_stop_was_refused_does_not_make_it_guard_again() -> None:
     """The position would have been bare until the next survey, which is half a minute."""
     desk = a_long()
@@ -159,7 +159,7 @@ def test_a_part_that_was_asked_for_while_the_venue_showed_less_counts_what_is_go
     assert not desk.count(Role.EXIT)
 
 
-@pytest.mark.req("S4-STOP-1")
+@pytest.mark.req("S4-FUT-3")
 def test_a_stop_stays_where_the_trades_of_its_entry_never_came() -> None:
     """The venue's word was "filled": until its position has said otherwise, the only stop is not taken away."""
     desk = Desk()

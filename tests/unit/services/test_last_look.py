@@ -88,7 +88,7 @@ def moved_stop() -> tuple[Desk, Cancel, NewOrder]:
     return desk, cancel, second
 
 
-@pytest.mark.req("S4-STOP-1")
+@pytest.mark.req("S4-FUT-3")
 async def test_a_stop_is_not_cancelled_when_its_successor_has_gone_meanwhile() -> None:
     desk, cancel, second = moved_stop()
     assert (await carried_out(desk, cancel))[1] == [cancel.order.ref]
@@ -195,7 +195,7 @@ class Broken(Recorder):
         raise RuntimeError("a mistake of ours")
 
 
-@pytest.mark.req("S4-STOP-1")
+@pytest.mark.req("S4-FUT-3")
 async def test_a_stop_whose_sending_met_a_fault_of_ours_is_in_doubt_and_not_pending_for_ever() -> None:
     desk = Desk()
     desk.submit(an_intent())

@@ -49,8 +49,9 @@ def a_maker(number: int, status: Status, role: Role = Role.MAKER, *, filled: str
     return event(OrderChanged(order=order, strategy_id=DEFAULT_STRATEGY))[0]
 
 
-def ended(status: str, code: str = "", *, done: bool = True) -> tuple[Event, ...]:
-    row = encode({"intent_id": "i1", "status": status, "code": code or None})
+def ended(status: str, code: str = "", *, done: bool = True, taken: bool = False) -> tuple[Event, ...]:
+    order_ids = ["7"] if taken else []
+    row = encode({"intent_id": "i1", "status": status, "code": code or None, "order_ids": order_ids})
     return event(IntentChanged(intent_id=IntentId("i1"), client_order_id=ClientOrderId("a"), row=row, done=done))
 
 
@@ -109,10 +110,10 @@ def test_answers_of_the_5xx_kind_are_failures_and_the_callers_mistakes_are_not(
 
 
 @pytest.mark.req("S4-ALR-1")
-def test_intents_that_the_venue_ends_fail_and_any_other_end_begins_the_count_anew(
+def test_intents_that_the_venue_ends_fail_and_one_that_it_took_begins_the_count_anew(
     tallies: Tallying, told: list[Alert]
 ) -> None:
-    for events in (ended("REJECTED", "VENUE_-1111"), ended("REJECTED", "NOT_SENT"), ended("FILLED")):
+    for events in (ended("REJECTED", "VENUE_-1111"), ended("REJECTED", "NOT_SENT"), ended("FILLED", taken=True)):
         tallies.heard(events)
     for _ in range(2):
         tallies.heard(ended("REJECTED", "VENUE_-1111"))
@@ -120,4 +121,7 @@ def test_intents_that_the_venue_ends_fail_and_any_other_end_begins_the_count_ane
     assert told == []
     tallies.heard(ended("REJECTED", "INSUFFICIENT_BALANCE"))
     tallies.heard(ended("REJECTED", "LIMIT_DAILY_LOSS"))
+    tallies.heard(ended("CANCELED"))
+    assert codes(told) == ["ORDERS_FAILING"], "nothing of these reached the venue"
+    tallies.heard(ended("CANCELED", taken=True))
     assert codes(told) == ["ORDERS_FAILING", "ORDERS_FAILING_OVER"]

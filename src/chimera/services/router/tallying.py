@@ -1,7 +1,8 @@
 """Counts over the whole account that somebody should hear of (S4-ALR-1), fed by events, answers and refusals.
 
 An order counts as failed when its answer was of the 5xx kind, or when its intent ended rejected for the venue's
-reasons; an intent that ended in any other way begins the count anew. What a caller did wrong counts for neither.
+reasons; an intent of which the venue took an order begins the count anew. What a caller did wrong counts for neither,
+and so does what ended before the venue had seen it.
 """
 
 from collections.abc import Callable, Iterator
@@ -75,8 +76,9 @@ class Tallying:
         if row.get("status") == Status.REJECTED and code.startswith(VENUES_REASONS):
             self._bad(f"{row.get('intent_id')} ended {code}: {row.get('message')}")
             return
-        self._failures.good()
-        self.look()
+        if row.get("order_ids"):
+            self._failures.good()
+            self.look()
 
     def _bad(self, why: str) -> None:
         self._failures.bad(why)
