@@ -46,7 +46,7 @@ run: $(RUN_READY)
 
 test: $(DEV_READY)
 	@$(PYTHON) tools/machine.py redis-server chromium
-	@exec $(BIN)/python -m pytest --rows-gate
+	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup --rows-gate
 
 static: $(DEV_READY)
 	@$(BIN)/ruff format --check .

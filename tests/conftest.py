@@ -17,6 +17,8 @@ from requirement_rows import RowReport
 settings.register_profile("desk", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
+PROCESSES = ("tests/e2e", "tests/integration", "tests/contract/stores", "tests/conformance")  # they start some
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chimera")
@@ -34,3 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LoudSkips(), "loud-skips")
     if config.getoption("--rows") or config.getoption("--rows-gate"):
         config.pluginmanager.register(RowReport(gate=config.getoption("--rows-gate")), "requirement-rows")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts processes of its own goes to one worker: two such tests at once would starve each other."""
+    for item in items:
+        if item.nodeid.startswith(PROCESSES):
+            item.add_marker(pytest.mark.xdist_group("processes"))

@@ -72,24 +72,26 @@ def faults(rows: dict[str, Row], proofs: dict[str, list[str]]) -> list[str]:
 
 
 class RowReport:
-    """Pytest plugin: outcomes by row."""
+    """Pytest plugin: outcomes by row. Each report carries its test's rows, so that it is the same from many workers."""
 
     def __init__(self, gate: bool) -> None:
         self._gate = gate
         self._rows = read_rows()
-        self._of_test: dict[str, tuple[str, ...]] = {}
         self._outcomes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.broken: list[str] = []
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._of_test = {item.nodeid: tuple(marked_rows(item)) for item in session.items}
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            item.user_properties += [("row", row_id) for row_id in marked_rows(item)]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
-            for row_id in self._of_test.get(report.nodeid, ()):
+            for row_id in (str(value) for name, value in report.user_properties if name == "row"):
                 self._outcomes[row_id][report.outcome].add(report.nodeid)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if hasattr(session.config, "workerinput"):
+            return  # a worker has seen a part only
         self.broken = [
             f"{row_id} is no row in docs/requirements.toml" for row_id in self._outcomes if row_id not in self._rows
         ]
