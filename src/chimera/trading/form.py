@@ -9,11 +9,14 @@ from typing import Final
 
 
 class Form(StrEnum):
-    """Each closes only. One more, a price that the router itself watches, will join them here."""
+    """Each closes only, on futures by the venue's word, on spot by our own count of what is held."""
 
     QTY = "QTY"  # Algo service: reduceOnly, with a quantity
     WHOLE = "WHOLE"  # Algo service: closePosition, without one; all of the position, however it grows; one at a time
     REGULAR = "REGULAR"  # the order endpoint: reduceOnly, with a quantity and a stopPrice; the only one before 2025-12
+    OCO = "OCO"  # spot: a leg of an order list, the other of which ends when this one fills or fires
+    ALONE = "ALONE"  # spot: a stop that rests by itself
 
 
 FORMS: Final = (Form.QTY, Form.WHOLE, Form.REGULAR)  # the first choice first: only QTY can be placed beside its like
+SPOT_FORMS: Final = (Form.OCO, Form.ALONE)

@@ -19,6 +19,14 @@ class Market(StrEnum):
     FUT = "FUT"  # Binance USD-M perpetual futures
     SPOT = "SPOT"  # Binance spot
 
+    @property
+    def reduces_only(self) -> bool:
+        """Whether the venue itself refuses to close more than is held, so that a close may be sent again in doubt.
+
+        Spot knows no such order: a second sale takes the coins that are the user's own.
+        """
+        return self is Market.FUT
+
 
 class Side(StrEnum):
     """An order's side; a position is long or short."""

@@ -21,12 +21,13 @@ from chimera.trading.value import Value
 
 
 class OrderType(StrEnum):
-    """Binance's words. The last two live in the Algo service until they trigger."""
+    """Binance's words. On futures the middle two live in the Algo service until they trigger; the last is spot's."""
 
-    LIMIT = "LIMIT"
+    LIMIT = "LIMIT"  # with GTX spot's LIMIT_MAKER
     MARKET = "MARKET"
     STOP_MARKET = "STOP_MARKET"
     TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
 
     @property
     def conditional(self) -> bool:
@@ -69,6 +70,7 @@ class NewOrder(Value):
     reduce_only: bool = False
     not_after_ms: Millis | None = None  # the sender gives up instead of sending later than this
     form: Form = Form.QTY  # of a stop or target; WHOLE has no quantity: ``qty`` is 0
+    group: ClientOrderId | None = None  # the order list it is a leg of (form OCO)
 
     @property
     def conditional(self) -> bool:
