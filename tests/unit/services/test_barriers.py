@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 
 from chimera.services.router.barriers import Barriers
+from chimera.services.router.levels import Levels
 from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
@@ -58,3 +59,16 @@ def test_one_of_a_symbol_stands_before_that_symbol_alone(barriers: Barriers, tol
     assert told[0].text == "BTCUSDT: 2 not ours"
     barriers.level("EXTERNAL_ORDERS", None, symbol=BTC)
     assert barriers.before(BTC) is None
+
+
+def test_a_notice_keeps_nothing_back_and_only_warns_unless_it_is_told_otherwise(told: list[Alert]) -> None:
+    notices = Levels(cast("Any", Hand()), told.append)
+    notices.level("LOOP_SLOW", "150 ms")
+    notices.level("ORDERS_FAILING", "three", severity=Severity.ERROR)
+    notices.level("LOOP_SLOW", "160 ms")
+    assert [(level.code, level.why) for level in notices.standing] == [
+        ("LOOP_SLOW", "160 ms"), ("ORDERS_FAILING", "three"),
+    ]  # fmt: skip
+    assert [(alert.code, alert.severity) for alert in told] == [
+        ("LOOP_SLOW", Severity.WARN), ("ORDERS_FAILING", Severity.ERROR),
+    ]  # fmt: skip

@@ -23,6 +23,8 @@ class Hand:
     def monotonic_ms(self) -> Millis:
         return Millis(self.now)
 
+    now_ms = monotonic_ms
+
 
 @pytest.fixture
 def told() -> list[Alert]:

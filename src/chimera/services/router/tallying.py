@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from chimera.admit.tallies import LACKS_BALANCE, Failures, Makers, Shortages
 from chimera.ports.clock import Clock
-from chimera.services.router.notices import Notices
+from chimera.services.router.levels import Levels
 from chimera.trading.errors import Refused
 from chimera.trading.events import Alert, Event, IntentChanged, OrderChanged, Severity
 from chimera.trading.order import Order, Role, Status
@@ -29,7 +29,7 @@ class Tallying:
     def __init__(self, least: Decimal, clock: Clock, tell: Callable[[Alert], None]) -> None:
         self._least = least
         self._clock = clock
-        self._notices = Notices(tell)
+        self._notices = Levels(clock, tell)
         self._makers = Makers()
         self._shortages = Shortages()
         self._failures = Failures()
@@ -69,7 +69,7 @@ class Tallying:
         now_ms = self._clock.monotonic_ms()
         self._notices.level("MAKER_FILL_RATIO_LOW", self._makers.low(self._least, now_ms))
         self._notices.level("INSUFFICIENT_BALANCE_OFTEN", self._shortages.often(now_ms))
-        self._notices.level("ORDERS_FAILING", self._failures.failing, Severity.ERROR)
+        self._notices.level("ORDERS_FAILING", self._failures.failing, severity=Severity.ERROR)
 
     def _ended(self, row: dict[str, Any]) -> None:
         code = str(row.get("code") or "")

@@ -15,7 +15,7 @@ import structlog
 from chimera.admit import vigil
 from chimera.admit.vigil import Hearing, Lag, Load
 from chimera.ports.venue import KeyAtRisk, Loss, OrderReport, Report, StreamDown, StreamUp, Venue
-from chimera.services.router.notices import Notices
+from chimera.services.router.levels import Levels
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
 from chimera.trading.facts import Gapped, Reported
 from chimera.trading.holding import Holding
@@ -48,7 +48,7 @@ class Watchdogs:
         self.lag = Lag()
         self._router = router
         self._venue = venue
-        self._notices = Notices(router.alarms.tell)
+        self._notices = Levels(router.clock, router.alarms.tell)
         self._began_ms: Millis | None = None
         self._came = asyncio.Event()
 
@@ -64,7 +64,8 @@ class Watchdogs:
 
     def shown(self) -> dict[str, object]:
         """For ``GET /health``."""
-        return {"polling": self.polling, "loop_worst_lag_ms": self.lag.worst_ms, "notices": self._notices.shown()}
+        notices = {level.code: level.why for level in self._notices.standing}
+        return {"polling": self.polling, "loop_worst_lag_ms": self.lag.worst_ms, "notices": notices}
 
     @property
     def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
