@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from chimera.trading.fill import Fill
-from chimera.trading.ids import Symbol, TradeId
+from chimera.trading.ids import ClientOrderId, Symbol, TradeId
 from chimera.trading.instrument import Instrument, MarginStep
 from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price
@@ -97,6 +97,24 @@ class Venue(Protocol):
 
     def dead_after_ms(self, sent_ms: Millis) -> Millis:
         """Venue clock past which a request stamped ``sent_ms`` (ours) can no longer be accepted."""
+        ...
+
+
+class Pairs(Protocol):
+    """A target and a stop as one order list: when one of them fills or fires, the venue ends the other.
+
+    Spot alone has it. ``Venue.cancel`` of one leg ends both; each leg is found by its own id, like any order.
+    """
+
+    async def place_pair(self, target: NewOrder, stop: NewOrder, *, timeout_ms: int) -> tuple[VenueOrder, VenueOrder]:
+        """Target and stop as accepted: both or neither. Both name the list by ``group``, and differ in no size or side.
+
+        A *partial* fill of the target ends the stop too; what is left of the target rests on, guarded by nothing.
+        """
+        ...
+
+    async def cancel_pair(self, symbol: Symbol, group: ClientOrderId, *, timeout_ms: int) -> tuple[VenueOrder, ...]:
+        """What is left of the list, by the name it was given; the legs as they ended."""
         ...
 
 

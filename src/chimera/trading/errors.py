@@ -1,6 +1,7 @@
 """What can go wrong, by the two questions that matter: can it have happened, and can trying again help?"""
 
 from chimera.trading.money import Millis
+from chimera.trading.refusal import Refusal
 
 
 class ChimeraError(Exception):
@@ -8,12 +9,13 @@ class ChimeraError(Exception):
 
 
 class VenueRejected(ChimeraError):
-    """It said no; nothing happened. ``code`` is the venue's (Binance: negative)."""
+    """It said no; nothing happened. ``code`` is the venue's (Binance: negative), ``refusal`` what it means, if read."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, refusal: Refusal | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.refusal = refusal
 
 
 class NotSent(ChimeraError):

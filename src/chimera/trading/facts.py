@@ -5,6 +5,7 @@ from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis, Qty
+from chimera.trading.refusal import Refusal
 from chimera.trading.value import Value
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
@@ -52,6 +53,7 @@ class PlaceRefused(Value):
     ref: ClientOrderId
     code: int
     message: str
+    refusal: Refusal | None = None  # what the code means, where the adapter has read it
 
 
 class PlaceNotSent(Value):
@@ -74,6 +76,7 @@ class CancelRefused(Value):
     ref: ClientOrderId
     code: int
     message: str
+    refusal: Refusal | None = None
 
 
 class CancelUnanswered(Value):

@@ -45,6 +45,7 @@ class Instrument(Value):
     trading: bool = True
     steps: tuple[MarginStep, ...] = ()  # ascending; none: not known, and the first is taken for all
     max_conditional: int | None = None  # stops and targets in this symbol, where the venue names a limit
+    takes_pairs: bool = False  # spot: a target and a stop as one order list
 
     def floor_to_step(self, amount: Decimal) -> Qty:
         """Toward zero; zero below one step."""

@@ -41,6 +41,7 @@ class VenueOrder(Value):
     reduce_only: bool = False
     close_position: bool = False
     reason: str = ""
+    list_id: str | None = None  # spot: the venue's number of the order list that it is a leg of
 
 
 class VenuePosition(Value):
@@ -55,10 +56,14 @@ class VenuePosition(Value):
 
 
 class FeeRates(Value):
-    """Fractions of notional (0.0005 = 5 bps)."""
+    """Fractions of notional (0.0005 = 5 bps), before any discount.
+
+    ``discount_asset``: spot takes the fees in this asset, and less, while the wallet has enough of it.
+    """
 
     maker: Decimal
     taker: Decimal
+    discount_asset: str | None = None
 
 
 class Funds(Value):

@@ -122,7 +122,7 @@ class Sender:
             self._gates.refused(error.code)
             if self._gates.capability is not None:
                 await self._gates.capability.broke(order, error)
-            return PlaceRefused(ref=order.ref, code=error.code, message=error.message)
+            return PlaceRefused(ref=order.ref, code=error.code, message=error.message, refusal=error.refusal)
         except NotSent as error:
             if error.held:
                 self._limits.release(order)
@@ -230,7 +230,7 @@ class Sender:
             self.breaker.ended(entry=False, good=True)
         except VenueRejected as error:
             self.breaker.ended(entry=False, good=True)
-            return CancelRefused(ref=ref, code=error.code, message=error.message)
+            return CancelRefused(ref=ref, code=error.code, message=error.message, refusal=error.refusal)
         except NotSent as error:
             if not error.held:
                 self.breaker.ended(entry=False, good=False)
