@@ -16,7 +16,7 @@ from chimera.execute.telling import tell
 from chimera.protect import guard as protection
 from chimera.protect.bracket import bracket_for
 from chimera.protect.verdicts import Verdict, verdict
-from chimera.reconcile.survey import LISTING_LAG_MS, compare
+from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
 from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
 from chimera.trading.events import Alert, Severity
@@ -298,15 +298,13 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, asked_on_venue_clock)),
     )
     if not found.gap or any(order.owed for order in holding.orders.values()):
-        return holding.but(strikes=0)
+        return holding.but(strikes=0, suspected=ZERO)
     if outdated:
         return holding.but(survey_due_ms=Millis(scene.now_ms + 200))
-    shrinks = abs(snapshot.position.qty) < abs(holding.position.qty)
-    needed = scene.policy.strikes_to_shrink if shrinks else scene.policy.strikes
-    if holding.strikes + 1 < needed:
-        pause = 3_000 if shrinks else 200
-        return holding.but(strikes=holding.strikes + 1, survey_due_ms=Millis(scene.now_ms + pause))
-    return believe_position(holding.but(strikes=0), snapshot)
+    holding = suspecting(holding, found.gap)
+    if holding.strikes < needed(holding, scene.policy):
+        return holding.but(survey_due_ms=Millis(scene.now_ms + (3_000 if shrinks(holding) else 200)))
+    return believe_position(holding, snapshot)
 
 
 def _hear_listed(holding: Holding, word: VenueOrder, asked_ms: Millis, scene: Scene) -> Holding:

@@ -51,7 +51,9 @@ def _owed(holding: Holding, order: Order, scene: Scene) -> Holding:
     waited = order.ended_ms is not None and scene.now_ms >= order.ended_ms + OWED_PATIENCE_MS
     if waited and order.asks >= OWED_ASKS:
         given_up = holding.with_order(order.but(venue_cum_qty=order.cum_qty, ask_at_ms=None))
-        given_up = given_up.but(strikes=max(holding.strikes, 1), survey_due_ms=scene.now_ms)
+        if not holding.strikes:  # the venue's word on the order was a reading, too
+            given_up = given_up.but(strikes=1, suspected=order.request.side.sign * order.owed_qty)
+        given_up = given_up.but(survey_due_ms=scene.now_ms)
         return _closed_all_the_same(given_up, order)
     return holding.but(survey_due_ms=min(holding.survey_due_ms, scene.now_ms))
 

@@ -16,21 +16,23 @@ from chimera.trading.venue import VenueSnapshot
 
 
 def believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
-    """The difference is booked as an inferred trade, its id a function of what was seen.
+    """What is suspected is booked as an inferred trade, its id a function of what was seen.
 
-    Of a position that shrank, what was opened without an intent goes first (a trade that came after it was inferred is
-    counted beside it), then what is being closed, or is due to be: that is not closed once more.
+    What this reading alone shows beyond that is a suspicion for the next ones to judge. Of a position that shrank, what
+    was opened without an intent goes first (a trade that came after it was inferred is counted beside it), then what is
+    being closed, or is due to be: that is not closed once more.
     """
     venue = snapshot.position
-    size = abs(venue.qty - holding.position.qty)
+    believed_qty = holding.position.qty + holding.suspected
+    size = abs(holding.suspected)
     price = venue.entry_px or venue.mark_px or holding.position.entry_px or Price(ZERO)
     inferred = Fill(
-        trade_id=TradeId(f"inferred-{venue.updated_ms}-{venue.qty}"),
+        trade_id=TradeId(f"inferred-{venue.updated_ms}-{believed_qty}"),
         ref=ClientOrderId("inferred"),
         venue_id=VenueOrderId(""),
         market=holding.key.market,
         symbol=holding.key.symbol,
-        side=Side.BUY if venue.qty > holding.position.qty else Side.SELL,
+        side=Side.BUY if holding.suspected > 0 else Side.SELL,
         price=price,
         qty=Qty(size),
         fee=ZERO,
@@ -45,9 +47,14 @@ def believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
         lot = lot.but(stop=StopSpec(price=stop))
     if target is not None:
         lot = lot.but(target=TargetSpec(kind=TargetKind.PRICE, value=target))
-    believed = holding.but(position=holding.position.apply(inferred, lot, first=_doubtful(holding, snapshot)))
+    rest = venue.qty - believed_qty
+    believed = holding.but(
+        position=holding.position.apply(inferred, lot, first=_doubtful(holding, snapshot)),
+        strikes=1 if rest else 0,
+        suspected=rest,
+    )
     wanted = holding.exit
-    if wanted is not None and wanted.left_qty is not None and abs(venue.qty) < abs(holding.position.qty):
+    if wanted is not None and wanted.left_qty is not None and abs(believed_qty) < abs(holding.position.qty):
         believed = believed.but(exit=wanted.but(left_qty=Qty(max(wanted.left_qty - size, ZERO))))
     return rooted(holding, believed, inferred)
 

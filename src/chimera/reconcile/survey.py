@@ -2,6 +2,8 @@
 
 Pure comparison; ``execute.advance`` acts on it. A survey is made of several queries at different moments, so a
 difference is only a suspicion until it stays (``Policy.strikes``), and news younger than the survey outranks it.
+Readings agree that lie on the same side of ours, and what they agree on is the least of them: nothing is believed that
+one of them did not show, and a position that goes on moving is believed as far as all of them saw it.
 """
 
 from decimal import Decimal
@@ -10,6 +12,7 @@ from typing import Final
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId
 from chimera.trading.order import OPEN, Status
+from chimera.trading.scene import Policy
 from chimera.trading.value import Value
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
@@ -43,3 +46,22 @@ def compare(holding: Holding, snapshot: VenueSnapshot) -> Difference:
         ),
         gap=snapshot.position.qty - holding.position.qty,
     )
+
+
+def suspecting(holding: Holding, gap: Decimal) -> Holding:
+    """With one more reading counted, of a ``gap`` other than zero; one to the other side begins anew."""
+    suspected = holding.suspected
+    if not holding.strikes or (gap > 0) != (suspected > 0):
+        return holding.but(strikes=1, suspected=gap)
+    return holding.but(strikes=holding.strikes + 1, suspected=min(gap, suspected, key=abs))
+
+
+def needed(holding: Holding, policy: Policy) -> int:
+    """How many readings must agree on what is suspected: more where our position would become smaller."""
+    return policy.strikes_to_shrink if shrinks(holding) else policy.strikes
+
+
+def shrinks(holding: Holding) -> bool:
+    """Whether our position would be smaller, were the suspicion believed."""
+    held = holding.position.qty
+    return abs(held + holding.suspected) < abs(held)

@@ -20,7 +20,7 @@ from chimera.trading.ids import (
     probes,
 )
 from chimera.trading.market import Side
-from chimera.trading.money import Millis, Quote
+from chimera.trading.money import ZERO, Millis, Quote
 from chimera.trading.order import Order, Role
 from chimera.trading.position import Position
 from chimera.trading.value import Value
@@ -48,7 +48,8 @@ class Holding(Value):
     survey_asked_ms: Millis | None = None  # one is under way since
     surveyed_ms: Millis = Millis(0)  # when the newest survey we have heard was asked
     filled_ms: Millis = Millis(0)  # when we last counted a trade: what was asked before knows less than we do
-    strikes: int = 0  # surveys in a row whose position disagreed with ours
+    strikes: int = 0  # surveys in a row whose position disagreed with ours, to the same side
+    suspected: Decimal = ZERO  # the least of their differences: the venue's signed position less ours, base asset
     day: int = 0  # UTC day number of ``day_start_net``
     day_start_net: Quote = Quote(Decimal(0))  # realised - fees when that day began
     maker_timeouts: int = 0  # takers that were sent because their maker's time was up

@@ -1,13 +1,18 @@
 """Surveys: the venue's whole word wins, but only once it stays and only over older news."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from chimera.trading.commands import Ask
+from chimera.trading.holding import Holding
 from chimera.trading.ids import derived_id
 from chimera.trading.money import Millis
 from chimera.trading.order import Role, Status
+from chimera.wire.codec import decode, encode
 from support.desk import KEY, Desk, a_long, an_intent
 
 
@@ -102,3 +107,58 @@ def test_inferred_trades_have_ids_that_repeat() -> None:
         for _ in range(3):
             desk.later(200).survey(qty="0.02")
     assert first.holding == second.holding
+
+
+@pytest.mark.fault("B26")
+def test_two_zero_readings_do_not_speak_for_a_larger_one() -> None:
+    """Each is a strike against our position, but not for the same other one."""
+    desk = a_long()
+    for qty in ("0", "0", "0.03", "0", "0.03", "0.03"):
+        desk.later(3_000).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty=qty)
+    assert desk.holding.position.qty == Decimal("0.01")
+    assert (desk.holding.strikes, desk.holding.suspected) == (2, Decimal("0.02"))
+
+    desk.later(200).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.03")
+    assert desk.holding.position.qty == Decimal("0.03")
+    assert (desk.holding.strikes, desk.holding.suspected) == (0, Decimal(0))
+
+
+@pytest.mark.fault("B26")
+def test_only_what_every_reading_showed_is_believed() -> None:
+    """The third is ten times the other two: it was seen once."""
+    desk = a_long()
+    for qty in ("0.02", "0.02", "0.2"):
+        desk.later(200).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty=qty)
+    assert desk.holding.position.qty == Decimal("0.02")
+    assert desk.placed(Role.STOP).qty == Decimal("0.02")
+    for qty in ("0.02", "0.2", "0.2", "0.2"):
+        desk.later(200).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty=qty)
+    assert desk.holding.position.qty == Decimal("0.2")
+
+
+def test_a_suspicion_outlives_the_codec_and_its_document_of_before_is_read() -> None:
+    desk = a_long()
+    desk.later(200).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.02")
+    stored = encode(desk.holding)
+    assert decode(stored, Holding) == desk.holding
+    before = decode(stored, dict[str, Any])
+    del before["suspected"]
+    assert decode(encode(before), Holding) == desk.holding.but(suspected=Decimal(0))
+
+
+@given(some.lists(some.integers(-3, 6), min_size=1, max_size=40))
+def test_nothing_is_believed_that_was_not_seen_often_enough(readings: list[int]) -> None:
+    """A believed change lies between ours and each of the readings that were needed for it, in a row."""
+    desk = Desk()
+    policy = desk.scene.policy
+    ours = Decimal(0)
+    for number, shown in enumerate(readings, start=1):
+        desk.later(3_000).survey(qty=str(Decimal(shown) / 100))
+        new = desk.holding.position.qty
+        if new == ours:
+            continue
+        least = policy.strikes_to_shrink if abs(new) < abs(ours) else policy.strikes
+        witnesses = [Decimal(reading) / 100 for reading in readings[max(number - least, 0) : number]]
+        assert len(witnesses) == least
+        assert all(ours < new <= each or ours > new >= each for each in witnesses)
+        ours = new
