@@ -22,7 +22,7 @@ from chimera.adapters.binance.governor import (
     Governor,
     Moment,
 )
-from chimera.adapters.binance.raw import Endpoint
+from chimera.adapters.binance.signed import Endpoint
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.door.params import Params
 from chimera.simulate.usdm.endpoints import ENDPOINTS
@@ -91,6 +91,13 @@ class TestBudgets:
         + [(Lane.OPEN, 0, 3, 0)]
         + [(Lane.CANCEL, 0, 3, 0)] * 3
     )
+    @example(  # targets of before the entry are not the entry's
+        [(Lane.CANCEL, 0, 1, 0)] * 2
+        + [(Lane.CANCEL, 0, 2, 0), (Lane.CANCEL, 0, 3, 0)]
+        + [(Lane.TARGET, 0, 3, 0)] * 2
+        + [(Lane.OPEN, 0, 3, 0)]
+        + [(Lane.CANCEL, 0, 3, 0)] * 4
+    )
     def test_protection_is_never_held_back_by_lower_lanes(self, traffic: list[tuple[Lane, int, int, int]]) -> None:
         """Any traffic of the others as the governor lets through: a stop and a target for each entry leave at once."""
         governor, now, owed = Governor(), 0, 0
@@ -101,8 +108,9 @@ class TestBudgets:
                 for _ in range(owed):
                     assert governor.ask(Lane.PROTECT, STOP, at(now)) is None
                 owed = 0
-            elif governor.ask(lane, Cost(weight=weight, orders=orders), at(now)) is None and lane is Lane.OPEN:
-                owed += BOOKED * orders
+            elif governor.ask(lane, Cost(weight=weight, orders=orders), at(now)) is None:
+                owed += BOOKED * orders if lane is Lane.OPEN else 0
+                owed -= min(orders, owed) if lane is Lane.TARGET else 0  # one of those that were owed
         for _ in range(owed):
             assert governor.ask(Lane.PROTECT, STOP, at(now)) is None
 

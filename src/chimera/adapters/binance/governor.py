@@ -92,6 +92,7 @@ class Meter:
         self._slots = 1 + SLOTS + -(-MARGIN_MS // self._slot_ms)
         self._ring = [[0] * len(_LANES) for _ in range(self._slots)]
         self._sums = [0] * len(_LANES)
+        self._bookings = [0] * self._slots  # what the entries of each slot still need for their stops and targets
         self._newest = 0
         self._interval = 0
         self._heard = 0
@@ -104,7 +105,7 @@ class Meter:
         """Whether ``cost`` more of this lane stays below its ceilings."""
         self._turn(at)
         ours = sum(self._sums)
-        booked = 0 if lane in _BOOKED_FOR else self._booked()
+        booked = 0 if lane in _BOOKED_FOR else sum(self._bookings)
         if lane is Lane.OPEN and self.limit.counts is Metered.ORDERS:
             cost += BOOKED * cost
         if ours + booked + cost > self.ceiling(lane):
@@ -118,6 +119,8 @@ class Meter:
         self._ring[self._newest % self._slots][place] += cost
         self._sums[place] += cost
         self._heard += cost
+        if self.limit.counts is Metered.ORDERS:
+            self._book(lane, cost)
 
     def hear(self, used: int, at: Moment) -> None:
         """The venue's count in its running interval."""
@@ -150,12 +153,15 @@ class Meter:
             ceiling={lane: self.ceiling(lane) for lane in _LANES},
         )
 
-    def _booked(self) -> int:
-        """What the entries of this window still need for their stops and targets."""
-        if self.limit.counts is Metered.WEIGHT:
-            return 0
-        come = sum(self._sums[_PLACE[lane]] for lane in _BOOKED_FOR)
-        return max(BOOKED * self._sums[_PLACE[Lane.OPEN]] - come, 0)
+    def _book(self, lane: Lane, cost: int) -> None:
+        """An entry books what follows it; a stop or target takes the oldest bookings, where there are any."""
+        if lane is Lane.OPEN:
+            self._bookings[self._newest % self._slots] += BOOKED * cost
+        elif lane in _BOOKED_FOR:
+            for slot in range(self._newest + 1, self._newest + 1 + self._slots):
+                taken = min(cost, self._bookings[slot % self._slots])
+                self._bookings[slot % self._slots] -= taken
+                cost -= taken
 
     def _turn(self, at: Moment) -> None:
         """Let go of the slots that have left the window; a monotonic clock that went back changes nothing."""
@@ -165,6 +171,7 @@ class Meter:
             for place, count in enumerate(gone):
                 self._sums[place] -= count
                 gone[place] = 0
+            self._bookings[slot % self._slots] = 0
         self._newest = max(self._newest, newest)
         interval = self.interval_of(at)
         if interval != self._interval:
@@ -172,10 +179,13 @@ class Meter:
 
 
 class Governor:
-    """The limits of one address and account. ``share`` (0 to 1): how much of them is ours, protection apart."""
+    """The limits of one address and account. ``share`` (0 to 1): how much of them is ours, protection apart.
 
-    def __init__(self, share: Decimal = Decimal(1)) -> None:
-        self._meters = [Meter(limit, share) for limit in FALLBACK]
+    ``limits``: which there are, the weight of a minute first.
+    """
+
+    def __init__(self, share: Decimal = Decimal(1), limits: Sequence[RateLimit] = FALLBACK) -> None:
+        self._meters = [Meter(limit, share) for limit in limits]
         self._banned_until = 0
         self._limited_since = self._limited_until = 0
         self._trickle_at, self._trickle_ms = 0, TRICKLE_MS
@@ -220,7 +230,7 @@ class Governor:
         return None
 
     def hear(self, used: Sequence[int | None], sent: Moment, at: Moment) -> None:
-        """The venue's own counts, in the order of ``FALLBACK``, in the answer to what left at ``sent``."""
+        """The venue's own counts, in the order of the limits, in the answer to what left at ``sent``."""
         for meter, count in zip(self._meters, used, strict=True):
             if count is not None and meter.interval_of(sent) == meter.interval_of(at):  # else it is of which?
                 meter.hear(count, at)
