@@ -8,10 +8,11 @@ from chimera.adapters.binance.futures import FuturesVenue
 from chimera.adapters.binance.governor import Governor
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.order_socket import OrderSocket
-from chimera.adapters.binance.raw import ORDER_RECV_WINDOW_MS, RawFutures
+from chimera.adapters.binance.raw import RawFutures
 from chimera.adapters.binance.records import FuturesRecords
 from chimera.adapters.binance.rulebook import FuturesRulebook
 from chimera.adapters.binance.sign import signer_for
+from chimera.adapters.binance.signed import ORDER_RECV_WINDOW_MS
 from chimera.adapters.binance.transport import Transport
 from chimera.adapters.binance.user_stream import StreamTimes, UserStream
 from chimera.ports.clock import Clock

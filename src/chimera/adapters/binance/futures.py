@@ -27,11 +27,9 @@ from chimera.adapters.binance.raw import (
     PLACE_ALGO,
     PLACE_ORDER,
     TEST_ORDER,
-    Endpoint,
     RawFutures,
-    answer,
-    understood,
 )
+from chimera.adapters.binance.signed import Endpoint, answer, understood
 from chimera.adapters.binance.user_stream import UserStream
 from chimera.ports.venue import Report
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected

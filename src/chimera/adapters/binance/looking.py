@@ -17,7 +17,7 @@ from chimera.trading.money import Millis
 from chimera.trading.venue import AccountSnapshot, VenueOrder, VenuePosition
 
 SIDE_BY_SIDE: Final = 4
-MANY: Final = 12  # the whole account weighs 85, open orders and position of one symbol 7
+MANY: Final = 12  # on USD-M the whole account weighs 85, open orders and position of one symbol 7
 GATHER_S: Final = 0.1  # whoever asks for all waits so long for others: a start reads its holdings one after the other
 
 
@@ -31,11 +31,16 @@ class Look(NamedTuple):
 
 
 class Looking:
-    """``one``: asks for one symbol; ``whole``: for all of them."""
+    """``one``: asks for one symbol; ``whole``: for all of them, which is cheaper from ``many`` on."""
 
     def __init__(
-        self, one: Callable[[Symbol], Awaitable[Look]], whole: Callable[[], Awaitable[AccountSnapshot]]
+        self,
+        one: Callable[[Symbol], Awaitable[Look]],
+        whole: Callable[[], Awaitable[AccountSnapshot]],
+        *,
+        many: int = MANY,
     ) -> None:
+        self._many = many
         self._one = one
         self._whole = whole
         self._under_way = 0
@@ -50,7 +55,7 @@ class Looking:
                 return _part(told, symbol)
         self._under_way += 1
         try:
-            if 1 + len(self._waiting) < MANY:
+            if 1 + len(self._waiting) < self._many:
                 return await self._one(symbol)
             return _part(await self._for_all(), symbol)
         finally:

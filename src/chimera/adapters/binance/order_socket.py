@@ -11,13 +11,12 @@ import random
 from collections.abc import Mapping
 from itertools import count
 from typing import Final
-from urllib.parse import unquote
 
 import msgspec
 import structlog
 
 from chimera.adapters.binance.backing_off import LONGEST_PAUSE_MS, pause_ms
-from chimera.adapters.binance.sign import Signer
+from chimera.adapters.binance.sign import Signer, signed_frame
 from chimera.adapters.binance.transport import Reply, Socket, Transport
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.money import Millis
@@ -35,7 +34,11 @@ METHODS: Final[Mapping[tuple[str, str], str]] = {
 }
 RENEW_S: Final = 23 * 3_600  # before the venue ends the connection at 24 hours
 _UNANSWERED: Final = 2  # in a row: the connection is taken for dead
-_COUNTERS: Final = {("ORDERS", "SECOND", 10): "x-mbx-order-count-10s", ("ORDERS", "MINUTE", 1): "x-mbx-order-count-1m"}
+_COUNTERS: Final = {
+    ("ORDERS", "SECOND", 10): "x-mbx-order-count-10s",
+    ("ORDERS", "MINUTE", 1): "x-mbx-order-count-1m",
+    ("ORDERS", "DAY", 1): "x-mbx-order-count-1d",
+}
 
 
 class _Limit(msgspec.Struct, rename="camel"):
@@ -71,9 +74,23 @@ class Frame(Value):
 
 
 class OrderSocket:
-    """``transport``'s streams are the WebSocket API's host. ``run`` keeps it connected; ``request`` needs it so."""
+    """``transport``'s streams are the WebSocket API's host. ``run`` keeps it connected; ``request`` needs it so.
 
-    def __init__(self, transport: Transport, key: str, signer: Signer, jitter: random.Random) -> None:
+    ``path`` and ``methods`` are the market's: which REST calls have which name there.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        key: str,
+        signer: Signer,
+        jitter: random.Random,
+        *,
+        path: str = API_PATH,
+        methods: Mapping[tuple[str, str], str] = METHODS,
+    ) -> None:
+        self._path = path
+        self._methods = methods
         self._transport = transport
         self._key = key
         self._signer = signer
@@ -86,7 +103,7 @@ class OrderSocket:
 
     def takes(self, method: str, path: str) -> bool:
         """Whether this REST call can go this way now."""
-        return self._socket is not None and (method, path) in METHODS
+        return self._socket is not None and (method, path) in self._methods
 
     async def request(self, method: str, path: str, params: Mapping[str, str], *, timeout_ms: int) -> Reply:
         """The answer to one call; ``params`` carry ``timestamp`` and ``recvWindow`` and no signature yet."""
@@ -94,7 +111,9 @@ class OrderSocket:
         if socket is None:
             raise NotSent("the order socket is not connected")
         number = str(next(self._numbers))
-        frame = Frame(id=number, method=METHODS[method, path], params=self._signed(params))
+        frame = Frame(
+            id=number, method=self._methods[method, path], params=signed_frame(params, self._key, self._signer)
+        )
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
@@ -123,7 +142,7 @@ class OrderSocket:
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                async with self._transport.connect(API_PATH) as socket:
+                async with self._transport.connect(self._path) as socket:
                     await self._live(socket)
             except (NotSent, OutcomeUnknown) as error:
                 log.warning("order_socket_away", error=str(error))
@@ -159,12 +178,6 @@ class OrderSocket:
             waiting = self._waiting.get(str(answer.id))
             if waiting is not None and not waiting.done():
                 waiting.set_result(as_rest(answer))
-
-    def _signed(self, params: Mapping[str, str]) -> dict[str, str]:
-        """Sorted by name, unencoded, with the key among them: what the signature covers here."""
-        whole = dict(sorted({**params, "apiKey": self._key}.items()))
-        payload = "&".join(f"{name}={value}" for name, value in whole.items())
-        return whole | {"signature": unquote(self._signer.sign(payload.encode()))}
 
 
 def as_rest(answer: _Answer) -> Reply:

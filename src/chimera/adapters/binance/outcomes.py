@@ -3,10 +3,12 @@
 Sources, named beside each row: BEC = developers.binance.com USD-M error-code page; BGI = USD-M general-info; 7.4 = the
 project's Binance reference "Executed, not executed, unknown"; RC = its reliability reference "Reply classes". Where
 they differ the more careful one wins. What no row knows may have happened.
-Knows futures only: spot gives several numbers another meaning (-2021, -2022, -1008, every 5xx).
+The codes here are futures': spot gives several numbers another meaning (-2021, -2022, -1008, every 5xx) and has a
+table of its own. What both have in common is ``judged``.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -14,6 +16,7 @@ import msgspec
 from chimera.adapters.binance.transport import Reply
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.money import Millis
+from chimera.trading.refusal import Refusal
 
 NO_SUCH_ORDER: Final = -2013
 NO_NEED_TO_CHANGE_MARGIN: Final = -4046
@@ -49,6 +52,16 @@ _NOT_SENT: Final[dict[int, str]] = {
     -1021: "time stamp outside recvWindow or ahead; 7.4",
     -5028: "too late at the matching engine; 7.4",
 }
+_REFUSALS: Final[dict[int, Refusal]] = {  # reference 8.2, 8.3
+    -2011: Refusal.NOT_OPEN,
+    -2018: Refusal.LACKS_BALANCE,
+    -2019: Refusal.LACKS_BALANCE,
+    -2021: Refusal.WOULD_TRIGGER,
+    -4116: Refusal.DUPLICATE,
+    -4142: Refusal.WOULD_TRIGGER,
+    -4164: Refusal.NOTIONAL,
+    -5022: Refusal.WOULD_TAKE,
+}
 _STATUS_REJECTED: Final = frozenset({401, 404, 405, 410})  # 7.4, 7.2: key, or an endpoint that is not there
 BANNED: Final = 418
 BAN_MS: Final = Millis(120_000)  # the shortest ban (7.2), where neither header nor text dates it
@@ -67,7 +80,17 @@ class _Trouble(msgspec.Struct):
 
 
 def trouble(reply: Reply, server_ms: Millis) -> ChimeraError | None:
-    """What the reply says went wrong, or None for a 2xx without an error body. ``server_ms`` dates ban texts."""
+    """What a USD-M reply says went wrong, or None for a 2xx without an error body. ``server_ms`` dates ban texts."""
+    return judged(reply, server_ms, by_code, _server_error)
+
+
+def judged(
+    reply: Reply,
+    server_ms: Millis,
+    by_code: Callable[[int, str], ChimeraError],
+    server_error: Callable[[int, int | None, str], ChimeraError],
+) -> ChimeraError | None:
+    """The same by one market's meanings of codes, and of a 5xx (status, code, text)."""
     code, text = said(reply.body)
     if reply.status in LIMITED or code in TOO_MANY:
         wait_ms = _retry_after_ms(reply, text, server_ms)
@@ -75,7 +98,7 @@ def trouble(reply: Reply, server_ms: Millis) -> ChimeraError | None:
             wait_ms = wait_ms or BAN_MS
         return NotSent(f"{reply.status} {code or ''} {text}".strip(), wait_ms)
     if reply.status >= 500:
-        return _server_error(reply.status, code, text)
+        return server_error(reply.status, code, text)
     if 200 <= reply.status < 300:
         return None if code is None or code >= 0 else by_code(code, text)
     if code is not None and code < 0 and reply.status not in (403, 408):
@@ -95,7 +118,7 @@ def by_code(code: int, text: str) -> ChimeraError:
     if code == -2010 and _DUPLICATE in text.lower():
         return OutcomeUnknown(f"{code}: {text}")  # an order with this id lives: ask for it
     if any(low <= code <= high for low, high, _ in _REJECTED):
-        return VenueRejected(code, text)
+        return VenueRejected(code, text, _REFUSALS.get(code))
     return OutcomeUnknown(f"{code}: {text}")  # -1000, -1001, -1006, -1007, -1010, -1008 otherwise, and the unheard of
 
 

@@ -1,68 +1,15 @@
-"""Binance USD-M as it is: endpoints, stamping, signing, weights. Bytes out, bytes in, errors by ``outcomes``.
+"""Binance USD-M as it is: endpoints, weights, and what its door has of its own. The calls are ``signed``'s."""
 
-Invariants: one call is one request, never repeated here; the time stamp is ours plus the measured offset, taken as the
-request leaves; nothing leaves that the rate governor holds back, and the governor hears of every answer. Knows no
-domain value.
-"""
+from typing import Final
 
-from collections.abc import Callable, Mapping
-from enum import Enum
-from typing import Final, TypeVar
-
-from chimera.adapters.binance.governor import Cost, Governor, Moment
+from chimera.adapters.binance.governor import FALLBACK, Governor
 from chimera.adapters.binance.order_socket import OrderSocket
-from chimera.adapters.binance.outcomes import BAN_MS, BANNED, CLOCK_CODES, LIMITED, TOO_MANY, said, throttled, trouble
-from chimera.adapters.binance.payloads import ServerTime, Unreadable, decoded
-from chimera.adapters.binance.sign import Signer, encoded, signed
-from chimera.adapters.binance.transport import Reply, Transport
-from chimera.adapters.binance.venue_clock import VenueClock
+from chimera.adapters.binance.outcomes import throttled, trouble
+from chimera.adapters.binance.sign import Signer
+from chimera.adapters.binance.signed import ORDER_RECV_WINDOW_MS, Dialect, Endpoint, Security, SignedAccount
+from chimera.adapters.binance.transport import Transport
 from chimera.ports.clock import Clock
-from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
-from chimera.trading.money import Millis
-from chimera.trading.rates import Lane, RateUse
-from chimera.trading.value import Value
-
-ORDER_RECV_WINDOW_MS: Final = 2_000  # small: it bounds how long a lost order can still be accepted
-READ_RECV_WINDOW_MS: Final = 5_000  # Binance's default; a late answer to a question hurts nobody
-READ_TIMEOUT_MS: Final = 2_000  # a lost answer to a question is noticed no later: positions may be bare meanwhile
-SLOW_TIMEOUT_MS: Final = 5_000  # for answers of megabytes
-HELD_BACK: Final = "RATE_GOVERNOR"
-_COUNTS: Final = ("x-mbx-used-weight-1m", "x-mbx-order-count-10s", "x-mbx-order-count-1m")  # as governor.FALLBACK
-_CLOCK_TIMEOUT_MS: Final = 1_000
-
-R = TypeVar("R")
-V = TypeVar("V")
-
-
-class Security(Enum):
-    """Binance's security types, by what they need."""
-
-    NONE = 0
-    KEY = 1  # USER_STREAM
-    SIGNED = 2  # TRADE and USER_DATA
-
-
-class Endpoint(Value):
-    """``weight`` is of a call that names its symbol, where there is one to name; ``weight_all`` of one that does not.
-
-    ``orders``: what it adds to the order counts. Sources: Binance USD-M pages of each endpoint (reference 4).
-    """
-
-    method: str
-    path: str
-    security: Security = Security.SIGNED
-    order: bool = False  # it changes orders: the small receive window
-    weight: int = 1
-    weight_all: int | None = None
-    orders: int = 0
-    lane: Lane = Lane.QUERY  # where the caller names none
-    slow: bool = False  # its answer is large
-
-    def cost(self, params: Mapping[str, str]) -> Cost:
-        """Of this call."""
-        plain = self.weight_all is None or "symbol" in params
-        return Cost(weight=self.weight if plain else self.weight_all or 0, orders=self.orders)
-
+from chimera.trading.rates import Lane
 
 PLACE_ORDER: Final = Endpoint(method="POST", path="/fapi/v1/order", order=True, weight=0, orders=1, lane=Lane.OPEN)
 TEST_ORDER: Final = Endpoint(method="POST", path="/fapi/v1/order/test", order=True)
@@ -95,9 +42,18 @@ BOOK_TICKER: Final = Endpoint(
 )
 PREMIUM_INDEX: Final = Endpoint(method="GET", path="/fapi/v1/premiumIndex", security=Security.NONE, weight_all=10)
 
+FUTURES: Final = Dialect(
+    server_time=SERVER_TIME,
+    place=PLACE_ORDER,
+    counts=("x-mbx-used-weight-1m", "x-mbx-order-count-10s", "x-mbx-order-count-1m"),
+    limits=FALLBACK,
+    trouble=trouble,
+    throttled=throttled,
+)
 
-class RawFutures:
-    """One account's calls. ``governor`` and ``venue_clock`` hold what the answers taught."""
+
+class RawFutures(SignedAccount):
+    """One USD-M account's calls."""
 
     def __init__(
         self,
@@ -110,128 +66,13 @@ class RawFutures:
         governor: Governor | None = None,
         socket: OrderSocket | None = None,
     ) -> None:
-        self.transport = transport
-        self.socket = socket
-        self.clock = clock
-        self.venue_clock = VenueClock()
-        self.recv_window_ms = recv_window_ms
-        self.governor = governor or Governor()
-        self._key = key
-        self._signer = signer
-
-    async def call(
-        self,
-        endpoint: Endpoint,
-        params: Mapping[str, str] | None = None,
-        *,
-        timeout_ms: int | None = None,
-        lane: Lane | None = None,
-        weight: int | None = None,
-    ) -> bytes:
-        """The body of a 2xx; raises one of the three venue errors for everything else.
-
-        ``weight``: where this call pays for others too, or was paid for by another (0). ``NotSent.held``: nothing left.
-        """
-        params = params or {}
-        timeout_ms = timeout_ms or (SLOW_TIMEOUT_MS if endpoint.slow else READ_TIMEOUT_MS)
-        cost = endpoint.cost(params)
-        sent = self.moment()
-        held = self.governor.ask(lane or endpoint.lane, cost if weight is None else cost.but(weight=weight), sent)
-        if held is not None:
-            raise NotSent(f"{HELD_BACK}: {held.why}", held.wait_ms, held=True)
-        reply = await self._send(endpoint, params, timeout_ms)
-        error = trouble(reply, self.server_now_ms())
-        self._learn(reply, error, sent)
-        if error is None:
-            return reply.body
-        if said(reply.body)[0] in CLOCK_CODES:
-            await self._resync()
-        raise error
-
-    async def _send(self, endpoint: Endpoint, params: Mapping[str, str], timeout_ms: int) -> Reply:
-        """By the order socket what it takes while it is connected, else by REST: once, by either."""
-        method, path = endpoint.method, endpoint.path
-        if self.socket is not None and self.socket.takes(method, path):
-            return await self.socket.request(method, path, self._stamped(endpoint, params), timeout_ms=timeout_ms)
-        headers = {} if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._key}
-        return await self.transport.request(
-            method, self._target(endpoint, params), headers=headers, timeout_ms=timeout_ms
+        super().__init__(
+            FUTURES,
+            transport,
+            key,
+            signer,
+            clock,
+            recv_window_ms=recv_window_ms,
+            governor=governor,
+            socket=socket,
         )
-
-    async def sync_clock(self, *, timeout_ms: int = READ_TIMEOUT_MS) -> int:
-        """Measure the venue's clock once; its offset to ours."""
-        sent_ms, began = self.clock.now_ms(), self.clock.monotonic_ms()
-        body = await self.call(SERVER_TIME, timeout_ms=timeout_ms)
-        round_trip_ms = self.clock.monotonic_ms() - began
-        return self.venue_clock.measured(answer(body, ServerTime).server_time, sent_ms, round_trip_ms)
-
-    def server_now_ms(self) -> Millis:
-        """The venue's clock now, as far as we know it."""
-        return Millis(self.clock.now_ms() + self.venue_clock.offset_ms)
-
-    def moment(self) -> Moment:
-        """Now, as the governor reckons."""
-        return Moment(mono_ms=self.clock.monotonic_ms(), venue_ms=self.server_now_ms())
-
-    # ── ports.rates.Rates ──
-
-    def uses(self) -> tuple[RateUse, ...]:
-        return self.governor.uses(self.moment())
-
-    def entries_held(self) -> str | None:
-        held = self.governor.objection(Lane.OPEN, PLACE_ORDER.cost({}), self.moment())
-        return None if held is None else held.why
-
-    def banned_ms(self) -> Millis:
-        return self.governor.banned_ms(self.moment())
-
-    def _target(self, endpoint: Endpoint, params: Mapping[str, str]) -> str:
-        if endpoint.security is Security.SIGNED:
-            return f"{endpoint.path}?{signed(self._stamped(endpoint, params), self._signer)}"
-        return f"{endpoint.path}?{encoded(params)}" if params else endpoint.path
-
-    def _stamped(self, endpoint: Endpoint, params: Mapping[str, str]) -> dict[str, str]:
-        window = self.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
-        return {**params, "recvWindow": str(window), "timestamp": str(self.server_now_ms())}
-
-    async def _resync(self) -> None:
-        try:
-            await self.sync_clock(timeout_ms=_CLOCK_TIMEOUT_MS)
-        except ChimeraError:
-            return  # the refusal that led here is the news; the next one tries again
-
-    def _learn(self, reply: Reply, error: ChimeraError | None, sent: Moment) -> None:
-        """Tell the governor what the venue counts, and how it took our haste."""
-        at, governor = self.moment(), self.governor
-        governor.hear(tuple(_count(reply, name) for name in _COUNTS), sent, at)
-        if error is None:
-            governor.taken(sent.mono_ms)
-            return
-        wait_ms = error.retry_after_ms if isinstance(error, NotSent) else None
-        if reply.status == BANNED:
-            governor.banned(wait_ms or BAN_MS, at)
-        elif reply.status in LIMITED or said(reply.body)[0] in TOO_MANY:
-            governor.limited(wait_ms, sent.mono_ms, at)
-        elif throttled(reply.body):
-            governor.throttled(at)
-
-
-def _count(reply: Reply, header: str) -> int | None:
-    text = reply.headers.get(header, "")
-    return int(text[:9]) if text.isascii() and text.isdigit() else None
-
-
-def answer(body: bytes, kind: type[V]) -> V:
-    """A 2xx body as ``kind``; one that is not raises ``OutcomeUnknown``, since the request was accepted."""
-    try:
-        return decoded(body, kind)
-    except Unreadable as error:
-        raise OutcomeUnknown(f"unreadable answer: {error}") from error
-
-
-def understood(translate: Callable[[R], V], row: R) -> V:
-    """``translate(row)``; a row that makes no sense raises ``OutcomeUnknown``, too."""
-    try:
-        return translate(row)
-    except Unreadable as error:
-        raise OutcomeUnknown(f"unreadable answer: {error}") from error

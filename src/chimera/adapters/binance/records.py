@@ -23,9 +23,8 @@ from chimera.adapters.binance.raw import (
     POSITION_RISK,
     USER_TRADES,
     RawFutures,
-    answer,
-    understood,
 )
+from chimera.adapters.binance.signed import answer, understood
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId

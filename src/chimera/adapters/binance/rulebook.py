@@ -15,9 +15,8 @@ from chimera.adapters.binance.raw import (
     SET_MARGIN_TYPE,
     SYMBOL_CONFIG,
     RawFutures,
-    answer,
-    understood,
 )
+from chimera.adapters.binance.signed import answer, understood
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument, MarginStep

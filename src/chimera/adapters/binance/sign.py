@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -71,3 +71,10 @@ def signed(params: Mapping[str, str], signer: Signer) -> str:
     """The encoded query with its signature last."""
     query = encoded(params)
     return f"{query}&signature={signer.sign(query.encode())}"
+
+
+def signed_frame(params: Mapping[str, str], key: str, signer: Signer) -> dict[str, str]:
+    """A WebSocket API request's parameters: sorted by name, unencoded, the key among them, as the signature has it."""
+    whole = dict(sorted({**params, "apiKey": key}.items()))
+    payload = "&".join(f"{name}={value}" for name, value in whole.items())
+    return whole | {"signature": unquote(signer.sign(payload.encode()))}
