@@ -64,7 +64,7 @@ def a_sender(venue: Venue, clock: HandClock) -> tuple[Sender, list[Alert]]:
     hand = cast("Clock", clock)
     breaking = Breaking(BreakerPolicy(pause_ms=1_000), hand, alerts.append)
     gates = Gates(breaking, Barriers(hand, alerts.append), Standstill)
-    return Sender(cast("Any", venue), cast("Any", None), LimitBook(LIMITS), gates, hand), alerts
+    return Sender(cast("Any", venue), cast("Any", None), LimitBook(LIMITS), gates, hand, hand.now_ms), alerts
 
 
 async def enter(sender: Sender, name: str) -> Fact | None:

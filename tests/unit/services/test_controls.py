@@ -164,7 +164,7 @@ async def test_an_entry_that_waited_for_the_disk_does_not_leave_after_a_kill() -
     standing = Desks(MemoryLedger()).controls
     standing.kill(GLOBAL)
     gates = Gates(breaking, Barriers(CLOCK, lambda alert: None), lambda: standing.standstill)
-    sender = Sender(venue, cast("Any", None), LimitBook(limits), gates, CLOCK)
+    sender = Sender(venue, cast("Any", None), LimitBook(limits), gates, CLOCK, CLOCK.now_ms)
     fact = await sender.carry_out(command, lambda: desk.holding, lambda: Price(desk.bid))
     assert isinstance(fact, PlaceRefused)
     assert fact.message.startswith("KILL_SWITCH")

@@ -12,6 +12,7 @@ from chimera.services.router.watching import Watch
 from chimera.trading.holding import Holding
 from chimera.trading.money import DAY_MS, Quote
 from chimera.trading.position import Position
+from support.grounds import a_ground
 
 TODAY = T0 // DAY_MS
 
@@ -20,16 +21,12 @@ def counted(day: int, now_day: int) -> Decimal:
     """The result of the day for a flat symbol that won 500 on ``day`` and has heard of nothing since."""
     holding = Holding(key=KEY, position=Position(realized=Quote(Decimal(500))), day=day)
     book = LimitBook(cast("Any", None))
-    router = SimpleNamespace(
-        books=SimpleNamespace(funding=lambda symbol: Decimal(0)),
-        limits=book,
-        owners={KEY: SimpleNamespace(holding=holding)},
-        market=SimpleNamespace(last_mark=lambda symbol: None),
-        clock=SimpleNamespace(now_ms=lambda: now_day * DAY_MS),
-    )
-    Watch(
-        cast("Any", router), records=cast("Any", None), rulebook=cast("Any", None), bus=cast("Any", None)
-    ).mark_to_market()
+    nobody: Any = None
+    books: Any = SimpleNamespace(funding=lambda symbol: Decimal(0))
+    market: Any = SimpleNamespace(last_mark=lambda symbol: None)
+    clock = SimpleNamespace(now_ms=lambda: now_day * DAY_MS)
+    ground = a_ground({KEY: SimpleNamespace(holding=holding)}, clock=clock)
+    Watch(ground, nobody, nobody, market, book, books, nobody, nobody).mark_to_market()
     return sum(book.day_pnl.values(), Decimal(0))
 
 

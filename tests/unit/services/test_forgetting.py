@@ -65,7 +65,7 @@ def test_answers_are_bounded_by_number_too() -> None:
 @pytest.mark.req("I30")
 def test_an_entrys_id_is_remembered_for_an_hour_and_not_for_ever() -> None:
     clock = HandClock()
-    sender = Sender(*cast("Any", [None, None, None, type("Gates", (), {"breaker": None})(), clock]))
+    sender = Sender(*cast("Any", [None, None, None, type("Gates", (), {"breaker": None})(), clock, None]))
     for minute in range(200):
         clock.ms = minute * 60_000
         sender._remember(ClientOrderId(f"s3-{minute}-t1"))

@@ -31,6 +31,7 @@ from chimera.trading.money import Millis, Qty
 from chimera.trading.order import NewOrder, Role, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
+from support.grounds import a_ground
 
 
 class Recorder:
@@ -70,7 +71,7 @@ async def carried_out(
     """The outcome, and what reached the venue, as the desk stands now."""
     venue = venue or Recorder()
     gates = type("Gates", (), {"breaker": venue, "capability": None})()
-    sender = Sender(*cast("Any", [venue, None, venue, gates, DeskClock(desk)]))
+    sender = Sender(*cast("Any", [venue, None, venue, gates, DeskClock(desk), None]))
     fact = await sender.carry_out(command, lambda: desk.holding, lambda: None)
     return fact, venue.reached
 
@@ -181,7 +182,8 @@ async def test_a_part_is_measured_by_what_has_filled_though_its_trades_are_late(
             return True
 
     owner = StandingOwner(desk.holding)
-    router = SimpleNamespace(owners={KEY: owner}, key=lambda symbol: KEY)
+    ground = a_ground({KEY: owner})
+    router = SimpleNamespace(owners=ground.owners, ground=ground)
     told = await Router.close(cast("Router", router), Market.FUT, "BTCUSDT", Decimal("0.004"), "OPERATOR")
 
     assert owner.heard == [CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.004")))]

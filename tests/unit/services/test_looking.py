@@ -16,6 +16,7 @@ from chimera.trading.ids import Symbol
 from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.venue import FeeRates
+from support.grounds import a_ground
 
 ONE = Decimal(1)
 TOUCH = Touch(bid=Price(ONE), bid_qty=Qty(ONE), ask=Price(ONE * 2), ask_qty=Qty(ONE), at_ms=Millis(0))
@@ -108,18 +109,11 @@ def test_a_venue_that_is_not_asked_is_no_error() -> None:
     assert set(stale) == set(names(20))
 
 
-class Owners:
-    """As much of a router as the fees need."""
-
-    def __init__(self, symbols: list[Symbol], clock: VirtualClock) -> None:
-        self.owners = {cast("Any", type("Key", (), {"symbol": symbol})): None for symbol in symbols}
-        self.clock = clock
-
-
 def fees_after(seconds: float, symbols: list[Symbol], venue: Venue, *, away_s: float = 0) -> Watch:
     loop = DetLoop(1)
-    router = Owners(symbols, VirtualClock(loop))
-    watch = Watch(cast("Any", router), records=cast("Any", venue), rulebook=cast("Any", venue), bus=cast("Any", None))
+    ground, asked, nobody = a_ground(clock=VirtualClock(loop)), cast("Any", venue), cast("Any", None)
+    ground.owners.update({ground.key(symbol): nobody for symbol in symbols})
+    watch = Watch(ground, asked, asked, nobody, nobody, nobody, nobody, nobody)
 
     async def story() -> None:
         while loop.time() < seconds:

@@ -14,6 +14,7 @@ from chimera.trading.facts import Submitted
 from chimera.trading.market import Side
 from chimera.trading.money import Millis
 from chimera.trading.scene import Policy
+from support.grounds import a_ground
 
 
 @pytest.mark.req("S4-IDEM-1")
@@ -25,8 +26,10 @@ async def test_it_goes_to_the_owner_of_the_moment_and_not_to_one_who_was_relieve
     plan = Plan(slices=(intent.qty,), gap_ms=0, maker_wait_ms=0, deadline_ms=Millis(1))
     intake = AsyncMock(**{"known.return_value": None, "claim.return_value": True})
     intake.lives, intake.row = MagicMock(return_value=False), MagicMock(return_value={})
+    ground = a_ground()
+    ground.instruments[intent.symbol] = BTC
     router = SimpleNamespace(
-        intake=intake, instruments={intent.symbol: BTC}, config=SimpleNamespace(policy=Policy()), market=AsyncMock(),
+        intake=intake, ground=ground, config=SimpleNamespace(policy=Policy()), market=AsyncMock(),
         watchdogs=MagicMock(), _object=MagicMock(), _prepare=AsyncMock(), _owner_for=lambda _: next(owners),
         _plan=lambda *_: plan,
     )  # fmt: skip

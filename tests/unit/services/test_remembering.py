@@ -7,7 +7,6 @@ from typing import Any, cast
 import pytest
 
 from chimera.adapters.memory.ledger import MemoryLedger
-from chimera.services.router.barriers import Barriers
 from chimera.services.router.remembering import Remembering
 from chimera.trading.errors import OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, Symbol
@@ -18,6 +17,7 @@ from chimera.trading.standstill import Kill
 from chimera.trading.venue import AccountSnapshot, VenueOrder
 from chimera.wire import keys
 from support.desk import SYMBOL, T0, Desk, an_intent
+from support.grounds import a_ground
 from support.standing import Desks
 
 
@@ -38,18 +38,11 @@ class House:
         desks = Desks(ledger, [desk.holding])
         self.owners, self.controls = desks.owners, desks.controls
         clock = cast("Any", type("Clock", (), {"now_ms": lambda self: T0})())
-        self.barriers = Barriers(clock, lambda alert: None)
+        ground = a_ground(self.owners, clock=clock)
+        self.barriers = ground.barriers
         self.placed, self.resting = placed, resting
         self.silent = 0
-        self.memory = Remembering(
-            DEFAULT_ACCOUNT,
-            self.owners,
-            records=cast("Any", self),
-            ledger=ledger,
-            controls=self.controls,
-            barriers=self.barriers,
-            clock=clock,
-        )
+        self.memory = Remembering(ground, records=cast("Any", self), ledger=ledger, controls=self.controls)
         self.memory.empty = empty
 
     async def placed_lately(self, symbol: Symbol) -> tuple[VenueOrder, ...]:

@@ -5,7 +5,6 @@ from typing import Any, cast
 import pytest
 
 from chimera.admit.limits import LimitBook, Limits
-from chimera.services.router.budget import publish_budget
 from chimera.services.router.health import VENUE_SILENT_MS
 from chimera.services.router.router import Router, RouterConfig
 from chimera.trading.errors import StoreUnavailable
@@ -38,7 +37,7 @@ class Bus:
             raise StoreUnavailable("no Redis")
 
 
-def a_router(clock: HandClock) -> Router:
+def a_router(clock: HandClock, bus: Bus | None = None) -> Router:
     nobody = cast("Any", None)  # asked nothing by health
     return Router(
         RouterConfig(symbols=(Symbol("BTCUSDT"),), table=DEFAULT),
@@ -46,7 +45,7 @@ def a_router(clock: HandClock) -> Router:
         records=nobody,
         rulebook=cast("Any", Rulebook()),
         ledger=nobody,
-        bus=nobody,
+        bus=cast("Any", bus),
         limits=LimitBook(cast("Limits", nobody)),
         clock=clock,
         seal=nobody,
@@ -87,4 +86,4 @@ async def test_publishing_the_budget_tells_whether_redis_is_there(away: bool) ->
     clock, bus = HandClock(), Bus()
     bus.away = away
 
-    assert await publish_budget(a_router(clock), cast("Any", bus), clock) is not away
+    assert await a_router(clock, bus).budget.publish() is not away

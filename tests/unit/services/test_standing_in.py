@@ -22,6 +22,7 @@ from chimera.trading.money import Millis, Qty
 from chimera.trading.order import Role, Status
 from chimera.trading.scene import Scene
 from support.desk import KEY, SYMBOL, T0, Desk, a_long
+from support.grounds import a_ground
 
 
 class Blank(Desk):
@@ -30,9 +31,11 @@ class Blank(Desk):
     def __init__(self, began_ms: int = T0) -> None:
         super().__init__()
         self.now = Millis(began_ms)
+        nobody = cast("Any", None)
         self.scenes = StandingIn(
-            cast("Any", SimpleNamespace(scene=lambda _: Desk.scene.fget(self))),  # type: ignore[attr-defined]
-            records=cast("Any", None), ledger=cast("Any", None), relay=cast("Any", None),
+            a_ground(scene=lambda _: Desk.scene.fget(self)),  # type: ignore[attr-defined]
+            records=nobody, ledger=nobody, sender=nobody, relay=nobody, watch=nobody, watchdogs=nobody, begin=nobody,
+            take_over=nobody,
         )  # fmt: skip
         self.holding = Holding(
             key=KEY, root=stand_in_root(KEY, began_ms), survey_due_ms=Millis(T0 + 10**9), trades_confirmed_ms=self.now

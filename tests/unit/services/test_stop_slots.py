@@ -1,15 +1,15 @@
 """Whose conditional orders take places: ours and other people's (what follows from the sum: tests/unit/admit)."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.capability import Capability
 from chimera.trading.money import Qty
 from chimera.trading.order import Role, Status
 from support.desk import BTC, SYMBOL, Desk, a_long
+from support.grounds import a_ground
 
 
 def a_capability(*, live: int, others: int = 0, limit: int | None = None) -> Capability:
@@ -21,17 +21,12 @@ def a_capability(*, live: int, others: int = 0, limit: int | None = None) -> Cap
     word = Desk().word(stop.request, Status.NEW).but(qty=Qty(BTC.step))
     externals = SimpleNamespace(orders={(SYMBOL, str(number)): word for number in range(others)})
     owner = SimpleNamespace(holding=holding)
-    router: Any = SimpleNamespace(
-        owners={holding.key: owner},
-        config=SimpleNamespace(environment="sim", probe=False),
-        barriers=None,
-        clock=None,
-        owner_of=lambda symbol: owner,
-        reconciling=SimpleNamespace(sweeping=SimpleNamespace(externals=externals)),
-    )
-    ledger: Any = MemoryLedger()
-    capability = Capability(router, venue=ledger, records=ledger, rulebook=ledger)
-    capability.rules.instruments[SYMBOL] = BTC.but(max_conditional=limit)
+    ground, nobody, sweeping = a_ground({holding.key: owner}), cast("Any", None), SimpleNamespace(externals=externals)
+    capability = Capability(
+        ground, venue=nobody, records=nobody, rulebook=nobody, market=nobody, sweeping=cast("Any", sweeping),
+        environment="sim", probe=False, recovered=nobody,
+    )  # fmt: skip
+    ground.instruments[SYMBOL] = BTC.but(max_conditional=limit)
     return capability
 
 

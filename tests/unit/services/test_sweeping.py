@@ -27,6 +27,7 @@ from chimera.trading.order import NewOrder, OrderType, Role, Status
 from chimera.trading.standstill import Standstill
 from chimera.trading.venue import AccountSnapshot, VenueOrder, VenuePosition
 from support.desk import KEY, SYMBOL, T0, Desk, a_long, an_intent
+from support.grounds import a_ground
 from support.standing import StubOwner
 
 ETH = Symbol("ETHUSDT")
@@ -49,18 +50,11 @@ class Account:
         self.clock = Clock()
         self.told: list[Alert] = []
         self.taken: list[Symbol] = []
-        self.barriers = Barriers(cast("Any", self.clock), self.told.append)
+        ground = a_ground(self.owners, clock=self.clock, tell=self.told.append)
+        self.barriers = ground.barriers
         self.answer: AccountSnapshot | ChimeraError = AccountSnapshot(asked_ms=T0, orders=(), positions=())
         policy = SweepPolicy(external=external)
-        self.sweeping = Sweeping(
-            self.owners,
-            policy,
-            records=cast("Any", self),
-            barriers=self.barriers,
-            clock=self.clock,
-            tell=self.told.append,
-            take_over=self.take_over,
-        )
+        self.sweeping = Sweeping(ground, policy, records=cast("Any", self), take_over=self.take_over)
 
     async def whole(self) -> AccountSnapshot:
         if isinstance(self.answer, ChimeraError):
@@ -211,7 +205,7 @@ async def test_at_the_last_hop_what_others_may_still_buy_counts_against_the_limi
         Breaking(BreakerPolicy(), clock, lambda alert: None), Barriers(clock, lambda alert: None), Standstill,
         lambda symbol, side: Decimal(others) if (symbol, side) == (SYMBOL, Side.BUY) else Decimal(0),
     )  # fmt: skip
-    sender = Sender(venue, cast("Any", None), LimitBook(limits), gates, clock)
+    sender = Sender(venue, cast("Any", None), LimitBook(limits), gates, clock, clock.now_ms)
     command = Place(order=desk.placed(Role.TAKER), role=Role.TAKER)
     fact = await sender.carry_out(command, lambda: desk.holding, lambda: Price(Decimal(65000)))
     assert bool(sent) is leaves

@@ -5,10 +5,10 @@ add to it. What does not add up is told (``MONEY_DRIFT``) and changes nothing.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import structlog
 
@@ -26,15 +26,13 @@ from chimera.reconcile.money import (
     since_ms,
     untold,
 )
+from chimera.services.router.ground import Ground
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
 from chimera.trading.fill import Fill
 from chimera.trading.ids import Symbol
 from chimera.trading.money import ZERO, Millis
 from chimera.trading.venue import Income
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
 
 log = structlog.get_logger()
 
@@ -46,16 +44,21 @@ QUOTE: Final = "USDT"
 class Books:
     """Of one account."""
 
-    def __init__(self, records: Records, router: "Router") -> None:
+    def __init__(self, ground: Ground, records: Records) -> None:
         self.read = asyncio.Event()  # today's funding is known
+        self._ground = ground
         self._records = records
-        self._router = router
         self._funding: dict[str, Income] = {}
         self._sums: dict[Symbol | None, Decimal] = {}
         self._summed_day = -1
         self._cash = Cash()
         self._fills: dict[TradeKey, Fill] = {}
         self._settled_ms = Millis(0)  # trades up to here were compared
+
+    @property
+    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What goes on for ever, by name."""
+        return {"money": self.run}
 
     async def run(self) -> None:
         """For ever."""
@@ -70,7 +73,7 @@ class Books:
 
     def funding(self, symbol: Symbol | None) -> Decimal:
         """Received (above zero) or paid since UTC midnight, quote asset; None: what names no symbol."""
-        day = int(midnight_ms(self._router.venue_now_ms))
+        day = int(midnight_ms(self._ground.venue_now_ms))
         if day != self._summed_day:
             self._sum()
         return self._sums.get(symbol, ZERO)
@@ -86,25 +89,25 @@ class Books:
         if not self.read.is_set():
             await self._begin()
             return
-        asked_ms = self._router.venue_now_ms
+        asked_ms = self._ground.venue_now_ms
         wallet = (await self._records.funds()).wallet
-        if self._router.venue_now_ms - asked_ms > MARGIN_MS:
+        if self._ground.venue_now_ms - asked_ms > MARGIN_MS:
             raise OutcomeUnknown("the wallet came too late to say when it was so")
         rows = await self._records.income(since_ms(self._cash, self._settled_ms))
         self._take_funding(rows)
         self._cash, drift = look(self._cash, Reading(wallet=wallet, at_ms=asked_ms), rows, QUOTE)
         settled_ms = Millis(max(asked_ms - SETTLED_MS, self._settled_ms))
-        ours = [key.symbol for key in self._router.owners]
+        ours = [key.symbol for key in self._ground.owners]
         drifts = untold(rows, self._fills, ours, after_ms=self._settled_ms, to_ms=settled_ms)
         self._settled_ms = settled_ms
         self._fills = {key: fill for key, fill in self._fills.items() if fill.at_ms > settled_ms}
         for each in (*drifts, *(() if drift is None else (drift,))):
             log.error("money_drift", amount=str(each.amount), text=each.text)
-            self._router.alarms.tell(Alert(severity=Severity.ERROR, code="MONEY_DRIFT", text=each.text))
+            self._ground.tell(Alert(severity=Severity.ERROR, code="MONEY_DRIFT", text=each.text))
 
     async def _begin(self) -> None:
         """Today's funding; from now on every trade must be one that we count."""
-        now_ms = self._router.venue_now_ms
+        now_ms = self._ground.venue_now_ms
         for kind in FUNDING:
             with suppress(VenueRejected):  # a kind that this venue does not know has no rows
                 self._take_funding(await self._records.income(midnight_ms(now_ms), kind=kind))
@@ -119,7 +122,7 @@ class Books:
 
     def _sum(self) -> None:
         """Yesterday's rows leave."""
-        now_ms = self._router.venue_now_ms
+        now_ms = self._ground.venue_now_ms
         midnight = midnight_ms(now_ms)
         self._funding = {name: row for name, row in self._funding.items() if row.at_ms >= midnight}
         self._sums, self._summed_day = funding_today(self._funding.values(), now_ms, QUOTE), int(midnight)

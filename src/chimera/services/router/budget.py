@@ -1,72 +1,115 @@
-"""What S3's risk gate may still promise: positions, intents in flight, margin, notional and loss left (wire.budget)."""
+"""What S3's risk gate may still promise: positions, intents in flight, margin, notional and loss left (wire.budget).
 
+Told twice a second, which also tells whether the bus is there. Best effort: an old budget makes S3 skip.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
 import structlog
 
-from chimera.ports.clock import Clock
+from chimera.admit.limits import LimitBook
 from chimera.ports.streams import Bus
+from chimera.services.router.ground import Ground
+from chimera.services.router.market import MarketView
+from chimera.services.router.standing_in import StandingIn
+from chimera.services.router.watchdogs import Watchdogs
+from chimera.services.router.watching import Watch
 from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.execution import Phase
 from chimera.trading.ids import IntentId, Symbol
-from chimera.trading.market import Market, Side
+from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Quote
 from chimera.wire.budget import budget_document
 from chimera.wire.keys import risk_budget_key
 
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
-
 log = structlog.get_logger()
 
-
-def risk_budget(router: "Router", clock: Clock) -> RiskBudget | None:
-    """None while funds and fees are not told, or nobody remembers what is in flight: S3 then skips, and says so."""
-    funds, owners = router.watch.funds, router.owners.values()
-    if funds is None or not owners or router.standing_in.on:
-        return None
-    inflight: dict[IntentId, Symbol] = {}
-    open_symbols: list[Symbol] = []
-    largest = ZERO  # notional of the symbol that is nearest to its limit
-    for owner in owners:
-        holding = owner.holding
-        near = router.market.last_mark(holding.key.symbol) or holding.position.entry_px or ZERO
-        buys, sells = holding.open_qty(Side.BUY), holding.open_qty(Side.SELL)
-        largest = max(largest, max(abs(holding.exposure + buys), abs(holding.exposure - sells)) * near)
-        if holding.exposure:
-            open_symbols.append(holding.key.symbol)
-        for intent_id, working in holding.intents.items():
-            if working.phase is Phase.WORKING and not working.intent.reduce_only:
-                inflight[intent_id] = holding.key.symbol
-    limits = router.limits.limits
-    symbol = next(iter(router.watch.fees))
-    market = MarketBudget(
-        fees=router.watch.fees[symbol],
-        remaining_margin_usdt=Quote(max(funds.available, ZERO)),
-        remaining_notional_usdt=Quote(max(limits.max_position_notional - largest, ZERO)),
-        open_symbols=tuple(open_symbols),
-        inflight=inflight,
-    )
-    left = max(limits.max_daily_loss - router.limits.loss_today(), Decimal(0))
-    return RiskBudget(
-        account_id=router.config.account_id,
-        at_ms=clock.now_ms(),
-        remaining_loss_usdt=Quote(left),
-        markets={Market.FUT: market},
-    )
+EVERY_S: Final = 0.5
 
 
-async def publish_budget(router: "Router", bus: Bus, clock: Clock) -> bool:
-    """Whether the bus took it, or answered where there is none yet. Best effort: an old budget makes S3 skip."""
-    budget = risk_budget(router, clock)
-    try:
-        if budget is None:
-            await bus.ping()
-        else:
-            await bus.put(risk_budget_key(router.config.account_id), budget_document(budget))
-    except StoreUnavailable as error:
-        log.info("budget_unpublished", error=str(error))
-        return False
-    return True
+class Budgeting:
+    """Of one account on one market."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        bus: Bus,
+        market: MarketView,
+        limits: LimitBook,
+        watch: Watch,
+        watchdogs: Watchdogs,
+        standing_in: StandingIn,
+    ) -> None:
+        self.bus_up = False
+        self._ground = ground
+        self._bus = bus
+        self._market = market
+        self._limits = limits
+        self._watch = watch
+        self._watchdogs = watchdogs
+        self._standing_in = standing_in
+
+    @property
+    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What goes on for ever, by name; none of it needs memory of ours."""
+        return {"budget": self.run}
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            self.bus_up = await self.publish()
+            if self.bus_up:
+                self._watchdogs.bus_heard()
+            await asyncio.sleep(EVERY_S)
+
+    async def publish(self) -> bool:
+        """Whether the bus took it, or answered where there is none yet."""
+        budget = self._now()
+        try:
+            if budget is None:
+                await self._bus.ping()
+            else:
+                await self._bus.put(risk_budget_key(self._ground.account_id), budget_document(budget))
+        except StoreUnavailable as error:
+            log.info("budget_unpublished", error=str(error))
+            return False
+        return True
+
+    def _now(self) -> RiskBudget | None:
+        """None while funds and fees are not told, or nobody remembers what is in flight: S3 then skips, and says so."""
+        funds, owners = self._watch.funds, self._ground.owners.values()
+        if funds is None or not owners or self._standing_in.on:
+            return None
+        inflight: dict[IntentId, Symbol] = {}
+        open_symbols: list[Symbol] = []
+        largest = ZERO  # notional of the symbol that is nearest to its limit
+        for owner in owners:
+            holding = owner.holding
+            near = self._market.last_mark(holding.key.symbol) or holding.position.entry_px or ZERO
+            buys, sells = holding.open_qty(Side.BUY), holding.open_qty(Side.SELL)
+            largest = max(largest, max(abs(holding.exposure + buys), abs(holding.exposure - sells)) * near)
+            if holding.exposure:
+                open_symbols.append(holding.key.symbol)
+            for intent_id, working in holding.intents.items():
+                if working.phase is Phase.WORKING and not working.intent.reduce_only:
+                    inflight[intent_id] = holding.key.symbol
+        limits = self._limits.limits
+        symbol = next(iter(self._watch.fees))
+        market = MarketBudget(
+            fees=self._watch.fees[symbol],
+            remaining_margin_usdt=Quote(max(funds.available, ZERO)),
+            remaining_notional_usdt=Quote(max(limits.max_position_notional - largest, ZERO)),
+            open_symbols=tuple(open_symbols),
+            inflight=inflight,
+        )
+        left = max(limits.max_daily_loss - self._limits.loss_today(), Decimal(0))
+        return RiskBudget(
+            account_id=self._ground.account_id,
+            at_ms=self._ground.clock.now_ms(),
+            remaining_loss_usdt=Quote(left),
+            markets={self._ground.market: market},
+        )

@@ -1,30 +1,30 @@
 """What the venue can do for this account just now: its rules, the forms of stop it takes, the account's mode and key.
 
 Read before anything is sent (``learn``), kept fresh beside everything else (``looks``), corrected by what orders meet
-(``took``, ``broke``). Each part knows its own; here they are joined to the router.
+(``took``, ``broke``). Each part knows its own; here they are joined.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 import structlog
 
 from chimera.admit.places import no_place
 from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.services.router import venue_checks
+from chimera.services.router.ground import Ground
+from chimera.services.router.market import MarketView
 from chimera.services.router.patience import until_answered
 from chimera.services.router.probing import Probing
 from chimera.services.router.rules import Rules
+from chimera.services.router.sweeping import Sweeping
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.events import Severity
 from chimera.trading.form import Form
 from chimera.trading.ids import Symbol
 from chimera.trading.order import NewOrder
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
 
 log = structlog.get_logger()
 
@@ -35,12 +35,28 @@ MODES_EVERY_S: Final = 600.0
 class Capability:
     """Of one router."""
 
-    def __init__(self, router: "Router", *, venue: Venue, records: Records, rulebook: Rulebook) -> None:
-        self._router = router
+    def __init__(
+        self,
+        ground: Ground,
+        *,
+        venue: Venue,
+        records: Records,
+        rulebook: Rulebook,
+        market: MarketView,
+        sweeping: Sweeping,
+        environment: str,
+        probe: bool,
+        recovered: Callable[[], Awaitable[None]],
+    ) -> None:
+        """``environment``: whose hosts these are. ``recovered``: waits until every holding has the venue's word."""
+        self._ground = ground
         self._records = records
-        self._environment = router.config.environment
-        self.rules = Rules(rulebook, router.barriers, router.clock, held=self._held)
-        self.probing = Probing(router, venue, rulebook, on=router.config.probe)
+        self._sweeping = sweeping
+        self._environment = environment
+        self.rules = Rules(ground, rulebook)
+        self.probing = Probing(
+            ground, venue, rulebook, market=market, rules=self.rules, recovered=recovered if probe else None
+        )
 
     @property
     def forms(self) -> tuple[Form, ...]:
@@ -51,17 +67,17 @@ class Capability:
         """What goes on for ever, by name."""
         return {"rules": self.rules.daily, "probe": self.probing.run, "modes": self._modes}
 
-    async def learn(self) -> None:
+    async def learn(self, read_clock: Callable[[], Awaitable[None]]) -> None:
         """Clock, rules and modes, for as long as it takes; raises ``Refused`` for what we do not trade with."""
         modes, *_ = await asyncio.gather(
             venue_checks.ask_modes(self._records, self._environment),
-            until_answered(self._router.watch.read_clock),
+            until_answered(read_clock),
             until_answered(self.rules.read),
         )
-        fault = venue_checks.symbol_fault(self._router.config.symbols, self.rules.instruments)
+        fault = venue_checks.symbol_fault(self._ground.symbols, self.rules.instruments)
         if fault is not None:
             raise fault
-        venue_checks.watch_permission(self._router.barriers, modes)
+        venue_checks.watch_permission(self._ground.barriers, modes)
         self.probing.hold()
 
     def took(self, order: NewOrder) -> None:
@@ -78,20 +94,16 @@ class Capability:
 
     def key(self, error: ChimeraError | None) -> None:
         """How a signed question about the account was answered; None: well."""
-        venue_checks.watch_key(self._router.barriers, self._environment, error)
+        venue_checks.watch_key(self._ground.barriers, self._environment, error)
 
     def no_slots(self, symbol: Symbol) -> Refused | None:
         """An entry's stop and target may find no place at the venue; others' conditional orders take some, too."""
-        others = self._router.reconciling.sweeping.externals.orders.values()
+        others = self._sweeping.externals.orders.values()
         standing = Counter(order.symbol for order in others if order.conditional)
-        for key, owner in self._router.owners.items():
+        for key, owner in self._ground.owners.items():
             standing[key.symbol] += len(owner.holding.conditional())
         rules = self.rules.instruments.get(symbol)
         return no_place(symbol, standing, None if rules is None else rules.max_conditional)
-
-    def _held(self, symbol: Symbol) -> bool | None:
-        owner = self._router.owner_of(symbol)
-        return None if owner is None else bool(owner.holding.exposure)
 
     async def _modes(self) -> None:
         """For ever: somebody may change the account's mode while we run, and then every order is refused."""
@@ -105,5 +117,5 @@ class Capability:
                 continue
             fault = venue_checks.account_fault(modes)
             why = None if fault is None else f"{fault.message} (it was changed while S4 ran)"
-            self._router.barriers.level(MODE_CHANGED, why, severity=Severity.FATAL)
-            venue_checks.watch_permission(self._router.barriers, modes)
+            self._ground.barriers.level(MODE_CHANGED, why, severity=Severity.FATAL)
+            venue_checks.watch_permission(self._ground.barriers, modes)

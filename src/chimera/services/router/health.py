@@ -14,7 +14,7 @@ def health_of(router: "Router") -> dict[str, object]:
     checks: dict[str, object] = {
         "exchange": _exchange(router),
         "user_stream": "ok" if router.watchdogs.stream_up else "down",
-        "redis": "ok" if router.watch.bus_up else "down",
+        "redis": "ok" if router.budget.bus_up else "down",
         "ledger": _ledger(router),
         "recovered": router.ready(),
         "own_faults": sum(owner.faults for owner in owners),
@@ -29,15 +29,16 @@ def health_of(router: "Router") -> dict[str, object]:
         "barriers": router.barriers.shown(),
         "rates": router.governing.shown(),
         "protective_forms": router.capability.probing.shown(),
-        "clock_offset_ms": router.sender.server_offset_ms,
+        "clock_offset_ms": router.ground.venue_clock.offset_ms,
         "watchdogs": router.watchdogs.shown(),
     }
 
 
 def _exchange(router: "Router") -> str:
-    if router.watch.venue_heard_ms is None:
+    heard_ms = router.watchdogs.venue_heard_ms
+    if heard_ms is None:
         return "unknown"
-    return "ok" if router.clock.monotonic_ms() - router.watch.venue_heard_ms <= VENUE_SILENT_MS else "silent"
+    return "ok" if router.clock.monotonic_ms() - heard_ms <= VENUE_SILENT_MS else "silent"
 
 
 def _ledger(router: "Router") -> str:

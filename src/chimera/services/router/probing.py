@@ -11,13 +11,17 @@ for the first answer (barrier PROBING), and for any form to work (NO_PROTECTIVE_
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 
 from chimera.ports.venue import Rulebook, Venue
 from chimera.protect.verdicts import Verdict, takes_form, verdict
+from chimera.services.router.ground import Ground
+from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
+from chimera.services.router.rules import Rules
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.events import Alert, Severity
 from chimera.trading.facts import Gapped
@@ -30,9 +34,6 @@ from chimera.trading.money import ZERO, Millis, Price, Qty
 from chimera.trading.order import NewOrder, OrderType
 from chimera.trading.value import Value
 from chimera.trading.venue import OrderRef
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
 
 log = structlog.get_logger()
 
@@ -59,12 +60,24 @@ class Known(Value):
 class Probing:
     """The book of forms of one router."""
 
-    def __init__(self, router: "Router", venue: Venue, rulebook: Rulebook, *, on: bool) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        venue: Venue,
+        rulebook: Rulebook,
+        *,
+        market: MarketView,
+        rules: Rules,
+        recovered: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        """``recovered``: waits until every holding has the venue's word; None: nothing is ever asked."""
         self.own: deque[ClientOrderId] = deque(maxlen=KEPT)  # what the stream says of these no owner need hear
-        self._router = router
+        self._ground = ground
         self._venue = venue
         self._rulebook = rulebook
-        self._on = on
+        self._market = market
+        self._rules = rules
+        self._recovered = recovered
         self._number = 0
         self._again = asyncio.Event()
         self._known = {form: Known(form=form, works=None, why="not asked yet", at_ms=Millis(0)) for form in FORMS}
@@ -96,26 +109,27 @@ class Probing:
 
     def _learn(self, form: Form, *, works: bool | None, why: str) -> None:
         before = self._known[form].works
-        self._known[form] = Known(form=form, works=works, why=why, at_ms=self._router.clock.now_ms())
+        self._known[form] = Known(form=form, works=works, why=why, at_ms=self._ground.clock.now_ms())
         if form is FORMS[0] and works is not before and (works is False or before is False):
             severity, code = (Severity.INFO, "FORM_TAKEN") if works else (Severity.WARN, "FORM_REFUSED")
             rest = ", ".join(self.forms) or "none"
-            self._router.alarms.tell(Alert(severity=severity, code=code, text=f"stop as {form}: {why}; left: {rest}"))
+            self._ground.tell(Alert(severity=severity, code=code, text=f"stop as {form}: {why}; left: {rest}"))
         told = "; ".join(f"{each.form}: {each.why}" for each in self._known.values())
-        self._router.barriers.level(NO_FORM, None if self.forms else told, severity=Severity.FATAL)
+        self._ground.barriers.level(NO_FORM, None if self.forms else told, severity=Severity.FATAL)
 
     # ── asking ──
 
     def hold(self) -> None:
         """Entries wait for the first answer; said before anything is loaded."""
-        if self._on:
-            self._router.barriers.level(PROBING, "which stops the venue takes is being asked", severity=Severity.INFO)
+        if self._recovered is not None:
+            self._ground.barriers.level(PROBING, "which stops the venue takes is being asked", severity=Severity.INFO)
 
     async def run(self) -> None:
         """For ever."""
-        if not self._on:
+        if self._recovered is None:
             await asyncio.Event().wait()
-        await self._router.recovered()
+            return
+        await self._recovered()
         while True:
             self._again.clear()
             try:
@@ -124,7 +138,7 @@ class Probing:
             except (TimeoutError, ChimeraError) as error:
                 log.warning("probe_unanswered", error=str(error) or "no answer in time")
             finally:
-                self._router.barriers.level(PROBING, None)
+                self._ground.barriers.level(PROBING, None)
             sure = self._known[FORMS[0]].works is True
             try:
                 async with asyncio.timeout(DAILY_S if sure else AGAIN_S):
@@ -138,7 +152,7 @@ class Probing:
             log.info("probe_waits", why="no symbol is flat and quiet: real stops tell")
             return
         symbol = owner.holding.key.symbol
-        mark = self._router.market.mark(symbol) or await self._rulebook.mark(symbol)
+        mark = self._market.mark(symbol) or await self._rulebook.mark(symbol)
         for form in FORMS:
             if owner is not self._quiet(owner):
                 return
@@ -146,12 +160,12 @@ class Probing:
 
     def _quiet(self, wanted: Owner | None = None) -> Owner | None:
         """An owner with nothing held, nothing working and no order of its own, in a symbol that trades."""
-        for owner in self._router.owners.values() if wanted is None else (wanted,):
+        for owner in self._ground.owners.values() if wanted is None else (wanted,):
             holding = owner.holding
             busy = holding.exposure or holding.entering or holding.exit is not None or holding.strikes
             if busy or any(not order.status.final for order in holding.orders.values()):
                 continue
-            if owner.recovered.is_set() and self._router.instruments[holding.key.symbol].trading:
+            if owner.recovered.is_set() and self._ground.instruments[holding.key.symbol].trading:
                 return owner
         return None
 
@@ -167,7 +181,7 @@ class Probing:
             self._learn(form, works=True, why="taken")
         except VenueRejected as error:
             self._learn(form, works=takes_form(error.code), why=str(error))
-            await self._router.capability.rules.refused(order.symbol, error.code)
+            await self._rules.refused(order.symbol, error.code)
         except OutcomeUnknown as error:
             log.warning("probe_in_doubt", form=form, error=str(error))
             if form is not Form.REGULAR:
@@ -189,9 +203,9 @@ class Probing:
 
     def _order(self, owner: Owner, form: Form, mark: Price) -> NewOrder:
         """The smallest stop, as far below the market as the venue takes one and some of the way back."""
-        rules = self._router.instruments[owner.holding.key.symbol]
+        rules = self._ground.instruments[owner.holding.key.symbol]
         self._number += 1
-        root = derived_id("cx", f"probe:{owner.holding.key}:{self._router.clock.now_ms()}:{self._number}")
+        root = derived_id("cx", f"probe:{owner.holding.key}:{self._ground.clock.now_ms()}:{self._number}")
         return NewOrder(
             ref=probe_id(root),
             symbol=rules.symbol,

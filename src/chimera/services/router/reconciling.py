@@ -1,38 +1,43 @@
 """What looks after the account as a whole, beside the owners: the ledger's memory, the sweep, the inbox of doubt."""
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from chimera.ports.ledger import Ledger
 from chimera.ports.venue import Records
 from chimera.reconcile.external import rows
+from chimera.reconcile.sweep import SweepPolicy
+from chimera.services.router.controls import Controls
 from chimera.services.router.doubting import Inbox
+from chimera.services.router.ground import Ground
 from chimera.services.router.remembering import Remembering
 from chimera.services.router.sweeping import Sweeping
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
+from chimera.trading.ids import Symbol
 
 
 class Reconciling:
     """The three of one account."""
 
-    def __init__(self, router: "Router", *, records: Records, ledger: Ledger) -> None:
-        owners, clock, barriers = router.owners, router.clock, router.barriers
-        policy, tell = router.config.sweep, router.alarms.tell
-        self.memory = Remembering(
-            router.config.account_id,
-            owners,
-            records=records,
-            ledger=ledger,
-            controls=router.controls,
-            barriers=barriers,
-            clock=clock,
+    def __init__(
+        self,
+        ground: Ground,
+        policy: SweepPolicy,
+        *,
+        records: Records,
+        ledger: Ledger,
+        controls: Controls,
+        take_over: Callable[[Symbol], Awaitable[None]],
+    ) -> None:
+        """``take_over``: own a symbol in which something of ours was found."""
+        self.memory = Remembering(ground, records=records, ledger=ledger, controls=controls)
+        self.sweeping = Sweeping(ground, policy, records=records, take_over=take_over)
+        self.inbox = Inbox(
+            ground.owners,
+            scene=ground.scene,
+            clock=ground.clock,
+            alert_ms=policy.doubt_alert_ms,
+            tell=ground.tell,
         )
-        self.sweeping = Sweeping(
-            owners, policy, records=records, barriers=barriers, clock=clock, tell=tell, take_over=router.take_over
-        )
-        self.inbox = Inbox(owners, scene=router.scene, clock=clock, alert_ms=policy.doubt_alert_ms, tell=tell)
 
     @property
     def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:

@@ -10,23 +10,20 @@ killed: its position is protected by the venue's word, from memory, for a router
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final
 
 import structlog
 
-from chimera.ports.clock import Clock
 from chimera.ports.ledger import Holdings, Ledger, Stored
 from chimera.ports.venue import Records
 from chimera.reconcile import lost
-from chimera.services.router.barriers import Barriers
 from chimera.services.router.controls import UNREADABLE, Controls
-from chimera.services.router.owner import Owner
+from chimera.services.router.ground import Ground
 from chimera.services.router.patience import until_answered
 from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.events import OrderChanged, Severity
 from chimera.trading.holding import Holding
-from chimera.trading.ids import AccountId, ClientOrderId, PositionKey, Symbol
+from chimera.trading.ids import ClientOrderId, PositionKey, Symbol
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
@@ -56,39 +53,27 @@ class Unkept:
 class Remembering:
     """The question and what follows from it."""
 
-    def __init__(
-        self,
-        account_id: AccountId,
-        owners: Mapping[PositionKey, Owner],
-        *,
-        records: Records,
-        ledger: Ledger,
-        controls: Controls,
-        barriers: Barriers,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, ground: Ground, *, records: Records, ledger: Ledger, controls: Controls) -> None:
         self.checked = asyncio.Event()
         self.empty = False  # the ledger held no position key when it was loaded
-        self._owners = owners
+        self._ground = ground
         self._records = records
         self._ledger = ledger
         self._controls = controls
-        self._barriers = barriers
-        self._clock = clock
         self._lost_at_ms = Millis(0)  # UTC; an intent made before it may have been traded, and been forgotten
-        self._row = f"{account_id}:ledger"
+        self._row = f"{ground.account_id}:ledger"
 
     def hold(self) -> None:
         """Entries wait from here on."""
         why = "the venue has not been asked yet whether the ledger knows all"
-        self._barriers.level(CODE, why, severity=Severity.INFO)
+        self._ground.barriers.level(CODE, why, severity=Severity.INFO)
 
     async def load(self, key: PositionKey) -> tuple[Stored | None, Holdings]:
         """What is stored, and where to keep what follows."""
         try:
             return await self._ledger.load(key), self._ledger
         except NewerSchema as error:
-            now_ms, name = self._clock.now_ms(), str(key.symbol)
+            now_ms, name = self._ground.clock.now_ms(), str(key.symbol)
             kill = Kill(scope=Scope.SYMBOL, name=name, by=UNREADABLE, reason=str(error), at_ms=now_ms)
             self._controls.kill(kill)
             return None, Unkept(self._ledger, str(error))
@@ -116,12 +101,12 @@ class Remembering:
         if traces:
             await self._latch(traces)
         self.checked.set()
-        self._barriers.level(CODE, None)
+        self._ground.barriers.level(CODE, None)
 
     async def _traces(self, since_ms: Millis) -> tuple[VenueOrder, ...]:
         """The newest entry of each symbol, where the ledger does not know it."""
         found = []
-        for symbol in sorted({key.symbol for key in self._owners}):
+        for symbol in sorted({key.symbol for key in self._ground.owners}):
             newest = await self._newest(symbol, since_ms)
             if newest is not None and not await self._knows(newest.ref):
                 found.append(newest)
@@ -132,7 +117,7 @@ class Remembering:
 
     async def _knows(self, ref: ClientOrderId) -> bool:
         """In a holding, on its way to its row, or there."""
-        for owner in self._owners.values():
+        for owner in self._ground.owners.values():
             untold = (event.body for event in owner.holding.outbox)
             if ref in owner.holding.orders or any(isinstance(b, OrderChanged) and b.order.ref == ref for b in untold):
                 return True
@@ -140,7 +125,7 @@ class Remembering:
 
     async def _latch(self, traces: tuple[VenueOrder, ...]) -> None:
         """The kill first; the note only once the kill is on disk, or a crash between them would lose both."""
-        now_ms = self._clock.now_ms()
+        now_ms = self._ground.clock.now_ms()
         reason = lost.why(traces, empty=self.empty)
         self._lost_at_ms = now_ms
         self._controls.kill(Kill(scope=Scope.GLOBAL, by=lost.BY, reason=reason, at_ms=now_ms))

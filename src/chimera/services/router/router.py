@@ -31,9 +31,11 @@ from chimera.services.router.barriers import Barriers
 from chimera.services.router.board import position_row
 from chimera.services.router.bookkeeping import Books
 from chimera.services.router.breaking import Breaking
+from chimera.services.router.budget import Budgeting
 from chimera.services.router.capability import Capability
 from chimera.services.router.controls import Controls
 from chimera.services.router.governing import Governing
+from chimera.services.router.ground import Ground, VenueClock
 from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import MarketView
@@ -51,7 +53,7 @@ from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.execution import Plan
 from chimera.trading.facts import CloseAsked, Restarted, Submitted
 from chimera.trading.holding import Holding
-from chimera.trading.ids import DEFAULT_ACCOUNT, VENUE, AccountId, PositionKey, Symbol
+from chimera.trading.ids import DEFAULT_ACCOUNT, AccountId, PositionKey, Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
@@ -104,40 +106,74 @@ class Router:
         rates: Rates | None = None,
     ) -> None:
         self.config = config
-        self._venue = venue
-        self._records = records
         self._rulebook = rulebook
         self._ledger = ledger
-        self._bus = bus
         self.clock = clock
-        self.limits = limits
-        self.alarms = Alarms(config.account_id, config.owner_name, rows=ledger, bus=bus, clock=clock)
-        self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
-        self.barriers = Barriers(clock, self.alarms.tell)
-        self.governing = Governing(rates, self.barriers, clock)
-        self.market = MarketView(bus, rulebook, clock)
-        self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
-        self.books = Books(records, self)
-        self.owners: dict[PositionKey, Owner] = {}
         account_id = config.account_id
+        self.alarms = Alarms(account_id, config.owner_name, rows=ledger, bus=bus, clock=clock)
+        self.barriers = Barriers(clock, self.alarms.tell)
+        self.owners: dict[PositionKey, Owner] = {}
+        self.ground = ground = Ground(
+            account_id=account_id,
+            market=Market.FUT,
+            symbols=config.symbols,
+            policy=config.policy,
+            owners=self.owners,
+            instruments={},
+            clock=clock,
+            venue_clock=VenueClock(clock),
+            barriers=self.barriers,
+            tell=self.alarms.tell,
+            scene=self.scene,
+        )
+        self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
+        self.governing = Governing(rates, self.barriers, clock)
+        self.market = market = MarketView(bus, rulebook, clock)
+        self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
+        self.books = Books(ground, records)
+        self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._loaded = asyncio.Event()
         known = self._loaded.is_set
         witness = Witness(
             account_id, self.owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=known
         )
         self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness, complete=known)
-        self.reconciling = Reconciling(self, records=records, ledger=ledger)
-        standstill, external_qty = lambda: self.controls.standstill, self.reconciling.sweeping.external_qty
-        self.capability = capability = Capability(self, venue=venue, records=records, rulebook=rulebook)
-        self.instruments = capability.rules.instruments
-        gates = Gates(self.breaker, self.barriers, standstill, external_qty, self.tallies.refused, capability)
-        self.sender = Sender(venue, records, limits, gates, clock)
-        self.watch = Watch(self, records=records, rulebook=rulebook, bus=bus)
-        self.watchdogs = Watchdogs(self, venue)
+        self.reconciling = Reconciling(
+            ground, config.sweep, records=records, ledger=ledger, controls=self.controls, take_over=self.take_over
+        )
+        sweeping = self.reconciling.sweeping
+        self.capability = capability = Capability(
+            ground,
+            venue=venue,
+            records=records,
+            rulebook=rulebook,
+            market=market,
+            sweeping=sweeping,
+            environment=config.environment,
+            probe=config.probe,
+            recovered=self.recovered,
+        )
+        stops, refused = lambda: self.controls.standstill, self.tallies.refused
+        gates = Gates(self.breaker, self.barriers, stops, sweeping.external_qty, refused, capability)
+        self.sender = Sender(venue, records, limits, gates, clock, ground.venue_clock.now_ms)
+        self.watchdogs = dogs = Watchdogs(
+            ground, venue, market, sweeping, capability.probing, self.tallies, self.alarms, self.intake
+        )
+        self.watch = Watch(ground, records, rulebook, market, limits, self.books, capability, dogs)
         self._relay = Relay(ledger, bus)
-        self.standing_in = StandingIn(self, records=records, ledger=ledger, relay=self._relay)
+        self.standing_in = StandingIn(
+            ground,
+            records=records,
+            ledger=ledger,
+            sender=self.sender,
+            relay=self._relay,
+            watch=self.watch,
+            watchdogs=dogs,
+            begin=lambda: self._begin(self._sights),
+            take_over=self.take_over,
+        )
+        self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in)
         self._looking: set[str] = set()
-        self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._prepared: set[tuple[Symbol, int]] = set()
         self._group: asyncio.TaskGroup | None = None
 
@@ -151,16 +187,23 @@ class Router:
             group.create_task(self.controls.flatten(), name="flatten")
             group.create_task(self.alarms.run(), name="alarms")
             group.create_task(going_on("rates", self.governing.run), name="rates")
-            await self.capability.learn()
+            await self.capability.learn(self.watch.read_clock)
             self.reconciling.memory.hold()
-            self.begin({"user stream": self.watchdogs.listen})
+            self._begin({"user stream": self.watchdogs.listen})
             await self.watchdogs.up_soon()
             await self.standing_in.until(self._load)
             self.watchdogs.counted_again()
             self._loaded.set()
-            self.begin(self.watch.looks | self.watchdogs.looks | self.reconciling.looks | self.capability.looks)
+            parts = self.watch, self.budget, self.books, self.watchdogs, self.reconciling, self.capability
+            for part in parts:
+                self._begin(part.looks)
 
-    def begin(self, looks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    @property
+    def _sights(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """The looks that need no memory of ours."""
+        return self.watch.looks | self.budget.looks | self.watchdogs.looks
+
+    def _begin(self, looks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
         """Each of these that has not begun yet."""
         assert self._group is not None
         for name, look in looks.items():
@@ -177,12 +220,12 @@ class Router:
 
     async def _load(self) -> None:
         await self.controls.loaded.wait()  # a kill on disk comes before any intent on disk
-        wanted = [self.key(symbol) for symbol in self.config.symbols]
+        wanted = [self.ground.key(symbol) for symbol in self.config.symbols]
         stored = [key for key in await until_kept(self._ledger.keys) if key.account == self.config.account_id]
         self.reconciling.memory.empty = not stored
         async with asyncio.TaskGroup() as loading:  # at once: the disk and the venue are asked for many in one go
             for key in dict.fromkeys([*stored, *wanted]):
-                if key.symbol in self.instruments:
+                if key.symbol in self.ground.instruments:
                     loading.create_task(until_kept(partial(self._take_over, key)), name=f"load {key}")
                     continue
                 log.critical("symbol_gone", symbol=key.symbol, why="the venue lists it no more; its holding rests")
@@ -216,9 +259,9 @@ class Router:
 
     async def take_over(self, symbol: Symbol) -> None:
         """Own a symbol in which the account has something; entries are taken only where ``symbols`` names it."""
-        owned = self.key(symbol) in self.owners and not self.standing_in.at(self.key(symbol))
-        if not owned and symbol in self.instruments:
-            await self._take_over(self.key(symbol))
+        owned = self.ground.key(symbol) in self.owners and not self.standing_in.at(self.ground.key(symbol))
+        if not owned and symbol in self.ground.instruments:
+            await self._take_over(self.ground.key(symbol))
 
     # ── what deciding code is handed ──
 
@@ -228,8 +271,8 @@ class Router:
         now_ms = self.clock.now_ms()
         return Scene(
             now_ms=now_ms,
-            venue_now_ms=self.venue_now_ms,
-            instrument=self.instruments[symbol],
+            venue_now_ms=self.ground.venue_now_ms,
+            instrument=self.ground.instruments[symbol],
             fees=self.watch.fees[symbol],
             touch=self.market.touch(symbol),
             mark=self.market.mark(symbol),
@@ -241,7 +284,7 @@ class Router:
 
     def instrument(self, market: Market, symbol: str) -> Instrument | None:
         """The venue's rules, or None for what we do not trade."""
-        return self.instruments.get(Symbol(symbol)) if market is Market.FUT else None
+        return self.ground.instruments.get(Symbol(symbol)) if market is self.ground.market else None
 
     # ── intents ──
 
@@ -255,7 +298,7 @@ class Router:
             owner = None if self.standing_in.at(intent.key) else self.owners.get(intent.key)
             return await self.intake.await_end(owner, intent.intent_id, known, wait_ms)
         owner = self._owner_for(intent)
-        intent, notes = tidied(intent, self.instruments[intent.symbol], self.config.policy, owner.holding)
+        intent, notes = tidied(intent, self.ground.instruments[intent.symbol], self.config.policy, owner.holding)
         await self.market.refresh(intent.symbol)
         self.watchdogs.price_looked(intent.symbol)
         self._object(intent, owner)
@@ -299,7 +342,7 @@ class Router:
 
     async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
         """Close a position, or part of it: reduce-only, target first, stop last. Asked again it changes nothing."""
-        owner = self.owners.get(self.key(Symbol(symbol))) if market is Market.FUT else None
+        owner = self.owners.get(self.ground.key(Symbol(symbol))) if market is self.ground.market else None
         if owner is None:
             raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
         held = owner.holding.exposure  # what filled by the venue's word too: its trades may be late
@@ -362,20 +405,10 @@ class Router:
         """Whether what must be asked about the account before anything may enter has been answered."""
         return self.reconciling.memory.checked.is_set() and self.books.read.is_set()
 
-    @property
-    def venue_now_ms(self) -> Millis:
-        """The venue's clock, by our estimate."""
-        return Millis(self.clock.now_ms() + self.sender.server_offset_ms)
-
-    def owner_of(self, symbol: Symbol) -> Owner | None:
-        return self.owners.get(self.key(symbol))
-
-    def key(self, symbol: Symbol) -> PositionKey:
-        return PositionKey(venue=VENUE, account=self.config.account_id, market=Market.FUT, symbol=symbol)
-
     def _owner_for(self, intent: Intent) -> Owner:
-        if intent.market is not Market.FUT:
-            raise Refused("NOT_ENABLED", "only market FUT is enabled", field="market", value=str(intent.market))
+        if intent.market is not self.ground.market:
+            only = f"only market {self.ground.market} is enabled"
+            raise Refused("NOT_ENABLED", only, field="market", value=str(intent.market))
         owner = self.owners.get(intent.key)
         if owner is None or not (intent.reduce_only or intent.symbol in self.config.symbols):  # taken over, or dropped
             traded = ", ".join(key.symbol for key in self.owners)

@@ -6,19 +6,18 @@ the old ones stay. A symbol that ceased to trade is a barrier, and pages where a
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
 
-from chimera.ports.clock import Clock
 from chimera.ports.venue import Rulebook
 from chimera.protect.verdicts import Verdict, verdict
-from chimera.services.router.barriers import Barriers
+from chimera.services.router.ground import Ground
 from chimera.trading.errors import ChimeraError
 from chimera.trading.events import Severity
 from chimera.trading.ids import Symbol
-from chimera.trading.instrument import Instrument, MarginStep
+from chimera.trading.instrument import MarginStep
 
 log = structlog.get_logger()
 
@@ -31,23 +30,18 @@ REREAD_PAUSE_MS: Final = 1_000  # not sooner after the last: a mistake of ours m
 
 
 class Rules:
-    """``instruments`` is the same dictionary for ever; what is in it is replaced."""
+    """Of one market. What is in ``ground.instruments`` is replaced."""
 
-    def __init__(
-        self, rulebook: Rulebook, barriers: Barriers, clock: Clock, *, held: Callable[[Symbol], bool | None]
-    ) -> None:
-        """``held``: whether a position is open in a symbol; None: it is not ours."""
-        self.instruments: dict[Symbol, Instrument] = {}
+    def __init__(self, ground: Ground, rulebook: Rulebook) -> None:
+        self.instruments = ground.instruments
+        self._ground = ground
         self._rulebook = rulebook
-        self._barriers = barriers
-        self._clock = clock
-        self._held = held
         self._read_ms: int | None = None  # monotonic
 
     async def read(self) -> None:
         """Instruments and brackets; raises what the venue raised about the instruments."""
         listed, steps = await asyncio.gather(self._rulebook.instruments(), self._steps())
-        self._read_ms = self._clock.monotonic_ms()
+        self._read_ms = self._ground.clock.monotonic_ms()
         self.instruments |= {rules.symbol: rules.but(steps=steps.get(rules.symbol, ())) for rules in listed}
         gone = self.instruments.keys() - {rules.symbol for rules in listed} if listed else set()
         self.instruments |= {symbol: self.instruments[symbol].but(trading=False) for symbol in gone}
@@ -77,13 +71,18 @@ class Rules:
         """Before anybody else hears of a refusal that newer rules could explain; never for long."""
         if verdict(code) not in (Verdict.RULES, Verdict.STATUS):
             return
-        if self._read_ms is not None and self._clock.monotonic_ms() < self._read_ms + REREAD_PAUSE_MS:
+        if self._read_ms is not None and self._ground.clock.monotonic_ms() < self._read_ms + REREAD_PAUSE_MS:
             return
         try:
             async with asyncio.timeout(REREAD_PATIENCE_S):
                 await self.read()
         except (TimeoutError, ChimeraError) as error:
             log.warning("rules_unread", symbol=symbol, code=code, error=str(error) or "no answer in time")
+
+    def _held(self, symbol: Symbol) -> bool | None:
+        """Whether a position is open in it; None: it is not ours."""
+        owner = self._ground.owner_of(symbol)
+        return None if owner is None else bool(owner.holding.exposure)
 
     def _halted(self) -> bool:
         return any(not rules.trading and self._held(symbol) is not None for symbol, rules in self.instruments.items())
@@ -95,4 +94,5 @@ class Rules:
             if held is None:
                 continue
             why = None if rules.trading else f"{symbol} does not trade{'; a position is open' if held else ''}"
-            self._barriers.level(NOT_TRADING, why, symbol=symbol, severity=Severity.FATAL if held else Severity.WARN)
+            severity = Severity.FATAL if held else Severity.WARN
+            self._ground.barriers.level(NOT_TRADING, why, symbol=symbol, severity=severity)

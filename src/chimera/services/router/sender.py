@@ -70,15 +70,24 @@ class Gates(NamedTuple):
 class Sender:
     """Sends for one account on one market."""
 
-    def __init__(self, venue: Venue, records: Records, limits: LimitBook, gates: Gates, clock: Clock) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        records: Records,
+        limits: LimitBook,
+        gates: Gates,
+        clock: Clock,
+        venue_now: Callable[[], Millis],
+    ) -> None:
+        """``venue_now``: the venue's clock by our estimate."""
         self._venue = venue
         self._records = records
         self._limits = limits
         self._gates = gates
         self.breaker = gates.breaker
         self._clock = clock
+        self._venue_now = venue_now
         self._entries_sent: dict[ClientOrderId, Millis] = {}  # when each left, monotonic, in that order
-        self.server_offset_ms = 0
 
     async def carry_out(
         self, command: Command, holding: Callable[[], Holding], near: Callable[[], Price | None]
@@ -265,7 +274,7 @@ class Sender:
         )
 
     async def _ask(self, command: Ask) -> Fact | None:
-        asked_ms = Millis(self._clock.now_ms() + self.server_offset_ms)
+        asked_ms = self._venue_now()
         try:
             found = await self._venue.find(command.order)
         except ChimeraError as error:

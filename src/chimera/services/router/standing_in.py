@@ -13,25 +13,26 @@ the ledger holds more than that, or another symbol, he cannot know.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 
 from chimera.ports.ledger import Ledger
 from chimera.ports.venue import Records
+from chimera.services.router.ground import Ground
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on, until_answered, until_kept
 from chimera.services.router.relay import Relay
 from chimera.services.router.remembering import Unkept
+from chimera.services.router.sender import Sender
+from chimera.services.router.watchdogs import Watchdogs
+from chimera.services.router.watching import Watch
 from chimera.trading.events import Alert, Event
 from chimera.trading.facts import CloseAsked, Gapped, Published, Restarted
 from chimera.trading.holding import Holding
 from chimera.trading.ids import PositionKey, Symbol, child_of, stand_in_root
 from chimera.trading.money import ZERO, Millis
 from chimera.trading.scene import Scene
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
 
 log = structlog.get_logger()
 
@@ -45,11 +46,29 @@ WHY: Final = "the ledger has not answered since the start: positions are protect
 class StandingIn:
     """The stand-ins of one router. Each is among its ``owners`` until the ledger gives back the one who remembers."""
 
-    def __init__(self, router: "Router", *, records: Records, ledger: Ledger, relay: Relay) -> None:
-        self._router = router
+    def __init__(
+        self,
+        ground: Ground,
+        *,
+        records: Records,
+        ledger: Ledger,
+        sender: Sender,
+        relay: Relay,
+        watch: Watch,
+        watchdogs: Watchdogs,
+        begin: Callable[[], None],
+        take_over: Callable[[Symbol], Awaitable[None]],
+    ) -> None:
+        """``begin``: starts every look that needs no memory of ours. ``take_over``: owns a symbol by the ledger."""
+        self._ground = ground
         self._records = records
         self._ledger = ledger
+        self._sender = sender
         self._relay = relay
+        self._watch = watch
+        self._watchdogs = watchdogs
+        self._begin = begin
+        self._take_over = take_over
         self._posts: dict[PositionKey, tuple[Owner, asyncio.Task[None]]] = {}
         self._began_ms: Millis | None = None  # venue clock
 
@@ -60,11 +79,11 @@ class StandingIn:
             await read()
             standing.cancel()
             for key in tuple(self._posts):  # which the ledger does not know
-                await until_kept(lambda symbol=key.symbol: self._router.take_over(symbol))  # type: ignore[misc]
+                await until_kept(lambda symbol=key.symbol: self._take_over(symbol))  # type: ignore[misc]
         if self._began_ms is not None:
             self._began_ms = None
-            self._router.watchdogs.counted_again()
-            self._router.barriers.level(CODE, None)
+            self._watchdogs.counted_again()
+            self._ground.barriers.level(CODE, None)
 
     @property
     def on(self) -> bool:
@@ -74,7 +93,7 @@ class StandingIn:
     @property
     def since_ms(self) -> Millis:
         """From when on a holding that begins now has to know the trades, venue clock: stand-ins' are nobody else's."""
-        return self._router.venue_now_ms if self._began_ms is None else self._began_ms
+        return self._ground.venue_now_ms if self._began_ms is None else self._began_ms
 
     def at(self, key: PositionKey) -> bool:
         """Whether somebody stands in at this position."""
@@ -94,11 +113,11 @@ class StandingIn:
     async def _stand(self, group: asyncio.TaskGroup) -> None:
         if self._began_ms is None:
             await asyncio.sleep(PATIENCE_S)
-            self._began_ms = self._router.venue_now_ms
+            self._began_ms = self._ground.venue_now_ms
         log.critical("standing_in", why=WHY)
-        self._router.barriers.level(CODE, WHY)
-        self._router.begin(self._router.watch.sights | self._router.watchdogs.looks)
-        for symbol in self._router.config.symbols:
+        self._ground.barriers.level(CODE, WHY)
+        self._begin()
+        for symbol in self._ground.symbols:
             self._post(symbol, group)
         for pause_s in _pauses():
             await self._look_round(group)
@@ -117,42 +136,42 @@ class StandingIn:
             owner.hear(Published(through=owner.holding.event_seq))  # nobody relays: it must not grow for ever
 
     def _post(self, symbol: Symbol, group: asyncio.TaskGroup) -> None:
-        router = self._router
-        key = router.key(symbol)
-        if key in router.owners or symbol not in router.instruments:
+        ground = self._ground
+        key = ground.key(symbol)
+        if key in ground.owners or symbol not in ground.instruments:
             return
         owner = Owner(
             self._blank(key),
             rev=0,
             fence=0,
             ledger=Unkept(self._ledger, WHY),
-            sender=router.sender,
+            sender=self._sender,
             relay=self._relay,
-            clock=router.clock,
+            clock=ground.clock,
             scene=self._scene,
         )
-        owner.listeners += [self._tell, router.watch.heard, router.watchdogs.heard]
-        router.owners[key] = owner
-        router.watch.expect_fees(symbol)
+        owner.listeners += [self._tell, self._watch.heard, self._watchdogs.heard]
+        ground.owners[key] = owner
+        self._watch.expect_fees(symbol)
         self._posts[key] = owner, group.create_task(owner.run(), name=f"stand-in {key}")
         owner.hear(Restarted())
 
     def _blank(self, key: PositionKey) -> Holding:
         """Trades of before now are in the position that the venue shows, and are not counted beside it."""
-        now_ms = self._router.venue_now_ms
-        confirmed_ms = Millis(now_ms + self._router.config.policy.trades_overlap_ms)
+        now_ms = self._ground.venue_now_ms
+        confirmed_ms = Millis(now_ms + self._ground.policy.trades_overlap_ms)
         return Holding(key=key, root=stand_in_root(key, now_ms), trades_confirmed_ms=confirmed_ms)
 
     def _scene(self, holding: Holding) -> Scene:
         """There is no knowledge of our own that would speak against the venue's larger position."""
-        scene = self._router.scene(holding)
+        scene = self._ground.scene(holding)
         return scene.but(policy=scene.policy.but(strikes=1))
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         """His events reach no row; what somebody should hear of goes where all alerts go."""
         for event in events:
             if isinstance(event.body, Alert):
-                self._router.alarms.tell(event.body)
+                self._ground.tell(event.body)
 
 
 def _pauses() -> Iterator[float]:

@@ -5,23 +5,21 @@ barriers and whoever looks; the user stream tells of it at once, the sweep of wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Final
 
 import structlog
 
-from chimera.ports.clock import Clock
 from chimera.ports.venue import OrderReport, Records
 from chimera.reconcile.external import ExternalOrders, Externals, told
 from chimera.reconcile.sweep import Seen, Sweep, SweepPolicy, compare
-from chimera.services.router.barriers import Barriers
-from chimera.services.router.owner import Owner
+from chimera.services.router.ground import Ground
 from chimera.trading.errors import ChimeraError
 from chimera.trading.events import Alert, Severity
 from chimera.trading.facts import Gapped, Ticked
 from chimera.trading.holding import Holding
-from chimera.trading.ids import PositionKey, Symbol, forced_by
+from chimera.trading.ids import Symbol, forced_by
 from chimera.trading.market import Side
 from chimera.trading.position import ADOPTED
 
@@ -37,24 +35,18 @@ class Sweeping:
 
     def __init__(
         self,
-        owners: Mapping[PositionKey, Owner],
+        ground: Ground,
         policy: SweepPolicy,
         *,
         records: Records,
-        barriers: Barriers,
-        clock: Clock,
-        tell: Callable[[Alert], None],
         take_over: Callable[[Symbol], Awaitable[None]],
     ) -> None:
         """``take_over``: own a symbol in which something of ours was found."""
         self.externals = Externals()
         self.last: Sweep | None = None
-        self._owners = owners
+        self._ground = ground
         self._policy = policy
         self._records = records
-        self._barriers = barriers
-        self._clock = clock
-        self._tell = tell
         self._take_over = take_over
         self._seen = Seen()
         self._unanswered = 0
@@ -78,9 +70,9 @@ class Sweeping:
         self.last = found
         self._seen, alerts = self._seen.after(found)
         for alert in alerts:
-            self._tell(alert)
+            self._ground.tell(alert)
         self._now(self.externals.looked(snapshot))
-        for key, owner in tuple(self._owners.items()):
+        for key, owner in tuple(self._ground.owners.items()):
             if key.symbol in found.ask:
                 log.info("sweep_asks", symbol=key.symbol, jaccard=str(found.jaccard))
                 owner.hear(Gapped())
@@ -100,14 +92,14 @@ class Sweeping:
         forced = forced_by(order.ref)
         if forced is not None and report.fill is not None and order.symbol not in self._holdings():
             text = f"{forced}: {told(order)} filled {report.fill.qty}, on a symbol that nobody here owns"
-            self._tell(Alert(severity=Severity.FATAL, code=forced, text=text))
-        self._now(self.externals.heard(order, self._clock.now_ms()))
+            self._ground.tell(Alert(severity=Severity.FATAL, code=forced, text=text))
+        self._now(self.externals.heard(order, self._ground.clock.now_ms()))
 
     def _now(self, externals: Externals) -> None:
         """What is not ours is this now: tell what is new of it, and keep our entries away where that is the policy."""
         fresh, self.externals = externals.since(self.externals), externals
         for order in fresh:
-            self._tell(Alert(severity=Severity.ERROR, code="EXTERNAL_ORDER", text=told(order)))
+            self._ground.tell(Alert(severity=Severity.ERROR, code="EXTERNAL_ORDER", text=told(order)))
         if self._policy.external is ExternalOrders.ISOLATE:
             self._isolate()
 
@@ -115,7 +107,7 @@ class Sweeping:
         holdings = self._holdings()
         standing = {symbol for symbol, _ in self.externals.orders} | {s for s in holdings if _adopted(holdings[s])}
         for symbol in sorted(standing | self._isolated):
-            self._barriers.level(CODE, self._why(symbol) if symbol in standing else None, symbol=symbol)
+            self._ground.barriers.level(CODE, self._why(symbol) if symbol in standing else None, symbol=symbol)
         self._isolated = standing
 
     def _why(self, symbol: Symbol) -> str:
@@ -128,10 +120,10 @@ class Sweeping:
         log.info("sweep_unanswered", error=str(error), times=self._unanswered)
         if self._unanswered == UNANSWERED:
             text = f"{UNANSWERED} looks at the whole account in a row had no answer: {error}"
-            self._tell(Alert(severity=Severity.ERROR, code="SWEEP_UNANSWERED", text=text))
+            self._ground.tell(Alert(severity=Severity.ERROR, code="SWEEP_UNANSWERED", text=text))
 
     def _holdings(self) -> dict[Symbol, Holding]:
-        return {key.symbol: owner.holding for key, owner in self._owners.items()}
+        return {key.symbol: owner.holding for key, owner in self._ground.owners.items()}
 
 
 def _adopted(holding: Holding) -> bool:

@@ -8,23 +8,27 @@ What is out of bounds is ``admit.vigil``'s to say.
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import structlog
 
 from chimera.admit import vigil
 from chimera.admit.vigil import Hearing, Lag, Load
 from chimera.ports.venue import KeyAtRisk, Loss, OrderReport, Report, StreamDown, StreamUp, Venue
+from chimera.services.router.alarms import Alarms
+from chimera.services.router.ground import Ground
+from chimera.services.router.intake import Intake
 from chimera.services.router.levels import Levels
+from chimera.services.router.market import MarketView
+from chimera.services.router.probing import Probing
+from chimera.services.router.sweeping import Sweeping
+from chimera.services.router.tallying import Tallying
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
 from chimera.trading.facts import Gapped, Reported
 from chimera.trading.holding import Holding
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
 from chimera.trading.scene import Policy
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
 
 log = structlog.get_logger()
 
@@ -40,15 +44,33 @@ _KEY_ALERTS: Final = {
 
 
 class Watchdogs:
-    """Of one router. ``policy`` is the router's, with surveys as often as the user stream makes necessary."""
+    """Of one router. ``policy`` is the configured one, with surveys as often as the user stream makes necessary."""
 
-    def __init__(self, router: "Router", venue: Venue) -> None:
-        self.policy: Policy = router.config.policy
+    def __init__(
+        self,
+        ground: Ground,
+        venue: Venue,
+        market: MarketView,
+        sweeping: Sweeping,
+        probing: Probing,
+        tallies: Tallying,
+        alarms: Alarms,
+        intake: Intake,
+    ) -> None:
+        self.policy: Policy = ground.policy
         self.hearing = Hearing()
         self.lag = Lag()
-        self._router = router
+        self.venue_heard_ms: Millis | None = None  # monotonic: its clock was read
+        self._bus_heard_ms: Millis | None = None  # monotonic: it took something, or answered
+        self._ground = ground
         self._venue = venue
-        self._notices = Levels(router.clock, router.alarms.tell)
+        self._market = market
+        self._sweeping = sweeping
+        self._probing = probing
+        self._tallies = tallies
+        self._alarms = alarms
+        self._intake = intake
+        self._notices = Levels(ground.clock, ground.tell)
         self._began_ms: Millis | None = None
         self._came = asyncio.Event()
 
@@ -60,7 +82,7 @@ class Watchdogs:
     @property
     def polling(self) -> bool:
         """Whether positions are surveyed because the user stream cannot be relied on."""
-        return self.policy is not self._router.config.policy
+        return self.policy is not self._ground.policy
 
     def shown(self) -> dict[str, object]:
         """For ``GET /health``."""
@@ -93,29 +115,29 @@ class Watchdogs:
 
     def counted_again(self) -> None:
         """Who takes over counts trades that the stream has told already: it is not deaf for telling them once."""
-        self.hearing = self.hearing.but(owed={}, up_venue_ms=self._router.venue_now_ms)
+        self.hearing = self.hearing.but(owed={}, up_venue_ms=self._ground.venue_now_ms)
 
     def _hear(self, report: Report) -> None:
         match report:
             case StreamUp():
                 self._came.set()
-                self.hearing = self.hearing.came(self._now, self._router.venue_now_ms)
-                for owner in self._router.owners.values():
+                self.hearing = self.hearing.came(self._now, self._ground.venue_now_ms)
+                for owner in self._ground.owners.values():
                     owner.hear(Gapped())
             case StreamDown(reason=reason, cause=cause):
                 self.hearing = self.hearing.went(self._now)
                 log.warning("user_stream_down", reason=reason, cause=cause)
                 if cause in _KEY_ALERTS:
                     code, severity = _KEY_ALERTS[cause]
-                    self._router.alarms.tell(Alert(severity=severity, code=code, text=reason))
+                    self._ground.tell(Alert(severity=severity, code=code, text=reason))
             case KeyAtRisk(reason=reason):
                 log.warning("listen_key_at_risk", reason=reason)
-                self._router.alarms.tell(Alert(severity=Severity.WARN, code="LISTEN_KEY_AT_RISK", text=reason))
-            case OrderReport(order=order, fill=None) if order.ref in self._router.capability.probing.own:
+                self._ground.tell(Alert(severity=Severity.WARN, code="LISTEN_KEY_AT_RISK", text=reason))
+            case OrderReport(order=order, fill=None) if order.ref in self._probing.own:
                 pass  # asked of the venue to learn something, and gone again
             case OrderReport(order=order, fill=fill):
-                self._router.reconciling.sweeping.heard(report)
-                known = self._router.owner_of(order.symbol)
+                self._sweeping.heard(report)
+                known = self._ground.owner_of(order.symbol)
                 if known is None:  # a human's business on a symbol that is not ours stays his
                     log.warning("report_for_foreign_symbol", symbol=order.symbol, ref=order.ref)
                 else:
@@ -140,81 +162,86 @@ class Watchdogs:
 
     def look(self) -> None:
         """Every level as it stands now."""
-        level, notice, now_ms = self._router.barriers.level, self._notices.level, self._now
+        level, notice, now_ms = self._ground.barriers.level, self._notices.level, self._now
         level("LOOP_LAG", self.lag.over(vigil.LAG_LIMIT_MS))
         notice("LOOP_SLOW", self.lag.over(vigil.LAG_WARN_MS))
         level("QUEUE_FULL", vigil.overfull(self.load))
         level("LEDGER_AWAY", self._ledger_away())
         level("BUS_AWAY", self._bus_away())
-        level("CLOCK_UNKNOWN", vigil.clock_unread(self._router.watch.venue_heard_ms, now_ms))
+        level("CLOCK_UNKNOWN", vigil.clock_unread(self.venue_heard_ms, now_ms))
         self._look_at_stream()
-        self._router.tallies.look()
+        self._tallies.look()
 
     def clock_read(self, offset_ms: int) -> None:
         """The venue's clock was read: minus ours it is ``offset_ms``."""
-        self._router.barriers.level("CLOCK", vigil.clock_off(offset_ms, vigil.OFFSET_LIMIT_MS))
-        self._router.barriers.level("CLOCK_UNKNOWN", None)
+        self.venue_heard_ms = self._now
+        self._ground.barriers.level("CLOCK", vigil.clock_off(offset_ms, vigil.OFFSET_LIMIT_MS))
+        self._ground.barriers.level("CLOCK_UNKNOWN", None)
         self._notices.level("CLOCK_OFFSET", vigil.clock_off(offset_ms, vigil.OFFSET_WARN_MS))
+
+    def bus_heard(self) -> None:
+        """Redis took something, or answered."""
+        self._bus_heard_ms = self._now
 
     def price_looked(self, symbol: Symbol) -> None:
         """The market of this symbol was looked at, with or without success."""
-        self._router.barriers.level("MARKET_STALE", self._router.market.stale(symbol), symbol=symbol)
+        self._ground.barriers.level("MARKET_STALE", self._market.stale(symbol), symbol=symbol)
 
     @property
     def load(self) -> Load:
         """The longest queue of each kind."""
-        owners = self._router.owners.values()
+        owners = self._ground.owners.values()
         return Load(
             outbox=max((len(owner.holding.outbox) for owner in owners), default=0),
             held=max((owner.held for owner in owners), default=0),
             tasks=max((owner.under_way for owner in owners), default=0),
-            alarms=self._router.alarms.waiting,
-            callers=self._router.intake.waiting,
+            alarms=self._alarms.waiting,
+            callers=self._intake.waiting,
         )
 
     def _look_at_stream(self) -> None:
         self.hearing = self.hearing.at(self._now)
         why = self.hearing.away(self._now)
-        self._router.barriers.level("USER_STREAM", why)
+        self._ground.barriers.level("USER_STREAM", why)
         deaf = self.hearing.deaf
         if deaf is not None:
             log.error("stream_deaf", why=deaf)
-            self._router.alarms.tell(Alert(severity=Severity.ERROR, code="STREAM_DEAF", text=f"{deaf}: reconnecting"))
+            self._ground.tell(Alert(severity=Severity.ERROR, code="STREAM_DEAF", text=f"{deaf}: reconnecting"))
             self.hearing = self.hearing.went(self._now)
             self._venue.reconnect(deaf)
         self._poll(on=why is not None or self.hearing.doubtful)
 
     def _poll(self, *, on: bool) -> None:
         """Survey what is open or working, as often as the venue's weight allows."""
-        base = self._router.config.policy
+        base = self._ground.policy
         if not on:
             self.policy = base
             return
-        busy = [owner for owner in self._router.owners.values() if _busy(owner.holding)]
+        busy = [owner for owner in self._ground.owners.values() if _busy(owner.holding)]
         every_ms = min(vigil.poll_every_ms(len(busy)), base.survey_every_ms)
         if not self.polling or self.policy.survey_every_ms != every_ms:
             self.policy = base.but(survey_every_ms=every_ms)
-        latest_ms = self._router.clock.now_ms() + every_ms
+        latest_ms = self._ground.clock.now_ms() + every_ms
         for owner in busy:
             if owner.holding.survey_asked_ms is None and owner.holding.survey_due_ms > latest_ms:
                 owner.hear(Gapped())
 
     def _ledger_away(self) -> str | None:
-        longest = max((owner.unsaved_ms() for owner in self._router.owners.values()), default=0)
+        longest = max((owner.unsaved_ms() for owner in self._ground.owners.values()), default=0)
         if longest <= vigil.STORE_AWAY_MS:
             return None
         return f"the ledger has not taken a state for more than {vigil.STORE_AWAY_MS} ms"
 
     def _bus_away(self) -> str | None:
         began_ms = self._now if self._began_ms is None else self._began_ms
-        heard_ms = self._router.watch.bus_heard_ms
+        heard_ms = self._bus_heard_ms
         if self._now - max(began_ms, heard_ms or began_ms) <= vigil.STORE_AWAY_MS:
             return None
         return f"Redis has not answered for more than {vigil.STORE_AWAY_MS} ms"
 
     @property
     def _now(self) -> Millis:
-        return self._router.clock.monotonic_ms()
+        return self._ground.clock.monotonic_ms()
 
 
 def _busy(holding: Holding) -> bool:

@@ -1,4 +1,4 @@
-"""What a router keeps looking at beside its positions: the venue's clock, prices, funds and fees; the budget for S3.
+"""What a router keeps looking at beside its positions: the venue's clock, prices, funds and fees.
 
 None of it holds anything up: what was not heard stays as it was, and how old it is can be seen.
 """
@@ -6,30 +6,29 @@ None of it holds anything up: what was not heard stays as it was, and how old it
 import asyncio
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import structlog
 
-from chimera.ports.streams import Bus
+from chimera.admit.limits import LimitBook
 from chimera.ports.venue import Records, Rulebook
 from chimera.protect.crossing import crossed
-from chimera.services.router.budget import publish_budget
-from chimera.services.router.market import REFRESH_MS
+from chimera.services.router.bookkeeping import Books
+from chimera.services.router.capability import Capability
+from chimera.services.router.ground import Ground
+from chimera.services.router.market import REFRESH_MS, MarketView
+from chimera.services.router.watchdogs import Watchdogs
 from chimera.trading.errors import ChimeraError
 from chimera.trading.events import Event, PositionChanged
 from chimera.trading.facts import Ticked
 from chimera.trading.ids import Symbol
-from chimera.trading.money import DAY_MS, Millis, Quote
+from chimera.trading.money import DAY_MS, Quote
 from chimera.trading.venue import FeeRates, Funds
-
-if TYPE_CHECKING:
-    from chimera.services.router.router import Router
 
 log = structlog.get_logger()
 
 CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
-BUDGET_EVERY_S: Final = 0.5
 FEES_EVERY_MS: Final = 600_000
 FEES_AT_ONCE: Final = 2  # each FUNDS_EVERY_S: weight 480 a minute, a hundred symbols in four minutes
 USUAL_FEES: Final = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
@@ -39,27 +38,33 @@ UNNAMED: Final = Symbol("")  # funding that names no symbol
 class Watch:
     """The background of one router."""
 
-    def __init__(self, router: "Router", *, records: Records, rulebook: Rulebook, bus: Bus) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        records: Records,
+        rulebook: Rulebook,
+        market: MarketView,
+        limits: LimitBook,
+        books: Books,
+        capability: Capability,
+        watchdogs: Watchdogs,
+    ) -> None:
         self.fees: dict[Symbol, FeeRates] = {}
         self.funds: Funds | None = None
         self._fees_due_ms: dict[Symbol, int] = {}  # monotonic
-        self.venue_heard_ms: Millis | None = None  # monotonic: its clock was read
-        self.bus_up = False
-        self.bus_heard_ms: Millis | None = None  # monotonic: it took something, or answered
-        self._router = router
+        self._ground = ground
         self._records = records
         self._rulebook = rulebook
-        self._bus = bus
+        self._market = market
+        self._limits = limits
+        self._books = books
+        self._capability = capability
+        self._watchdogs = watchdogs
 
     @property
     def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """What goes on for ever, by name."""
-        return self.sights | {"money": self._router.books.run}
-
-    @property
-    def sights(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """Those that need no memory of ours."""
-        return {"clock": self.clock, "market": self.prices, "funds": self.account, "budget": self.budget}
+        """What goes on for ever, by name; none of it needs memory of ours."""
+        return {"clock": self.clock, "market": self.prices, "funds": self.account}
 
     def expect_fees(self, symbol: Symbol) -> None:
         """The usual rates, until the account's own are read."""
@@ -76,33 +81,32 @@ class Watch:
 
     async def read_clock(self) -> None:
         """How far the venue's clock is from ours."""
-        self._router.sender.server_offset_ms = offset_ms = await self._rulebook.server_offset_ms()
-        self.venue_heard_ms = self._router.clock.monotonic_ms()
-        self._router.watchdogs.clock_read(offset_ms)
+        self._ground.venue_clock.offset_ms = offset_ms = await self._rulebook.server_offset_ms()
+        self._watchdogs.clock_read(offset_ms)
 
     async def prices(self) -> None:
         """For ever: the touch and mark of each symbol, and what open positions are worth to the day's loss."""
         while True:
-            symbols = [key.symbol for key in self._router.owners]
-            await self._router.market.refresh_all(symbols)
+            symbols = [key.symbol for key in self._ground.owners]
+            await self._market.refresh_all(symbols)
             for symbol in symbols:
-                self._router.watchdogs.price_looked(symbol)
+                self._watchdogs.price_looked(symbol)
             self.mark_to_market()
             self._look_at_stops()
             await asyncio.sleep(REFRESH_MS / 1000)
 
     def _look_at_stops(self) -> None:
         """A stop whose price was passed: its owner asks for it, though nothing was heard."""
-        for owner in tuple(self._router.owners.values()):
-            if crossed(owner.holding, self._router.scene(owner.holding)):
+        for owner in tuple(self._ground.owners.values()):
+            if crossed(owner.holding, self._ground.scene(owner.holding)):
                 owner.hear(Ticked())
 
     def mark_to_market(self) -> None:
         """What the day has brought: realised less fees, funding, and what is open at the last mark (S4-LIM-1)."""
-        funding, day_pnl = self._router.books.funding, self._router.limits.day_pnl
-        today = self._router.clock.now_ms() // DAY_MS
-        for key, owner in self._router.owners.items():
-            holding, mark = owner.holding, self._router.market.last_mark(key.symbol)
+        funding, day_pnl = self._books.funding, self._limits.day_pnl
+        today = self._ground.clock.now_ms() // DAY_MS
+        for key, owner in self._ground.owners.items():
+            holding, mark = owner.holding, self._market.last_mark(key.symbol)
             entry = holding.position.entry_px
             floating = (mark - entry) * holding.position.qty if mark is not None and entry is not None else Decimal(0)
             closed = holding.day_net if holding.day >= today else Decimal(0)  # of today it has not heard yet
@@ -119,26 +123,18 @@ class Watch:
         while True:
             try:
                 self.funds = await self._records.funds()
-                self._router.capability.key(None)
+                self._capability.key(None)
                 await self._read_fees()
             except ChimeraError as error:
-                self._router.capability.key(error)
+                self._capability.key(error)
                 log.info("account_unread", error=str(error))
             await asyncio.sleep(FUNDS_EVERY_S)
 
     async def _read_fees(self) -> None:
         """Those unread for longest: each weighs as much as twenty questions, so many at once would starve others."""
-        now_ms = self._router.clock.monotonic_ms()
-        due = [(self._fees_due_ms.get(key.symbol, 0), key.symbol) for key in self._router.owners]
+        now_ms = self._ground.clock.monotonic_ms()
+        due = [(self._fees_due_ms.get(key.symbol, 0), key.symbol) for key in self._ground.owners]
         for due_ms, symbol in sorted(due)[:FEES_AT_ONCE]:
             if now_ms >= due_ms:
                 self.fees[symbol] = await self._records.fee_rates(symbol)
                 self._fees_due_ms[symbol] = now_ms + FEES_EVERY_MS
-
-    async def budget(self) -> None:
-        """For ever: the budget to S3, which also tells whether the bus is there."""
-        while True:
-            self.bus_up = await publish_budget(self._router, self._bus, self._router.clock)
-            if self.bus_up:
-                self.bus_heard_ms = self._router.clock.monotonic_ms()
-            await asyncio.sleep(BUDGET_EVERY_S)
