@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from chimera.execute.advance import advance
 from chimera.trading.commands import Cancel, Command, Place
-from chimera.trading.execution import Plan
+from chimera.trading.execution import Maker, Plan, Slice
 from chimera.trading.facts import Fact, Found, Reported, Submitted, Surveyed
 from chimera.trading.fill import Fill
 from chimera.trading.form import FORMS, Form
@@ -111,9 +111,8 @@ class Desk:
     def submit(self, intent: Intent, *slices: str, wait_ms: int = 0, gap_ms: int = 0) -> tuple[Command, ...]:
         parts = tuple(Qty(Decimal(part)) for part in slices) or (intent.qty,)
         plan = Plan(
-            slices=parts,
-            gap_ms=gap_ms,
-            maker_wait_ms=wait_ms,
+            slices=tuple(Slice(qty=part, after_ms=number * gap_ms) for number, part in enumerate(parts)),
+            maker=Maker(wait_ms=wait_ms),
             deadline_ms=Millis(self.now + gap_ms * len(parts) + wait_ms + 10_000),
         )
         return self.hear(Submitted(intent=intent, plan=plan, body_hash="h"))

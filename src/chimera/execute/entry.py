@@ -116,7 +116,7 @@ def _send(holding: Holding, working: Working, left: Qty, scene: Scene) -> tuple[
     if scene.touch is None and not working.intent.reduce_only:
         return holding, NOTHING
     waited = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
-    patient = working.plan.maker_wait_ms > 0 and not waited and working.maker_tries < scene.policy.maker_tries
+    patient = working.plan.maker.wait_ms > 0 and not waited and working.maker_tries < scene.policy.maker_tries
     making = patient and scene.touch is not None
     mid = scene.touch.mid if scene.touch else None
     role = Role.MAKER if making else Role.TAKER
@@ -135,7 +135,7 @@ def _send(holding: Holding, working: Working, left: Qty, scene: Scene) -> tuple[
     )
     until = working.maker_until_ms
     if making and until is None:
-        until = Millis(scene.now_ms + working.plan.maker_wait_ms)
+        until = Millis(scene.now_ms + working.plan.maker.wait_ms)
     sent = working.but(
         child_no=number,
         maker_tries=working.maker_tries + (1 if making else 0),
@@ -171,7 +171,7 @@ def _next_slice(
     following = working.slice_no + 1
     if following >= len(working.plan.slices):
         return _finish(holding, working, filled, scene), NOTHING
-    due = Millis(working.accepted_ms + following * working.plan.gap_ms)
+    due = Millis(working.accepted_ms + working.plan.slices[following].after_ms)
     moved = working.but(
         slice_no=following, maker_tries=0, taker_tries=0, maker_until_ms=None, retry_at_ms=due, reason=""
     )

@@ -167,7 +167,7 @@ def _maker_timeouts(before: Holding, after: Holding, scene: Scene) -> tuple[Hold
             continue
         number = after.maker_timeouts + len(alarms) + 1
         told = (
-            f"{order.intent_id}: {order.qty} of {work.intent.qty} taken after {work.plan.maker_wait_ms} ms of resting"
+            f"{order.intent_id}: {order.qty} of {work.intent.qty} taken after {work.plan.maker.wait_ms} ms of resting"
         )
         alarms.append(Alert(severity=Severity.WARN, code="MAKER_TIMEOUT", text=f"{told}; number {number} here"))
     return (after.but(maker_timeouts=after.maker_timeouts + len(alarms)) if alarms else after), tuple(alarms)

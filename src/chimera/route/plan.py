@@ -1,79 +1,240 @@
-"""The best way to trade an admitted intent: its slices, its waits, and why. Immutable once made."""
+"""The best way to trade an admitted intent: its slices, its waits, its bounds, and why. Immutable once made.
+
+A function of its arguments: the jitter is drawn from the intent's id. The request's own words win over the table and
+its curves, and both are capped. What the probe has read becomes terms of the plan, which each child is held to.
+"""
 
 from decimal import Decimal
+from itertools import pairwise
 
-from chimera.trading.execution import Plan
+from chimera.route.curves import refined_wait
+from chimera.route.probe import depth_top1, slippage_bps
+from chimera.route.schedule import Spread, schedule, slices_for
+from chimera.trading.execution import HALF, Maker, Plan, Slice
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, MakerThenTaker, MarketNow
-from chimera.trading.money import Millis, Price, Qty, Quote, split
-from chimera.trading.routes import RouteTable
+from chimera.trading.liquidity import Book, Hour, Liquidity
+from chimera.trading.market import Touch
+from chimera.trading.money import BPS, Millis, Price, Quote, text
+from chimera.trading.routes import Curves, RouteTable, Shape
 from chimera.trading.value import Value
+
+_SHOWN = Decimal("0.01")
 
 
 class RoutePolicy(Value):
-    """Caps on whatever table and caller ask for."""
+    """Caps on whatever table and caller ask for, and the router's own terms."""
 
     maker_max_wait_ms: int = 3000
     twap_max_slices: int = 4
     patience_ms: int = 10_000  # beyond the schedule
+    slack_ms: int = 60_000  # how far late slices may move the deadline
+    theta: Decimal = HALF
+    reprices: int = 3
+    chase_ms: int = 500
+    time_jitter: Decimal = Decimal("0.1")  # share of a gap, each way
+    size_jitter: Decimal = Decimal("0.1")  # share of a slice, each way
+    band_bps: Decimal | None = None  # of the price at acceptance: no child goes beyond; None: no band
+    slip_max_bps: Decimal = Decimal(50)
+    spread_max_bps: Decimal = Decimal(50)
+    spread_factor: Decimal = Decimal(2)  # times its one-hour mean: abnormal
+    depth_share: Decimal = Decimal("0.1")  # of its one-hour mean: abnormal
+    postpone_ms: int = 5_000
+    postpone_max_ms: int = 15_000
+
+
+class Sight(Value):
+    """What the probe sees of the market when a plan is made; any of it may be missing."""
+
+    touch: Touch | None = None
+    book: Book | None = None
+    hour: Hour | None = None
+
+    @property
+    def seen(self) -> Book | None:
+        """The book, or as much of one as the touch is."""
+        return self.book or (None if self.touch is None else Book.of(self.touch))
+
+
+UNSEEN = Sight()
+
+
+class _Wish(Value):
+    """Waits and slices before they are capped."""
+
+    wait_ms: int
+    spread: Spread
+    why: tuple[str, ...]
 
 
 def plan_for(
-    intent: Intent, table: RouteTable, instrument: Instrument, price: Price, policy: RoutePolicy, now_ms: Millis
+    intent: Intent,
+    table: RouteTable,
+    instrument: Instrument,
+    price: Price,
+    policy: RoutePolicy,
+    now_ms: Millis,
+    *,
+    sight: Sight = UNSEEN,
+    curves: Curves | None = None,
 ) -> Plan:
-    """The caller's own policy wins over the table; both are capped. ``intent.qty`` is a multiple of the step.
+    """``intent.qty`` is a multiple of the step.
 
     Slices that the venue's minimum would refuse are merged: fewer, larger, still summing to exactly the quantity.
     """
-    match intent.policy:
-        case MarketNow():
-            wait, slices, gap, why = 0, 1, 0, ["policy MARKET: take at once"]
-        case MakerThenTaker() as asked:
-            wait, slices, gap, why = _maker_then_taker(intent, asked, table, price)
-    if wait > policy.maker_max_wait_ms:
-        why.append(f"maker_wait_ms {wait} capped to {policy.maker_max_wait_ms}")
-        wait = policy.maker_max_wait_ms
-    if slices > policy.twap_max_slices:
-        why.append(f"slices {slices} capped to {policy.twap_max_slices}")
-        slices = policy.twap_max_slices
-    fits = _legal_slices(intent, slices, instrument, price)
-    if fits < slices:
-        why.append(f"slices {slices} merged to {fits}: each must reach the venue's minimum")
-    if fits > 1 and wait > gap:
-        why.append(f"maker_wait_ms {wait} cut to the gap {gap}")
-        wait = gap
-    deadline = Millis(now_ms + (fits - 1) * gap + wait + policy.patience_ms)
-    if intent.valid_until_ms is not None and intent.valid_until_ms < deadline:
-        deadline = intent.valid_until_ms
+    wish = _capped(_wished(intent, table, price, sight, policy, curves), policy)
+    slices = schedule(intent.qty, wish.spread, instrument, price, seed=intent.intent_id, reduces=intent.reduce_only)
+    why = [*wish.why, *_told(slices, wish.spread)]
+    maker, cut = _maker(wish.wait_ms, slices, policy)
+    terms, probed = _terms(intent, sight, policy)
+    worst = _worst(intent, instrument, price, policy)
+    if worst is not None:
+        why.append(f"no worse than {text(worst)}: {text(policy.band_bps or Decimal(0))} bps from {text(price)}")
+    deadline = now_ms + slices[-1].after_ms + maker.wait_ms + maker.chase_ms + policy.patience_ms
+    if intent.valid_until_ms is not None:
+        deadline = min(deadline, intent.valid_until_ms)
     return Plan(
-        slices=split(intent.qty, [Decimal(1)] * fits, instrument.step),
-        gap_ms=gap,
-        maker_wait_ms=wait,
-        deadline_ms=deadline,
-        why=tuple(why),
+        slices=slices,
+        deadline_ms=Millis(deadline),
+        maker=maker,
+        worst_price=worst,
+        liquidity=terms,
+        slack_ms=policy.slack_ms,
+        why=(*why, *cut, *probed),
     )
 
 
+def _wished(
+    intent: Intent, table: RouteTable, price: Price, sight: Sight, policy: RoutePolicy, curves: Curves | None
+) -> _Wish:
+    match intent.policy:
+        case MarketNow():
+            return _Wish(wait_ms=0, spread=Spread(slices=1, gap_ms=0), why=("policy MARKET: take at once",))
+        case MakerThenTaker() as asked:
+            return _maker_then_taker(intent, asked, table, price, sight, policy, curves)
+
+
 def _maker_then_taker(
-    intent: Intent, asked: MakerThenTaker, table: RouteTable, price: Price
-) -> tuple[int, int, int, list[str]]:
+    intent: Intent,
+    asked: MakerThenTaker,
+    table: RouteTable,
+    price: Price,
+    sight: Sight,
+    policy: RoutePolicy,
+    curves: Curves | None,
+) -> _Wish:
     notional = Quote(intent.qty * price)
     row = table.row_for(notional)
     why = [f"route table rev {table.rev}: notional {notional:.2f} falls under {row.notional_usdt_max}"]
-    named = {"maker_wait_ms": asked.wait_ms, "twap.slices": asked.slices, "twap.gap_ms": asked.gap_ms}
-    given = [name for name, value in named.items() if value is not None]
-    if given:
+    if given := _named(asked):
         why.append(f"the request's own {', '.join(given)} wins")
-    wait = row.maker_wait_ms if asked.wait_ms is None else asked.wait_ms
-    slices = row.twap.slices if asked.slices is None else asked.slices
-    gap = row.twap.gap_ms if asked.gap_ms is None else asked.gap_ms
-    return wait, slices, gap, why
+    wait_ms = row.maker_wait_ms
+    if asked.wait_ms is not None:
+        wait_ms = asked.wait_ms
+    elif curves is not None:
+        book = sight.seen
+        wait_ms, told = refined_wait(
+            wait_ms,
+            curves,
+            notional=notional,
+            spread_bps=None if book is None else book.spread_bps,
+            depth=None if book is None else depth_top1(book, intent.side),
+        )
+        why.append(told)
+    size = asked.slice_usdt or (row.twap.slice_usdt if asked.slices is None else None)
+    count = asked.slices or row.twap.slices
+    if size is not None:
+        count = slices_for(notional, size)
+        why.append(f"slices of {text(size)} USDT: {count}")
+    spread = Spread(
+        slices=count,
+        gap_ms=row.twap.gap_ms if asked.gap_ms is None else asked.gap_ms,
+        shape=asked.shape or row.twap.shape,
+        time_jitter=policy.time_jitter,
+        size_jitter=policy.size_jitter,
+    )
+    return _Wish(wait_ms=wait_ms, spread=spread, why=tuple(why))
 
 
-def _legal_slices(intent: Intent, slices: int, instrument: Instrument, price: Price) -> int:
-    """The largest number up to ``slices`` whose smallest part is a legal order."""
-    for count in range(slices, 1, -1):
-        smallest = min(split(intent.qty, [Decimal(1)] * count, instrument.step))
-        if smallest >= instrument.min_qty and (intent.reduce_only or Qty(smallest) * price >= instrument.min_notional):
-            return count
-    return 1
+def _named(asked: MakerThenTaker) -> list[str]:
+    named = {
+        "maker_wait_ms": asked.wait_ms,
+        "twap.slices": asked.slices,
+        "twap.slice_usdt": asked.slice_usdt,
+        "twap.gap_ms": asked.gap_ms,
+        "twap.curve": asked.shape,
+    }
+    return [name for name, value in named.items() if value is not None]
+
+
+def _capped(wish: _Wish, policy: RoutePolicy) -> _Wish:
+    why = list(wish.why)
+    wait_ms, spread = wish.wait_ms, wish.spread
+    if wait_ms > policy.maker_max_wait_ms:
+        why.append(f"maker_wait_ms {wait_ms} capped to {policy.maker_max_wait_ms}")
+        wait_ms = policy.maker_max_wait_ms
+    if spread.slices > policy.twap_max_slices:
+        why.append(f"slices {spread.slices} capped to {policy.twap_max_slices}")
+        spread = spread.but(slices=policy.twap_max_slices)
+    return _Wish(wait_ms=wait_ms, spread=spread, why=tuple(why))
+
+
+def _told(slices: tuple[Slice, ...], spread: Spread) -> list[str]:
+    why = []
+    if len(slices) < spread.slices:
+        why.append(f"slices {spread.slices} merged to {len(slices)}: each must reach the venue's minimum")
+    if len(slices) > 1 and spread.shape is not Shape.EQUAL:
+        why.append(f"slices grow: curve {spread.shape}")
+    return why
+
+
+def _maker(wait_ms: int, slices: tuple[Slice, ...], policy: RoutePolicy) -> tuple[Maker, tuple[str, ...]]:
+    """Waiting and chasing of a slice end before the next begins."""
+    if not wait_ms:
+        return Maker(theta=policy.theta), ()
+    room = min((later.after_ms - part.after_ms for part, later in pairwise(slices)), default=None)
+    cut: tuple[str, ...] = ()
+    if room is not None and wait_ms > room:
+        cut = (f"maker_wait_ms {wait_ms} cut to the gap {room}",)
+        wait_ms = room
+    chase_ms = policy.chase_ms if room is None else min(policy.chase_ms, room - wait_ms)
+    reprices = policy.reprices if wait_ms else 0
+    return Maker(wait_ms=wait_ms, reprices=reprices, theta=policy.theta, chase_ms=chase_ms), cut
+
+
+def _terms(intent: Intent, sight: Sight, policy: RoutePolicy) -> tuple[Liquidity | None, tuple[str, ...]]:
+    """What the last hour and the settings call poor. Nothing holds back what reduces, and nothing delays MARKET."""
+    if intent.reduce_only:
+        return None, ("it reduces: no liquidity terms",)
+    hour = sight.hour
+    usual = policy.spread_max_bps if hour is None else policy.spread_factor * hour.spread_bps
+    spread_max = min(policy.spread_max_bps, usual)
+    terms = Liquidity(
+        spread_max_bps=spread_max,
+        depth_min=Quote(Decimal(0) if hour is None else policy.depth_share * hour.depth),
+        slip_max_bps=policy.slip_max_bps,
+        postpone_ms=0 if isinstance(intent.policy, MarketNow) else policy.postpone_ms,
+        postpone_max_ms=policy.postpone_max_ms,
+    )
+    return terms, _probed(intent, sight, terms)
+
+
+def _probed(intent: Intent, sight: Sight, terms: Liquidity) -> tuple[str, ...]:
+    book = sight.seen
+    if book is None:
+        return ("probe: no book is seen",)
+    depth, slip = depth_top1(book, intent.side), slippage_bps(book, intent.side, intent.qty)
+    known = "" if book.whole else ", from the touch alone"
+    mean = "not known yet" if sight.hour is None else f"{sight.hour.spread_bps:.2f}"
+    return (
+        f"probe: spread {book.spread_bps:.2f} bps (its hour's mean {mean}, bound {terms.spread_max_bps:.2f}), "
+        f"{depth:.0f} at the touch, all at once about {slip:.2f} bps (bound {text(terms.slip_max_bps)}){known}",
+    )
+
+
+def _worst(intent: Intent, instrument: Instrument, price: Price, policy: RoutePolicy) -> Price | None:
+    """The price band of an entry, rounded to its inner side."""
+    if policy.band_bps is None or intent.reduce_only:
+        return None
+    edge = price * (1 + intent.side.sign * policy.band_bps / BPS)
+    return instrument.price_at_or_below(edge) if intent.side.sign > 0 else instrument.price_at_or_above(edge)

@@ -6,36 +6,66 @@ from typing import Final
 
 from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.intent import Intent
+from chimera.trading.liquidity import Liquidity
 from chimera.trading.money import ZERO, Millis, Price, Qty
 from chimera.trading.value import Value
+
+HALF: Final = Decimal("0.5")
+
+
+class Slice(Value, tag=False):
+    """``qty`` base asset, due ``after_ms`` after acceptance; jitter is already in both."""
+
+    qty: Qty
+    after_ms: int = 0
+
+
+class Maker(Value, tag=False):
+    """How a slice rests before it takes. ``wait_ms`` 0: it takes at once.
+
+    Once the wait is over: less than ``theta`` of the slice filled, and the rest goes at market; else it goes once as a
+    limit order a tick nearer to the market, for ``chase_ms``, and then at market (0: at market at once).
+    """
+
+    wait_ms: int = 0
+    reprices: int = 0  # how often it may follow a touch that moves away
+    theta: Decimal = HALF
+    chase_ms: int = 0
 
 
 class Plan(Value):
     """How an admitted intent will be traded, and why; immutable once made.
 
-    ``slices`` sum to exactly the intended quantity (base asset); slice k is due ``gap_ms`` x k after acceptance.
+    ``slices`` sum to exactly the intended quantity, the first due at once. ``worst_price``: no child is sent beyond it.
+    ``slack_ms``: by so much the deadline may move where slices were late and could not be caught up.
     """
 
-    slices: tuple[Qty, ...]
-    gap_ms: int
-    maker_wait_ms: int  # 0: take at once
+    slices: tuple[Slice, ...]
     deadline_ms: Millis  # past it nothing that adds exposure is sent
+    maker: Maker = Maker()
+    worst_price: Price | None = None
+    liquidity: Liquidity | None = None  # None: it goes whatever the market is like
+    slack_ms: int = 0
     why: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what the caller should know: rounded down, default stop
 
     @property
     def total(self) -> Qty:
         """All of it; less than the intent asked for where the margin did not suffice."""
-        return Qty(sum(self.slices, ZERO))
+        return Qty(sum((part.qty for part in self.slices), ZERO))
+
+    def gap_ms(self, number: int) -> int:
+        """From the slice before ``number`` (> 0) to it."""
+        return self.slices[number].after_ms - self.slices[number - 1].after_ms
 
     def cut(self, total: Qty) -> "Plan":
         """The same plan for at most ``total``: what goes beyond it is left out at the end."""
-        kept: list[Qty] = []
+        kept: list[Slice] = []
         left: Decimal = total
         for part in self.slices:
             if left > 0:
-                kept.append(Qty(min(part, left)))
-                left -= part
+                kept.append(part.but(qty=Qty(min(part.qty, left))))
+                left -= part.qty
         return self.but(slices=tuple(kept))
 
 
@@ -47,8 +77,29 @@ class Phase(StrEnum):
 CANCELED_BY = "CANCELED_BY_"  # begins the reason of an intent that a caller cancelled
 
 
+class Begun(Value, tag=False):
+    """When a slice began, and how much of the intent had filled by then (base asset)."""
+
+    at_ms: Millis
+    filled: Qty
+
+
+class Step(Value, tag=False):
+    """Something the plan met on its way that a reader should see: a slice postponed, cut, bounded; a pause."""
+
+    at_ms: Millis
+    what: str
+
+
+STEPS_MAX: Final = 60  # of one intent; the last of them says that there were more
+
+
 class Working(Value):
-    """The state of one intent's entry. Child ids count up from ``child_no``."""
+    """The state of one intent's entry. Child ids count up from ``child_no``.
+
+    A slice that begins late does not hurry the next: it keeps its distance to when this one began, and the deadline
+    moves along, by the plan's ``slack_ms`` at most. Time spent paused counts for neither.
+    """
 
     intent: Intent
     body_hash: str
@@ -59,7 +110,10 @@ class Working(Value):
     child_no: int = 0
     maker_tries: int = 0  # in this slice
     taker_tries: int = 0  # in this slice
+    reprices: int = 0  # in this slice
+    shrunk: int = 0  # in this slice: children smaller than the slice, for lack of liquidity
     maker_until_ms: Millis | None = None
+    chase_until_ms: Millis | None = None  # set once this slice chases
     retry_at_ms: Millis | None = None
     canceling: bool = False
     failures: int = 0  # sendings in a row that the venue failed to take
@@ -70,6 +124,13 @@ class Working(Value):
     mid_at_send: Price | None = None
     first_ack_ms: Millis | None = None
     done_ms: Millis | None = None
+    begun: tuple[Begun, ...] = ()  # one for each slice that has begun, in order
+    waited_ms: int = 0  # postponed for lack of liquidity, in all
+    lag_ms: int = 0  # how much later than planned the newest slice began
+    paused_ms: Millis | None = None  # since when it pauses
+    rested_ms: int = 0  # paused before, in all
+    finishing: bool = False  # all that is left is taken now
+    steps: tuple[Step, ...] = ()
 
     @property
     def intent_id(self) -> IntentId:
@@ -82,7 +143,40 @@ class Working(Value):
     @property
     def due_qty(self) -> Qty:
         """What should be filled once the present slice is done."""
-        return Qty(sum(self.plan.slices[: self.slice_no + 1], ZERO))
+        return Qty(sum((part.qty for part in self.plan.slices[: self.slice_no + 1]), ZERO))
+
+    @property
+    def slice_due_ms(self) -> Millis:
+        """When the present slice may begin."""
+        number = self.slice_no
+        planned = self.accepted_ms + self.rested_ms + self.plan.slices[number].after_ms
+        if 0 < number <= len(self.begun):
+            planned = max(planned, self.begun[number - 1].at_ms + self.plan.gap_ms(number))
+        return Millis(planned)
+
+    @property
+    def slice_begun(self) -> bool:
+        return len(self.begun) > self.slice_no
+
+    def late_ms(self, now_ms: Millis) -> int:
+        """How much later than planned the present slice begins, if it begins now; the first only by what was waited."""
+        late = now_ms - self.accepted_ms - self.rested_ms - self.plan.slices[self.slice_no].after_ms
+        return max(late if self.slice_no else min(late, self.waited_ms), 0)
+
+    def ends_ms(self, now_ms: Millis) -> Millis:
+        """The deadline as it stands now: past it nothing that adds exposure is sent."""
+        rested = self.rested_ms + (0 if self.paused_ms is None else now_ms - self.paused_ms)
+        lag = self.lag_ms if self.slice_begun else max(self.lag_ms, self.late_ms(now_ms))
+        moved = self.plan.deadline_ms + rested + min(lag, self.plan.slack_ms)
+        latest = self.intent.valid_until_ms
+        return Millis(moved if latest is None else min(moved, latest))
+
+    def noting(self, what: str, now_ms: Millis) -> "Working":
+        """With one more step told, up to ``STEPS_MAX``."""
+        if len(self.steps) >= STEPS_MAX:
+            return self
+        told = what if len(self.steps) < STEPS_MAX - 1 else "more steps than are told"
+        return self.but(steps=(*self.steps, Step(at_ms=now_ms, what=told)))
 
 
 STOP_STUCK: Final = "STOP_STUCK"

@@ -19,7 +19,8 @@ from chimera.trading.ids import (
     Symbol,
 )
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.routes import Shape
 from chimera.trading.value import Value
 
 
@@ -49,11 +50,16 @@ class MarketNow(Value):
 
 
 class MakerThenTaker(Value):
-    """Rest at the passive touch for ``wait_ms``, then take the rest; in ``slices`` equal parts, ``gap_ms`` apart."""
+    """Rest at the passive touch for ``wait_ms``, then take the rest; in ``slices`` parts, ``gap_ms`` apart.
 
-    wait_ms: int | None = None  # None: the route table decides
+    What is None the route table decides. ``slice_usdt`` sizes the parts and outranks their number.
+    """
+
+    wait_ms: int | None = None
     slices: int | None = None
     gap_ms: int | None = None
+    slice_usdt: Quote | None = None
+    shape: Shape | None = None
 
 
 ExecPolicy = MarketNow | MakerThenTaker

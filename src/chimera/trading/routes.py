@@ -1,15 +1,33 @@
-"""The route table: how long to wait as a maker and into how many slices to cut, by notional.
+"""The route table and the curves that refine it: how long to wait as a maker, and into how many slices to cut.
 
 Rows ascend by ``notional_usdt_max``; the first that covers an order decides, the last holds for every larger one.
+A curve gives a factor for the table's wait by one measure of the order or the market.
 """
 
-from chimera.trading.money import Quote
+from decimal import Decimal
+from enum import StrEnum
+
+from chimera.trading.money import ZERO, Quote
 from chimera.trading.value import Value
+
+POINTS_MAX = 64  # of one curve
+FACTOR_MAX = Decimal(100)
+
+
+class Shape(StrEnum):
+    """How a schedule's quantity is spread over its slices."""
+
+    EQUAL = "equal"
+    SQRT = "sqrt"  # slice i has a weight of the square root of i: small ones first
 
 
 class Twap(Value, tag=False):
+    """``slice_usdt`` sizes the slices and outranks their number: as many as the notional holds, rounded up."""
+
     slices: int
     gap_ms: int
+    slice_usdt: Quote | None = None
+    shape: Shape = Shape.EQUAL
 
 
 class Row(Value, tag=False):
@@ -34,7 +52,65 @@ class RouteTable(Value, tag=False):
         if limits != sorted(set(limits)):
             raise ValueError(f"rows: notional_usdt_max must ascend, got {[str(limit) for limit in limits]}")
         for number, row in enumerate(self.rows):
-            if row.maker_wait_ms < 0 or row.twap.slices < 1 or row.twap.gap_ms < 0:
+            twap = row.twap
+            if row.maker_wait_ms < 0 or twap.slices < 1 or twap.gap_ms < 0:
                 raise ValueError(
                     f"rows[{number}]: maker_wait_ms >= 0, twap.slices >= 1 and twap.gap_ms >= 0 are accepted"
                 )
+            if twap.slice_usdt is not None and twap.slice_usdt <= ZERO:
+                raise ValueError(f"rows[{number}].twap.slice_usdt: above 0 is accepted, got {twap.slice_usdt}")
+
+
+class Point(Value, tag=False, array_like=True):
+    at: Decimal
+    factor: Decimal
+
+
+class Measures(Value, tag=False):
+    """A curve by each measure; one that is absent does not count. Straight between its points, level beyond them."""
+
+    notional_usdt: tuple[Point, ...] = ()
+    spread_bps: tuple[Point, ...] = ()
+    depth_usdt: tuple[Point, ...] = ()  # of the touch that would be taken
+
+
+class Curves(Value, tag=False):
+    """A revision of the curves of one route parameter: the table's value times each measure's factor."""
+
+    rev: int
+    by: Measures
+    least_ms: int = 0
+    most_ms: int | None = None
+
+
+class WrongCurve(ValueError):
+    """What is wrong with a curve, where, and what would do."""
+
+    def __init__(self, field: str, value: object, accepted: str) -> None:
+        super().__init__(f"{field}: {accepted} is accepted, got {value}")
+        self.field = field
+        self.value = value
+        self.accepted = accepted
+
+
+def check(curves: Curves) -> Curves:
+    """The same curves; raises ``WrongCurve`` for the first that is wrong."""
+    if curves.rev < 1:
+        raise WrongCurve("rev", curves.rev, "a whole number >= 1")
+    if curves.least_ms < 0:
+        raise WrongCurve("least_ms", curves.least_ms, "a whole number >= 0")
+    if curves.most_ms is not None and curves.most_ms < curves.least_ms:
+        raise WrongCurve("most_ms", curves.most_ms, f"a whole number >= least_ms, {curves.least_ms}")
+    for name in ("notional_usdt", "spread_bps", "depth_usdt"):
+        _check_points(f"by.{name}", getattr(curves.by, name))
+    return curves
+
+
+def _check_points(field: str, points: tuple[Point, ...]) -> None:
+    if len(points) > POINTS_MAX:
+        raise WrongCurve(field, f"{len(points)} points", f"at most {POINTS_MAX} points")
+    for number, point in enumerate(points):
+        if not point.at.is_finite() or point.at < 0 or (number and point.at <= points[number - 1].at):
+            raise WrongCurve(f"{field}[{number}][0]", point.at, "a number >= 0 above the point before it")
+        if not point.factor.is_finite() or not 0 <= point.factor <= FACTOR_MAX:
+            raise WrongCurve(f"{field}[{number}][1]", point.factor, f"a factor from 0 to {FACTOR_MAX}")

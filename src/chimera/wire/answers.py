@@ -29,7 +29,8 @@ _EXPLANATIONS: Final = (
     "notional_usdt", "margin_usdt", "loss_usdt", "target_price", "d_wanted", "d_cap", "fees_at_stop", "loss_at_stop",
     "fees_at_target", "profit_at_target", "profit_wanted",
 )  # fmt: skip
-AMOUNT_FIELDS: Final = frozenset((*_ORDERS, *_POSITIONS, *_DOUBTS, *_INTENTS, *_EXPLANATIONS))
+_ROUTES: Final = ("slice_usdt",)
+AMOUNT_FIELDS: Final = frozenset((*_ORDERS, *_POSITIONS, *_DOUBTS, *_INTENTS, *_EXPLANATIONS, *_ROUTES))
 
 _DIGITS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _encoder: Final = msgspec.json.Encoder()

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from chimera.trading import ids
 from chimera.trading.intent import IntentKind, PositionSide, TargetKind, WorkingType
 from chimera.trading.market import Market, Side
+from chimera.trading.routes import Shape
 from chimera.trading.standstill import Scope
 from chimera.wire import request_json
 
@@ -92,10 +93,12 @@ class _Asked(BaseModel):
 
 
 class Twap(_Asked):
-    """Equal slices of the whole quantity, ``gap_ms`` apart."""
+    """Slices of the whole quantity, ``gap_ms`` apart: so many, or of a size."""
 
     slices: Annotated[int, Field(ge=1, le=1000), Whole] | None = None
     gap_ms: Annotated[int, Field(ge=0, le=_LONG_MS), Whole] | None = None
+    slice_usdt: Amount | None = Field(None, description="notional of one slice, above 0; instead of `slices`")
+    curve: Shape | None = Field(None, description="equal slices, or growing with the square root of their number")
 
 
 class ExecPolicyBody(_Asked):

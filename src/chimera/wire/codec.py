@@ -12,9 +12,10 @@ import msgspec
 
 from chimera.trading.errors import NewerSchema
 from chimera.trading.money import text
+from chimera.wire.upgrades import to_2
 
-SCHEMA_VERSION: Final = 1
-MIGRATIONS: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}  # from version n to n + 1
+SCHEMA_VERSION: Final = 2
+MIGRATIONS: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: to_2}  # from version n to n + 1
 
 V = TypeVar("V")
 

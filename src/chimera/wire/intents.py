@@ -73,11 +73,16 @@ def _policy(policy: ExecPolicy) -> dict[str, Any]:
     match policy:
         case MarketNow():
             return {"type": "MARKET"}
-        case MakerThenTaker(wait_ms=wait_ms, slices=slices, gap_ms=gap_ms):
+        case MakerThenTaker(wait_ms=wait_ms):
             body: dict[str, Any] = {"type": "MakerThenTaker"}
             if wait_ms is not None:
                 body["maker_wait_ms"] = wait_ms
-            twap = {"slices": slices, "gap_ms": gap_ms}
+            twap = {
+                "slices": policy.slices,
+                "gap_ms": policy.gap_ms,
+                "slice_usdt": None if policy.slice_usdt is None else text(policy.slice_usdt),
+                "curve": None if policy.shape is None else policy.shape.value,
+            }
             if given := {name: value for name, value in twap.items() if value is not None}:
                 body["twap"] = given
             return body

@@ -8,6 +8,7 @@ from typing import Final
 
 from chimera.trading.errors import Refused
 from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow
+from chimera.trading.money import Quote, text
 from chimera.wire import bodies
 
 ENABLED: Final = (
@@ -32,17 +33,32 @@ def policy(body: bodies.ExecPolicyBody | None) -> ExecPolicy:
         return MakerThenTaker()
     kind = _kind(body)
     wait_ms = _wait_ms(body)
-    slices = body.twap.slices if body.twap else None
-    gap_ms = body.twap.gap_ms if body.twap else None
     if kind == _MAKER:
         if body.time_in_force is not None:
             raise _contradiction("time_in_force", body.time_in_force, "nothing: it goes with MARKET")
-        return MakerThenTaker(wait_ms=wait_ms, slices=slices, gap_ms=gap_ms)
+        return _sliced(wait_ms, body.twap)
     if body.time_in_force not in (None, "IOC"):
         raise _contradiction("time_in_force", body.time_in_force, "IOC")
     if wait_ms:
         raise _contradiction("maker_wait_ms", wait_ms, "0, or type MakerThenTaker")
-    return MarketNow() if body.twap is None else MakerThenTaker(wait_ms=0, slices=slices, gap_ms=gap_ms)
+    return MarketNow() if body.twap is None else _sliced(0, body.twap)
+
+
+def _sliced(wait_ms: int | None, twap: bodies.Twap | None) -> MakerThenTaker:
+    if twap is None:
+        return MakerThenTaker(wait_ms=wait_ms)
+    size = twap.slice_usdt
+    if size is not None and size <= 0:
+        raise _contradiction("twap.slice_usdt", text(size), "a notional above 0")
+    if size is not None and twap.slices is not None:
+        raise _contradiction("twap.slice_usdt", text(size), "left out where twap.slices is given")
+    return MakerThenTaker(
+        wait_ms=wait_ms,
+        slices=twap.slices,
+        gap_ms=twap.gap_ms,
+        slice_usdt=None if size is None else Quote(size),
+        shape=twap.curve,
+    )
 
 
 def _kind(body: bodies.ExecPolicyBody) -> str:

@@ -1,5 +1,11 @@
-"""The route table as a file: a list of rows (then its revision is 1), or ``{"rev": n, "rows": [...]}``."""
+"""The route table as a file and its curves as a key: both JSON, both with a revision.
 
+The table is a list of rows (then its revision is 1), or ``{"rev": n, "rows": [...]}``. The curves of the maker wait are
+``{"rev": n, "by": {"notional_usdt": [[at, factor], ...], "spread_bps": [...], "depth_usdt": [...]}, "least_ms": 0,
+"most_ms": null}`` under ``router:{param}:curves:maker_wait_ms``; a measure that is absent does not count.
+"""
+
+import re
 from decimal import Decimal
 from typing import Final
 
@@ -7,7 +13,8 @@ import msgspec
 
 from chimera.trading.errors import Refused
 from chimera.trading.money import Quote
-from chimera.trading.routes import RouteTable, Row, Twap
+from chimera.trading.routes import Curves, RouteTable, Row, Twap, WrongCurve, check
+from chimera.wire.keys import curves_key
 
 DEFAULT: Final = RouteTable(
     rev=1,
@@ -16,6 +23,11 @@ DEFAULT: Final = RouteTable(
         Row(notional_usdt_max=Quote(Decimal(500)), maker_wait_ms=2000, twap=Twap(slices=2, gap_ms=600)),
     ),
 )
+MAKER_WAIT: Final = "maker_wait_ms"  # the one parameter that has curves
+_CURVES_ACCEPTED: Final = (
+    "{rev, by: {notional_usdt, spread_bps, depth_usdt: [[at, factor], ...]}, least_ms, most_ms}, numbers or strings"
+)
+_PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 
 
 def read_route_table(document: bytes) -> RouteTable:
@@ -28,3 +40,20 @@ def read_route_table(document: bytes) -> RouteTable:
         raise Refused(
             "ROUTE_TABLE", str(error), field="S4_ROUTE_TABLE_PATH", accepted="rows with ascending notional_usdt_max"
         ) from error
+
+
+def read_curves(document: bytes) -> Curves:
+    """The curves of the maker wait; raises ``Refused`` with the field, what it held, and what is accepted."""
+    key = curves_key(MAKER_WAIT)
+    try:
+        return check(msgspec.json.decode(document, type=Curves, strict=False))
+    except WrongCurve as wrong:
+        message = f"{wrong.field} of {key} must be {wrong.accepted}"
+        raise Refused(
+            "ROUTE_CURVES", message, field=f"{key} {wrong.field}", value=str(wrong.value), accepted=wrong.accepted
+        ) from wrong
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        found = _PATH.search(str(error))
+        field = f"{key} {found['path']}" if found and found["path"] else key
+        shown = document[:80].decode("utf-8", "backslashreplace")
+        raise Refused("ROUTE_CURVES", f"{key}: {error}", field=field, value=shown, accepted=_CURVES_ACCEPTED) from error

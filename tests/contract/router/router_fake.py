@@ -9,7 +9,7 @@ import yaml
 
 from chimera.services.router.http import Outcome
 from chimera.trading.errors import Refused
-from chimera.trading.execution import Phase, Plan, Working
+from chimera.trading.execution import Maker, Phase, Plan, Slice, Working
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import VENUE, ClientOrderId, IntentId, PositionKey, Symbol, TradeId, VenueOrderId
@@ -66,7 +66,7 @@ def an_intent(**changes: Any) -> Intent:
 
 
 def a_working(intent: Intent, **changes: Any) -> Working:
-    plan = Plan(slices=(intent.qty,), gap_ms=0, maker_wait_ms=1500, deadline_ms=Millis(NOW + 60_000))
+    plan = Plan(slices=(Slice(qty=intent.qty),), maker=Maker(wait_ms=1500), deadline_ms=Millis(NOW + 60_000))
     return Working(intent=intent, body_hash="h", plan=plan, accepted_ms=NOW).but(**changes)
 
 

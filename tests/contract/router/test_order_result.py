@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from router_fake import BTC, NOW, a_fill, a_holding, a_lot, a_working, an_intent, an_order
 
 from chimera.services.router.board import position_row
-from chimera.trading.execution import Phase, Plan, Working
+from chimera.trading.execution import Phase, Plan, Slice, Working
 from chimera.trading.intent import StopSpec, WorkingType
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
@@ -153,7 +153,7 @@ def test_notes_and_reasons_are_told() -> None:
         an_intent(qty=Qty(Decimal("0.0025"))), refused=True, refusal_code="VENUE_REFUSED", reason="no", **DONE
     )
     plan = Plan(
-        slices=(Qty(Decimal("0.002")),), gap_ms=0, maker_wait_ms=0, deadline_ms=Millis(NOW), why=("row 1",),
+        slices=(Slice(qty=Qty(Decimal("0.002"))),), deadline_ms=Millis(NOW), why=("row 1",),
         notes=("rounded down to 0.002",),
     )  # fmt: skip
 

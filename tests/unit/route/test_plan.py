@@ -1,69 +1,206 @@
-"""Plans: the caller's policy over the table's, both capped, slices legal and summing exactly; and why."""
+"""Plans: the caller's policy over the table's and its curves, all capped, slices legal and summing exactly; and why."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.route.plan import RoutePolicy, plan_for
+from chimera.route.plan import RoutePolicy, Sight, plan_for
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Plan
-from chimera.trading.intent import Intent, MakerThenTaker, MarketNow
-from chimera.trading.money import Price
+from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow
+from chimera.trading.liquidity import Book, Hour
+from chimera.trading.market import Level, Side
+from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.routes import Curves, Measures, Point, RouteTable, Row, Shape, Twap
 from chimera.wire.route_table import DEFAULT, read_route_table
 from support.desk import BTC, T0, an_intent
 
 PRICE = Price(Decimal(65000))
-POLICY = RoutePolicy()
+EXACT = RoutePolicy(time_jitter=Decimal(0), size_jitter=Decimal(0))
+CURVES = Curves(
+    rev=4,
+    by=Measures(
+        notional_usdt=(Point(at=Decimal(0), factor=Decimal("0.5")), Point(at=Decimal(1_000), factor=Decimal("1.5"))),
+        spread_bps=(Point(at=Decimal(1), factor=Decimal(1)), Point(at=Decimal(3), factor=Decimal(2))),
+    ),
+)
 
 
-def plan(intent: Intent) -> Plan:
-    return plan_for(intent, DEFAULT, BTC, PRICE, POLICY, T0)
+def plan(intent: Intent, policy: RoutePolicy = EXACT, **more: object) -> Plan:
+    return plan_for(intent, DEFAULT, BTC, PRICE, policy, T0, **more)  # type: ignore[arg-type]  # forwarded
+
+
+def a_book(*, bid: str = "64999.9", ask: str = "65000.1", qty: str = "5") -> Book:
+    levels = [(Level(price=Price(Decimal(price)), qty=Qty(Decimal(qty))),) for price in (bid, ask)]
+    return Book(bids=levels[0], asks=levels[1], at_ms=T0)
+
+
+def shown(made: Plan) -> tuple[int, list[str], list[int]]:
+    return made.maker.wait_ms, [str(part.qty) for part in made.slices], [part.after_ms for part in made.slices]
 
 
 @pytest.mark.req("S4-ROUTE-1")
 @pytest.mark.parametrize(
-    ("qty", "wait", "slices", "gap"),
-    [("0.003", 1500, 1, 0), ("0.004", 600, 2, 600), ("0.1", 600, 2, 600)],
+    ("qty", "expected"),
+    [
+        ("0.003", (1500, ["0.003"], [0])),
+        ("0.004", (600, ["0.002", "0.002"], [0, 600])),
+        ("0.1", (600, ["0.050", "0.050"], [0, 600])),
+    ],
 )
 def test_the_table_decides_by_notional_and_its_last_row_holds_for_larger(
-    qty: str, wait: int, slices: int, gap: int
+    qty: str, expected: tuple[int, list[str], list[int]]
 ) -> None:
     made = plan(an_intent(qty=qty, policy=MakerThenTaker()))
-    assert (made.maker_wait_ms, len(made.slices), made.gap_ms) == (wait, slices, gap)
+    assert shown(made) == expected
     assert "route table rev 1" in made.why[0]
 
 
 @pytest.mark.req("S4-ROUTE-2")
-def test_the_requests_own_policy_wins_and_is_capped() -> None:
-    made = plan(an_intent(qty="0.1", policy=MakerThenTaker(wait_ms=9_000, slices=9, gap_ms=5_000)))
-    assert (made.maker_wait_ms, len(made.slices), made.gap_ms) == (3_000, 4, 5_000)
-    assert any("capped" in reason for reason in made.why)
+def test_the_requests_own_policy_wins_over_table_and_curves_and_is_capped() -> None:
+    asked = MakerThenTaker(wait_ms=9_000, slices=9, gap_ms=5_000)
+    made = plan(an_intent(qty="0.1", policy=asked), sight=Sight(book=a_book()), curves=CURVES)
+    assert (made.maker.wait_ms, len(made.slices), made.gap_ms(1)) == (3_000, 4, 5_000)
+    assert any("maker_wait_ms 9000 capped to 3000" in why for why in made.why)
+    assert any("slices 9 capped to 4" in why for why in made.why)
+    assert not any("curves rev" in why for why in made.why)
 
 
-def test_market_takes_at_once() -> None:
+@pytest.mark.req("S4-ROUTE-2")
+def test_curves_refine_the_tables_wait_and_the_cap_holds_over_them() -> None:
+    """195 USDT: 0.5 + 0.195; a spread of 2 bps: 1.5. 1500 x 0.695 x 1.5 = 1563.75."""
+    book = a_book(bid="64993.5", ask="65006.5")
+    made = plan(an_intent(qty="0.003", policy=MakerThenTaker()), sight=Sight(book=book), curves=CURVES)
+    assert made.maker.wait_ms == 1564
+    assert any(why.startswith("curves rev 4: maker wait 1500 ms becomes 1564 ms") for why in made.why)
+
+    short = EXACT.but(maker_max_wait_ms=1_000)
+    capped = plan(an_intent(qty="0.003", policy=MakerThenTaker()), short, sight=Sight(book=book), curves=CURVES)
+    assert capped.maker.wait_ms == 1_000
+
+
+@pytest.mark.req("S4-ROUTE-2")
+def test_without_a_book_only_the_notional_refines() -> None:
+    made = plan(an_intent(qty="0.003", policy=MakerThenTaker()), curves=CURVES)
+    assert made.maker.wait_ms == 1042  # 1500 x 0.695, half to even
+
+
+def test_market_takes_at_once_and_is_never_delayed() -> None:
     made = plan(an_intent(policy=MarketNow()))
-    assert (made.maker_wait_ms, made.slices) == (0, (Decimal("0.01"),))
+    assert shown(made) == (0, ["0.01"], [0])
+    assert made.liquidity is not None
+    assert made.liquidity.postpone_ms == 0
 
 
 @pytest.mark.req("S4-ROUTE-5")
-@given(steps=st.integers(1, 5_000), slices=st.integers(1, 6), price=st.integers(100, 100_000))
+@pytest.mark.parametrize(("slice_usdt", "slices"), [("200", 4), ("260", 3), ("649", 2), ("650", 1), ("10000", 1)])
+def test_a_slice_size_gives_as_many_slices_as_the_notional_holds_rounded_up(slice_usdt: str, slices: int) -> None:
+    """N = 650, n = ceil(N / s)."""
+    asked = MakerThenTaker(slice_usdt=Quote(Decimal(slice_usdt)), gap_ms=1_000)
+    made = plan(an_intent(qty="0.01", policy=asked))
+    assert len(made.slices) == slices
+
+
+@pytest.mark.req("S4-ROUTE-5")
+def test_the_table_may_size_slices_too_and_a_given_number_wins() -> None:
+    twap = Twap(slices=1, gap_ms=500, slice_usdt=Quote(Decimal(200)), shape=Shape.SQRT)
+    table = RouteTable(rev=2, rows=(Row(notional_usdt_max=Quote(Decimal(1)), maker_wait_ms=0, twap=twap),))
+    sized, counted = (
+        plan_for(an_intent(qty="1", policy=policy), table, BTC, PRICE, EXACT.but(twap_max_slices=400), T0)
+        for policy in (MakerThenTaker(shape=Shape.EQUAL), MakerThenTaker(slices=3))
+    )
+    assert len(sized.slices) == 325  # 65000 / 200
+    assert len(counted.slices) == 3
+    assert counted.slices[0].qty < counted.slices[1].qty < counted.slices[2].qty  # sqrt
+
+
+@pytest.mark.req("S4-ROUTE-5")
+@given(
+    steps=st.integers(1, 5_000),
+    policy=st.builds(
+        MakerThenTaker,
+        wait_ms=st.integers(0, 5_000),
+        slices=st.integers(1, 60),
+        gap_ms=st.integers(0, 5_000),
+        shape=st.sampled_from(Shape),
+    ),
+    price=st.integers(100, 100_000),
+    side=st.sampled_from(Side),
+    reduces=st.booleans(),
+    name=st.text("abc123", min_size=1, max_size=8),
+)
 @pytest.mark.fault("F12")
-def test_slices_are_legal_and_sum_to_exactly_the_quantity(steps: int, slices: int, price: int) -> None:
-    qty = steps * BTC.step
-    intent = an_intent(qty=str(qty), policy=MakerThenTaker(wait_ms=0, slices=slices, gap_ms=100))
-    made = plan_for(intent, DEFAULT, BTC, Price(Decimal(price)), POLICY, T0)
-    assert sum(made.slices) == qty
-    assert all(part % BTC.step == 0 and part > 0 for part in made.slices)
+def test_any_plan_is_legal_exact_in_order_and_the_same_again(
+    steps: int, policy: ExecPolicy, price: int, side: Side, reduces: bool, name: str
+) -> None:
+    intent = an_intent(name, qty=str(steps * BTC.step), policy=policy, side=side, reduce_only=reduces)
+    rules = RoutePolicy(twap_max_slices=50)
+    made, again, mirrored = (
+        plan_for(each, DEFAULT, BTC, Price(Decimal(price)), rules, T0)
+        for each in (intent, intent, intent.but(side=side.opposite))
+    )
+    assert made.total == intent.qty
+    assert all(part.qty % BTC.step == 0 and part.qty >= BTC.min_qty for part in made.slices)
+    if len(made.slices) > 1 and not reduces:
+        assert min(part.qty for part in made.slices) * price >= BTC.min_notional
+    moments = [part.after_ms for part in made.slices]
+    assert moments[0] == 0
+    assert moments == sorted(moments)
+    assert len(made.slices) <= 50
     if len(made.slices) > 1:
-        assert min(made.slices) * price >= BTC.min_notional
+        shortest = min(later - sooner for sooner, later in pairwise(moments))
+        assert made.maker.wait_ms + made.maker.chase_ms <= shortest or not made.maker.wait_ms
+    assert made == again == mirrored
+
+
+def test_the_deadline_covers_the_schedule_and_never_passes_the_intents_own() -> None:
+    asked = MakerThenTaker(wait_ms=1_000, slices=3, gap_ms=4_000)
+    made = plan(an_intent(qty="0.1", policy=asked))
+    assert made.deadline_ms == T0 + 8_000 + 1_000 + EXACT.chase_ms + EXACT.patience_ms
+    ends = Millis(T0 + 5_000)
+    assert plan(an_intent(qty="0.1", policy=asked).but(valid_until_ms=ends)).deadline_ms == ends
+
+
+@pytest.mark.req("S4-ROUTE-8")
+def test_the_probe_sets_the_plans_terms_from_the_last_hour() -> None:
+    hour = Hour(spread_bps=Decimal(3), depth=Quote(Decimal(200_000)))
+    made = plan(an_intent(policy=MakerThenTaker()), sight=Sight(book=a_book(), hour=hour))
+    assert made.liquidity is not None
+    assert made.liquidity.spread_max_bps == 6  # twice its mean
+    assert made.liquidity.depth_min == 20_000
+    assert any(why.startswith("probe: spread 0.03 bps (its hour's mean 3.00, bound 6.00)") for why in made.why)
+
+
+@pytest.mark.req("S4-ROUTE-9")
+def test_the_bound_on_the_spread_holds_over_a_wide_hour() -> None:
+    hour = Hour(spread_bps=Decimal(80), depth=Quote(Decimal(1)))
+    made = plan(an_intent(policy=MakerThenTaker()), sight=Sight(book=a_book(), hour=hour))
+    assert made.liquidity is not None
+    assert made.liquidity.spread_max_bps == EXACT.spread_max_bps
+
+
+def test_what_reduces_has_no_terms_and_no_band() -> None:
+    hour = Hour(spread_bps=Decimal(3), depth=Quote(Decimal(1)))
+    banded = EXACT.but(band_bps=Decimal(10))
+    made = plan(an_intent(reduce_only=True, side=Side.SELL), banded, sight=Sight(book=a_book(), hour=hour))
+    assert (made.liquidity, made.worst_price) == (None, None)
+
+
+@pytest.mark.parametrize(("side", "worst"), [(Side.BUY, "65065.0"), (Side.SELL, "64935.0")])
+def test_a_price_band_is_the_worst_price_of_every_child(side: Side, worst: str) -> None:
+    made = plan(an_intent(side=side), EXACT.but(band_bps=Decimal(10)))
+    assert made.worst_price == Decimal(worst)
 
 
 @pytest.mark.parametrize(
     "document",
     [b"[]", b'[{"notional_usdt_max":200}]', b"{", b'{"rev":1,"rows":[]}',
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":0,"gap_ms":0}}]',
+     b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0,"slice_usdt":0}}]',
+     b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0,"shape":"cube"}}]',
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0}},'
      b'{"notional_usdt_max":100,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0}}]'],
 )  # fmt: skip

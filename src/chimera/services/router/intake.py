@@ -213,7 +213,7 @@ class Intake:
 def _patience_ms(owner: Owner, intent_id: IntentId) -> int:
     """MARKET and maker->taker answer at their end; a schedule of slices answers at once (ACCEPTED)."""
     plan = owner.holding.intents[intent_id].plan
-    return 0 if len(plan.slices) > 1 else plan.maker_wait_ms + DEFAULT_WAIT_MS
+    return 0 if len(plan.slices) > 1 else plan.maker.wait_ms + plan.maker.chase_ms + DEFAULT_WAIT_MS
 
 
 def other_body(intent: Intent) -> Refused:
