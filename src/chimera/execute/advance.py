@@ -9,11 +9,12 @@ protect, close, enter, ask. The duties are level-triggered, so a restart is this
 from chimera.execute import closing, entry
 from chimera.execute.asking import ask, next_survey_ms
 from chimera.execute.believing import believe_position
+from chimera.execute.dust import left_over
 from chimera.execute.hear import adopt, hear, settle, take_fill
 from chimera.execute.pruning import prune
 from chimera.execute.setback import rebased
 from chimera.execute.telling import tell
-from chimera.protect import guard as protection
+from chimera.protect import guard, pairs
 from chimera.protect.bracket import bracket_for
 from chimera.protect.verdicts import Verdict, verdict
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
@@ -31,6 +32,7 @@ from chimera.trading.facts import (
     Found,
     Gapped,
     NotFound,
+    PairAnswered,
     PlaceNotSent,
     PlaceRefused,
     PlaceUnanswered,
@@ -45,6 +47,7 @@ from chimera.trading.facts import (
 from chimera.trading.holding import Holding
 from chimera.trading.money import DAY_MS, ZERO, Millis, Qty, Quote
 from chimera.trading.order import Order, Role, Status, Trigger
+from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
@@ -54,6 +57,10 @@ DUPLICATE_ID = -4116  # Binance: an open order has this id. Proof of life, not o
 
 def advance(holding: Holding, fact: Fact, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """The next state and what to do about it."""
+    if isinstance(fact, PairAnswered):
+        holding, first = advance(holding, fact.stop, scene)
+        holding, second = advance(holding, fact.target, scene)
+        return holding, first + second
     alerts: tuple[Alert, ...] = ()
     try:
         heard = absorb(_turn_day(holding, scene), fact, scene)
@@ -74,7 +81,9 @@ def _turn_day(holding: Holding, scene: Scene) -> Holding:
 
 def _duties(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Protection first, always."""
-    holding, guarding = protection.guard(holding, bracket_for(holding, scene), scene)
+    holding = left_over(holding, scene)
+    protect = guard.guard if holding.key.market.reduces_only else pairs.guard
+    holding, guarding = protect(holding, bracket_for(holding, scene), scene)
     holding, leaving = closing.close_out(holding, scene)
     holding, entering = entry.work_entries(holding, scene)
     holding, asking = ask(holding, scene)
@@ -121,7 +130,7 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return holding.but(outbox=tuple(event for event in holding.outbox if event.seq > through))
         case Gapped():
             return holding.but(survey_due_ms=scene.now_ms, survey_asked_ms=None)
-        case Ticked():
+        case Ticked() | PairAnswered():  # the latter is heard leg by leg
             return holding
         case (
             NotFound(ref=ref)
@@ -145,10 +154,10 @@ def _answer(
     """What an answer, or the lack of one, means for the order it was about."""
     match fact:
         case PlaceRefused(code=code, message=message):
-            if code == DUPLICATE_ID or (order.resends and verdict(code) is Verdict.OCCUPIED):  # its own first sending
+            if _lives(order, code, fact.refusal):
                 return holding.with_order(_in_doubt(order, scene))
             after = holding.with_order(settle(order.after(Trigger.REFUSED).but(refusal=message), order, scene))
-            return _after_refusal(after, order, code, message, scene)
+            return _after_refusal(after, order, fact, scene)
         case PlaceNotSent():
             if _may_resend(order, holding):  # under its own id, so that an outage uses up no ids
                 again = holding.with_order(settle(order.after(Trigger.TIMED_OUT), order, scene))
@@ -172,19 +181,28 @@ def _answer(
             return holding.with_order(settle(order.after(Trigger.CANCEL_NOT_SENT), order, scene))
 
 
+def _lives(order: Order, code: int, refusal: Refusal | None) -> bool:
+    """Whether the refusal proves that an order of this id is there: its own first sending."""
+    duplicate = code == DUPLICATE_ID or refusal is Refusal.DUPLICATE
+    return duplicate or (bool(order.resends) and verdict(code) is Verdict.OCCUPIED)
+
+
 def _may_resend(order: Order, holding: Holding) -> bool:
-    """Protection and a whole close may go out again and again: they can only reduce."""
-    return order.role.protective or (order.role is Role.EXIT and holding.flattening)
+    """Protection and a whole close may go out again and again where they can only reduce."""
+    return holding.key.market.reduces_only and (
+        order.role.protective or (order.role is Role.EXIT and holding.flattening)
+    )
 
 
-def _after_refusal(holding: Holding, order: Order, code: int, message: str, scene: Scene) -> Holding:
+def _after_refusal(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> Holding:
     if not holding.orders[order.ref].status.final:
         return holding  # it had been acknowledged before: asked for, not believed dead
     if order.role.protective:
-        return protection.refused(holding, order, code, scene).but(survey_due_ms=scene.now_ms)
+        refused = guard.refused if holding.key.market.reduces_only else pairs.refused
+        return refused(holding, order, no, scene).but(survey_due_ms=scene.now_ms)
     if order.role is Role.EXIT:
         return closing.failed(holding, scene)
-    return entry.refused(holding, order, code, message, scene)
+    return entry.refused(holding, order, no, scene)
 
 
 def _in_doubt(order: Order, scene: Scene) -> Order:
@@ -262,7 +280,9 @@ def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         acked = working.but(first_ack_ms=scene.now_ms)
         holding = holding.but(intents={**holding.intents, working.intent_id: acked})
     if heard.status is Status.REJECTED and order.status is not Status.REJECTED:
-        return _after_refusal(holding, order, 0, word.reason or "REJECTED", scene)
+        return _after_refusal(
+            holding, order, PlaceRefused(ref=word.ref, code=0, message=word.reason or "REJECTED"), scene
+        )
     if heard.status.final and not order.status.final and not heard.cum_qty and not heard.owed:
         return _ended_unfilled(holding, order, scene)
     return holding
@@ -273,7 +293,8 @@ def _ended_unfilled(holding: Holding, order: Order, scene: Scene) -> Holding:
     if order.role is Role.EXIT:
         return closing.failed(holding, scene)
     if order.role.protective and not order.cancels:
-        return protection.ended(holding, order, scene)
+        ended = guard.ended if holding.key.market.reduces_only else pairs.ended
+        return ended(holding, order, scene)
     return holding
 
 

@@ -4,6 +4,7 @@ The order of things (incident 9, incident 10): entries stop, the target is cance
 at market sized by the position at that moment, the stop stays until the position is flat.
 """
 
+from chimera.protect.pairs import locked_qty
 from chimera.trading.commands import NOTHING, Command, Place
 from chimera.trading.execution import Exit, Phase
 from chimera.trading.holding import Holding
@@ -54,8 +55,9 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
         waiting = holding.entering and wanted.qty is None
         return (holding, NOTHING) if waiting else (holding.but(exit=None), NOTHING)
     if exits:
-        return _resend(holding, exits[0], wanted, scene)
-    if not holding.exposure or _target_in_the_way(holding, wanted, scene):
+        repeatable = holding.key.market.reduces_only
+        return _resend(holding, exits[0], wanted, scene) if repeatable else (holding, NOTHING)
+    if not holding.exposure or _in_the_way(holding, wanted, scene):
         return holding, NOTHING
     if wanted.qty is not None and holding.strikes:  # the venue shows another position: the part may be closed already
         return holding, NOTHING
@@ -86,8 +88,15 @@ def _stop_entries(holding: Holding) -> Holding:
     return holding.but(intents=working) if working != holding.intents else holding
 
 
-def _target_in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
-    """The target is being cancelled by ``protect.guard``; the exit gives that a moment, not for ever."""
+def _in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
+    """What locks or blocks the quantity is being cancelled by the duty of protection.
+
+    On futures that is the target, and the exit gives it a moment, not for ever. On spot it is each list: its end must
+    be known, since what it may still sell would be sold twice.
+    """
+    if not holding.key.market.reduces_only:
+        size = abs(holding.exposure) if wanted.left_qty is None else wanted.left_qty
+        return holding.exposure - locked_qty(holding) < min(size, holding.exposure)
     if scene.now_ms >= wanted.asked_ms + TARGET_CANCEL_MS:
         return False
     return any(not order.status.final for order in holding.in_role(Role.TARGET))
@@ -117,7 +126,8 @@ def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple
         mid_at_send=mid,
         episode=holding.position.closed_count,
     )
-    return holding.with_order(order), (Place(order=request, role=Role.EXIT, flatten=wanted.qty is None),)
+    repeatable = wanted.qty is None and holding.key.market.reduces_only
+    return holding.with_order(order), (Place(order=request, role=Role.EXIT, flatten=repeatable),)
 
 
 def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:

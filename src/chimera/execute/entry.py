@@ -12,13 +12,15 @@ import zlib
 from collections.abc import Sequence
 from decimal import Decimal
 
+from chimera.protect.pairs import locked_qty
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
 from chimera.trading.execution import Phase, Working
-from chimera.trading.facts import PlaceNotSent
+from chimera.trading.facts import PlaceNotSent, PlaceRefused
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_id
 from chimera.trading.money import ZERO, Millis, Qty, text
 from chimera.trading.order import OPEN, NewOrder, Order, OrderType, Role, TimeInForce
+from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
@@ -29,6 +31,7 @@ VENUE_AWAY = "VENUE_UNAVAILABLE"
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
 RETRY_MS = 200  # after a sending that failed: so much, and up to as much again by chance of the name
 MARGIN_SHARE = Decimal("0.95")  # of what is available: fees and a moving mark take the rest
+CROSSES = -5022  # Binance: post-only, and it would have traded
 LACKS_MARGIN = (-2019, -2018)  # Binance: margin, balance not sufficient
 
 
@@ -115,6 +118,10 @@ def _send(holding: Holding, working: Working, left: Qty, scene: Scene) -> tuple[
     """The slice's next child: post-only at the touch while its wait lasts, else a taker."""
     if scene.touch is None and not working.intent.reduce_only:
         return holding, NOTHING
+    if working.intent.reduce_only and not holding.key.market.reduces_only:
+        free = max(holding.exposure - locked_qty(holding), ZERO)
+        if free < left:  # protection is making room for it; what is not there is not sold
+            return holding, NOTHING
     waited = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
     patient = working.plan.maker.wait_ms > 0 and not waited and working.maker_tries < scene.policy.maker_tries
     making = patient and scene.touch is not None
@@ -194,14 +201,15 @@ def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -
     return _put(holding, ended)
 
 
-def refused(holding: Holding, order: Order, code: int, message: str, scene: Scene) -> Holding:
+def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> Holding:
     """An entry the venue or our last hop said no to. -5022: the touch moved, try again; otherwise the intent ends."""
     working = holding.working_of(order)
     if working is None or working.canceling:
         return holding
-    if code == -5022:
+    code, message = no.code, no.message
+    if code == CROSSES or no.refusal is Refusal.WOULD_TAKE:
         return _put(holding, working.but(retry_at_ms=Millis(scene.now_ms + REPRICE_MS)))
-    if code in LACKS_MARGIN:
+    if code in LACKS_MARGIN or no.refusal is Refusal.LACKS_BALANCE:
         return _put(holding, _reduced(holding, working, order, message, scene))
     name = message.split(":", 1)[0] if code == 0 else f"VENUE_{code}"
     return _put(holding, working.but(canceling=True, reason=message, refusal_code=name))
@@ -230,7 +238,8 @@ def _affordable(working: Working, scene: Scene) -> Qty | None:
     """Base asset that the margin left would carry at the intent's leverage; None where it is not known."""
     if scene.available is None or scene.near is None:
         return None
-    return Qty(max(scene.available, ZERO) * MARGIN_SHARE * working.intent.leverage / scene.near)
+    leverage = working.intent.leverage if scene.instrument.market.reduces_only else 1
+    return Qty(max(scene.available, ZERO) * MARGIN_SHARE * leverage / scene.near)
 
 
 def not_sent(holding: Holding, order: Order, fact: PlaceNotSent, scene: Scene) -> Holding:

@@ -12,12 +12,13 @@ from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_of, derived_id, stands_in, stem_of
 from chimera.trading.money import ZERO, Millis, Qty, Quote
-from chimera.trading.order import FIRING, OPEN, NewOrder, Order, OrderType, Role, Status, Trigger
+from chimera.trading.order import FIRING, OPEN, NewOrder, Order, OrderType, Role, Status, TimeInForce, Trigger
 from chimera.trading.position import Lot, adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder
 
 FLAT_SURVEY_MS = 2_000
+CLOSING: Final = (Role.STOP, Role.TARGET, Role.EXIT)
 NONE: Final = Qty(ZERO)
 MARKET_CHECK_MS = 500  # one that does not rest is over by then, and its fill bare while nobody told of it
 OWED_ASK_MS = 200  # how long the stream may take to bring a trade that a reply has told of
@@ -93,19 +94,33 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = N
     ``before_qty``: what the venue says had filled of this order before this trade, for an order we do not know.
     """
     confirmed = holding.trades_confirmed_ms - scene.policy.trades_overlap_ms
-    if fill.trade_id in holding.seen_trades or fill.at_ms < confirmed:
+    if fill.trade_id in holding.seen_trades or fill.at_ms < confirmed or _nobodys(fill, holding):
         return holding
     order = holding.orders.get(fill.ref) or _stranger(fill, before_qty, holding, scene)
     first = holding.exit.lots if holding.exit is not None and order.role is Role.EXIT else ()
+    moved = fill.but(qty=_moved(fill, scene))
     after = holding.but(
         position=holding.position.apply(
-            fill, _lot_for(holding, order, fill, scene), first=first, fee=_fee_in_quote(fill, scene)
+            moved, _lot_for(holding, order, moved, scene), first=first, fee=_fee_in_quote(fill, scene)
         ),
         seen_trades={**holding.seen_trades, fill.trade_id: fill.at_ms},
         filled_ms=scene.now_ms,
     )
     after = after.with_order(settle(order.with_fill(fill), order, scene))
     return _turned(holding, after, order, fill, scene)
+
+
+def _nobodys(fill: Fill, holding: Holding) -> bool:
+    """On spot what others trade with the account's key is the user's own: no lot of ours grows or shrinks by it."""
+    return not holding.key.market.reduces_only and fill.ref not in holding.orders and child_of(fill.ref) is None
+
+
+def _moved(fill: Fill, scene: Scene) -> Qty:
+    """By how much the position moves, base asset: on spot the fee may be taken from it."""
+    market, base = scene.instrument.market, scene.instrument.base
+    if market.reduces_only or fill.fee_asset != base:
+        return fill.qty
+    return Qty(fill.qty - fill.side.sign * fill.fee)
 
 
 def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Scene) -> Holding:
@@ -122,7 +137,7 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
             target_retry_at_ms=None,
             refused_target_forms=(),
         )
-    if order.role in (Role.STOP, Role.TARGET, Role.EXIT):
+    if order.role in CLOSING:
         after = _stop_entering(before, after, order)
     if after.exit is not None and after.exit.left_qty is not None and order.role is Role.EXIT:
         after = after.but(exit=after.exit.but(left_qty=Qty(max(after.exit.left_qty - fill.qty, ZERO))))
@@ -145,6 +160,8 @@ def _fee_in_quote(fill: Fill, scene: Scene) -> Quote:
     """The fee in quote asset; one paid in another asset (BNB) counts as the taker rate would, which is no less."""
     if fill.fee_asset in ("", scene.instrument.quote):
         return Quote(fill.fee)
+    if fill.fee_asset == scene.instrument.base and not scene.instrument.market.reduces_only:
+        return Quote(fill.fee * fill.price)
     return Quote(fill.price * fill.qty * scene.fees.taker)
 
 
@@ -154,6 +171,7 @@ def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
     if child is None or word.type is None:
         return holding
     root, letter, number = child
+    futures = holding.key.market.reduces_only
     request = NewOrder(
         ref=word.ref,
         symbol=word.symbol,
@@ -162,8 +180,9 @@ def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         qty=word.qty,
         price=word.price,
         trigger_price=word.trigger_price,
-        reduce_only=word.reduce_only or word.close_position,
-        form=_form_of(word),
+        reduce_only=word.reduce_only or word.close_position or (not futures and Role(letter) in CLOSING),
+        time_in_force=TimeInForce.GTX if Role(letter) is Role.TARGET and not futures else None,
+        form=_form_of(word) if futures else Form.OCO if word.list_id else Form.ALONE,
     )
     order = Order(
         request=request,
@@ -174,7 +193,7 @@ def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         episode=holding.position.closed_count,
     )
     known = holding.with_order(hear(order, word, scene))
-    if holding.root and root == stem_of(holding.root) and Role(letter) in (Role.STOP, Role.TARGET, Role.EXIT):
+    if holding.root and root == stem_of(holding.root) and Role(letter) in CLOSING:
         known = known.but(child_no=max(known.child_no, number))
     return known
 

@@ -4,6 +4,7 @@ States are immutable, so what did not change is the same object and costs nothin
 """
 
 from chimera.execute import entry
+from chimera.execute.lists import news_of_lists
 from chimera.trading.events import (
     Alert,
     CancelRecorded,
@@ -46,6 +47,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
         happenings += news
         if news and order.intent_id:
             touched.add(order.intent_id)
+    happenings += news_of_lists(before, after)
     if before.position is not after.position:
         happenings.append(_of_position(after))
     # dict order, not set order: the same run tells the same story
@@ -77,14 +79,15 @@ def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happe
         news.append(Alert(severity=Severity.FATAL, code="CANCEL_FAILED", text=told))
     news += [_of_fill(fill, order, strategy) for trade_id, fill in order.fills.items() if trade_id not in old_fills]
     armed = order.status is Status.NEW and (known is None or known.status in (Status.PENDING_NEW, Status.IN_DOUBT))
-    if armed and order.role.protective and order.request.trigger_price is not None:
+    stands_at = order.request.trigger_price or order.request.price  # spot's target is a limit order
+    if armed and order.role.protective and stands_at is not None:
         news.append(
             ProtectionArmed(
                 ref=order.ref,
                 kind=order.role.name,
                 side=order.request.side,
                 qty=Qty(abs(holding.exposure)) if order.request.form is Form.WHOLE else order.qty,
-                trigger_price=order.request.trigger_price,
+                trigger_price=stands_at,
                 position_qty=holding.position.qty,
             )
         )

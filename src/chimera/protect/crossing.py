@@ -11,7 +11,7 @@ from chimera.trading.scene import Scene
 
 
 def crossed(holding: Holding, scene: Scene) -> tuple[Order, ...]:
-    """By the mark, or by the touch where the stop goes by the last price."""
+    """By the mark, or by the touch where the stop goes by the last price, as on spot all do."""
     stops = (order for order in holding.in_role(Role.STOP) if order.guards)
     return tuple(order for order in stops if _passed(order, scene))
 
@@ -21,7 +21,7 @@ def _passed(order: Order, scene: Scene) -> bool:
     sells = order.request.side is Side.SELL
     if trigger is None:
         return False
-    if order.request.working_type is WorkingType.CONTRACT_PRICE:
+    if order.request.working_type is WorkingType.CONTRACT_PRICE or not scene.instrument.market.reduces_only:
         price = None if touch is None else touch.bid if sells else touch.ask
     else:
         price = scene.mark

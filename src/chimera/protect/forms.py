@@ -8,7 +8,7 @@ quantity, and where the venue takes no other form the old one stays, at its old 
 from typing import Final
 
 from chimera.trading.bracket import Bracket
-from chimera.trading.form import FORMS, Form
+from chimera.trading.form import FORMS, SPOT_FORMS, Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId
 from chimera.trading.instrument import Instrument
@@ -24,7 +24,8 @@ _TYPES: Final = {Role.STOP: OrderType.STOP_MARKET, Role.TARGET: OrderType.TAKE_P
 def left(holding: Holding, role: Role, scene: Scene) -> tuple[Form, ...]:
     """Forms that the venue has not refused to this holding, the likeliest first."""
     refused = holding.refused_stop_forms if role is Role.STOP else holding.refused_target_forms
-    likely = (*scene.forms, *(form for form in FORMS if form not in scene.forms))
+    every = FORMS if holding.key.market.reduces_only else SPOT_FORMS
+    likely = (*scene.forms, *(form for form in every if form not in scene.forms))
     return tuple(form for form in likely if form not in refused)
 
 

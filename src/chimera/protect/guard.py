@@ -7,14 +7,16 @@ refused again for another reason, the position is closed: it is never left witho
 """
 
 from chimera.protect.forms import DOUBT_MS, fits, left, mendable, next_form, request_for, serves
+from chimera.protect.tries import at_once, count_try, forget_forms, strike_form, wait
 from chimera.protect.verdicts import Verdict, verdict
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
 from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, STOP_STUCK, TARGET_CROSSED, Exit
+from chimera.trading.facts import PlaceRefused
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_of
-from chimera.trading.money import Millis, Price
+from chimera.trading.money import Price
 from chimera.trading.order import FIRING, Order, Role, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
@@ -62,7 +64,7 @@ def _keep_one(
         if scene.now_ms < doubted + DOUBT_MS:
             return holding, NOTHING
         holding, another = _place(holding, role, wanted, price, scene)
-        return (_count_try(holding, role, scene) if another else holding), another
+        return (count_try(holding, role, scene) if another else holding), another
     return _place(holding, role, wanted, price, scene)
 
 
@@ -80,7 +82,7 @@ def _place(
         return holding, NOTHING
     form = next_form(holding, role, wanted, scene)
     if form is None:  # what still stands stays; after a while the venue may think otherwise
-        return _wait(_forget_forms(holding, role), role, scene, NO_FORM_MS), NOTHING
+        return wait(forget_forms(holding, role), role, scene, NO_FORM_MS), NOTHING
     holding, ref = holding.next_child(role)
     request = request_for(form, ref, role, wanted, price, scene)
     order = Order(
@@ -136,7 +138,7 @@ def _calm(holding: Holding, live: Order, scene: Scene) -> Holding:
     """One has been live for a while: refusals are forgotten. (One that dies at once would be placed for ever.)"""
     if scene.now_ms < live.created_ms + CALM_MS:
         return holding
-    holding = _forget_forms(holding, live.role)
+    holding = forget_forms(holding, live.role)
     if live.role is Role.STOP:
         return holding.but(stop_tries=0, stop_retry_at_ms=None) if holding.stop_tries else holding
     return holding.but(target_tries=0, target_retry_at_ms=None) if holding.target_tries else holding
@@ -150,57 +152,24 @@ def ended(holding: Holding, order: Order, scene: Scene) -> Holding:
     closing = holding.exit is not None or any(other.status in FIRING for other in holding.in_role(*_PROTECTIVE))
     if order.request.form is Form.WHOLE and (closing or not holding.exposure):
         return holding
-    return _count_try(holding, order.role, scene)
+    return count_try(holding, order.role, scene)
 
 
-def refused(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
+def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> Holding:
     """After the venue refused a stop or target; the duty that runs next acts on it. Of no position the survey tells."""
     role = order.role
-    match verdict(code):
+    match verdict(no.code):
         case Verdict.CROSSED if not holding.flattening:
             reason = STOP_CROSSED if role is Role.STOP else TARGET_CROSSED
             return holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))
         case Verdict.FORM | Verdict.OCCUPIED:
-            return _at_once(_strike_form(holding, order), role)
+            return at_once(strike_form(holding, order), role)
         case Verdict.RULES if not fits(order.request, scene.instrument):
             anew = mendable(order.request, scene.instrument)  # the rules have changed since it was made
-            return _at_once(holding if anew else _strike_form(holding, order), role)
+            return at_once(holding if anew else strike_form(holding, order), role)
         case Verdict.KEY:
-            return _wait(holding, role, scene, KEY_MS)
+            return wait(holding, role, scene, KEY_MS)
         case Verdict.RULES | Verdict.UNSURE:
-            return _count_try(_strike_form(holding, order), role, scene)
+            return count_try(strike_form(holding, order), role, scene)
         case Verdict.CROSSED | Verdict.PLACE | Verdict.STATUS:
-            return _count_try(holding, role, scene)
-
-
-def _strike_form(holding: Holding, order: Order) -> Holding:
-    """The venue does not take it from this holding, until one of another form has stood for a while."""
-    form = order.request.form
-    if order.role is Role.STOP:
-        return holding.but(refused_stop_forms=(*(f for f in holding.refused_stop_forms if f is not form), form))
-    return holding.but(refused_target_forms=(*(f for f in holding.refused_target_forms if f is not form), form))
-
-
-def _forget_forms(holding: Holding, role: Role) -> Holding:
-    if role is Role.STOP:
-        return holding.but(refused_stop_forms=()) if holding.refused_stop_forms else holding
-    return holding.but(refused_target_forms=()) if holding.refused_target_forms else holding
-
-
-def _at_once(holding: Holding, role: Role) -> Holding:
-    return holding.but(stop_retry_at_ms=None) if role is Role.STOP else holding.but(target_retry_at_ms=None)
-
-
-def _wait(holding: Holding, role: Role, scene: Scene, wait_ms: int) -> Holding:
-    """No try is counted: it is not the stop that is wrong."""
-    due = Millis(scene.now_ms + wait_ms)
-    return holding.but(stop_retry_at_ms=due) if role is Role.STOP else holding.but(target_retry_at_ms=due)
-
-
-def _count_try(holding: Holding, role: Role, scene: Scene) -> Holding:
-    """One more that did not work, and when the next may be placed."""
-    if role is Role.STOP:
-        wait = 100 * 2 ** min(holding.stop_tries, 6)
-        return holding.but(stop_tries=holding.stop_tries + 1, stop_retry_at_ms=Millis(scene.now_ms + wait))
-    wait = 1000 * 2 ** min(holding.target_tries, 6)
-    return holding.but(target_tries=holding.target_tries + 1, target_retry_at_ms=Millis(scene.now_ms + wait))
+            return count_try(holding, role, scene)

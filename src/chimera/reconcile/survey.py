@@ -11,6 +11,7 @@ from typing import Final
 
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId
+from chimera.trading.money import ZERO
 from chimera.trading.order import OPEN, Status
 from chimera.trading.scene import Policy
 from chimera.trading.value import Value
@@ -24,7 +25,8 @@ _THOUGHT_OPEN: Final = (*OPEN, Status.TRIGGERING)
 class Difference(Value):
     """``missing``: we think it rests, the venue does not list it. ``strange``: it rests there, we do not know it.
 
-    ``gap`` is the venue's signed position minus ours, base asset, after this survey's trades were counted.
+    ``gap`` is the venue's signed position minus ours, base asset, after this survey's trades were counted. A wallet
+    on spot that holds more than our lots holds the user's own: no gap.
     """
 
     known: tuple[VenueOrder, ...]
@@ -36,6 +38,7 @@ class Difference(Value):
 def compare(holding: Holding, snapshot: VenueSnapshot) -> Difference:
     """``holding`` already has the survey's trades counted."""
     listed = {order.ref for order in snapshot.orders}
+    gap = snapshot.position.qty - holding.position.qty
     return Difference(
         known=tuple(order for order in snapshot.orders if order.ref in holding.orders),
         strange=tuple(order for order in snapshot.orders if order.ref not in holding.orders),
@@ -44,7 +47,7 @@ def compare(holding: Holding, snapshot: VenueSnapshot) -> Difference:
             for ref, order in holding.orders.items()
             if order.status in _THOUGHT_OPEN and ref not in listed and order.created_ms < snapshot.asked_ms
         ),
-        gap=snapshot.position.qty - holding.position.qty,
+        gap=gap if holding.key.market.reduces_only else min(gap, ZERO),
     )
 
 

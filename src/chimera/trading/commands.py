@@ -18,6 +18,13 @@ class Place(Value):
     flatten: bool = False
 
 
+class PlacePair(Value):
+    """Send stop and target as one order list (spot, ``Form.OCO``): both stand, or neither."""
+
+    stop: NewOrder
+    target: NewOrder
+
+
 class Cancel(Value):
     order: OrderRef
     role: Role
@@ -35,7 +42,7 @@ class Survey(Value):
     trades_since_ms: Millis
 
 
-Command = Place | Cancel | Ask | Survey
+Command = Place | PlacePair | Cancel | Ask | Survey
 NOTHING: tuple[Command, ...] = ()
 
 
@@ -49,6 +56,8 @@ def waits_for_save(command: Command) -> bool:
     match command:
         case Place(role=role, flatten=flatten):
             return not (role.protective or flatten)
+        case PlacePair():
+            return False
         case Cancel(role=role):
             return role is Role.STOP
         case Ask() | Survey():

@@ -9,7 +9,7 @@ from enum import StrEnum
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, IntentId, StrategyId
 from chimera.trading.market import Side
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import Order
 from chimera.trading.value import Value
 
@@ -58,6 +58,38 @@ class ProtectionArmed(Value):
     position_qty: Decimal
 
 
+class PairArmed(Value):
+    """Both legs of an order list stand (spot)."""
+
+    group: ClientOrderId
+    stop_ref: ClientOrderId
+    target_ref: ClientOrderId
+    side: Side
+    qty: Qty
+    stop_price: Price
+    limit_price: Price
+    target_price: Price
+    position_qty: Decimal
+
+
+class PairResolved(Value):
+    """One leg of an order list sold, the other is over; ``both`` sold only if the venue broke its own rule."""
+
+    group: ClientOrderId
+    filled_ref: ClientOrderId
+    ended_ref: ClientOrderId
+    filled_qty: Qty
+    ended_as: str
+    both: bool
+
+
+class DustLeft(Value):
+    """What could no longer be sold has left the books at what it cost; the coins are still in the wallet."""
+
+    qty: Decimal
+    cost: Quote
+
+
 class PositionChanged(Value):
     """After a fill or the venue's word: signed quantity, entry price, realised P&L before fees, fees paid."""
 
@@ -84,7 +116,18 @@ class Alert(Value):
     text: str
 
 
-Happening = OrderChanged | FillRecorded | IntentChanged | ProtectionArmed | PositionChanged | CancelRecorded | Alert
+Happening = (
+    OrderChanged
+    | FillRecorded
+    | IntentChanged
+    | ProtectionArmed
+    | PairArmed
+    | PairResolved
+    | DustLeft
+    | PositionChanged
+    | CancelRecorded
+    | Alert
+)
 
 
 class Event(Value):

@@ -72,6 +72,13 @@ class PlaceUnanswered(Value):
     dead_after_ms: Millis
 
 
+class PairAnswered(Value):
+    """What the one answer to an order list means for each of its legs: found, refused, not sent or unanswered."""
+
+    stop: "Fact"
+    target: "Fact"
+
+
 class CancelRefused(Value):
     ref: ClientOrderId
     code: int
@@ -134,6 +141,7 @@ Fact = (
     | PlaceRefused
     | PlaceNotSent
     | PlaceUnanswered
+    | PairAnswered
     | CancelRefused
     | CancelUnanswered
     | CancelNotSent

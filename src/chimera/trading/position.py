@@ -67,6 +67,8 @@ class Position(Value):
     realized: Quote = Quote(ZERO)
     fees: Quote = Quote(ZERO)
     closed_count: int = 0  # times it went back to flat
+    dust_qty: Decimal = ZERO  # all that ever left unsold (spot), and what it had cost
+    dust_cost: Quote = Quote(ZERO)
 
     @property
     def qty(self) -> Decimal:
@@ -83,6 +85,16 @@ class Position(Value):
         """Mean entry price of what is open."""
         size = sum((lot.qty for lot in self.lots), ZERO)
         return Price(sum((lot.cost for lot in self.lots), ZERO) / size) if size else None
+
+    def without_dust(self) -> "Position":
+        """Flat, though something is left that nobody can sell; it goes at what it cost."""
+        cost = sum((lot.cost for lot in self.lots), ZERO)
+        return self.but(
+            lots=(),
+            closed_count=self.closed_count + 1,
+            dust_qty=self.dust_qty + self.qty,
+            dust_cost=Quote(self.dust_cost + cost),
+        )
 
     def apply(
         self, fill: Fill, opened_as: Lot, *, first: tuple[IntentId, ...] = (), fee: Quote | None = None

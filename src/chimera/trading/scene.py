@@ -26,6 +26,7 @@ class Policy(Value):
     stop_check_ms: int = 5_000  # a stop that waits is asked for so often: its end may never be told (weight 1)
     trades_overlap_ms: int = 60_000
     stop_refusals: int = 2  # then the position is flattened
+    stop_limit_bps: Decimal = Decimal(100)  # spot: how far below its trigger a stop that fired may sell
     maker_tries: int = 3
     taker_tries: int = 3
     entry_retries: int = 3  # after a sending that the venue failed to take, in a row

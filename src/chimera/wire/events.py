@@ -9,10 +9,13 @@ from typing import Any
 from chimera.trading.events import (
     Alert,
     CancelRecorded,
+    DustLeft,
     Event,
     FillRecorded,
     IntentChanged,
     OrderChanged,
+    PairArmed,
+    PairResolved,
     PositionChanged,
     ProtectionArmed,
 )
@@ -85,6 +88,19 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
             )
             router = Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row))
             return (InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row), router, *armed)
+        case PairArmed():
+            row = common | plain(body) | {"kind": "OCO_ARMED"}
+            return (
+                InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+                Publish(stream=keys.SPOT_OCO_ARMED, event_id=name, fields=_fields(row)),
+            )
+        case PairResolved() | DustLeft():
+            row = common | plain(body) | {"kind": "DUST" if isinstance(body, DustLeft) else "OCO_RESOLVE"}
+            return (
+                InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+            )
         case PositionChanged():
             row = common | plain(body) | {"kind": "POSITION"}
             return (

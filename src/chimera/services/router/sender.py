@@ -4,19 +4,21 @@ Every outcome is a fact; nothing is retried here. Limits are reserved in the ste
 id leaves this process once, whatever the caller believes.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import structlog
 
 from chimera.admit.limits import Exposure, LimitBook
 from chimera.ports.clock import Clock
-from chimera.ports.venue import Records, Venue
+from chimera.ports.venue import Pairs, Records, Venue
+from chimera.protect.pairs import locked_qty
 from chimera.services.router import breaking
 from chimera.services.router.barriers import HELD_MS, Barriers
 from chimera.services.router.breaking import Breaking
-from chimera.trading.commands import Ask, Cancel, Command, Place, Survey
+from chimera.trading.commands import Ask, Cancel, Command, Place, PlacePair, Survey
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.execution import Working
 from chimera.trading.facts import (
@@ -26,6 +28,7 @@ from chimera.trading.facts import (
     Fact,
     Found,
     NotFound,
+    PairAnswered,
     PlaceNotSent,
     PlaceRefused,
     PlaceUnanswered,
@@ -78,9 +81,11 @@ class Sender:
         gates: Gates,
         clock: Clock,
         venue_now: Callable[[], Millis],
+        pairs: Pairs | None = None,
     ) -> None:
-        """``venue_now``: the venue's clock by our estimate."""
+        """``venue_now``: the venue's clock by our estimate; ``pairs``: where the venue takes order lists."""
         self._venue = venue
+        self._pairs = pairs
         self._records = records
         self._limits = limits
         self._gates = gates
@@ -98,6 +103,8 @@ class Sender:
             match command:
                 case Place():
                     return await self._place(command, holding(), near())
+                case PlacePair():
+                    return await self._place_pair(command, holding())
                 case Cancel():
                     return await self._cancel(command, holding())
                 case Ask():
@@ -106,8 +113,14 @@ class Sender:
                     return await self._survey(command, holding())
         except Exception:  # a mistake of ours: an order without an outcome would be waited for for ever
             log.exception("command_fault", command=type(command).__name__)
+            dead_after_ms = self._venue.dead_after_ms(began_ms)
             if isinstance(command, Place):
-                return PlaceUnanswered(ref=command.order.ref, dead_after_ms=self._venue.dead_after_ms(began_ms))
+                return PlaceUnanswered(ref=command.order.ref, dead_after_ms=dead_after_ms)
+            if isinstance(command, PlacePair):
+                stop, target = (
+                    PlaceUnanswered(ref=leg.ref, dead_after_ms=dead_after_ms) for leg in (command.stop, command.target)
+                )
+                return PairAnswered(stop=stop, target=target)
             return CancelUnanswered(ref=command.order.ref) if isinstance(command, Cancel) else None
 
     async def _place(self, command: Place, holding: Holding, near: Price | None) -> Fact | None:
@@ -118,34 +131,72 @@ class Sender:
         refusal = self._objection(command, holding, near)
         if refusal is not None:
             return refusal
+        [fact] = await self._send((order,), partial(self._place_one, order))
+        return fact
+
+    async def _place_one(self, order: NewOrder, timeout_ms: int) -> tuple[VenueOrder, ...]:
+        return (await self._venue.place(order, timeout_ms=timeout_ms),)
+
+    async def _place_pair(self, command: PlacePair, holding: Holding) -> Fact | None:
+        """Both legs hear the one answer; a list that would sell more than is held does not leave."""
+        legs = (command.stop, command.target)
+        known = [holding.orders.get(leg.ref) for leg in legs]
+        if any(order is None or order.status.final for order in known) or self._pairs is None:
+            return None
+        if (over := _oversold(holding)) is not None:
+            facts: tuple[Fact, ...] = tuple(PlaceRefused(ref=leg.ref, code=0, message=over) for leg in legs)
+        else:
+            for leg in legs:
+                self._limits.count(leg, self._clock.now_ms())
+            facts = await self._send(legs, partial(self._place_both, command, self._pairs))
+        return PairAnswered(stop=facts[0], target=facts[1])
+
+    @staticmethod
+    async def _place_both(command: PlacePair, pairs: Pairs, timeout_ms: int) -> tuple[VenueOrder, ...]:
+        target, stop = await pairs.place_pair(command.target, command.stop, timeout_ms=timeout_ms)
+        return stop, target
+
+    async def _send(
+        self, orders: tuple[NewOrder, ...], send: Callable[[int], Awaitable[tuple[VenueOrder, ...]]]
+    ) -> tuple[Fact, ...]:
+        """One request, and what its outcome means for each order in it."""
+        first = orders[0]
         sent_ms = self._clock.now_ms()
-        timeout_ms = PROTECT_TIMEOUT_MS if order.reduce_only else ENTRY_TIMEOUT_MS
         try:
-            found = Found(order=await self._venue.place(order, timeout_ms=timeout_ms))
-            self._ended(order, good=True)
+            words = await send(PROTECT_TIMEOUT_MS if first.reduce_only else ENTRY_TIMEOUT_MS)
+            self._ended(first, good=True)
             if self._gates.capability is not None:
-                self._gates.capability.took(order)
-            return found
+                for order in orders:
+                    self._gates.capability.took(order)
+            return tuple(Found(order=word) for word in words)
         except VenueRejected as error:
-            self._ended(order, good=True)  # it answers, and means it
+            self._ended(first, good=True)  # it answers, and means it
             self._gates.refused(error.code)
             if self._gates.capability is not None:
-                await self._gates.capability.broke(order, error)
-            return PlaceRefused(ref=order.ref, code=error.code, message=error.message, refusal=error.refusal)
+                await self._gates.capability.broke(first, error)
+            return tuple(
+                PlaceRefused(ref=order.ref, code=error.code, message=error.message, refusal=error.refusal)
+                for order in orders
+            )
         except NotSent as error:
             if error.held:
-                self._limits.release(order)
+                for order in orders:
+                    self._limits.release(order)
             else:
-                self._ended(order, good=False)
-            self._entries_sent.pop(order.ref, None)
+                self._ended(first, good=False)
+            self._entries_sent.pop(first.ref, None)
             wait_ms = error.retry_after_ms
-            return PlaceNotSent(ref=order.ref, reason=error.reason, retry_after_ms=wait_ms, held=error.held)
+            return tuple(
+                PlaceNotSent(ref=order.ref, reason=error.reason, retry_after_ms=wait_ms, held=error.held)
+                for order in orders
+            )
         except OutcomeUnknown as error:
-            self._ended(order, good=False)
-            log.warning("place_unanswered", ref=order.ref, error=str(error))
+            self._ended(first, good=False)
+            log.warning("place_unanswered", ref=first.ref, error=str(error))
         except Exception:  # a fault of ours after the send: the order may be live, so it is unknown
-            log.exception("place_fault", ref=order.ref)
-        return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(sent_ms))
+            log.exception("place_fault", ref=first.ref)
+        dead_after_ms = self._venue.dead_after_ms(sent_ms)
+        return tuple(PlaceUnanswered(ref=order.ref, dead_after_ms=dead_after_ms) for order in orders)
 
     def _objection(self, command: Place, holding: Holding, near: Price | None) -> Fact | None:
         """What stops it here, with no wait between these checks and the send."""
@@ -153,6 +204,8 @@ class Sender:
         now_ms = self._clock.now_ms()
         if order.reduce_only:
             over = self._over(order, holding, now_ms)
+            if over is None and (oversold := _oversold(holding)) is not None:
+                over = PlaceRefused(ref=order.ref, code=0, message=oversold)
             if over is None:
                 self._limits.count(order, now_ms)
             return over
@@ -292,8 +345,21 @@ class Sender:
         return Surveyed(snapshot=snapshot)
 
 
+def _oversold(holding: Holding) -> str | None:
+    """On spot nothing at the venue keeps us from selling the user's own coins (I12)."""
+    if holding.key.market.reduces_only:
+        return None
+    offered, held = locked_qty(holding), holding.exposure
+    return None if offered <= held else f"LIMIT_HELD: {offered} would be for sale, {held} is ours"
+
+
 def _bares(command: Cancel, holding: Holding) -> bool:
-    """Whether something of the position would have no stop; the cancel of one has waited for the disk."""
+    """Whether something of the position would have no stop; the cancel of one has waited for the disk.
+
+    On spot a balance is locked once: there what stands goes first.
+    """
+    if not holding.key.market.reduces_only:
+        return False
     return command.role is Role.STOP and holding.covered_qty < abs(holding.exposure)
 
 

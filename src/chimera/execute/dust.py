@@ -1,0 +1,30 @@
+"""What is left of a spot position and can no longer be sold: fees in base and part fills leave fractions behind.
+
+Below a step, or below the least notional at the price of now, the venue takes no order. It is booked out at what it
+cost, without gain or loss, and told; the coins stay in the wallet and are the user's own from then on.
+"""
+
+from chimera.trading.holding import Holding
+from chimera.trading.money import ZERO
+from chimera.trading.position import Position
+from chimera.trading.scene import Scene
+
+
+def left_over(holding: Holding, scene: Scene) -> Holding:
+    """The holding without its dust; unchanged while anything of ours may still trade there."""
+    if holding.key.market.reduces_only or not holding.position.lots or holding.entering:
+        return holding
+    if any(not order.status.final or order.owed for order in holding.orders.values()):
+        return holding
+    if not is_dust(holding.position, scene):
+        return holding
+    return holding.but(position=holding.position.without_dust(), exit=None)
+
+
+def is_dust(position: Position, scene: Scene) -> bool:
+    """Whether the venue would take no sale of it now."""
+    rules = scene.instrument
+    sellable = rules.floor_to_step(max(position.qty, ZERO))
+    if sellable < rules.min_qty:
+        return True
+    return scene.near is not None and sellable * scene.near < rules.min_notional
