@@ -24,6 +24,7 @@ from chimera.trading.market import Level, Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from support.desk import BTC, T0
 
+RULES = BTC.but(min_notional=Decimal(200))  # four steps: a rest may be too small
 TERMS = Liquidity(spread_max_bps=Decimal(4), depth_min=Quote(Decimal(6_500)), slip_max_bps=Decimal(10))
 
 
@@ -51,7 +52,7 @@ def asked(
         liquidity=terms,
         worst_price=None if worst is None else Price(Decimal(worst)),
     )
-    return judge(side, plan.total, book, plan, BTC, taking=taking, waited_ms=waited_ms, shrunk=shrunk)
+    return judge(side, plan.total, book, plan, RULES, taking=taking, waited_ms=waited_ms, shrunk=shrunk)
 
 
 def test_slippage_is_the_mean_price_against_the_mid_and_counts_the_rest_at_the_last_known_level() -> None:
@@ -93,7 +94,7 @@ def test_what_is_sent_in_any_market_is_legal_bounded_where_poor_and_never_more(
     assert 0 < found.qty <= whole
     assert found.qty % BTC.step == 0
     if found.qty < whole:
-        assert min(found.qty, whole - found.qty) * book.mid >= BTC.min_notional
+        assert min(found.qty, whole - found.qty) * book.mid >= RULES.min_notional
         assert shrunk < TERMS.shrinks
     if found.limit is None:
         assert slippage_bps(book, side, whole) <= TERMS.slip_max_bps
