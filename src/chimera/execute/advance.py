@@ -264,7 +264,7 @@ def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding
     if working.phase is Phase.WORKING:
         stopped = working.but(canceling=True, reason=working.reason or f"{CANCELED_BY}{fact.reason}")
         holding = holding.but(intents={**holding.intents, fact.intent_id: stopped})
-    if fact.escalate and (holding.exposure or holding.entering):
+    if fact.escalate and fact.intent_id in holding.engaged and (holding.exposure or holding.entering):
         holding = closing.begin(holding, Exit(reason=f"CANCEL_{fact.reason}", asked_ms=scene.now_ms))
     return holding
 

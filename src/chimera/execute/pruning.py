@@ -1,29 +1,40 @@
 """What leaves the aggregate: finished orders and intents whose story is told, and trade ids too old to come again.
 
-The document stays as small as what is alive; the rows in ``orders`` and ``fills`` are the archive.
+The document stays as small as what is alive; the rows in ``orders`` and ``fills`` are the archive. A trade may come
+after its order's end, and is its intent's all the same, with the intent's stop and target: so an order of an entry that
+ended short of its size, and the intent with it, wait for that a while, and for a survey that would have told.
 """
 
-from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
+from chimera.trading.order import Order, Status
 from chimera.trading.scene import Scene
 
 LINGER_MS = 60_000  # a trade may be told after its order's end; until then the order is kept to receive it
 
 
 def prune(holding: Holding, scene: Scene) -> Holding:
-    """Drop intents that are done and hold no open lot, then final orders that nobody needs."""
-    holding_lots = {lot.intent_id for lot in holding.position.lots}
-    intents = {key: work for key, work in holding.intents.items() if work.phase is Phase.WORKING or key in holding_lots}
+    """Drop intents that are done, hold no open lot and wait for no trade, then final orders that nobody needs."""
+    waited_for = {order.intent_id for order in holding.orders.values() if _may_fill_late(order, holding, scene)}
+    kept = waited_for.union(holding.engaged)
+    intents = {key: work for key, work in holding.intents.items() if key in kept}
     orders = {
         ref: order
         for ref, order in holding.orders.items()
-        if order.ended_ms is None
-        or order.owed
-        or order.intent_id in intents
-        or scene.now_ms < order.ended_ms + LINGER_MS
+        if _lingers(order, scene) or order.owed or order.intent_id in intents
     }
     oldest = holding.trades_confirmed_ms - 2 * scene.policy.trades_overlap_ms
     trades = {trade: at for trade, at in holding.seen_trades.items() if at >= oldest}
     if len(intents) == len(holding.intents) and len(orders) == len(holding.orders):
         return holding if len(trades) == len(holding.seen_trades) else holding.but(seen_trades=trades)
     return holding.but(intents=intents, orders=orders, seen_trades=trades)
+
+
+def _lingers(order: Order, scene: Scene) -> bool:
+    return order.ended_ms is None or scene.now_ms < order.ended_ms + LINGER_MS
+
+
+def _may_fill_late(order: Order, holding: Holding, scene: Scene) -> bool:
+    """Also where no survey was asked for since its end: we were dead meanwhile, or the venue did not answer."""
+    if order.intent_id is None or order.status is Status.FILLED:
+        return False
+    return _lingers(order, scene) or (order.ended_ms is not None and holding.surveyed_ms <= order.ended_ms)

@@ -110,6 +110,12 @@ class Holding(Value):
             return False
         return order.request.form is not Form.WHOLE or order.episode == self.position.closed_count
 
+    @property
+    def engaged(self) -> tuple[IntentId, ...]:
+        """Intents that are being worked, or whose lot is open; the others only wait for trades that come late."""
+        held = {lot.intent_id for lot in self.position.lots}
+        return tuple(key for key, work in self.intents.items() if work.phase is Phase.WORKING or key in held)
+
     def with_order(self, order: Order) -> "Holding":
         return self.but(orders={**self.orders, order.ref: order})
 

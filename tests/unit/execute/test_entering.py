@@ -108,7 +108,7 @@ def test_unanswered_entry_is_asked_for_and_never_resent() -> None:
     assert I1 in desk.holding.intents  # it still counts
     desk.later(500).hear(NotFound(ref=entry.ref, asked_server_ms=Millis(dead_after + 1)))
     assert desk.count(Role.TAKER) == 1, "past its deadline nothing more is sent"
-    assert I1 not in desk.holding.intents
+    assert I1 not in desk.holding.engaged
 
 
 def test_late_acceptance_after_proof_of_death_is_found_and_protected() -> None:
@@ -165,7 +165,7 @@ def test_cancel_stops_the_maker_and_sends_no_taker() -> None:
     desk.hear(Found(order=desk.word(maker, Status.CANCELED)))
 
     assert desk.count(Role.TAKER) == 0
-    assert I1 not in desk.holding.intents
+    assert I1 not in desk.holding.engaged
 
 
 @pytest.mark.fault("A2")

@@ -2,15 +2,14 @@
 
 import asyncio
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from desk import KEY, Desk, a_long, an_intent
 from standing import CLOCK, StubOwner
 
+from chimera.services.router.closing import close
 from chimera.services.router.owner import RETRY_FAULT_S, Owner
-from chimera.services.router.router import Router
 from chimera.services.router.sender import Sender
 from chimera.trading.commands import Cancel, Place
 from chimera.trading.facts import (
@@ -128,7 +127,7 @@ async def test_a_reduce_only_intent_does_not_leave_after_its_moment() -> None:
     assert reached == []
     assert isinstance(fact, PlaceNotSent)
     desk.hear(fact)
-    assert IntentId("i2") not in desk.holding.intents, "past its deadline it is over"
+    assert IntentId("i2") not in desk.holding.engaged, "past its deadline it is over"
 
 
 @pytest.mark.req("S4-EXIT-1")
@@ -140,7 +139,7 @@ async def test_a_reduce_only_intent_that_was_cancelled_does_not_leave() -> None:
     assert reached == []
     assert isinstance(fact, PlaceRefused)
     desk.hear(fact)
-    assert IntentId("i2") not in desk.holding.intents
+    assert IntentId("i2") not in desk.holding.engaged
 
 
 async def test_after_a_fault_of_ours_the_duties_look_again() -> None:
@@ -183,8 +182,8 @@ async def test_a_part_is_measured_by_what_has_filled_though_its_trades_are_late(
 
     owner = StandingOwner(desk.holding)
     ground = a_ground({KEY: owner})
-    router = SimpleNamespace(owners=ground.owners, ground=ground)
-    told = await Router.close(cast("Router", router), Market.FUT, "BTCUSDT", Decimal("0.004"), "OPERATOR")
+    nobody_stands_in = cast("Any", None)
+    told = await close(ground, nobody_stands_in, Market.FUT, "BTCUSDT", Decimal("0.004"), "OPERATOR")
 
     assert owner.heard == [CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.004")))]
     assert told["position_qty"] == "0.01"

@@ -37,7 +37,7 @@ def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
         "max_unprotected_ms": owner.max_unprotected_ms,
         "exit": None if holding.exit is None else holding.exit.reason,
         "seq": holding.event_seq,
-        "intents": [str(intent) for intent in holding.intents],
+        "intents": [str(intent) for intent in holding.engaged],
         "strategy_ids": sorted({str(lot.strategy_id) for lot in position.lots}),
         "in_doubt": [str(order.ref) for order in holding.orders.values() if order.status is Status.IN_DOUBT],
     }

@@ -31,8 +31,9 @@ async def cancel(
             raise Refused("NOT_FOUND", f"no order {name} that could be cancelled", field=by, value=name)
         return _over(row, name, by, escalate=escalate)
     row = intake.row(intent_id, {})
-    if owner.holding.intents[intent_id].phase is Phase.DONE and not escalate:
-        return _over(row, name, by, escalate=False)
+    closing = escalate and intent_id in owner.holding.engaged  # not where it only waits for trades that come late
+    if owner.holding.intents[intent_id].phase is Phase.DONE and not closing:
+        return _over(row, name, by, escalate=escalate)
     owner.hear(CancelAsked(intent_id=intent_id, reason=reason, escalate=escalate))
     outcome = await intake.await_end(owner, intent_id, row, WAIT_MS)
     if not outcome.done:
