@@ -38,25 +38,21 @@ class Capability:
     def __init__(
         self,
         ground: Ground,
-        *,
         venue: Venue,
         records: Records,
         rulebook: Rulebook,
         market: MarketView,
         sweeping: Sweeping,
         environment: str,
-        probe: bool,
-        recovered: Callable[[], Awaitable[None]],
+        probed_after: Callable[[], Awaitable[None]] | None,
     ) -> None:
-        """``environment``: whose hosts these are. ``recovered``: waits until every holding has the venue's word."""
+        """``environment``: whose hosts these are. ``probed_after``: nothing is asked by orders before; None: never."""
         self._ground = ground
         self._records = records
         self._sweeping = sweeping
         self._environment = environment
         self.rules = Rules(ground, rulebook)
-        self.probing = Probing(
-            ground, venue, rulebook, market=market, rules=self.rules, recovered=recovered if probe else None
-        )
+        self.probing = Probing(ground, venue, rulebook, market, self.rules, probed_after)
 
     @property
     def forms(self) -> tuple[Form, ...]:

@@ -65,19 +65,18 @@ class Probing:
         ground: Ground,
         venue: Venue,
         rulebook: Rulebook,
-        *,
         market: MarketView,
         rules: Rules,
-        recovered: Callable[[], Awaitable[None]] | None,
+        after: Callable[[], Awaitable[None]] | None,
     ) -> None:
-        """``recovered``: waits until every holding has the venue's word; None: nothing is ever asked."""
+        """``after``: waits until every holding has the venue's word; None: nothing is ever asked."""
         self.own: deque[ClientOrderId] = deque(maxlen=KEPT)  # what the stream says of these no owner need hear
         self._ground = ground
         self._venue = venue
         self._rulebook = rulebook
         self._market = market
         self._rules = rules
-        self._recovered = recovered
+        self._after = after
         self._number = 0
         self._again = asyncio.Event()
         self._known = {form: Known(form=form, works=None, why="not asked yet", at_ms=Millis(0)) for form in FORMS}
@@ -121,15 +120,15 @@ class Probing:
 
     def hold(self) -> None:
         """Entries wait for the first answer; said before anything is loaded."""
-        if self._recovered is not None:
+        if self._after is not None:
             self._ground.barriers.level(PROBING, "which stops the venue takes is being asked", severity=Severity.INFO)
 
     async def run(self) -> None:
         """For ever."""
-        if self._recovered is None:
+        if self._after is None:
             await asyncio.Event().wait()
             return
-        await self._recovered()
+        await self._after()
         while True:
             self._again.clear()
             try:

@@ -13,18 +13,17 @@ from typing import Any, Final
 
 import structlog
 
-from chimera.admit.admission import objections
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook
-from chimera.admit.tidying import tidied
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.rates import Rates
 from chimera.ports.streams import Bus
 from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.reconcile.sweep import SweepPolicy
-from chimera.route.plan import RoutePolicy, plan_for
-from chimera.services.router import breaking, canceling
+from chimera.route.plan import RoutePolicy
+from chimera.services.router import canceling, closing
+from chimera.services.router.accepting import Accepting
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
 from chimera.services.router.barriers import Barriers
@@ -41,6 +40,7 @@ from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on, until_kept
+from chimera.services.router.preparing import Preparing
 from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.reconciling import Reconciling
 from chimera.services.router.relay import Relay
@@ -49,15 +49,14 @@ from chimera.services.router.standing_in import StandingIn
 from chimera.services.router.tallying import Tallying
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
-from chimera.trading.errors import ChimeraError, Refused, VenueRejected
-from chimera.trading.execution import Plan
-from chimera.trading.facts import CloseAsked, Restarted, Submitted
+from chimera.trading.errors import Refused
+from chimera.trading.facts import Restarted
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_ACCOUNT, AccountId, PositionKey, Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
-from chimera.trading.money import Millis, Qty, text
+from chimera.trading.money import Millis
 from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy, Scene
 from chimera.trading.standstill import Kill, Scope
@@ -106,26 +105,13 @@ class Router:
         rates: Rates | None = None,
     ) -> None:
         self.config = config
-        self._rulebook = rulebook
         self._ledger = ledger
         self.clock = clock
         account_id = config.account_id
         self.alarms = Alarms(account_id, config.owner_name, rows=ledger, bus=bus, clock=clock)
         self.barriers = Barriers(clock, self.alarms.tell)
         self.owners: dict[PositionKey, Owner] = {}
-        self.ground = ground = Ground(
-            account_id=account_id,
-            market=Market.FUT,
-            symbols=config.symbols,
-            policy=config.policy,
-            owners=self.owners,
-            instruments={},
-            clock=clock,
-            venue_clock=VenueClock(clock),
-            barriers=self.barriers,
-            tell=self.alarms.tell,
-            scene=self.scene,
-        )
+        self.ground = ground = self._ground()
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
         self.governing = Governing(rates, self.barriers, clock)
         self.market = market = MarketView(bus, rulebook, clock)
@@ -133,25 +119,16 @@ class Router:
         self.books = Books(ground, records)
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._loaded = asyncio.Event()
-        known = self._loaded.is_set
-        witness = Witness(
-            account_id, self.owners, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=known
-        )
-        self.controls = Controls(account_id, self.owners, rows=ledger, clock=clock, witness=witness, complete=known)
+        known, accounts = self._loaded.is_set, (account_id, self.owners)
+        witness = Witness(*accounts, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=known)
+        self.controls = Controls(*accounts, rows=ledger, clock=clock, witness=witness, complete=known)
         self.reconciling = Reconciling(
             ground, config.sweep, records=records, ledger=ledger, controls=self.controls, take_over=self.take_over
         )
         sweeping = self.reconciling.sweeping
+        probed_after = self.recovered if config.probe else None
         self.capability = capability = Capability(
-            ground,
-            venue=venue,
-            records=records,
-            rulebook=rulebook,
-            market=market,
-            sweeping=sweeping,
-            environment=config.environment,
-            probe=config.probe,
-            recovered=self.recovered,
+            ground, venue, records, rulebook, market, sweeping, config.environment, probed_after
         )
         stops, refused = lambda: self.controls.standstill, self.tallies.refused
         gates = Gates(self.breaker, self.barriers, stops, sweeping.external_qty, refused, capability)
@@ -160,21 +137,14 @@ class Router:
             ground, venue, market, sweeping, capability.probing, self.tallies, self.alarms, self.intake
         )
         self.watch = Watch(ground, records, rulebook, market, limits, self.books, capability, dogs)
-        self._relay = Relay(ledger, bus)
+        self._relay = relay = Relay(ledger, bus)
+        begin, own = self._begin_sights, self.take_over
         self.standing_in = StandingIn(
-            ground,
-            records=records,
-            ledger=ledger,
-            sender=self.sender,
-            relay=self._relay,
-            watch=self.watch,
-            watchdogs=dogs,
-            begin=lambda: self._begin(self._sights),
-            take_over=self.take_over,
+            ground, records, ledger, self.sender, relay, self.watch, dogs, begin=begin, take_over=own
         )
         self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in)
+        self.accepting = self._accepting(Preparing(rulebook))
         self._looking: set[str] = set()
-        self._prepared: set[tuple[Symbol, int]] = set()
         self._group: asyncio.TaskGroup | None = None
 
     # ── life ──
@@ -198,10 +168,10 @@ class Router:
             for part in parts:
                 self._begin(part.looks)
 
-    @property
-    def _sights(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def _begin_sights(self) -> None:
         """The looks that need no memory of ours."""
-        return self.watch.looks | self.budget.looks | self.watchdogs.looks
+        for part in (self.watch, self.budget, self.watchdogs):
+            self._begin(part.looks)
 
     def _begin(self, looks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
         """Each of these that has not begun yet."""
@@ -291,48 +261,7 @@ class Router:
     async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
         """Accept once and answer; asked again, answer the same. Raises ``Refused`` or ``StoreUnavailable``."""
         with self.tallies.answering():
-            return await self._submit(intent, body_hash, wait_ms)
-
-    async def _submit(self, intent: Intent, body_hash: str, wait_ms: int | None) -> Outcome:
-        if (known := await self.intake.known(intent, body_hash)) is not None:
-            owner = None if self.standing_in.at(intent.key) else self.owners.get(intent.key)
-            return await self.intake.await_end(owner, intent.intent_id, known, wait_ms)
-        owner = self._owner_for(intent)
-        intent, notes = tidied(intent, self.ground.instruments[intent.symbol], self.config.policy, owner.holding)
-        await self.market.refresh(intent.symbol)
-        self.watchdogs.price_looked(intent.symbol)
-        self._object(intent, owner)
-        await self._prepare(intent)
-        if not await self.intake.claim(intent, body_hash):
-            return await self._submit(intent, body_hash, wait_ms)  # somebody was faster: hear their answer
-        if self.intake.lives(intent.intent_id):  # the ledger was slow: another call with this claim came first
-            return await self._submit(intent, body_hash, wait_ms)
-        self._object(intent, owner := self._owner_for(intent))  # again, by who owns it as nothing comes in between now
-        plan = self._plan(intent, owner).but(notes=notes)
-        owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
-        row = self.intake.row(intent.intent_id, {})
-        return await self.intake.await_end(owner, intent.intent_id, row, wait_ms)
-
-    def _object(self, intent: Intent, owner: Owner) -> None:
-        """Raises the first objection to trading it now."""
-        no_slots = None if intent.reduce_only else self.capability.no_slots(intent.symbol)
-        if no_slots is not None:
-            raise no_slots
-        blocked = None if intent.reduce_only else self.breaker.objection()
-        if blocked is not None:
-            raise Refused(breaking.CODE, blocked[0], accepted="exits; or later")
-        barrier = None if intent.reduce_only else self.barriers.before(intent.symbol)
-        if barrier is not None:
-            raise barrier
-        self.reconciling.memory.refuse_old(intent)
-        optional = self.config.allow_unprotected
-        for objection in objections(intent, owner.holding, self.scene(owner.holding), stop_optional=optional):
-            raise objection
-
-    def _plan(self, intent: Intent, owner: Owner) -> Plan:
-        scene = self.scene(owner.holding)
-        assert scene.near is not None  # an objection otherwise
-        return plan_for(intent, self.config.table, scene.instrument, scene.near, self.config.route_policy, scene.now_ms)
+            return await self.accepting.take(intent, body_hash, wait_ms)
 
     async def cancel(self, name: str, *, by: str, reason: str, escalate: bool, cascade: bool) -> dict[str, object]:
         """Stop working an intent. Raises ``Refused`` NOT_FOUND or ALREADY_FILLED."""
@@ -342,19 +271,7 @@ class Router:
 
     async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
         """Close a position, or part of it: reduce-only, target first, stop last. Asked again it changes nothing."""
-        owner = self.owners.get(self.ground.key(Symbol(symbol))) if market is self.ground.market else None
-        if owner is None:
-            raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
-        held = owner.holding.exposure  # what filled by the venue's word too: its trades may be late
-        if not (held or owner.holding.entering):
-            if self.standing_in.at(owner.holding.key) and not owner.recovered.is_set():
-                raise Refused("RECOVERING", f"{symbol}: the ledger is away, the venue not heard yet; try again")
-            return {"result": "OK", "symbol": symbol, "position_qty": "0", "status": "FLAT", "message": "already flat"}
-        if qty is not None and qty >= abs(held):
-            qty = None
-        owner.hear(CloseAsked(reason=reason, qty=None if qty is None else Qty(qty)))
-        await owner.saved_soon()
-        return {"result": "OK", "symbol": symbol, "position_qty": text(held), "status": "CLOSING", "message": "closing"}
+        return await closing.close(self.ground, self.standing_in, market, symbol, qty, reason)
 
     async def kill(self, kill: Kill, *, wait_ms: int | None) -> dict[str, object]:
         """In force before this waits for anything; the signed receipt by the venue's word."""
@@ -397,39 +314,42 @@ class Router:
         return health_of(self)
 
     def ready(self) -> bool:
-        return self._known() and all(owner.recovered.is_set() for owner in self.owners.values())
+        return self._asked() and all(owner.recovered.is_set() for owner in self.owners.values())
 
     # ── inside ──
 
-    def _known(self) -> bool:
+    def _ground(self) -> Ground:
+        return Ground(
+            account_id=self.config.account_id,
+            market=Market.FUT,
+            symbols=self.config.symbols,
+            policy=self.config.policy,
+            owners=self.owners,
+            instruments={},
+            clock=self.clock,
+            venue_clock=VenueClock(self.clock),
+            barriers=self.barriers,
+            tell=self.alarms.tell,
+            scene=self.scene,
+        )
+
+    def _accepting(self, preparing: Preparing) -> Accepting:
+        return Accepting(
+            self.ground,
+            self.intake,
+            preparing,
+            self.market,
+            self.breaker,
+            self.capability,
+            self.reconciling.memory,
+            self.watchdogs,
+            self.standing_in,
+            table=self.config.table,
+            route_policy=self.config.route_policy,
+            stop_optional=self.config.allow_unprotected,
+            asked=self._asked,
+        )
+
+    def _asked(self) -> bool:
         """Whether what must be asked about the account before anything may enter has been answered."""
         return self.reconciling.memory.checked.is_set() and self.books.read.is_set()
-
-    def _owner_for(self, intent: Intent) -> Owner:
-        if intent.market is not self.ground.market:
-            only = f"only market {self.ground.market} is enabled"
-            raise Refused("NOT_ENABLED", only, field="market", value=str(intent.market))
-        owner = self.owners.get(intent.key)
-        if owner is None or not (intent.reduce_only or intent.symbol in self.config.symbols):  # taken over, or dropped
-            traded = ", ".join(key.symbol for key in self.owners)
-            raise Refused(
-                "UNKNOWN_SYMBOL", "not traded here", field="symbol", value=intent.symbol, accepted=traded or "none yet"
-            )
-        if self.standing_in.at(intent.key):
-            raise Refused("RECOVERING", "the ledger does not answer: protecting and closing only; try again")
-        if not (owner.recovered.is_set() and (intent.reduce_only or self._known())):
-            raise Refused("RECOVERING", f"{intent.symbol} has not heard the venue since the start; try again")
-        return owner
-
-    async def _prepare(self, intent: Intent) -> None:
-        """Isolated margin and the intent's leverage, once per symbol and leverage (S4-RULE-2)."""
-        wanted = (intent.symbol, intent.leverage)
-        if intent.reduce_only or wanted in self._prepared:
-            return
-        try:
-            await self._rulebook.prepare(intent.symbol, intent.leverage)
-        except VenueRejected as error:
-            raise Refused("VENUE_REFUSED", f"leverage {intent.leverage}: {error}", field="leverage") from error
-        except ChimeraError as error:
-            raise Refused("VENUE_DOWN", f"the venue did not answer: {error}") from error
-        self._prepared = {entry for entry in self._prepared if entry[0] != intent.symbol} | {wanted}

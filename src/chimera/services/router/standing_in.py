@@ -49,13 +49,13 @@ class StandingIn:
     def __init__(
         self,
         ground: Ground,
-        *,
         records: Records,
         ledger: Ledger,
         sender: Sender,
         relay: Relay,
         watch: Watch,
         watchdogs: Watchdogs,
+        *,
         begin: Callable[[], None],
         take_over: Callable[[Symbol], Awaitable[None]],
     ) -> None:

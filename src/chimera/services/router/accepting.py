@@ -1,0 +1,128 @@
+"""The taking of an intent: once per id for ever, admitted by what is so now, claimed before anything leaves, answered.
+
+It is objected to twice: before the claim, for the caller's sake, and after it, since the ledger may have been slow, by
+who owns the position then. From there on nothing comes in between: it is planned, and its owner hears of it.
+"""
+
+from collections.abc import Callable
+
+from chimera.admit.admission import objections
+from chimera.admit.tidying import tidied
+from chimera.route.plan import RoutePolicy, plan_for
+from chimera.services.router import breaking
+from chimera.services.router.api import Outcome
+from chimera.services.router.breaking import Breaking
+from chimera.services.router.capability import Capability
+from chimera.services.router.ground import Ground
+from chimera.services.router.intake import Intake
+from chimera.services.router.market import MarketView
+from chimera.services.router.owner import Owner
+from chimera.services.router.preparing import Preparing
+from chimera.services.router.remembering import Remembering
+from chimera.services.router.standing_in import StandingIn
+from chimera.services.router.watchdogs import Watchdogs
+from chimera.trading.errors import Refused
+from chimera.trading.execution import Plan
+from chimera.trading.facts import Submitted
+from chimera.trading.intent import Intent
+from chimera.trading.routes import RouteTable
+
+
+class Accepting:
+    """Of one account on one market."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        intake: Intake,
+        preparing: Preparing,
+        market: MarketView,
+        breaker: Breaking,
+        capability: Capability,
+        memory: Remembering,
+        watchdogs: Watchdogs,
+        standing_in: StandingIn,
+        *,
+        table: RouteTable,
+        route_policy: RoutePolicy,
+        stop_optional: bool,
+        asked: Callable[[], bool],
+    ) -> None:
+        """``asked``: whether what must be known of the account before anything may enter has been answered."""
+        self._ground = ground
+        self._intake = intake
+        self._preparing = preparing
+        self._market = market
+        self._breaker = breaker
+        self._capability = capability
+        self._memory = memory
+        self._watchdogs = watchdogs
+        self._standing_in = standing_in
+        self._table = table
+        self._route_policy = route_policy
+        self._stop_optional = stop_optional
+        self._asked = asked
+
+    async def take(self, intent: Intent, body_hash: str, wait_ms: int | None) -> Outcome:
+        """Accept once and answer; asked again, answer the same. Raises ``Refused`` or ``StoreUnavailable``."""
+        if (known := await self._intake.known(intent, body_hash)) is not None:
+            owner = None if self._standing_in.at(intent.key) else self._ground.owners.get(intent.key)
+            return await self._intake.await_end(owner, intent.intent_id, known, wait_ms)
+        owner = self._owner_for(intent)
+        rules, policy = self._ground.instruments[intent.symbol], self._ground.policy
+        intent, notes = tidied(intent, rules, policy, owner.holding)
+        await self._market.refresh(intent.symbol)
+        self._watchdogs.price_looked(intent.symbol)
+        self._object(intent, owner)
+        await self._preparing.prepare(intent)
+        if not await self._intake.claim(intent, body_hash):
+            return await self.take(intent, body_hash, wait_ms)  # somebody was faster: hear their answer
+        if self._intake.lives(intent.intent_id):  # the ledger was slow: another call with this claim came first
+            return await self.take(intent, body_hash, wait_ms)
+        self._object(intent, owner := self._owner_for(intent))  # again, by who owns it as nothing comes in between now
+        plan = self._plan(intent, owner).but(notes=notes)
+        owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
+        row = self._intake.row(intent.intent_id, {})
+        return await self._intake.await_end(owner, intent.intent_id, row, wait_ms)
+
+    def _owner_for(self, intent: Intent) -> Owner:
+        ground = self._ground
+        if intent.market is not ground.market:
+            only = f"only market {ground.market} is enabled"
+            raise Refused("NOT_ENABLED", only, field="market", value=str(intent.market))
+        owner = ground.owners.get(intent.key)
+        if owner is None or not (intent.reduce_only or intent.symbol in ground.symbols):  # taken over, or dropped
+            traded = ", ".join(key.symbol for key in ground.owners)
+            raise Refused(
+                "UNKNOWN_SYMBOL", "not traded here", field="symbol", value=intent.symbol, accepted=traded or "none yet"
+            )
+        if self._standing_in.at(intent.key):
+            raise Refused("RECOVERING", "the ledger does not answer: protecting and closing only; try again")
+        if not (owner.recovered.is_set() and (intent.reduce_only or self._asked())):
+            raise Refused("RECOVERING", f"{intent.symbol} has not heard the venue since the start; try again")
+        return owner
+
+    def _object(self, intent: Intent, owner: Owner) -> None:
+        """Raises the first objection to trading it now."""
+        if not intent.reduce_only:
+            self._object_to_entry(intent)
+        self._memory.refuse_old(intent)
+        scene = self._ground.scene(owner.holding)
+        for objection in objections(intent, owner.holding, scene, stop_optional=self._stop_optional):
+            raise objection
+
+    def _object_to_entry(self, intent: Intent) -> None:
+        no_slots = self._capability.no_slots(intent.symbol)
+        if no_slots is not None:
+            raise no_slots
+        blocked = self._breaker.objection()
+        if blocked is not None:
+            raise Refused(breaking.CODE, blocked[0], accepted="exits; or later")
+        barrier = self._ground.barriers.before(intent.symbol)
+        if barrier is not None:
+            raise barrier
+
+    def _plan(self, intent: Intent, owner: Owner) -> Plan:
+        scene = self._ground.scene(owner.holding)
+        assert scene.near is not None  # an objection otherwise
+        return plan_for(intent, self._table, scene.instrument, scene.near, self._route_policy, scene.now_ms)
