@@ -3,7 +3,7 @@
 Deliberately unaware of balances but as arguments, and of how a transfer goes once it was begun (``transfers``).
 """
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Final
 
 from chimera.trading.errors import Refused
@@ -12,6 +12,7 @@ from chimera.trading.transfer import Route, Stage, Transfers
 from chimera.trading.value import Value
 
 FINEST: Final = Decimal("0.00000001")
+MARGIN_SHARE: Final = Decimal("0.95")  # of a margin that is enough
 OFF: Final = "TRANSFERS_OFF"
 UNKNOWN_ASSET: Final = "TRANSFER_ASSET"
 BUSY: Final = "TRANSFER_UNDER_WAY"
@@ -79,6 +80,11 @@ def amount_of(state: Transfers, wish: Wish, present: Present) -> Decimal:
     """What would move; whole units of the eighth decimal, rounded down."""
     wanted = wish.amount if wish.exact else min(max(wish.amount, present.policy.least), _room(state, wish, present)[0])
     return wanted.quantize(FINEST, rounding=ROUND_DOWN)
+
+
+def lacking(notional: Decimal, leverage: int, free: Decimal) -> Decimal:
+    """What a wallet lacks for the margin of this notional, fees and a moving mark thought of; zero where nothing."""
+    return max(notional / leverage / MARGIN_SHARE - free, ZERO).quantize(FINEST, rounding=ROUND_UP)
 
 
 def _room(state: Transfers, wish: Wish, present: Present) -> tuple[Decimal, str]:

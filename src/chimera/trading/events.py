@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from chimera.trading.fill import Fill
+from chimera.trading.guard import Guard
 from chimera.trading.ids import ClientOrderId, IntentId, StrategyId
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty, Quote
@@ -90,6 +91,14 @@ class DustLeft(Value):
     cost: Quote
 
 
+class GuardChanged(Value):
+    """S4 watches a price itself, or no longer. ``reason``: why it ended; empty while armed."""
+
+    guard: Guard
+    armed: bool
+    reason: str = ""
+
+
 class PositionChanged(Value):
     """After a fill or the venue's word: signed quantity, entry price, realised P&L before fees, fees paid."""
 
@@ -124,6 +133,7 @@ Happening = (
     | PairArmed
     | PairResolved
     | DustLeft
+    | GuardChanged
     | PositionChanged
     | CancelRecorded
     | Alert

@@ -12,6 +12,7 @@ from chimera.trading.events import (
     DustLeft,
     Event,
     FillRecorded,
+    GuardChanged,
     IntentChanged,
     OrderChanged,
     PairArmed,
@@ -20,6 +21,8 @@ from chimera.trading.events import (
     ProtectionArmed,
 )
 from chimera.trading.ids import PositionKey
+from chimera.trading.market import Market
+from chimera.trading.order import Role
 from chimera.trading.value import Value
 from chimera.wire import keys
 from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain
@@ -52,6 +55,7 @@ class PutSnapshot(Value):
     ttl_ms: int | None = None
 
 
+DISARMED_TTL_MS = 3_600_000
 IDEMPOTENCY_TTL_MS = 3_600_000  # S3-IDEM-1; the ledger's claim is for ever
 
 Write = PutRow | InsertRow | Publish | PutSnapshot
@@ -84,42 +88,74 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
         case ProtectionArmed():
             row = common | plain(body) | {"kind": "TP_SL_PLACED", "protection": body.kind}
             armed = (
-                (Publish(stream=keys.RISK_SL_ARM, event_id=name, fields=_fields(row)),) if body.kind == "STOP" else ()
+                (Publish(stream=keys.RISK_SL_ARM, event_id=name, fields=fields_of(row)),) if body.kind == "STOP" else ()
             )
-            router = Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row))
+            router = Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row))
             return (InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row), router, *armed)
         case PairArmed():
             row = common | plain(body) | {"kind": "OCO_ARMED"}
             return (
                 InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
-                Publish(stream=keys.SPOT_OCO_ARMED, event_id=name, fields=_fields(row)),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
+                Publish(stream=keys.SPOT_OCO_ARMED, event_id=name, fields=fields_of(row)),
             )
         case PairResolved() | DustLeft():
             row = common | plain(body) | {"kind": "DUST" if isinstance(body, DustLeft) else "OCO_RESOLVE"}
             return (
                 InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
             )
+        case GuardChanged():
+            return _guard(key, name, common, body)
         case PositionChanged():
             row = common | plain(body) | {"kind": "POSITION"}
             return (
                 PutRow(collection=keys.POSITIONS_SNAPSHOTS, key=str(key), document=row, seq=event.seq),
                 PutSnapshot(key=keys.position_key(key.account, key.market, key.symbol), document=encode(row)),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
             )
         case CancelRecorded():
             row = common | plain(body) | {"kind": "CANCEL"}
             return (
                 InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
             )
         case Alert():
             row = common | plain(body) | {"kind": "ALERT"}
             return (
                 InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
-                Publish(stream=keys.ALERTS, event_id=name, fields=_fields(row)),
+                Publish(stream=keys.ALERTS, event_id=name, fields=fields_of(row)),
             )
+
+
+def _guard(key: PositionKey, name: str, common: dict[str, Any], body: GuardChanged) -> tuple[Write, ...]:
+    """The mirror of an armed guard, for whoever watches S4: nothing reads it back, the holding is what counts."""
+    guard = body.guard
+    row = common | {
+        "kind": "GUARD_ARMED" if body.armed else "GUARD_DISARMED",
+        "guard": str(guard.ref),
+        "role": guard.role.name,
+        "side": str(guard.side),
+        "price": plain(guard.price),
+        "qty": plain(guard.qty),
+        "gauge": str(guard.gauge),
+        "intent_id": guard.intent_id,
+        "armed": body.armed,
+        "armed_at": guard.armed_ms,
+        "reason": body.reason,
+    }
+    mirror = {field: row[field] for field in ("schema_version", "armed", "armed_at", "price", "qty", "role")}
+    told: tuple[Write, ...] = (
+        InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
+        Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
+    )
+    if guard.role is Role.STOP:
+        place = keys.guard_key(key.symbol, guard.intent_id or str(guard.ref))
+        ttl_ms = None if body.armed else DISARMED_TTL_MS
+        told += (PutSnapshot(key=place, document=encode(mirror), ttl_ms=ttl_ms),)
+    if key.market is Market.SPOT and body.armed:
+        told += (Publish(stream=keys.GUARD_SPOT_ARM, event_id=name, fields=fields_of(row)),)
+    return told
 
 
 def _order(name: str, seq: int, common: dict[str, Any], body: OrderChanged) -> tuple[Write, ...]:
@@ -145,10 +181,10 @@ def _order(name: str, seq: int, common: dict[str, Any], body: OrderChanged) -> t
     }
     told: tuple[Write, ...] = (
         PutRow(collection=keys.ORDERS, key=order.ref, document=row, seq=seq),
-        Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=_fields(row)),
+        Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
     )
     if order.status.final:
-        told += (Publish(stream=keys.ORDER_RESULTS, event_id=name, fields=_fields(row)),)
+        told += (Publish(stream=keys.ORDER_RESULTS, event_id=name, fields=fields_of(row)),)
     return told
 
 
@@ -164,7 +200,7 @@ def _fill(name: str, common: dict[str, Any], body: FillRecorded) -> tuple[Write,
     fill = body.fill
     return (
         InsertRow(collection=keys.FILLS, key=f"{fill.market}:{fill.symbol}:{fill.trade_id}", document=row),
-        Publish(stream=keys.ORDER_RESULTS, event_id=name, fields=_fields(row)),
+        Publish(stream=keys.ORDER_RESULTS, event_id=name, fields=fields_of(row)),
     )
 
 
@@ -186,12 +222,12 @@ def _intent(name: str, seq: int, common: dict[str, Any], body: IntentChanged) ->
         ),
     )
     if body.done:
-        fields = _fields(row | {"filled": row.get("filled_qty", "0")})
+        fields = fields_of(row | {"filled": row.get("filled_qty", "0")})
         writes += (Publish(stream=keys.ORDERS_EXECUTED, event_id=name, fields=fields),)
     return writes
 
 
-def _fields(row: dict[str, Any]) -> dict[str, str]:
+def fields_of(row: dict[str, Any]) -> dict[str, str]:
     """Flat text fields beside the whole row as JSON in ``data``: both readings that the requirements name."""
     flat = {
         field: str(value).lower() if isinstance(value, bool) else str(value)

@@ -38,6 +38,7 @@ POSITIONS_SNAPSHOTS: Final = "positions_snapshots"
 STRATEGY_EVENTS: Final = "strategy_events"
 CONTROLS: Final = "controls"
 RECEIPTS: Final = "receipts"
+TRANSFERS: Final = "transfers"
 
 
 def tick_key(symbol: str) -> str:
@@ -68,6 +69,11 @@ def position_key(account_id: str, market: str, symbol: str) -> str:
 def risk_budget_key(account_id: str) -> str:
     """S4's account figures for S3's risk gate: open positions, notional, loss of the day, fee rates, limits left."""
     return f"risk:budget:{account_id}"
+
+
+def guard_key(symbol: str, intent_id: str) -> str:
+    """A guard stop that is armed for an intent's position, or was; ``{stop}`` keeps all of them on one Cluster slot."""
+    return f"guard:{{stop}}:{symbol}:{intent_id}"
 
 
 def curves_key(parameter: str) -> str:

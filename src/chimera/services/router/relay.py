@@ -17,9 +17,10 @@ class Relay:
     async def tell(self, key: PositionKey, event: Event) -> None:
         """Every write of one event; raises ``StoreUnavailable`` with some of them done."""
         for write in writes(key, event):
-            await self._write(write)
+            await self.put(write)
 
-    async def _write(self, write: Write) -> None:
+    async def put(self, write: Write) -> None:
+        """One write; safe to repeat. Raises ``StoreUnavailable``."""
         match write:
             case PutRow(collection=collection, key=key, document=document, seq=seq):
                 await self._rows.put_newer(collection, key, document, seq)
