@@ -84,6 +84,10 @@ class Breaker(Value):
         """An entry leaves: half open, it is the attempt."""
         return self.but(attempt_at_ms=now_ms) if self.state is State.HALF_OPEN else self
 
+    def held_back(self) -> "Breaker":
+        """The entry that was to be the attempt never left, by our own will: the next one tries."""
+        return self if self.attempt_at_ms is None else self.but(attempt_at_ms=None)
+
     def ended(self, *, entry: bool, good: bool, now_ms: Millis) -> "Breaker":
         """A call about an order ended; ``entry``: it was one that may add exposure."""
         row = (0 if good else self.failed_entries + 1) if entry else self.failed_entries

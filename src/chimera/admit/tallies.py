@@ -15,7 +15,6 @@ HOUR_MS: Final = 3_600_000
 MAKERS_MIN: Final = 20  # fewer say nothing
 MAKERS_MAX: Final = 200
 
-LACKS_BALANCE: Final = frozenset({-2010, -2018, -2019})  # Binance: order rejected (spot), balance, margin
 BALANCE_TIMES: Final = 3
 BALANCE_MS: Final = 600_000
 

@@ -106,8 +106,9 @@ class Reference:
 
 
 @pytest.mark.req("S4-CB-1", "I18")
-@given(st.lists(st.tuples(st.integers(1, 3_000), st.booleans(), st.booleans()), max_size=60))
-def test_it_is_the_plain_machine(steps: list[tuple[int, bool, bool]]) -> None:
+@given(st.lists(st.tuples(st.integers(1, 3_000), st.booleans(), st.sampled_from([True, False, None])), max_size=60))
+def test_it_is_the_plain_machine(steps: list[tuple[int, bool, bool | None]]) -> None:
+    """``good`` is None for what was kept back after all: as if it had never been asked for."""
     breaker, plain, now = Breaker(policy=POLICY), Reference(), 0
     for wait, entry, good in steps:
         now += wait
@@ -119,6 +120,10 @@ def test_it_is_the_plain_machine(steps: list[tuple[int, bool, bool]]) -> None:
             plain.trying = now if plain.state == "HALF_OPEN" else plain.trying
         elif entry:
             continue  # it did not leave, so it does not end
+        if good is None:
+            breaker = breaker.held_back() if entry else breaker
+            plain.trying = None if entry else plain.trying
+            continue
         breaker = breaker.ended(entry=entry, good=good, now_ms=at(now))
         plain.end(now, entry, good)
         assert breaker.state == plain.state

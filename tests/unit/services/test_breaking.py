@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from desk import Desk, a_long, an_intent
 
-from chimera.admit.breaker import BreakerPolicy
+from chimera.admit.breaker import BreakerPolicy, State
 from chimera.admit.limits import LimitBook, Limits
 from chimera.execute.pruning import LINGER_MS
 from chimera.ports.clock import Clock
@@ -103,6 +103,42 @@ async def test_one_that_goes_well_after_the_pause_closes_it() -> None:
     await enter(sender, "e")
     assert [order.side for order in venue.placed] == [Side.BUY] * 5
     assert [alert.code for alert in alerts] == ["BREAKER_OPEN", "BREAKER_HALF_OPEN", "BREAKER_CLOSED"]
+
+
+@pytest.mark.req("S4-CB-1", "I18")
+async def test_an_attempt_that_the_governor_held_back_passes_its_place_on() -> None:
+    """It never left, so nobody would hear of it: half open for 15 s, for want of room in the rate limits."""
+    held = NotSent("no room", Millis(1_000), held=True)
+    venue, clock = Venue(NotSent("503"), NotSent("503"), NotSent("503"), held), HandClock()
+    sender, alerts = a_sender(venue, clock)
+    for name in ("a", "b", "c"):
+        await enter(sender, name)
+    clock.at_ms = Millis(clock.at_ms + 1_000)
+    kept = await enter(sender, "d")
+    assert isinstance(kept, PlaceNotSent)
+    assert kept.held
+    assert sender.breaker.now.state is State.HALF_OPEN, "it was no failure of the venue's"
+    clock.at_ms = Millis(clock.at_ms + 1)
+    await enter(sender, "e")
+    assert [alert.code for alert in alerts] == ["BREAKER_OPEN", "BREAKER_HALF_OPEN", "BREAKER_CLOSED"]
+
+
+@pytest.mark.req("S4-CB-1", "I18")
+async def test_a_close_that_was_held_back_is_nobodys_attempt() -> None:
+    """One entry is trying; another would be too many, whatever happens to closes meanwhile."""
+    venue, clock = Venue(NotSent("503"), NotSent("503"), NotSent("503")), HandClock()
+    sender, _ = a_sender(venue, clock)
+    for name in ("a", "b", "c"):
+        await enter(sender, name)
+    clock.at_ms = Millis(clock.at_ms + 1_000)
+    assert sender.breaker.objection() is None
+    sender.breaker.entering()
+    desk = a_long()
+    venue.failures.append(NotSent("no room", held=True))
+    stop = desk.placed(Role.STOP)
+    desk.hear(PlaceNotSent(ref=stop.ref, reason="no room", held=True))
+    await sender.carry_out(Place(order=stop, role=Role.STOP), lambda: desk.holding, lambda: None)
+    assert sender.breaker.objection() is not None
 
 
 async def test_what_ended_while_it_waited_for_the_disk_does_not_leave() -> None:

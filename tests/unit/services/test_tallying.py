@@ -5,14 +5,16 @@ from typing import Any, cast
 
 import pytest
 
+from chimera.adapters.binance.outcomes import by_code
 from chimera.admit.tallies import MAKERS_MIN
 from chimera.services.router.tallying import Tallying
-from chimera.trading.errors import Refused, StoreUnavailable
+from chimera.trading.errors import Refused, StoreUnavailable, VenueRejected
 from chimera.trading.events import Alert, Event, Happening, IntentChanged, OrderChanged, Severity
 from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId, IntentId, VenueOrderId
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
+from chimera.trading.refusal import Refusal
 from chimera.wire.codec import encode
 from support.desk import SYMBOL
 
@@ -87,12 +89,21 @@ def test_what_never_rested_rests_still_or_is_no_maker_counts_not(
 
 
 @pytest.mark.req("S4-ALR-1")
-@pytest.mark.parametrize(("code", "alerts"), [(-2019, 1), (-2010, 1), (-2018, 1), (-2022, 0), (-1111, 0)])
+@pytest.mark.parametrize(
+    ("error", "alerts"),
+    [
+        *((by_code(code, "no"), 1) for code in (-2019, -2018)),
+        *((by_code(code, "no"), 0) for code in (-2022, -1111)),
+        (by_code(-2010, "Order would immediately match and take."), 0),  # USD-M: refused for whatever reason
+        (VenueRejected(-2010, "spot", Refusal.LACKS_BALANCE), 1),  # spot: its adapter reads the sentence
+        (VenueRejected(-2010, "spot", Refusal.WOULD_TAKE), 0),
+    ],
+)
 def test_three_refusals_for_lack_of_balance_are_told(
-    tallies: Tallying, told: list[Alert], code: int, alerts: int
+    tallies: Tallying, told: list[Alert], error: VenueRejected, alerts: int
 ) -> None:
     for _ in range(4):
-        tallies.refused(code)
+        tallies.refused(error)
     assert codes(told) == ["INSUFFICIENT_BALANCE_OFTEN"] * alerts
 
 

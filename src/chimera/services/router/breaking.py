@@ -53,6 +53,10 @@ class Breaking:
         """An entry leaves in this step."""
         self._become(self._breaker.entering(self._clock.monotonic_ms()))
 
+    def held_back(self) -> None:
+        """An entry that was to leave was kept back after all."""
+        self._become(self._breaker.held_back())
+
     def ended(self, *, entry: bool, good: bool) -> None:
         """A call about an order ended."""
         self._become(self.now.ended(entry=entry, good=good, now_ms=self._clock.monotonic_ms()))

@@ -66,7 +66,7 @@ class Gates(NamedTuple):
     barriers: Barriers
     standstill: Callable[[], Standstill]
     external_qty: Callable[[Symbol, Side], Decimal] = lambda symbol, side: ZERO  # what orders of others may still add
-    refused: Callable[[int], None] = lambda code: None  # hears with which codes the venue says no
+    refused: Callable[[VenueRejected], None] = lambda error: None  # hears why the venue says no
     capability: Learner | None = None
 
 
@@ -171,7 +171,7 @@ class Sender:
             return tuple(Found(order=word) for word in words)
         except VenueRejected as error:
             self._ended(first, good=True)  # it answers, and means it
-            self._gates.refused(error.code)
+            self._gates.refused(error)
             if self._gates.capability is not None:
                 await self._gates.capability.broke(first, error)
             return tuple(
@@ -182,6 +182,8 @@ class Sender:
             if error.held:
                 for order in orders:
                     self._limits.release(order)
+                if not first.reduce_only:
+                    self.breaker.held_back()
             else:
                 self._ended(first, good=False)
             self._entries_sent.pop(first.ref, None)

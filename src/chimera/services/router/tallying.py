@@ -11,12 +11,13 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
 
-from chimera.admit.tallies import LACKS_BALANCE, Failures, Makers, Shortages
+from chimera.admit.tallies import Failures, Makers, Shortages
 from chimera.ports.clock import Clock
 from chimera.services.router.levels import Levels
-from chimera.trading.errors import Refused
+from chimera.trading.errors import Refused, VenueRejected
 from chimera.trading.events import Alert, Event, IntentChanged, OrderChanged, Severity
 from chimera.trading.order import Order, Role, Status
+from chimera.trading.refusal import Refusal
 from chimera.wire import failures
 from chimera.wire.codec import decode
 
@@ -45,9 +46,9 @@ class Tallying:
                 case _:
                     continue
 
-    def refused(self, code: int) -> None:
-        """The venue refused an order with this code."""
-        if code in LACKS_BALANCE:
+    def refused(self, error: VenueRejected) -> None:
+        """The venue refused an order; why, its adapter has read."""
+        if error.refusal is Refusal.LACKS_BALANCE:
             self._shortages.count(self._clock.monotonic_ms())
             self.look()
 
