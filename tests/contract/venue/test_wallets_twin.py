@@ -1,17 +1,15 @@
 """Transfers against the exchange twin: answers, refusals, and answers that are lost on the way."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from to_twin import Once, ToTwin
 
 from chimera.adapters.binance.sign import signer_for
-from chimera.adapters.binance.transport import Reply
 from chimera.adapters.binance.wallets import PAGE, BinanceWallets
 from chimera.ports.wallets import Wallets
-from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
+from chimera.simulate.trouble.faults import RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.money import Millis, Quote
@@ -32,41 +30,6 @@ class HandClock:
 
     def monotonic_ms(self) -> Millis:
         return Millis(self.at_ms - START)
-
-
-class ToTwin:
-    """The twin without a wire."""
-
-    def __init__(self, twin: Twin, clock: HandClock) -> None:
-        self._twin = twin
-        self._clock = clock
-
-    async def request(
-        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
-    ) -> Reply:
-        path, _, query = target.partition("?")
-        request = WireRequest(method=method, path=path, query=query, headers=dict(headers), body=body.decode())
-        told = self._twin.handle(request, self._clock.now_ms())
-        if told.dropped:
-            raise OutcomeUnknown("dropped")
-        return Reply(status=told.status, headers={k.lower(): v for k, v in told.headers.items()}, body=told.body)
-
-    def connect(self, target: str) -> Any:
-        raise AssertionError("wallets have no stream")
-
-    async def close(self) -> None: ...
-
-
-class Once(NoFaults):
-    """One request in trouble, and no other."""
-
-    def __init__(self, fault: RequestFault) -> None:
-        super().__init__()
-        self._left: RequestFault | None = fault
-
-    def on_request(self, request: WireRequest, now_ms: int) -> RequestFault | None:
-        fault, self._left = self._left, None
-        return fault
 
 
 class Bench:

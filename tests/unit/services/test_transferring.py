@@ -1,0 +1,397 @@
+"""Transfers as a process makes them: against the twin, in virtual time, killed at every step."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import count
+from typing import Any, TypeVar
+
+import pytest
+from desk import Desk, an_intent
+from to_twin import Once, ToTwin
+
+from chimera.adapters.binance.sign import signer_for
+from chimera.adapters.binance.wallets import BinanceWallets
+from chimera.adapters.memory.bus import MemoryBus
+from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.admit.transfer_policy import TransferPolicy
+from chimera.services.router.relay import Relay
+from chimera.services.router.transferring import Transferring
+from chimera.services.world.clock import EPOCH_MS, VirtualClock
+from chimera.services.world.loop import DetLoop
+from chimera.simulate.trouble.faults import RequestFault, Trouble
+from chimera.simulate.twin import Twin
+from chimera.trading.commands import Place
+from chimera.trading.errors import NotSent, Refused
+from chimera.trading.events import Alert
+from chimera.trading.ids import DEFAULT_ACCOUNT
+from chimera.trading.money import ZERO, Millis, Price, Quote
+from chimera.trading.transfer import Landing, Moved, Route, Stage, Wallet
+from chimera.trading.venue import Funds
+from chimera.wire import keys
+
+D = Decimal
+T = TypeVar("T")
+KEY, SECRET = "chimera-sim-key", "chimera-sim-secret"
+ON = TransferPolicy(enabled=True)
+pytestmark = pytest.mark.req("S4-XFER-1")
+
+
+class Steps:
+    """Counts what leaves the process; at ``kill_at`` the process is dead and nothing answers any more."""
+
+    def __init__(self, kill_at: int = -1) -> None:
+        self.taken = 0
+        self.kill_at = kill_at
+        self.dead = asyncio.Event()
+
+    async def step(self) -> None:
+        await asyncio.sleep(0)
+        self.taken += 1
+        if self.taken - 1 == self.kill_at:
+            self.dead.set()
+        if self.dead.is_set():
+            await asyncio.get_running_loop().create_future()
+
+    async def before(self, operation: str, key: str) -> None:
+        await self.step()
+
+    after = before
+
+
+class Mortal(BinanceWallets):
+    """Wallets whose process may die before a request and before its answer."""
+
+    steps: Steps
+
+    async def move(self, *args: Any, **more: Any) -> str:
+        await self.steps.step()
+        try:
+            return await super().move(*args, **more)
+        finally:
+            await self.steps.step()
+
+    async def moved(self, *args: Any) -> Any:
+        await self.steps.step()
+        rows = await super().moved(*args)
+        await self.steps.step()
+        return rows
+
+
+@dataclass
+class Town:
+    """The venue and the disk, which outlive every process."""
+
+    loop: DetLoop
+    policy: TransferPolicy = ON
+    steps: Steps = field(default_factory=Steps)
+    futures_free: Decimal = ZERO
+    alerts: list[Alert] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock = VirtualClock(self.loop)
+        self.twin = Twin(now_ms=EPOCH_MS)
+        self.ledger = MemoryLedger(faults=self.steps)
+        self.bus = MemoryBus(self.clock, faults=self.steps)
+
+    def process(self) -> Transferring:
+        wallets = Mortal(ToTwin(self.twin, self.clock), KEY, signer_for(SECRET), self.clock, futures=self._futures)
+        wallets.steps = self.steps
+        return Transferring(
+            DEFAULT_ACCOUNT,
+            self.policy,
+            wallets=wallets,
+            rows=self.ledger,
+            relay=Relay(self.ledger, self.bus),
+            clock=self.clock,
+            venue_now_ms=self.clock.now_ms,
+            tell=self.alerts.append,
+        )
+
+    async def _futures(self) -> Funds:
+        return Funds(wallet=Quote(self.futures_free), available=Quote(self.futures_free), at_ms=Millis(0))
+
+    def lose(self, trouble: Trouble = Trouble.DROP, *, executed: bool) -> None:
+        self.twin.faults = Once(RequestFault(trouble=trouble, executed=executed), "POST")
+
+    @property
+    def moved(self) -> Decimal:
+        return sum((each.amount for each in self.twin.transfers.book), ZERO)
+
+    async def told(self) -> list[tuple[Any, Any]]:
+        rows = await self.ledger.find(keys.STRATEGY_EVENTS)
+        return [(row["kind"], row.get("status")) for row in reversed(rows)]
+
+
+async def settled(transferring: Transferring) -> None:
+    """Until nothing is under way and all is told."""
+    while transferring.state.present is not None or transferring.state.outbox or not transferring.loaded.is_set():  # noqa: ASYNC110
+        await asyncio.sleep(0.5)  # virtual
+
+
+async def living(transferring: Transferring, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    running = asyncio.create_task(transferring.run())
+    try:
+        await transferring.loaded.wait()
+        return await story()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def in_town(story: Callable[[Town], Coroutine[Any, Any, T]], **more: Any) -> T:
+    loop = DetLoop(1)
+
+    async def begin() -> T:
+        return await story(Town(loop, **more))
+
+    try:
+        return loop.run_until_complete(begin())
+    finally:
+        loop.close()
+
+
+async def asked(transferring: Transferring, amount: Any = 50) -> dict[str, Any]:
+    return await transferring.ask(Route.SPOT_TO_FUT, "USDT", D(amount), "test")
+
+
+def test_a_caller_hears_that_it_was_taken_and_then_it_is_done() -> None:
+    async def story(town: Town) -> None:
+        process = town.process()
+
+        async def call() -> None:
+            row = await asked(process)
+            assert (row["status"], row["from"], row["to"], row["amount"]) == ("TAKEN", "SPOT", "FUT", "50")
+            await settled(process)
+
+        await living(process, call)
+        assert process.shown()["ended"][0]["status"] == "DONE"
+        assert process.shown()["moved_today"] == {"USDT": "50"}
+        assert await town.told() == [
+            ("TransferRequest", "ASKED"),
+            ("TransferResponse", "TAKEN"),
+            ("TransferResponse", "DONE"),
+        ]
+        assert town.moved == 50
+
+    in_town(story)
+
+
+@pytest.mark.parametrize("executed", [True, False])
+@pytest.mark.parametrize("trouble", [Trouble.DROP, Trouble.UNKNOWN_503, Trouble.TIMEOUT_1007])
+def test_a_lost_answer_keeps_all_else_back_until_the_history_has_spoken(trouble: Trouble, executed: bool) -> None:
+    async def story(town: Town) -> None:
+        town.lose(trouble, executed=executed)
+        process = town.process()
+
+        async def call() -> None:
+            assert (await asked(process))["status"] == "IN_DOUBT"
+            with pytest.raises(Refused, match="nothing else moves") as refused:
+                await asked(process, 1)
+            assert refused.value.code == "TRANSFER_IN_DOUBT"
+            await settled(process)
+
+        await living(process, call)
+        assert process.state.ended[-1].stage is (Stage.DONE if executed else Stage.FAILED)
+        assert process.state.moved["USDT"] == town.moved == (50 if executed else 0)
+
+    in_town(story)
+
+
+def test_two_callers_at_once_move_once() -> None:
+    async def story(town: Town) -> None:
+        process = town.process()
+
+        async def call() -> None:
+            answers = await asyncio.gather(asked(process), asked(process), return_exceptions=True)
+            assert [type(answer) for answer in answers if isinstance(answer, BaseException)] == [Refused]
+
+        await living(process, call)
+        assert town.moved == 50
+
+    in_town(story)
+
+
+FATES = [
+    pytest.param(None, id="answered"),
+    pytest.param(RequestFault(trouble=Trouble.DROP, executed=True), id="answer-lost"),
+    pytest.param(RequestFault(trouble=Trouble.DROP, executed=False), id="never-arrived"),
+    pytest.param(RequestFault(trouble=Trouble.REFUSE, code=-5013, msg="poor"), id="refused"),
+]
+
+
+@pytest.mark.parametrize("fault", FATES)
+def test_killed_at_every_step_it_moves_at_most_once_and_knows_it(fault: RequestFault | None) -> None:
+    """Steps are every request and every answer of ledger, bus and venue."""
+
+    async def story(town: Town) -> int:
+        if fault is not None:
+            town.twin.faults = Once(fault, "POST")
+        first = town.process()
+
+        async def call() -> None:
+            with suppress(Refused):
+                await asked(first)
+            await settled(first)
+
+        alive = asyncio.create_task(living(first, call))
+        dead = asyncio.create_task(town.steps.dead.wait())
+        await asyncio.wait((alive, dead), return_when=asyncio.FIRST_COMPLETED)
+        alive.cancel()
+        dead.cancel()
+        await asyncio.gather(alive, dead, return_exceptions=True)
+        taken = town.steps.taken
+        town.steps.kill_at = -1
+        town.steps.dead.clear()
+        second = town.process()
+        await living(second, lambda: settled(second))
+
+        assert len(town.twin.transfers.book) <= 1
+        assert second.state.present is None
+        assert second.state.moved.get("USDT", ZERO) == town.moved
+        told = await town.told()
+        if second.state.last:
+            assert told[0] == ("TransferRequest", "ASKED")
+            assert told[-1] == ("TransferResponse", "DONE" if town.moved else "FAILED")
+            assert len(told) == second.state.event_seq
+        else:
+            assert not told
+        return taken
+
+    for kill_at in count():
+        loop = DetLoop(1)
+
+        async def begin(at: int = kill_at, on: DetLoop = loop) -> int:
+            return await story(Town(on, steps=Steps(at)))
+
+        try:
+            taken = loop.run_until_complete(begin())
+        finally:
+            loop.close()
+        if taken <= kill_at:
+            break
+    assert kill_at > 12
+
+
+def test_an_entry_that_lacks_margin_is_topped_up_once() -> None:
+    """20 for one BTC at 100 with leverage 5, and a twentieth more; what is free already counts."""
+
+    async def story(town: Town) -> None:
+        desk = Desk()
+        command = next(each for each in desk.submit(an_intent()) if isinstance(each, Place))
+        process = town.process()
+
+        async def call() -> None:
+            near = Price(D(1000))
+            assert await process.found(command.order, desk.holding, near)
+            await settled(process)
+            assert not await process.found(command.order, desk.holding, near)
+
+        await living(process, call)
+        ended = process.state.ended
+        assert len(ended) == 1
+        assert ended[0].route is Route.SPOT_TO_FUT
+        assert ended[0].why.endswith("lacks margin")
+
+    in_town(story)
+
+
+def test_off_is_off() -> None:
+    async def story(town: Town) -> None:
+        process = town.process()
+
+        async def call() -> None:
+            with pytest.raises(Refused) as refused:
+                await asked(process)
+            assert refused.value.code == "TRANSFERS_OFF"
+            assert not await process.top_up(Wallet.FUT, "USDT", D(50), "test")
+
+        await living(process, call)
+        assert town.moved == 0
+
+    in_town(story, policy=TransferPolicy())
+
+
+def test_the_budgets_wish_is_met_and_no_more() -> None:
+    async def story(town: Town) -> None:
+        process = town.process()
+
+        async def call() -> None:
+            await asyncio.sleep(5)
+            town.futures_free = D(80)  # it has arrived
+            await asyncio.sleep(60)
+
+        await living(process, call)
+        assert [each.amount for each in process.state.ended] == [D(50)]
+
+    in_town(story, policy=ON.but(keep_free=D(80)), futures_free=D(30))
+
+
+def test_who_was_overtaken_moves_nothing_more() -> None:
+    async def story(town: Town) -> None:
+        old, new = town.process(), town.process()
+
+        async def call() -> None:
+            await living(new, lambda: asked(new))
+            with pytest.raises(Exception):  # noqa: B017, PT011 - whichever way he is told
+                await asked(old, 20)
+            assert old.deposed
+
+        await living(old, call)
+        assert town.moved == 50
+        assert [alert.code for alert in town.alerts] == ["TRANSFERS_DEPOSED"]
+
+    in_town(story)
+
+
+def test_two_in_the_history_that_fit_wait_for_somebody() -> None:
+    async def story(town: Town) -> None:
+        town.lose(executed=True)
+        process = town.process()
+
+        async def call() -> None:
+            await asked(process)
+            first = town.twin.transfers.book[0]
+            town.twin.transfers.book.append(first.but(tran_id=first.tran_id + 1))  # the same by hand
+            while process.state.present is not None and process.state.present.stage is not Stage.AMBIGUOUS:  # noqa: ASYNC110
+                await asyncio.sleep(1)
+            await asyncio.sleep(3_600)
+            assert process.state.present is not None
+            await process.settle(happened=True, by="me")
+            assert process.state.present is None
+
+        await living(process, call)
+
+    in_town(story)
+
+
+def test_a_history_that_does_not_answer_is_asked_again() -> None:
+    class Deaf(Mortal):
+        fails = 3
+
+        async def moved(self, *args: Any) -> tuple[Moved, ...]:
+            self.fails -= 1
+            if self.fails >= 0:
+                raise NotSent("away")
+            rows: tuple[Moved, ...] = await super().moved(*args)
+            return rows
+
+    async def story(town: Town) -> None:
+        process = town.process()
+        assert process._wallets is not None
+        process._wallets.__class__ = Deaf  # type: ignore[assignment]  # the same wallets, hard of hearing
+
+        async def call() -> None:
+            await asked(process)
+            await settled(process)
+
+        await living(process, call)
+        assert process.state.ended[-1].stage is Stage.DONE
+
+    in_town(story)
+
+
+def test_landing_has_the_venues_words() -> None:
+    assert {word.value for word in Landing} == {"PENDING", "CONFIRMED", "FAILED"}
