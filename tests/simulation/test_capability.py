@@ -63,7 +63,7 @@ def test_where_no_form_works_no_entry_leaves() -> None:
 
     assert told.broken == []
     assert told.entries == []
-    assert {"NO_PROTECTIVE_FORM", "FORM_REFUSED"} <= set(told.alerts)
+    assert {"NO_PROTECTIVE_FORM", "PROTECTIVE_FORM_REFUSED"} <= set(told.alerts)
 
 
 @pytest.mark.incident(2)
@@ -90,7 +90,7 @@ def test_a_first_choice_that_is_refused_is_switched_before_it_is_needed() -> Non
     assert all(each.close_position for each in stops)
     assert told.position(10) == steps(10)
     assert told.longest_bare_ms < 500
-    assert "FORM_REFUSED" in told.alerts
+    assert "PROTECTIVE_FORM_REFUSED" in told.alerts
     assert "STOP_FORM_REFUSED" not in told.alerts, "no real stop had to find out"
 
 

@@ -36,7 +36,7 @@ def _killed(intent: Intent, scene: Scene) -> list[Refused]:
 def _shape(intent: Intent, rules: Instrument) -> list[Refused]:
     found = []
     if not rules.trading:
-        found.append(Refused("NOT_TRADING", f"{intent.symbol} is not trading on the venue", field="symbol"))
+        found.append(Refused("SYMBOL_NOT_TRADING", f"{intent.symbol} is not trading on the venue", field="symbol"))
     if intent.qty < max(rules.step, rules.min_qty):
         least = f">= {text(max(rules.step, rules.min_qty))}"
         found.append(Refused("BELOW_STEP", "qty below one step", field="qty", value=text(intent.qty), accepted=least))

@@ -186,7 +186,7 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
         alarms.append(Alert(severity=Severity.WARN, code="STOP_FORM_REFUSED", text=_of_form(after)))
     if after.stop_tries > before.stop_tries:
         refusal = next((o.refusal for o in reversed(after.in_role(Role.STOP)) if o.refusal), "")
-        alarms.append(Alert(severity=Severity.ERROR, code="STOP_REFUSED_ONCE", text=f"{after.key}: {refusal}"))
+        alarms.append(Alert(severity=Severity.ERROR, code="STOP_TRY_REFUSED", text=f"{after.key}: {refusal}"))
     if after.exit is not None and after.exit.tries >= EXIT_TRIES > (before.exit.tries if before.exit else 0):
         told = f"{after.key}: {after.exit.tries} closes in a row failed, {after.position.qty} is held; trying on"
         alarms.append(Alert(severity=Severity.FATAL, code="EXIT_FAILING", text=told))

@@ -28,7 +28,7 @@ CONFLICT: Final = (
     "CLOSING",  # the position is being closed
     "NOT_KILLED",
     "CONFIRM",  # the word that arms again
-    "EXTERNAL_ORDERS",  # others trade that symbol on the account, and the policy is to keep away
+    "SYMBOL_ISOLATED",  # others trade it on the account, and the policy is to keep away
 )
 AWAY: Final = (
     "BREAKER_OPEN",
@@ -67,7 +67,6 @@ RULES: Final = (
     "UNPROTECTED",
     "WRONG_SIDE_STOP",
     "WRONG_SIDE_TARGET",
-    "NOT_TRADING",
     "MIN_NOTIONAL",
     "REDUCE_ONLY_OPENS",
     "KILL_SWITCH",

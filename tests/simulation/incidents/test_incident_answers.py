@@ -65,10 +65,10 @@ def test_incident_05_a_duplicate_id_means_that_the_stop_lives() -> None:
     assert told.broken == []
     assert -4116 in {refused.code for refused in told.only(Kind.REFUSE, "s")}
     assert len(told.only(Kind.ACCEPT, "s", conditional=True)) == 1
-    assert "STOP_REFUSED_ONCE" not in told.alerts
+    assert "STOP_TRY_REFUSED" not in told.alerts
     with without(("chimera.execute.advance", "DUPLICATE_ID", 0)):
         taken_for_refused = play(story)
-    assert "STOP_REFUSED_ONCE" in taken_for_refused.alerts
+    assert "STOP_TRY_REFUSED" in taken_for_refused.alerts
 
 
 # ── 6 ──

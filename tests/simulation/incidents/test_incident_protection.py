@@ -49,7 +49,7 @@ def test_incident_02_where_no_form_of_a_stop_is_taken_the_position_is_closed_and
 
     assert told.broken == []
     assert told.longest_bare_ms < 1_500
-    assert {"STOP_REFUSED", "STOP_REFUSED_ONCE"} & set(told.alerts)
+    assert {"STOP_REFUSED", "STOP_TRY_REFUSED"} & set(told.alerts)
     assert told.position(8) == 0
     with without(PATIENT):
         assert any(each.startswith("I10") for each in play(story).broken)

@@ -1,6 +1,7 @@
 """Admission: every reason against an intent, with field, value and what would be accepted."""
 
 from decimal import Decimal
+from http import HTTPStatus
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from chimera.trading.instrument import MarginStep
 from chimera.trading.intent import Intent, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price
+from chimera.wire.failures import status_of
 from support.desk import BTC, Desk, a_long, an_intent
 
 
@@ -23,6 +25,14 @@ def refusals(intent: Intent, desk: Desk | None = None) -> dict[str, Refused]:
 
 def test_a_sound_intent_meets_no_objection() -> None:
     assert not refusals(an_intent())
+
+
+def test_an_exit_in_a_symbol_that_does_not_trade_is_refused_as_its_barrier_refuses_entries() -> None:
+    desk, out = a_long(), an_intent(side=Side.SELL, reduce_only=True, stop=None)
+    halted = desk.scene.but(instrument=BTC.but(trading=False))
+    codes = [refusal.code for refusal in objections(out, desk.holding, halted)]
+    assert codes == ["SYMBOL_NOT_TRADING"]
+    assert status_of(codes[0]) == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,7 @@ def test_a_whole_stop_that_ends_with_its_position_is_no_refusal() -> None:
 
     assert desk.holding.exposure == 0
     assert desk.holding.stop_tries == 0
-    assert "STOP_REFUSED_ONCE" not in alerts(desk)
+    assert "STOP_TRY_REFUSED" not in alerts(desk)
 
 
 def test_a_whole_stop_of_an_earlier_opening_covers_nothing() -> None:

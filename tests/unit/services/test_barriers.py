@@ -51,13 +51,13 @@ def test_its_end_is_told_and_only_once(barriers: Barriers, told: list[Alert]) ->
 
 
 def test_one_of_a_symbol_stands_before_that_symbol_alone(barriers: Barriers, told: list[Alert]) -> None:
-    barriers.level("EXTERNAL_ORDERS", "2 not ours", symbol=BTC)
+    barriers.level("SYMBOL_ISOLATED", "2 not ours", symbol=BTC)
     refused = barriers.before(BTC)
     assert refused is not None
-    assert refused.code == "EXTERNAL_ORDERS"
+    assert refused.code == "SYMBOL_ISOLATED"
     assert barriers.before(ETH) is None
     assert told[0].text == "BTCUSDT: 2 not ours"
-    barriers.level("EXTERNAL_ORDERS", None, symbol=BTC)
+    barriers.level("SYMBOL_ISOLATED", None, symbol=BTC)
     assert barriers.before(BTC) is None
 
 

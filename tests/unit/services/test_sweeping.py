@@ -131,11 +131,11 @@ async def test_isolated_they_keep_entries_away_from_that_symbol_while_they_stand
     account.sweeping.heard(OrderReport(order=an_order("web_1")))
     refused = account.barriers.before(SYMBOL)
     assert refused is not None
-    assert refused.code == "EXTERNAL_ORDERS"
+    assert refused.code == "SYMBOL_ISOLATED"
     assert account.barriers.before(ETH) is None
     await account.look()
     assert account.barriers.before(SYMBOL) is None
-    assert account.codes == ["EXTERNAL_ORDER", "EXTERNAL_ORDERS", "EXTERNAL_ORDERS_OVER"]
+    assert account.codes == ["EXTERNAL_ORDER", "SYMBOL_ISOLATED", "SYMBOL_ISOLATED_OVER"]
 
 
 @pytest.mark.req("S4-REC-2")

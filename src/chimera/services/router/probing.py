@@ -39,6 +39,8 @@ log = structlog.get_logger()
 
 PROBING: Final = "PROBING"
 NO_FORM: Final = "NO_PROTECTIVE_FORM"
+_TAKEN: Final = (Severity.INFO, "PROTECTIVE_FORM_TAKEN")
+_REFUSED: Final = (Severity.WARN, "PROTECTIVE_FORM_REFUSED")
 DAILY_S: Final = 86_400.0
 AGAIN_S: Final = 600.0  # while the first choice is refused, or nothing could be asked for
 FIRST_PATIENCE_S: Final = 5.0  # of the entries that wait for the first answer
@@ -110,7 +112,7 @@ class Probing:
         before = self._known[form].works
         self._known[form] = Known(form=form, works=works, why=why, at_ms=self._ground.clock.now_ms())
         if form is FORMS[0] and works is not before and (works is False or before is False):
-            severity, code = (Severity.INFO, "FORM_TAKEN") if works else (Severity.WARN, "FORM_REFUSED")
+            severity, code = _TAKEN if works else _REFUSED
             rest = ", ".join(self.forms) or "none"
             self._ground.tell(Alert(severity=severity, code=code, text=f"stop as {form}: {why}; left: {rest}"))
         told = "; ".join(f"{each.form}: {each.why}" for each in self._known.values())

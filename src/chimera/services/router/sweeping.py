@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 RETRY_S: Final = 5.0  # after a look that was not answered
 UNANSWERED: Final = 3  # looks in a row: then somebody should know
-CODE: Final = "EXTERNAL_ORDERS"
+CODE: Final = "SYMBOL_ISOLATED"
 
 
 class Sweeping:
