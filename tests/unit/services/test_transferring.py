@@ -56,9 +56,12 @@ class Steps:
             await asyncio.get_running_loop().create_future()
 
     async def before(self, operation: str, key: str) -> None:
+        """A disk is slow: what should have waited for it, and did not, is faster."""
+        await asyncio.sleep(0.01)
         await self.step()
 
-    after = before
+    async def after(self, operation: str, key: str) -> None:
+        await self.step()
 
 
 class Mortal(BinanceWallets):
@@ -260,19 +263,20 @@ def test_killed_at_every_step_it_moves_at_most_once_and_knows_it(fault: RequestF
             assert not told
         return taken
 
-    for kill_at in count():
-        loop = DetLoop(1)
+    for seed in range(2):  # in which order the tasks of one moment go on
+        for kill_at in count():
+            loop = DetLoop(seed)
 
-        async def begin(at: int = kill_at, on: DetLoop = loop) -> int:
-            return await story(Town(on, steps=Steps(at)))
+            async def begin(at: int = kill_at, on: DetLoop = loop) -> int:
+                return await story(Town(on, steps=Steps(at)))
 
-        try:
-            taken = loop.run_until_complete(begin())
-        finally:
-            loop.close()
-        if taken <= kill_at:
-            break
-    assert kill_at > 12
+            try:
+                taken = loop.run_until_complete(begin())
+            finally:
+                loop.close()
+            if taken <= kill_at:
+                break
+        assert kill_at > 12
 
 
 def test_an_entry_that_lacks_margin_is_topped_up_once() -> None:
