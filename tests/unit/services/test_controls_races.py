@@ -155,7 +155,7 @@ async def test_a_mistake_while_saving_ends_nothing(monkeypatch: pytest.MonkeyPat
                 raise ValueError("odd")
             await super().put(collection, key, document)
 
-    monkeypatch.setattr("chimera.services.router.controls.RETRY_SAVE_S", 0)
+    monkeypatch.setattr("chimera.services.router.controls.STORE_AGAIN_S", 0)
     standing = Desks(Odd()).controls
     await standing.load()
     saver = asyncio.create_task(standing.run())

@@ -8,7 +8,7 @@ import pytest
 
 from chimera.execute.advance import advance
 from chimera.reconcile import lost
-from chimera.services.router.patience import KEPT_PAUSE_S, until_kept
+from chimera.services.router.patience import STORE_AGAIN_S, until_kept
 from chimera.services.router.standing_in import StandingIn
 from chimera.services.world.loop import DetLoop
 from chimera.trading.commands import waits_for_save
@@ -137,7 +137,7 @@ def test_a_ledger_that_is_away_is_asked_until_it_answers() -> None:
         return "answer"
 
     assert loop.run_until_complete(until_kept(question)) == "answer"
-    assert asked_s == pytest.approx([number * KEPT_PAUSE_S for number in range(4)])
+    assert asked_s == pytest.approx([number * STORE_AGAIN_S for number in range(4)])
 
 
 def test_what_cannot_be_read_does_not_change_by_asking() -> None:

@@ -9,6 +9,7 @@ import structlog
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Bus
+from chimera.services.router.patience import ALERT_AGAIN_S
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Alert
 from chimera.trading.ids import AccountId
@@ -17,7 +18,6 @@ from chimera.wire.codec import SCHEMA_VERSION, plain
 
 log = structlog.get_logger()
 
-RETRY_S: Final = 0.5
 MOST_WAITING: Final = 1_000  # the oldest is dropped, and that is logged
 
 
@@ -62,7 +62,7 @@ class Alarms:
                     await self._bus.publish(keys.ALERTS, name, {field: str(value) for field, value in row.items()})
                 except StoreUnavailable as error:
                     log.warning("alert_waits", event_id=name, error=str(error))
-                    await asyncio.sleep(RETRY_S)
+                    await asyncio.sleep(ALERT_AGAIN_S)
                     continue
                 except Exception:  # one that cannot be told must hold up neither the next nor what protects
                     log.exception("alert_untold", event_id=name, alert=row)

@@ -19,6 +19,7 @@ from msgspec.structs import asdict
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.services.router.owner import Owner
+from chimera.services.router.patience import STORE_AGAIN_S
 from chimera.services.router.receipts import Witness, entries_under, lots_under
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.execution import Phase
@@ -31,7 +32,6 @@ from chimera.wire.codec import encode, plain
 
 log = structlog.get_logger()
 
-RETRY_SAVE_S: Final = 0.25
 FLATTEN_AGAIN_S: Final = 0.5  # doubled each time that something is left
 LONGEST_FLATTEN_AGAIN_S: Final = 8.0
 UNREADABLE: Final = "UNREADABLE"  # by whom a kill is, where what is stored cannot be read
@@ -76,7 +76,7 @@ class Controls:
                 found = Standstill() if row is None else msgspec.convert(row["standstill"], Standstill, strict=False)
                 break
             except StoreUnavailable:
-                await asyncio.sleep(RETRY_SAVE_S)
+                await asyncio.sleep(STORE_AGAIN_S)
             except Exception as error:  # whatever is wrong with it: it counts as killed, and protection has to start
                 log.exception("controls_unreadable")
                 self._refuse_all(f"{type(error).__name__}: {error}")
@@ -106,10 +106,10 @@ class Controls:
                         await self._save(self.standstill)
             except StoreUnavailable as error:
                 log.warning("controls_unsaved", rev=self.standstill.rev, error=str(error))
-                await asyncio.sleep(RETRY_SAVE_S)
+                await asyncio.sleep(STORE_AGAIN_S)
             except Exception:  # a mistake of ours: the router's tasks live and die together
                 log.exception("controls_fault", rev=self.standstill.rev)
-                await asyncio.sleep(RETRY_SAVE_S)
+                await asyncio.sleep(STORE_AGAIN_S)
 
     async def _save(self, standing: Standstill) -> None:
         """By the holder of ``_disk``. After a failure nobody knows whether it is there: what holds is saved again."""

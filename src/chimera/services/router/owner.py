@@ -16,6 +16,7 @@ from chimera.execute.due import next_due_ms
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Holdings
 from chimera.services.router.barriers import HELD_MS
+from chimera.services.router.patience import STATE_AGAIN_S, STORE_AGAIN_S
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
 from chimera.trading.commands import Command, Place, waits_for_save
@@ -30,8 +31,6 @@ from chimera.trading.scene import Scene
 log = structlog.get_logger()
 
 SAVE_PATIENCE_S = 3.0  # how long an answer waits for the disk before it says "in doubt"
-RETRY_SAVE_S = 0.1
-RETRY_RELAY_S = 0.25
 RETRY_FAULT_S = 1.0  # after a mistake of ours: how soon the duties look again though nothing happens
 
 
@@ -191,7 +190,7 @@ class Owner:
             except StoreUnavailable as error:
                 self.ledger_away = True
                 log.warning("ledger_away", key=str(holding.key), error=str(error))
-                await asyncio.sleep(RETRY_SAVE_S)
+                await asyncio.sleep(STATE_AGAIN_S)
             except StaleWriter:
                 self.deposed = True
                 log.critical("deposed", key=str(holding.key), fence=self._fence)
@@ -231,7 +230,7 @@ class Owner:
                 self.hear(Published(through=told))
             if told != ready[-1].seq:
                 self._outbox_ready.set()
-                await asyncio.sleep(RETRY_RELAY_S)
+                await asyncio.sleep(STORE_AGAIN_S)
 
     def untold(self, intent_id: IntentId) -> bool:
         """Whether the latest news of this intent is not on disk yet."""

@@ -1,4 +1,7 @@
-"""Asking until there is an answer, and looking again after a mistake of ours: what a router must not end of."""
+"""Asking until there is an answer, and looking again after a mistake of ours: what a router must not end of.
+
+A store that is away is tried again for ever; how soon is said here for all of them. Each try has its own deadline.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +17,9 @@ T = TypeVar("T")
 
 LOOK_AGAIN_S: Final = 1.0
 BOOT_PATIENCE_S: Final = 1.5
-KEPT_PAUSE_S: Final = 0.25  # between two tries of the ledger, which itself names a deadline to each
+STATE_AGAIN_S: Final = 0.1  # an owner's state: entries, parts of closes and cancels of stops wait for it
+STORE_AGAIN_S: Final = 0.25  # what else is kept, told or read
+ALERT_AGAIN_S: Final = 0.5
 BOOT_PAUSE_S: Final = 0.3
 BOOT_LONGEST_PAUSE_S: Final = 2.0  # what was held back may leave sooner than was reckoned
 
@@ -46,7 +51,7 @@ async def until_kept(question: Callable[[], Awaitable[T]]) -> T:
             return await question()
         except StoreUnavailable as error:
             log.warning("ledger_away_at_boot", error=str(error))
-        await asyncio.sleep(KEPT_PAUSE_S)
+        await asyncio.sleep(STORE_AGAIN_S)
 
 
 async def going_on(name: str, look: Callable[[], Awaitable[None]]) -> None:

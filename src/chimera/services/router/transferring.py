@@ -33,6 +33,7 @@ from chimera.admit.transfers import (
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.ports.wallets import Wallets
+from chimera.services.router.patience import STORE_AGAIN_S
 from chimera.services.router.relay import Relay
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, Refused, StoreUnavailable, VenueRejected
 from chimera.trading.events import Alert, Severity
@@ -50,7 +51,6 @@ log = structlog.get_logger()
 MOVE_TIMEOUT_MS: Final = 5_000
 ANSWER_WAIT_S: Final = 5.0  # a caller's; the transfer goes on without him
 TOP_UP_WAIT_S: Final = 3.0  # an entry's: then it is made smaller instead
-RETRY_SAVE_S: Final = 0.25
 LOOK_S: Final = 0.25
 BUDGET_EVERY_MS: Final = 10_000
 HELPED: Final = 1_000  # intents whose one transfer is remembered
@@ -115,7 +115,7 @@ class Transferring:
                 row = await self._rows.get(keys.TRANSFERS, self._account_id)
                 break
             except StoreUnavailable:
-                await asyncio.sleep(RETRY_SAVE_S)
+                await asyncio.sleep(STORE_AGAIN_S)
         if row is not None:
             self.state = decode(encode(row["transfers"]), Transfers)
         self.loaded.set()
@@ -300,7 +300,7 @@ class Transferring:
                 self._depose()
             except StoreUnavailable as error:
                 log.warning("transfers_unsaved", rev=state.rev, error=str(error))
-                await asyncio.sleep(RETRY_SAVE_S)
+                await asyncio.sleep(STORE_AGAIN_S)
         raise StoreUnavailable("another process moves this account's money now")
 
     def _depose(self) -> None:
