@@ -6,6 +6,7 @@ trade counts once by its id. What the order table does not allow raises ``Illega
 
 from typing import Final
 
+from chimera.trading.booking import Booking, effects_of, shares_of
 from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
@@ -107,7 +108,19 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = N
         filled_ms=scene.now_ms,
     )
     after = after.with_order(settle(order.with_fill(fill), order, scene))
-    return _turned(holding, after, order, fill, scene)
+    return _booked(holding, _turned(holding, after, order, fill, scene), fill, scene)
+
+
+def _booked(before: Holding, after: Holding, fill: Fill, scene: Scene) -> Holding:
+    """For the cash ledger: of which opening the trade is, and what it did to whose lots."""
+    booking = Booking(
+        position=(before.root if before.position.lots else after.root) or "",
+        base=scene.instrument.base,
+        quote=scene.instrument.quote,
+        effects=effects_of(before.position, after.position, fill),
+        held=shares_of(after.position),
+    )
+    return after.but(booked={**after.booked, fill.trade_id: booking})
 
 
 def _nobodys(fill: Fill, holding: Holding) -> bool:

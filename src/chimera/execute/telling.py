@@ -5,6 +5,7 @@ States are immutable, so what did not change is the same object and costs nothin
 
 from chimera.execute import entry
 from chimera.execute.lists import news_of_lists
+from chimera.trading.booking import Booking
 from chimera.trading.events import (
     Alert,
     CancelRecorded,
@@ -63,7 +64,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
         Event(seq=after.event_seq + number, at_ms=scene.now_ms, body=body)
         for number, body in enumerate(happenings, start=1)
     )
-    return after.but(event_seq=after.event_seq + len(events), outbox=after.outbox + events)
+    return after.but(event_seq=after.event_seq + len(events), outbox=after.outbox + events, booked={})
 
 
 def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happening]:
@@ -77,7 +78,11 @@ def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happe
     if order.cancels >= CANCEL_TRIES > (known.cancels if known else 0):
         told = f"{order.ref}: cancelled {order.cancels} times and still {known.status if known else order.status}"
         news.append(Alert(severity=Severity.FATAL, code="CANCEL_FAILED", text=told))
-    news += [_of_fill(fill, order, strategy) for trade_id, fill in order.fills.items() if trade_id not in old_fills]
+    news += [
+        _of_fill(fill, order, strategy, holding.booked.get(trade_id))
+        for trade_id, fill in order.fills.items()
+        if trade_id not in old_fills
+    ]
     armed = order.status is Status.NEW and (known is None or known.status in (Status.PENDING_NEW, Status.IN_DOUBT))
     stands_at = order.request.trigger_price or order.request.price  # spot's target is a limit order
     if armed and order.role.protective and stands_at is not None:
@@ -105,11 +110,16 @@ def _of_stranger(order: Order) -> Alert:
     return Alert(severity=Severity.ERROR, code=code, text=text)
 
 
-def _of_fill(fill: Fill, order: Order, strategy: StrategyId) -> FillRecorded:
+def _of_fill(fill: Fill, order: Order, strategy: StrategyId, booking: Booking | None) -> FillRecorded:
     mid = order.mid_at_send
     slippage = None if mid is None else ((fill.price - mid) / mid * BPS * fill.side.sign).quantize(BPS / BPS / 10000)
     return FillRecorded(
-        fill=fill, intent_id=order.intent_id, strategy_id=strategy, mid_at_send=mid, slippage_bps=slippage
+        fill=fill,
+        intent_id=order.intent_id,
+        strategy_id=strategy,
+        mid_at_send=mid,
+        slippage_bps=slippage,
+        booking=booking,
     )
 
 

@@ -6,7 +6,7 @@ Every method may raise ``StoreUnavailable``; reads of a newer schema raise ``New
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId, PositionKey
@@ -29,6 +29,13 @@ class Claim(Value):
     body_hash: str
     at_ms: Millis
     body: bytes = b""  # what was asked, so that a claim can be carried on after a crash
+
+
+class Row(NamedTuple):
+    """A document with its place in the order of insertion."""
+
+    number: int
+    document: dict[str, object]
 
 
 class Holdings(Protocol):
@@ -72,6 +79,31 @@ class Rows(Protocol):
         self, collection: str, *, where: Mapping[str, str | int] | None = None, newest: int = 100
     ) -> Sequence[dict[str, object]]:
         """The newest documents (by insertion) whose top-level fields equal ``where``."""
+        ...
+
+    async def page(self, collection: str, *, after: int, limit: int) -> Sequence[Row]:
+        """Up to ``limit`` documents in the order in which they were inserted, from the first after that number on.
+
+        Numbers begin above 0 and never change; whoever has read up to one has missed nothing that comes later.
+        """
+        ...
+
+    async def span(
+        self,
+        collection: str,
+        *,
+        since_ms: Millis,
+        until_ms: Millis,
+        where: Mapping[str, str | int] | None = None,
+        after: int = 0,
+        limit: int,
+        backwards: bool = False,
+    ) -> Sequence[Row]:
+        """Up to ``limit`` documents by their field ``at_ms``, then by number, with ``since_ms <= at_ms < until_ms``.
+
+        ``after``: of those at ``since_ms`` only greater numbers, to go on where a page ended. ``backwards``: newest
+        first (``after`` is then of no use). Without an index of the adapter's own it reads the whole collection.
+        """
         ...
 
 

@@ -6,6 +6,7 @@
 from decimal import Decimal
 from enum import StrEnum
 
+from chimera.trading.booking import Booking
 from chimera.trading.fill import Fill
 from chimera.trading.guard import Guard
 from chimera.trading.ids import ClientOrderId, IntentId, StrategyId
@@ -37,6 +38,7 @@ class FillRecorded(Value):
     strategy_id: StrategyId
     mid_at_send: Price | None
     slippage_bps: Decimal | None  # signed, positive when adverse
+    booking: Booking | None = None  # None: told by a version that kept no cash ledger
 
 
 class IntentChanged(Value):

@@ -6,9 +6,11 @@ published, and lives on as a row. It is changed by its owner alone, through ``ex
 
 from decimal import Decimal
 
+from chimera.trading.booking import Booking
 from chimera.trading.events import Event
 from chimera.trading.execution import Exit, Phase, Working
 from chimera.trading.form import Form
+from chimera.trading.guard import Guard
 from chimera.trading.ids import (
     CHILDREN_MAX,
     ClientOrderId,
@@ -37,6 +39,8 @@ class Holding(Value):
     stop_tries: int = 0  # refusals in a row
     stop_retry_at_ms: Millis | None = None
     refused_stop_forms: tuple[Form, ...] = ()  # by the venue, since the last stop that stayed
+    guards: tuple[Guard, ...] = ()  # prices that S4 watches itself, since no order of the venue's stands there
+    guard_until_ms: Millis | None = None  # how long they may stand in for a stop, since the first was armed
     target_tries: int = 0
     target_retry_at_ms: Millis | None = None
     refused_target_forms: tuple[Form, ...] = ()
@@ -52,6 +56,7 @@ class Holding(Value):
     suspected: Decimal = ZERO  # the least of their differences: the venue's signed position less ours, base asset
     day: int = 0  # UTC day number of ``day_start_net``
     day_start_net: Quote = Quote(Decimal(0))  # realised - fees when that day began
+    booked: dict[TradeId, Booking] = {}  # what the trades of this step did to the lots: told, and let go of
     maker_timeouts: int = 0  # takers that were sent because their maker's time was up
     event_seq: int = 0
     outbox: tuple[Event, ...] = ()

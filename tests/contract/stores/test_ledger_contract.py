@@ -256,3 +256,48 @@ async def test_documents_of_an_older_version_are_carried_up(ledger: Ledger, monk
 async def test_a_ledger_in_health_answers_ping(ledger: Ledger) -> None:
     await ledger.ping()
     await ledger.ping()
+
+
+# ── in the order of insertion, and of time ──
+
+
+async def a_diary(ledger: Ledger) -> None:
+    for number, at_ms in enumerate((30, 10, 20, 20, 40), start=1):
+        await ledger.insert("orders", f"o{number}", {"at_ms": at_ms})
+        document = {"name": f"c{number}", "at_ms": at_ms, "symbol": "AB"[number % 2]}
+        assert await ledger.insert("cash", f"c{number}", document)
+
+
+def names(rows: Any) -> list[object]:
+    return [row.document["name"] for row in rows]
+
+
+@pytest.mark.req("LED-1")
+async def test_pages_follow_each_other_in_the_order_of_insertion(shelf: Any) -> None:
+    await a_diary(shelf.ledger)
+    ledger = await shelf.reopen()
+
+    first = await ledger.page("cash", after=0, limit=3)
+    rest = await ledger.page("cash", after=first[-1].number, limit=3)
+
+    assert (names(first), names(rest)) == (["c1", "c2", "c3"], ["c4", "c5"])
+    assert first[0].number > 0
+    assert await ledger.page("cash", after=rest[-1].number, limit=3) == []
+    await ledger.insert("cash", "c6", {"name": "c6", "at_ms": 1, "symbol": "A"})
+    assert names(await ledger.page("cash", after=rest[-1].number, limit=3)) == ["c6"]
+
+
+@pytest.mark.req("LED-1")
+async def test_a_span_is_read_by_time_and_goes_on_where_it_ended(shelf: Any) -> None:
+    await a_diary(shelf.ledger)
+    ledger = await shelf.reopen()
+    span: Any = {"since_ms": 10, "until_ms": 40}
+
+    assert names(await ledger.span("cash", **span, limit=9)) == ["c2", "c3", "c4", "c1"]
+    assert names(await ledger.span("cash", **span, limit=9, backwards=True)) == ["c1", "c4", "c3", "c2"]
+    assert names(await ledger.span("cash", **span, limit=9, where={"symbol": "A"})) == ["c2", "c4"]
+    first = await ledger.span("cash", **span, limit=2)
+    more = await ledger.span("cash", since_ms=20, until_ms=40, after=first[-1].number, limit=9)
+    assert (names(first), names(more)) == (["c2", "c3"], ["c4", "c1"])
+    with pytest.raises(ValueError, match="field"):
+        await ledger.span("cash", **span, limit=1, where={"a'b": 1})

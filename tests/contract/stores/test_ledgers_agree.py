@@ -26,9 +26,13 @@ positions = symbols.map(
 )
 small = st.integers(0, 3)
 names = st.sampled_from(["a", "b", "c"])
-collections = st.sampled_from(["orders", "strategy_events"])
+collections = st.sampled_from(["orders", "strategy_events", "cash"])
 scalars = st.one_of(st.integers(-2, 2), st.sampled_from(["", "x", "1"]), st.none(), st.booleans(), st.just(0.5))
-documents = st.dictionaries(st.sampled_from(["symbol", "status", "n"]), scalars)
+documents = st.builds(
+    lambda document, at_ms: document | {"at_ms": at_ms},
+    st.dictionaries(st.sampled_from(["symbol", "status", "n"]), scalars),
+    small,
+)
 filters = st.dictionaries(
     st.sampled_from(["symbol", "status", "n"]), st.one_of(st.integers(-2, 2), st.sampled_from(["", "x", "1"]))
 )
@@ -56,6 +60,16 @@ calls = st.one_of(
     call("insert", collection=collections, key=names, document=documents),
     call("get", collection=collections, key=names),
     call("find", collection=collections, where=filters, newest=small),
+    call("page", collection=collections, after=st.just(0), limit=small),
+    call(
+        "span",
+        collection=collections,
+        since_ms=small,
+        until_ms=small,
+        where=filters,
+        limit=small,
+        backwards=st.booleans(),
+    ),
     call("claim", claim=claims),
     call("claims_since", at_ms=small),
     st.just(("reopen", {})),
@@ -64,7 +78,8 @@ calls = st.one_of(
 
 async def _answer(ledger: Ledger, method: str, arguments: dict[str, Any]) -> object:
     try:
-        return await getattr(ledger, method)(**arguments)
+        answer = await getattr(ledger, method)(**arguments)
+        return [row.document for row in answer] if method in ("page", "span") else answer  # numbers are each one's own
     except ChimeraError as error:
         return type(error)
 

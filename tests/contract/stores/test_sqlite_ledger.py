@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from chimera.adapters.embedded import schema
-from chimera.adapters.embedded.ledger import SqliteLedger, find_statement
+from chimera.adapters.embedded.ledger import SqliteLedger, find_statement, span_statement
 from chimera.trading.errors import NewerSchema, StoreUnavailable
 from chimera.trading.holding import Holding
 from chimera.trading.ids import AccountId, PositionKey, Symbol
@@ -287,3 +288,12 @@ async def test_the_newest_rows_are_found_without_a_sort(sqlite: SqliteLedger) ->
 async def test_the_reading_connection_cannot_write(sqlite: SqliteLedger) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         sqlite._reader.execute("DELETE FROM rows")
+
+
+@pytest.mark.req("LED-1")
+def test_the_cash_ledger_is_read_by_time_through_an_index(path: Path) -> None:
+    select, values = span_statement("cash", (1, 2), {"symbol": "A"}, 0, False)
+    with closing(schema.connect_writer(path)) as db:
+        plan = str(db.execute(f"EXPLAIN QUERY PLAN {select}", (*values, 1)).fetchall())
+    assert "cash_by_time" in plan
+    assert "TEMP B-TREE" not in plan

@@ -19,7 +19,7 @@ import msgspec
 from chimera.adapters.embedded import schema
 from chimera.adapters.embedded.lock import ProcessLock
 from chimera.adapters.embedded.writer import Write, Writer
-from chimera.ports.ledger import Claim, Stored
+from chimera.ports.ledger import Claim, Row, Stored
 from chimera.trading.errors import NewerSchema, StaleWriter, StoreUnavailable
 from chimera.trading.holding import Holding
 from chimera.trading.ids import PositionKey
@@ -133,6 +133,24 @@ class SqliteLedger:
         found = await self._read("find", select, values)
         return [codec.unseal(row[0], dict[str, object]) for row in found]
 
+    async def page(self, collection: str, *, after: int, limit: int) -> Sequence[Row]:
+        select = "SELECT number, body FROM rows WHERE collection = ? AND number > ? ORDER BY number LIMIT ?"
+        return _rows(await self._read("page", select, (collection, after, limit)))
+
+    async def span(
+        self,
+        collection: str,
+        *,
+        since_ms: Millis,
+        until_ms: Millis,
+        where: Mapping[str, str | int] | None = None,
+        after: int = 0,
+        limit: int,
+        backwards: bool = False,
+    ) -> Sequence[Row]:
+        select, values = span_statement(collection, (since_ms, until_ms), where or {}, after, backwards)
+        return _rows(await self._read("span", select, (*values, limit)))
+
     # ── claims ──
 
     async def claim(self, claim: Claim) -> Claim:
@@ -179,12 +197,35 @@ def find_statement(collection: str, where: Mapping[str, str | int], newest: int)
     values: list[object] = [collection]
     terms = ["collection = ?"]
     for name, value in where.items():
-        if not name.isidentifier() or not name.isascii():
-            raise ValueError(f"{name!r} is not the name of a field")
+        _identifier(name)
         terms.append(f"{schema.field_expression(name)} = ?")
         values.append(value)
     values.append(newest)
     return f"SELECT body FROM rows WHERE {' AND '.join(terms)} ORDER BY number DESC LIMIT ?", values  # noqa: S608 - names checked above, values bound
+
+
+def span_statement(
+    collection: str, span: tuple[int, int], where: Mapping[str, str | int], after: int, backwards: bool
+) -> tuple[str, list[object]]:
+    """The query of ``span`` but for its limit. The collection's name stands in it, or its index would not serve."""
+    for name in (collection, *where):
+        _identifier(name)
+    at, order = schema.field_expression("at_ms"), "DESC" if backwards else "ASC"
+    terms = [f"collection = '{collection}'", f"{at} >= ?", f"{at} < ?", f"({at} > ? OR number > ?)"]
+    terms += [f"{schema.field_expression(name)} = ?" for name in where]
+    values: list[object] = [*span, span[0], after, *where.values()]
+    ordered = f"ORDER BY {at} {order}, number {order} LIMIT ?"
+    by = f"INDEXED BY {schema.BY_TIME[collection]}" if collection in schema.BY_TIME else ""
+    return f"SELECT number, body FROM rows {by} WHERE {' AND '.join(terms)} {ordered}", values  # noqa: S608 - names checked above, values bound
+
+
+def _identifier(name: str) -> None:
+    if not name.isidentifier() or not name.isascii():
+        raise ValueError(f"{name!r} is not the name of a field")
+
+
+def _rows(found: Sequence[tuple[Any, ...]]) -> list[Row]:
+    return [Row(row[0], codec.unseal(row[1], dict[str, object])) for row in found]
 
 
 def _key(key: PositionKey) -> str:

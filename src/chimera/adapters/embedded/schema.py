@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from chimera.trading.errors import NewerSchema, StoreUnavailable
+from chimera.wire import keys
 
 APPLICATION_ID: Final = 0x4368_4C67  # "ChLg", so that no other program's file is taken for a ledger
 BUSY_MS: Final = 5000
 INDEXED: Final = ("symbol", "status", "intent_id", "client_order_id")  # what ``find`` is asked for on the hot paths
+
+
+BY_TIME: Final = {keys.CASH: "cash_by_time"}  # collections that are read by time, and the index of each
 
 
 def field_expression(name: str) -> str:
@@ -41,7 +45,14 @@ _LAYOUT_1: Final = (
         for name in INDEXED
     ),
 )
-LAYOUTS: Final[tuple[tuple[str, ...], ...]] = (_LAYOUT_1,)  # entry n carries layout n to n + 1
+_LAYOUT_2: Final = (
+    # the cash ledger is read by moment and kept for ever; the other collections are not, and pay nothing for it
+    *(
+        f"CREATE INDEX {index} ON rows ({field_expression('at_ms')}) WHERE collection = '{collection}'"
+        for collection, index in BY_TIME.items()
+    ),
+)
+LAYOUTS: Final[tuple[tuple[str, ...], ...]] = (_LAYOUT_1, _LAYOUT_2)  # entry n carries layout n to n + 1
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:

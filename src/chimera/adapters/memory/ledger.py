@@ -5,12 +5,14 @@ keep, so nothing is shared by reference and every read goes through the codec. T
 what was applied before the kill is there after it. It never asks the time and starts no task.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from chimera.adapters.memory.faults import Faults, NoFaults, through
-from chimera.ports.ledger import Claim, Stored
+from chimera.ports.ledger import Claim, Row, Stored
 from chimera.trading.errors import StaleWriter
 from chimera.trading.holding import Holding
 from chimera.trading.ids import PositionKey
@@ -37,6 +39,7 @@ class _Collection:
     seqs: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)  # key -> its place in the order of insertion
     by_value: dict[tuple[str, object], set[str]] = field(default_factory=dict)  # of the ``INDEXED`` fields
+    moments: list[tuple[int, int, str]] = field(default_factory=list)  # (at_ms, number, key), in order
 
     def write(self, key: str, document: Mapping[str, object], body: bytes) -> None:
         """Insert or replace, and keep the index."""
@@ -49,6 +52,14 @@ class _Collection:
         for name in INDEXED:
             if name in document:
                 self.by_value.setdefault((name, document[name]), set()).add(key)
+        if isinstance(at_ms := document.get("at_ms"), int):
+            insort(self.moments, (at_ms, self.numbers[key] + 1, key))
+
+    def between(self, since_ms: int, until_ms: int, after: int, *, backwards: bool) -> Iterable[tuple[int, str]]:
+        """Numbers and keys of the documents of that time, in its order."""
+        first = bisect_left(self.moments, (since_ms, after + 1, ""))
+        found = self.moments[first : bisect_left(self.moments, (until_ms, 0, ""))]
+        return ((number, key) for _, number, key in (reversed(found) if backwards else found))
 
     def newest_first(self, where: Mapping[str, str | int]) -> Iterable[bytes]:
         """What may match: by the first indexed field asked for, else everything."""
@@ -59,6 +70,9 @@ class _Collection:
         return [self.documents[key] for key in sorted(found, key=self.numbers.__getitem__, reverse=True)]
 
     def _forget(self, key: str, document: Mapping[str, object]) -> None:
+        if isinstance(at_ms := document.get("at_ms"), int):
+            moment = (at_ms, self.numbers[key] + 1, key)
+            del self.moments[bisect_left(self.moments, moment)]
         for name in INDEXED:
             place = (name, document.get(name))
             if key in self.by_value.get(place, ()):
@@ -189,6 +203,43 @@ class MemoryLedger:
             if not name.isidentifier() or not name.isascii():
                 raise ValueError(f"{name!r} is not the name of a field")
         return await through(self.faults, self._deadline_ms, "find", collection, apply)
+
+    async def page(self, collection: str, *, after: int, limit: int) -> Sequence[Row]:
+        def apply() -> list[Row]:
+            documents = islice(self._rows(collection).documents.values(), after, after + limit)
+            return [
+                Row(number, codec.unseal(body, dict[str, object])) for number, body in enumerate(documents, after + 1)
+            ]
+
+        return await through(self.faults, self._deadline_ms, "page", collection, apply)
+
+    async def span(
+        self,
+        collection: str,
+        *,
+        since_ms: Millis,
+        until_ms: Millis,
+        where: Mapping[str, str | int] | None = None,
+        after: int = 0,
+        limit: int,
+        backwards: bool = False,
+    ) -> Sequence[Row]:
+        wanted = dict(where or {})
+        for name in (collection, *wanted):
+            if not name.isidentifier() or not name.isascii():
+                raise ValueError(f"{name!r} is not the name of a field")
+
+        def apply() -> list[Row]:
+            rows, found = self._rows(collection), list[Row]()
+            for number, key in rows.between(since_ms, until_ms, after, backwards=backwards):
+                if len(found) >= limit:
+                    break
+                document = codec.unseal(rows.documents[key], dict[str, object])
+                if all(name in document and document[name] == value for name, value in wanted.items()):
+                    found.append(Row(number, document))
+            return found
+
+        return await through(self.faults, self._deadline_ms, "span", collection, apply)
 
     # ── claims ──
 

@@ -27,7 +27,7 @@ LEDGER_US: Final = 2_000  # a power-safe commit
 BUS_US: Final = 300
 NEVER_US: Final = 1 << 62
 # They change nothing, or wait for news of which a dead reader's must not take any: nobody carries them through.
-_READS: Final = frozenset({"read", "tail", "get", "get_many", "find", "load", "keys", "ping"})
+_READS: Final = frozenset({"read", "tail", "get", "get_many", "find", "page", "span", "load", "keys", "ping"})
 
 
 class StoreWeather:
