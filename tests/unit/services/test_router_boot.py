@@ -1,6 +1,8 @@
 """What a router refuses to start with: an account whose mode it does not trade in, or a symbol the venue lacks."""
 
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -160,3 +162,12 @@ async def test_a_look_that_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(asyncio.CancelledError):
         await patience.going_on("test", look)
     assert len(looks) == 2
+
+
+def test_a_router_loads_nothing_of_the_simulator_but_its_ready_key() -> None:
+    code = (
+        "import sys, chimera.services.router.main;"
+        "print(*sorted(name for name in sys.modules if name.startswith('chimera.simulate')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == ["chimera.simulate", "chimera.simulate.ready_key"]

@@ -31,7 +31,7 @@ from chimera.services.router.seal import seal_at
 from chimera.services.router.settings import RouterSettings, SettingsError
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
-from chimera.simulate.venue.account_spec import READY_ACCOUNT
+from chimera.simulate import ready_key
 from chimera.trading.errors import Refused, StaleWriter
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Quote
@@ -184,11 +184,11 @@ def _as_socket(rest: str) -> str:
 
 
 def keys_of(settings: RouterSettings) -> tuple[str, str]:
-    """Key and secret; against the simulator its ready account will do."""
+    """Key and secret; against the simulator its ready key will do."""
     if settings.binance_key is not None and settings.binance_secret is not None:
         return settings.binance_key.get_secret_value(), settings.binance_secret.get_secret_value()
     if hosts_of(settings).name == "sim":
-        return READY_ACCOUNT.api_key, READY_ACCOUNT.secret
+        return ready_key.API_KEY, ready_key.SECRET
     raise SettingsError(
         "S4_BINANCE_KEY and S4_BINANCE_SECRET are needed to trade on Binance; for the simulator set"
         " S4_FUT_URL=http://127.0.0.1:9020"

@@ -5,6 +5,7 @@ Deliberately unaware of either market: each opens its own account from the same 
 
 from decimal import Decimal
 
+from chimera.simulate import ready_key
 from chimera.simulate.door.keyring import USUAL, Key, KeyKind, Permission
 from chimera.simulate.door.public_keys import kind_of
 from chimera.simulate.door.refusals import Refusal
@@ -41,7 +42,7 @@ class AccountSpec(Value):
 
 READY_ACCOUNT = AccountSpec(
     name="main",
-    api_key="chimera-sim-key",
-    secret="chimera-sim-secret",  # noqa: S106  # published with the simulator, guards imaginary money only
+    api_key=ready_key.API_KEY,
+    secret=ready_key.SECRET,
     spot={"USDT": Decimal(10_000), "BTC": Decimal("0.1"), "BNB": Decimal(0)},
 )
