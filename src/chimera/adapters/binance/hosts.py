@@ -11,18 +11,27 @@ from typing import Final
 from yarl import URL
 
 from chimera.trading.errors import Refused
+from chimera.trading.market import Market
 from chimera.trading.value import Value
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _BINANCE: Final = {
-    "live": frozenset({"fapi.binance.com", "fstream.binance.com", "ws-fapi.binance.com"}),
+    "live": frozenset(
+        {
+            "fapi.binance.com",
+            "fstream.binance.com",
+            "ws-fapi.binance.com",
+            "api.binance.com",  # spot
+            "ws-api.binance.com",
+        }
+    ),
     "demo": frozenset(  # one backend under its old and its new name
         {
             "demo-fapi.binance.com",
             "demo-fstream.binance.com",
             "testnet.binancefuture.com",
             "fstream.binancefuture.com",
-            "demo-api.binance.com",  # spot, demo and testnet: for rehearsals alone, so no production host is here
+            "demo-api.binance.com",  # spot, demo and testnet
             "demo-ws-api.binance.com",
             "testnet.binance.vision",
             "ws-api.testnet.binance.vision",
@@ -62,15 +71,21 @@ LIVE: Final = Hosts(
     orders="wss://ws-fapi.binance.com",
 )
 PRESETS: Final = {hosts.name: hosts for hosts in (SIM, DEMO, LIVE)}
+SPOT_DEMO: Final = Hosts(name="demo", rest="https://demo-api.binance.com", streams="wss://demo-ws-api.binance.com")
+SPOT_LIVE: Final = Hosts(name="live", rest="https://api.binance.com", streams="wss://ws-api.binance.com")
+SPOT_PRESETS: Final = {hosts.name: hosts for hosts in (SIM, SPOT_DEMO, SPOT_LIVE)}  # streams: the WebSocket API
 
 
-def hosts_named(name: str, *, rest: str | None = None, streams: str | None = None) -> Hosts:
+def hosts_named(
+    name: str, *, rest: str | None = None, streams: str | None = None, market: Market = Market.FUT
+) -> Hosts:
     """The preset ``name`` with base URLs replaced where given; raises ``Refused`` for what is not allowed."""
-    if name not in PRESETS:
+    presets = PRESETS if market is Market.FUT else SPOT_PRESETS
+    if name not in presets:
         raise Refused(
-            "UNKNOWN_ENVIRONMENT", f"no environment {name!r}", field="env", value=name, accepted=", ".join(PRESETS)
+            "UNKNOWN_ENVIRONMENT", f"no environment {name!r}", field="env", value=name, accepted=", ".join(presets)
         )
-    preset = PRESETS[name]
+    preset = presets[name]
     return checked(preset.but(rest=rest or preset.rest, streams=streams or preset.streams))
 
 

@@ -57,7 +57,9 @@ class _Told(msgspec.Struct):
     data: _Times | None = None
 
 
-class _Answer(msgspec.Struct, rename="camel"):
+class Answer(msgspec.Struct, rename="camel"):
+    """A frame of the WebSocket API that answers a request; an event has no status."""
+
     id: str | int | None = None
     status: int = 0
     result: msgspec.Raw = msgspec.Raw(b"")
@@ -171,7 +173,7 @@ class OrderSocket:
     async def _read(self, socket: Socket) -> None:
         async for raw in socket.frames():
             try:
-                answer = msgspec.json.decode(raw, type=_Answer)
+                answer = msgspec.json.decode(raw, type=Answer)
             except msgspec.MsgspecError:
                 log.warning("order_socket_unreadable", size=len(raw))
                 continue
@@ -180,7 +182,7 @@ class OrderSocket:
                 waiting.set_result(as_rest(answer))
 
 
-def as_rest(answer: _Answer) -> Reply:
+def as_rest(answer: Answer) -> Reply:
     """The same answer as REST words it: status, the counters as headers, the body."""
     headers = {
         name: str(limit.count)

@@ -5,7 +5,7 @@ request leaves; nothing leaves that the rate governor holds back, and the govern
 domain value. What differs between the markets is a ``Dialect``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Final, NamedTuple, TypeVar
 
@@ -13,7 +13,7 @@ from chimera.adapters.binance.governor import Cost, Governor, Moment
 from chimera.adapters.binance.order_socket import OrderSocket
 from chimera.adapters.binance.outcomes import BAN_MS, BANNED, CLOCK_CODES, LIMITED, TOO_MANY, said
 from chimera.adapters.binance.payloads import ServerTime, Unreadable, decoded
-from chimera.adapters.binance.sign import Signer, encoded, signed
+from chimera.adapters.binance.sign import Signer, encoded, signed, signed_frame
 from chimera.adapters.binance.transport import Reply, Transport
 from chimera.adapters.binance.venue_clock import VenueClock
 from chimera.ports.clock import Clock
@@ -112,14 +112,20 @@ class SignedAccount:
 
         ``weight``: where this call pays for others too, or was paid for by another (0). ``NotSent.held``: nothing left.
         """
-        params = params or {}
-        timeout_ms = timeout_ms or (SLOW_TIMEOUT_MS if endpoint.slow else READ_TIMEOUT_MS)
-        cost = endpoint.cost(params)
+        given = params or {}
+        waits_ms = timeout_ms or (SLOW_TIMEOUT_MS if endpoint.slow else READ_TIMEOUT_MS)
+        cost = endpoint.cost(given)
+        if weight is not None:
+            cost = cost.but(weight=weight)
+        return await self.through(lane or endpoint.lane, cost, lambda: self._send(endpoint, given, waits_ms))
+
+    async def through(self, lane: Lane, cost: Cost, send: Callable[[], Awaitable[Reply]]) -> bytes:
+        """What ``send`` brings back, by whichever way it goes: past the governor, and its errors by the table."""
         sent = self.moment()
-        held = self.governor.ask(lane or endpoint.lane, cost if weight is None else cost.but(weight=weight), sent)
+        held = self.governor.ask(lane, cost, sent)
         if held is not None:
             raise NotSent(f"{HELD_BACK}: {held.why}", held.wait_ms, held=True)
-        reply = await self._send(endpoint, params, timeout_ms)
+        reply = await send()
         error = self.dialect.trouble(reply, self.server_now_ms())
         self._learn(reply, error, sent)
         if error is None:
@@ -164,6 +170,10 @@ class SignedAccount:
 
     def banned_ms(self) -> Millis:
         return self.governor.banned_ms(self.moment())
+
+    def frame(self, endpoint: Endpoint) -> dict[str, str]:
+        """The parameters of a WebSocket API request that has none of its own, stamped and signed."""
+        return signed_frame(self._stamped(endpoint, {}), self._key, self._signer)
 
     def _target(self, endpoint: Endpoint, params: Mapping[str, str]) -> str:
         if endpoint.security is Security.SIGNED:
