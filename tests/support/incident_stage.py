@@ -69,6 +69,7 @@ def policy_of(**more: Any) -> ExecPolicy:
 class Story:
     """``moves``: (at_s, bps from the first bid); ``trades``: (at_s, side of the makers who are met, quantity).
 
+    ``touch``: in place of ``moves``, (bid, ask, what stands at each) at a moment in seconds.
     ``faults``: mappings as in a scenario file, ``from_ms`` and ``to_ms`` counted from the world's begin. ``hands``:
     (at_s, what the owner does). ``wipe_s``: the moments at which the ledger loses every holding.
     """
@@ -76,6 +77,7 @@ class Story:
     wishes: tuple[Wish, ...] = ()
     moves: tuple[tuple[float, int], ...] = ()
     trades: tuple[tuple[float, Side, Qty], ...] = ()
+    touch: Callable[[float], tuple[Price, Price, Qty]] | None = None
     faults: tuple[dict[str, Any], ...] = ()
     hands: tuple[tuple[float, "Deed"], ...] = ()
     blows: tuple[Blow, ...] = ()
@@ -316,9 +318,9 @@ def _market(story: Story) -> Iterator[MarketEvent]:
     moments |= {at_s for at_s, _ in story.moves}
     events: list[MarketEvent] = []
     for at_s in sorted(moments):
-        bid = _bid(story, at_s)
-        at_us, ask = _us(at_s), Price(bid + TICK)
-        events.append(TopOfBook(symbol=SYMBOL, at_us=at_us, bid=bid, bid_qty=SHOWN, ask=ask, ask_qty=SHOWN))
+        bid, ask, shown = story.touch(at_s) if story.touch else _touch(story, at_s)
+        at_us = _us(at_s)
+        events.append(TopOfBook(symbol=SYMBOL, at_us=at_us, bid=bid, bid_qty=shown, ask=ask, ask_qty=shown))
         rate, funding_ms = Decimal("0.0001"), Millis(EPOCH_MS + 28_800_000)
         events.append(
             Marked(symbol=SYMBOL, at_us=at_us, mark=bid, index=bid, funding_rate=rate, next_funding_ms=funding_ms)
@@ -328,6 +330,11 @@ def _market(story: Story) -> Iterator[MarketEvent]:
         price = bid if maker is Side.BUY else Price(bid + TICK)
         events.append(Traded(symbol=SYMBOL, at_us=_us(at_s), price=price, qty=qty, taker=maker.opposite))
     yield from sorted(events, key=lambda event: event.at_us)
+
+
+def _touch(story: Story, at_s: float) -> tuple[Price, Price, Qty]:
+    bid = _bid(story, at_s)
+    return bid, Price(bid + TICK), SHOWN
 
 
 def _bid(story: Story, at_s: float) -> Price:
