@@ -26,6 +26,8 @@ CONFLICT: Final = (
     "ALREADY_FILLED",
     "POSITION_OPPOSED",
     "CLOSING",  # the position is being closed
+    "LEVERAGE_IN_USE",  # what stands there was opened at another
+    "LEVERAGE_TOO_OFTEN",  # it was changed a few times in the last minute
     "NOT_KILLED",
     "CONFIRM",  # the word that arms again
     "SYMBOL_ISOLATED",  # others trade it on the account, and the policy is to keep away

@@ -28,7 +28,8 @@ async def test_it_goes_to_the_owner_of_the_moment_and_not_to_one_who_was_relieve
     intake.lives, intake.row = MagicMock(return_value=False), MagicMock(return_value={})
     ground = a_ground()
     ground.instruments[intent.symbol] = BTC
-    others: Any = AsyncMock(), AsyncMock(), *[MagicMock()] * 5
+    preparing = MagicMock(prepare=AsyncMock())
+    others: Any = preparing, AsyncMock(), *[MagicMock()] * 5
     accepting = Accepting(
         ground, intake, *others, table=MagicMock(), route_policy=MagicMock(), stop_optional=True, asked=lambda: True
     )

@@ -68,18 +68,19 @@ class Accepting:
         if (known := await self._intake.known(intent, body_hash)) is not None:
             owner = None if self._standing_in.at(intent.key) else self._ground.owners.get(intent.key)
             return await self._intake.await_end(owner, intent.intent_id, known, wait_ms)
-        owner = self._owner_for(intent)
+        asked = self._owner_for(intent)
         rules, policy = self._ground.instruments[intent.symbol], self._ground.policy
-        intent, notes = tidied(intent, rules, policy, owner.holding)
+        intent, notes = tidied(intent, rules, policy, asked.holding)
         await self._market.refresh(intent.symbol)
         self._watchdogs.price_looked(intent.symbol)
-        self._object(intent, owner)
-        await self._preparing.prepare(intent)
+        self._object(intent, asked)
+        await self._preparing.prepare(intent, lambda: asked.holding)
         if not await self._intake.claim(intent, body_hash):
             return await self.take(intent, body_hash, wait_ms)  # somebody was faster: hear their answer
         if self._intake.lives(intent.intent_id):  # the ledger was slow: another call with this claim came first
             return await self.take(intent, body_hash, wait_ms)
         self._object(intent, owner := self._owner_for(intent))  # again, by who owns it as nothing comes in between now
+        self._preparing.hold(intent)
         plan = self._plan(intent, owner).but(notes=notes)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
         row = self._intake.row(intent.intent_id, {})

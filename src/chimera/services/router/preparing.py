@@ -1,7 +1,18 @@
-"""What the venue must be told of a symbol before an entry may go there: isolated margin, and the intent's leverage."""
+"""What the venue must be told of a symbol before an entry may go there: isolated margin, and the intent's leverage.
 
+One at a time for each symbol, so that many entries at once tell it once; while it is being told nothing is known, and
+no entry that was admitted at another leverage goes on.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+
+from chimera.admit import leverage
+from chimera.ports.clock import Clock
 from chimera.ports.venue import Rulebook
-from chimera.trading.errors import ChimeraError, Refused, VenueRejected
+from chimera.trading.errors import ChimeraError, NotSent, Refused, VenueRejected
+from chimera.trading.holding import Holding
 from chimera.trading.ids import Symbol
 from chimera.trading.intent import Intent
 
@@ -9,18 +20,56 @@ from chimera.trading.intent import Intent
 class Preparing:
     """Of one account; told once per symbol and leverage (S4-RULE-2)."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: Rulebook, clock: Clock) -> None:
         self._rulebook = rulebook
+        self._clock = clock
         self._prepared: dict[Symbol, int] = {}
+        self._changes = leverage.Changes()
+        self._telling: defaultdict[Symbol, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def prepare(self, intent: Intent) -> None:
-        """Raises ``Refused`` where the venue says no or nothing; exits need no preparing."""
-        if intent.reduce_only or self._prepared.get(intent.symbol) == intent.leverage:
+    async def prepare(self, intent: Intent, holding: Callable[[], Holding]) -> None:
+        """Raises ``Refused`` where it may not change, and where the venue says no or nothing; exits need none.
+
+        ``holding``: as it is at the moment of asking.
+        """
+        if intent.reduce_only:
             return
+        self._object(intent, holding())
+        if self._prepared.get(intent.symbol) == intent.leverage:
+            return
+        async with self._telling[intent.symbol]:
+            self._object(intent, holding())
+            if self._prepared.get(intent.symbol) != intent.leverage:
+                await self._tell(intent)
+
+    def hold(self, intent: Intent) -> None:
+        """Raises ``Refused`` where the leverage is another's by now; asked with no wait before the entry is taken."""
+        if not intent.reduce_only and self._prepared.get(intent.symbol) != intent.leverage:
+            told = f"another intent changes the leverage of {intent.symbol}; try again"
+            raise Refused(leverage.IN_USE, told, field="leverage", value=intent.leverage)
+
+    def _object(self, intent: Intent, holding: Holding) -> None:
+        standing = leverage.in_use(intent, holding, self._prepared.get(intent.symbol))
+        if standing is not None:
+            raise standing
+
+    async def _tell(self, intent: Intent) -> None:
+        symbol, now_ms = intent.symbol, self._clock.monotonic_ms()
+        too_many = self._changes.too_many(symbol, now_ms)
+        if too_many is not None:
+            raise too_many
+        self._prepared.pop(symbol, None)
+        left = True
         try:
-            await self._rulebook.prepare(intent.symbol, intent.leverage)
+            await self._rulebook.prepare(symbol, intent.leverage)
+        except NotSent as error:
+            left = False  # it has cost nothing
+            raise Refused("VENUE_DOWN", f"the venue was not asked: {error}") from error
         except VenueRejected as error:
             raise Refused("VENUE_REFUSED", f"leverage {intent.leverage}: {error}", field="leverage") from error
         except ChimeraError as error:
             raise Refused("VENUE_DOWN", f"the venue did not answer: {error}") from error
-        self._prepared[intent.symbol] = intent.leverage
+        finally:
+            if left:
+                self._changes.count(symbol, now_ms)
+        self._prepared[symbol] = intent.leverage

@@ -143,7 +143,7 @@ class Router:
             ground, records, ledger, self.sender, relay, self.watch, dogs, begin=begin, take_over=own
         )
         self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in)
-        self.accepting = self._accepting(Preparing(rulebook))
+        self.accepting = self._accepting(Preparing(rulebook, self.clock))
         self._looking: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
 

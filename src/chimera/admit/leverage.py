@@ -1,0 +1,56 @@
+"""The leverage of a symbol: the venue has one for all that stands there, and a change of it costs of what we may ask.
+
+So it changes only while nothing stands that was taken at another, and not as often as a caller likes: each change is
+a few requests in the entries' lane (ADR 12), and whoever alternates could starve all others. Moments are monotonic.
+"""
+
+from collections import deque
+from typing import Final
+
+from chimera.trading.errors import Refused
+from chimera.trading.holding import Holding
+from chimera.trading.ids import Symbol
+from chimera.trading.intent import Intent
+from chimera.trading.money import Millis
+
+MINUTE_MS: Final = 60_000
+OF_SYMBOL: Final = 4  # changes in a minute
+OF_ACCOUNT: Final = 60  # ... of all symbols together: about 360 of the 1,440 request weight that entries may take
+
+IN_USE: Final = "LEVERAGE_IN_USE"
+TOO_OFTEN: Final = "LEVERAGE_TOO_OFTEN"
+
+
+def in_use(intent: Intent, holding: Holding, set_to: int | None) -> Refused | None:
+    """Why the entry may not trade at its leverage now. ``set_to``: what the venue was last told; None: not known."""
+    if not (holding.exposure or holding.entering):
+        return None
+    opened = {work.intent.leverage for key in holding.engaged if not (work := holding.intents[key]).intent.reduce_only}
+    standing = opened or ({set_to} if set_to is not None else set())
+    if standing <= {intent.leverage}:
+        return None
+    known = ", ".join(str(each) for each in sorted(standing))
+    return Refused(
+        IN_USE, f"{intent.symbol} is traded at leverage {known}; it changes only while nothing stands there",
+        field="leverage", value=intent.leverage, accepted=f"{known}; or another once flat",
+    )  # fmt: skip
+
+
+class Changes:
+    """Those of the last minute, of one account: attempts, for one that the venue refuses costs as much."""
+
+    def __init__(self) -> None:
+        self._made: deque[tuple[Millis, Symbol]] = deque()
+
+    def count(self, symbol: Symbol, now_ms: Millis) -> None:
+        self._made.append((now_ms, symbol))
+
+    def too_many(self, symbol: Symbol, now_ms: Millis) -> Refused | None:
+        """Why there may be no further one now."""
+        while self._made and self._made[0][0] <= now_ms - MINUTE_MS:
+            self._made.popleft()
+        here = sum(each == symbol for _, each in self._made)
+        if here < OF_SYMBOL and len(self._made) < OF_ACCOUNT:
+            return None
+        told = f"the leverage was set {here} times for {symbol} in the last minute, {len(self._made)} times in all"
+        return Refused(TOO_OFTEN, told, field="leverage", accepted="the leverage of before; or later")

@@ -1,0 +1,179 @@
+"""Leverage is set once, never under what stands, and not as often as a hostile caller likes."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from chimera.admit import leverage
+from chimera.services.router.preparing import Preparing
+from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, Refused, VenueRejected
+from chimera.trading.holding import Holding
+from chimera.trading.ids import Symbol
+from chimera.trading.intent import Intent
+from chimera.trading.market import Side
+from chimera.trading.money import Millis
+from chimera.trading.order import Role
+from support.desk import KEY, SYMBOL, Desk, a_long, an_intent
+
+FLAT = Holding(key=KEY)
+
+
+class Hand:
+    now = 0
+
+    def monotonic_ms(self) -> Millis:
+        return Millis(self.now)
+
+
+class Rules:
+    """Takes what it is told when it is let, or fails with what it is given."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Symbol, int]] = []
+        self.failure: ChimeraError | None = None
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def prepare(self, symbol: Symbol, leverage: int) -> None:
+        self.told.append((symbol, leverage))
+        await self.answers.wait()
+        if self.failure is not None:
+            raise self.failure
+
+
+class Set:
+    def __init__(self) -> None:
+        self.rules, self.clock = Rules(), Hand()
+        self.preparing = Preparing(cast("Any", self.rules), cast("Any", self.clock))
+
+    async def at(self, level: int, holding: Holding = FLAT, symbol: Symbol = SYMBOL) -> str:
+        """The code of the refusal; OK where there was none."""
+        intent = at_leverage(level).but(symbol=symbol)
+        try:
+            await self.preparing.prepare(intent, lambda: holding)
+            self.preparing.hold(intent)
+        except Refused as no:
+            return no.code
+        return "OK"
+
+
+def at_leverage(level: int, name: str = "i2") -> Intent:
+    return an_intent(name).but(leverage=level)
+
+
+@pytest.fixture
+def venue() -> Set:
+    return Set()
+
+
+@pytest.mark.req("S4-RULE-2", "S4-RETRY-1")
+async def test_a_caller_who_alternates_asks_the_venue_four_times_a_minute(venue: Set) -> None:
+    answers = []
+    for number in range(600):
+        venue.clock.now += 100
+        answers.append(await venue.at(10 + number % 2))
+    assert len(venue.rules.told) == leverage.OF_SYMBOL
+    assert set(answers[leverage.OF_SYMBOL :]) == {leverage.TOO_OFTEN, "OK"}, "at the leverage that is set he may go on"
+    venue.clock.now += leverage.MINUTE_MS
+    assert await venue.at(30) == "OK"
+
+
+async def test_all_symbols_together_have_a_bound_too(venue: Set) -> None:
+    for number in range(200):
+        for level in (5, 6, 7):
+            await venue.at(level, symbol=Symbol(f"S{number}USDT"))
+    assert len(venue.rules.told) == leverage.OF_ACCOUNT
+
+
+async def test_what_the_venue_refuses_counts_and_what_never_left_does_not(venue: Set) -> None:
+    venue.rules.failure = NotSent("no room", held=True)
+    assert {await venue.at(10) for _ in range(20)} == {"VENUE_DOWN"}
+    venue.rules.failure = VenueRejected(-4028, "not valid")
+    refused = [await venue.at(10) for _ in range(20)]
+    assert refused == ["VENUE_REFUSED"] * 4 + [leverage.TOO_OFTEN] * 16
+    venue.clock.now += leverage.MINUTE_MS
+    venue.rules.failure = OutcomeUnknown("?")
+    assert [await venue.at(10) for _ in range(6)] == ["VENUE_DOWN"] * 4 + [leverage.TOO_OFTEN] * 2
+
+
+@pytest.mark.req("S4-RULE-2")
+async def test_what_stands_keeps_its_leverage(venue: Set) -> None:
+    """Also of one who was born after it was opened, and so does not know what the venue was told."""
+    standing = a_long().holding
+    assert await venue.at(10, standing) == leverage.IN_USE
+    assert venue.rules.told == []
+    assert await venue.at(20, standing) == "OK"
+    assert await venue.at(10, FLAT) == "OK", "once flat it may be another"
+
+
+async def test_an_intent_at_work_keeps_its_leverage(venue: Set) -> None:
+    desk = Desk()
+    desk.submit(an_intent(), wait_ms=1_000)
+    desk.ack(desk.placed(Role.MAKER))
+    assert not desk.holding.exposure
+    assert await venue.at(10, desk.holding) == leverage.IN_USE
+    assert venue.rules.told == []
+
+
+async def test_a_position_that_nobody_asked_for_keeps_what_the_venue_was_told(venue: Set) -> None:
+    desk = Desk()
+    for _ in range(3):
+        desk.later(200).survey(qty="0.01")
+    assert desk.holding.position.qty
+    assert await venue.at(20, FLAT) == "OK"
+    assert await venue.at(10, desk.holding) == leverage.IN_USE
+    assert venue.rules.told == [(SYMBOL, 20)]
+
+
+async def test_exits_need_none(venue: Set) -> None:
+    exit_ = an_intent("x", side=Side.SELL, reduce_only=True, stop=None).but(leverage=10)
+    await venue.preparing.prepare(exit_, lambda: a_long().holding)
+    venue.preparing.hold(exit_)
+    assert venue.rules.told == []
+
+
+async def test_many_at_once_tell_the_venue_once(venue: Set) -> None:
+    venue.rules.answers.clear()
+    waiting = [asyncio.create_task(venue.at(20)) for _ in range(50)]
+    await asyncio.sleep(0)
+    venue.rules.answers.set()
+    assert await asyncio.gather(*waiting) == ["OK"] * 50
+    assert venue.rules.told == [(SYMBOL, 20)]
+
+
+async def test_nothing_is_taken_at_a_leverage_that_is_being_changed(venue: Set) -> None:
+    """Between the first's admission and its claim another sets the leverage: the first would trade at his."""
+    mine = at_leverage(20)
+    await venue.preparing.prepare(mine, lambda: FLAT)
+    venue.rules.answers.clear()
+    other = asyncio.create_task(venue.at(10))
+    await asyncio.sleep(0)
+    with pytest.raises(Refused) as changing:
+        venue.preparing.hold(mine)
+    assert changing.value.code == leverage.IN_USE
+    venue.rules.answers.set()
+    assert await other == "OK"
+    with pytest.raises(Refused):
+        venue.preparing.hold(mine)
+
+
+async def test_who_waited_for_his_turn_looks_again_at_what_stands(venue: Set) -> None:
+    desk = Desk()
+    venue.rules.answers.clear()
+    first = asyncio.create_task(venue.at(20))
+    second = asyncio.create_task(second_at(venue, desk))
+    await asyncio.sleep(0)
+    desk.submit(an_intent(), wait_ms=1_000)
+    venue.rules.answers.set()
+    assert await first == "OK"
+    assert await second == leverage.IN_USE
+    assert venue.rules.told == [(SYMBOL, 20)]
+
+
+async def second_at(venue: Set, desk: Desk) -> str:
+    try:
+        await venue.preparing.prepare(at_leverage(10), lambda: desk.holding)
+    except Refused as no:
+        return no.code
+    return "OK"
