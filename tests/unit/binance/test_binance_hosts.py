@@ -2,13 +2,17 @@
 
 import pytest
 
-from chimera.adapters.binance.hosts import DEMO, LIVE, PRESETS, SIM, checked, hosts_named
+from chimera.adapters.binance.hosts import DEMO, LIVE, PRESETS, SIM, SPOT_PRESETS, checked, environment_of, hosts_named
 from chimera.trading.errors import Refused
+from chimera.trading.market import Market
 
 
 def test_every_preset_is_allowed() -> None:
     assert [checked(hosts) for hosts in PRESETS.values()] == [SIM, DEMO, LIVE]
     assert hosts_named("sim", rest="http://127.0.0.1:1234/").rest == "http://127.0.0.1:1234"
+    for name, hosts in SPOT_PRESETS.items():
+        assert hosts_named(name, market=Market.SPOT) == checked(hosts) == hosts
+        assert {environment_of(hosts.rest), environment_of(hosts.streams)} == {name}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,8 @@ def test_every_preset_is_allowed() -> None:
         ("live", "https://demo-fapi.binance.com"),  # I32: a live key never reaches the demo, nor the demo's the market
         ("live", "https://testnet.binancefuture.com"),
         ("demo", "https://fapi.binance.com"),
+        ("live", "https://demo-api.binance.com"),
+        ("demo", "https://api.binance.com"),
     ],
 )
 @pytest.mark.fault("B37")
