@@ -17,46 +17,30 @@ from typing import Final
 import structlog
 
 from chimera.ports.venue import Rulebook, Venue
-from chimera.protect.verdicts import Verdict, takes_form, verdict
+from chimera.protect.rehearsal import Book, question, quiet
 from chimera.services.router.ground import Ground
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.rules import Rules
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
-from chimera.trading.events import Alert, Severity
+from chimera.trading.events import Severity
 from chimera.trading.facts import Gapped
 from chimera.trading.form import FORMS, Form
-from chimera.trading.ids import ClientOrderId, derived_id, probe_id
-from chimera.trading.instrument import Instrument
-from chimera.trading.intent import WorkingType
-from chimera.trading.market import Side
-from chimera.trading.money import ZERO, Millis, Price, Qty
-from chimera.trading.order import NewOrder, OrderType
-from chimera.trading.value import Value
+from chimera.trading.ids import ClientOrderId
+from chimera.trading.money import Price
+from chimera.trading.order import NewOrder
 from chimera.trading.venue import OrderRef
 
 log = structlog.get_logger()
 
 PROBING: Final = "PROBING"
 NO_FORM: Final = "NO_PROTECTIVE_FORM"
-_TAKEN: Final = (Severity.INFO, "PROTECTIVE_FORM_TAKEN")
-_REFUSED: Final = (Severity.WARN, "PROTECTIVE_FORM_REFUSED")
 DAILY_S: Final = 86_400.0
 AGAIN_S: Final = 600.0  # while the first choice is refused, or nothing could be asked for
 FIRST_PATIENCE_S: Final = 5.0  # of the entries that wait for the first answer
 TIMEOUT_MS: Final = 1_000
 CANCELS: Final = 3
 KEPT: Final = 16
-FAR: Final = 5  # one part in so many of the way from the venue's price bound to the mark
-
-
-class Known(Value):
-    """Whether a form is taken, by whom we know and since when; ``works`` None: nobody could say."""
-
-    form: Form
-    works: bool | None
-    why: str
-    at_ms: Millis
 
 
 class Probing:
@@ -81,42 +65,38 @@ class Probing:
         self._after = after
         self._number = 0
         self._again = asyncio.Event()
-        self._known = {form: Known(form=form, works=None, why="not asked yet", at_ms=Millis(0)) for form in FORMS}
+        self._book = Book()
 
     # ── what is known ──
 
     @property
     def forms(self) -> tuple[Form, ...]:
         """What is not known to be refused, the first choice first: for ``Scene.forms``."""
-        return tuple(form for form in FORMS if self._known[form].works is not False)
+        return self._book.forms
 
     def shown(self) -> list[dict[str, object]]:
         return [
             {"form": str(each.form), "works": each.works, "why": each.why, "at_ms": each.at_ms}
-            for each in self._known.values()
+            for each in self._book.known
         ]
 
     def took(self, order: NewOrder) -> None:
-        """A real stop or target was accepted."""
-        if order.type.conditional and self._known[order.form].works is not True:
-            self._learn(order.form, works=True, why=f"{order.ref} was taken")
+        """A real order was accepted."""
+        self._learn(self._book.took(order, self._ground.clock.now_ms()))
 
     def refused(self, order: NewOrder, code: int, message: str) -> None:
-        """A real stop was refused: for its form means that no other symbol need try it first."""
-        if order.type is OrderType.STOP_MARKET and verdict(code) is Verdict.FORM:
-            if self._known[order.form].works is not False:
-                self._again.set()
-            self._learn(order.form, works=False, why=f"{code}: {message}")
+        """A real order was refused."""
+        before = self._book.forms
+        self._learn(self._book.refused(order, code, message, self._ground.clock.now_ms()))
+        if self._book.forms != before:
+            self._again.set()
 
-    def _learn(self, form: Form, *, works: bool | None, why: str) -> None:
-        before = self._known[form].works
-        self._known[form] = Known(form=form, works=works, why=why, at_ms=self._ground.clock.now_ms())
-        if form is FORMS[0] and works is not before and (works is False or before is False):
-            severity, code = _TAKEN if works else _REFUSED
-            rest = ", ".join(self.forms) or "none"
-            self._ground.tell(Alert(severity=severity, code=code, text=f"stop as {form}: {why}; left: {rest}"))
-        told = "; ".join(f"{each.form}: {each.why}" for each in self._known.values())
-        self._ground.barriers.level(NO_FORM, None if self.forms else told, severity=Severity.FATAL)
+    def _learn(self, book: Book) -> None:
+        before, self._book = self._book, book
+        news = book.news(before)
+        if news is not None:
+            self._ground.tell(news)
+        self._ground.barriers.level(NO_FORM, book.none_left, severity=Severity.FATAL)
 
     # ── asking ──
 
@@ -140,9 +120,8 @@ class Probing:
                 log.warning("probe_unanswered", error=str(error) or "no answer in time")
             finally:
                 self._ground.barriers.level(PROBING, None)
-            sure = self._known[FORMS[0]].works is True
             try:
-                async with asyncio.timeout(DAILY_S if sure else AGAIN_S):
+                async with asyncio.timeout(DAILY_S if self._book.sure else AGAIN_S):
                     await self._again.wait()
             except TimeoutError:
                 continue
@@ -160,18 +139,17 @@ class Probing:
             await self._ask(owner, form, mark)
 
     def _quiet(self, wanted: Owner | None = None) -> Owner | None:
-        """An owner with nothing held, nothing working and no order of its own, in a symbol that trades."""
+        """An owner at whose symbol an order could do nothing."""
         for owner in self._ground.owners.values() if wanted is None else (wanted,):
-            holding = owner.holding
-            busy = holding.exposure or holding.entering or holding.exit is not None or holding.strikes
-            if busy or any(not order.status.final for order in holding.orders.values()):
-                continue
-            if owner.recovered.is_set() and self._ground.instruments[holding.key.symbol].trading:
+            rules = self._ground.instruments[owner.holding.key.symbol]
+            if owner.recovered.is_set() and quiet(owner.holding, rules):
                 return owner
         return None
 
     async def _ask(self, owner: Owner, form: Form, mark: Price) -> None:
-        order = self._order(owner, form, mark)
+        key, now_ms = owner.holding.key, self._ground.clock.now_ms()
+        self._number += 1
+        order = question(key, form, mark, self._ground.instruments[key.symbol], now_ms=now_ms, number=self._number)
         self.own.append(order.ref)
         try:
             if form is Form.REGULAR:
@@ -179,9 +157,9 @@ class Probing:
             else:
                 await self._venue.place(order, timeout_ms=TIMEOUT_MS)
                 await self._withdraw(owner, order)
-            self._learn(form, works=True, why="taken")
+            self._learn(self._book.learned(form, True, "taken", self._ground.clock.now_ms()))
         except VenueRejected as error:
-            self._learn(form, works=takes_form(error.code), why=str(error))
+            self._learn(self._book.answered(form, error.code, str(error), self._ground.clock.now_ms()))
             await self._rules.refused(order.symbol, error.code)
         except OutcomeUnknown as error:
             log.warning("probe_in_doubt", form=form, error=str(error))
@@ -201,25 +179,3 @@ class Probing:
                 log.info("probe_uncanceled", ref=order.ref, error=str(error))
         self.own.remove(order.ref)
         owner.hear(Gapped())
-
-    def _order(self, owner: Owner, form: Form, mark: Price) -> NewOrder:
-        """The smallest stop, as far below the market as the venue takes one and some of the way back."""
-        rules = self._ground.instruments[owner.holding.key.symbol]
-        self._number += 1
-        root = derived_id("cx", f"probe:{owner.holding.key}:{self._ground.clock.now_ms()}:{self._number}")
-        return NewOrder(
-            ref=probe_id(root),
-            symbol=rules.symbol,
-            side=Side.SELL,
-            type=OrderType.STOP_MARKET,
-            qty=Qty(ZERO) if form is Form.WHOLE else Qty(max(rules.min_qty, rules.step)),
-            trigger_price=_far_below(mark, rules),
-            working_type=WorkingType.MARK_PRICE,
-            reduce_only=True,
-            form=form,
-        )
-
-
-def _far_below(mark: Price, rules: Instrument) -> Price:
-    bound = mark * rules.price_down
-    return rules.price_at_or_above(max(bound + (mark - bound) / FAR, rules.min_price))
