@@ -79,6 +79,7 @@ class Desk:
         self.holding = Holding(key=KEY, survey_due_ms=Millis(T0 + 10**9))
         self.now = T0
         self.bid, self.ask = Decimal("65000.0"), Decimal("65000.1")
+        self.depth = Decimal(5)  # at either touch
         self.told: list[Command] = []
         self.last: tuple[Command, ...] = ()
         self._trades = 0
@@ -89,7 +90,7 @@ class Desk:
     @property
     def scene(self) -> Scene:
         touch = Touch(
-            bid=Price(self.bid), bid_qty=Qty(Decimal(5)), ask=Price(self.ask), ask_qty=Qty(Decimal(5)), at_ms=self.now
+            bid=Price(self.bid), bid_qty=Qty(self.depth), ask=Price(self.ask), ask_qty=Qty(self.depth), at_ms=self.now
         )
         return Scene(
             now_ms=self.now,
@@ -115,6 +116,9 @@ class Desk:
             maker=Maker(wait_ms=wait_ms),
             deadline_ms=Millis(self.now + gap_ms * len(parts) + wait_ms + 10_000),
         )
+        return self.work(intent, plan)
+
+    def work(self, intent: Intent, plan: Plan) -> tuple[Command, ...]:
         return self.hear(Submitted(intent=intent, plan=plan, body_hash="h"))
 
     def later(self, ms: int) -> "Desk":

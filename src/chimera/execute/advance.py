@@ -13,6 +13,7 @@ from chimera.execute.dust import left_over
 from chimera.execute.hear import adopt, hear, settle, take_fill
 from chimera.execute.pruning import prune
 from chimera.execute.setback import rebased
+from chimera.execute.steering import steer
 from chimera.execute.telling import tell
 from chimera.protect import guard, pairs
 from chimera.protect.bracket import bracket_for
@@ -29,16 +30,19 @@ from chimera.trading.facts import (
     CancelUnanswered,
     CloseAsked,
     Fact,
+    FinishAsked,
     Found,
     Gapped,
     NotFound,
     PairAnswered,
+    PauseAsked,
     PlaceNotSent,
     PlaceRefused,
     PlaceUnanswered,
     Published,
     Reported,
     Restarted,
+    ResumeAsked,
     Submitted,
     Surveyed,
     SurveyUnanswered,
@@ -103,6 +107,8 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return closing.begin(holding, wanted) if holding.exposure or qty is None else holding
         case CancelAsked():
             return _cancel_intent(holding, fact, scene)
+        case PauseAsked() | ResumeAsked() | FinishAsked():
+            return steer(holding, fact, scene)
         case Found(order=word):
             return _hear(holding, word, scene)
         case Reported(order=word, fill=fill):

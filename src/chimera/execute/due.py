@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from chimera.execute.asking import SURVEY_PATIENCE_MS
+from chimera.execute.children import REPRICE_EVERY_MS
 from chimera.execute.closing import HELD_BACK_MS, TARGET_CANCEL_MS
 from chimera.protect.forms import DOUBT_MS
-from chimera.trading.execution import Phase
+from chimera.trading.execution import Phase, Working
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
 from chimera.trading.order import Role, Status
@@ -17,10 +18,10 @@ def next_due_ms(holding: Holding, now_ms: Millis) -> Millis | None:
     Deadlines are moments, so they survive a restart. What is due already was acted on by the ``advance`` that made this
     holding: it waits for an answer now, not for time.
     """
-    return min((Millis(moment) for moment in _moments(holding) if moment > now_ms), default=None)
+    return min((Millis(moment) for moment in _moments(holding, now_ms) if moment > now_ms), default=None)
 
 
-def _moments(holding: Holding) -> Iterator[int]:
+def _moments(holding: Holding, now_ms: Millis) -> Iterator[int]:
     asked = holding.survey_asked_ms
     yield holding.survey_due_ms if asked is None else asked + SURVEY_PATIENCE_MS
     for lot in holding.position.lots:
@@ -36,11 +37,7 @@ def _moments(holding: Holding) -> Iterator[int]:
             yield order.created_ms + HELD_BACK_MS
     for work in holding.intents.values():
         if work.phase is Phase.WORKING:
-            yield work.plan.deadline_ms
-            if work.maker_until_ms is not None:
-                yield work.maker_until_ms
-            if work.retry_at_ms is not None:
-                yield work.retry_at_ms
+            yield from _of_working(work, now_ms)
     for moment in (holding.stop_retry_at_ms, holding.target_retry_at_ms):
         if moment is not None:
             yield moment
@@ -48,3 +45,15 @@ def _moments(holding: Holding) -> Iterator[int]:
         yield holding.exit.asked_ms + TARGET_CANCEL_MS
         if holding.exit.retry_at_ms is not None:
             yield holding.exit.retry_at_ms
+
+
+def _of_working(work: Working, now_ms: Millis) -> Iterator[int]:
+    yield work.ends_ms(now_ms)
+    if work.paused_ms is not None:
+        return
+    yield from (moment for moment in (work.maker_until_ms, work.chase_until_ms, work.retry_at_ms) if moment is not None)
+    if not work.slice_begun:
+        yield work.slice_due_ms
+    resting = work.maker_until_ms is not None and work.chase_until_ms is None and now_ms < work.maker_until_ms
+    if resting and work.reprices < work.plan.maker.reprices:
+        yield now_ms + REPRICE_EVERY_MS  # whether the touch has moved away

@@ -12,14 +12,16 @@ import zlib
 from collections.abc import Sequence
 from decimal import Decimal
 
+from chimera.execute.children import Child, follows, next_child, rest_over
 from chimera.protect.pairs import locked_qty
+from chimera.route.probe import Wait
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
 from chimera.trading.execution import Phase, Working
 from chimera.trading.facts import PlaceNotSent, PlaceRefused
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_id
 from chimera.trading.money import ZERO, Millis, Qty, text
-from chimera.trading.order import OPEN, NewOrder, Order, OrderType, Role, TimeInForce
+from chimera.trading.order import OPEN, NewOrder, Order, Role, TimeInForce
 from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
@@ -78,14 +80,21 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
         holding = _put(holding, working)
     if alive:
         return _tend(holding, working, alive, scene)
-    if working.canceling or filled >= working.plan.total or scene.now_ms >= working.plan.deadline_ms:
+    if working.canceling or filled >= working.plan.total or scene.now_ms >= working.ends_ms(scene.now_ms):
         return _finish(holding, working, filled, scene), NOTHING
-    if working.retry_at_ms is not None and scene.now_ms < working.retry_at_ms:
+    if not _may_send(working, scene):
         return holding, NOTHING
     left = Qty(working.due_qty - filled)
     if left <= 0 or _hopeless(working, left, scene):
         return _next_slice(holding, working, filled, scene)
-    return _send(holding, working, left, scene)
+    return _send(holding, working, left, filled, scene)
+
+
+def _may_send(working: Working, scene: Scene) -> bool:
+    """Neither paused, nor to try again later, nor before the slice's time."""
+    if working.paused_ms is not None or (working.retry_at_ms is not None and scene.now_ms < working.retry_at_ms):
+        return False
+    return working.slice_begun or working.finishing or scene.now_ms >= working.slice_due_ms
 
 
 def _taken(working: Working, orders: Sequence[Order]) -> bool:
@@ -102,64 +111,87 @@ def _pointless(working: Working, orders: Sequence[Order], holding: Holding) -> b
 
 
 def _tend(holding: Holding, working: Working, alive: list[Order], scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
-    """Something of it may still fill: cancel a maker whose time is up, otherwise wait."""
-    late = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
-    if not (late or working.canceling or scene.now_ms >= working.plan.deadline_ms):
-        return holding, NOTHING
+    """Something of it may still fill: cancel a maker whose time is up, or which the touch has left; otherwise wait."""
+    over = rest_over(working, scene)
     commands: list[Command] = []
     for order in alive:
-        if order.role is Role.MAKER:  # a taker is over before a cancel could reach it
-            holding, cancel = _cancel(holding, order, scene)
-            commands += cancel
+        if order.role is not Role.MAKER:  # a taker is over before a cancel could reach it
+            continue
+        moves = not over and follows(working, order, scene)
+        if not (over or moves):
+            continue
+        holding, cancel = _cancel(holding, order, scene)
+        commands += cancel
+        if moves and cancel:
+            working = working.but(reprices=working.reprices + 1)
+            holding = _put(holding, working)
     return holding, tuple(commands)
 
 
-def _send(holding: Holding, working: Working, left: Qty, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
-    """The slice's next child: post-only at the touch while its wait lasts, else a taker."""
-    if scene.touch is None and not working.intent.reduce_only:
+def _send(
+    holding: Holding, working: Working, left: Qty, filled: Decimal, scene: Scene
+) -> tuple[Holding, tuple[Command, ...]]:
+    """The slice's next child, or a wait where the market is too poor for one."""
+    intent = working.intent
+    if scene.touch is None and not intent.reduce_only:
         return holding, NOTHING
-    if working.intent.reduce_only and not holding.key.market.reduces_only:
+    if intent.reduce_only and not holding.key.market.reduces_only:
         free = max(holding.exposure - locked_qty(holding), ZERO)
         if free < left:  # protection is making room for it; what is not there is not sold
             return holding, NOTHING
-    waited = working.maker_until_ms is not None and scene.now_ms >= working.maker_until_ms
-    patient = working.plan.maker.wait_ms > 0 and not waited and working.maker_tries < scene.policy.maker_tries
-    making = patient and scene.touch is not None
-    mid = scene.touch.mid if scene.touch else None
-    role = Role.MAKER if making else Role.TAKER
+    child = next_child(working, left, filled, scene)
+    if isinstance(child, Wait):
+        later = Millis(scene.now_ms + child.ms)
+        waiting = working.but(waited_ms=working.waited_ms + child.ms, retry_at_ms=later)
+        return _put(holding, waiting.noting(_of_slice(working, child.why), scene.now_ms)), NOTHING
     number = working.child_no + 1
-    intent = working.intent
     request = NewOrder(
-        ref=child_id(working.root, role.value, number),
+        ref=child_id(working.root, child.role.value, number),
         symbol=intent.symbol,
         side=intent.side,
-        type=OrderType.LIMIT if making else OrderType.MARKET,
-        qty=left if making else min(left, scene.instrument.market_max_qty),
-        price=scene.touch.passive(intent.side) if making and scene.touch else None,
-        time_in_force=TimeInForce.GTX if making else None,
+        type=child.type,
+        qty=child.qty,
+        price=child.price,
+        time_in_force=child.time_in_force,
         reduce_only=intent.reduce_only,
-        not_after_ms=Millis(min(scene.now_ms + scene.policy.send_within_ms, working.plan.deadline_ms)),
+        not_after_ms=Millis(min(scene.now_ms + scene.policy.send_within_ms, working.ends_ms(scene.now_ms))),
     )
-    until = working.maker_until_ms
-    if making and until is None:
-        until = Millis(scene.now_ms + working.plan.maker.wait_ms)
-    sent = working.but(
-        child_no=number,
-        maker_tries=working.maker_tries + (1 if making else 0),
-        taker_tries=working.taker_tries + (0 if making else 1),
-        maker_until_ms=until,
-        retry_at_ms=None,
-        mid_at_send=working.mid_at_send or mid,
-    )
+    mid = scene.touch.mid if scene.touch else None
     order = Order(
         request=request,
-        role=role,
+        role=child.role,
         intent_id=intent.intent_id,
         created_ms=scene.now_ms,
         mid_at_send=mid,
         episode=holding.position.closed_count,
     )
-    return _put(holding.with_order(order), sent), (Place(order=request, role=role),)
+    sent = _sent(working.beginning(filled, scene.now_ms), child, number, scene).but(
+        mid_at_send=working.mid_at_send or mid
+    )
+    return _put(holding.with_order(order), sent), (Place(order=request, role=child.role),)
+
+
+def _sent(working: Working, child: Child, number: int, scene: Scene) -> Working:
+    """What this child uses up: a try, the one chase, a cut; and when the next may follow."""
+    now_ms = scene.now_ms
+    posts = child.role is Role.MAKER and not child.chases
+    until = working.maker_until_ms
+    if posts and until is None:
+        until = Millis(now_ms + working.plan.maker.wait_ms)
+    after = working.but(
+        child_no=number,
+        maker_tries=working.maker_tries + (1 if posts else 0),
+        taker_tries=working.taker_tries + (1 if child.role is Role.TAKER and not child.shrunk else 0),
+        shrunk=working.shrunk + (1 if child.shrunk else 0),
+        maker_until_ms=until,
+        chase_until_ms=Millis(now_ms + working.plan.maker.chase_ms) if child.chases else working.chase_until_ms,
+        retry_at_ms=Millis(now_ms + child.pause_ms) if child.pause_ms else None,
+    )
+    return after.noting(_of_slice(working, child.why), now_ms) if child.why else after
+
+
+def _of_slice(working: Working, why: str) -> str:
+    return f"slice {working.slice_no + 1} of {len(working.plan.slices)}: {why}"
 
 
 def _hopeless(working: Working, left: Qty, scene: Scene) -> bool:
@@ -178,12 +210,19 @@ def _next_slice(
     following = working.slice_no + 1
     if following >= len(working.plan.slices):
         return _finish(holding, working, filled, scene), NOTHING
-    due = Millis(working.accepted_ms + working.plan.slices[following].after_ms)
-    moved = working.but(
-        slice_no=following, maker_tries=0, taker_tries=0, maker_until_ms=None, retry_at_ms=due, reason=""
+    moved = working.beginning(filled, scene.now_ms).but(
+        slice_no=following,
+        maker_tries=0,
+        taker_tries=0,
+        reprices=0,
+        shrunk=0,
+        maker_until_ms=None,
+        chase_until_ms=None,
+        retry_at_ms=None,
+        reason="",
     )
     holding = _put(holding, moved)
-    return _work(holding, moved, scene) if scene.now_ms >= due else (holding, NOTHING)
+    return _work(holding, moved, scene) if scene.now_ms >= moved.slice_due_ms else (holding, NOTHING)
 
 
 def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -> Holding:
@@ -191,7 +230,7 @@ def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -
     if not reason:
         if filled >= working.plan.total:
             reason = "FILLED" if filled >= working.intent.qty else f"REDUCED: {NO_MARGIN}"
-        elif scene.now_ms >= working.plan.deadline_ms:
+        elif scene.now_ms >= working.ends_ms(scene.now_ms):
             reason = "DEADLINE"
         else:
             reason = "LEFT_OVER"
@@ -256,11 +295,12 @@ def not_sent(holding: Holding, order: Order, fact: PlaceNotSent, scene: Scene) -
         given_up = f"{VENUE_AWAY}: {failures} sendings in a row failed, the last: {fact.reason}"
         return _put(holding, working.but(canceling=True, failures=failures, reason=given_up, refusal_code=VENUE_AWAY))
     taker = 1 if order.role is Role.TAKER else 0
+    posted = 1 if order.request.time_in_force is TimeInForce.GTX else 0  # a chase counts for nothing
     pause = RETRY_MS + zlib.crc32(order.ref.encode()) % RETRY_MS
     again = working.but(
         retry_at_ms=Millis(scene.now_ms + max(fact.retry_after_ms or 0, pause)),
-        taker_tries=working.taker_tries - taker,
-        maker_tries=working.maker_tries - (1 - taker),
+        taker_tries=max(working.taker_tries - taker, 0),
+        maker_tries=max(working.maker_tries - posted, 0),
         failures=failures,
         refusal_code="NOT_SENT",
     )

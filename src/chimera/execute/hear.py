@@ -85,7 +85,9 @@ def _check_at(order: Order, scene: Scene) -> Millis | None:
         return None
     if order.role is Role.STOP:
         return Millis(scene.now_ms + scene.policy.stop_check_ms) if order.guards else None
-    pause = MARKET_CHECK_MS if order.request.type is OrderType.MARKET else scene.policy.maker_check_ms
+    asked = order.request
+    at_once = asked.type is OrderType.MARKET or asked.time_in_force is TimeInForce.IOC
+    pause = MARKET_CHECK_MS if at_once else scene.policy.maker_check_ms
     return Millis(scene.now_ms + pause)
 
 

@@ -38,7 +38,10 @@ def _working(work: Working, back: int) -> Working:
         plan=work.plan.but(deadline_ms=_less(work.plan.deadline_ms, back)),
         accepted_ms=_less(work.accepted_ms, back),
         maker_until_ms=_earlier(work.maker_until_ms, back),
+        chase_until_ms=_earlier(work.chase_until_ms, back),
         retry_at_ms=_earlier(work.retry_at_ms, back),
+        begun=tuple(mark.but(at_ms=_less(mark.at_ms, back)) for mark in work.begun),
+        paused_ms=_earlier(work.paused_ms, back),
     )
 
 

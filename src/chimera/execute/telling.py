@@ -149,6 +149,8 @@ def _newsworthy(before: Holding, after: Holding, intent_id: IntentId) -> bool:
     known, work = before.intents.get(intent_id), after.intents[intent_id]
     if known is None or known.phase is not work.phase or known.slice_no != work.slice_no:
         return True
+    if known.steps is not work.steps:
+        return True
     return before.of_intent(intent_id) != after.of_intent(intent_id)
 
 

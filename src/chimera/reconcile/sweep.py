@@ -123,7 +123,8 @@ def _expired(ours: set[Name], now: Holdings, snapshot: AccountSnapshot) -> Itera
             if working is None or working.phase is Phase.DONE:
                 late_from = order.created_ms
             else:
-                late_from = min(working.plan.deadline_ms, working.maker_until_ms or working.plan.deadline_ms)
+                ends_ms = working.ends_ms(snapshot.asked_ms)
+                late_from = min(ends_ms, working.rests_until_ms or ends_ms)
             if late_from + LATE_MS < snapshot.asked_ms:
                 yield symbol, order.ref
 

@@ -159,6 +159,8 @@ def _part(side: Side, qty: Qty, book: Book, terms: Liquidity, instrument: Instru
     bears = within(book, side, terms.slip_max_bps)
     if depth_top1(book, side) < terms.depth_min:
         bears = min(bears, book.taken_by(side)[0].qty)
+    if bears >= qty:
+        return qty
     least = least_qty(instrument, book.mid, reduces=False)
     part = instrument.floor_to_step(min(bears, qty - least))
     return part if part >= least else qty

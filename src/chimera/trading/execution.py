@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from chimera.trading.ids import ClientOrderId, IntentId
@@ -91,6 +92,7 @@ class Step(Value, tag=False):
     what: str
 
 
+PAUSE_MAX_MS: Final = 3_600_000  # a pause beyond it does not move the deadline any more
 STEPS_MAX: Final = 60  # of one intent; the last of them says that there were more
 
 
@@ -98,7 +100,7 @@ class Working(Value):
     """The state of one intent's entry. Child ids count up from ``child_no``.
 
     A slice that begins late does not hurry the next: it keeps its distance to when this one began, and the deadline
-    moves along, by the plan's ``slack_ms`` at most. Time spent paused counts for neither.
+    moves along, by the plan's ``slack_ms`` at most. Time spent paused counts for neither, up to ``PAUSE_MAX_MS``.
     """
 
     intent: Intent
@@ -158,16 +160,36 @@ class Working(Value):
     def slice_begun(self) -> bool:
         return len(self.begun) > self.slice_no
 
+    @property
+    def rests_until_ms(self) -> Millis | None:
+        """When what rests is to leave the book; None where this slice has not rested yet."""
+        return self.maker_until_ms if self.chase_until_ms is None else self.chase_until_ms
+
+    def beginning(self, filled: Decimal, now_ms: Millis) -> "Working":
+        """With the present slice begun, if it was not yet."""
+        if self.slice_begun:
+            return self
+        begun = Begun(at_ms=now_ms, filled=Qty(filled))
+        return self.but(begun=(*self.begun, begun), lag_ms=max(self.lag_ms, self.late_ms(now_ms)))
+
+    def slice_fills(self, filled: Decimal) -> tuple[Qty, ...]:
+        """Base asset that filled in each slice that has begun, given what has filled in all: ``twap.slice_fill_ratio``.
+
+        A trade that comes late counts for the slice that was on when it came.
+        """
+        marks = [mark.filled for mark in self.begun] + [Qty(filled)]
+        return tuple(Qty(after - before) for before, after in pairwise(marks))
+
     def late_ms(self, now_ms: Millis) -> int:
-        """How much later than planned the present slice begins, if it begins now; the first only by what was waited."""
-        late = now_ms - self.accepted_ms - self.rested_ms - self.plan.slices[self.slice_no].after_ms
-        return max(late if self.slice_no else min(late, self.waited_ms), 0)
+        """How much later than planned the present slice begins, if it begins now; the first is due at acceptance."""
+        planned = self.accepted_ms + self.rested_ms + self.plan.slices[self.slice_no].after_ms
+        return max(now_ms - planned, 0) if self.slice_no else 0
 
     def ends_ms(self, now_ms: Millis) -> Millis:
         """The deadline as it stands now: past it nothing that adds exposure is sent."""
         rested = self.rested_ms + (0 if self.paused_ms is None else now_ms - self.paused_ms)
-        lag = self.lag_ms if self.slice_begun else max(self.lag_ms, self.late_ms(now_ms))
-        moved = self.plan.deadline_ms + rested + min(lag, self.plan.slack_ms)
+        lag = max(self.lag_ms, self.waited_ms, 0 if self.slice_begun or self.paused_ms else self.late_ms(now_ms))
+        moved = self.plan.deadline_ms + min(rested, PAUSE_MAX_MS) + min(lag, self.plan.slack_ms)
         latest = self.intent.valid_until_ms
         return Millis(moved if latest is None else min(moved, latest))
 

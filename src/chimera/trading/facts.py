@@ -34,6 +34,26 @@ class CancelAsked(Value):
     escalate: bool = False
 
 
+class PauseAsked(Value):
+    """Send nothing more of an intent until it is resumed, and take what rests from the book."""
+
+    intent_id: IntentId
+    reason: str
+
+
+class ResumeAsked(Value):
+    """Go on with an intent that pauses."""
+
+    intent_id: IntentId
+
+
+class FinishAsked(Value):
+    """Take all that is left of an intent now."""
+
+    intent_id: IntentId
+    reason: str
+
+
 class Found(Value):
     """The venue answered a placement, a cancel or a query with the order itself."""
 
@@ -136,6 +156,9 @@ Fact = (
     Submitted
     | CloseAsked
     | CancelAsked
+    | PauseAsked
+    | ResumeAsked
+    | FinishAsked
     | Found
     | NotFound
     | PlaceRefused

@@ -5,6 +5,7 @@ from decimal import Decimal
 from chimera.trading.form import FORMS, Form
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import WorkingType
+from chimera.trading.liquidity import Book
 from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price, Quote
 from chimera.trading.standstill import Standstill
@@ -50,8 +51,14 @@ class Scene(Value):
     standstill: Standstill = Standstill()
     forms: tuple[Form, ...] = FORMS  # of stops and targets that the venue is believed to take, the best first
     available: Quote | None = None  # margin for new positions, as last heard; None: not heard
+    book: Book | None = None  # beyond the touch, where somebody shows it
 
     @property
     def near(self) -> Price | None:
         """Mark price, else mid: what a quantity is worth now."""
         return self.mark or (self.touch.mid if self.touch else None)
+
+    @property
+    def seen(self) -> Book | None:
+        """The book, or as much of one as the touch tells."""
+        return self.book or (Book.of(self.touch) if self.touch else None)

@@ -69,6 +69,8 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         "code": work.refusal_code or None,
         "notes": list(work.plan.notes),
         "why": list(work.plan.why),
+        "slices": _slices(work, sum((child.cum_qty for child in children), ZERO)),
+        "paused": work.paused_ms is not None,
         "accepted_ms": work.accepted_ms,
         "first_ack_ms": work.first_ack_ms,
         "done_ms": work.done_ms,
@@ -214,6 +216,7 @@ def _working_type(stop: StopSpec | None, guards: Iterable[Order]) -> str | None:
 
 def _timeline(work: Working, children: list[Order], fills: list[Fill]) -> list[dict[str, Any]]:
     moments: list[tuple[int, str]] = [(work.accepted_ms, "accepted")]
+    moments += [(step.at_ms, step.what) for step in work.steps]
     moments += [(child.created_ms, f"order {child.ref} made") for child in children]
     if work.first_ack_ms is not None:
         moments.append((work.first_ack_ms, "first acknowledged by the venue"))
@@ -221,6 +224,20 @@ def _timeline(work: Working, children: list[Order], fills: list[Fill]) -> list[d
     if work.done_ms is not None:
         moments.append((work.done_ms, f"done: {work.reason}" if work.reason else "done"))
     return [{"at_ms": at_ms, "what": what} for at_ms, what in sorted(moments, key=lambda moment: moment[0])]
+
+
+def _slices(work: Working, filled: Decimal) -> list[dict[str, Any]]:
+    """The schedule as planned, and how each slice went; ``filled`` is of the whole intent."""
+    fills = work.slice_fills(filled)
+    return [
+        {
+            "qty": text(part.qty),
+            "due_ms": work.accepted_ms + part.after_ms,
+            "began_ms": work.begun[number].at_ms if number < len(work.begun) else None,
+            "filled_qty": text(fills[number]) if number < len(fills) else "0",
+        }
+        for number, part in enumerate(work.plan.slices)
+    ]
 
 
 def _age(order: Order) -> tuple[int, str]:

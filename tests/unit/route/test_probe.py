@@ -133,6 +133,7 @@ def test_a_wide_spread_postpones_maker_and_taker_until_the_waiting_is_used_up(ta
         )
     found = asked(Side.BUY, "0.1", wide, taking=taking, waited_ms=15_000)
     assert isinstance(found, Go)
+    assert found.qty == Decimal("0.1")
     assert found.limit == (Decimal("65065.0") if taking else None)  # 10 bps from the mid; a maker has its own price
 
 
