@@ -15,7 +15,7 @@ from chimera.execute.pruning import prune
 from chimera.execute.setback import rebased
 from chimera.execute.steering import steer
 from chimera.execute.telling import tell
-from chimera.protect import guard, pairs
+from chimera.protect import arming, guard, pairs
 from chimera.protect.bracket import bracket_for
 from chimera.protect.verdicts import Verdict, verdict
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
@@ -47,6 +47,7 @@ from chimera.trading.facts import (
     Surveyed,
     SurveyUnanswered,
     Ticked,
+    Touched,
 )
 from chimera.trading.holding import Holding
 from chimera.trading.money import DAY_MS, ZERO, Millis, Qty, Quote
@@ -86,8 +87,9 @@ def _turn_day(holding: Holding, scene: Scene) -> Holding:
 def _duties(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Protection first, always."""
     holding = left_over(holding, scene)
-    protect = guard.guard if holding.key.market.reduces_only else pairs.guard
-    holding, guarding = protect(holding, bracket_for(holding, scene), scene)
+    protect, wanted = guard.guard if holding.key.market.reduces_only else pairs.guard, bracket_for(holding, scene)
+    holding, guarding = protect(holding, wanted, scene)
+    holding = arming.watched(holding, wanted, scene)
     holding, leaving = closing.close_out(holding, scene)
     holding, entering = entry.work_entries(holding, scene)
     holding, asking = ask(holding, scene)
@@ -136,6 +138,8 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return holding.but(outbox=tuple(event for event in holding.outbox if event.seq > through))
         case Gapped():
             return holding.but(survey_due_ms=scene.now_ms, survey_asked_ms=None)
+        case Touched():
+            return arming.touched(holding, fact, scene)
         case Ticked() | PairAnswered():  # the latter is heard leg by leg
             return holding
         case (

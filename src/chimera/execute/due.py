@@ -41,6 +41,8 @@ def _moments(holding: Holding, now_ms: Millis) -> Iterator[int]:
     for moment in (holding.stop_retry_at_ms, holding.target_retry_at_ms):
         if moment is not None:
             yield moment
+    if holding.guard_until_ms is not None:
+        yield holding.guard_until_ms
     if holding.exit is not None:
         yield holding.exit.asked_ms + TARGET_CANCEL_MS
         if holding.exit.retry_at_ms is not None:

@@ -26,6 +26,8 @@ def rebased(holding: Holding, now_ms: Millis) -> Holding:
         intents={key: _working(work, back) for key, work in holding.intents.items()},
         orders={ref: _order(order, back) for ref, order in holding.orders.items()},
         exit=None if holding.exit is None else _exit(holding.exit, back),
+        guards=tuple(guard.but(armed_ms=_less(guard.armed_ms, back)) for guard in holding.guards),
+        guard_until_ms=_earlier(holding.guard_until_ms, back),
         surveyed_ms=_less(holding.surveyed_ms, back),
         filled_ms=_less(holding.filled_ms, back),
         stop_retry_at_ms=_earlier(holding.stop_retry_at_ms, back),

@@ -4,6 +4,7 @@ States are immutable, so what did not change is the same object and costs nothin
 """
 
 from chimera.execute import entry
+from chimera.execute.guards import news_of_guards
 from chimera.execute.lists import news_of_lists
 from chimera.trading.booking import Booking
 from chimera.trading.events import (
@@ -49,6 +50,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
         if news and order.intent_id:
             touched.add(order.intent_id)
     happenings += news_of_lists(before, after)
+    happenings += news_of_guards(before, after)
     if before.position is not after.position:
         happenings.append(_of_position(after))
     # dict order, not set order: the same run tells the same story

@@ -6,6 +6,7 @@ live. A form that the venue does not take gives way to the next at once, under a
 refused again for another reason, the position is closed: it is never left without either.
 """
 
+from chimera.protect.arming import patient
 from chimera.protect.forms import DOUBT_MS, fits, left, mendable, next_form, request_for, serves
 from chimera.protect.tries import at_once, count_try, forget_forms, strike_form, wait
 from chimera.protect.verdicts import Verdict, verdict
@@ -129,7 +130,8 @@ def _lose_patience(holding: Holding, scene: Scene) -> Holding:
     )
     if stuck:
         return holding.but(exit=Exit(reason=STOP_STUCK, asked_ms=scene.now_ms))
-    if holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene):
+    refused = holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene)
+    if refused and not patient(holding, scene):
         return holding.but(exit=Exit(reason=STOP_REFUSED, asked_ms=scene.now_ms))
     return holding
 

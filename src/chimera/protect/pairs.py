@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from chimera.protect.arming import patient
 from chimera.protect.forms import left
 from chimera.protect.tries import count_try, strike_form
 from chimera.protect.verdicts import Verdict, verdict
@@ -252,7 +253,8 @@ def _lose_patience(holding: Holding, wanted: Bracket, scene: Scene) -> Holding:
         for order in holding.in_role(Role.STOP)
     )
     reason = STOP_STUCK if stuck else _beyond(holding, wanted, scene)
-    if reason is None and (holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene)):
+    refused = holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene)
+    if reason is None and refused and not patient(holding, scene):
         reason = STOP_REFUSED
     return holding if reason is None else holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))
 

@@ -2,9 +2,10 @@
 
 from chimera.trading.execution import Plan
 from chimera.trading.fill import Fill
+from chimera.trading.guard import GuardRef
 from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.intent import Intent
-from chimera.trading.money import Millis, Qty
+from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.refusal import Refusal
 from chimera.trading.value import Value
 from chimera.trading.venue import VenueOrder, VenueSnapshot
@@ -134,6 +135,13 @@ class SurveyUnanswered(Value):
     retry_after_ms: Millis | None = None
 
 
+class Touched(Value):
+    """The market reached a price that a guard of ours watches."""
+
+    ref: GuardRef
+    price: Price
+
+
 class Ticked(Value):
     """Time passed: some deadline may be due."""
 
@@ -171,6 +179,7 @@ Fact = (
     | Reported
     | Surveyed
     | SurveyUnanswered
+    | Touched
     | Ticked
     | Gapped
     | Restarted

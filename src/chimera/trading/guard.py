@@ -39,7 +39,6 @@ class Guard(Value):
     qty: Qty
     gauge: Gauge
     armed_ms: Millis
-    until_ms: Millis  # when nothing of the venue's stands by then, the position is closed
     intent_id: IntentId | None = None
 
     @property

@@ -27,6 +27,7 @@ class Policy(Value):
     stop_check_ms: int = 5_000  # a stop that waits is asked for so often: its end may never be told (weight 1)
     trades_overlap_ms: int = 60_000
     stop_refusals: int = 2  # then the position is flattened
+    guard_ms: int = 0  # how long a guard of ours may stand in for a stop that the venue refuses; 0: close at once
     stop_limit_bps: Decimal = Decimal(100)  # spot: how far below its trigger a stop that fired may sell
     maker_tries: int = 3
     taker_tries: int = 3

@@ -27,7 +27,6 @@ def a_guard(
         qty=Qty(Decimal(1)),
         gauge=gauge,
         armed_ms=Millis(0),
-        until_ms=Millis(0),
     )
 
 
