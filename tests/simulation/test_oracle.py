@@ -111,6 +111,7 @@ def test_a_stop_may_be_taken_anew_while_it_guards_and_not_once_it_fired_and_all_
     assert oracle.lived_once(log(*guarding, closed, again)) == [], "it did not fire: a resend met its own cancel"
     fired = at(4, stop(6, "2", kind=Kind.TRIGGER, **named))
     assert [found.at_us for found in oracle.lived_once(log(*guarding, fired, closed, again))] == [5 * MS]
+    assert oracle.lived_once(log(*guarding, fired, closed, again), {"a-s1"}) == [], "S4 could not know that it lived"
 
 
 def test_each_fill_is_covered_when_stops_hold_what_it_left() -> None:

@@ -167,7 +167,7 @@ def test_a_safeguard_is_taken_away_and_put_back(name: str) -> None:
 
 
 NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and within how many seeds
-    "save_before_send": ({"I1", "I4", "I6", "I14"}, 60),
+    "save_before_send": ({"I1", "I4", "I6", "I14", "CLOSED"}, 60),
     "dedupe_trades": ({"I6", "I7"}, 60),
     "protect_fills": ({"I10"}, 20),
     "ask_before_resend": ({"I1", "I4"}, 60),

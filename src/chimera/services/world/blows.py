@@ -12,7 +12,7 @@ from typing import Any, Final
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
-from chimera.services.world.network import Venue, is_order
+from chimera.services.world.network import Venue
 from chimera.services.world.others import Others
 from chimera.services.world.plan import (
     Away,
@@ -31,6 +31,7 @@ from chimera.services.world.proc import Machine
 from chimera.services.world.spans import Span
 from chimera.services.world.stores import StoreWeather
 from chimera.services.world.tape import Tape
+from chimera.services.world.trip import is_order
 from chimera.services.world.trouble import Spell
 from chimera.simulate.door.messages import WireRequest
 

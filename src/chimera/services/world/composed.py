@@ -23,6 +23,7 @@ from chimera.services.router.router import Router, RouterConfig
 from chimera.services.router.seal import seal_of
 from chimera.services.world.blows import Blows
 from chimera.services.world.clock import EPOCH_MS, ProcClock, VirtualClock
+from chimera.services.world.closed import Begun
 from chimera.services.world.decider import Decider
 from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
@@ -42,9 +43,11 @@ from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.tape.profile import SPARSE
 from chimera.tape.synthetic import Synthetic
+from chimera.trading.holding import Holding
 from chimera.trading.market import MarketEvent
 from chimera.trading.money import Millis, Quote
 from chimera.trading.routes import RouteTable, Row, Twap
+from chimera.wire import codec
 
 INSTRUMENT: Final = DEMO[0]
 # Livelier than measured, so that stops and targets are reached within a short run.
@@ -107,8 +110,11 @@ class World:
             self.bus, self.others,
         )  # fmt: skip
         self.router: Router | None = None  # of the newest incarnation
+        self.forgotten: set[str] = set()  # ids that an incarnation of S4 gave out and the next does not know
+        self._known: set[str] = set()  # to the incarnation that died last
         self.died_in_recovery = 0  # S4, before it had heard the venue
         self.s4.on_birth.append(self._born)
+        self.closes: list[Begun] = []
         self.own_faults: list[str] = []  # exceptions that S3 or S4 caught and logged as their own mistakes
         self._seed = seed
         self._seal = seal_of(sha256(f"{seed}:seal".encode()).digest())
@@ -133,11 +139,18 @@ class World:
     def _born(self) -> None:
         assert self.s4.proc is not None
         self.router = None
+        self.forgotten |= self._known - self._on_disk()
         self.s4.proc.on_death.append(self._died)
 
     def _died(self) -> None:
         owners = {} if self.router is None else self.router.owners
+        self._known = {str(ref) for owner in owners.values() for ref in owner.holding.orders}
         self.died_in_recovery += not (owners and all(owner.recovered.is_set() for owner in owners.values()))
+
+    def _on_disk(self) -> set[str]:
+        """Orders that the ledger would tell of now."""
+        bodies = [seat.body for seat in self.ledger._seats.values() if seat.body is not None]
+        return {str(ref) for body in bodies for ref in codec.unseal(body, Holding).orders}
 
     def heal(self) -> None:
         """From now on nothing fails: what was broken must mend itself."""
@@ -175,6 +188,7 @@ class World:
             READY_ACCOUNT.secret,
             clock,
             jitter=Random(f"{self._seed}:jitter:{proc.incarnation}"),
+            orders_by=self.venue.transport(proc) if self.plan.by_socket else None,
         )
         router = Router(
             RouterConfig(

@@ -6,8 +6,8 @@ nothing could survive that, because the venue takes a used id again once its ord
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import Context
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -17,14 +17,16 @@ from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.proc import Proc
 from chimera.services.world.tape import Tape
+from chimera.services.world.trip import ONE_WAY_US, Trip, share
 from chimera.services.world.trouble import Spell, Troubles
+from chimera.services.world.wired_orders import API_PATH, OrderWire
 from chimera.simulate.door.messages import ANY, PRIVATE, PUBLIC, Frame, WireRequest, WireResponse
+from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.twin import Twin
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.market import MarketEvent
 from chimera.trading.money import Millis
 
-ONE_WAY_US: Final = 4_000  # typical, each way
 FRAME_US: Final = 6_000
 TICK_MS: Final = 250
 MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per order request or frame
@@ -38,23 +40,9 @@ MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per ord
     "frame_duplicate": 0.30,
     "stream_cut": 0.08,
     "stream_stall": 0.02,
+    "orders_cut": 0.10,
+    "orders_stall": 0.03,
 }
-QUESTION_SHARE: Final = 0.25  # of those rates for a question: a run in which nothing is ever learnt tests nothing
-
-
-def is_order(request: WireRequest) -> bool:
-    """Whether it places or cancels an order, in either service."""
-    return request.method in ("POST", "DELETE") and request.path.endswith("rder")
-
-
-def is_entry(request: WireRequest) -> bool:
-    """Whether it places an order that may add exposure."""
-    asked = f"{request.query}&{request.body}"
-    return request.method == "POST" and request.path.endswith("/order") and "reduceOnly=true" not in asked
-
-
-def _share(about: str) -> float:
-    return QUESTION_SHARE if "/fapi" in about and not (about.endswith("rder") and not about.startswith("GET")) else 1.0
 
 
 class Venue:
@@ -78,6 +66,9 @@ class Venue:
         self._clock = clock
         self._rates = rates
         self._streams: dict[tuple[str, str], dict[Connection, None]] = {}
+        self.order_wires: dict[OrderWire, None] = {}  # open ones
+        self.by_socket = 0  # orders that left by one
+        self.cut_in_flight = 0  # times that one was cut with orders in flight
         twin.faults = self.troubles = Troubles(tape, rates, spells, twin)
 
     def transport(self, proc: Proc) -> "WorldTransport":
@@ -86,7 +77,7 @@ class Venue:
 
     def fires(self, name: str, about: str) -> bool:
         rate = self._rates.get(name, 0)
-        return rate > 0 and self.tape.fires(f"{name}:{about}", rate * _share(about))
+        return rate > 0 and self.tape.fires(f"{name}:{about}", rate * share(about))
 
     def wait_us(self, name: str, typical_us: int) -> int:
         return self.tape.latency_us(name, typical_us)
@@ -140,6 +131,8 @@ class Venue:
         for frame in self.twin.drain():
             for connection in self._hearing(frame):
                 connection.carry(frame)
+            if frame.ends and frame.channel == ANY and frame.route in (ANY, API_PATH):
+                self._cut_order_wires()
 
     def _hearing(self, frame: Frame) -> list["Connection"]:
         if ANY not in (frame.route, frame.channel):
@@ -153,6 +146,12 @@ class Venue:
             for connection in tuple(connections):
                 if connection.deaf or not deaf_only:
                     connection.cut()
+        self._cut_order_wires(deaf_only=deaf_only)
+
+    def _cut_order_wires(self, *, deaf_only: bool = False) -> None:
+        for wire in tuple(self.order_wires):
+            if wire.deaf or not deaf_only:
+                wire.cut()
 
 
 class Connection:
@@ -232,22 +231,41 @@ class WorldTransport:
         self._proc.check()
         path, _, query = target.partition("?")
         request = WireRequest(method=method, path=path, query=query, headers=dict(headers), body=body.decode())
-        trip = _Trip(self._venue, request)
+        trip: Trip[WireResponse] = Trip(self._venue, request, lambda: self._venue.execute(request))
         if trip.refused():
             await asyncio.sleep(self._venue.wait_us("connect", ONE_WAY_US) / 1_000_000)
             raise NotSent(f"connection refused: {method} {path}")
-        answer = trip.begin()
+        answer: asyncio.Future[WireResponse | None] = self._venue.loop.create_future()
+        trip.begin(lambda told: None if answer.done() else answer.set_result(told))
         try:
             async with asyncio.timeout(timeout_ms / 1000):
-                reply = await answer
+                told = await answer
         except TimeoutError:
             raise OutcomeUnknown(f"no answer in {timeout_ms} ms: {method} {path}") from None
-        if reply is None:
+        if told is None:
             raise OutcomeUnknown(f"connection reset: {method} {path}")
-        return reply
+        return Reply(
+            status=told.status, headers={name.lower(): value for name, value in told.headers.items()}, body=told.body
+        )
 
     def connect(self, target: str) -> AbstractAsyncContextManager[Socket]:
-        return self._connect(target)
+        return self._to_api() if target.startswith(API_PATH) else self._connect(target)
+
+    @asynccontextmanager
+    async def _to_api(self) -> AsyncIterator[Socket]:
+        """A connection to the WebSocket API, for orders."""
+        self._proc.check()
+        venue = self._venue
+        await asyncio.sleep(venue.wait_us("connect_orders", 3 * ONE_WAY_US) / 1_000_000)
+        shut = venue.away or not venue.twin.admits(API_PATH, venue.now_ms)
+        if shut or venue.fires("connect_refused", "orders"):
+            raise NotSent(f"connection refused: {API_PATH}")
+        try:
+            wire = OrderWire(venue, self._proc)
+        except Refusal as refusal:
+            raise NotSent(f"handshake refused: {refusal.msg}") from refusal
+        with self._until_death(wire.cut):
+            yield wire
 
     @asynccontextmanager
     async def _connect(self, target: str) -> AsyncIterator[Socket]:
@@ -260,66 +278,22 @@ class WorldTransport:
             raise NotSent(f"connection refused: {target}")
         connection = Connection(venue, self._proc, route, channels, combined="/stream" in target)
         venue.join(connection)
-        self._proc.on_death.append(connection.cut)
-        try:
+        with self._until_death(connection.cut):
             yield connection
+
+    @contextmanager
+    def _until_death(self, cut: Callable[[], None]) -> Iterator[None]:
+        """``cut`` at the end of this, or when the process dies."""
+        self._proc.on_death.append(cut)
+        try:
+            yield
         finally:
-            connection.cut()
-            if connection.cut in self._proc.on_death:
-                self._proc.on_death.remove(connection.cut)
+            cut()
+            if cut in self._proc.on_death:
+                self._proc.on_death.remove(cut)
 
     async def close(self) -> None:
         """Nothing is kept open between requests."""
-
-
-class _Trip:
-    """One request on its way there and back; from ``begin`` on it does not depend on its sender."""
-
-    def __init__(self, venue: Venue, request: WireRequest) -> None:
-        self._venue = venue
-        self._request = request
-        self._about = f"{request.method} {request.path}"
-        self._answer: asyncio.Future[Reply | None] = venue.loop.create_future()
-
-    def refused(self) -> bool:
-        """Whether not a byte gets through."""
-        return self._venue.fires("connect_refused", self._about)
-
-    def begin(self) -> asyncio.Future[Reply | None]:
-        """Leave; the answer, None for a reset, never done where it was lost."""
-        venue = self._venue
-        if venue.sent is not None:
-            venue.sent(self._request)
-        wait_us = venue.wait_us(f"there:{self._about}", ONE_WAY_US)
-        wait_us += venue.twin.lag_ms(self._request, venue.now_ms) * 1000
-        if venue.fires("slow_request", self._about):
-            wait_us += venue.tape.whole(f"slow_request_us:{self._about}", 200_000, 9_000_000)
-        if is_entry(self._request) and venue.fires("slow_entry", self._about):
-            wait_us += venue.tape.whole("slow_entry_us", 800_000, 4_900_000)  # the venue takes it for 5 s
-        if not (venue.fires("drop_request", self._about) or venue.away):
-            self._later(wait_us, self._arrive)
-        return self._answer
-
-    def _arrive(self) -> None:
-        venue = self._venue
-        if venue.away:
-            return
-        response = venue.execute(self._request)
-        wait_us = venue.wait_us(f"back:{self._about}", ONE_WAY_US) + response.delay_ms * 1000
-        if venue.fires("slow_reply", self._about):
-            wait_us += venue.tape.whole(f"slow_reply_us:{self._about}", 200_000, 5_000_000)
-        reset = venue.fires("reset_reply", self._about)
-        if not (response.dropped or venue.fires("drop_reply", self._about)):
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            reply = Reply(status=response.status, headers=headers, body=response.body)
-            self._later(wait_us, self._tell, None if reset else reply)
-
-    def _tell(self, reply: Reply | None) -> None:
-        if not self._answer.done():
-            self._answer.set_result(reply)
-
-    def _later(self, wait_us: int, callback: Callable[..., None], *args: object) -> None:
-        self._venue.loop.call_later(wait_us / 1_000_000, callback, *args, context=Context())
 
 
 def _address(target: str) -> tuple[str, tuple[str, ...]]:

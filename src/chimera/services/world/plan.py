@@ -146,6 +146,7 @@ class Plan(Value):
     s3_offset_ms: int = 0
     restart_ms: tuple[int, int] = (100, 4_000)  # how long a machine is down: least and most
     scenario: str = ROUGH
+    by_socket: bool = False  # orders go by the venue's WebSocket API while it is connected
 
 
 CALM: Final = Plan(rates={}, blows=(), offset_ms=0)

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from chimera.services.world import decided, oracle, quiet
+from chimera.services.world.closed import no_more_than_asked, watched
 from chimera.services.world.composed import INSTRUMENT, LIMITS, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
@@ -31,7 +32,7 @@ from chimera.services.world.spans import Span, stretched
 from chimera.services.world.steps import FenceBroken
 from chimera.services.world.tape import Tape
 from chimera.services.world.trouble import Spell
-from chimera.services.world.workload import Wish, wishes
+from chimera.services.world.workload import WORKLOAD, Wish, parts, wishes
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
 from chimera.trading.market import MarketEvent, Side
@@ -62,11 +63,13 @@ class Options(Value):
     fifo: bool | None = None  # None: drawn
     scenario: str | None = None  # one of plan.SCENARIOS; None: drawn
     who: str | None = None  # whose intents: CALLERS, S3 or BOTH; None: drawn
+    socket_share: float = 0  # of the seeds whose orders go by the venue's WebSocket API
+    part_share: float = 0  # of the seeds in which callers close parts
     at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
 
 
 # Of ``make sim-long``: three minutes each, with everything in each.
-CAMPAIGN: Final = Options(safety_s=60, liveness_s=120, at_least=True)
+CAMPAIGN: Final = Options(safety_s=60, liveness_s=120, socket_share=0.25, part_share=0.5, at_least=True)
 LEAST: Final = {"intents": 3, "faults": 3, "crashes": 1}
 _KILLS: Final = ("kill", "s3_kill", "rekill")
 
@@ -129,7 +132,14 @@ def run(
         branch(world)
     violations: list[Violation] = []
     counts: Counter[str] = Counter()
-    with switched_off(off), counted(counts), logs(world, tell), _no_collection(), fenced(loop):
+    with (
+        switched_off(off),
+        counted(counts),
+        watched(world.closes, lambda: loop.now_us),
+        logs(world, tell),
+        _no_collection(),
+        fenced(loop),
+    ):
         try:
             if script is not None:
                 script.begin(world)
@@ -160,9 +170,11 @@ def run(
 
 
 def _plan(tape: Tape, options: Options) -> Plan:
+    by_socket = tape.u("by_socket") < options.socket_share
     if not options.faults:
-        return CALM
-    return draw(tape, safety_s=options.safety_s, most_kills=options.most_kills, scenario=options.scenario)
+        return CALM.but(by_socket=by_socket)
+    plan = draw(tape, safety_s=options.safety_s, most_kills=options.most_kills, scenario=options.scenario)
+    return plan.but(by_socket=by_socket)
 
 
 def _whose(tape: Tape, options: Options) -> str:
@@ -180,10 +192,14 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
         side = world.tape.pick("s3_side", (Side.BUY, Side.SELL))
         world.s3.start(side=side, until_s=options.safety_s + ASKED_ON_S)
     world.start(market_s=whole_s - options.market_stops_s)
+    wanted: Sequence[Wish] = ()
     if who != S3:
         tight = world.plan.scenario in (TIGHT_STOPS, STUCK)
-        for wish in story or wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5, tight=tight):
-            world.callers.want(wish)
+        wanted = story or wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5, tight=tight)
+    for wish in wanted:
+        world.callers.want(wish)
+    for part in parts(world.tape, INSTRUMENT, wanted, last_s=options.safety_s, share=options.part_share):
+        world.callers.part(part)
     if options.faults:
         world.operator.start(until_s=options.safety_s, always=world.plan.scenario == SLOW_DISK)
     if options.at_least:
@@ -213,8 +229,9 @@ def judge(world: World, kept: quiet.Kept, options: Options, audit: Sequence[Audi
         *oracle.within_parents(audit, world.callers.intended | decided.intended(kept.signals)),
         *oracle.within_limits(audit, LIMITS.max_position_notional),
         *oracle.never_flips(audit),
+        *no_more_than_asked(audit, world.closes, world.callers.parts_asked),
         *oracle.stands_still(world.operator.entries_sent, world.operator.windows),
-        *(oracle.lived_once(audit) if world.plan.scenario == TIGHT_STOPS else ()),
+        *(oracle.lived_once(audit, world.forgotten) if world.plan.scenario == TIGHT_STOPS else ()),
         *(oracle.never_bared(audit) if is_fair else ()),
         *(oracle.protected(spans, bound_us=STUCK_BOUND_US, excused=()) if world.plan.scenario == STUCK else ()),
         *(oracle.few_while_down(world.operator.entries_sent, throttled) if world.plan.scenario == OVERLOAD else ()),
@@ -297,6 +314,9 @@ def _counters(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dic
         "s3_asks": world.s3.asks,
         "operator_kills": world.operator.kills,
         "s3_signals": len(kept.signals),
+        "parts_begun": sum(each.qty is not None and each.reason == WORKLOAD for each in world.closes),
+        "by_socket": world.venue.by_socket,
+        "cut_in_flight": world.venue.cut_in_flight,
     }
     for did in world.others.done:
         counts[f"deed_{did}"] = counts.get(f"deed_{did}", 0) + 1

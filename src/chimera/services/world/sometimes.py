@@ -30,6 +30,7 @@ FACTS: Final = (
 STORIES: Final = (
     "unknown_then_found", "unknown_then_dead", "held_back", "kill_between_fill_and_stop", "kill_in_recovery",
     "double_kill", "breaker_opened", "breaker_half_open_success", "bus_lost", "operator_kills",
+    "by_socket", "cut_in_flight", "parts_begun",
 )  # fmt: skip
 _DEEDS: Final = ("cancel_all", "close", "rest", "adl")
 _FOUND: Final = (

@@ -17,9 +17,9 @@ from chimera.services.world.composed import INSTRUMENT, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.flat import SHOWN, against, flat_market
 from chimera.services.world.loop import DetLoop
-from chimera.services.world.network import is_entry
 from chimera.services.world.plan import Away, Plan
 from chimera.services.world.tape import Tape
+from chimera.services.world.trip import is_entry
 from chimera.services.world.workload import Wish
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.venue.account_spec import READY_ACCOUNT

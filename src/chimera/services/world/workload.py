@@ -5,7 +5,7 @@ its answer is known: whoever calls may not know better.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -24,8 +24,10 @@ from chimera.trading.value import Value
 from chimera.wire import failures
 
 FIRST_S: Final = 3.0
+AGAIN_S: Final = 0.7
 TIGHT_BPS: Final = (2, 5)
 CALL_MS: Final = 6_000
+WORKLOAD: Final = "WORKLOAD"  # why callers close and cancel
 PATIENCE_S: Final = 25.0  # how long a caller repeats an intent that nobody has accepted
 _LATER: Final = frozenset({*failures.AWAY, "UNKNOWN_SYMBOL", "CLOSING"} - {"BREAKER_OPEN"})
 
@@ -43,6 +45,15 @@ class Wish(Value):
     hold_s: int
     cancel_after_s: float | None = None
     close_after_s: float | None = None
+
+
+class Part(Value):
+    """Closes of a part: ``calls`` of them at once, and the same again after ``again_s``; None: only if unanswered."""
+
+    at_s: float
+    qty: Qty
+    calls: int
+    again_s: float | None
 
 
 Request = Callable[[Router], Coroutine[Any, Any, Any]]
@@ -83,6 +94,24 @@ def _wish(tape: Tape, number: int, instrument: Instrument, last_s: float, main: 
     )
 
 
+def parts(tape: Tape, instrument: Instrument, near: Sequence[Wish], *, last_s: float, share: float) -> Iterator[Part]:
+    """In ``share`` of the runs some of them, where one of ``near`` may hold a position, or anywhere."""
+    if tape.u("parts?") >= share:
+        return
+    for _ in range(tape.whole("parts", 3, 6)):
+        at_s = tape.between("part_at", FIRST_S + 1, last_s)
+        after = tape.u("part_after")
+        if near:
+            wish = tape.pick("part_of", near)
+            at_s = wish.at_s + 0.2 + after * wish.hold_s
+        yield Part(
+            at_s=at_s,
+            qty=Qty(instrument.step * tape.whole("part_qty", 1, 12)),
+            calls=tape.pick("part_calls", (1, 1, 2, 3)),
+            again_s=tape.between("part_again", 0.05, 1.5) if tape.u("part_again?") < 0.4 else None,
+        )
+
+
 class Callers:
     """They stand outside every process; what they know is what the link told them."""
 
@@ -96,6 +125,7 @@ class Callers:
     ) -> None:
         self.intended: dict[ClientOrderId, Decimal] = {}
         self.answers: dict[IntentId, str] = {}
+        self.parts_asked = Decimal(0)  # base asset, over every call that S4 took up, repeated ones too
         self._loop = loop
         self._link = link
         self._instrument = instrument
@@ -105,6 +135,20 @@ class Callers:
     def want(self, wish: Wish) -> None:
         """Pursue it from its moment on."""
         self._loop.outside(self._pursue(wish), name=f"intent {wish.number}")
+
+    def part(self, wanted: Part) -> None:
+        """Close so much when its moment comes; who has no answer asks the same again, once."""
+        for _ in range(wanted.calls):
+            self._loop.outside(self._close_part(wanted), name="part")
+
+    async def _close_part(self, wanted: Part) -> None:
+        async def close(router: Router) -> Any:
+            self.parts_asked += wanted.qty
+            return await router.close(Market.FUT, self._instrument.symbol, wanted.qty, WORKLOAD)
+
+        answered = await self._once(close, wanted.at_s)
+        if wanted.again_s is not None or not answered:
+            await self._once(close, wanted.again_s or AGAIN_S)
 
     async def _pursue(self, wish: Wish) -> None:
         await asyncio.sleep(wish.at_s)
@@ -132,29 +176,29 @@ class Callers:
                 last = error.code
             except (NotSent, OutcomeUnknown, StoreUnavailable) as error:
                 last = type(error).__name__  # it may have been accepted: the same intent again finds out
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(AGAIN_S)
         return f"GIVEN_UP {last}"
 
     async def _cancel(self, intent: Intent, after_s: float) -> None:
         async def cancel(router: Router) -> Any:
-            return await router.cancel(
-                intent.intent_id, by="intent_id", reason="WORKLOAD", escalate=False, cascade=False
-            )
+            return await router.cancel(intent.intent_id, by="intent_id", reason=WORKLOAD, escalate=False, cascade=False)
 
         await self._once(cancel, after_s)
 
     async def _close(self, symbol: Symbol, after_s: float) -> None:
         async def close(router: Router) -> Any:
-            return await router.close(Market.FUT, symbol, None, "WORKLOAD")
+            return await router.close(Market.FUT, symbol, None, WORKLOAD)
 
         await self._once(close, after_s)
 
-    async def _once(self, request: Request, after_s: float) -> None:
+    async def _once(self, request: Request, after_s: float) -> bool:
+        """Whether it was answered."""
         await asyncio.sleep(after_s)
         try:
             await self._link.call(None, request, timeout_ms=CALL_MS)
         except (Refused, NotSent, OutcomeUnknown, StoreUnavailable):
-            return  # a wish that did not get through: the run must hold without it
+            return False  # a wish that did not get through: the run must hold without it
+        return True
 
     def _intent(self, wish: Wish) -> Intent:
         mid, rules, away = self._mid(), self._instrument, wish.side.sign
