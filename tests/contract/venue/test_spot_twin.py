@@ -121,6 +121,33 @@ async def test_a_pair_against_another_asset_is_none_of_ours(wired: SpotBench) ->
     assert refused.value.code == -1121
 
 
+@pytest.mark.req("S4-RETRY-1")
+async def test_no_more_weight_is_used_than_was_booked(bench: SpotBench) -> None:
+    """By the venue's own count, over every kind of call, those that fail among them."""
+    spot = bench.spot
+    await spot.rulebook.instruments()
+    await spot.rulebook.server_offset_ms()
+    await spot.rulebook.touch(BTC)
+    await spot.rulebook.prices()
+    await spot.records.survey(BTC, Millis(START))
+    await spot.records.whole()
+    await spot.records.positions()
+    await spot.records.placed_lately(BTC)
+    await spot.records.fee_rates(BTC)
+    await bench.pair()
+    await spot.venue.cancel_pair(BTC, ClientOrderId("a-l1"), timeout_ms=2000)
+    for attempt in (bench.place("a-t1", qty="1"), spot.venue.cancel(a_ref("nobody"), timeout_ms=2000)):
+        with pytest.raises(VenueRejected):
+            await attempt
+    await spot.venue.rehearse(an_order("a-t1"), timeout_ms=2000)
+    await bench.find("nobody")
+
+    reply = await bench.transport.request("GET", "/api/v3/ping", headers={}, timeout_ms=2000)
+    used = int(reply.headers["x-mbx-used-weight-1m"]) - 1
+    booked = sum(spot.raw.uses()[0].ours.values())
+    assert used <= booked <= used + 4  # what succeeds is free, and booked all the same
+
+
 # ── single orders ───────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_a_market_order_fills_and_is_told_everywhere(bench: SpotBench) -> None:
     placed = await bench.place("a-t1")
