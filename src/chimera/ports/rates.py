@@ -1,4 +1,4 @@
-"""How near we are to what the venue lets us ask; the governor behind it decides, this only shows."""
+"""How near we are to what the venue lets us ask; the governor behind it decides."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,6 +14,10 @@ class Rates(Protocol):
 
     def entries_held(self) -> str | None:
         """Why an entry would be held back now; None: it would leave."""
+        ...
+
+    def expect(self, stops: int) -> None:
+        """Keep the room of so many stops, which may be needed at any moment."""
         ...
 
     def banned_ms(self) -> Millis:

@@ -150,6 +150,52 @@ class TestBudgets:
         assert sent_until_held(governor, Lane.CLOSE, 0) == 300 * 9 // 10 - 3 * entries
         assert sent_until_held(governor, Lane.PROTECT, 0) >= BOOKED * entries
 
+    @pytest.mark.req("S4-RETRY-1", "I23")
+    @pytest.mark.parametrize("share", ["1", "0.1"])
+    @pytest.mark.parametrize("makers", [1, 30, 75])
+    def test_makers_that_fill_long_after_their_bookings_find_room_for_their_stops(
+        self, makers: int, share: str
+    ) -> None:
+        """Placed over two minutes ago; whatever leaves now leaves as much as the rules of its lane let it."""
+        governor = Governor(Decimal(share))
+        governor.expect(makers)
+        for lane in (Lane.OPEN, Lane.TARGET, Lane.CLOSE, Lane.CANCEL):
+            for ms in range(120_000, 130_000, 100):
+                sent_until_held(governor, lane, ms, Cost(orders=1))
+        assert governor.uses(at(130_000))[1].used > 20, "the others did send"
+        assert sent_until_held(governor, Lane.PROTECT, 130_000, STOP) >= makers
+
+    def test_without_their_booking_the_last_tenth_is_theirs_all_the_same(self) -> None:
+        """Between two looks at what rests (half a second): thirty stops in ten seconds depend on nothing."""
+        governor = Governor()
+        for lane in (Lane.OPEN, Lane.TARGET, Lane.CLOSE):
+            sent_until_held(governor, lane, 0)
+        assert sent_until_held(governor, Lane.PROTECT, 0) >= 30
+
+    def test_however_much_rests_closes_find_room(self) -> None:
+        governor = Governor()
+        governor.expect(10_000)
+        assert sent_until_held(governor, Lane.CLOSE, 0) == 300 * 9 // 10 - 300 // 4
+        governor = Governor(Decimal("0.1"))
+        governor.expect(10_000)
+        assert sent_until_held(governor, Lane.CLOSE, 0) == 27, "a share is of what we may use, protection apart"
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(asked, max_size=400), st.integers(0, 75))
+    def test_what_rests_is_guarded_at_once_in_any_traffic(
+        self, traffic: list[tuple[Lane, int, int, int]], makers: int
+    ) -> None:
+        governor, now = Governor(), 0
+        governor.learn([limit.but(most=limit.most // 10) for limit in FALLBACK])
+        expected = makers // 10
+        governor.expect(expected)
+        for lane, weight, orders, wait_ms in traffic:
+            now += wait_ms
+            if lane is not Lane.PROTECT:
+                governor.ask(lane, Cost(weight=weight, orders=orders), at(now))
+        for _ in range(expected):
+            assert governor.ask(Lane.PROTECT, STOP, at(now)) is None
+
     def test_a_sustained_stream_of_round_trips_is_not_strangled(self) -> None:
         """Entry, stop, target, close: 4 placements each, up to three quarters of 1,200 a minute."""
         governor, done = Governor(), 0

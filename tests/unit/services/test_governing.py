@@ -7,7 +7,9 @@ from chimera.services.router.governing import CALM_MS, FULL_MS, Governing
 from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
+from chimera.trading.order import Role
 from chimera.trading.rates import Lane, Metered, RateLimit, RateUse
+from support.desk import Desk, a_long, an_intent
 
 BTC = Symbol("BTCUSDT")
 
@@ -26,7 +28,7 @@ class Told:
     """``Rates`` by hand."""
 
     why: str | None = None
-    ban_ms = 0
+    ban_ms = expected = 0
 
     def uses(self) -> tuple[RateUse, ...]:
         limit = RateLimit(counts=Metered.ORDERS, span_ms=10_000, most=300)
@@ -34,6 +36,9 @@ class Told:
 
     def entries_held(self) -> str | None:
         return self.why
+
+    def expect(self, stops: int) -> None:
+        self.expected = stops
 
     def banned_ms(self) -> Millis:
         return Millis(self.ban_ms)
@@ -105,3 +110,22 @@ def test_what_is_shown() -> None:
     assert (shown["counts"], shown["limit"], shown["used"]) == ("ORDERS", 300, 7)
     assert shown["lanes"] == {lane.value: {"ours": 1, "ceiling": 225} for lane in Lane}
     assert Governing(None, bench.barriers, bench.clock).shown() == []
+
+
+@pytest.mark.req("S4-RETRY-1")
+def test_the_governor_hears_how_many_positions_may_need_a_stop_at_any_moment() -> None:
+    """One whose maker rests, one that has filled and is bare, one that is guarded, one that is flat."""
+    bench = Bench()
+    resting, bare, guarded, flat = Desk(), Desk(), a_long(), Desk()
+    resting.submit(an_intent(), wait_ms=60_000)
+    resting.ack(resting.placed(Role.MAKER))
+    bare.submit(an_intent())
+    bare.fill(bare.placed(Role.TAKER), "0.01")
+    desks = [resting, bare, guarded, flat]
+    governing = Governing(bench.rates, bench.barriers, bench.clock, lambda: [desk.holding for desk in desks])
+    governing.look()
+    assert bench.rates.expected == 2
+    bare.ack(bare.placed(Role.STOP))
+    guarded.ack(guarded.placed(Role.STOP))
+    governing.look()
+    assert bench.rates.expected == 1

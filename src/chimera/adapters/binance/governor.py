@@ -2,9 +2,10 @@
 
 Invariants: what leaves in any window stays within the venue's limit, and within our share of it where protection is
 not what leaves; a lower lane stops before a higher one; each entry books the room of the stop and the target that it
-will need; after a refusal for haste questions and entries stop until it is over and the rest goes on at a trickle,
-slower with each refusal; while the address is banned nothing leaves. Time and memory of a call do not grow with
-traffic. Pure: moments are handed in, nothing queues, and whoever was held back looks again by itself.
+will need, and one that rests for longer than a window that of its stop; after a refusal for haste questions and entries
+stop until it is over and the rest goes on at a trickle, slower with each refusal; while the address is banned nothing
+leaves. Time and memory of a call do not grow with traffic. Pure: moments are handed in, nothing queues, and whoever was
+held back looks again by itself.
 Deliberately unaware of endpoints, headers and errors (``raw``).
 """
 
@@ -24,6 +25,7 @@ FALLBACK: Final = (WEIGHT_1M, ORDERS_10S, ORDERS_1M)  # USD-M production (refere
 MARGIN_MS: Final = 1_000  # windows are longer by so much: what left late and arrived early is in one window there
 SLOTS: Final = 50
 BOOKED: Final = 2  # placements that follow an entry for certain: its stop and its target
+EXPECTED_SHARE: Final = 4  # of the orders at most one in so many is kept for what rests: closes must find room, too
 TRICKLE_MS: Final = 1_000
 SLOWEST_TRICKLE_MS: Final = 8_000  # nine tries in a minute; the venue's patience is not documented
 LIMITED_MS: Final = 5_000  # where a refusal names no time: at least so long, and to the end of the venue's minute
@@ -101,8 +103,8 @@ class Meter:
         """The venue names its limit."""
         self.limit = self.limit.but(most=most)
 
-    def room(self, lane: Lane, cost: int, at: Moment) -> bool:
-        """Whether ``cost`` more of this lane stays below its ceilings."""
+    def room(self, lane: Lane, cost: int, at: Moment, expected: int = 0) -> bool:
+        """Whether ``cost`` more of this lane stays below its ceilings, with ``expected`` stops still to come."""
         self._turn(at)
         ours = sum(self._sums)
         booked = 0 if lane in _BOOKED_FOR else sum(self._bookings)
@@ -110,7 +112,9 @@ class Meter:
             cost += BOOKED * cost
         if ours + booked + cost > self.ceiling(lane):
             return False
-        return self._heard + booked + cost <= int(self.limit.most * CEILING[self.limit.counts][lane])
+        if lane is not Lane.PROTECT and self.limit.counts is Metered.ORDERS:
+            booked += min(expected, self.limit.most // EXPECTED_SHARE)
+        return max(self._heard, ours) + booked + cost <= int(self.limit.most * CEILING[self.limit.counts][lane])
 
     def count(self, lane: Lane, cost: int, at: Moment) -> None:
         """It leaves."""
@@ -191,6 +195,7 @@ class Governor:
         self._trickle_at, self._trickle_ms = 0, TRICKLE_MS
         self._throttled_until = 0
         self._held_at: dict[Lane, int] = {}
+        self._expected = 0
 
     def learn(self, limits: Iterable[RateLimit]) -> None:
         """What the venue says its limits are; kinds and spans that we do not know are left alone."""
@@ -198,6 +203,10 @@ class Governor:
             for meter in self._meters:
                 if (meter.limit.counts, meter.limit.span_ms) == (told.counts, told.span_ms) and told.most > 0:
                     meter.allow(told.most)
+
+    def expect(self, stops: int) -> None:
+        """So many positions may need a stop at any moment: their entries rest, or have filled just now."""
+        self._expected = stops
 
     def ask(self, lane: Lane, cost: Cost, at: Moment) -> Held | None:
         """None: it leaves in this step, and is counted. Otherwise why not, and nothing changed."""
@@ -225,7 +234,7 @@ class Governor:
         for meter in self._meters:
             mine = cost.of(meter.limit.counts)
             entry = lane is Lane.OPEN and cost.orders > 0  # asked by every meter: what follows it needs them all
-            if (mine or entry) and not meter.room(lane, mine, at):
+            if (mine or entry) and not meter.room(lane, mine, at, self._expected):
                 return Held(why=_full(meter, lane, at), wait_ms=Millis(meter.look_again_ms(at)))
         return None
 

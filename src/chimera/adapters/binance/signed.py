@@ -168,6 +168,9 @@ class SignedAccount:
         held = self.governor.objection(Lane.OPEN, self.dialect.place.cost({}), self.moment())
         return None if held is None else held.why
 
+    def expect(self, stops: int) -> None:
+        self.governor.expect(stops)
+
     def banned_ms(self) -> Millis:
         return self.governor.banned_ms(self.moment())
 

@@ -1,17 +1,19 @@
 """What the rate governor keeps back, as the router tells it: a barrier once entries have been waiting, and the levels.
 
-The governor itself holds back every request that there is no room for (ADR 12); this only tells callers early, and
-wakes somebody when the venue has banned us.
+The governor itself holds back every request that there is no room for (ADR 12); this only tells callers early,
+wakes somebody when the venue has banned us, and tells the governor what it cannot see: a maker may fill long after the
+booking of its entry has left the window, and its stop must find room all the same.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from chimera.ports.clock import Clock
 from chimera.ports.rates import Rates
 from chimera.services.router.barriers import Barriers
 from chimera.trading.events import Severity
+from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
 from chimera.trading.rates import Lane, RateUse
 
@@ -31,15 +33,25 @@ class Unlimited:
     def entries_held(self) -> str | None:
         return None
 
+    def expect(self, stops: int) -> None:
+        return None
+
     def banned_ms(self) -> Millis:
         return Millis(0)
 
 
 class Governing:
-    """Of one router."""
+    """Of one router, whose positions ``holdings`` gives."""
 
-    def __init__(self, rates: Rates | None, barriers: Barriers, clock: Clock) -> None:
+    def __init__(
+        self,
+        rates: Rates | None,
+        barriers: Barriers,
+        clock: Clock,
+        holdings: Callable[[], Iterable[Holding]] = tuple,
+    ) -> None:
         self._rates: Rates = rates or Unlimited()
+        self._holdings = holdings
         self._barriers = barriers
         self._clock = clock
         self._held_since: int | None = None
@@ -53,7 +65,8 @@ class Governing:
             await asyncio.sleep(LOOK_S)
 
     def look(self) -> None:
-        """Both levels as they stand now."""
+        """Both levels as they stand now, and how many stops may be needed."""
+        self._rates.expect(sum(_may_need_a_stop(holding) for holding in self._holdings()))
         banned_ms = self._rates.banned_ms()
         told = f"the venue has banned this address: nothing leaves for {banned_ms} ms, no stop either"
         self._barriers.level(BAN_CODE, told if banned_ms else None, severity=Severity.FATAL)
@@ -84,3 +97,9 @@ class Governing:
         if self._held_since is None or now_ms - self._held_since < FULL_MS:
             return None
         return f"entries wait: {self._why}"
+
+
+def _may_need_a_stop(holding: Holding) -> bool:
+    """An entry of it may fill at any moment, or has filled and is not guarded yet."""
+    resting = any(not order.request.reduce_only and not order.status.final for order in holding.orders.values())
+    return resting or holding.covered_qty < abs(holding.exposure)

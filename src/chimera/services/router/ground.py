@@ -48,6 +48,10 @@ class Ground(NamedTuple):
     def venue_now_ms(self) -> Millis:
         return self.venue_clock.now_ms()
 
+    def holdings(self) -> tuple[Holding, ...]:
+        """Of every position here, as it is now."""
+        return tuple(owner.holding for owner in self.owners.values())
+
     def key(self, symbol: Symbol) -> PositionKey:
         return PositionKey(venue=VENUE, account=self.account_id, market=self.market, symbol=symbol)
 
