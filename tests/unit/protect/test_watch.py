@@ -137,7 +137,7 @@ def test_guards_that_come_and_go_for_ever_leave_nothing_behind() -> None:
     for number in range(5_000):
         book.arm(a_guard("moves", 50 + number % 40))
 
-    falling, _ = book._ladders[Gauge.MID]
+    falling, _ = book._mid
     assert len(falling._heap) <= 2 * len(book) + watch.SLACK + 1
 
 

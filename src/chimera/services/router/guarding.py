@@ -5,7 +5,7 @@ look after a start; an owner who could not take a touch in hears of it again at 
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from chimera.protect.watch import GuardBook
 from chimera.trading.events import Event, GuardChanged
@@ -15,6 +15,8 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import PositionKey, Symbol
 from chimera.trading.market import Touch
 from chimera.trading.money import Price
+
+_GAUGES: Final = tuple(Gauge)
 
 
 class Owning(Protocol):
@@ -66,8 +68,8 @@ class Guarding:
         book = self._books.get(symbol)
         if not book:
             return
-        for gauge in Gauge:
-            price = gauge.read(touch, mark)
+        for gauge in _GAUGES:
+            price = gauge.read(touch, mark) if book.goes_by(gauge) else None
             if price is not None:
                 for guard in book.tick(gauge, price):
                     self._touch(guard, price)
