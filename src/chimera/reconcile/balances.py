@@ -112,18 +112,16 @@ def books(totals: Totals, account_id: AccountId, market: Market, *, without: Ite
 def wallet_difference(kept: Books, seen: Reading, asset: str, *, opened: bool) -> tuple[Entry | None, str]:
     """What makes the wallet by the books the venue's, and the sentence for whoever must know (empty: nobody).
 
-    The first entry of all says what stood there, and what trades of before then left unmatched.
+    The first entry of all says what stood there.
     """
     by_books = kept.sum(Account.WALLET, asset)
     difference = seen.wallet - by_books
-    waiting = ZERO if opened else kept.sum(Account.TRADES, asset)
     if opened and not difference:
         return None, ""
     named = "drift" if opened else "opening"
     parts = (
         Posting(account=Account.WALLET, asset=asset, amount=difference),
-        Posting(account=Account.TRADES, asset=asset, amount=-waiting),
-        Posting(account=Account.EXTERNAL, asset=asset, amount=waiting - difference),
+        Posting(account=Account.EXTERNAL, asset=asset, amount=-difference),
     )
     entry = Entry(
         id=f"{kept.account_id}:{kept.market}:{named}:{asset}" + (f":{seen.at_ms}" if opened else ""),

@@ -4,7 +4,7 @@ Two comparisons. Between two moments the wallet must have changed by the sum of 
 every movement that names a trade of a symbol of ours must be a trade that we have counted, with the same fee and
 result, and the other way round. Lists lag and a trade may fall between two questions, so a moment is judged one look
 later, and only when nothing moved around it; a difference counts once it has stayed. The cash ledger itself (double
-entry, kept for years) is another part's.
+entry, kept for years) is ``reconcile.cash``'s and ``reconcile.balances``'.
 
 Amounts are signed, above zero when received; moments are of the venue's clock.
 """
@@ -43,6 +43,7 @@ class Drift(Value):
 
     amount: Decimal
     text: str
+    symbol: Symbol | None = None  # of a trade
 
 
 class Cash(Value):
@@ -117,7 +118,8 @@ def untold(
     for key, fill in counted.items():
         if key not in listed and after_ms < fill.at_ms <= to_ms and (fill.fee or fill.realized_pnl):
             net = fill.realized_pnl - fill.fee
-            found.append(Drift(amount=-net, text=f"trade {key[1]} of {key[0]} was counted and is not in the income"))
+            told = f"trade {key[1]} of {key[0]} was counted and is not in the income"
+            found.append(Drift(amount=-net, text=told, symbol=key[0]))
     return tuple(found)
 
 
@@ -125,12 +127,13 @@ def _difference(key: TradeKey, amounts: Mapping[str, Decimal], fill: Fill | None
     total = sum(amounts.values(), ZERO)
     named = f"trade {key[1]} of {key[0]}"
     if fill is None:
-        return Drift(amount=total, text=f"{named} is in the income ({text(total)}) and was never counted")
+        told = f"{named} is in the income ({text(total)}) and was never counted"
+        return Drift(amount=total, text=told, symbol=key[0])
     for kind, ours in (("REALIZED_PNL", fill.realized_pnl), ("COMMISSION", -fill.fee)):
         apart = amounts.get(kind, ZERO) - ours
         if abs(apart) > TOLERANCE:
             told = f"{named}: {kind} is {text(amounts.get(kind, ZERO))} by the venue's income, {text(ours)} by ours"
-            return Drift(amount=apart, text=told)
+            return Drift(amount=apart, text=told, symbol=key[0])
     return None
 
 

@@ -1,7 +1,7 @@
 """The account's money, looked at about once a minute: the funding of today, and whether all adds up.
 
 Until today's funding has been read no entry is taken: after a restart the loss of the day is whole before anything can
-add to it. What does not add up is told (``MONEY_DRIFT``) and changes nothing.
+add to it. Movements are booked in the cash ledger; what does not add up is told (``MONEY_DRIFT``) and changes nothing.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from chimera.ports.ledger import Rows
 from chimera.ports.venue import Records
 from chimera.reconcile.money import (
     FUNDING,
@@ -26,6 +27,7 @@ from chimera.reconcile.money import (
     since_ms,
     untold,
 )
+from chimera.services.router.cash_book import CashBook
 from chimera.services.router.ground import Ground
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
@@ -44,21 +46,23 @@ QUOTE: Final = "USDT"
 class Books:
     """Of one account."""
 
-    def __init__(self, ground: Ground, records: Records) -> None:
+    def __init__(self, ground: Ground, records: Records, rows: Rows) -> None:
         self.read = asyncio.Event()  # today's funding is known
+        self.book = CashBook(ground, rows, QUOTE)
         self._ground = ground
         self._records = records
         self._funding: dict[str, Income] = {}
         self._sums: dict[Symbol | None, Decimal] = {}
         self._summed_day = -1
         self._cash = Cash()
+        self._loaded = False  # the cash ledger
         self._fills: dict[TradeKey, Fill] = {}
         self._settled_ms = Millis(0)  # trades up to here were compared
 
     @property
     def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on for ever, by name."""
-        return {"money": self.run}
+        return {"money": self.run, "cash recount": self.book.recount_daily}
 
     async def run(self) -> None:
         """For ever."""
@@ -88,13 +92,19 @@ class Books:
     async def _look(self) -> None:
         if not self.read.is_set():
             await self._begin()
+        if not self._loaded:
+            await self.book.load()
+            self._cash, self._loaded = Cash(agreed=self.book.agreed), True
             return
         asked_ms = self._ground.venue_now_ms
         wallet = (await self._records.funds()).wallet
         if self._ground.venue_now_ms - asked_ms > MARGIN_MS:
             raise OutcomeUnknown("the wallet came too late to say when it was so")
-        rows = await self._records.income(since_ms(self._cash, self._settled_ms))
+        since = min(since_ms(self._cash, self._settled_ms), self.book.since_ms)
+        rows = await self._records.income(since)
         self._take_funding(rows)
+        await self.book.book(rows)
+        before = self._cash.agreed
         self._cash, drift = look(self._cash, Reading(wallet=wallet, at_ms=asked_ms), rows, QUOTE)
         settled_ms = Millis(max(asked_ms - SETTLED_MS, self._settled_ms))
         ours = [key.symbol for key in self._ground.owners]
@@ -104,6 +114,13 @@ class Books:
         for each in (*drifts, *(() if drift is None else (drift,))):
             log.error("money_drift", amount=str(each.amount), text=each.text)
             self._ground.tell(Alert(severity=Severity.ERROR, code="MONEY_DRIFT", text=each.text))
+        await self.book.settle(
+            since_ms(self._cash, settled_ms),
+            settled_ms,
+            None if self._cash.agreed == before else self._cash.agreed,
+            drifts,
+            quiet=drift is not None,
+        )
 
     async def _begin(self) -> None:
         """Today's funding; from now on every trade must be one that we count."""

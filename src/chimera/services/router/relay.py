@@ -2,8 +2,11 @@
 
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Bus
-from chimera.trading.events import Event
+from chimera.reconcile.cash import of_fill
+from chimera.trading.events import Event, FillRecorded
 from chimera.trading.ids import PositionKey
+from chimera.wire import keys
+from chimera.wire.cash import entry_document
 from chimera.wire.events import InsertRow, Publish, PutRow, PutSnapshot, Write, writes
 
 
@@ -16,6 +19,9 @@ class Relay:
 
     async def tell(self, key: PositionKey, event: Event) -> None:
         """Every write of one event; raises ``StoreUnavailable`` with some of them done."""
+        if isinstance(event.body, FillRecorded):
+            entry = of_fill(key.account, event.body)
+            await self._rows.insert(keys.CASH, entry.id, entry_document(entry))
         for write in writes(key, event):
             await self.put(write)
 

@@ -116,7 +116,7 @@ class Router:
         self.governing = Governing(rates, self.barriers, clock)
         self.market = market = MarketView(bus, rulebook, clock)
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
-        self.books = Books(ground, records)
+        self.books = Books(ground, records, ledger)
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._loaded = asyncio.Event()
         known, accounts = self._loaded.is_set, (account_id, self.owners)
