@@ -172,7 +172,8 @@ def test_every_amount_of_a_position_is_a_number() -> None:
     stop = stop.but(request=stop.request.but(trigger_price=Decimal("64800")))
     holding = a_holding(work, stop, position=Position(lots=(a_lot(work.intent),)))
     scene = SimpleNamespace(near=Decimal("65900.5"), instrument=BTC)
-    owner = SimpleNamespace(holding=holding, unprotected_ms=lambda: 0, max_unprotected_ms=7)
+    cover = SimpleNamespace(unprotected_ms=lambda: 0, guarded_ms=lambda: 0, max_unprotected_ms=7)
+    owner = SimpleNamespace(holding=holding, cover=cover)
 
     row = exact(position_row(owner, scene))  # type: ignore[arg-type]  # what the projection reads of both
 

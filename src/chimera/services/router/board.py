@@ -4,6 +4,7 @@ from typing import Any
 
 from chimera.services.router.owner import Owner
 from chimera.trading.form import Form
+from chimera.trading.guard import Guard
 from chimera.trading.holding import Holding
 from chimera.trading.money import ZERO, text
 from chimera.trading.order import Order, Role, Status
@@ -11,7 +12,7 @@ from chimera.trading.scene import Scene
 
 
 def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
-    """Amounts as plain digits; ``unprotected_ms`` is 0 when covered."""
+    """Amounts as plain digits; ``unprotected_ms`` is 0 when covered; ``guarded_ms`` of it a guard watched."""
     holding = owner.holding
     position, size = holding.position, abs(holding.exposure)
     mark = scene.near
@@ -33,13 +34,27 @@ def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
         "target": _resting(holding, Role.TARGET),
         "covered_qty": text(covered),
         "coverage": "1" if not size else text((covered / size).quantize(scene.instrument.step)),
-        "unprotected_ms": owner.unprotected_ms(),
-        "max_unprotected_ms": owner.max_unprotected_ms,
+        "unprotected_ms": owner.cover.unprotected_ms(),
+        "max_unprotected_ms": owner.cover.max_unprotected_ms,
+        "guards": [_armed(guard) for guard in holding.guards],
+        "guarded_ms": owner.cover.guarded_ms(),
         "exit": None if holding.exit is None else holding.exit.reason,
         "seq": holding.event_seq,
         "intents": [str(intent) for intent in holding.engaged],
         "strategy_ids": sorted({str(lot.strategy_id) for lot in position.lots}),
         "in_doubt": [str(order.ref) for order in holding.orders.values() if order.status is Status.IN_DOUBT],
+    }
+
+
+def _armed(guard: Guard) -> dict[str, Any]:
+    """A price that S4 watches itself; it covers nothing."""
+    return {
+        "kind": guard.role.name,
+        "price": text(guard.price),
+        "qty": text(guard.qty),
+        "gauge": str(guard.gauge),
+        "armed_ms": guard.armed_ms,
+        "rests": "chimera",
     }
 
 

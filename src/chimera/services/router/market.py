@@ -5,7 +5,7 @@ The view is read without waiting. It refreshes in the background and before each
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import msgspec
@@ -54,6 +54,9 @@ class MarketView:
         self._seen_ms: dict[Symbol, Millis] = {}
         self._marked_ms: dict[Symbol, Millis] = {}
         self._venue_due_ms = 0  # monotonic
+        self.listeners: list[
+            Callable[[Symbol, Touch, Price | None], None]
+        ] = []  # hear each look, with the mark as fresh
 
     def touch(self, symbol: Symbol) -> Touch | None:
         """None when nothing fresh is known."""
@@ -151,3 +154,5 @@ class MarketView:
         if mark is not None:
             self._marks[symbol] = mark
             self._marked_ms[symbol] = seen_ms
+        for listener in self.listeners:
+            listener(symbol, touch, self.mark(symbol))

@@ -16,6 +16,7 @@ from chimera.execute.due import next_due_ms
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Holdings
 from chimera.services.router.barriers import HELD_MS
+from chimera.services.router.covering import Cover
 from chimera.services.router.patience import STATE_AGAIN_S, STORE_AGAIN_S
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
@@ -51,8 +52,7 @@ class Owner:
     ) -> None:
         self.holding = holding
         self.recovered = asyncio.Event()  # the venue has been asked once since we took over
-        self.max_unprotected_ms = 0
-        self._bare_since: Millis | None = None
+        self.cover = Cover(clock)
         self.faults = 0  # facts we could not fold in: our own mistakes
         self.deposed = False  # a newer owner exists: this one sends nothing more
         self.ledger_away = False  # the last save failed; it is being tried again
@@ -103,7 +103,7 @@ class Owner:
             return
         if after is not before:
             self.holding = after
-            self._watch_cover()
+            self.cover.look(after)
             self._version += 1
             self._news.set()
         for command in commands:
@@ -252,15 +252,3 @@ class Owner:
     def unsaved_ms(self) -> int:
         """How long the save that is under way has taken; 0 where none is."""
         return 0 if self._saving_since is None else self._clock.monotonic_ms() - self._saving_since
-
-    def unprotected_ms(self) -> int:
-        """How long some of the position has been without a live stop; 0 when all of it has one."""
-        return 0 if self._bare_since is None else self._clock.monotonic_ms() - self._bare_since
-
-    def _watch_cover(self) -> None:
-        bare = self.holding.covered_qty < abs(self.holding.exposure)
-        if bare and self._bare_since is None:
-            self._bare_since = self._clock.monotonic_ms()
-        elif not bare and self._bare_since is not None:
-            self.max_unprotected_ms = max(self.max_unprotected_ms, self.unprotected_ms())
-            self._bare_since = None
