@@ -114,7 +114,7 @@ class Pairs(Protocol):
         ...
 
     async def cancel_pair(self, symbol: Symbol, group: ClientOrderId, *, timeout_ms: int) -> tuple[VenueOrder, ...]:
-        """What is left of the list, by the name it was given; the legs as they ended."""
+        """End what is left of the list, by the name it was given; those of its legs that this ended."""
         ...
 
 

@@ -276,7 +276,7 @@ async def test_a_stop_that_triggered_and_finds_no_buyer_guards_no_more(bench: Sp
 
 
 # ── pairs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.req("S4-SPOT-2")
+@pytest.mark.req("S4-SPOT-1")
 async def test_a_pair_stands_as_two_orders_of_one_list(bench: SpotBench) -> None:
     target, stop = await bench.pair()
     snapshot = await bench.spot.records.survey(BTC, Millis(START))
