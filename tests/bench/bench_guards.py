@@ -55,7 +55,7 @@ def measure() -> Found:
 async def _measure() -> Found:
     desk = _refused()
     owners: dict[PositionKey, Owner] = {}
-    guarding = Guarding(cast("Any", owners))
+    guarding = Guarding(cast("Any", owners), lambda symbol: desk.holding.key)
     bytes_each = _arm(guarding, desk.holding, owners, desk)
     gc.collect()
     gc.freeze()

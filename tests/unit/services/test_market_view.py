@@ -91,3 +91,17 @@ def test_its_age_counts_by_the_steady_clock_alone() -> None:
     assert view.touch(SYMBOL) is not None
     clock.utc, clock.steady = Millis(NOW_MS), Millis(clock.steady + STALE_MS + 1)
     assert view.touch(SYMBOL) is None
+
+
+@pytest.mark.req("S4-SPOT-4")
+def test_each_look_is_heard_with_the_mark_as_fresh_as_it_is() -> None:
+    heard: list[tuple[str, str, str | None]] = []
+    board, clock = Board(a_tick()), Hand()
+    view = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", clock))
+    view.listeners.append(lambda symbol, touch, mark: heard.append((symbol, str(touch.bid), mark and str(mark))))
+    asyncio.run(view.refresh(SYMBOL))
+    clock.steady, clock.utc = Millis(clock.steady + 60_000), Millis(clock.utc + 60_000)
+    board.document = a_tick(at_ms=clock.utc, bid="99.0", mark=None)
+    asyncio.run(view.refresh(SYMBOL))
+
+    assert heard == [(SYMBOL, "100.0", "100.0"), (SYMBOL, "99.0", None)]

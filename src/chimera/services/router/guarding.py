@@ -1,14 +1,13 @@
 """The guards of all holdings, by symbol and price: each look at the market goes in, the facts ``Touched`` come out.
 
-Invariants: the books hold exactly what the holdings have armed, after every fact that changed it and before the first
-look after a start; an owner who could not take a touch in hears of it again at the next look.
+Level-triggered: at each look at a symbol its book is brought into step with what the owner's holding has armed, so that
+a start, a change of owner and a fact that could not be taken in need nothing of their own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from chimera.protect.watch import GuardBook
-from chimera.trading.events import Event, GuardChanged
 from chimera.trading.facts import Touched
 from chimera.trading.guard import Gauge, Guard, GuardRef
 from chimera.trading.holding import Holding
@@ -29,10 +28,11 @@ class Owning(Protocol):
 
 
 class Guarding:
-    """Of one account on one market. ``owners`` may gain and change owners at any time."""
+    """Of one account on one market. ``owners`` may gain and change owners at any time; ``key`` is a symbol's here."""
 
-    def __init__(self, owners: Mapping[PositionKey, Owning]) -> None:
+    def __init__(self, owners: Mapping[PositionKey, Owning], key: Callable[[Symbol], PositionKey]) -> None:
         self._owners = owners
+        self._key = key
         self._books: dict[Symbol, GuardBook] = {}
         self._armed: dict[PositionKey, tuple[Guard, ...]] = {}
         self._whose: dict[GuardRef, PositionKey] = {}
@@ -58,13 +58,15 @@ class Guarding:
             self._whose[guard.ref] = key
         self._armed[key] = holding.guards
 
-    def heard(self, key: PositionKey, events: tuple[Event, ...]) -> None:
-        """What an owner tells of."""
-        if any(isinstance(event.body, GuardChanged) for event in events) and (owner := self._owners.get(key)):
-            self.keep(owner.holding)
-
     def looked(self, symbol: Symbol, touch: Touch | None, mark: Price | None) -> None:
         """The market as it is now; who is touched hears of it before this returns."""
+        owner = self._owners.get(self._key(symbol))
+        if owner is not None:
+            self.keep(owner.holding)
+        self.judge(symbol, touch, mark)
+
+    def judge(self, symbol: Symbol, touch: Touch | None, mark: Price | None) -> None:
+        """By what is in the book of the symbol."""
         book = self._books.get(symbol)
         if not book:
             return
