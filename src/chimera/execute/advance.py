@@ -333,9 +333,11 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     if outdated:
         return holding.but(survey_due_ms=Millis(scene.now_ms + 200))
     holding = suspecting(holding, found.gap)
-    if holding.strikes < needed(holding, scene.policy):
-        return holding.but(survey_due_ms=Millis(scene.now_ms + (3_000 if shrinks(holding) else 200)))
-    return believe_position(holding, snapshot)
+    if holding.strikes >= needed(holding, scene.policy):
+        holding = believe_position(holding, snapshot)
+    if not holding.strikes:
+        return holding
+    return holding.but(survey_due_ms=Millis(scene.now_ms + (3_000 if shrinks(holding) else 200)))
 
 
 def _hear_listed(holding: Holding, word: VenueOrder, asked_ms: Millis, scene: Scene) -> Holding:

@@ -51,7 +51,8 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
     exits = [order for order in holding.in_role(Role.EXIT) if order.status in _ON_ITS_WAY]
     if wanted.qty is not None and any(order.owed for order in holding.in_role(Role.EXIT)):
         return holding, NOTHING  # filled by its answer, its trades are to come: a part sent now would be closed twice
-    if not exits and (not holding.exposure or (wanted.left_qty is not None and wanted.left_qty <= 0)):
+    left = _left(holding, wanted)
+    if not exits and (not holding.exposure or (left is not None and left <= 0)):
         waiting = holding.entering and wanted.qty is None
         return (holding, NOTHING) if waiting else (holding.but(exit=None), NOTHING)
     if exits:
@@ -88,6 +89,14 @@ def _stop_entries(holding: Holding) -> Holding:
     return holding.but(intents=working) if working != holding.intents else holding
 
 
+def _left(holding: Holding, wanted: Exit) -> Qty | None:
+    """Of a part what is still to be closed; of certain lots no more than is held of them: the rest is another's."""
+    if wanted.left_qty is None or not wanted.lots:
+        return wanted.left_qty
+    held = sum((lot.qty for lot in holding.position.lots if lot.intent_id in wanted.lots), ZERO)
+    return Qty(min(wanted.left_qty, held))
+
+
 def _in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
     """What locks or blocks the quantity is being cancelled by the duty of protection.
 
@@ -95,7 +104,8 @@ def _in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
     be known, since what it may still sell would be sold twice.
     """
     if not holding.key.market.reduces_only:
-        size = abs(holding.exposure) if wanted.left_qty is None else wanted.left_qty
+        left = _left(holding, wanted)
+        size = abs(holding.exposure) if left is None else left
         return holding.exposure - locked_qty(holding) < min(size, holding.exposure)
     if scene.now_ms >= wanted.asked_ms + TARGET_CANCEL_MS:
         return False
@@ -103,8 +113,8 @@ def _in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
 
 
 def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
-    held = abs(holding.exposure)
-    size = held if wanted.left_qty is None else min(held, wanted.left_qty)
+    held, left = abs(holding.exposure), _left(holding, wanted)
+    size = held if left is None else min(held, left)
     qty = scene.instrument.floor_to_step(min(size, scene.instrument.market_max_qty))
     if not qty:
         return holding.but(exit=None), NOTHING

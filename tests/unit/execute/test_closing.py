@@ -152,3 +152,29 @@ def test_a_stop_that_fails_closes_all_though_a_part_is_being_closed(refused: int
     desk.later(300).hear(Ticked())
     last = next(command for command in reversed(desk.told) if isinstance(command, Place) and command.role is Role.EXIT)
     assert last.flatten, "at once: it can only reduce"
+
+
+@pytest.mark.req("S4-EXIT-1")
+def test_a_lot_that_another_has_closed_meanwhile_is_not_closed_out_of_anothers() -> None:
+    """While the close of what was held long enough waits for its target to go, its owner sells it himself."""
+    desk = a_long("0.01", target=TARGET, max_hold_s=1)
+    desk.ack(desk.placed(Role.TARGET))
+    desk.later(10).submit(an_intent("i2", qty="0.02"))
+    entry = desk.placed(Role.TAKER)
+    desk.ack(entry)
+    desk.fill(entry, "0.02")
+    for order in (desk.placed(Role.STOP), desk.placed(Role.TARGET)):
+        desk.ack(order)
+    desk.later(1_000).hear(Ticked())
+    assert desk.holding.exit is not None
+    assert not desk.count(Role.EXIT), "the target is in the way"
+    desk.submit(an_intent("i3", side=Side.SELL, qty="0.01", reduce_only=True, stop=None))
+    selling = desk.placed(Role.TAKER)
+    desk.ack(selling)
+    desk.fill(selling, "0.01")
+    for _ in range(4):
+        desk.later(200).hear(Ticked())
+
+    assert not desk.count(Role.EXIT)
+    assert desk.holding.exit is None
+    assert [(lot.intent_id, lot.qty) for lot in desk.holding.position.lots] == [("i2", Decimal("0.02"))]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chimera.trading.commands import Ask
+from chimera.trading.commands import Ask, Survey
+from chimera.trading.facts import Ticked
 from chimera.trading.holding import Holding
 from chimera.trading.ids import derived_id
 from chimera.trading.money import Millis
@@ -162,3 +163,12 @@ def test_nothing_is_believed_that_was_not_seen_often_enough(readings: list[int])
         assert len(witnesses) == least
         assert all(ours < new <= each or ours > new >= each for each in witnesses)
         ours = new
+
+
+def test_what_is_left_of_a_suspicion_is_looked_at_again_at_once() -> None:
+    """Part of it is believed and guarded; the rest would be bare until the next survey, which is half a minute."""
+    desk = a_long()
+    for qty in ("0.02", "0.02", "0.2"):
+        desk.later(200).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty=qty)
+    told = desk.later(200).hear(Ticked())
+    assert [command for command in told if isinstance(command, Survey)]
