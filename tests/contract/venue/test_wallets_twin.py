@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from to_twin import Once, ToTwin
 
 from chimera.adapters.binance.sign import signer_for
 from chimera.adapters.binance.wallets import PAGE, BinanceWallets
@@ -15,6 +14,7 @@ from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.money import Millis, Quote
 from chimera.trading.transfer import Landing, Route, Wallet
 from chimera.trading.venue import Funds
+from support.to_twin import Once, ToTwin
 
 D = Decimal
 KEY, SECRET = "chimera-sim-key", "chimera-sim-secret"

@@ -6,11 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 import pytest
-from desk import Desk, an_intent
-from to_twin import Once, ToTwin
 
 from chimera.adapters.binance.sign import signer_for
 from chimera.adapters.binance.wallets import BinanceWallets
@@ -18,19 +17,27 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.transfer_policy import TransferPolicy
 from chimera.services.router.relay import Relay
+from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.transferring import Transferring
 from chimera.services.world.clock import EPOCH_MS, VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.simulate.trouble.faults import RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.commands import Place
-from chimera.trading.errors import NotSent, Refused
+from chimera.trading.errors import NotSent, Refused, VenueRejected
 from chimera.trading.events import Alert
-from chimera.trading.ids import DEFAULT_ACCOUNT
+from chimera.trading.facts import Ticked
+from chimera.trading.holding import Holding
+from chimera.trading.ids import DEFAULT_ACCOUNT, IntentId, Symbol
 from chimera.trading.money import ZERO, Millis, Price, Quote
+from chimera.trading.order import NewOrder
+from chimera.trading.refusal import Refusal
+from chimera.trading.standstill import Standstill
 from chimera.trading.transfer import Landing, Moved, Route, Stage, Wallet
 from chimera.trading.venue import Funds
 from chimera.wire import keys
+from support.desk import Desk, an_intent
+from support.to_twin import Once, ToTwin
 
 D = Decimal
 T = TypeVar("T")
@@ -300,6 +307,59 @@ def test_an_entry_that_lacks_margin_is_topped_up_once() -> None:
         assert ended[0].why.endswith("lacks margin")
 
     in_town(story)
+
+
+class Poor:
+    """A venue that says no for lack of margin, limits that say nothing, and somebody who finds money, or does not."""
+
+    def __init__(self, *found: bool) -> None:
+        self._found = list(found)
+        self.asked = 0
+
+    async def place(self, order: NewOrder, *, timeout_ms: int) -> Any:
+        raise VenueRejected(-2019, "Margin is insufficient.", Refusal.LACKS_BALANCE)
+
+    async def found(self, order: NewOrder, holding: Holding, near: Price | None) -> bool:
+        self.asked += 1
+        return self._found.pop(0)
+
+    def before(self, symbol: Symbol) -> None: ...
+    def objection(self) -> None: ...
+    def entering(self) -> None: ...
+    def ended(self, *, entry: bool, good: bool) -> None: ...
+    def reserve(self, *_: Any) -> None: ...
+    def refused(self, error: VenueRejected) -> None: ...
+    def standstill(self) -> Standstill:
+        return Standstill()
+
+
+async def refused_by(poor: Poor, desk: Desk) -> Place:
+    """The desk's newest entry goes out and is refused; what it does then."""
+    command = next(each for each in reversed(desk.told) if isinstance(each, Place))
+    gates = Gates(*cast("Any", (poor, poor, poor.standstill)), refused=poor.refused, funding=poor)
+    clock = SimpleNamespace(now_ms=lambda: desk.now, monotonic_ms=lambda: desk.now)
+    sender = Sender(*cast("Any", (poor, None, poor, gates, clock, None)))
+    fact = await sender.carry_out(command, lambda: desk.holding, lambda: Price(D(65_000)))
+    assert fact is not None
+    desk.hear(fact)
+    desk.later(1_000).hear(Ticked())
+    return next(each for each in reversed(desk.told) if isinstance(each, Place))
+
+
+@pytest.mark.req("S4-BAL-1")
+async def test_first_money_is_found_and_then_the_entry_is_made_smaller() -> None:
+    """It goes out again as it was, under another id and with no try used; refused once more it is halved."""
+    desk, poor = Desk(), Poor(True, False)
+    desk.submit(an_intent(qty="0.01"))
+    first = next(each for each in desk.told if isinstance(each, Place))
+
+    again = await refused_by(poor, desk)
+    assert (again.order.qty, again.order.ref != first.order.ref) == (first.order.qty, True)
+    assert desk.holding.intents[IntentId("i1")].taker_tries == 1
+
+    smaller = await refused_by(poor, desk)
+    assert smaller.order.qty == first.order.qty / 2
+    assert poor.asked == 2
 
 
 def test_off_is_off() -> None:

@@ -40,6 +40,7 @@ from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price
 from chimera.trading.order import NewOrder, Role, Status
+from chimera.trading.refusal import Refusal
 from chimera.trading.standstill import Standstill
 from chimera.trading.venue import VenueOrder
 
@@ -59,6 +60,14 @@ class Learner(Protocol):
     async def broke(self, order: NewOrder, error: VenueRejected) -> None: ...
 
 
+class Funding(Protocol):
+    """Finds money for an entry that the venue has refused for the lack of it."""
+
+    async def found(self, order: NewOrder, holding: Holding, near: Price | None) -> bool:
+        """Whether it may go out again, as it was."""
+        ...
+
+
 class Gates(NamedTuple):
     """Who is asked before an entry leaves, beside the limits."""
 
@@ -68,6 +77,7 @@ class Gates(NamedTuple):
     external_qty: Callable[[Symbol, Side], Decimal] = lambda symbol, side: ZERO  # what orders of others may still add
     refused: Callable[[VenueRejected], None] = lambda error: None  # hears why the venue says no
     capability: Learner | None = None
+    funding: Funding | None = None
 
 
 class Sender:
@@ -132,6 +142,10 @@ class Sender:
         if refusal is not None:
             return refusal
         [fact] = await self._send((order,), partial(self._place_one, order))
+        if isinstance(fact, PlaceRefused) and fact.refusal is Refusal.LACKS_BALANCE and not order.reduce_only:
+            funding = self._gates.funding
+            if funding is not None and await funding.found(order, holding, near):
+                return _held(order, "TOPPED_UP: refused for lack of balance, for which money has been moved since")
         return fact
 
     async def _place_one(self, order: NewOrder, timeout_ms: int) -> tuple[VenueOrder, ...]:
