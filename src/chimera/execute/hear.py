@@ -143,20 +143,24 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
     after = rooted(before, after, fill)
     if before.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
         soon = Millis(min(after.survey_due_ms, scene.now_ms + FLAT_SURVEY_MS))
-        after = after.but(
-            survey_due_ms=soon,
-            stop_tries=0,
-            stop_retry_at_ms=None,
-            refused_stop_forms=(),
-            target_tries=0,
-            target_retry_at_ms=None,
-            refused_target_forms=(),
-        )
+        after = untried(after).but(survey_due_ms=soon)
     if order.role in CLOSING:
         after = _stop_entering(before, after, order)
     if after.exit is not None and after.exit.left_qty is not None and order.role is Role.EXIT:
         after = after.but(exit=after.exit.but(left_qty=Qty(max(after.exit.left_qty - fill.qty, ZERO))))
     return after
+
+
+def untried(holding: Holding) -> Holding:
+    """What was refused to a position that is over says nothing of the next one's."""
+    return holding.but(
+        stop_tries=0,
+        stop_retry_at_ms=None,
+        refused_stop_forms=(),
+        target_tries=0,
+        target_retry_at_ms=None,
+        refused_target_forms=(),
+    )
 
 
 def _stop_entering(before: Holding, after: Holding, order: Order) -> Holding:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from chimera.trading.commands import Ask, Survey
-from chimera.trading.facts import Ticked
+from chimera.trading.facts import PlaceRefused, Ticked
 from chimera.trading.holding import Holding
 from chimera.trading.ids import derived_id
 from chimera.trading.money import Millis
@@ -172,3 +172,29 @@ def test_what_is_left_of_a_suspicion_is_looked_at_again_at_once() -> None:
         desk.later(200).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty=qty)
     told = desk.later(200).hear(Ticked())
     assert [command for command in told if isinstance(command, Survey)]
+
+
+@pytest.mark.req("S4-FUT-3")
+def test_what_was_refused_to_a_position_that_is_believed_gone_is_not_held_against_the_next() -> None:
+    """Two stops were refused and the close's trades never came: the next one was closed as soon as it was there."""
+    desk = Desk()
+    desk.submit(an_intent())
+    desk.fill(desk.placed(Role.TAKER), "0.01")
+    for _ in range(3):
+        desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=-4045, message="no"))
+        desk.later(500).hear(Ticked())
+    close = desk.placed(Role.EXIT)
+    desk.hear(PlaceRefused(ref=close.ref, code=-2022, message="nothing to reduce"))
+    for _ in range(desk.scene.policy.strikes_to_shrink):
+        desk.later(3_000).survey(qty="0")
+        if (again := desk.placed(Role.EXIT)) is not close:
+            desk.hear(PlaceRefused(ref=(close := again).ref, code=-2022, message="nothing to reduce"))
+    assert not desk.holding.position.lots
+    desk.later(1_000).hear(Ticked())
+    assert desk.holding.exit is None
+
+    desk.submit(an_intent("i2"))
+    desk.fill(desk.placed(Role.TAKER), "0.01")
+    desk.ack(desk.placed(Role.STOP))
+    assert desk.holding.exit is None
+    assert desk.holding.covered_qty == Decimal("0.01")
