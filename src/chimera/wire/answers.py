@@ -30,7 +30,8 @@ _EXPLANATIONS: Final = (
     "fees_at_target", "profit_at_target", "profit_wanted",
 )  # fmt: skip
 _ROUTES: Final = ("slice_usdt",)
-AMOUNT_FIELDS: Final = frozenset((*_ORDERS, *_POSITIONS, *_DOUBTS, *_INTENTS, *_EXPLANATIONS, *_ROUTES))
+_CASH: Final = ("amount", "realized", "venue_realized", "funding", "liquidation", "other", "net")
+AMOUNT_FIELDS: Final = frozenset((*_ORDERS, *_POSITIONS, *_DOUBTS, *_INTENTS, *_EXPLANATIONS, *_ROUTES, *_CASH))
 
 _DIGITS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _encoder: Final = msgspec.json.Encoder()

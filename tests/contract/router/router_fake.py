@@ -7,12 +7,25 @@ from typing import Any
 
 import yaml
 
+from chimera.reconcile.cash import of_income
+from chimera.reconcile.pnl import By, Line
+from chimera.services.router.cash_desk import line_row
 from chimera.services.router.http import Outcome
+from chimera.trading.cash import Entry
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Maker, Phase, Plan, Slice, Working
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
-from chimera.trading.ids import VENUE, ClientOrderId, IntentId, PositionKey, Symbol, TradeId, VenueOrderId
+from chimera.trading.ids import (
+    DEFAULT_ACCOUNT,
+    VENUE,
+    ClientOrderId,
+    IntentId,
+    PositionKey,
+    Symbol,
+    TradeId,
+    VenueOrderId,
+)
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, MakerThenTaker, StopSpec
 from chimera.trading.market import Market, Side
@@ -20,6 +33,8 @@ from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
 from chimera.trading.position import Lot
 from chimera.trading.standstill import Kill, Scope
+from chimera.trading.venue import Income
+from chimera.wire.cash import CashAsk
 from chimera.wire.results import order_result
 
 NOW = Millis(1_795_000_000_000)
@@ -134,10 +149,32 @@ class FixedClock:
         return NOW
 
 
+class FakeCash:
+    """Two entries, one page each."""
+
+    def __init__(self) -> None:
+        self.asks: list[tuple[str, CashAsk]] = []
+
+    async def entries(self, ask: CashAsk) -> tuple[list[Entry], str | None]:
+        self.asks.append(("entries", ask))
+        row = Income(id="TRANSFER:7", kind="TRANSFER", amount=dec("12.50"), asset="USDT", at_ms=NOW)
+        entry = of_income(DEFAULT_ACCOUNT, Market.FUT, row)
+        return [entry.but(note="=1+1")], f"{NOW}.1" if not ask.after else None
+
+    async def pnl(self, by: str, ask: CashAsk) -> tuple[list[dict[str, object]], str | None]:
+        self.asks.append((by, ask))
+        line = Line(key=str(NOW), asset="USDT", market=Market.FUT, realized=dec("1.50"), fees=dec("-0.25"), trades=2)
+        return [line_row(By(by), line)], None
+
+    async def balances(self) -> list[dict[str, object]]:
+        return [{"account_id": "main", "market": "FUT", "account": "wallet", "asset": "USDT", "amount": "12.5"}]
+
+
 class FakeRouter:
     """Fills every intent at once unless told otherwise, and keeps what it was asked."""
 
     def __init__(self) -> None:
+        self.cash = FakeCash()
         self.asked: list[tuple[Intent, str, int | None]] = []
         self.cancels: list[dict[str, Any]] = []
         self.closes: list[tuple[Any, ...]] = []

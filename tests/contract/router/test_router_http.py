@@ -314,7 +314,7 @@ def test_openapi_names() -> None:
     assert set(every_ref) <= names
     assert set(schema["paths"]) == {
         "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
-        "/doubts", "/health", "/ready",
+        "/doubts", "/health", "/ready", "/cash/entries", "/cash/balances", "/cash.csv", "/pnl",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
+from chimera.services.router.cash_desk import CashApi
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
@@ -23,6 +24,11 @@ class Outcome(Value):
 
 class RouterApi(Protocol):
     """What the HTTP face needs of the router."""
+
+    @property
+    def cash(self) -> CashApi:
+        """The cash ledger's window."""
+        ...
 
     async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
         """Raises ``Refused`` or ``StoreUnavailable``. ``wait_ms`` None is the default policy, 0 answers at once."""

@@ -17,6 +17,7 @@ from chimera.ports.clock import Clock
 from chimera.services import face
 from chimera.services.face import Answer
 from chimera.services.router.api import Outcome, RouterApi
+from chimera.services.router.cash_http import add_cash
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
@@ -42,6 +43,7 @@ def build_app(
     _add_orders(app, router, clock, allow_unprotected)
     _add_positions(app, router)
     _add_controls(app, router, clock)
+    add_cash(app, lambda: router.cash, clock, _answers(None))
     _add_health(app, router)
     asked = (bodies.OrderCmdRequest, bodies.CancelRequest, bodies.CloseRequest, bodies.KillRequest, bodies.ArmRequest)
     face.publish(app, asked)

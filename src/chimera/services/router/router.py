@@ -32,6 +32,7 @@ from chimera.services.router.bookkeeping import Books
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.budget import Budgeting
 from chimera.services.router.capability import Capability
+from chimera.services.router.cash_desk import CashDesk
 from chimera.services.router.controls import Controls
 from chimera.services.router.governing import Governing
 from chimera.services.router.ground import Ground, VenueClock
@@ -117,6 +118,7 @@ class Router:
         self.market = market = MarketView(bus, rulebook, clock)
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
         self.books = Books(ground, records, ledger)
+        self.cash = CashDesk(ledger, (self.books.book,))
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._loaded = asyncio.Event()
         known, accounts = self._loaded.is_set, (account_id, self.owners)

@@ -1,0 +1,72 @@
+"""The cash ledger on S4's HTTP face: entries, balances, profit and loss, as JSON and as CSV. Only questions."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+
+from chimera.ports.clock import Clock
+from chimera.reconcile.pnl import By
+from chimera.services.face import Answer
+from chimera.services.router.cash_desk import CashApi
+from chimera.trading.cash import Account
+from chimera.wire.cash import LIMIT, MOST, cash_ask, entries_csv, entry_document, pnl_ask
+
+_TEXT: Final = {"type": "string"}
+_MOMENT: Final = "a UTC date (2026-11-21), or milliseconds since the epoch"
+
+
+def _asked(name: str, told: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": told, "schema": schema or _TEXT}
+
+
+_SPAN: Final = [
+    _asked("from", f"from then on: {_MOMENT}; unless given, 31 days back"),
+    _asked("to", f"before then: {_MOMENT}"),
+    _asked("cursor", "what an earlier answer named: its next page"),
+]
+_ENTRIES: Final = {
+    "parameters": [
+        *_SPAN,
+        _asked("asset", "entries with a posting of it"),
+        _asked("account", "entries with a posting of it", {"type": "string", "enum": [str(each) for each in Account]}),
+        _asked("limit", "entries", {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}),
+    ]
+}
+_PNL: Final = {
+    "parameters": [
+        *_SPAN,
+        _asked("by", "what a line is about", {"type": "string", "enum": [str(by) for by in By], "default": "day"}),
+    ]
+}
+
+
+def add_cash(app: FastAPI, desk: Callable[[], CashApi], clock: Clock, answers: dict[int | str, dict[str, Any]]) -> None:
+    """``desk`` is asked for with each request; ``answers``: the statuses of every route."""
+
+    @app.get("/cash/entries", operation_id="list_cash_entries", responses=answers, openapi_extra=_ENTRIES)
+    async def entries(request: Request) -> Response:
+        """Entries of the cash ledger by time; their postings sum to zero per asset. ``cursor``: there is more."""
+        found, cursor = await desk().entries(cash_ask(request.query_params, clock.now_ms()))
+        return Answer({"entries": [entry_document(entry) for entry in found], "cursor": cursor})
+
+    @app.get("/cash/balances", operation_id="list_cash_balances", responses=answers)
+    async def balances() -> Response:
+        """What stands on each account of the cash ledger; an income account stands below zero."""
+        return Answer({"balances": await desk().balances()})
+
+    csv = {200: {"description": "one line for each posting", "content": {"text/csv": {"schema": _TEXT}}}}
+
+    @app.get("/cash.csv", operation_id="export_cash", responses={**answers, **csv}, openapi_extra=_ENTRIES)
+    async def export(request: Request) -> Response:
+        """The same entries as CSV, the first page with its columns' names; the header ``X-Cursor``: there is more."""
+        found, cursor = await desk().entries(cash_ask(request.query_params, clock.now_ms()))
+        written = entries_csv(found, header="cursor" not in request.query_params)
+        return Response(written, media_type="text/csv", headers={} if cursor is None else {"X-Cursor": cursor})
+
+    @app.get("/pnl", operation_id="profit_and_loss", responses=answers, openapi_extra=_PNL)
+    async def pnl(request: Request) -> Response:
+        """Profit and loss by UTC day, strategy or position, without what is open. Lines of further pages add up."""
+        by, ask = pnl_ask(request.query_params, clock.now_ms(), [str(by) for by in By])
+        lines, cursor = await desk().pnl(by, ask)
+        return Answer({"by": by, "lines": list(lines), "cursor": cursor})
