@@ -114,7 +114,7 @@ class Router:
         self.owners: dict[PositionKey, Owner] = {}
         self.ground = ground = self._ground()
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
-        self.governing = Governing(rates, self.barriers, clock)
+        self.governing = Governing(rates, self.barriers, clock, ground.holdings)
         self.market = market = MarketView(bus, rulebook, clock)
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
         self.books = Books(ground, records, ledger)
