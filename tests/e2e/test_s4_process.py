@@ -85,7 +85,7 @@ def sent(audit: list[AuditRecord], name: str) -> list[AuditRecord]:
     return [each for each in audit if each.kind is Kind.ACCEPT and each.client_order_id.startswith(f"{name}-")]
 
 
-@pytest.mark.req("S4-IDEM-1", "ACC-9")
+@pytest.mark.req("S4-IDEM-1", "ACC-9", "I3")
 async def test_a_finished_intent_answers_the_same_in_this_life_and_the_next(house: Stage) -> None:
     first = await taken(house, an_order("a"))
     again = await post(house, an_order("a"), **{"idempotency-key": "i-a"})
@@ -115,7 +115,7 @@ async def test_the_header_alone_names_an_intent(house: Stage) -> None:
     assert settled(again[1]) == settled(first[1])
 
 
-@pytest.mark.req("S4-IDEM-1", "ACC-9")
+@pytest.mark.req("S4-IDEM-1", "ACC-9", "I3")
 async def test_an_intent_in_flight_is_one_order_whoever_dies(house: Stage) -> None:
     first = await taken(house, resting("a", 4_000), prefer="respond-async")
     second = await post(house, resting("a", 4_000), prefer="respond-async")

@@ -12,7 +12,7 @@ from proofs.soak.run import soak
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.req("S4-IDEM-1", "ACC-9")
+@pytest.mark.req("S4-IDEM-1", "ACC-9", "S4-REC-1", "S4-RETRY-2", "I1", "I26")
 async def test_a_handful_of_kills_under_load_costs_nothing(tmp_path: Path) -> None:
     told = await soak(5, seed=2, callers=3, folder=tmp_path)
 

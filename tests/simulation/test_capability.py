@@ -170,6 +170,7 @@ def test_a_key_that_is_taken_away_pages_and_keeps_what_stands() -> None:
     assert told.broken == []
 
 
+@pytest.mark.req("I21")
 @pytest.mark.fault("B29")
 def test_a_symbol_that_stops_trading_takes_no_entries_and_pages() -> None:
     """Halted with a position open: what stands stays, the next entry is refused, exits go through when it trades."""

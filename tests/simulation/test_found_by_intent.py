@@ -38,7 +38,7 @@ class Asking:
         self.filled = sum((each.qty or Decimal(0) for each in fills), Decimal(0))
 
 
-@pytest.mark.req("S4-REC-1")
+@pytest.mark.req("S4-REC-1", "I26")
 @pytest.mark.parametrize("story", STORIES)
 def test_killed_at_any_step_it_finds_the_intent_by_its_id(story: str) -> None:
     for step in range(1, steps_of(story), STRIDE):

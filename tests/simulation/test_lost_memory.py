@@ -113,7 +113,7 @@ def test_without_that_question_at_the_start_the_same_intent_is_traded_twice() ->
     assert "I1" in {violation.invariant for violation in told.violations}
 
 
-@pytest.mark.req("S4-REC-1")
+@pytest.mark.req("S4-REC-1", "I14")
 def test_with_the_ledger_lost_and_the_stop_too_the_position_gets_one_before_anything_else() -> None:
     """Killed between the fill and its stop, and the disk is gone."""
     told = play(

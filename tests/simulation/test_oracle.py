@@ -137,7 +137,7 @@ def test_bare_time_runs_from_fill_to_stop() -> None:
     assert oracle.bare_seconds(spans) == Decimal("0.09")
 
 
-@pytest.mark.req("I10")
+@pytest.mark.req("I10", "I11")
 @pytest.mark.parametrize(
     "ending", [stop(5, "2", kind=Kind.CANCEL), stop(5, "2", kind=Kind.EXPIRE), stop(5, "2", kind=Kind.TRIGGER)]
 )

@@ -132,7 +132,7 @@ async def every(ms: float, deed: Callable[[], Coroutine[Any, Any, object]], unti
             await asyncio.sleep(ms / 1000)
 
 
-@pytest.mark.req("S4-RETRY-1")
+@pytest.mark.req("S4-RETRY-1", "I23", "I30")
 @pytest.mark.parametrize(("share", "questions"), [(D(1), TIMES), (D(1), 0.3), (D("0.3"), 0.1)])
 @pytest.mark.fault("B7")
 @pytest.mark.incident(24)
@@ -184,6 +184,7 @@ def test_ten_times_the_load_and_no_protective_order_waits(share: Decimal, questi
         assert bench.held[Lane.QUERY] == 0
 
 
+@pytest.mark.req("I23")
 def test_a_burst_of_entries_leaves_room_for_what_guards_them() -> None:
     """Three hundred entries in one breath, and all their stops and targets in the next."""
     bench = Bench()
@@ -224,6 +225,7 @@ def test_without_the_governor_the_same_load_ends_in_a_ban(monkeypatch: pytest.Mo
     assert bench.bans > 0
 
 
+@pytest.mark.req("I23")
 def test_another_process_on_the_same_address_is_seen() -> None:
     """Two of ours, each at ten times the load and as if it were alone: the venue's counts tell them of each other."""
     bench = Bench()

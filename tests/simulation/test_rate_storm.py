@@ -35,7 +35,7 @@ def sent(told: Told, from_s: float, to_s: float) -> list[str]:
 
 
 @pytest.mark.fault("B7")
-@pytest.mark.req("S4-RETRY-1")
+@pytest.mark.req("S4-RETRY-1", "I23")
 def test_after_a_429_stops_are_tried_one_at_a_time_and_nothing_else_is_sent() -> None:
     told = play(story())
     began_s = struck(told)[0]
@@ -60,7 +60,7 @@ def test_who_tries_as_often_as_it_likes_is_banned() -> None:
 
 
 @pytest.mark.fault("B8")
-@pytest.mark.req("S4-RETRY-1")
+@pytest.mark.req("S4-RETRY-1", "I23")
 def test_under_a_ban_nothing_leaves_and_somebody_is_woken() -> None:
     """A venue without any patience: the second try of the stop is answered 418."""
     told = play(story(patience=1, ban_ms=8_000))

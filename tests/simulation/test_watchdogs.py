@@ -287,7 +287,7 @@ def test_lack_of_balance_three_times_in_ten_minutes_is_told_once() -> None:
 
 
 @pytest.mark.incident(21)
-@pytest.mark.req("I10")
+@pytest.mark.req("I10", "I11")
 def test_incident_21_a_stop_that_fires_and_never_fills_is_told_and_the_position_closed() -> None:
     stuck = {"name": "stuck_triggering", "when": {"from_ms": 4_000, "to_ms": 20_000}}
     told = play(Story(wishes=(a_wish(),), faults=(stuck,), moves=((6.0, -60),), bare_s=4.0))

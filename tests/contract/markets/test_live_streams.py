@@ -117,6 +117,7 @@ async def test_a_connection_that_breaks_or_is_refused_is_opened_again_and_ids_ma
     assert [fault.kind for fault in faults[:2]] == [FaultKind.CLOSED, FaultKind.UNREACHABLE]
 
 
+@pytest.mark.req("I21")
 async def test_a_gap_asks_for_a_new_snapshot() -> None:
     transport = _Scripted([[_ticker(1), _diff(2, 3, 1), _PAUSE, _diff(8, 9, 7), None]])
     streams = _streams(transport, [], snapshots=True)

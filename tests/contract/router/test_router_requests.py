@@ -152,7 +152,7 @@ def test_ids(intent_id: str, client_id: str, key: str | None, ids: tuple[str, st
         assert (intent.intent_id, intent.client_order_id) == ids
 
 
-@pytest.mark.req("S4-IDEM-1")
+@pytest.mark.req("S4-IDEM-1", "I3")
 def test_the_hash_is_of_what_was_asked() -> None:
     first = read(order(qty="0.002", created_ms=1, trace_id="a"))
     again = read(order(qty=0.0020, created_ms=2, trace_id="b"))

@@ -125,6 +125,7 @@ def test_what_does_not_fit_together(environ: dict[str, str], fault: str) -> None
         load(environ)
 
 
+@pytest.mark.req("I32")
 @pytest.mark.parametrize(
     "url",
     [

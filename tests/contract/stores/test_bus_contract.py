@@ -25,7 +25,7 @@ async def read(bus: Bus, stream: str, consumer: str = "c1", *, count: int = 10, 
     return list(await bus.read(stream, "group", consumer, count=count, block_ms=block_ms))
 
 
-@pytest.mark.req("S4-EVT-1")
+@pytest.mark.req("S4-EVT-1", "I24", "I25")
 @pytest.mark.fault("D6")
 async def test_a_repeated_event_changes_nothing(bus: Bus, fresh: str) -> None:
     await publish(bus, fresh, "e1", "e2", "e1", "e2", "e3")
@@ -52,6 +52,7 @@ async def test_a_record_goes_to_one_consumer_of_a_group(bus: Bus, fresh: str) ->
     assert ids_of(await bus.read(fresh, "other group", "c1", count=10, block_ms=0)) == ["e1", "e2", "e3"]
 
 
+@pytest.mark.req("I24")
 @pytest.mark.fault("D7")
 async def test_what_was_not_acknowledged_comes_again_first(bus: Bus, fresh: str) -> None:
     await publish(bus, fresh, "e1", "e2")
@@ -66,6 +67,7 @@ async def test_what_was_not_acknowledged_comes_again_first(bus: Bus, fresh: str)
     assert await read(bus, fresh) == []
 
 
+@pytest.mark.req("I24")
 async def test_the_next_process_finds_what_the_last_one_owed(line: Any, fresh: str) -> None:
     await publish(line.bus, fresh, "e1", "e2")
     [first, _] = await read(line.bus, fresh)

@@ -91,6 +91,7 @@ async def test_a_save_whose_answer_was_lost_may_be_repeated(ledger: Ledger) -> N
         await ledger.save(a_holding(2), rev=0, fence=fence)
 
 
+@pytest.mark.req("I19")
 @pytest.mark.fault("A13", "A11", "D3")
 async def test_only_the_newest_fence_saves(shelf: Any) -> None:
     old = await shelf.ledger.fence(BTC, "a")
@@ -104,12 +105,14 @@ async def test_only_the_newest_fence_saves(shelf: Any) -> None:
     assert await ledger.save(a_holding(3), rev=1, fence=new) == 2
 
 
+@pytest.mark.req("I19")
 @pytest.mark.parametrize("fence", [0, 1, 7])
 async def test_a_fence_that_was_never_issued_cannot_save(ledger: Ledger, fence: int) -> None:
     with pytest.raises(StaleWriter):
         await ledger.save(a_holding(), rev=0, fence=fence)
 
 
+@pytest.mark.req("I19")
 async def test_fences_grow_strictly_under_contention(ledger: Ledger) -> None:
     fences = await asyncio.gather(*(ledger.fence(BTC, f"owner-{n}") for n in range(40)))
     assert len(set(fences)) == 40

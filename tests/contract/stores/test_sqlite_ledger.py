@@ -181,6 +181,7 @@ async def test_a_second_opener_is_refused_by_name(sqlite: SqliteLedger, path: Pa
     await sqlite.ping()
 
 
+@pytest.mark.req("I19")
 @pytest.mark.fault("A13")
 def test_a_second_process_is_refused_by_name(path: Path) -> None:
     code = (

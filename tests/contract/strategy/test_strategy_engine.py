@@ -121,7 +121,7 @@ async def test_the_answer_does_not_wait_for_the_router(stage: Stage) -> None:
     assert len(stage.router.got) == 1
 
 
-@pytest.mark.req("S3-PER-2")
+@pytest.mark.req("S3-PER-2", "I24", "I25")
 @pytest.mark.fault("F18")
 async def test_killed_between_durable_and_delivered_it_is_delivered_after_the_restart(stage: Stage) -> None:
     stage.router.gate = asyncio.Event()

@@ -237,7 +237,7 @@ async def test_what_the_venue_says_of_itself(bench: Bench) -> None:
     assert bench.futures.raw.uses()[0].used > 0
 
 
-@pytest.mark.req("S4-RULE-2")
+@pytest.mark.req("S4-RULE-2", "I32")
 async def test_margin_and_leverage_are_set_where_not_yet_so(bench: Bench) -> None:
     rules = bench.futures.rulebook
 

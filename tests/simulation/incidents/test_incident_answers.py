@@ -40,6 +40,7 @@ OPENING_CLOSE = ("chimera.adapters.binance.futures", "order_params", without_red
 # ── 5 ──
 
 
+@pytest.mark.req("I1")
 @pytest.mark.incident(5)
 @pytest.mark.fault("B4", "C1")
 def test_incident_05_an_entry_whose_answer_comes_after_its_events_is_sent_once() -> None:
@@ -52,6 +53,7 @@ def test_incident_05_an_entry_whose_answer_comes_after_its_events_is_sent_once()
     assert told.bought == steps(10)
 
 
+@pytest.mark.req("I13")
 @pytest.mark.incident(5)
 @pytest.mark.fault("B15", "A5")
 def test_incident_05_a_duplicate_id_means_that_the_stop_lives() -> None:
@@ -74,6 +76,7 @@ def test_incident_05_a_duplicate_id_means_that_the_stop_lives() -> None:
 # ── 6 ──
 
 
+@pytest.mark.req("S4-RETRY-2", "S4-LIM-1", "I1")
 @pytest.mark.incident(6)
 @pytest.mark.fault("B1", "B16")
 def test_incident_06_an_entry_that_no_query_knows_may_have_filled() -> None:
@@ -97,6 +100,7 @@ def test_incident_06_an_entry_that_no_query_knows_may_have_filled() -> None:
     assert {violation.invariant for violation in hasty.violations} & {"I1", "I4"}
 
 
+@pytest.mark.req("S4-RETRY-2")
 @pytest.mark.incident(6)
 @pytest.mark.fault("B16")
 def test_incident_06_position_and_trades_tell_of_a_fill_before_the_query_does() -> None:
@@ -117,6 +121,7 @@ def test_incident_06_position_and_trades_tell_of_a_fill_before_the_query_does() 
 # ── 7, 8 ──
 
 
+@pytest.mark.req("S4-RETRY-2")
 @pytest.mark.incident(7)
 @pytest.mark.fault("B1", "B24")
 def test_incident_07_a_close_that_filled_unseen_sells_nothing_more() -> None:
@@ -162,6 +167,7 @@ def test_incident_08_a_close_that_arrives_after_the_stop_fired_flips_nothing() -
 # ── 15 ──
 
 
+@pytest.mark.req("S4-RETRY-2", "I1")
 @pytest.mark.incident(15)
 @pytest.mark.fault("B1", "B2", "B5")
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def test_incident_02_the_first_form_refused_gives_way_to_the_next_and_the_positi
 # ── 3 ──
 
 
+@pytest.mark.req("I14")
 @pytest.mark.incident(3)
 @pytest.mark.fault("A6", "A4")
 @pytest.mark.parametrize(("move", "orphan"), [(-60, "p"), (50, "s")])
@@ -262,6 +263,7 @@ def test_incident_14_each_part_of_an_entry_has_its_stop_at_once() -> None:
 # ── 21, 27 ──
 
 
+@pytest.mark.req("I11")
 @pytest.mark.incident(21)
 @pytest.mark.fault("B21")
 def test_incident_21_a_stop_that_fired_and_does_not_fill_is_no_stop_after_a_second() -> None:
@@ -278,6 +280,7 @@ def test_incident_21_a_stop_that_fired_and_does_not_fill_is_no_stop_after_a_seco
         assert any(each.startswith("I10") for each in play(story).broken)
 
 
+@pytest.mark.req("I11")
 @pytest.mark.incident(21)
 @pytest.mark.fault("B40")
 def test_incident_21_a_stop_that_found_half_a_book_leaves_the_rest_to_a_close() -> None:

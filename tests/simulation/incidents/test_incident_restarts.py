@@ -34,6 +34,7 @@ async def sold(stage: Stage) -> None:
 # ── 1 ──
 
 
+@pytest.mark.req("S4-REC-1", "I26")
 @pytest.mark.incident(1)
 @pytest.mark.fault("A4", "B31")
 def test_incident_01_after_a_restart_protection_is_back_before_anything_enters_and_the_rest_goes_on() -> None:
@@ -103,6 +104,7 @@ def _by_time(holding: Holding, fill: Fill, scene: Any, **more: Any) -> Holding:
 # ── 17 ──
 
 
+@pytest.mark.req("S4-REC-1", "I26")
 @pytest.mark.incident(17)
 @pytest.mark.fault("A1", "A2", "A3", "A7")
 @pytest.mark.parametrize("kills", [(4.0, 6.2, 9.0), (3.05, 5.56, 8.06), (3.46, 5.96, 8.46)])
@@ -244,6 +246,7 @@ def test_incident_23_a_listen_key_that_ends_leaves_nothing_unseen_for_long(told_
 # ── 24 ──
 
 
+@pytest.mark.req("I23")
 @pytest.mark.incident(24)
 @pytest.mark.fault("B7", "B8")
 def test_incident_24_after_a_429_nothing_is_sent_before_its_time() -> None:

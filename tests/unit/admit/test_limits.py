@@ -44,7 +44,7 @@ def an_exposure(held: str = "0", buys: str = "0", sells: str = "0") -> Exposure:
     )
 
 
-@pytest.mark.req("S4-LIM-1")
+@pytest.mark.req("S4-LIM-1", "I22", "I21")
 @pytest.mark.parametrize(
     ("order", "exposure", "code"),
     [
@@ -75,7 +75,7 @@ def test_the_days_loss_stops_entries() -> None:
     assert (book.reserve(an_order("1"), an_exposure(), NOW) or "").startswith("LIMIT_DAILY_LOSS")
 
 
-@pytest.mark.req("S4-LIM-1")
+@pytest.mark.req("S4-LIM-1", "I23")
 @given(times=st.lists(st.integers(0, 30_000), max_size=60))
 def test_entries_never_use_the_share_kept_for_protection(times: list[int]) -> None:
     """In any 10 s at most three quarters of the budget goes to entries."""

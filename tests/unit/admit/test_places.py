@@ -9,7 +9,7 @@ from support.desk import SYMBOL
 ETH = Symbol("ETHUSDT")
 
 
-@pytest.mark.req("S4-LIM-2")
+@pytest.mark.req("S4-LIM-2", "I22")
 @pytest.mark.parametrize(
     ("here", "elsewhere", "most", "told"),
     [

@@ -49,7 +49,7 @@ def test_other_hosts_are_refused(name: str, rest: str | None) -> None:
         hosts_named(name, rest=rest)
 
 
-@pytest.mark.req("S4-LIM-3")
+@pytest.mark.req("S4-LIM-3", "I32")
 def test_hosts_of_two_environments_are_never_mixed() -> None:
     with pytest.raises(Refused) as stopped:
         hosts_named("live", streams="wss://fstream.binancefuture.com")

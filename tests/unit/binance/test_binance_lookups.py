@@ -89,6 +89,7 @@ async def test_the_child_says_how_a_finished_stop_ended() -> None:
         assert venue.asked[1][1]["orderId"] == "77"
 
 
+@pytest.mark.req("I11")
 @pytest.mark.parametrize("word", ["FINISHED", "TRIGGERED", "TRIGGERING"])
 async def test_a_triggered_stop_whose_child_is_not_seen_is_triggering(word: str) -> None:
     for algo in (ALGO, ALGO | {"actualOrderId": ""}):

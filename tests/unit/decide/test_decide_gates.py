@@ -88,7 +88,7 @@ def test_every_failed_gate_is_reported_with_its_numbers() -> None:
     assert "off by 0.0005" in found[Code.FUNDING].text
 
 
-@pytest.mark.req("S3-FEAT-1")
+@pytest.mark.req("S3-FEAT-1", "I21")
 @pytest.mark.parametrize("name", ["atr", "funding_next_abs"])
 @pytest.mark.fault("C10")
 def test_a_missing_or_stale_feature_that_a_gate_needs_is_a_skip(name: str) -> None:

@@ -13,7 +13,7 @@ from support.desk import Desk, a_long, an_intent
 HOUR_MS = 3_600_000
 
 
-@pytest.mark.req("S4-CLOCK-1")
+@pytest.mark.req("S4-CLOCK-1", "I29")
 def test_an_order_in_doubt_is_asked_for_at_once() -> None:
     """World seed 53123: asked for an hour later, by a clock that had been set back in between."""
     desk = Desk()
@@ -28,7 +28,7 @@ def test_an_order_in_doubt_is_asked_for_at_once() -> None:
     assert any(isinstance(command, Ask) and command.order.ref == entry.ref for command in asked)
 
 
-@pytest.mark.req("I10")
+@pytest.mark.req("I10", "I29")
 def test_a_refused_stop_is_placed_again_at_once() -> None:
     desk = Desk()
     desk.submit(an_intent())

@@ -225,6 +225,7 @@ def test_an_exit_that_does_nothing_is_tried_again_ever_slower() -> None:
     assert desk.count(Role.EXIT) == 2
 
 
+@pytest.mark.req("I11")
 @pytest.mark.fault("B17")
 def test_a_stop_in_a_state_we_do_not_know_is_not_placed_by_the_hundred() -> None:
     """C4."""

@@ -60,6 +60,7 @@ def test_one_whose_price_was_passed_is_asked_for_at_once_and_then_every_second(w
     assert desk.holding.flattening or desk.count(Role.STOP) == 2, "never without either"
 
 
+@pytest.mark.req("I11")
 def test_not_found_is_no_end() -> None:
     desk = a_long()
     desk.later(desk.scene.policy.stop_check_ms).hear(Ticked())

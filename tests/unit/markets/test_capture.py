@@ -143,6 +143,7 @@ def test_a_snapshot_older_than_the_remembered_diffs_is_passed_over() -> None:
     assert not capture.reader.whole("BTCUSDT")
 
 
+@pytest.mark.req("I21")
 @pytest.mark.parametrize("pu", [None, 15], ids=["spot", "usdm"])
 def test_a_missed_diff_is_a_gap_and_drops_the_depth_to_the_touch(pu: int | None) -> None:
     capture = Capture()

@@ -132,6 +132,7 @@ def test_an_unanswered_stop_is_resent_at_once_under_the_same_id() -> None:
     assert all(c.resend for c in again if isinstance(c, Place))
 
 
+@pytest.mark.req("I13", "S4-RETRY-2")
 @pytest.mark.fault("A5", "B15")
 @pytest.mark.incident(5)
 def test_duplicate_id_proves_life_but_not_quantity() -> None:
@@ -150,6 +151,7 @@ def test_duplicate_id_proves_life_but_not_quantity() -> None:
     assert (newest.qty, newest.ref != stop.ref) == (Decimal("0.01"), True)
 
 
+@pytest.mark.req("I11")
 @pytest.mark.fault("B21")
 @pytest.mark.incident(21)
 def test_a_stop_that_triggers_and_does_not_fill_is_not_a_stop() -> None:
@@ -164,6 +166,7 @@ def test_a_stop_that_triggers_and_does_not_fill_is_not_a_stop() -> None:
     assert desk.placed(Role.EXIT).reduce_only
 
 
+@pytest.mark.req("I11")
 @pytest.mark.fault("B31")
 def test_a_live_stop_the_venue_no_longer_knows_is_placed_again() -> None:
     desk = a_long()
@@ -190,6 +193,7 @@ def test_not_sent_stop_goes_out_again_soon() -> None:
     assert {c.order.ref for c in desk.told if isinstance(c, Place) and c.role is Role.STOP} == {stop.ref}
 
 
+@pytest.mark.req("I13")
 def test_restart_after_a_lost_stop_answer_meets_its_own_id() -> None:
     """Crash between the stop's acceptance and its record: the survey lists it, the desk adopts it, no third one."""
     desk = Desk()

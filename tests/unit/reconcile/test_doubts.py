@@ -67,6 +67,7 @@ def test_a_cancel_that_nobody_confirmed_is_in_it() -> None:
     assert "gone or filled" in doubt.settles
 
 
+@pytest.mark.req("I2")
 def test_one_that_lasts_is_told_once_and_again_after_it_was_settled() -> None:
     desk = Desk()
     desk.submit(an_intent())

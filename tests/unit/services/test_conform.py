@@ -69,6 +69,7 @@ async def a_desk(transport: Scripted) -> Desk:
     return desk
 
 
+@pytest.mark.req("I32")
 # ── where it may run ──
 @pytest.mark.parametrize(
     "base",

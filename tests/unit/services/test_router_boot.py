@@ -79,7 +79,7 @@ async def start(account: Account, symbol: str = SYMBOL) -> None:
     await router.run()
 
 
-@pytest.mark.req("S4-LIM-3")
+@pytest.mark.req("S4-LIM-3", "I32")
 @pytest.mark.parametrize(
     ("account", "symbol", "code"),
     [
@@ -104,7 +104,7 @@ async def test_it_refuses_to_start_and_names_the_fix(
 
 
 @pytest.mark.fault("G17")
-@pytest.mark.req("S4-LIM-3")
+@pytest.mark.req("S4-LIM-3", "I32")
 @pytest.mark.parametrize(
     ("code", "environment", "words"),
     [
@@ -129,7 +129,7 @@ def test_another_refusal_says_nothing_of_the_key() -> None:
     assert venue_checks.key_fault(VenueRejected(-1121, "Invalid symbol."), "live") is None
 
 
-@pytest.mark.req("S4-LIM-3")
+@pytest.mark.req("S4-LIM-3", "I32")
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

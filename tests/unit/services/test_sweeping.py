@@ -183,7 +183,7 @@ async def test_looks_without_an_answer_are_told_after_the_third(monkeypatch: pyt
     assert slept == [5, 5, 5, 5, 60]
 
 
-@pytest.mark.req("S4-REC-2", "S4-LIM-1")
+@pytest.mark.req("S4-REC-2", "S4-LIM-1", "I22")
 @pytest.mark.parametrize(("others", "leaves"), [("0", True), ("0.02", False)])
 async def test_at_the_last_hop_what_others_may_still_buy_counts_against_the_limits(others: str, leaves: bool) -> None:
     """B32. 0.01 of our own, at 65,000; the limit is 1,000 USDT."""
