@@ -102,6 +102,7 @@ def test_the_signature_covers_the_key_and_all_parameters_by_name() -> None:
         payload = "apiKey=key&newClientOrderId=a b&timestamp=5"
         assert frame["method"] == "order.place"
         assert frame["params"]["signature"] == HmacSigner("secret").sign(payload.encode())
+        assert frame["params"]["timestamp"] == 5  # whole numbers are numbers there
         host.wires[0].answer(frame["id"])
         await waiting
 

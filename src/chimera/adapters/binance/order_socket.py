@@ -72,7 +72,7 @@ class Frame(Value):
 
     id: str
     method: str
-    params: dict[str, str]
+    params: dict[str, str | int]
 
 
 class OrderSocket:

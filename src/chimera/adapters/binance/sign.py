@@ -10,13 +10,15 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import quote, unquote, urlencode
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chimera.trading.errors import Refused
+
+_NUMBERS: Final = frozenset({"timestamp", "recvWindow", "orderId"})
 
 
 class Signer(Protocol):
@@ -73,8 +75,12 @@ def signed(params: Mapping[str, str], signer: Signer) -> str:
     return f"{query}&signature={signer.sign(query.encode())}"
 
 
-def signed_frame(params: Mapping[str, str], key: str, signer: Signer) -> dict[str, str]:
-    """A WebSocket API request's parameters: sorted by name, unencoded, the key among them, as the signature has it."""
-    whole = dict(sorted({**params, "apiKey": key}.items()))
-    payload = "&".join(f"{name}={value}" for name, value in whole.items())
-    return whole | {"signature": unquote(signer.sign(payload.encode()))}
+def signed_frame(params: Mapping[str, str], key: str, signer: Signer) -> dict[str, str | int]:
+    """A WebSocket API request's parameters: sorted by name, unencoded, the key among them, as the signature has it.
+
+    Whole numbers are numbers on that wire, amounts are text (Binance, websocket-api-general-info).
+    """
+    whole = sorted({**params, "apiKey": key}.items())
+    payload = "&".join(f"{name}={value}" for name, value in whole)
+    typed = {name: int(value) if name in _NUMBERS else value for name, value in whole}
+    return typed | {"signature": unquote(signer.sign(payload.encode()))}

@@ -174,7 +174,7 @@ class SignedAccount:
     def banned_ms(self) -> Millis:
         return self.governor.banned_ms(self.moment())
 
-    def frame(self, endpoint: Endpoint) -> dict[str, str]:
+    def frame(self, endpoint: Endpoint) -> dict[str, str | int]:
         """The parameters of a WebSocket API request that has none of its own, stamped and signed."""
         return signed_frame(self._stamped(endpoint, {}), self._key, self._signer)
 

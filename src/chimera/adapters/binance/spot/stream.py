@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from chimera.adapters.binance.order_names import OrderNames
-from chimera.adapters.binance.order_socket import Answer, as_rest
+from chimera.adapters.binance.order_socket import Answer, Frame, as_rest
 from chimera.adapters.binance.payloads import FrameHead, Unreadable, decoded
 from chimera.adapters.binance.reconnecting import Line, Lost, Reconnecting
 from chimera.adapters.binance.signed import READ_TIMEOUT_MS, SignedAccount, answer
@@ -29,7 +29,6 @@ from chimera.ports.venue import Loss, OrderReport, Report, StreamDown, StreamUp
 from chimera.trading.errors import OutcomeUnknown
 from chimera.trading.value import Value
 
-_NUMBERS: Final = frozenset({"timestamp", "recvWindow"})  # integers on this wire
 _ID: Final = "events"
 
 
@@ -38,14 +37,6 @@ class SpotStreamTimes(Value):
 
     renew_ms: int = 23 * 3_600_000
     silence_ms: int = 180_000  # no frame for so long: an idle account or a deaf stream, and a reconnection tells
-
-
-class Request(Value):
-    """A WebSocket API request as it goes out."""
-
-    id: str
-    method: str
-    params: dict[str, str | int]
 
 
 class SpotUserStream:
@@ -84,11 +75,11 @@ class SpotUserStream:
             yield Line(_after(early, frames), self._read, self._renewal())
 
     async def _subscribe(self, socket: Socket, frames: AsyncIterator[bytes], early: list[bytes]) -> Reply:
-        signed = self._raw.frame(SUBSCRIBE)
-        params = {name: int(value) if name in _NUMBERS else value for name, value in signed.items()}
         try:
             async with asyncio.timeout(READ_TIMEOUT_MS / 1000):
-                await socket.send(msgspec.json.encode(Request(id=_ID, method=SUBSCRIBE.path, params=params)))
+                await socket.send(
+                    msgspec.json.encode(Frame(id=_ID, method=SUBSCRIBE.path, params=self._raw.frame(SUBSCRIBE)))
+                )
                 async for frame in frames:
                     told = _answer(frame)
                     if told is not None:
