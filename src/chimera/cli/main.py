@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera.cli import conform, faults
+from chimera.cli import conform, faults, report
 from chimera.cli.codes import MEANING, ended_well
 
 _CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(faults.app, name="faults")
+app.add_typer(report.app, name="report")
 app.command()(conform.conform)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

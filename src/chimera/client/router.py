@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 
@@ -101,6 +101,10 @@ class RouterClient:
         """What the venue has not told S4 yet, oldest first."""
         doubts: list[dict[str, Any]] = read_plain(await self._http.get("/doubts")).get("doubts", [])
         return doubts
+
+    async def report(self, path: str, asked: Mapping[str, str]) -> dict[str, Any]:
+        """One page of ``/cash/entries`` or ``/pnl``; its ``cursor`` asks for the next, None ends."""
+        return read_plain(await self._http.get(f"{path}?{urlencode(asked)}"))
 
     async def health(self) -> dict[str, Any]:
         return read_plain(await self._http.get("/health"))
