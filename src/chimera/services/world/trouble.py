@@ -81,7 +81,7 @@ KINDS: Final[dict[str, Kind]] = {
     "stop_refused": Kind("stop_refused", 0.15, _refusal(-2021, -4120, -2019, _THROTTLED, -4130)),
     "stuck_triggering": Kind("stuck_triggering", 0.30, _stuck),
     "trigger_refused": Kind("trigger_refused", 0.20),
-    "trigger_partial_fill": Kind("trigger_partial_fill", 0.30, _part),
+    "trigger_partial_fill": Kind("trigger_partial_fill", 0.60, _part),
     "frame_drop": Kind("frame_drop", 0.05),
 }  # fmt: skip
 MOST: Final[Mapping[str, float]] = {name: kind.most for name, kind in KINDS.items()}
