@@ -1,8 +1,6 @@
 """The spot account's ports against the exchange twin, in memory, over real HTTP and by the order socket: one suite."""
 
-import asyncio
 import random
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +8,9 @@ import pytest
 
 from chimera.adapters.binance.spot import records
 from chimera.adapters.binance.spot.account import open_spot
-from chimera.ports.venue import Loss, OrderReport, Pairs, Records, Rulebook, StreamDown, StreamUp, Venue
-from chimera.simulate.door.messages import WireRequest
-from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
+from chimera.ports.venue import OrderReport, Pairs, Records, Rulebook, Venue
 from chimera.simulate.venue.audit import Kind
-from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import DAY_MS, Millis, Qty
@@ -26,32 +22,15 @@ from support.spot_bench import (
     KEY,
     SECRET,
     START,
-    WAYS,
-    HandClock,
     SpotBench,
-    a_pair,
     a_ref,
     an_order,
     orders,
     resting,
-    standing,
     stop_at,
 )
 
 D = Decimal
-
-
-@pytest.fixture(params=WAYS)
-async def bench(request: pytest.FixtureRequest) -> AsyncIterator[SpotBench]:
-    async with standing(request.param) as bench:
-        yield bench
-
-
-@pytest.fixture
-async def wired() -> AsyncIterator[SpotBench]:
-    """Over real HTTP alone, where the way makes no difference."""
-    async with standing("wire") as bench:
-        yield bench
 
 
 async def test_it_is_a_venue_that_takes_pairs(bench: SpotBench) -> None:
@@ -273,248 +252,6 @@ async def test_a_stop_that_triggered_and_finds_no_buyer_guards_no_more(bench: Sp
     assert found is not None
     assert (found.status, listed.status) == (Status.TRIGGERING, Status.TRIGGERING)
     assert not found.status.final
-
-
-# ── pairs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.req("S4-SPOT-1")
-async def test_a_pair_stands_as_two_orders_of_one_list(bench: SpotBench) -> None:
-    target, stop = await bench.pair()
-    snapshot = await bench.spot.records.survey(BTC, Millis(START))
-
-    assert (target.ref, target.status, target.type, target.price) == ("a-p1", Status.NEW, OrderType.LIMIT, 61000)
-    assert (stop.ref, stop.status, stop.trigger_price) == ("a-s1", Status.NEW, 59000)
-    assert target.list_id == stop.list_id is not None
-    assert {order.ref: order for order in snapshot.orders} == {"a-p1": target, "a-s1": stop}
-    assert [await bench.find(ref) for ref in ("a-p1", "a-s1")] == [target, stop]
-    assert bench.spot.raw.uses()[1].used == 2
-    assert snapshot.position.qty == D("0.1")  # locked in orders, and held all the same
-
-
-async def test_a_target_that_fills_ends_the_stop(bench: SpotBench) -> None:
-    await bench.pair()
-    bench.quote("61000.00", "61000.01")
-    bench.trade("61001", "1", Side.BUY)
-    await bench.told("a-p1", Status.FILLED)
-    gone = await bench.told("a-s1", Status.EXPIRED)
-
-    assert (gone.reason, gone.cum_qty) == ("OCO_TRIGGER", 0)
-    assert (await bench.spot.records.survey(BTC, Millis(START))).orders == ()
-
-
-async def test_a_stop_that_triggers_ends_the_target(bench: SpotBench) -> None:
-    await bench.pair()
-    bench.quote("58990.00", "58990.01")
-    bench.trade("58990", "0.001", Side.SELL)
-    sold = await bench.told("a-s1", Status.FILLED)
-    gone = await bench.told("a-p1", Status.EXPIRED)
-
-    assert (sold.cum_qty, gone.reason) == (D("0.01"), "OCO_TRIGGER")
-    found = await bench.find("a-p1")
-    assert found is not None
-    assert (found.status, found.reason) == (Status.EXPIRED, "OCO_TRIGGER")
-
-
-async def test_a_target_that_part_fills_leaves_its_rest_without_a_stop(bench: SpotBench) -> None:
-    """The trap: the stop is gone with the first fill. The rest is cancelled by its own name, the list answers."""
-    await bench.pair(qty="0.01")
-    bench.quote("60999.99", "61000.00")
-    bench.trade("61000", "5.004", Side.BUY)  # what stands there before it, and a part of it
-    part = await bench.told("a-p1", Status.PARTIALLY_FILLED)
-    gone = await bench.told("a-s1", Status.EXPIRED)
-    rest = await bench.spot.venue.cancel(a_ref("a-p1"), timeout_ms=2000)
-
-    assert part.cum_qty == D("0.004")
-    assert gone.reason == "OCO_TRIGGER"
-    assert (rest.ref, rest.status, rest.cum_qty) == ("a-p1", Status.CANCELED, part.cum_qty)
-    target, stop = (
-        order.but(ref=ClientOrderId(f"b-{number}"), qty=Qty(D("0.006")), group=ClientOrderId("b-l1"))
-        for number, order in enumerate(a_pair("61000", "59000"))
-    )
-    with pytest.raises(VenueRejected) as refused:  # the last price is the target's own: it must stand above it
-        await bench.spot.venue.place_pair(target, stop, timeout_ms=2000)
-    assert refused.value.refusal is Refusal.BAD_PRICES
-    bench.quote("60500.00", "60500.01")
-    bench.trade("60500", "0.001", Side.SELL)
-    again = await bench.spot.venue.place_pair(target, stop, timeout_ms=2000)
-    assert {order.status for order in again} == {Status.NEW}
-
-
-@pytest.mark.parametrize("leg", ["a-p1", "a-s1"])
-async def test_cancelling_a_leg_ends_both(bench: SpotBench, leg: str) -> None:
-    await bench.pair()
-    word = await bench.spot.venue.cancel(a_ref(leg), timeout_ms=2000)
-    for ref in ("a-p1", "a-s1"):
-        await bench.told(ref, Status.CANCELED)
-
-    assert (word.ref, word.status) == (leg, Status.CANCELED)
-    assert (await bench.spot.records.survey(BTC, Millis(START))).orders == ()
-
-
-async def test_a_list_is_cancelled_once_by_its_own_name(bench: SpotBench) -> None:
-    await bench.pair()
-    gone = await bench.spot.venue.cancel_pair(BTC, ClientOrderId("a-l1"), timeout_ms=2000)
-
-    assert {order.ref: order.status for order in gone} == {"a-p1": Status.CANCELED, "a-s1": Status.CANCELED}
-    with pytest.raises(VenueRejected) as refused:
-        await bench.spot.venue.cancel_pair(BTC, ClientOrderId("a-l1"), timeout_ms=2000)
-    assert refused.value.refusal is Refusal.NOT_OPEN
-
-
-@pytest.mark.parametrize(
-    ("target", "stop", "qty", "why"),
-    [
-        ("59500", "59000", "0.01", Refusal.WOULD_TAKE),
-        ("61000", "60500", "0.01", Refusal.BAD_PRICES),
-        ("61000", "59000", "0.2", Refusal.LACKS_BALANCE),
-    ],
-)
-async def test_a_pair_is_refused_as_one(bench: SpotBench, target: str, stop: str, qty: str, why: Refusal) -> None:
-    with pytest.raises(VenueRejected) as refused:
-        await bench.pair(target, stop, qty)
-
-    assert refused.value.refusal in (why, Refusal.BAD_PRICES)
-    assert [await bench.find(ref) for ref in ("a-p1", "a-s1")] == [None, None]
-
-
-async def test_what_is_no_pair_is_never_sent(wired: SpotBench) -> None:
-    target, stop = a_pair("61000", "59000")
-    wrong = [
-        (stop, target),
-        (target.but(qty=Qty(D("0.02"))), stop),
-        (target.but(side=Side.BUY), stop),
-        (target.but(group=None), stop.but(group=None)),
-        (target.but(group=target.ref), stop.but(group=target.ref)),
-        (target.but(time_in_force=TimeInForce.GTC), stop),
-        (target, stop.but(price=None)),
-    ]
-    for first, second in wrong:
-        with pytest.raises(ValueError, match="a-"):
-            await wired.spot.venue.place_pair(first, second, timeout_ms=2000)
-    with pytest.raises(ValueError, match="other leg"):
-        await wired.spot.venue.place(target, timeout_ms=2000)
-    with pytest.raises(NotSent):
-        await wired.spot.venue.place_pair(target, stop.but(not_after_ms=Millis(START - 1)), timeout_ms=2000)
-
-    assert not [each for each in wired.twin.audit if each.kind is Kind.REQUEST and each.method == "POST"]
-
-
-# ── trouble ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-class Once(NoFaults):
-    """One trouble for the next request that places or cancels, once."""
-
-    def __init__(self, fault: RequestFault) -> None:
-        self.fault: RequestFault | None = fault
-
-    def on_request(self, request: WireRequest, now_ms: Millis) -> RequestFault | None:
-        if request.method == "GET":
-            return None
-        fault, self.fault = self.fault, None
-        return fault
-
-
-UNKNOWN = [
-    Trouble.DROP,
-    Trouble.UNKNOWN_503,
-    Trouble.OVERLOADED_503,
-    Trouble.TIMEOUT_1007,
-    Trouble.UNEXPECTED_1006,
-]
-
-
-@pytest.mark.req("S4-RETRY-2")
-@pytest.mark.parametrize("trouble", UNKNOWN)
-@pytest.mark.parametrize("executed", [True, False])
-@pytest.mark.fault("B5")
-async def test_unknown_is_settled_by_asking(bench: SpotBench, trouble: Trouble, executed: bool) -> None:
-    bench.twin.faults = Once(RequestFault(trouble=trouble, executed=executed))
-
-    with pytest.raises(OutcomeUnknown):
-        await bench.spot.venue.place(an_order("a-m1", **resting("50000")), timeout_ms=200)
-
-    assert (await bench.find("a-m1") is not None) is executed
-
-
-@pytest.mark.parametrize("trouble", [Trouble.DROP, Trouble.TIMEOUT_1007])
-@pytest.mark.parametrize("executed", [True, False])
-async def test_an_unanswered_pair_stands_whole_or_not_at_all(
-    bench: SpotBench, trouble: Trouble, executed: bool
-) -> None:
-    bench.twin.faults = Once(RequestFault(trouble=trouble, executed=executed))
-
-    with pytest.raises(OutcomeUnknown):
-        await bench.spot.venue.place_pair(*a_pair("61000", "59000"), timeout_ms=200)
-
-    legs = [await bench.find(ref) for ref in ("a-p1", "a-s1")]
-    assert [leg is not None for leg in legs] == [executed, executed]
-
-
-@pytest.mark.parametrize("executed", [True, False])
-async def test_an_unanswered_cancel_is_settled_by_asking(bench: SpotBench, executed: bool) -> None:
-    await bench.pair()
-    bench.twin.faults = Once(RequestFault(trouble=Trouble.TIMEOUT_1007, executed=executed))
-
-    with pytest.raises(OutcomeUnknown):
-        await bench.spot.venue.cancel(a_ref("a-s1"), timeout_ms=200)
-
-    found = await bench.find("a-s1")
-    assert found is not None
-    assert found.status is (Status.CANCELED if executed else Status.NEW)
-
-
-@pytest.mark.parametrize("trouble", [Trouble.UNAVAILABLE_503, Trouble.INTERNAL_503])
-async def test_on_spot_no_5xx_is_certain(bench: SpotBench, trouble: Trouble) -> None:
-    bench.twin.faults = Once(RequestFault(trouble=trouble))
-
-    with pytest.raises(OutcomeUnknown):
-        await bench.place("a-m1", **resting("50000"))
-
-
-@pytest.mark.req("S4-CLOCK-1")
-async def test_a_clock_that_is_off_is_measured_and_made_good(wired: SpotBench) -> None:
-    class Ahead(HandClock):
-        def now_ms(self) -> Millis:
-            return Millis(wired.clock.at_ms + 90_000)
-
-    spot = open_spot(wired.transport, KEY, SECRET, Ahead(), jitter=random.Random(0))
-
-    with pytest.raises(NotSent):
-        await spot.venue.place(an_order("a-m1", **resting("50000")), timeout_ms=2000)
-    assert (await spot.venue.place(an_order("a-m1", **resting("50000")), timeout_ms=2000)).status is Status.NEW
-    assert spot.raw.venue_clock.offset_ms == -90_000
-    assert spot.venue.dead_after_ms(Millis(START + 90_000)) > START + spot.raw.recv_window_ms
-
-
-@pytest.mark.parametrize(("key", "secret", "codes"), [("unknown", SECRET, (-2014, -2015)), (KEY, "another", (-1022,))])
-async def test_a_wrong_key_is_refused(bench: SpotBench, key: str, secret: str, codes: tuple[int, ...]) -> None:
-    with pytest.raises(VenueRejected) as refused:
-        await bench.opened(key, secret).venue.place(an_order("a-t1"), timeout_ms=2000)
-
-    assert refused.value.code in codes
-
-
-# ── the user stream ─────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.req("S4-NET-1")
-async def test_a_stream_that_is_ended_comes_back_and_says_so(bench: SpotBench) -> None:
-    await bench.place("a-m1", **resting("50000"))
-    await bench.told("a-m1", Status.NEW)
-    bench.spot.venue.reconnect("deaf")
-    await bench.until(lambda heard: [each for each in heard if isinstance(each, StreamUp)] == [StreamUp()] * 2)
-    await bench.spot.venue.cancel(a_ref("a-m1"), timeout_ms=2000)
-    await bench.told("a-m1", Status.CANCELED)
-
-    assert [each.cause for each in bench.heard if isinstance(each, StreamDown)] == [Loss.ASKED]
-
-
-@pytest.mark.req("S4-NET-1")
-async def test_a_wrong_key_hears_nothing_and_says_why(wired: SpotBench) -> None:
-    reports = wired.opened(KEY, "another").venue.reports()
-    async with asyncio.timeout(5):
-        first = await anext(reports)
-    await reports.aclose()
-
-    assert isinstance(first, StreamDown)
-    assert first.cause is Loss.KEY_REFUSED
-    assert "-1022" in first.reason
 
 
 # ── surveys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
