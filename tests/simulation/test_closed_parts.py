@@ -50,12 +50,16 @@ def test_stops_and_whatever_else_closes_are_no_part() -> None:
     assert told([*OPENED, *exit_of(2, "a-s1", "2"), *exit_of(2, "web_x", "1")], []) == []
 
 
-def test_all_of_it_is_no_bound_until_flat_nor_for_exits_taken_by_then() -> None:
+def test_all_of_it_is_no_bound_until_let_go_and_flat_nor_for_exits_taken_by_then() -> None:
     split = [*OPENED, *exit_of(2, "a-x1", "2"), record(2.5, Kind.ACCEPT, "a-x2", "3"), *exit_of(3, "a-x3", "3")]
-    assert told(split, [begun(1.5, None)]) == []
+    over = Begun(at_us=3 * S, symbol="BTCUSDT", over=True)
+    assert told(split, [begun(1.5, None), over]) == []
     again = [*split, record(4, Kind.FILL, "b-t1", "3", "BUY")]
-    assert told([*again, record(5, Kind.FILL, "a-x2", "1")], [begun(1.5, None)]) == []
-    assert told([*again, *exit_of(5, "b-x1", "1")], [begun(1.5, None)]) == [5]
+    assert told([*again, record(5, Kind.FILL, "a-x2", "1")], [begun(1.5, None), over]) == []
+    assert told([*again, *exit_of(5, "b-x1", "1")], [begun(1.5, None), over]) == [5]
+    assert told([*again, *exit_of(5, "b-x1", "1")], [begun(1.5, None)]) == [], "it waited for what was entering"
+    early = over.but(at_us=round(2.7 * S))
+    assert told(split, [begun(1.5, None), early]) == [], "let go, and the rest under way"
 
 
 def test_s4_begins_no_more_than_callers_asked_for() -> None:

@@ -2,11 +2,12 @@
 
 Invariants of the check: quantities are the venue's alone; what was begun is told by ``watched``, which looks at the
 state of each owner as it hears a fact and changes nothing. A part gives its quantity, once; a close of everything is
-no bound until the position is flat, nor afterwards for exits that the venue had taken by then. That exits neither open
+no bound until S4 has let it go and the position is flat (it waits for entries that may still fill), nor afterwards for
+exits that the venue had taken by then. That exits neither open
 nor flip is I4's and I12's: they are no entries of any parent, and reduce only.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -18,6 +19,7 @@ from chimera.services.world.oracle import Violation
 from chimera.services.world.workload import WORKLOAD
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.execution import Exit
+from chimera.trading.facts import Restarted
 from chimera.trading.ids import ClientOrderId, child_of
 from chimera.trading.money import ZERO, text
 from chimera.trading.order import Role
@@ -25,12 +27,13 @@ from chimera.trading.value import Value
 
 
 class Begun(Value):
-    """S4 began to close: so much, or all of it (None), us of the run."""
+    """S4 began to close: so much, or all of it (None), us of the run. ``over``: it has let its last close go."""
 
     at_us: int
     symbol: str
-    reason: str
-    qty: Decimal | None
+    reason: str = ""
+    qty: Decimal | None = None
+    over: bool = False
 
 
 @contextmanager
@@ -43,8 +46,10 @@ def watched(begun: list[Begun], now_us: Callable[[], int]) -> Iterator[None]:
         before = self.holding.exit
         real(self, fact)
         after = self.holding.exit
-        if after is not None and (before is None or _meant(before) != _meant(after)):
-            symbol = str(self.holding.key.symbol)
+        symbol = str(self.holding.key.symbol)
+        if after is None and (before is not None or isinstance(fact, Restarted)):
+            begun.append(Begun(at_us=now_us(), symbol=symbol, over=True))
+        elif after is not None and (before is None or _meant(before) != _meant(after)):
             begun.append(Begun(at_us=now_us(), symbol=symbol, reason=after.reason, qty=after.qty))
 
     setattr(owner.Owner, "hear", hear)  # noqa: B010  # a plain assignment to a method is none that mypy takes
@@ -75,16 +80,21 @@ def _beyond(audit: Iterable[AuditRecord], begun: Iterable[Begun]) -> list[Violat
     left: dict[str, Decimal] = defaultdict(Decimal)  # of the parts begun
     positions: dict[str, Decimal] = defaultdict(Decimal)
     whole: set[str] = set()  # symbols of which everything is to go
+    over: set[str] = set()  # of these, once they are flat
     free: set[str] = set()  # exits taken while that was so
-    coming = sorted(begun, key=lambda each: each.at_us, reverse=True)
+    coming = deque(begun)
     found = []
     for record in audit:
-        while coming and coming[-1].at_us <= record.at_us:
-            close = coming.pop()
-            if close.qty is None:
+        while coming and coming[0].at_us <= record.at_us:
+            close = coming.popleft()
+            if close.over:
+                over.add(close.symbol)
+            elif close.qty is None:
                 whole.add(close.symbol)
+                over.discard(close.symbol)
             else:
                 left[close.symbol] += close.qty
+        whole -= {each for each in over if not positions[each]}
         symbol, ref = record.symbol, record.client_order_id
         ours = _is_exit(ref)
         if record.kind is Kind.ACCEPT and ours and symbol in whole:
@@ -98,8 +108,6 @@ def _beyond(audit: Iterable[AuditRecord], begun: Iterable[Begun]) -> list[Violat
                     story = f"{ref} closed {text(-left[symbol])} of {symbol} more than was begun"
                     found.append(Violation(invariant="CLOSED", at_us=record.at_us, text=story))
                     left[symbol] = ZERO
-            if not positions[symbol]:
-                whole.discard(symbol)
     return found
 
 
