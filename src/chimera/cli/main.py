@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera.cli import conform, faults, report
+from chimera.cli import conform, faults, report, transfers
 from chimera.cli.codes import MEANING, ended_well
 
 _CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(faults.app, name="faults")
 app.add_typer(report.app, name="report")
 app.command()(conform.conform)
+app.command()(transfers.transfer)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 S3 = Annotated[str, typer.Option("--s3", envvar="CHIMERA_S3_URL", help="Where S3 answers.")]

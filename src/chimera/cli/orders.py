@@ -13,11 +13,13 @@ from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
 from chimera.trading.errors import OutcomeUnknown, Refused
 from chimera.trading.standstill import Scope
+from chimera.trading.transfer import Route
 from chimera.wire import request_json
 from chimera.wire.answers import encode_answer
 from chimera.wire.codec import plain
 
 T = TypeVar("T")
+_TRANSFER_MS = 20_000
 _SPARE_S = 5  # beyond what S4 was asked to wait
 
 
@@ -31,7 +33,7 @@ def decide(s3_url: str, symbol: str, side: str | None, dry_run: bool, as_json: b
 
     answer = _await(ask())
     if as_json:
-        _print(answer)
+        print_json(answer)
         return
     print(f"{answer['decision']} {answer['symbol']}: {answer['reason']}")
     intent = answer.get("intent")
@@ -50,7 +52,7 @@ def order(s4_url: str, asked: Mapping[str, Any], wait_s: int, as_json: bool) -> 
 
     answer = _await(send())
     if as_json:
-        _print(answer)
+        print_json(answer)
     else:
         at = f" at {answer['avg_price']}" if answer.get("avg_price") else ""
         told = f": {answer['message']}" if answer.get("message") not in (None, answer["status"]) else ""
@@ -94,7 +96,7 @@ def cancel(s4_url: str, order_id: str, flatten: bool, as_json: bool) -> None:
 
     answer = _await(ask())
     if as_json:
-        _print(answer)
+        print_json(answer)
     else:
         print(f"{answer.get('order_id')} {answer.get('status')}: {answer.get('message')}")
 
@@ -114,7 +116,7 @@ def close(s4_url: str, symbol: str, qty: str | None, as_json: bool) -> None:
 
     answer = _await(ask())
     if as_json:
-        _print(answer)
+        print_json(answer)
     else:
         print(f"{answer.get('symbol')} held {answer.get('position_qty')}: {answer.get('message')}")
 
@@ -129,7 +131,7 @@ def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> 
 
     receipt = _await(ask())
     if as_json:
-        _print(receipt)
+        print_json(receipt)
         return bool(receipt["verified"])
     print(f"killed: {receipt['scope']} {receipt['name']}".rstrip() + "; exits and protection go on")
     for line in receipt["remains"]:
@@ -149,7 +151,7 @@ def arm(s4_url: str, place: str, reason: str, confirm: str | None, as_json: bool
 
     answer = _await(ask())
     if as_json:
-        _print(answer)
+        print_json(answer)
     elif confirm is None:
         print(f"nothing is changed. To take entries again: chimera arm {place} --confirm {answer['confirm']}".rstrip())
     else:
@@ -183,7 +185,7 @@ def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
     if answer is None:
         raise Refused("NOT_FOUND", "S4 has no such order", field="order_id", value=order_id)
     if as_json:
-        _print({"positions": answer} if order_id is None else answer)
+        print_json({"positions": answer} if order_id is None else answer)
     elif order_id is None:
         print("\n".join(map(position_told, answer)) or "no positions")
     else:
@@ -200,12 +202,30 @@ def doubts(s4_url: str, as_json: bool) -> None:
     except OutcomeUnknown as error:
         raise Stop(Exit.UNREACHABLE, f"no answer; it was only a question, nothing happened: {error}") from error
     if as_json:
-        _print({"doubts": answer})
+        print_json({"doubts": answer})
     else:
         print("\n".join(map(doubt_told, answer)) or "nothing is in doubt")
 
 
-def _print(answer: Any) -> None:
+def transfers(s4_url: str) -> dict[str, Any]:
+    async def ask() -> dict[str, Any]:
+        async with RouterClient(s4_url) as client:
+            answer: dict[str, Any] = plain(await client.transfers())
+            return answer
+
+    return _await(ask())
+
+
+def transfer(s4_url: str, route: str, asset: str, amount: Decimal, reason: str) -> dict[str, Any]:
+    async def ask() -> dict[str, Any]:
+        async with RouterClient(s4_url, timeout_ms=_TRANSFER_MS) as client:
+            answer: dict[str, Any] = plain(await client.transfer(Route(route), asset, amount, by=_me(), reason=reason))
+            return answer
+
+    return _await(ask())
+
+
+def print_json(answer: Any) -> None:
     """As S3 and S4 answer: amounts are numbers."""
     print(encode_answer(answer).decode())
 

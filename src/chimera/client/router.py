@@ -14,6 +14,7 @@ from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.money import text
 from chimera.trading.standstill import Scope
+from chimera.trading.transfer import Route
 from chimera.wire.intents import order_body
 
 
@@ -101,6 +102,15 @@ class RouterClient:
         """What the venue has not told S4 yet, oldest first."""
         doubts: list[dict[str, Any]] = read_plain(await self._http.get("/doubts")).get("doubts", [])
         return doubts
+
+    async def transfers(self) -> dict[str, Any]:
+        """What may move between the wallets, what is under way, and the newest that are over."""
+        return read_plain(await self._http.get("/transfers"))
+
+    async def transfer(self, route: Route, asset: str, amount: Decimal, *, by: str, reason: str) -> dict[str, Any]:
+        """After ``OutcomeUnknown`` look at ``transfers``: the same request again is another transfer."""
+        body = {"route": route.value, "asset": asset, "amount": text(amount), "by": by, "reason": reason}
+        return read_plain(await self._http.post("/transfers", body))
 
     async def report(self, path: str, asked: Mapping[str, str]) -> dict[str, Any]:
         """One page of ``/cash/entries`` or ``/pnl``; its ``cursor`` asks for the next, None ends."""

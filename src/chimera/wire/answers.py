@@ -31,7 +31,10 @@ _EXPLANATIONS: Final = (
 )  # fmt: skip
 _ROUTES: Final = ("slice_usdt",)
 _CASH: Final = ("amount", "realized", "venue_realized", "funding", "liquidation", "other", "net")
-AMOUNT_FIELDS: Final = frozenset((*_ORDERS, *_POSITIONS, *_DOUBTS, *_INTENTS, *_EXPLANATIONS, *_ROUTES, *_CASH))
+_TRANSFERS: Final = ("ceiling", "day_ceiling", "floor")
+AMOUNT_FIELDS: Final = frozenset(
+    (*_ORDERS, *_POSITIONS, *_DOUBTS, *_INTENTS, *_EXPLANATIONS, *_ROUTES, *_CASH, *_TRANSFERS)
+)
 
 _DIGITS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _encoder: Final = msgspec.json.Encoder()

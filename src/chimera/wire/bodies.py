@@ -18,6 +18,7 @@ from chimera.trading.intent import IntentKind, PositionSide, TargetKind, Working
 from chimera.trading.market import Market, Side
 from chimera.trading.routes import Shape
 from chimera.trading.standstill import Scope
+from chimera.trading.transfer import Route
 from chimera.wire import request_json
 
 ID_PATTERN = r"^[A-Za-z0-9_.:@~-]{1,128}$"
@@ -208,6 +209,23 @@ class ArmRequest(_OfControls):
     """Take entries again. Without ``confirm`` nothing changes, and the answer names the word to repeat."""
 
     confirm: Annotated[str, BeforeValidator(_words), Field(max_length=64)] | None = None
+
+
+class TransferRequest(_Asked):
+    """Move ``amount`` of ``asset`` (in its own unit, at most eight decimals) from one wallet to the other."""
+
+    route: Annotated[Route, BeforeValidator(_name)]
+    asset: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=16)] = "USDT"
+    amount: Amount
+    by: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=64)]
+    reason: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=200)]
+
+
+class SettleRequest(_Asked):
+    """What became of an AMBIGUOUS transfer, by the word of whoever has looked at the venue."""
+
+    happened: StrictBool
+    by: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=64)]
 
 
 class _Answer(BaseModel):

@@ -30,6 +30,8 @@ CONFLICT: Final = (
     "LEVERAGE_TOO_OFTEN",  # it was changed a few times in the last minute
     "NOT_KILLED",
     "CONFIRM",  # the word that arms again
+    "TRANSFER_UNDER_WAY",
+    "TRANSFER_IN_DOUBT",  # nothing more moves until the venue's history has spoken
     "SYMBOL_ISOLATED",  # others trade it on the account, and the policy is to keep away
 )
 AWAY: Final = (
@@ -74,6 +76,9 @@ RULES: Final = (
     "KILL_SWITCH",
     "STALE_INTENT",
     "VENUE_REFUSED",
+    "TRANSFERS_OFF",
+    "TRANSFER_ASSET",
+    "TRANSFER_LIMIT",
 )
 
 STATUSES: Final[Mapping[str, HTTPStatus]] = {

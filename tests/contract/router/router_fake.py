@@ -1,6 +1,6 @@
 """A router behind the HTTP face that remembers what it was asked, and holdings made by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,11 @@ from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
 from chimera.trading.position import Lot
 from chimera.trading.standstill import Kill, Scope
+from chimera.trading.transfer import Route, Stage, Transfer
 from chimera.trading.venue import Income
 from chimera.wire.cash import CashAsk
 from chimera.wire.results import order_result
+from chimera.wire.transfers import transfer_row
 
 NOW = Millis(1_795_000_000_000)
 ERRORS = Path(__file__).parent.parent / "errors.yaml"
@@ -170,11 +172,50 @@ class FakeCash:
         return [{"account_id": "main", "market": "FUT", "account": "wallet", "asset": "USDT", "amount": "12.5"}]
 
 
+def a_transfer(stage: Stage = Stage.TAKEN, reason: str = "") -> dict[str, Any]:
+    transfer = Transfer(
+        number=3,
+        route=Route.SPOT_TO_FUT,
+        asset="USDT",
+        amount=Decimal("12.5"),
+        why="me: test",
+        asked_ms=Millis(1),
+        asked_venue_ms=Millis(1),
+        not_after_ms=Millis(1),
+        stage=stage,
+        reason=reason,
+    )
+    return transfer_row(DEFAULT_ACCOUNT, transfer)
+
+
+class FakeTransfers:
+    """Answers with a stage, and remembers what it was asked."""
+
+    def __init__(self, stage: Stage = Stage.TAKEN, refused: Refused | None = None) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self._stage = stage
+        self._refused = refused
+
+    async def ask(self, route: Route, asset: str, amount: Decimal, why: str) -> Mapping[str, Any]:
+        if self._refused is not None:
+            raise self._refused
+        self.asked.append((route, asset, amount, why))
+        return a_transfer(self._stage)
+
+    async def settle(self, *, happened: bool, by: str) -> Mapping[str, Any]:
+        self.asked.append((happened, by))
+        return a_transfer(Stage.DONE)
+
+    def shown(self) -> Mapping[str, Any]:
+        return {"enabled": True, "ceiling": "100", "present": a_transfer(), "ended": []}
+
+
 class FakeRouter:
     """Fills every intent at once unless told otherwise, and keeps what it was asked."""
 
     def __init__(self) -> None:
         self.cash = FakeCash()
+        self.transferring = FakeTransfers()
         self.asked: list[tuple[Intent, str, int | None]] = []
         self.cancels: list[dict[str, Any]] = []
         self.closes: list[tuple[Any, ...]] = []

@@ -315,6 +315,7 @@ def test_openapi_names() -> None:
     assert set(schema["paths"]) == {
         "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
         "/doubts", "/health", "/ready", "/cash/entries", "/cash/balances", "/cash.csv", "/pnl",
+        "/transfers", "/transfers/settle",
     }  # fmt: skip
 
 

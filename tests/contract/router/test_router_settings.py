@@ -43,6 +43,8 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_MAX_DAILY_LOSS_USDT": "8.25", "S4_PRICE_COLLAR_BPS": "9", "S4_MAX_ORDERS_PER_10S": "10",
         "S4_MAKER_FILL_RATIO_MIN": "0.3", "S4_RATE_SHARE": "0.9",
         "S4_SWEEP_EVERY_S": "30", "S4_SWEEP_JACCARD": "0.8", "S4_EXTERNAL_ORDERS": "isolate", "S4_DOUBT_ALERT_S": "5",
+        "S4_GUARD": "20s", "S4_TRANSFER_ENABLED": "true", "S4_TRANSFER_ASSETS": "USDC", "S4_TRANSFER_MAX": "11",
+        "S4_TRANSFER_MAX_DAY": "12", "S4_TRANSFER_FLOOR": "13", "S4_TRANSFER_KEEP_FREE": "14",
         "S4_HOST": "127.0.0.2", "PORT": "8090",
     }  # fmt: skip
     told = {name for name, *_ in describe()}

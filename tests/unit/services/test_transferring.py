@@ -178,7 +178,7 @@ def test_a_caller_hears_that_it_was_taken_and_then_it_is_done() -> None:
 
         await living(process, call)
         assert process.shown()["ended"][0]["status"] == "DONE"
-        assert process.shown()["moved_today"] == {"USDT": "50"}
+        assert process.shown()["moved_today"] == [{"asset": "USDT", "amount": "50"}]
         assert await town.told() == [
             ("TransferRequest", "ASKED"),
             ("TransferResponse", "TAKEN"),

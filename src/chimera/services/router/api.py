@@ -3,6 +3,7 @@
 ``Router`` is it; HTTP is one face of it, the virtual-time world's link another.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
@@ -11,6 +12,7 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.standstill import Kill, Scope
+from chimera.trading.transfer import Route
 from chimera.trading.value import Value
 
 
@@ -22,8 +24,27 @@ class Outcome(Value):
     in_doubt: bool
 
 
+class TransfersApi(Protocol):
+    """What the HTTP face asks."""
+
+    async def ask(self, route: Route, asset: str, amount: Decimal, why: str) -> Mapping[str, Any]:
+        """All of it or nothing. Raises ``Refused`` or ``StoreUnavailable``."""
+        ...
+
+    async def settle(self, *, happened: bool, by: str) -> Mapping[str, Any]:
+        """Raises ``Refused`` where nothing waits for it."""
+        ...
+
+    def shown(self) -> Mapping[str, Any]: ...
+
+
 class RouterApi(Protocol):
     """What the HTTP face needs of the router."""
+
+    @property
+    def transferring(self) -> TransfersApi:
+        """Money between the wallets."""
+        ...
 
     @property
     def cash(self) -> CashApi:

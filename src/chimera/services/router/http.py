@@ -18,6 +18,7 @@ from chimera.services import face
 from chimera.services.face import Answer
 from chimera.services.router.api import Outcome, RouterApi
 from chimera.services.router.cash_http import add_cash
+from chimera.services.router.transfers_http import add_transfers
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
@@ -44,9 +45,11 @@ def build_app(
     _add_positions(app, router)
     _add_controls(app, router, clock)
     add_cash(app, lambda: router.cash, clock, _answers(None))
+    add_transfers(app, lambda: router.transferring, _answers(None, 202))
     _add_health(app, router)
-    asked = (bodies.OrderCmdRequest, bodies.CancelRequest, bodies.CloseRequest, bodies.KillRequest, bodies.ArmRequest)
-    face.publish(app, asked)
+    of_orders = (bodies.OrderCmdRequest, bodies.CancelRequest, bodies.CloseRequest)
+    others = (bodies.KillRequest, bodies.ArmRequest, bodies.TransferRequest, bodies.SettleRequest)
+    face.publish(app, (*of_orders, *others))
     return app
 
 

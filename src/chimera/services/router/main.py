@@ -14,12 +14,15 @@ from yarl import URL
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.hosts import Hosts, environment_of, hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
+from chimera.adapters.binance.sign import signer_for
+from chimera.adapters.binance.wallets import BinanceWallets
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
+from chimera.ports.wallets import Wallets
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services import logs
@@ -34,6 +37,7 @@ from chimera.services.stores import open_bus
 from chimera.simulate import ready_key
 from chimera.trading.errors import Refused, StaleWriter
 from chimera.trading.ids import Symbol
+from chimera.trading.market import Market
 from chimera.trading.money import Quote
 from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy
@@ -65,12 +69,17 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
             orders_by = AiohttpTransport(hosts.of_orders) if settings.orders_by == "socket" else None
             wires, share = AiohttpTransport(hosts), settings.rate_share
             account = open_futures(wires, key, secret, clock, jitter=jitter, orders_by=orders_by, rate_share=share)
+            wallets = wallets_of(settings, account, clock)
             try:
-                router = router_of(settings, account, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal)
+                router = router_of(
+                    settings, account, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal, wallets=wallets
+                )
                 app = build_app(router, clock=clock, allow_unprotected=settings.allow_unprotected)
                 await serve_app(app, bound, router.run(), stop=stop, ready=ready)
             finally:
                 await account.close()
+                if wallets is not None:
+                    await wallets.close()
     finally:
         bound.close()
         await ledger.close()
@@ -85,6 +94,7 @@ def router_of(
     bus: Bus,
     clock: Clock,
     seal: Seal,
+    wallets: Wallets | None = None,
 ) -> Router:
     """The router that these settings describe; the virtual-time stage makes it by the same words."""
     config = RouterConfig(
@@ -95,6 +105,7 @@ def router_of(
             default_stop_bps=settings.default_stop_bps,
             survey_every_ms=max(SURVEY_EVERY_MS, SURVEY_PACE_MS * len(settings.symbols)),
             maker_check_ms=max(MAKER_CHECK_MS, CHECK_PACE_MS * len(settings.symbols)),
+            guard_ms=settings.guard_ms,
             stop_check_ms=max(STOP_CHECK_MS, CHECK_PACE_MS * len(settings.symbols)),
         ),
         route_policy=RoutePolicy(
@@ -107,6 +118,7 @@ def router_of(
         submit_wait_ms=settings.submit_wait_ms,
         maker_fill_ratio_min=settings.maker_fill_ratio_min,
         sweep=sweep_of(settings),
+        transfers=settings.transfers,
     )
     return Router(
         config,
@@ -119,7 +131,21 @@ def router_of(
         clock=clock,
         seal=seal,
         rates=account.raw,
+        wallets=wallets,
     )
+
+
+def wallets_of(settings: RouterSettings, account: BinanceFutures, clock: Clock) -> BinanceWallets | None:
+    """The wallets of the account; none on the demo, which has no ``/sapi``. The simulator's answer at its one door."""
+    hosts = hosts_of(settings)
+    if hosts.name == "demo":
+        return None
+    spot = hosts if hosts.name == "sim" else hosts_named(hosts.name, market=Market.SPOT)
+    key, secret = keys_of(settings)
+    futures = account.records.funds
+    wallets = BinanceWallets(AiohttpTransport(spot), key, signer_for(secret), clock, futures=futures)
+    wallets.raw.venue_clock = account.raw.venue_clock  # one exchange, one clock
+    return wallets
 
 
 def _seal_of(settings: RouterSettings) -> Seal:

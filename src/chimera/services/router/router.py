@@ -15,11 +15,13 @@ import structlog
 
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook
+from chimera.admit.transfer_policy import TransferPolicy
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.rates import Rates
 from chimera.ports.streams import Bus
 from chimera.ports.venue import Records, Rulebook, Venue
+from chimera.ports.wallets import Wallets
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services.router import canceling, closing
@@ -36,6 +38,7 @@ from chimera.services.router.cash_desk import CashDesk
 from chimera.services.router.controls import Controls
 from chimera.services.router.governing import Governing
 from chimera.services.router.ground import Ground, VenueClock
+from chimera.services.router.guarding import Guarding
 from chimera.services.router.health import health_of
 from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
 from chimera.services.router.market import MarketView
@@ -48,6 +51,7 @@ from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.standing_in import StandingIn
 from chimera.services.router.tallying import Tallying
+from chimera.services.router.transferring import Transferring
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
 from chimera.trading.errors import Refused
@@ -85,6 +89,7 @@ class RouterConfig(Value):
     maker_fill_ratio_min: Decimal = Decimal("0.2")
     sweep: SweepPolicy = SweepPolicy()
     environment: str = "sim"  # whose hosts it talks to
+    transfers: TransferPolicy = TransferPolicy()
     probe: bool = False  # ask which forms of stop the venue takes, by orders that can do nothing
 
 
@@ -104,6 +109,7 @@ class Router:
         clock: Clock,
         seal: Seal,
         rates: Rates | None = None,
+        wallets: Wallets | None = None,
     ) -> None:
         self.config = config
         self._ledger = ledger
@@ -116,6 +122,8 @@ class Router:
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
         self.governing = Governing(rates, self.barriers, clock, ground.holdings)
         self.market = market = MarketView(bus, rulebook, clock)
+        self.guarding = Guarding(self.owners, ground.key)
+        market.listeners.append(self.guarding.looked)
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
         self.books = Books(ground, records, ledger)
         self.cash = CashDesk(ledger, (self.books.book,))
@@ -133,13 +141,23 @@ class Router:
             ground, venue, records, rulebook, market, sweeping, config.environment, probed_after
         )
         stops, refused = lambda: self.controls.standstill, self.tallies.refused
-        gates = Gates(self.breaker, self.barriers, stops, sweeping.external_qty, refused, capability)
+        self._relay = relay = Relay(ledger, bus)
+        self.transferring = money = Transferring(
+            account_id,
+            config.transfers,
+            wallets=wallets,
+            rows=ledger,
+            relay=relay,
+            clock=clock,
+            venue_now_ms=ground.venue_clock.now_ms,
+            tell=self.alarms.tell,
+        )
+        gates = Gates(self.breaker, self.barriers, stops, sweeping.external_qty, refused, capability, money)
         self.sender = Sender(venue, records, limits, gates, clock, ground.venue_clock.now_ms)
         self.watchdogs = dogs = Watchdogs(
             ground, venue, market, sweeping, capability.probing, self.tallies, self.alarms, self.intake
         )
         self.watch = Watch(ground, records, rulebook, market, limits, self.books, capability, dogs)
-        self._relay = relay = Relay(ledger, bus)
         begin, own = self._begin_sights, self.take_over
         self.standing_in = StandingIn(
             ground, records, ledger, self.sender, relay, self.watch, dogs, begin=begin, take_over=own
@@ -169,6 +187,7 @@ class Router:
             parts = self.watch, self.budget, self.books, self.watchdogs, self.reconciling, self.capability
             for part in parts:
                 self._begin(part.looks)
+            self._begin(self.transferring.looks)
 
     def _begin_sights(self) -> None:
         """The looks that need no memory of ours."""

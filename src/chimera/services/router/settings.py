@@ -14,22 +14,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from yarl import URL
 
 from chimera.reconcile.external import ExternalOrders
+from chimera.services.router.setting_kinds import Amount, Names, Truth, VenueUrl, Whole, decimal, duration, setting
+from chimera.services.router.transfer_settings import TransferSettings
 from chimera.trading.intent import WorkingType
-from chimera.trading.money import text
-from chimera.wire import request_json
 
 _PREFIX: Final = "S4_"
 _FILES: Final = ("S4_BINANCE_KEY", "S4_BINANCE_SECRET", "S4_DB_ARANGO_PASS")
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_VENUE_HOSTS: Final = ("binance.com", "binancefuture.com")
-_DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _KUBERNETES: Final = re.compile(r"S4_(SERVICE|PORT)(_|$)")
-_UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
 class SettingsError(Exception):
@@ -43,165 +38,96 @@ class OnOpposite(StrEnum):
     NET = "net"
 
 
-def _duration(given: object) -> int:
-    found = _DURATION.fullmatch(given) if isinstance(given, str) else None
-    if found is None:
-        if isinstance(given, int) and not isinstance(given, bool):
-            return given
-        raise ValueError("must be a duration such as 60s, 500ms, 5m or 1h")
-    return int(found.group(1)) * _UNIT_MS[found.group(2)]
-
-
-def _decimal(given: object) -> Decimal:
-    return given if isinstance(given, Decimal) else request_json.amount(given)
-
-
-def _whole(given: object) -> int:
-    if isinstance(given, str) and re.fullmatch(r"-?[0-9]{1,15}", given, re.ASCII):
-        return int(given)
-    if isinstance(given, int) and not isinstance(given, bool):
-        return given
-    raise ValueError("must be a whole number")
-
-
-def _truth(given: object) -> bool:
-    if isinstance(given, bool):
-        return given
-    if given in ("true", "false"):
-        return given == "true"
-    raise ValueError("must be true or false")
-
-
-def _listed(given: object) -> tuple[str, ...]:
-    if isinstance(given, str):
-        return tuple(part.strip() for part in given.split(",") if part.strip())
-    if isinstance(given, tuple):
-        return given
-    raise ValueError("must be a list with commas")
-
-
-def _venue_url(given: str | None) -> str | None:
-    """Keys and orders go to this machine or to the venue, never elsewhere, whatever the environment says."""
-    if given is None:
-        return None
-    url = URL(given)
-    host = url.host or ""
-    at_venue = any(host == known or host.endswith("." + known) for known in _VENUE_HOSTS)
-    if host in _LOOPBACK and url.scheme in ("http", "https", "ws", "wss"):
-        return given
-    if at_venue and url.scheme in ("https", "wss"):
-        return given
-    raise ValueError("must be a URL of this machine, or an encrypted one of " + " or ".join(_VENUE_HOSTS))
-
-
-Truth = Annotated[bool, BeforeValidator(_truth)]
-Whole = BeforeValidator(_whole)
-Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-VenueUrl = Annotated[str | None, AfterValidator(_venue_url)]
-
-
-def _default(value: object) -> str:
-    match value:
-        case None | ():
-            return "unset"
-        case bool():
-            return str(value).lower()
-        case Decimal():
-            return text(value)
-        case tuple():
-            return ",".join(value)
-        case StrEnum():
-            return value.value
-        case _:
-            return str(value)
-
-
-def _of(variable: str, default: Any, unit: str, sentence: str, *, shown: str | None = None, **bounds: Any) -> Any:
-    extra: dict[str, Any] = {"unit": unit, "default": _default(default) if shown is None else shown}
-    return Field(default, validation_alias=variable, description=sentence, json_schema_extra=extra, **bounds)
-
-
-class RouterSettings(BaseSettings):
+class RouterSettings(TransferSettings):
     """Made by ``load``; a field's name is its variable's without ``S4_``, in small letters."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    exchange: Literal["binance"] = _of("S4_EXCHANGE", "binance", "name", "The venue.")
-    binance_key: SecretStr | None = _of("S4_BINANCE_KEY", None, "secret", "API key; or S4_BINANCE_KEY_FILE.")
-    binance_secret: SecretStr | None = _of(
+    exchange: Literal["binance"] = setting("S4_EXCHANGE", "binance", "name", "The venue.")
+    binance_key: SecretStr | None = setting("S4_BINANCE_KEY", None, "secret", "API key; or S4_BINANCE_KEY_FILE.")
+    binance_secret: SecretStr | None = setting(
         "S4_BINANCE_SECRET", None, "secret", "API secret; or S4_BINANCE_SECRET_FILE."
     )
-    testnet: Truth = _of("S4_TESTNET", True, "true|false", "Trade on the venue's demo instead of the live market.")
-    fut_url: VenueUrl = _of("S4_FUT_URL", None, "URL", "Futures REST; unset: by S4_TESTNET. Simulator: port 9020.")
-    fut_ws_url: VenueUrl = _of("S4_FUT_WS_URL", None, "URL", "Futures streams; unset: by S4_TESTNET.")
-    orders_by: Literal["rest", "socket"] = _of(
+    testnet: Truth = setting("S4_TESTNET", True, "true|false", "Trade on the venue's demo instead of the live market.")
+    fut_url: VenueUrl = setting("S4_FUT_URL", None, "URL", "Futures REST; unset: by S4_TESTNET. Simulator: port 9020.")
+    fut_ws_url: VenueUrl = setting("S4_FUT_WS_URL", None, "URL", "Futures streams; unset: by S4_TESTNET.")
+    orders_by: Literal["rest", "socket"] = setting(
         "S4_ORDERS_BY", "rest", "rest|socket", "How orders go out: HTTP, or the venue's WebSocket API where it is up."
     )
-    symbols: Names = _of("S4_SYMBOLS", ("BTCUSDT",), "list", "Futures symbols that are traded.", min_length=1)
-    redis_addresses: Names = _of(
+    symbols: Names = setting("S4_SYMBOLS", ("BTCUSDT",), "list", "Futures symbols that are traded.", min_length=1)
+    redis_addresses: Names = setting(
         "S4_REDIS_ADDRESSES", (), "host:port, list", "Redis, single or Cluster; unset: the embedded one."
     )
-    db_arango_uri: str | None = _of(
+    db_arango_uri: str | None = setting(
         "S4_DB_ARANGO_URI", None, "URL", "ArangoDB: not in this version, which refuses to start with it."
     )
-    db_arango_user: str | None = _of("S4_DB_ARANGO_USER", None, "name", "Its user; not in force in this version.")
-    db_arango_pass: SecretStr | None = _of(
+    db_arango_user: str | None = setting("S4_DB_ARANGO_USER", None, "name", "Its user; not in force in this version.")
+    db_arango_pass: SecretStr | None = setting(
         "S4_DB_ARANGO_PASS", None, "secret", "Its password, or S4_DB_ARANGO_PASS_FILE; not in force in this version."
     )
-    ledger_path: Path = _of("S4_LEDGER_PATH", Path("var/s4.sqlite"), "path", "File of the embedded ledger.")
-    receipt_key_path: Path = _of(
+    ledger_path: Path = setting("S4_LEDGER_PATH", Path("var/s4.sqlite"), "path", "File of the embedded ledger.")
+    receipt_key_path: Path = setting(
         "S4_RECEIPT_KEY_PATH",
         Path("var/s4-receipt.key"),
         "path",
         "Key that signs the receipts of kills; made once.",
     )
-    route_table_path: Path = _of(
+    route_table_path: Path = setting(
         "S4_ROUTE_TABLE_PATH", Path("/etc/chimera/route.json"), "path", "Route table: notional to wait and slices."
     )
-    maker_max_wait_ms: Annotated[int, Whole] = _of(
+    maker_max_wait_ms: Annotated[int, Whole] = setting(
         "S4_MAKER_MAX_WAIT_MS", 3000, "ms", "Longest rest of a maker order, whatever was asked.", ge=0
     )
-    twap_max_slices: Annotated[int, Whole] = _of(
+    twap_max_slices: Annotated[int, Whole] = setting(
         "S4_TWAP_MAX_SLICES", 4, "slices", "Most slices of one order, whatever was asked.", ge=1
     )
-    submit_wait_ms: Annotated[int, Whole] = _of(
+    submit_wait_ms: Annotated[int, Whole] = setting(
         "S4_SUBMIT_WAIT_MS",
         10_000,
         "ms",
         "Longest wait of POST /orders for the end, unless its Prefer names one; then 202.",
         ge=0,
     )
-    working_type: WorkingType = _of(
+    working_type: WorkingType = setting(
         "S4_WORKING_TYPE", WorkingType.MARK_PRICE, "MARK_PRICE|CONTRACT_PRICE", "Which price triggers a stop."
     )
-    oco_guardian: Truth = _of(
+    oco_guardian: Truth = setting(
         "S4_OCO_GUARDIAN",
         True,
         "true|false",
         "Not in force in this version, which has no OCO: keep its legs exclusive.",
     )
-    default_stop_bps: Amount = _of(
+    default_stop_bps: Amount = setting(
         "S4_DEFAULT_STOP_BPS",
         Decimal(150),
         "bps of the entry price",
         "Stop distance of an entry without sl.",
         lt=10_000,
     )
-    probe: Truth = _of(
+    guard_ms: Annotated[int, BeforeValidator(duration)] = setting(
+        "S4_GUARD",
+        0,
+        "duration, kept in ms",
+        "How long a guard of S4's own may stand in for a stop that the venue keeps refusing; 0s: the position is closed"
+        " at once.",
+        ge=0,
+        le=600_000,
+        shown="0s",
+    )
+    probe: Truth = setting(
         "S4_PROBE",
         True,
         "true|false",
         "Find out which stops the venue takes, by ones that can do nothing: at the start, daily, after a refusal.",
     )
-    allow_unprotected: Truth = _of("S4_ALLOW_UNPROTECTED", False, "true|false", "Allow entries with sl: null.")
-    on_opposite: OnOpposite = _of(
+    allow_unprotected: Truth = setting("S4_ALLOW_UNPROTECTED", False, "true|false", "Allow entries with sl: null.")
+    on_opposite: OnOpposite = setting(
         "S4_ON_OPPOSITE",
         OnOpposite.REFUSE,
         "refuse|net",
         "An entry against an open position: 409; to net it is not in this version, which refuses to start with net.",
     )
-    cb_error_rate_window: Annotated[int, BeforeValidator(_duration)] = _of(
+    cb_error_rate_window: Annotated[int, BeforeValidator(duration)] = setting(
         "S4_CB_ERROR_RATE_WINDOW",
         60_000,
         "duration, kept in ms",
@@ -209,29 +135,29 @@ class RouterSettings(BaseSettings):
         gt=0,
         shown="60s",
     )
-    cb_error_rate_thresh: Amount = _of(
+    cb_error_rate_thresh: Amount = setting(
         "S4_CB_ERROR_RATE_THRESH",
         Decimal("0.2"),
         "share, 0 to 1",
         "Share of failed, throttled or unanswered calls about orders that opens the breaker; no new positions then.",
         le=1,
     )
-    max_order_notional_usdt: Amount = _of(
+    max_order_notional_usdt: Amount = setting(
         "S4_MAX_ORDER_NOTIONAL_USDT", Decimal(1000), "USDT", "Largest notional of one order."
     )
-    max_position_notional_usdt: Amount = _of(
+    max_position_notional_usdt: Amount = setting(
         "S4_MAX_POSITION_NOTIONAL_USDT",
         Decimal(2000),
         "USDT",
         "Largest notional of one position, open orders included.",
     )
-    max_daily_loss_usdt: Amount = _of(
+    max_daily_loss_usdt: Amount = setting(
         "S4_MAX_DAILY_LOSS_USDT",
         Decimal(100),
         "USDT",
         "Loss that stops new entries: realised, fees and funding since UTC midnight, and what is open.",
     )
-    maker_fill_ratio_min: Annotated[Decimal, BeforeValidator(_decimal)] = _of(
+    maker_fill_ratio_min: Annotated[Decimal, BeforeValidator(decimal)] = setting(
         "S4_MAKER_FILL_RATIO_MIN",
         Decimal("0.2"),
         "share, 0 to 1",
@@ -239,20 +165,20 @@ class RouterSettings(BaseSettings):
         ge=0,
         le=1,
     )
-    price_collar_bps: Amount = _of(
+    price_collar_bps: Amount = setting(
         "S4_PRICE_COLLAR_BPS",
         Decimal(100),
         "bps of the mark price",
         "How far from the mark price (the mid, where there is none) an entry may be priced.",
     )
-    max_orders_per_10s: Annotated[int, Whole] = _of(
+    max_orders_per_10s: Annotated[int, Whole] = setting(
         "S4_MAX_ORDERS_PER_10S",
         200,
         "orders per 10 s",
         "Orders that an account sends; a quarter is kept for stops and exits, which are counted and never refused.",
         ge=1,
     )
-    sweep_every_s: Annotated[int, Whole] = _of(
+    sweep_every_s: Annotated[int, Whole] = setting(
         "S4_SWEEP_EVERY_S",
         60,
         "s",
@@ -260,23 +186,23 @@ class RouterSettings(BaseSettings):
         ge=10,
         le=300,
     )
-    sweep_jaccard: Amount = _of(
+    sweep_jaccard: Amount = setting(
         "S4_SWEEP_JACCARD",
         Decimal("0.9"),
         "share, 0 to 1",
         "Open orders known on both sides, of those known on either; below it every owner asks the venue, and an alert.",
         le=1,
     )
-    external_orders: ExternalOrders = _of(
+    external_orders: ExternalOrders = setting(
         "S4_EXTERNAL_ORDERS",
         ExternalOrders.ADOPT,
         "adopt|isolate",
         "Orders not ours: always shown, counted by the limits, protected once filled; isolate takes no entries there.",
     )
-    doubt_alert_s: Annotated[int, Whole] = _of(
+    doubt_alert_s: Annotated[int, Whole] = setting(
         "S4_DOUBT_ALERT_S", 60, "s", "How long an order may be in doubt before there is an alert.", ge=1
     )
-    rate_share: Amount = _of(
+    rate_share: Amount = setting(
         "S4_RATE_SHARE",
         Decimal(1),
         "share, 0.1 to 1",
@@ -285,8 +211,8 @@ class RouterSettings(BaseSettings):
         ge=Decimal("0.1"),
         le=1,
     )
-    host: str = _of("S4_HOST", "127.0.0.1", "address", "Address to listen on.")
-    port: Annotated[int, Whole] = _of("PORT", 8084, "port", "Port to listen on.", ge=0, le=65_535)
+    host: str = setting("S4_HOST", "127.0.0.1", "address", "Address to listen on.")
+    port: Annotated[int, Whole] = setting("PORT", 8084, "port", "Port to listen on.", ge=0, le=65_535)
 
     @classmethod
     def settings_customise_sources(
@@ -315,6 +241,8 @@ def load(environ: Mapping[str, str]) -> RouterSettings:
         raise _all(faults) from None  # the chained error would show the input
     if settings.on_opposite is OnOpposite.NET:
         faults.append("S4_ON_OPPOSITE=net is not in this version: leave it at refuse")
+    if settings.transfer_max_day < settings.transfer_max:
+        faults.append("S4_TRANSFER_MAX_DAY is less than S4_TRANSFER_MAX")
     if settings.max_position_notional_usdt < settings.max_order_notional_usdt:
         faults.append("S4_MAX_POSITION_NOTIONAL_USDT is less than S4_MAX_ORDER_NOTIONAL_USDT")
     if faults:

@@ -90,12 +90,18 @@ class Transferring:
 
     # ── life ──
 
+    @property
+    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What goes on for ever, by name; nothing where there are no wallets."""
+        return {} if self._wallets is None else {"transfers": self.run}
+
     async def run(self) -> None:
         """For ever: what was under way when we died is looked up, what is due is asked, the budget's wish is met."""
-        if self._wallets is None:
+        if self.deposed:
             return
         try:
-            await self._load()
+            if not self.loaded.is_set():
+                await self._load()
             await self._hear(Restarted())
             while not self.deposed:
                 await self._publish()
@@ -207,7 +213,7 @@ class Transferring:
             "ceiling": text(policy.ceiling),
             "day_ceiling": text(policy.day_ceiling),
             "floor": text(policy.floor),
-            "moved_today": {asset: text(amount) for asset, amount in state.moved.items()},
+            "moved_today": [{"asset": asset, "amount": text(amount)} for asset, amount in state.moved.items()],
             "present": None if state.present is None else self._row(state.present),
             "ended": [self._row(each) for each in reversed(state.ended)],
         }

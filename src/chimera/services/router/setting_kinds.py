@@ -1,0 +1,96 @@
+"""How a setting is written and read: its kinds of value, and a field with its unit, default and sentence."""
+
+import re
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from yarl import URL
+
+from chimera.trading.money import text
+from chimera.wire import request_json
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_VENUE_HOSTS: Final = ("binance.com", "binancefuture.com")
+_DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
+_UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+
+
+def duration(given: object) -> int:
+    found = _DURATION.fullmatch(given) if isinstance(given, str) else None
+    if found is None:
+        if isinstance(given, int) and not isinstance(given, bool):
+            return given
+        raise ValueError("must be a duration such as 60s, 500ms, 5m or 1h")
+    return int(found.group(1)) * _UNIT_MS[found.group(2)]
+
+
+def decimal(given: object) -> Decimal:
+    return given if isinstance(given, Decimal) else request_json.amount(given)
+
+
+def _whole(given: object) -> int:
+    if isinstance(given, str) and re.fullmatch(r"-?[0-9]{1,15}", given, re.ASCII):
+        return int(given)
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    raise ValueError("must be a whole number")
+
+
+def _truth(given: object) -> bool:
+    if isinstance(given, bool):
+        return given
+    if given in ("true", "false"):
+        return given == "true"
+    raise ValueError("must be true or false")
+
+
+def _listed(given: object) -> tuple[str, ...]:
+    if isinstance(given, str):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    if isinstance(given, tuple):
+        return given
+    raise ValueError("must be a list with commas")
+
+
+def _venue_url(given: str | None) -> str | None:
+    """Keys and orders go to this machine or to the venue, never elsewhere, whatever the environment says."""
+    if given is None:
+        return None
+    url = URL(given)
+    host = url.host or ""
+    at_venue = any(host == known or host.endswith("." + known) for known in _VENUE_HOSTS)
+    if host in LOOPBACK and url.scheme in ("http", "https", "ws", "wss"):
+        return given
+    if at_venue and url.scheme in ("https", "wss"):
+        return given
+    raise ValueError("must be a URL of this machine, or an encrypted one of " + " or ".join(_VENUE_HOSTS))
+
+
+Truth = Annotated[bool, BeforeValidator(_truth)]
+Whole = BeforeValidator(_whole)
+Amount = Annotated[Decimal, BeforeValidator(decimal), Field(gt=0)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+VenueUrl = Annotated[str | None, AfterValidator(_venue_url)]
+
+
+def _default(value: object) -> str:
+    match value:
+        case None | ():
+            return "unset"
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return text(value)
+        case tuple():
+            return ",".join(value)
+        case StrEnum():
+            return value.value
+        case _:
+            return str(value)
+
+
+def setting(variable: str, default: Any, unit: str, sentence: str, *, shown: str | None = None, **bounds: Any) -> Any:
+    extra: dict[str, Any] = {"unit": unit, "default": _default(default) if shown is None else shown}
+    return Field(default, validation_alias=variable, description=sentence, json_schema_extra=extra, **bounds)
