@@ -150,7 +150,7 @@ def _levels(
         sizing,
         side,
         touch,
-        taker_fee=case.budget.markets[market].fees.taker,
+        taker_fee=case.budget.markets[market].fees_for(case.terms[market].instrument.symbol).taker,
         d_wanted=stop_distance(market, policy, sizing.price, atr, fired.sl_mult),
         wanted=profit_wanted(market, policy, sizing, fired.tp_mult),
     )

@@ -58,7 +58,7 @@ class VenuePosition(Value):
 class FeeRates(Value):
     """Fractions of notional (0.0005 = 5 bps), before any discount.
 
-    ``discount_asset``: spot takes the fees in this asset, and less, while the wallet has enough of it.
+    ``discount_asset``: the fees are taken in this asset, and less, while the wallet has enough of it.
     """
 
     maker: Decimal

@@ -229,6 +229,10 @@ async def test_what_the_venue_says_of_itself(bench: Bench) -> None:
     assert await rules.mark(BTC) == D("65799.95")
     rates = await books.fee_rates(BTC)
     assert D(0) < rates.maker < rates.taker < D("0.01")
+    assert rates.discount_asset is None
+    next(iter(bench.twin.usdm.floor.accounts.values())).fee_burn = True
+    assert (await books.fee_rates(BTC)).discount_asset is None  # of the account, so not asked again at once
+    assert (await bench.opened().records.fee_rates(BTC)).discount_asset == "BNB"
     modes = await books.modes()
     assert (modes.hedge, modes.multi_asset, modes.can_trade) == (False, False, True)
     funds = await books.funds()

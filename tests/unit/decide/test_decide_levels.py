@@ -186,3 +186,17 @@ def test_stop_and_target_multipliers_reach_the_levels() -> None:
     assert isinstance(decision, Open)
     assert decision.levels.stop_price == D(65756)  # 65801 - 45
     assert decision.levels.profit_wanted == D(4)  # 2 x 10 % of 20
+
+
+@pytest.mark.req("LED-2")
+def test_levels_are_reckoned_with_the_symbols_own_fee_rates() -> None:
+    def levels_at(share: Any) -> Any:
+        decision = decide(a_bundle(), a_case(budget=a_budget(markets=dict.fromkeys(Market, share))))
+        assert isinstance(decision, Open)
+        return decision.levels
+
+    cheap = FeeRates(maker=D("0.0001"), taker=D("0.0002"))
+    case = a_case()
+    own = levels_at(a_share(fees_of={case.symbol: cheap}))
+    assert own == levels_at(a_share(fees=cheap))
+    assert own != levels_at(a_share())

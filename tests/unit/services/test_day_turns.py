@@ -26,7 +26,7 @@ def counted(day: int, now_day: int) -> Decimal:
     market: Any = SimpleNamespace(last_mark=lambda symbol: None)
     clock = SimpleNamespace(now_ms=lambda: now_day * DAY_MS)
     ground = a_ground({KEY: SimpleNamespace(holding=holding)}, clock=clock)
-    Watch(ground, nobody, nobody, market, book, books, nobody, nobody).mark_to_market()
+    Watch(ground, nobody, nobody, market, book, books, nobody, nobody, nobody).mark_to_market()
     return sum(book.day_pnl.values(), Decimal(0))
 
 

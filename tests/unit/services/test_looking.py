@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from chimera.adapters.binance.raw import BOOK_TICKER, COMMISSION_RATE, PREMIUM_INDEX
+from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.market import REFRESH_MS, STALE_MS, MarketView
 from chimera.services.router.watching import FUNDS_EVERY_S, Watch
 from chimera.services.world.clock import VirtualClock
@@ -113,7 +114,7 @@ def fees_after(seconds: float, symbols: list[Symbol], venue: Venue, *, away_s: f
     loop = DetLoop(1)
     ground, asked, nobody = a_ground(clock=VirtualClock(loop)), cast("Any", venue), cast("Any", None)
     ground.owners.update({ground.key(symbol): nobody for symbol in symbols})
-    watch = Watch(ground, asked, asked, nobody, nobody, nobody, nobody, nobody)
+    watch = Watch(ground, asked, asked, nobody, nobody, nobody, nobody, nobody, MemoryLedger())
 
     async def story() -> None:
         while loop.time() < seconds:

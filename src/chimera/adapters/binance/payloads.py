@@ -167,6 +167,10 @@ class CommissionRate(Struct, rename="camel"):
     taker_commission_rate: Decimal
 
 
+class FeeBurn(Struct, rename="camel"):
+    fee_burn: bool
+
+
 class AccountConfig(Struct, rename="camel"):
     can_trade: bool
     dual_side_position: bool

@@ -28,6 +28,7 @@ USER_TRADES: Final = Endpoint(method="GET", path="/fapi/v1/userTrades", weight=5
 BALANCE: Final = Endpoint(method="GET", path="/fapi/v3/balance", weight=5, lane=Lane.OPEN)
 INCOME: Final = Endpoint(method="GET", path="/fapi/v1/income", weight=30)
 COMMISSION_RATE: Final = Endpoint(method="GET", path="/fapi/v1/commissionRate", weight=20, lane=Lane.OPEN)
+FEE_BURN: Final = Endpoint(method="GET", path="/fapi/v1/feeBurn", weight=30, lane=Lane.OPEN)
 ACCOUNT_CONFIG: Final = Endpoint(method="GET", path="/fapi/v1/accountConfig", weight=5)
 SYMBOL_CONFIG: Final = Endpoint(method="GET", path="/fapi/v1/symbolConfig", weight=5, lane=Lane.OPEN)
 LEVERAGE_BRACKET: Final = Endpoint(method="GET", path="/fapi/v1/leverageBracket", slow=True)

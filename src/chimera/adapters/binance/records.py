@@ -16,6 +16,7 @@ from chimera.adapters.binance.raw import (
     ALL_ORDERS,
     BALANCE,
     COMMISSION_RATE,
+    FEE_BURN,
     GET_ORDER,
     INCOME,
     OPEN_ALGOS,
@@ -45,6 +46,7 @@ WINDOW_MS: Final = 7 * 86_400_000  # userTrades' widest
 KEPT_MS: Final = 89 * 86_400_000  # userTrades reaches back three months (since 2026-08-26)
 SURVEY_WEIGHT: Final = OPEN_ALGOS.weight + OPEN_ORDERS.weight + POSITION_RISK.weight + USER_TRADES.weight
 WHOLE_WEIGHT: Final = 40 + 40 + POSITION_RISK.weight  # the two lists without a symbol
+BURN_KNOWN_MS: Final = 300_000
 LATELY: Final = 100  # orders; allOrders without times answers the newest of seven days
 
 
@@ -55,6 +57,7 @@ class FuturesRecords:
         self._raw = raw
         self._names = names
         self._quote = quote
+        self._burns: tuple[int, bool] | None = None  # when it was read, monotonic; and what
         self._looking = Looking(self._look, self.whole)
 
     async def survey(
@@ -108,7 +111,15 @@ class FuturesRecords:
     async def fee_rates(self, symbol: Symbol) -> FeeRates:
         row = answer(await self._raw.call(COMMISSION_RATE, {"symbol": symbol}), payloads.CommissionRate)
         _about(row.symbol, symbol)
-        return translate.fee_rates(row)
+        return translate.fee_rates(row, burns=await self._fees_burn())
+
+    async def _fees_burn(self) -> bool:
+        """Of the account, not of a symbol: not asked again for each."""
+        now_ms = self._raw.clock.monotonic_ms()
+        if self._burns is None or now_ms - self._burns[0] >= BURN_KNOWN_MS:
+            told = answer(await self._raw.call(FEE_BURN), payloads.FeeBurn)
+            self._burns = (now_ms, told.fee_burn)
+        return self._burns[1]
 
     async def modes(self) -> AccountModes:
         return translate.modes(answer(await self._raw.call(ACCOUNT_CONFIG), payloads.AccountConfig))

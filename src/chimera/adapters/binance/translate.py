@@ -52,6 +52,7 @@ _EXPIRY: Final = {
     "8": "its stop triggered",
     "9": "rest of a market order",
 }
+BURNT: Final = "BNB"  # the one asset in which fees are paid at a discount
 _UNBOUNDED: Final = Decimal(10) ** 12  # a bound that the venue has switched off
 _TRADES: Final = frozenset({"TRADE", "CALCULATED"})  # CALCULATED is liquidation
 
@@ -255,8 +256,11 @@ def income(row: payloads.IncomeRow) -> Income:
     )
 
 
-def fee_rates(row: payloads.CommissionRate) -> FeeRates:
-    return FeeRates(maker=row.maker_commission_rate, taker=row.taker_commission_rate)
+def fee_rates(row: payloads.CommissionRate, *, burns: bool) -> FeeRates:
+    """``burns``: fees are taken in BNB, and a tenth less, while the futures wallet has enough of it."""
+    return FeeRates(
+        maker=row.maker_commission_rate, taker=row.taker_commission_rate, discount_asset=BURNT if burns else None
+    )
 
 
 def modes(row: payloads.AccountConfig) -> AccountModes:

@@ -98,9 +98,10 @@ class Budgeting:
                 if working.phase is Phase.WORKING and not working.intent.reduce_only:
                     inflight[intent_id] = holding.key.symbol
         limits = self._limits.limits
-        symbol = next(iter(self._watch.fees))
+        fees = self._watch.fees
         market = MarketBudget(
-            fees=self._watch.fees[symbol],
+            fees=max(fees.values(), key=lambda rates: (rates.taker, rates.maker)),
+            fees_of=dict(fees),
             remaining_margin_usdt=Quote(max(funds.available, ZERO)),
             remaining_notional_usdt=Quote(max(limits.max_position_notional - largest, ZERO)),
             open_symbols=tuple(open_symbols),

@@ -55,14 +55,15 @@ def add_cash(app: FastAPI, desk: Callable[[], CashApi], clock: Clock, answers: d
         """What stands on each account of the cash ledger; an income account stands below zero."""
         return Answer({"balances": await desk().balances()})
 
-    csv = {200: {"description": "one line for each posting", "content": {"text/csv": {"schema": _TEXT}}}}
+    written = {"description": "one line for each posting", "content": {"text/csv": {"schema": _TEXT}}}
+    csv: dict[int | str, dict[str, Any]] = {**answers, 200: written}
 
-    @app.get("/cash.csv", operation_id="export_cash", responses={**answers, **csv}, openapi_extra=_ENTRIES)
+    @app.get("/cash.csv", operation_id="export_cash", responses=csv, openapi_extra=_ENTRIES)
     async def export(request: Request) -> Response:
         """The same entries as CSV, the first page with its columns' names; the header ``X-Cursor``: there is more."""
         found, cursor = await desk().entries(cash_ask(request.query_params, clock.now_ms()))
-        written = entries_csv(found, header="cursor" not in request.query_params)
-        return Response(written, media_type="text/csv", headers={} if cursor is None else {"X-Cursor": cursor})
+        lines = entries_csv(found, header="cursor" not in request.query_params)
+        return Response(lines, media_type="text/csv", headers={} if cursor is None else {"X-Cursor": cursor})
 
     @app.get("/pnl", operation_id="profit_and_loss", responses=answers, openapi_extra=_PNL)
     async def pnl(request: Request) -> Response:

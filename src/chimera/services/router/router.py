@@ -157,7 +157,7 @@ class Router:
         self.watchdogs = dogs = Watchdogs(
             ground, venue, market, sweeping, capability.probing, self.tallies, self.alarms, self.intake
         )
-        self.watch = Watch(ground, records, rulebook, market, limits, self.books, capability, dogs)
+        self.watch = Watch(ground, records, rulebook, market, limits, self.books, capability, dogs, ledger)
         begin, own = self._begin_sights, self.take_over
         self.standing_in = StandingIn(
             ground, records, ledger, self.sender, relay, self.watch, dogs, begin=begin, take_over=own

@@ -11,10 +11,12 @@ from typing import Any, Final
 import structlog
 
 from chimera.admit.limits import LimitBook
+from chimera.ports.ledger import Rows
 from chimera.ports.venue import Records, Rulebook
 from chimera.protect.crossing import crossed
 from chimera.services.router.bookkeeping import Books
 from chimera.services.router.capability import Capability
+from chimera.services.router.fee_book import FeeBook
 from chimera.services.router.ground import Ground
 from chimera.services.router.market import REFRESH_MS, MarketView
 from chimera.services.router.watchdogs import Watchdogs
@@ -23,7 +25,7 @@ from chimera.trading.events import Event, PositionChanged
 from chimera.trading.facts import Ticked
 from chimera.trading.ids import Symbol
 from chimera.trading.money import DAY_MS, Quote
-from chimera.trading.venue import FeeRates, Funds
+from chimera.trading.venue import Funds
 
 log = structlog.get_logger()
 
@@ -31,7 +33,6 @@ CLOCK_EVERY_S: Final = 10.0
 FUNDS_EVERY_S: Final = 5.0
 FEES_EVERY_MS: Final = 600_000
 FEES_AT_ONCE: Final = 2  # each FUNDS_EVERY_S: weight 480 a minute, a hundred symbols in four minutes
-USUAL_FEES: Final = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
 UNNAMED: Final = Symbol("")  # funding that names no symbol
 
 
@@ -48,8 +49,10 @@ class Watch:
         books: Books,
         capability: Capability,
         watchdogs: Watchdogs,
+        rows: Rows,
     ) -> None:
-        self.fees: dict[Symbol, FeeRates] = {}
+        self.fee_book = FeeBook(ground, records, rows)
+        self.fees = self.fee_book.rates
         self.funds: Funds | None = None
         self._fees_due_ms: dict[Symbol, int] = {}  # monotonic
         self._ground = ground
@@ -68,7 +71,7 @@ class Watch:
 
     def expect_fees(self, symbol: Symbol) -> None:
         """The usual rates, until the account's own are read."""
-        self.fees.setdefault(symbol, USUAL_FEES)
+        self.fee_book.expect(symbol)
 
     async def clock(self) -> None:
         """For ever."""
@@ -124,6 +127,7 @@ class Watch:
             try:
                 self.funds = await self._records.funds()
                 self._capability.key(None)
+                await self.fee_book.recall()
                 await self._read_fees()
             except ChimeraError as error:
                 self._capability.key(error)
@@ -136,5 +140,5 @@ class Watch:
         due = [(self._fees_due_ms.get(key.symbol, 0), key.symbol) for key in self._ground.owners]
         for due_ms, symbol in sorted(due)[:FEES_AT_ONCE]:
             if now_ms >= due_ms:
-                self.fees[symbol] = await self._records.fee_rates(symbol)
+                await self.fee_book.read(symbol)
                 self._fees_due_ms[symbol] = now_ms + FEES_EVERY_MS
