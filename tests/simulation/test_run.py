@@ -141,7 +141,7 @@ def test_s4_killed_at_every_fourth_step_of_a_story_comes_back_and_finishes(story
 
 def test_the_stories_are_the_ones_they_are_named_for() -> None:
     makers = {story: {fill.maker for fill in fills(undisturbed(story).audit)} for story in STORIES}
-    assert makers == {"market": {False}, "maker_taker": {True, False}}
+    assert makers == {"market": {False}, "maker_taker": {True, False}, "twap": {True, False}}
 
 
 @pytest.mark.req("I26")

@@ -10,37 +10,25 @@ from itertools import pairwise
 from chimera.route.curves import refined_wait
 from chimera.route.probe import depth_top1, slippage_bps
 from chimera.route.schedule import Spread, schedule, slices_for
-from chimera.trading.execution import HALF, Maker, Plan, Slice
+from chimera.trading.execution import Maker, Plan, Slice
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, MakerThenTaker, MarketNow
 from chimera.trading.liquidity import Book, Hour, Liquidity
 from chimera.trading.market import Touch
 from chimera.trading.money import BPS, Millis, Price, Quote, text
-from chimera.trading.routes import Curves, RouteTable, Shape
+from chimera.trading.routes import Curves, RouteTable, Shape, Terms
 from chimera.trading.value import Value
 
 _SHOWN = Decimal("0.01")
 
 
 class RoutePolicy(Value):
-    """Caps on whatever table and caller ask for, and the router's own terms."""
+    """Caps on whatever table and caller ask for."""
 
     maker_max_wait_ms: int = 3000
     twap_max_slices: int = 4
     patience_ms: int = 10_000  # beyond the schedule
     slack_ms: int = 60_000  # how far late slices may move the deadline
-    theta: Decimal = HALF
-    reprices: int = 3
-    chase_ms: int = 500
-    time_jitter: Decimal = Decimal("0.1")  # share of a gap, each way
-    size_jitter: Decimal = Decimal("0.1")  # share of a slice, each way
-    band_bps: Decimal | None = None  # of the price at acceptance: no child goes beyond; None: no band
-    slip_max_bps: Decimal = Decimal(50)
-    spread_max_bps: Decimal = Decimal(50)
-    spread_factor: Decimal = Decimal(2)  # times its one-hour mean: abnormal
-    depth_share: Decimal = Decimal("0.1")  # of its one-hour mean: abnormal
-    postpone_ms: int = 5_000
-    postpone_max_ms: int = 15_000
 
 
 class Sight(Value):
@@ -82,14 +70,14 @@ def plan_for(
 
     Slices that the venue's minimum would refuse are merged: fewer, larger, still summing to exactly the quantity.
     """
-    wish = _capped(_wished(intent, table, price, sight, policy, curves), policy)
+    wish = _capped(_wished(intent, table, price, sight, curves), policy)
     slices = schedule(intent.qty, wish.spread, instrument, price, seed=intent.intent_id, reduces=intent.reduce_only)
     why = [*wish.why, *_told(slices, wish.spread)]
-    maker, cut = _maker(wish.wait_ms, slices, policy)
-    terms, probed = _terms(intent, sight, policy)
-    worst = _worst(intent, instrument, price, policy)
+    maker, cut = _maker(wish.wait_ms, slices, table.terms)
+    liquidity, probed = _liquidity(intent, sight, table.terms)
+    worst = _worst(intent, instrument, price, table.terms)
     if worst is not None:
-        why.append(f"no worse than {text(worst)}: {text(policy.band_bps or Decimal(0))} bps from {text(price)}")
+        why.append(f"no worse than {text(worst)}: the band around {text(price)}")
     deadline = now_ms + slices[-1].after_ms + maker.wait_ms + maker.chase_ms + policy.patience_ms
     if intent.valid_until_ms is not None:
         deadline = min(deadline, intent.valid_until_ms)
@@ -98,20 +86,18 @@ def plan_for(
         deadline_ms=Millis(deadline),
         maker=maker,
         worst_price=worst,
-        liquidity=terms,
+        liquidity=liquidity,
         slack_ms=policy.slack_ms,
         why=(*why, *cut, *probed),
     )
 
 
-def _wished(
-    intent: Intent, table: RouteTable, price: Price, sight: Sight, policy: RoutePolicy, curves: Curves | None
-) -> _Wish:
+def _wished(intent: Intent, table: RouteTable, price: Price, sight: Sight, curves: Curves | None) -> _Wish:
     match intent.policy:
         case MarketNow():
             return _Wish(wait_ms=0, spread=Spread(slices=1, gap_ms=0), why=("policy MARKET: take at once",))
         case MakerThenTaker() as asked:
-            return _maker_then_taker(intent, asked, table, price, sight, policy, curves)
+            return _maker_then_taker(intent, asked, table, price, sight, curves)
 
 
 def _maker_then_taker(
@@ -120,7 +106,6 @@ def _maker_then_taker(
     table: RouteTable,
     price: Price,
     sight: Sight,
-    policy: RoutePolicy,
     curves: Curves | None,
 ) -> _Wish:
     notional = Quote(intent.qty * price)
@@ -150,8 +135,8 @@ def _maker_then_taker(
         slices=count,
         gap_ms=row.twap.gap_ms if asked.gap_ms is None else asked.gap_ms,
         shape=asked.shape or row.twap.shape,
-        time_jitter=policy.time_jitter,
-        size_jitter=policy.size_jitter,
+        time_jitter=table.terms.time_jitter,
+        size_jitter=table.terms.size_jitter,
     )
     return _Wish(wait_ms=wait_ms, spread=spread, why=tuple(why))
 
@@ -188,35 +173,35 @@ def _told(slices: tuple[Slice, ...], spread: Spread) -> list[str]:
     return why
 
 
-def _maker(wait_ms: int, slices: tuple[Slice, ...], policy: RoutePolicy) -> tuple[Maker, tuple[str, ...]]:
+def _maker(wait_ms: int, slices: tuple[Slice, ...], terms: Terms) -> tuple[Maker, tuple[str, ...]]:
     """Waiting and chasing of a slice end before the next begins."""
     if not wait_ms:
-        return Maker(theta=policy.theta), ()
+        return Maker(theta=terms.theta), ()
     room = min((later.after_ms - part.after_ms for part, later in pairwise(slices)), default=None)
     cut: tuple[str, ...] = ()
     if room is not None and wait_ms > room:
         cut = (f"maker_wait_ms {wait_ms} cut to the gap {room}",)
         wait_ms = room
-    chase_ms = policy.chase_ms if room is None else min(policy.chase_ms, room - wait_ms)
-    reprices = policy.reprices if wait_ms else 0
-    return Maker(wait_ms=wait_ms, reprices=reprices, theta=policy.theta, chase_ms=chase_ms), cut
+    chase_ms = terms.chase_ms if room is None else min(terms.chase_ms, room - wait_ms)
+    reprices = terms.reprices if wait_ms else 0
+    return Maker(wait_ms=wait_ms, reprices=reprices, theta=terms.theta, chase_ms=chase_ms), cut
 
 
-def _terms(intent: Intent, sight: Sight, policy: RoutePolicy) -> tuple[Liquidity | None, tuple[str, ...]]:
+def _liquidity(intent: Intent, sight: Sight, terms: Terms) -> tuple[Liquidity | None, tuple[str, ...]]:
     """What the last hour and the settings call poor. Nothing holds back what reduces, and nothing delays MARKET."""
     if intent.reduce_only:
         return None, ("it reduces: no liquidity terms",)
     hour = sight.hour
-    usual = policy.spread_max_bps if hour is None else policy.spread_factor * hour.spread_bps
-    spread_max = min(policy.spread_max_bps, usual)
-    terms = Liquidity(
+    usual = terms.spread_max_bps if hour is None else terms.spread_factor * hour.spread_bps
+    spread_max = min(terms.spread_max_bps, usual)
+    held_to = Liquidity(
         spread_max_bps=spread_max,
-        depth_min=Quote(Decimal(0) if hour is None else policy.depth_share * hour.depth),
-        slip_max_bps=policy.slip_max_bps,
-        postpone_ms=0 if isinstance(intent.policy, MarketNow) else policy.postpone_ms,
-        postpone_max_ms=policy.postpone_max_ms,
+        depth_min=Quote(Decimal(0) if hour is None else terms.depth_share * hour.depth),
+        slip_max_bps=terms.slip_max_bps,
+        postpone_ms=0 if isinstance(intent.policy, MarketNow) else terms.postpone_ms,
+        postpone_max_ms=terms.postpone_max_ms,
     )
-    return terms, _probed(intent, sight, terms)
+    return held_to, _probed(intent, sight, held_to)
 
 
 def _probed(intent: Intent, sight: Sight, terms: Liquidity) -> tuple[str, ...]:
@@ -232,9 +217,9 @@ def _probed(intent: Intent, sight: Sight, terms: Liquidity) -> tuple[str, ...]:
     )
 
 
-def _worst(intent: Intent, instrument: Instrument, price: Price, policy: RoutePolicy) -> Price | None:
+def _worst(intent: Intent, instrument: Instrument, price: Price, terms: Terms) -> Price | None:
     """The price band of an entry, rounded to its inner side."""
-    if policy.band_bps is None or intent.reduce_only:
+    if terms.band_bps is None or intent.reduce_only:
         return None
-    edge = price * (1 + intent.side.sign * policy.band_bps / BPS)
+    edge = price * (1 + intent.side.sign * terms.band_bps / BPS)
     return instrument.price_at_or_below(edge) if intent.side.sign > 0 else instrument.price_at_or_above(edge)

@@ -1,9 +1,10 @@
-"""The route table and the curves that refine it: how long to wait as a maker, and into how many slices to cut.
+"""The route table and the curves that refine it: how long to rest, into how many slices to cut, and on which terms.
 
 Rows ascend by ``notional_usdt_max``; the first that covers an order decides, the last holds for every larger one.
 A curve gives a factor for the table's wait by one measure of the order or the market.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 
@@ -36,11 +37,54 @@ class Row(Value, tag=False):
     twap: Twap
 
 
+class Terms(Value, tag=False):
+    """How every plan of a table is traded, beyond its rows. Shares are from 0 to 1, times milliseconds.
+
+    ``theta`` decides at the end of a maker's wait: so much of the slice filled, and the rest chases once by a tick. A
+    spread above ``spread_max_bps``, or above ``spread_factor`` times its one-hour mean, postpones; a touch below
+    ``depth_share`` of its one-hour mean, or a cost above ``slip_max_bps``, cuts and bounds.
+    """
+
+    theta: Decimal = Decimal("0.5")
+    reprices: int = 3
+    chase_ms: int = 500
+    time_jitter: Decimal = Decimal("0.1")  # of a gap, each way; at most a half
+    size_jitter: Decimal = Decimal("0.1")  # of a slice, each way
+    band_bps: Decimal | None = None  # of the price at acceptance: no child goes beyond; None: no band
+    slip_max_bps: Decimal = Decimal(50)
+    spread_max_bps: Decimal = Decimal(50)
+    spread_factor: Decimal = Decimal(2)
+    depth_share: Decimal = Decimal("0.1")
+    postpone_ms: int = 5_000
+    postpone_max_ms: int = 15_000
+
+    def faults(self) -> Iterator[str]:
+        """What is out of range, with what is accepted."""
+        ranges: dict[str, tuple[Decimal | int | None, int | str, int | str]] = {
+            "theta": (self.theta, 0, 1),
+            "reprices": (self.reprices, 0, 20),
+            "chase_ms": (self.chase_ms, 0, 60_000),
+            "time_jitter": (self.time_jitter, 0, "0.5"),
+            "size_jitter": (self.size_jitter, 0, "0.9"),
+            "band_bps": (self.band_bps, 1, 10_000),
+            "slip_max_bps": (self.slip_max_bps, 0, 10_000),
+            "spread_max_bps": (self.spread_max_bps, 0, 10_000),
+            "spread_factor": (self.spread_factor, 1, 1_000),
+            "depth_share": (self.depth_share, 0, 1),
+            "postpone_ms": (self.postpone_ms, 0, 60_000),
+            "postpone_max_ms": (self.postpone_max_ms, 0, 600_000),
+        }
+        for name, (value, least, most) in ranges.items():
+            if value is not None and not Decimal(least) <= value <= Decimal(most):
+                yield f"terms.{name}: {least} to {most} is accepted, got {value}"
+
+
 class RouteTable(Value, tag=False):
     """A revision of the table; ``rev`` appears in every plan's reasons."""
 
     rev: int
     rows: tuple[Row, ...]
+    terms: Terms = Terms()
 
     def row_for(self, notional: Quote) -> Row:
         return next((row for row in self.rows if notional <= row.notional_usdt_max), self.rows[-1])
@@ -59,6 +103,8 @@ class RouteTable(Value, tag=False):
                 )
             if twap.slice_usdt is not None and twap.slice_usdt <= ZERO:
                 raise ValueError(f"rows[{number}].twap.slice_usdt: above 0 is accepted, got {twap.slice_usdt}")
+        for fault in self.terms.faults():
+            raise ValueError(fault)
 
 
 class Point(Value, tag=False, array_like=True):

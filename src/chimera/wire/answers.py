@@ -29,7 +29,10 @@ _EXPLANATIONS: Final = (
     "notional_usdt", "margin_usdt", "loss_usdt", "target_price", "d_wanted", "d_cap", "fees_at_stop", "loss_at_stop",
     "fees_at_target", "profit_at_target", "profit_wanted",
 )  # fmt: skip
-_ROUTES: Final = ("slice_usdt",)
+_ROUTES: Final = (
+    "slice_usdt", "mid", "fill_probability", "maker_share", "taker_share", "maker_bps", "taker_bps", "spread_bps",
+    "fees_bps", "cost_bps", "worst_price", "used", "of", "spread_max_bps", "depth_min", "slip_max_bps", "theta",
+)  # fmt: skip
 _CASH: Final = ("amount", "realized", "venue_realized", "funding", "liquidation", "other", "net")
 _TRANSFERS: Final = ("ceiling", "day_ceiling", "floor")
 AMOUNT_FIELDS: Final = frozenset(

@@ -295,6 +295,43 @@ class OrderResult(_Answer):
     notes: list[str]
 
 
+class ExpectedShown(_Answer):
+    """Estimates against the book as it is now; costs in bps of the mid, above 0 when they cost; shares from 0 to 1."""
+
+    mid: Unsigned
+    fill_probability: Unsigned = Field(description="of the maker leg, by the plain model that `model` names")
+    maker_share: Unsigned
+    taker_share: Unsigned
+    maker_bps: Signed
+    taker_bps: Signed
+    spread_bps: Signed
+    slippage_bps: Signed
+    fees_bps: Signed
+    cost_bps: Signed
+    avg_price: Unsigned
+    model: str
+
+
+class LimitShown(_Answer):
+    limit: str
+    used: Unsigned
+    of: Unsigned
+
+
+class PreviewResult(_Answer):
+    """What would come of an intent; nothing was kept or sent."""
+
+    would: Literal["ACCEPT", "REFUSE"]
+    refusal: dict[str, object] | None = Field(None, description="as `POST /orders` would answer")
+    qty: Unsigned
+    plan: dict[str, object]
+    why: list[str]
+    notes: list[str]
+    expected: ExpectedShown | None = None
+    protection: dict[str, object] | None = Field(None, description="stop and target once all of it has filled")
+    limits: list[LimitShown]
+
+
 class CancelResponse(_Answer):
     order_id: str
     status: str

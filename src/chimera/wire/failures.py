@@ -24,6 +24,7 @@ BAD_REQUEST: Final = (
 )
 CONFLICT: Final = (
     "ALREADY_FILLED",
+    "NOT_WORKING",  # its intent is over, or being cancelled
     "POSITION_OPPOSED",
     "CLOSING",  # the position is being closed
     "LEVERAGE_IN_USE",  # what stands there was opened at another

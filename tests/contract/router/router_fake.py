@@ -29,7 +29,7 @@ from chimera.trading.ids import (
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, MakerThenTaker, StopSpec
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.money import Millis, Price, Qty, Quote, text
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
 from chimera.trading.position import Lot
 from chimera.trading.standstill import Kill, Scope
@@ -217,6 +217,8 @@ class FakeRouter:
         self.cash = FakeCash()
         self.transferring = FakeTransfers()
         self.asked: list[tuple[Intent, str, int | None]] = []
+        self.previews: list[Intent] = []
+        self.steered: list[tuple[str, str]] = []
         self.cancels: list[dict[str, Any]] = []
         self.closes: list[tuple[Any, ...]] = []
         self.kills: list[Kill] = []
@@ -237,6 +239,16 @@ class FakeRouter:
         outcome = self.answer(intent)
         self.rows[intent.client_order_id] = outcome.row
         return outcome
+
+    async def preview(self, intent: Intent) -> dict[str, object]:
+        self.previews.append(intent)
+        return {"would": "ACCEPT", "qty": text(intent.qty), "why": ["route table rev 1"]}
+
+    async def steer(self, name: str, ask: str) -> dict[str, object]:
+        self.steered.append((name, ask))
+        if name not in self.rows:
+            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
+        return self.rows[name]
 
     async def cancel(self, name: str, **how: Any) -> dict[str, object]:
         self.cancels.append({"name": name, **how})

@@ -313,7 +313,9 @@ def test_openapi_names() -> None:
     every_ref = [part.split('"')[0] for part in json.dumps(schema).split('"#/components/schemas/')[1:]]
     assert set(every_ref) <= names
     assert set(schema["paths"]) == {
-        "/orders", "/orders/{name}", "/cancel", "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
+        "/orders", "/orders/preview", "/orders/{name}", "/orders/{name}/pause",
+        "/orders/{name}/resume", "/orders/{name}/finish", "/cancel",
+        "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
         "/doubts", "/health", "/ready", "/cash/entries", "/cash/balances", "/cash.csv", "/pnl",
         "/transfers", "/transfers/settle",
     }  # fmt: skip

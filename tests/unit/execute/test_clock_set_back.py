@@ -59,6 +59,7 @@ def test_a_plan_and_a_hold_last_no_longer_than_they_were_meant_to() -> None:
     assert work.plan.deadline_ms - desk.now == left_ms
     [lot] = desk.holding.position.lots
     assert lot.close_at_ms == desk.now + 60_000
+    assert work.begun[0].at_ms == desk.now, "else the next slice would keep an hour's distance"
 
 
 @pytest.mark.req("S4-REC-1")

@@ -91,8 +91,8 @@ def timeline(desk: Desk) -> list[str]:
 
 @pytest.mark.req("S4-ROUTE-3")
 def test_a_resting_maker_follows_a_touch_that_moves_away_a_bounded_number_of_times() -> None:
-    desk = worked("0.01", maker=RESTS)
-    for number in range(3):
+    desk = worked("0.01", maker=RESTS.but(reprices=4))
+    for number in range(5):
         maker = desk.placed(Role.MAKER)
         assert (maker.price, maker.time_in_force) == (desk.bid, TimeInForce.GTX)
         desk.ack(maker)
@@ -101,14 +101,14 @@ def test_a_resting_maker_follows_a_touch_that_moves_away_a_bounded_number_of_tim
         desk.ask += Decimal("0.3")
         assert not any(isinstance(c, Cancel) for c in desk.later(200).hear(Ticked())), "it stands for a moment at least"
         gone = desk.later(50).hear(Ticked())
-        if number == 2:
+        if number == 4:
             assert not gone
             break
         assert [type(c) for c in gone] == [Cancel]
         assert desk.count(Role.MAKER) == number + 1, "nothing is sent before its end is known"
         canceled(desk, maker)
         assert desk.placed(Role.MAKER).qty == Decimal("0.009") - number * Decimal("0.001")
-    assert desk.count(Role.MAKER) == 3
+    assert desk.count(Role.MAKER) == 5
 
 
 def test_a_maker_at_the_better_price_stays() -> None:
@@ -273,8 +273,8 @@ def test_a_spread_that_stays_wide_degrades_to_a_bounded_order_in_the_end() -> No
 def test_a_thin_touch_splits_a_child_into_what_it_holds() -> None:
     desk = Desk()
     desk.depth = Decimal("0.004")
-    desk.work(an_intent(), Plan(
-        slices=(Slice(qty=Qty(Decimal("0.01"))),), deadline_ms=Millis(T0 + 10_000), liquidity=TERMS,
+    desk.work(an_intent(qty="0.018"), Plan(
+        slices=(Slice(qty=Qty(Decimal("0.018"))),), deadline_ms=Millis(T0 + 10_000), liquidity=TERMS,
     ))  # fmt: skip
     sizes = []
     while work_of(desk).phase is Phase.WORKING:
@@ -283,8 +283,8 @@ def test_a_thin_touch_splits_a_child_into_what_it_holds() -> None:
         if work_of(desk).phase is Phase.WORKING:
             assert len(entries(desk)) == len(sizes), "not before the touch had time to fill up"
             desk.later(500).hear(Ticked())
-    assert sizes == ["0.004", "0.004", "0.002"]
-    assert [what for what in timeline(desk) if "cut from 0.01 to 0.004" in what]
+    assert sizes == ["0.004", "0.004", "0.004", "0.004", "0.002"]
+    assert [what for what in timeline(desk) if "cut from 0.018 to 0.004" in what]
 
 
 @pytest.mark.req("S4-ROUTE-9")
@@ -408,7 +408,7 @@ def test_never_more_than_intended_never_out_of_turn_and_never_beyond_the_worst_p
             marks = work_of(desk).begun
             assert len(marks) <= begun + 1 or work_of(desk).finishing
             gaps = [later.at_ms - sooner.at_ms for sooner, later in pairwise(marks)]
-            assert all(gap >= 800 for gap in gaps)
+            assert work_of(desk).finishing or all(gap >= 800 for gap in gaps)
             begun = len(marks)
 
 

@@ -14,12 +14,13 @@ from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow
 from chimera.trading.liquidity import Book, Hour
 from chimera.trading.market import Level, Side
 from chimera.trading.money import Millis, Price, Qty, Quote
-from chimera.trading.routes import Curves, Measures, Point, RouteTable, Row, Shape, Twap
+from chimera.trading.routes import Curves, Measures, Point, RouteTable, Row, Shape, Terms, Twap
 from chimera.wire.route_table import DEFAULT, read_route_table
 from support.desk import BTC, T0, an_intent
 
 PRICE = Price(Decimal(65000))
-EXACT = RoutePolicy(time_jitter=Decimal(0), size_jitter=Decimal(0))
+EXACT = Terms(time_jitter=Decimal(0), size_jitter=Decimal(0))
+POLICY = RoutePolicy()
 CURVES = Curves(
     rev=4,
     by=Measures(
@@ -29,8 +30,9 @@ CURVES = Curves(
 )
 
 
-def plan(intent: Intent, policy: RoutePolicy = EXACT, **more: object) -> Plan:
-    return plan_for(intent, DEFAULT, BTC, PRICE, policy, T0, **more)  # type: ignore[arg-type]  # forwarded
+def plan(intent: Intent, terms: Terms = EXACT, policy: RoutePolicy = POLICY, **more: object) -> Plan:
+    table = DEFAULT.but(terms=terms)
+    return plan_for(intent, table, BTC, PRICE, policy, T0, **more)  # type: ignore[arg-type]  # forwarded
 
 
 def a_book(*, bid: str = "64999.9", ask: str = "65000.1", qty: str = "5") -> Book:
@@ -77,8 +79,8 @@ def test_curves_refine_the_tables_wait_and_the_cap_holds_over_them() -> None:
     assert made.maker.wait_ms == 1564
     assert any(why.startswith("curves rev 4: maker wait 1500 ms becomes 1564 ms") for why in made.why)
 
-    short = EXACT.but(maker_max_wait_ms=1_000)
-    capped = plan(an_intent(qty="0.003", policy=MakerThenTaker()), short, sight=Sight(book=book), curves=CURVES)
+    short = POLICY.but(maker_max_wait_ms=1_000)
+    capped = plan(an_intent(qty="0.003", policy=MakerThenTaker()), policy=short, sight=Sight(book=book), curves=CURVES)
     assert capped.maker.wait_ms == 1_000
 
 
@@ -107,9 +109,9 @@ def test_a_slice_size_gives_as_many_slices_as_the_notional_holds_rounded_up(slic
 @pytest.mark.req("S4-ROUTE-5")
 def test_the_table_may_size_slices_too_and_a_given_number_wins() -> None:
     twap = Twap(slices=1, gap_ms=500, slice_usdt=Quote(Decimal(200)), shape=Shape.SQRT)
-    table = RouteTable(rev=2, rows=(Row(notional_usdt_max=Quote(Decimal(1)), maker_wait_ms=0, twap=twap),))
+    table = RouteTable(rev=2, rows=(Row(notional_usdt_max=Quote(Decimal(1)), maker_wait_ms=0, twap=twap),), terms=EXACT)
     sized, counted = (
-        plan_for(an_intent(qty="1", policy=policy), table, BTC, PRICE, EXACT.but(twap_max_slices=400), T0)
+        plan_for(an_intent(qty="1", policy=policy), table, BTC, PRICE, POLICY.but(twap_max_slices=400), T0)
         for policy in (MakerThenTaker(shape=Shape.EQUAL), MakerThenTaker(slices=3))
     )
     assert len(sized.slices) == 325  # 65000 / 200
@@ -159,7 +161,7 @@ def test_any_plan_is_legal_exact_in_order_and_the_same_again(
 def test_the_deadline_covers_the_schedule_and_never_passes_the_intents_own() -> None:
     asked = MakerThenTaker(wait_ms=1_000, slices=3, gap_ms=4_000)
     made = plan(an_intent(qty="0.1", policy=asked))
-    assert made.deadline_ms == T0 + 8_000 + 1_000 + EXACT.chase_ms + EXACT.patience_ms
+    assert made.deadline_ms == T0 + 8_000 + 1_000 + EXACT.chase_ms + POLICY.patience_ms
     ends = Millis(T0 + 5_000)
     assert plan(an_intent(qty="0.1", policy=asked).but(valid_until_ms=ends)).deadline_ms == ends
 
@@ -201,6 +203,8 @@ def test_a_price_band_is_the_worst_price_of_every_child(side: Side, worst: str) 
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":0,"gap_ms":0}}]',
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0,"slice_usdt":0}}]',
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0,"shape":"cube"}}]',
+     b'{"rev":1,"rows":[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0}}],'
+     b'"terms":{"theta":"1.01"}}',
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0}},'
      b'{"notional_usdt_max":100,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0}}]'],
 )  # fmt: skip
@@ -208,6 +212,15 @@ def test_a_bad_table_is_refused_by_name(document: bytes) -> None:
     with pytest.raises(Refused) as refused:
         read_route_table(document)
     assert refused.value.field == "S4_ROUTE_TABLE_PATH"
+
+
+def test_terms_read_with_the_table() -> None:
+    document = (
+        b'{"rev":9,"rows":[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0}}],'
+        b'"terms":{"theta":0.25,"band_bps":"30","reprices":1}}'
+    )
+    terms = read_route_table(document).terms
+    assert (terms.theta, terms.band_bps, terms.reprices) == (Decimal("0.25"), 30, 1)
 
 
 def test_the_fixture_reads() -> None:

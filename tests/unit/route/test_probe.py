@@ -143,7 +143,10 @@ def test_a_thin_touch_shrinks_the_child_to_what_it_holds() -> None:
     found = asked(Side.SELL, "0.2", thin)
     assert isinstance(found, Go)
     assert (found.qty, found.limit) == (Decimal("0.05"), Decimal("64935.0"))
-    assert found.why == "cut from 0.2 to 0.05 at 64935: depth 3250 at the touch is below 6500; it would cost 12.31 bps, above 10"
+    assert (
+        found.why
+        == "cut from 0.2 to 0.05 at 64935: depth 3250 at the touch is below 6500; it would cost 12.31 bps, above 10"
+    )
     assert asked(Side.SELL, "0.05", thin) == Go(qty=Qty(Decimal("0.05")))
 
 

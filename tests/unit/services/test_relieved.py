@@ -31,7 +31,7 @@ async def test_it_goes_to_the_owner_of_the_moment_and_not_to_one_who_was_relieve
     preparing = MagicMock(prepare=AsyncMock())
     others: Any = preparing, AsyncMock(), *[MagicMock()] * 5
     accepting = Accepting(
-        ground, intake, *others, table=MagicMock(), route_policy=MagicMock(), stop_optional=True, asked=lambda: True
+        ground, intake, *others, routing=MagicMock(), stop_optional=True, asked=lambda: True
     )
     monkeypatch.setattr(accepting, "_owner_for", lambda _: next(owners))
     monkeypatch.setattr(accepting, "_object", lambda *_: None)

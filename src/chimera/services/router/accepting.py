@@ -7,8 +7,8 @@ who owns the position then. From there on nothing comes in between: it is planne
 from collections.abc import Callable
 
 from chimera.admit.admission import objections
+from chimera.admit.limits import LimitBook
 from chimera.admit.tidying import tidied
-from chimera.route.plan import RoutePolicy, plan_for
 from chimera.services.router import breaking
 from chimera.services.router.api import Outcome
 from chimera.services.router.breaking import Breaking
@@ -18,14 +18,15 @@ from chimera.services.router.intake import Intake
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.preparing import Preparing
+from chimera.services.router.previewing import preview
 from chimera.services.router.remembering import Remembering
+from chimera.services.router.routing import Routing
 from chimera.services.router.standing_in import StandingIn
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Plan
 from chimera.trading.facts import Submitted
 from chimera.trading.intent import Intent
-from chimera.trading.routes import RouteTable
 
 
 class Accepting:
@@ -43,8 +44,7 @@ class Accepting:
         watchdogs: Watchdogs,
         standing_in: StandingIn,
         *,
-        table: RouteTable,
-        route_policy: RoutePolicy,
+        routing: Routing,
         stop_optional: bool,
         asked: Callable[[], bool],
     ) -> None:
@@ -58,8 +58,7 @@ class Accepting:
         self._memory = memory
         self._watchdogs = watchdogs
         self._standing_in = standing_in
-        self._table = table
-        self._route_policy = route_policy
+        self._routing = routing
         self._stop_optional = stop_optional
         self._asked = asked
 
@@ -85,6 +84,27 @@ class Accepting:
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
         row = self._intake.row(intent.intent_id, {})
         return await self._intake.await_end(owner, intent.intent_id, row, wait_ms)
+
+    def _plan(self, intent: Intent, owner: Owner) -> Plan:
+        return self._routing.plan(intent, self._ground.scene(owner.holding))
+
+    async def preview(self, intent: Intent, limits: LimitBook) -> dict[str, object]:
+        """What would come of it, by the same words; claims, prepares, sends and keeps nothing. Raises ``Refused``."""
+        asked = self._owner_for(intent)
+        intent, notes = tidied(intent, self._ground.instruments[intent.symbol], self._ground.policy, asked.holding)
+        await self._market.refresh(intent.symbol)
+        objection: Refused | None = None
+        try:
+            self._object(intent, owner := self._owner_for(intent))
+        except Refused as no:
+            owner, objection = asked, no
+        scene = self._ground.scene(owner.holding)
+        if scene.near is None or not intent.qty:
+            assert objection is not None  # no price, or less than a step
+            raise objection
+        plan = self._plan(intent, owner).but(notes=notes)
+        sight = self._routing.sight(intent.symbol, scene)
+        return preview(intent, plan, objection, owner.holding, scene, sight, limits)
 
     def _owner_for(self, intent: Intent) -> Owner:
         ground = self._ground
@@ -122,8 +142,3 @@ class Accepting:
         barrier = self._ground.barriers.before(intent.symbol)
         if barrier is not None:
             raise barrier
-
-    def _plan(self, intent: Intent, owner: Owner) -> Plan:
-        scene = self._ground.scene(owner.holding)
-        assert scene.near is not None  # an objection otherwise
-        return plan_for(intent, self._table, scene.instrument, scene.near, self._route_policy, scene.now_ms)

@@ -55,6 +55,14 @@ class RouterApi(Protocol):
         """Raises ``Refused`` or ``StoreUnavailable``. ``wait_ms`` None is the default policy, 0 answers at once."""
         ...
 
+    async def preview(self, intent: Intent) -> dict[str, object]:
+        """What would come of it; claims, sends and keeps nothing. Raises ``Refused``."""
+        ...
+
+    async def steer(self, name: str, ask: Literal["pause", "resume", "finish"]) -> dict[str, object]:
+        """The order's row as it is then. Raises ``Refused`` (``NOT_FOUND``, ``NOT_WORKING``)."""
+        ...
+
     async def cancel(
         self, name: str, *, by: Literal["order_id", "client_order_id"], reason: str, escalate: bool, cascade: bool
     ) -> dict[str, object]:

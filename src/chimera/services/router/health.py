@@ -23,7 +23,7 @@ def health_of(router: "Router") -> dict[str, object]:
     return {
         "status": "ok" if good else "degraded",
         "checks": checks,
-        "route_table_rev": router.config.table.rev,
+        "route_table_rev": router.routing.table.rev,
         "circuit_breaker": str(router.breaker.now.state),
         "kill_switch": router.controls.killed,
         "barriers": router.barriers.shown(),

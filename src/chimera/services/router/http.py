@@ -5,7 +5,7 @@ Statuses: 200 final, 202 still working or in doubt; refusals by the table in ``w
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from chimera.ports.clock import Clock
 from chimera.services import face
 from chimera.services.face import Answer
+from chimera.services.router import steering
 from chimera.services.router.api import Outcome, RouterApi
 from chimera.services.router.cash_http import add_cash
 from chimera.services.router.transfers_http import add_transfers
@@ -25,6 +26,11 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market
 from chimera.wire import asks, bodies, failures, request_json, requests
 
+_HANDS: Final = {
+    "pause": "Send nothing more of an order until it is resumed; what rests leaves the book.",
+    "resume": "Go on with an order that pauses: waits and gaps go on where they stopped.",
+    "finish": "Take all that is left of an order now.",
+}
 MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
 _FINAL_WORDS: Final = ("CANCELED", "FILLED", "REJECTED", "FLAT", "CLOSED")
 
@@ -77,6 +83,8 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
             headers["Preference-Applied"] = f"wait={wait_ms // 1000}" if wait_ms else "respond-async"
         return Answer(outcome.row, _order_status(outcome), headers)
 
+    _add_hands(app, router, clock, allow_unprotected)
+
     @app.get("/orders/{name:path}", operation_id="get_order", responses=_answers(bodies.OrderResult, 404))
     async def order(name: str) -> Response:
         """The order by order, client or intent id, with its children, fills and timeline."""
@@ -102,6 +110,42 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
             cascade=ask.cascade,
         )
         return Answer(row, _working_status(row))
+
+
+def _add_hands(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected: bool) -> None:
+    @app.post(
+        "/orders/preview",
+        operation_id="preview_order",
+        responses=_answers(bodies.PreviewResult),
+        **face.takes("OrderCmdRequest"),
+    )
+    async def preview(request: Request) -> Response:
+        """What would come of an intent: plan and why, cost, protection, limits. Nothing is kept or sent."""
+        document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
+        intent = requests.order_intent(
+            document,
+            instruments=_instruments(router),
+            now_ms=clock.now_ms(),
+            allow_unprotected=allow_unprotected,
+            idempotency_key=request.headers.get("idempotency-key"),
+        )
+        return Answer(await router.preview(intent))
+
+    for ask in steering.ASKS:
+        app.post(f"/orders/{{name}}/{ask}", operation_id=f"{ask}_order", responses=_answers(bodies.OrderResult, 404))(
+            _steer(router, ask)
+        )
+
+
+def _steer(router: RouterApi, ask: steering.Ask) -> Callable[[str], Awaitable[Response]]:
+    async def steer(name: str) -> Response:
+        row = await router.steer(name, ask) if len(name) <= 128 else None
+        if row is None:
+            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
+        return Answer(row)
+
+    steer.__doc__ = _HANDS[ask]
+    return steer
 
 
 def _add_positions(app: FastAPI, router: RouterApi) -> None:

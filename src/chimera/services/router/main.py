@@ -6,6 +6,8 @@ goes to the simulator, to Binance's demo or to Binance, and the settings alone s
 
 import asyncio
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -71,8 +73,17 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
             account = open_futures(wires, key, secret, clock, jitter=jitter, orders_by=orders_by, rate_share=share)
             wallets = wallets_of(settings, account, clock)
             try:
+                again = partial(table_of, settings)
                 router = router_of(
-                    settings, account, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal, wallets=wallets
+                    settings,
+                    account,
+                    table=table,
+                    ledger=ledger,
+                    bus=bus,
+                    clock=clock,
+                    seal=seal,
+                    wallets=wallets,
+                    read_table=again,
                 )
                 app = build_app(router, clock=clock, allow_unprotected=settings.allow_unprotected)
                 await serve_app(app, bound, router.run(), stop=stop, ready=ready)
@@ -95,6 +106,7 @@ def router_of(
     clock: Clock,
     seal: Seal,
     wallets: Wallets | None = None,
+    read_table: Callable[[], RouteTable] | None = None,
 ) -> Router:
     """The router that these settings describe; the virtual-time stage makes it by the same words."""
     config = RouterConfig(
@@ -132,6 +144,7 @@ def router_of(
         seal=seal,
         rates=account.raw,
         wallets=wallets,
+        read_table=read_table,
     )
 
 

@@ -14,11 +14,14 @@ import structlog
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Snapshots
 from chimera.ports.venue import Rulebook
+from chimera.route.probe import LastHour
 from chimera.trading.errors import ChimeraError, StoreUnavailable
 from chimera.trading.ids import Symbol
+from chimera.trading.liquidity import Book, Hour
 from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price, Qty
-from chimera.wire.keys import tick_key
+from chimera.wire.board import DepthBoard
+from chimera.wire.keys import depth_key, tick_key
 
 STALE_MS = 3_000
 MARK_STALE_MS = 10_000
@@ -43,7 +46,7 @@ class _Tick(msgspec.Struct):
 
 
 class MarketView:
-    """Touch and mark by symbol, as last seen."""
+    """Touch, book and mark by symbol, as last seen; and how the last hour was."""
 
     def __init__(self, snapshots: Snapshots, rulebook: Rulebook, clock: Clock) -> None:
         self._snapshots = snapshots
@@ -53,6 +56,9 @@ class MarketView:
         self._marks: dict[Symbol, Price] = {}
         self._seen_ms: dict[Symbol, Millis] = {}
         self._marked_ms: dict[Symbol, Millis] = {}
+        self._books: dict[Symbol, Book] = {}
+        self._booked_ms: dict[Symbol, Millis] = {}  # monotonic
+        self._hours: dict[Symbol, LastHour] = {}
         self._venue_due_ms = 0  # monotonic
         self.listeners: list[
             Callable[[Symbol, Touch, Price | None], None]
@@ -62,6 +68,16 @@ class MarketView:
         """None when nothing fresh is known."""
         seen = self._seen_ms.get(symbol)
         return self._touches[symbol] if seen is not None and self._clock.monotonic_ms() - seen <= STALE_MS else None
+
+    def book(self, symbol: Symbol) -> Book | None:
+        """What the feed shows beyond the touch; None when nothing fresh is known."""
+        seen = self._booked_ms.get(symbol)
+        return self._books[symbol] if seen is not None and self._clock.monotonic_ms() - seen <= STALE_MS else None
+
+    def hour(self, symbol: Symbol) -> Hour | None:
+        """Spread and depth as they were in the last hour; None until enough was seen."""
+        known = self._hours.get(symbol)
+        return None if known is None else known.now(self._clock.now_ms())
 
     def mark(self, symbol: Symbol) -> Price | None:
         """None when nothing fresh is known."""
@@ -115,9 +131,12 @@ class MarketView:
     async def _from_feed(self, symbol: Symbol) -> bool:
         try:
             async with asyncio.timeout(FEED_WITHIN_S):
-                document = await self._snapshots.get(tick_key(symbol))
+                document, depth = await asyncio.gather(
+                    self._snapshots.get(tick_key(symbol)), self._snapshots.get(depth_key(symbol))
+                )
         except (TimeoutError, StoreUnavailable):
             return False
+        self._take_depth(symbol, depth)
         if document is None:
             return False
         try:
@@ -143,6 +162,21 @@ class MarketView:
         )
         return True
 
+    def _take_depth(self, symbol: Symbol, document: bytes | None) -> None:
+        """Without it a touch serves: what cannot be read, or makes no sense, is as good as none."""
+        if document is None:
+            return
+        try:
+            depth = msgspec.json.decode(document, type=DepthBoard, strict=False)
+        except (msgspec.DecodeError, ValueError) as error:
+            log.error("depth_unreadable", symbol=symbol, error=str(error))
+            return
+        age_ms = self._clock.now_ms() - depth.at_ms
+        if not (depth.bids and depth.asks and 0 < depth.bids[0].price < depth.asks[0].price) or abs(age_ms) > STALE_MS:
+            return
+        self._books[symbol] = Book(bids=depth.bids, asks=depth.asks, at_ms=depth.at_ms)
+        self._booked_ms[symbol] = Millis(self._clock.monotonic_ms() - max(age_ms, 0))
+
     async def _from_venue(self, symbol: Symbol) -> None:
         self._put(symbol, await self._rulebook.touch(symbol), await self._rulebook.mark(symbol))
 
@@ -151,6 +185,7 @@ class MarketView:
         seen_ms = Millis(self._clock.monotonic_ms() - age_ms)
         self._touches[symbol] = touch
         self._seen_ms[symbol] = seen_ms
+        self._hours.setdefault(symbol, LastHour()).take(self._clock.now_ms(), Book.of(touch))
         if mark is not None:
             self._marks[symbol] = mark
             self._marked_ms[symbol] = seen_ms

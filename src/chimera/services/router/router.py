@@ -24,7 +24,7 @@ from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.ports.wallets import Wallets
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
-from chimera.services.router import canceling, closing
+from chimera.services.router import canceling, closing, steering
 from chimera.services.router.accepting import Accepting
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
@@ -48,6 +48,7 @@ from chimera.services.router.preparing import Preparing
 from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.reconciling import Reconciling
 from chimera.services.router.relay import Relay
+from chimera.services.router.routing import Routing
 from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.standing_in import StandingIn
 from chimera.services.router.tallying import Tallying
@@ -110,9 +111,11 @@ class Router:
         seal: Seal,
         rates: Rates | None = None,
         wallets: Wallets | None = None,
+        read_table: Callable[[], RouteTable] | None = None,
     ) -> None:
         self.config = config
         self._ledger = ledger
+        self._limits = limits
         self.clock = clock
         account_id = config.account_id
         self.alarms = Alarms(account_id, config.owner_name, rows=ledger, bus=bus, clock=clock)
@@ -124,6 +127,9 @@ class Router:
         self.market = market = MarketView(bus, rulebook, clock)
         self.guarding = Guarding(self.owners, ground.key)
         market.listeners.append(self.guarding.looked)
+        self.routing = Routing(
+            config.table, config.route_policy, market, bus, clock, self.alarms.tell, read_table=read_table
+        )
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
         self.books = Books(ground, records, ledger)
         self.cash = CashDesk(ledger, (self.books.book,))
@@ -184,14 +190,14 @@ class Router:
             await self.standing_in.until(self._load)
             self.watchdogs.counted_again()
             self._loaded.set()
-            parts = self.watch, self.budget, self.books, self.watchdogs, self.reconciling, self.capability
+            parts = self.watch, self.budget, self.routing, self.books, self.watchdogs, self.reconciling, self.capability
             for part in parts:
                 self._begin(part.looks)
             self._begin(self.transferring.looks)
 
     def _begin_sights(self) -> None:
         """The looks that need no memory of ours."""
-        for part in (self.watch, self.budget, self.watchdogs):
+        for part in (self.watch, self.budget, self.watchdogs, self.routing):
             self._begin(part.looks)
 
     def _begin(self, looks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
@@ -267,6 +273,7 @@ class Router:
             fees=self.watch.fees[symbol],
             touch=self.market.touch(symbol),
             mark=self.market.mark(symbol),
+            book=self.market.book(symbol),
             policy=self.watchdogs.policy,
             standstill=self.controls.standstill,
             forms=self.capability.forms,
@@ -283,6 +290,14 @@ class Router:
         """Accept once and answer; asked again, answer the same. Raises ``Refused`` or ``StoreUnavailable``."""
         with self.tallies.answering():
             return await self.accepting.take(intent, body_hash, wait_ms)
+
+    async def preview(self, intent: Intent) -> dict[str, object]:
+        """What would come of it; claims, sends and keeps nothing. Raises ``Refused``."""
+        return await self.accepting.preview(intent, self._limits)
+
+    async def steer(self, name: str, ask: steering.Ask) -> dict[str, object]:
+        """Pause, resume or finish an intent. Raises ``Refused`` NOT_FOUND or NOT_WORKING."""
+        return await steering.steer(self.intake, name, ask, loaded=self._loaded.is_set())
 
     async def cancel(self, name: str, *, by: str, reason: str, escalate: bool, cascade: bool) -> dict[str, object]:
         """Stop working an intent. Raises ``Refused`` NOT_FOUND or ALREADY_FILLED."""
@@ -365,8 +380,7 @@ class Router:
             self.reconciling.memory,
             self.watchdogs,
             self.standing_in,
-            table=self.config.table,
-            route_policy=self.config.route_policy,
+            routing=self.routing,
             stop_optional=self.config.allow_unprotected,
             asked=self._asked,
         )

@@ -36,6 +36,7 @@ _WISH: Final = Wish(
 STORIES: Final = {
     "market": _WISH,
     "maker_taker": _WISH.but(policy=MakerThenTaker(wait_ms=900, slices=1, gap_ms=0)),
+    "twap": _WISH.but(policy=MakerThenTaker(wait_ms=300, slices=3, gap_ms=700)),
 }
 
 

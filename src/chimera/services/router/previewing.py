@@ -1,0 +1,113 @@
+"""What would come of an intent (S4-PREV-1): its plan and why, cost, protection, limits. Nothing is claimed or sent.
+
+It looks at the market as an intent does, and judges by the same words; what it makes is thrown away with the answer.
+"""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from chimera.admit.limits import LimitBook
+from chimera.protect.bracket import bracket_for
+from chimera.route.plan import Sight
+from chimera.route.preview import MODEL, expected
+from chimera.trading.errors import Refused
+from chimera.trading.execution import Plan
+from chimera.trading.holding import Holding
+from chimera.trading.intent import Intent
+from chimera.trading.money import ZERO, Price, Qty, Quote, text
+from chimera.trading.position import Lot
+from chimera.trading.scene import Scene
+from chimera.wire.codec import plain
+from chimera.wire.failures import error_body
+
+_CENT: Final = Decimal("0.01")
+
+
+def preview(
+    intent: Intent,
+    plan: Plan,
+    objection: Refused | None,
+    holding: Holding,
+    scene: Scene,
+    sight: Sight,
+    limits: LimitBook,
+) -> dict[str, Any]:
+    """The body of the answer. ``objection``: why it would be refused now; the rest is told all the same."""
+    book = sight.seen
+    costs = None if book is None else expected(plan, intent.side, book, sight.hour, scene.fees)
+    price = costs.avg_price if costs is not None else scene.near
+    assert price is not None  # whoever planned had one
+    return {
+        "would": "REFUSE" if objection is not None else "ACCEPT",
+        "refusal": None if objection is None else error_body(objection),
+        "intent_id": intent.intent_id,
+        "market": intent.market.value,
+        "symbol": intent.symbol,
+        "side": intent.side.value,
+        "qty": text(intent.qty),
+        "plan": _plan(plan),
+        "why": list(plan.why),
+        "notes": list(plan.notes),
+        "expected": None if costs is None else _bare(plain(costs)) | {"model": MODEL},
+        "protection": _protection(intent, price, holding, scene),
+        "limits": _limits(intent, plan, price, holding, limits),
+    }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    """Moments from acceptance on."""
+    return {
+        "slices": [{"qty": text(part.qty), "after_ms": part.after_ms} for part in plan.slices],
+        "maker": plain(plan.maker),
+        "worst_price": None if plan.worst_price is None else text(plan.worst_price),
+        "liquidity": None if plan.liquidity is None else _bare(plain(plan.liquidity)),
+        "deadline_ms": plan.deadline_ms,
+    }
+
+
+def _bare(document: dict[str, Any]) -> dict[str, Any]:
+    """Without the tag."""
+    return {name: value for name, value in document.items() if name != "is"}
+
+
+def _protection(intent: Intent, price: Price, holding: Holding, scene: Scene) -> dict[str, Any] | None:
+    """Stop and target of the whole position as they would stand once all of it has filled at the expected price."""
+    if intent.reduce_only:
+        return None
+    lot = Lot(
+        intent_id=intent.intent_id,
+        side=intent.side,
+        qty=intent.qty,
+        cost=Quote(price * intent.qty),
+        opened_ms=scene.now_ms,
+        entry_fees=Quote(price * intent.qty * scene.fees.taker),
+        stop=intent.stop,
+        target=intent.target,
+        leverage=intent.leverage,
+    )
+    lots = tuple(held for held in holding.position.lots if held.side is intent.side)
+    filled = holding.but(position=holding.position.but(lots=(*lots, lot)))
+    wanted = bracket_for(filled, scene)
+    if wanted is None:
+        return None
+    return {
+        "qty": text(wanted.qty),
+        "stop_price": None if wanted.stop_price is None else text(wanted.stop_price),
+        "target_price": None if wanted.target_price is None else text(wanted.target_price),
+        "working_type": wanted.working_type.value,
+    }
+
+
+def _limits(intent: Intent, plan: Plan, price: Price, holding: Holding, book: LimitBook) -> list[dict[str, Any]]:
+    """Each ceiling of the last hop, and what of it would be used; what reduces uses none."""
+    if intent.reduce_only:
+        return []
+    largest = max((part.qty for part in plan.slices), default=Qty(ZERO))
+    held = abs(holding.exposure) + holding.open_qty(intent.side) + intent.qty
+    limits = book.limits
+    rows: tuple[tuple[str, Decimal, Decimal], ...] = (
+        ("S4_MAX_ORDER_NOTIONAL_USDT", largest * price, limits.max_order_notional),
+        ("S4_MAX_POSITION_NOTIONAL_USDT", held * price, limits.max_position_notional),
+        ("S4_MAX_DAILY_LOSS_USDT", max(book.loss_today(), ZERO), limits.max_daily_loss),
+    )
+    return [{"limit": name, "used": text(used.quantize(_CENT)), "of": text(most)} for name, used, most in rows]
