@@ -5,9 +5,10 @@ from chimera.trading.events import DustLeft, Happening, PairArmed, PairResolved
 from chimera.trading.holding import Holding
 from chimera.trading.money import Quote
 from chimera.trading.order import Order, Role
+from chimera.trading.scene import Scene
 
 
-def news_of_lists(before: Holding, after: Holding) -> list[Happening]:
+def news_of_lists(before: Holding, after: Holding, scene: Scene) -> list[Happening]:
     """Each list is told once when both its legs stand, and once when it is over and something of it sold."""
     if after.key.market.reduces_only:
         return []
@@ -23,7 +24,15 @@ def news_of_lists(before: Holding, after: Holding) -> list[Happening]:
             news += _resolved(stop, target)
     dust = after.position.dust_qty - before.position.dust_qty
     if dust:
-        news.append(DustLeft(qty=dust, cost=Quote(after.position.dust_cost - before.position.dust_cost)))
+        news.append(
+            DustLeft(
+                qty=dust,
+                cost=Quote(after.position.dust_cost - before.position.dust_cost),
+                position=before.root or after.root or "",
+                base=scene.instrument.base,
+                quote=scene.instrument.quote,
+            )
+        )
     return news
 
 

@@ -49,7 +49,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
         happenings += news
         if news and order.intent_id:
             touched.add(order.intent_id)
-    happenings += news_of_lists(before, after)
+    happenings += news_of_lists(before, after, scene)
     happenings += news_of_guards(before, after)
     if before.position is not after.position:
         happenings.append(_of_position(after))

@@ -9,12 +9,12 @@ Nothing here knows a store, or what the wallet really holds (``reconcile.balance
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final
 
 from chimera.trading.booking import Booking, Effect
-from chimera.trading.cash import Account, Entry, Kind, Posting, shared
-from chimera.trading.events import FillRecorded
+from chimera.trading.cash import PRECISION, Account, Entry, Kind, Posting, shared
+from chimera.trading.events import DustLeft, FillRecorded
 from chimera.trading.ids import AccountId, Symbol
 from chimera.trading.market import Market
 from chimera.trading.money import ZERO, Millis
@@ -43,6 +43,11 @@ ACCOUNT_OF: Final[dict[str, Account]] = {
 
 def of_fill(account_id: AccountId, told: FillRecorded) -> Entry:
     """A trade that we counted. One that was counted before trades told of lots belongs to the strategy of its order."""
+    with localcontext(prec=PRECISION):
+        return _of_fill(account_id, told)
+
+
+def _of_fill(account_id: AccountId, told: FillRecorded) -> Entry:
     fill = told.fill
     booking = told.booking or _unbooked(told)
     fees = _fees(told, booking.effects)
@@ -152,26 +157,24 @@ def unknown(row: Income) -> bool:
     return row.kind not in ACCOUNT_OF
 
 
-def of_dust(
-    account_id: AccountId, symbol: Symbol, booking: Booking, qty: Decimal, cost: Decimal, at_ms: Millis
-) -> Entry:
+def of_dust(account_id: AccountId, market: Market, symbol: Symbol, dust: DustLeft, at_ms: Millis) -> Entry:
     """Spot: what is too little to be sold leaves the books of trading at its cost (quote asset), as a loss.
 
-    ``qty`` above zero: the wallet goes on holding it, and nobody counts it as a position any more.
+    The wallet goes on holding it, and nobody counts it as a position any more.
     """
     postings = (
-        Posting(account=Account.DUST, asset=booking.base, amount=-qty),
-        Posting(account=Account.EXCHANGE, asset=booking.base, amount=qty),
-        Posting(account=Account.DUST, asset=booking.quote, amount=cost),
-        Posting(account=Account.EXCHANGE, asset=booking.quote, amount=-cost),
+        Posting(account=Account.DUST, asset=dust.base, amount=-dust.qty),
+        Posting(account=Account.EXCHANGE, asset=dust.base, amount=dust.qty),
+        Posting(account=Account.DUST, asset=dust.quote, amount=dust.cost),
+        Posting(account=Account.EXCHANGE, asset=dust.quote, amount=-dust.cost),
     )
     return Entry(
-        id=f"{account_id}:{Market.SPOT}:dust:{symbol}:{booking.position}",
+        id=f"{account_id}:{market}:dust:{symbol}:{at_ms}",
         kind=Kind.DUST,
         account_id=account_id,
-        market=Market.SPOT,
+        market=market,
         at_ms=at_ms,
         postings=tuple(posting for posting in postings if posting.amount),
         symbol=symbol,
-        position=booking.position,
+        position=dust.position,
     )

@@ -6,14 +6,17 @@ changed: what was wrong is put right by another entry. Amounts are exact decimal
 """
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
+from typing import Final
 
 from chimera.trading.booking import Share
 from chimera.trading.ids import AccountId, IntentId, StrategyId, Symbol
 from chimera.trading.market import Market
 from chimera.trading.money import ZERO, Millis
 from chimera.trading.value import Value
+
+PRECISION: Final = 60  # digits: a price times a quantity is never rounded
 
 
 class Account(StrEnum):
@@ -27,7 +30,7 @@ class Account(StrEnum):
     FEES = "fees"  # paid to the venue, less what it gives back
     FUNDING = "funding"
     LIQUIDATION = "liquidation"  # the insurance fund's fee, or what it took over
-    TRANSFERS = "transfers"  # between the wallets: zero over all markets once both sides are booked
+    TRANSFERS = "transfers"  # between the futures wallet and others of the owner's
     DUST = "dust"
     EXTERNAL = "external"  # not of our doing, or not explained
 
@@ -81,8 +84,9 @@ class Entry(Value, tag=False):
 def by_asset(postings: Iterable[Posting]) -> dict[str, Decimal]:
     """Sum of each asset: zero for every entry."""
     sums: dict[str, Decimal] = {}
-    for posting in postings:
-        sums[posting.asset] = sums.get(posting.asset, ZERO) + posting.amount
+    with localcontext(prec=PRECISION):
+        for posting in postings:
+            sums[posting.asset] = sums.get(posting.asset, ZERO) + posting.amount
     return sums
 
 

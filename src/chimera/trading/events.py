@@ -91,6 +91,9 @@ class DustLeft(Value):
 
     qty: Decimal
     cost: Quote
+    position: str = ""  # the opening that it is left of
+    base: str = ""
+    quote: str = ""
 
 
 class GuardChanged(Value):

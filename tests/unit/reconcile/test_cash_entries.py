@@ -21,7 +21,7 @@ from chimera.simulate.usdm.accounts import Position as VenuePosition
 from chimera.simulate.usdm.accounts import Terms
 from chimera.trading.booking import Booking, effects_of, shares_of
 from chimera.trading.cash import Account, Entry, Kind, Posting, by_asset, shared
-from chimera.trading.events import Alert, Event, FillRecorded
+from chimera.trading.events import Alert, DustLeft, Event, FillRecorded
 from chimera.trading.fill import Fill
 from chimera.trading.ids import (
     DEFAULT_ACCOUNT,
@@ -226,7 +226,8 @@ def test_a_spot_fee_in_the_coin_itself_and_dust_leave_nothing_in_the_books_of_tr
                      booking=of)
         for fill, of in ((bought, first), (sold, second))
     ]  # fmt: skip
-    dust = of_dust(DEFAULT_ACCOUNT, BTC, booking, rest.qty, rest.cost, Millis(T0))
+    left = DustLeft(qty=rest.qty, cost=rest.cost, position="p1", base="BTC", quote="USDT")
+    dust = of_dust(DEFAULT_ACCOUNT, Market.SPOT, BTC, left, Millis(T0))
     held = sums([*(of_fill(DEFAULT_ACCOUNT, each) for each in told), dust])
     assert held[("wallet", "BTC")] == Decimal("0.00099")
     assert held[("exchange", "USDT")] == 0
@@ -255,6 +256,13 @@ def test_a_trade_told_by_a_version_without_lots_is_its_orders_strategys() -> Non
     entry = of_fill(DEFAULT_ACCOUNT, told)
     assert {part.strategy_id for part in entry.postings if part.account is Account.REALIZED} == {"s"}
     assert sums([entry])[("averaging", "USDT")] == 0 if ("averaging", "USDT") in sums([entry]) else True
+
+
+def test_no_product_is_too_long_for_the_books() -> None:
+    story = Story(Market.SPOT)
+    told = story.trade(Side.BUY, "1234567890123.12345679", "123456.12345679")
+    held = sums([of_fill(DEFAULT_ACCOUNT, told)])
+    assert held[("wallet", "USDT")] + held[("exchange", "USDT")] + held[("fees", "USDT")] == 0
 
 
 def test_an_entry_that_does_not_sum_to_zero_cannot_be() -> None:

@@ -33,6 +33,7 @@ from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
 from chimera.trading.fill import Fill
 from chimera.trading.ids import Symbol
+from chimera.trading.market import Market
 from chimera.trading.money import ZERO, Millis
 from chimera.trading.venue import Income
 
@@ -95,6 +96,10 @@ class Books:
         if not self._loaded:
             await self.book.load()
             self._cash, self._loaded = Cash(agreed=self.book.agreed), True
+            return
+        if self._ground.market is Market.SPOT:  # the venue lists no movements, and the wallet is its owner's, too
+            self._fills, now_ms = {}, self._ground.venue_now_ms
+            await self.book.settle(now_ms, now_ms, None, (), quiet=True)
             return
         asked_ms = self._ground.venue_now_ms
         wallet = (await self._records.funds()).wallet

@@ -2,8 +2,9 @@
 
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Bus
-from chimera.reconcile.cash import of_fill
-from chimera.trading.events import Event, FillRecorded
+from chimera.reconcile.cash import of_dust, of_fill
+from chimera.trading.cash import Entry
+from chimera.trading.events import DustLeft, Event, FillRecorded
 from chimera.trading.ids import PositionKey
 from chimera.wire import keys
 from chimera.wire.cash import entry_document
@@ -19,8 +20,8 @@ class Relay:
 
     async def tell(self, key: PositionKey, event: Event) -> None:
         """Every write of one event; raises ``StoreUnavailable`` with some of them done."""
-        if isinstance(event.body, FillRecorded):
-            entry = of_fill(key.account, event.body)
+        entry = _entry(key, event)
+        if entry is not None:
             await self._rows.insert(keys.CASH, entry.id, entry_document(entry))
         for write in writes(key, event):
             await self.put(write)
@@ -36,3 +37,14 @@ class Relay:
                 await self._bus.publish(stream, event_id, fields)
             case PutSnapshot(key=key, document=document, ttl_ms=ttl_ms):
                 await self._bus.put(key, document, ttl_ms=ttl_ms)
+
+
+def _entry(key: PositionKey, event: Event) -> Entry | None:
+    """What it is in the cash ledger."""
+    match event.body:
+        case FillRecorded() as told:
+            return of_fill(key.account, told)
+        case DustLeft() as dust:
+            return of_dust(key.account, key.market, key.symbol, dust, event.at_ms)
+        case _:  # moves no money
+            return None
