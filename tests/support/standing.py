@@ -15,6 +15,7 @@ from chimera.trading.errors import OutcomeUnknown
 from chimera.trading.facts import CloseAsked, Fact
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol, TradeId
+from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.venue import VenuePosition, VenueSnapshot
@@ -83,7 +84,7 @@ class Desks:
     ) -> None:
         self.complete = complete
         self.owners = {holding.key: StubOwner(holding) for holding in holdings}
-        owners, records = cast("Any", self.owners), cast("Any", venue or Venue())
+        owners, records = cast("Any", self.owners), {market: cast("Any", venue or Venue()) for market in Market}
         known = lambda: self.complete  # noqa: E731 - asked again each time
         witness = Witness(
             DEFAULT_ACCOUNT, owners, rows=ledger, bus=bus or MemoryBus(CLOCK), records=records, clock=CLOCK,

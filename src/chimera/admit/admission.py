@@ -9,7 +9,7 @@ from chimera.trading.errors import Refused
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, IntentKind
-from chimera.trading.market import Side
+from chimera.trading.market import Market, Side
 from chimera.trading.money import BPS, Price, text
 from chimera.trading.order import FIRING, Role
 from chimera.trading.scene import Scene
@@ -105,6 +105,8 @@ def _prices(intent: Intent, near: Price, holding: Holding, scene: Scene) -> list
     found = []
     notional = intent.qty * near
     least = rules.min_notional
+    if intent.market is Market.SPOT and not intent.reduce_only:
+        found += _sellable(intent, near, scene)
     if notional < least and not intent.reduce_only:
         found.append(
             Refused(
@@ -139,6 +141,21 @@ def _prices(intent: Intent, near: Price, holding: Holding, scene: Scene) -> list
     return found
 
 
+def _sellable(intent: Intent, near: Price, scene: Scene) -> list[Refused]:
+    """Spot: what the fee leaves must be worth enough at the stop's limit that the venue takes a stop for it."""
+    rules, policy = scene.instrument, scene.policy
+    stop = intent.stop.price if intent.stop and intent.stop.price else near * (1 - policy.default_stop_bps / BPS)
+    lowest = stop * (1 - policy.stop_limit_bps / BPS)
+    left = rules.floor_to_step(intent.qty * (1 - scene.fees.taker))
+    if left * lowest >= rules.min_notional:
+        return []
+    needed = rules.ceil_to_step(rules.min_notional / lowest / (1 - scene.fees.taker))
+    told = (
+        f"after the fee {text(left)} would be worth {left * lowest:.2f} at its stop, too little for the venue to sell"
+    )
+    return [Refused("MIN_NOTIONAL", told, field="qty", value=text(intent.qty), accepted=f">= {text(needed)}")]
+
+
 def _after(intent: Intent, holding: Holding) -> Decimal:
     """Base asset of the position that it would make, with what entries under way may still add."""
     return abs(holding.exposure) + holding.open_qty(intent.side) + intent.qty
@@ -165,12 +182,13 @@ def _stop_in_time(intent: Intent, stop: Decimal, near: Price, holding: Holding, 
     """
     held, qty = abs(holding.exposure), _after(intent, holding)
     entry = (held * (holding.position.entry_px or near) + (qty - held) * near) / qty
-    furthest = rules.liquidation_px(intent.side, qty, entry, intent.leverage)
     edge = near * (rules.price_down if intent.side is Side.BUY else rules.price_up)
-    for code, limit, why in (
-        ("STOP_BEYOND_LIQUIDATION", furthest, f"at leverage {intent.leverage} the position is liquidated before it"),
-        ("STOP_OUT_OF_BAND", edge, "the venue takes no trigger so far from the mark price"),
-    ):
+    bounds = [("STOP_OUT_OF_BAND", edge, "the venue takes no trigger so far from the mark price")]
+    if intent.market.reduces_only:  # spot is not liquidated
+        furthest = rules.liquidation_px(intent.side, qty, entry, intent.leverage)
+        why = f"at leverage {intent.leverage} the position is liquidated before it"
+        bounds.insert(0, ("STOP_BEYOND_LIQUIDATION", furthest, why))
+    for code, limit, why in bounds:
         if (stop - limit) * intent.side.sign <= 0:
             side = "above" if intent.side is Side.BUY else "below"
             bound = rules.stop_toward_entry(limit, intent.side.opposite)

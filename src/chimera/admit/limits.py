@@ -1,15 +1,16 @@
 """The limits at the last hop before the wire, reserved in the same step that checks them.
 
-One ``LimitBook`` per account. ``reserve`` is called by the sender immediately before an order leaves; nothing can come
-between check and reservation because there is no wait between them. What is in doubt counts in full. The limits bind
-orders that can increase exposure and hold against a hostile caller; reduce-only orders always pass.
+One ``LimitBook`` per account and market; what the day has brought is the account's, over all its markets. ``reserve``
+is called by the sender immediately before an order leaves; nothing can come between check and reservation because there
+is no wait between them. What is in doubt counts in full. The limits bind orders that can increase exposure and hold
+against a hostile caller; reduce-only orders always pass.
 """
 
 from collections import deque
 from decimal import Decimal
 
 from chimera.trading.ids import ClientOrderId, Symbol
-from chimera.trading.market import Side
+from chimera.trading.market import Market, Side
 from chimera.trading.money import BPS, ZERO, Millis, Price, Quote
 from chimera.trading.order import NewOrder
 from chimera.trading.value import Value
@@ -46,10 +47,11 @@ class Exposure(Value):
 class LimitBook:
     """Counts what was sent and what was lost; single-threaded by design."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, day_pnl: dict[tuple[Market, Symbol], Quote] | None = None) -> None:
+        """``day_pnl``: since UTC midnight: realised, fees, funding, and what is open; shared by an account's books."""
         self.limits = limits
         self._sent: deque[tuple[Millis, ClientOrderId]] = deque()
-        self.day_pnl: dict[Symbol, Quote] = {}  # since UTC midnight: realised, fees, funding; and what is open
+        self.day_pnl = {} if day_pnl is None else day_pnl
 
     def reserve(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
         """None: it may leave and is counted. Otherwise ``CODE: sentence`` with the numbers, and nothing is counted."""

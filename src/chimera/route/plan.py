@@ -12,7 +12,7 @@ from chimera.route.probe import depth_top1, slippage_bps
 from chimera.route.schedule import Spread, schedule, slices_for
 from chimera.trading.execution import Maker, Plan, Slice
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import Intent, MakerThenTaker, MarketNow
+from chimera.trading.intent import Intent, MakerThenTaker, MarketNow, OrderList
 from chimera.trading.liquidity import Book, Hour, Liquidity
 from chimera.trading.market import Touch
 from chimera.trading.money import BPS, Millis, Price, Quote, text
@@ -94,7 +94,7 @@ def plan_for(
 
 def _wished(intent: Intent, table: RouteTable, price: Price, sight: Sight, curves: Curves | None) -> _Wish:
     match intent.policy:
-        case MarketNow():
+        case MarketNow() | OrderList():
             return _Wish(wait_ms=0, spread=Spread(slices=1, gap_ms=0), why=("policy MARKET: take at once",))
         case MakerThenTaker() as asked:
             return _maker_then_taker(intent, asked, table, price, sight, curves)
@@ -198,7 +198,7 @@ def _liquidity(intent: Intent, sight: Sight, terms: Terms) -> tuple[Liquidity | 
         spread_max_bps=spread_max,
         depth_min=Quote(Decimal(0) if hour is None else terms.depth_share * hour.depth),
         slip_max_bps=terms.slip_max_bps,
-        postpone_ms=0 if isinstance(intent.policy, MarketNow) else terms.postpone_ms,
+        postpone_ms=0 if isinstance(intent.policy, MarketNow | OrderList) else terms.postpone_ms,
         postpone_max_ms=terms.postpone_max_ms,
     )
     return held_to, _probed(intent, sight, held_to)

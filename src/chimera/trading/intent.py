@@ -62,7 +62,11 @@ class MakerThenTaker(Value):
     shape: Shape | None = None
 
 
-ExecPolicy = MarketNow | MakerThenTaker
+class OrderList(Value):
+    """Spot: take at once, then stop and target as one order list for what was bought; done when that stands."""
+
+
+ExecPolicy = MarketNow | MakerThenTaker | OrderList
 
 
 class StopSpec(Value):

@@ -15,7 +15,6 @@ from chimera.trading.money import Millis, Qty
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 from chimera.wire import bodies, shape
-from chimera.wire.policies import not_enabled
 from chimera.wire.requests import Instruments, check_qty, instrument_of
 
 MAX_WAIT_S: Final = 60
@@ -74,8 +73,6 @@ def cancel(document: Mapping[str, object]) -> CancelAsk:
 def close(document: Mapping[str, object], symbol: str, instruments: Instruments) -> CloseAsk:
     """A ``POST /positions/{symbol}/close`` body, where an empty object closes all."""
     body = shape.fit(document, bodies.CloseRequest)
-    if body.market is not Market.FUT:
-        raise not_enabled("market", body.market)
     instrument = instrument_of(instruments, body.market, symbol)
     if body.qty is not None:
         check_qty(body.qty, "qty", instrument)

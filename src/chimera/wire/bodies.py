@@ -105,7 +105,7 @@ class Twap(_Asked):
 class ExecPolicyBody(_Asked):
     """How to trade it. Without ``type``, and with nothing else, the route table decides (``MakerThenTaker``)."""
 
-    type: Words | None = Field(None, description="MakerThenTaker or MARKET; OCO is not enabled in this version")
+    type: Words | None = Field(None, description="MakerThenTaker or MARKET; on SPOT also OCO with both prices")
     order_type: Words | None = Field(None, description="alias of `type` in the wrapped shape: MARKET")
     time_in_force: Words | None = Field(None, description="IOC, with MARKET")
     maker_wait_ms: Annotated[int, Field(ge=0, le=_LONG_MS), Whole] | None = None

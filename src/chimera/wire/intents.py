@@ -7,7 +7,16 @@ intent have one body hash. Amounts are strings of plain digits.
 import json
 from typing import Any
 
-from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow, StopSpec, TargetKind, TargetSpec
+from chimera.trading.intent import (
+    ExecPolicy,
+    Intent,
+    MakerThenTaker,
+    MarketNow,
+    OrderList,
+    StopSpec,
+    TargetKind,
+    TargetSpec,
+)
 from chimera.trading.market import Market
 from chimera.trading.money import text
 from chimera.wire.codec import SCHEMA_VERSION
@@ -29,7 +38,7 @@ def order_body(intent: Intent) -> dict[str, Any]:
         "position_side": intent.position_side.value,
         "created_ms": intent.created_ms,
     }
-    if intent.market is Market.SPOT and _both_prices(intent):
+    if isinstance(intent.policy, OrderList) or (intent.market is Market.SPOT and _both_prices(intent)):
         body["exec_policy"] = _oco(intent)
     else:
         body["exec_policy"] = _policy(intent.policy)
@@ -71,7 +80,7 @@ def _oco(intent: Intent) -> dict[str, Any]:
 
 def _policy(policy: ExecPolicy) -> dict[str, Any]:
     match policy:
-        case MarketNow():
+        case MarketNow() | OrderList():
             return {"type": "MARKET"}
         case MakerThenTaker(wait_ms=wait_ms):
             body: dict[str, Any] = {"type": "MakerThenTaker"}

@@ -4,20 +4,23 @@
 are one value, different ones are refused. ``MARKET`` in slices is maker→taker with a wait of zero.
 """
 
+from decimal import Decimal
 from typing import Final
 
 from chimera.trading.errors import Refused
-from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow
+from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow, OrderList
+from chimera.trading.market import Market
 from chimera.trading.money import Quote, text
 from chimera.wire import bodies
 
 ENABLED: Final = (
-    "market FUT, kind ENTRY or EXIT, exec_policy MakerThenTaker (maker_wait_ms, twap) or MARKET, position_side BOTH, "
+    "kind ENTRY or EXIT, exec_policy MakerThenTaker (maker_wait_ms, twap), MARKET, or OCO on SPOT, position_side BOTH, "
     "account_id main, sl and tp on entries"
 )
 _MAKER: Final = "MakerThenTaker"
 _MARKET: Final = "MARKET"
-_LATER: Final = ("OCO", "STOP_MARKET", "LIMIT", "TAKE_PROFIT_MARKET", "TWAP")
+_OCO: Final = "OCO"
+_LATER: Final = ("STOP_MARKET", "LIMIT", "TAKE_PROFIT_MARKET", "TWAP")
 
 
 def not_enabled(field: str, value: str) -> Refused:
@@ -27,12 +30,14 @@ def not_enabled(field: str, value: str) -> Refused:
     )
 
 
-def policy(body: bodies.ExecPolicyBody | None) -> ExecPolicy:
+def policy(body: bodies.ExecPolicyBody | None, market: Market) -> ExecPolicy:
     """What was asked; without any policy, maker→taker as the route table says."""
     if body is None:
         return MakerThenTaker()
     kind = _kind(body)
     wait_ms = _wait_ms(body)
+    if kind == _OCO:
+        return _order_list(body, wait_ms, market)
     if kind == _MAKER:
         if body.time_in_force is not None:
             raise _contradiction("time_in_force", body.time_in_force, "nothing: it goes with MARKET")
@@ -42,6 +47,31 @@ def policy(body: bodies.ExecPolicyBody | None) -> ExecPolicy:
     if wait_ms:
         raise _contradiction("maker_wait_ms", wait_ms, "0, or type MakerThenTaker")
     return MarketNow() if body.twap is None else _sliced(0, body.twap)
+
+
+def _order_list(body: bodies.ExecPolicyBody, wait_ms: int | None, market: Market) -> OrderList:
+    if market is not Market.SPOT:
+        raise _contradiction("type", _OCO, "MakerThenTaker or MARKET on futures, with sl and tp beside exec_policy")
+    if body.time_in_force is not None:
+        raise _contradiction("time_in_force", body.time_in_force, "nothing: an OCO is entered at market")
+    if wait_ms or body.twap is not None:
+        name = "maker_wait_ms" if wait_ms else "twap"
+        raise _contradiction(name, str(getattr(body, name)), "nothing: an OCO is entered at market")
+    return OrderList()
+
+
+def list_prices(body: bodies.ExecPolicyBody) -> tuple[tuple[str, Decimal], tuple[str, Decimal]]:
+    """Stop and target of an OCO, each with the name it was given under; raises ``Refused`` where one is missing."""
+    found = []
+    for price, alias, missing in (("sl_price", "sl_px", "STOP_PRICE_MISSING"), ("tp_price", "tp_px", "MISSING_FIELD")):
+        first, second = getattr(body, price), getattr(body, alias)
+        if first is not None and second is not None and first != second:
+            raise _contradiction(alias, second, f"{first}, as in {price}")
+        if first is None and second is None:
+            field = f"exec_policy.{price}"
+            raise Refused(missing, f"an OCO needs {field}", field=field, accepted="a price on the tick, above 0")
+        found.append((f"exec_policy.{price if first is not None else alias}", second if first is None else first))
+    return found[0], found[1]
 
 
 def _sliced(wait_ms: int | None, twap: bodies.Twap | None) -> MakerThenTaker:
@@ -76,9 +106,10 @@ def _kind(body: bodies.ExecPolicyBody) -> str:
         )
     if kind in _LATER:
         raise not_enabled(f"exec_policy.{name}", kind)
-    if kind not in (None, _MAKER, _MARKET):
-        raise _contradiction(name, kind, f"{_MAKER}, {_MARKET}")
-    for stray in ("tp_price", "tp_px", "sl_price", "sl_px", "stop_price", "working_type"):
+    if kind not in (None, _MAKER, _MARKET, _OCO):
+        raise _contradiction(name, kind, f"{_MAKER}, {_MARKET}, {_OCO}")
+    of_list = ("tp_price", "tp_px", "sl_price", "sl_px")
+    for stray in (*(() if kind == _OCO else of_list), "stop_price", "working_type"):
         given = getattr(body, stray)
         if given is not None:
             raise not_enabled(f"exec_policy.{stray}", str(given))

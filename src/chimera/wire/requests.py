@@ -28,7 +28,7 @@ from chimera.trading.ids import (
     is_client_order_id,
 )
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import Intent, IntentKind, PositionSide, StopSpec, TargetKind, TargetSpec
+from chimera.trading.intent import Intent, IntentKind, OrderList, PositionSide, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty, text
 from chimera.wire import bodies, codec, policies, shape
@@ -88,13 +88,18 @@ def _intent(
 ) -> Intent:
     intent_id, client_order_id = _ids(body, key)
     _check_enabled(body)
-    policy = policies.policy(body.exec_policy)
+    policy = policies.policy(body.exec_policy, body.market)
     instrument = instrument_of(instruments, body.market, body.symbol)
     qty_name, qty = _qty(body)
     check_qty(qty, qty_name, instrument)
     kind, reduce_only = _kind(body)
-    stop = _stop(body, instrument, reduce_only=reduce_only, allow_unprotected=allow_unprotected)
-    target = _target(body, instrument, reduce_only=reduce_only)
+    stop: StopSpec | None
+    target: TargetSpec | None
+    if isinstance(policy, OrderList):
+        stop, target = _list(body, instrument, reduce_only=reduce_only)
+    else:
+        stop = _stop(body, instrument, reduce_only=reduce_only, allow_unprotected=allow_unprotected)
+        target = _target(body, instrument, reduce_only=reduce_only)
     _check_sides(body.side, stop, target)
     return Intent(
         intent_id=intent_id,
@@ -112,7 +117,7 @@ def _intent(
         reduce_only=reduce_only,
         stop=stop,
         target=target,
-        leverage=20 if body.leverage is None else body.leverage,
+        leverage=_leverage(body),
         max_hold_s=body.max_hold_s,
         valid_until_ms=None if body.valid_until_ms is None else Millis(body.valid_until_ms),
         trace_id=body.trace_id or "",
@@ -154,8 +159,9 @@ def _ids(body: bodies.OrderIntentBody, key: str | None) -> tuple[IntentId, Clien
 
 
 def _check_enabled(body: bodies.OrderIntentBody) -> None:
-    if body.market is not Market.FUT:
-        raise not_enabled("market", body.market)
+    if body.market is Market.SPOT and body.side is Side.SELL and not body.reduce_only and body.kind != IntentKind.EXIT:
+        told = "spot is long only: a SELL sells what is held"
+        raise Refused("LONG_ONLY", told, field="side", value=body.side.value, accepted="BUY, or reduce_only true")
     if body.kind is IntentKind.PROTECT:
         raise not_enabled("kind", body.kind)
     if body.position_side not in (None, PositionSide.BOTH):
@@ -261,6 +267,30 @@ def _target(body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only
     if value is None:
         raise Refused("MISSING_FIELD", "tp.value is missing", field="tp.value", accepted="greater than 0")
     return TargetSpec(kind=kind, value=_price(value, name, instrument) if kind is TargetKind.PRICE else value)
+
+
+def _list(body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only: bool) -> tuple[StopSpec, TargetSpec]:
+    """Both prices of an OCO, which stand in ``exec_policy`` and nowhere else."""
+    if reduce_only:
+        raise not_enabled("exec_policy.type", "OCO with reduce_only")
+    beside = "sl" if body.sl is not None else "tp" if body.tp is not None else None
+    if beside is not None or body.exec_policy is None:
+        told = "the prices of an OCO are sl_price and tp_price in exec_policy"
+        raise Refused("MALFORMED", told, field=beside or "exec_policy", accepted=f"no {beside}")
+    (stop_name, stop), (target_name, target) = policies.list_prices(body.exec_policy)
+    return (
+        StopSpec(price=_price(stop, stop_name, instrument)),
+        TargetSpec(kind=TargetKind.PRICE, value=_price(target, target_name, instrument)),
+    )
+
+
+def _leverage(body: bodies.OrderIntentBody) -> int:
+    """20 where nothing is asked; spot has none."""
+    if body.market is Market.FUT:
+        return 20 if body.leverage is None else body.leverage
+    if body.leverage not in (None, 1):
+        raise Refused("OUT_OF_RANGE", "spot has no leverage", field="leverage", value=body.leverage, accepted="1")
+    return 1
 
 
 def _price(price: Decimal, field: str, instrument: Instrument) -> Price:

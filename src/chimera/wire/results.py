@@ -15,7 +15,7 @@ from chimera.trading.execution import Phase, Working
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
-from chimera.trading.intent import Intent, IntentKind, StopSpec
+from chimera.trading.intent import Intent, IntentKind, OrderList, StopSpec
 from chimera.trading.market import Side
 from chimera.trading.money import BPS, ZERO, Price, text
 from chimera.trading.order import OPEN, Order, Role, Status
@@ -54,6 +54,8 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
     fills = [fill for fill, _ in sent]
     filled = sum((fill.qty for fill in fills), ZERO)
     status = _status(work, children, filled)
+    if isinstance(intent.policy, OrderList) and status is OrderStatus.FILLED and _holds(holding, intent_id):
+        status = OrderStatus.ACCEPTED  # bought, and its list stands or is to stand; FILLED when that has sold
     return {
         "result": "FAIL" if status is OrderStatus.REJECTED else "OK",
         "status": status.value,
@@ -79,8 +81,27 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
 
 
 def done(holding: Holding, intent_id: IntentId) -> bool:
-    """Whether the answer is final (HTTP 200); until then, and while anything is in doubt, it is not (202)."""
-    return holding.intents[intent_id].phase is Phase.DONE and not in_doubt(holding, intent_id)
+    """Whether the answer is final (HTTP 200); until then, and while anything is in doubt, it is not (202).
+
+    An OCO is done when its legs stand, or when there is nothing to stand for any more.
+    """
+    work = holding.intents[intent_id]
+    if work.phase is not Phase.DONE or in_doubt(holding, intent_id):
+        return False
+    if not isinstance(work.intent.policy, OrderList) or holding.exit is not None or not _holds(holding, intent_id):
+        return True
+    return _armed(holding, intent_id)
+
+
+def _holds(holding: Holding, intent_id: IntentId) -> bool:
+    return any(lot.intent_id == intent_id for lot in holding.position.lots)
+
+
+def _armed(holding: Holding, intent_id: IntentId) -> bool:
+    """Whether a stop of its position stands, and nothing of its protection is still on the way."""
+    guards = [order for order in holding.orders.values() if _guards(order, holding, intent_id)]
+    standing = all(order.guards for order in guards)
+    return standing and any(order.role is Role.STOP for order in guards)
 
 
 def answer_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,7 +199,7 @@ def _guards(order: Order, holding: Holding, intent_id: IntentId) -> bool:
     """Whether it is a live stop or target of the position in which this intent still has a lot."""
     if not order.role.protective or order.status.final:
         return False
-    return any(lot.intent_id == intent_id for lot in holding.position.lots)
+    return _holds(holding, intent_id)
 
 
 def _leg(order: Order) -> dict[str, Any]:

@@ -224,6 +224,7 @@ class FakeRouter:
         self.kills: list[Kill] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.is_ready = True
+        self.markets: tuple[Market, ...] = (Market.FUT,)
         self.knows = instruments
         self.answer: Callable[[Intent], Outcome] = self.filled
 

@@ -45,7 +45,8 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_SWEEP_EVERY_S": "30", "S4_SWEEP_JACCARD": "0.8", "S4_EXTERNAL_ORDERS": "isolate", "S4_DOUBT_ALERT_S": "5",
         "S4_GUARD": "20s", "S4_TRANSFER_ENABLED": "true", "S4_TRANSFER_ASSETS": "USDC", "S4_TRANSFER_MAX": "11",
         "S4_TRANSFER_MAX_DAY": "12", "S4_TRANSFER_FLOOR": "13", "S4_TRANSFER_KEEP_FREE": "14",
-        "S4_HOST": "127.0.0.2", "PORT": "8090",
+        "S4_SPOT_SYMBOLS": "BTCUSDT", "S4_SPOT_URL": "http://127.0.0.1:9020", "S4_SPOT_WS_URL": "ws://127.0.0.1:9021",
+        "S4_SPOT_STOP_LIMIT_BPS": "50", "S4_HOST": "127.0.0.2", "PORT": "8090",
     }  # fmt: skip
     told = {name for name, *_ in describe()}
 

@@ -150,7 +150,7 @@ def test_incident_09_the_target_goes_before_the_close_and_the_stop_after_it() ->
     (target,), (close,), (stop,) = (told.only(kind, role) for kind, role in ENDS_OF_A_CLOSE)
     assert target.at_us < told.only(Kind.FAULT, "x")[0].at_us < close.at_us < stop.at_us
     assert uncovered_by_cancel(told) == []
-    with without(("chimera.execute.closing", "_target_in_the_way", lambda holding, wanted, scene: False)):
+    with without(("chimera.execute.closing", "_in_the_way", lambda holding, wanted, scene: False)):
         hasty = play(story)
     assert hasty.only(Kind.FAULT, "x")[0].at_us <= hasty.only(Kind.CANCEL, "p")[0].at_us
 

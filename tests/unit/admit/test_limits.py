@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chimera.admit.limits import Exposure, LimitBook, Limits
 from chimera.trading.ids import ClientOrderId
-from chimera.trading.market import Side
+from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, OrderType
 from support.desk import SYMBOL
@@ -69,9 +69,9 @@ def test_each_limit_at_its_edge(order: NewOrder, exposure: Exposure, code: str |
 @pytest.mark.req("S4-LIM-1")
 def test_the_days_loss_stops_entries() -> None:
     book = LimitBook(LIMITS)
-    book.day_pnl[SYMBOL] = Quote(Decimal("-49.99"))
+    book.day_pnl[Market.FUT, SYMBOL] = Quote(Decimal("-49.99"))
     assert book.reserve(an_order("1"), an_exposure(), NOW) is None
-    book.day_pnl[SYMBOL] = Quote(Decimal(-50))
+    book.day_pnl[Market.FUT, SYMBOL] = Quote(Decimal(-50))
     assert (book.reserve(an_order("1"), an_exposure(), NOW) or "").startswith("LIMIT_DAILY_LOSS")
 
 

@@ -101,4 +101,9 @@ class RouterApi(Protocol):
 
     def ready(self) -> bool: ...
 
+    @property
+    def markets(self) -> tuple[Market, ...]:
+        """Those that are traded here."""
+        ...
+
     def instrument(self, market: Market, symbol: str) -> Instrument | None: ...

@@ -1,5 +1,6 @@
 """The protection board: each position with its stop, its target, what they cover, and since when it does not."""
 
+from decimal import Decimal
 from typing import Any
 
 from chimera.services.router.owner import Owner
@@ -10,6 +11,8 @@ from chimera.trading.money import ZERO, text
 from chimera.trading.order import Order, Role, Status
 from chimera.trading.scene import Scene
 
+_SHARE = Decimal("0.0001")
+
 
 def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
     """Amounts as plain digits; ``unprotected_ms`` is 0 when covered; ``guarded_ms`` of it a guard watched."""
@@ -17,7 +20,7 @@ def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
     position, size = holding.position, abs(holding.exposure)
     mark = scene.near
     floating = (mark - position.entry_px) * position.qty if mark is not None and position.entry_px else ZERO
-    covered = holding.covered_qty
+    covered, step = holding.covered_qty, scene.instrument.step
     return {
         "symbol": holding.key.symbol,
         "market": str(holding.key.market),
@@ -33,7 +36,7 @@ def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
         "stop": _resting(holding, Role.STOP),
         "target": _resting(holding, Role.TARGET),
         "covered_qty": text(covered),
-        "coverage": "1" if not size else text((covered / size).quantize(scene.instrument.step)),
+        "coverage": "1" if size - covered < step else text((covered / size).quantize(_SHARE)),
         "unprotected_ms": owner.cover.unprotected_ms(),
         "max_unprotected_ms": owner.cover.max_unprotected_ms,
         "guards": [_armed(guard) for guard in holding.guards],
@@ -60,11 +63,12 @@ def _armed(guard: Guard) -> dict[str, Any]:
 
 def _resting(holding: Holding, role: Role) -> dict[str, Any] | None:
     order: Order | None = next((order for order in holding.in_role(role) if order.guards), None)
-    if order is None or order.request.trigger_price is None:
+    price = None if order is None else order.request.trigger_price or order.request.price  # spot's target is a limit
+    if order is None or price is None:
         return None
     return {
         "client_order_id": order.ref,
-        "price": text(order.request.trigger_price),
+        "price": text(price),
         "qty": text(order.closes(abs(holding.exposure)) if order.request.form is Form.WHOLE else order.leaves_qty),
         "rests": "venue",
         "form": str(order.request.form),

@@ -21,7 +21,7 @@ from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.execution import Phase
 from chimera.trading.ids import IntentId, Symbol
-from chimera.trading.market import Side
+from chimera.trading.market import Market, Side
 from chimera.trading.money import ZERO, Quote
 from chimera.wire.budget import budget_document
 from chimera.wire.keys import risk_budget_key
@@ -43,7 +43,10 @@ class Budgeting:
         watch: Watch,
         watchdogs: Watchdogs,
         standing_in: StandingIn,
+        shared: dict[Market, MarketBudget],
     ) -> None:
+        """``shared``: what each market of the account has left, under one key on the bus."""
+        self._shared = shared
         self.bus_up = False
         self._ground = ground
         self._bus = bus
@@ -83,6 +86,7 @@ class Budgeting:
         """None while funds and fees are not told, or nobody remembers what is in flight: S3 then skips, and says so."""
         funds, owners = self._watch.funds, self._ground.owners.values()
         if funds is None or not owners or self._standing_in.on:
+            self._shared.pop(self._ground.market, None)
             return None
         inflight: dict[IntentId, Symbol] = {}
         open_symbols: list[Symbol] = []
@@ -107,10 +111,11 @@ class Budgeting:
             open_symbols=tuple(open_symbols),
             inflight=inflight,
         )
+        self._shared[self._ground.market] = market
         left = max(limits.max_daily_loss - self._limits.loss_today(), Decimal(0))
         return RiskBudget(
             account_id=self._ground.account_id,
             at_ms=self._ground.clock.now_ms(),
             remaining_loss_usdt=Quote(left),
-            markets={self._ground.market: market},
+            markets=dict(self._shared),
         )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from chimera.admit.places import no_place
+from chimera.admit.places import OF_ENTRY, OF_SPOT_ENTRY, no_place
 from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.services.router import venue_checks
 from chimera.services.router.ground import Ground
@@ -22,9 +22,9 @@ from chimera.services.router.rules import Rules
 from chimera.services.router.sweeping import Sweeping
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.events import Severity
-from chimera.trading.form import Form
+from chimera.trading.form import SPOT_FORMS, Form
 from chimera.trading.ids import Symbol
-from chimera.trading.order import NewOrder
+from chimera.trading.order import NewOrder, Role
 
 log = structlog.get_logger()
 
@@ -52,16 +52,21 @@ class Capability:
         self._sweeping = sweeping
         self._environment = environment
         self.rules = Rules(ground, rulebook)
+        self._probes = ground.market.reduces_only  # the forms of spot are in its rules
         self.probing = Probing(ground, venue, rulebook, market, self.rules, probed_after)
 
-    @property
-    def forms(self) -> tuple[Form, ...]:
-        return self.probing.forms
+    def forms_of(self, symbol: Symbol) -> tuple[Form, ...]:
+        """Of stops and targets, the best first: by the probe's word on futures, by the symbol's rules on spot."""
+        if self._ground.market.reduces_only:
+            return self.probing.forms
+        return SPOT_FORMS if self.rules.instruments[symbol].takes_pairs else (Form.ALONE,)
 
     @property
     def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on for ever, by name."""
-        return {"rules": self.rules.daily, "probe": self.probing.run, "modes": self._modes}
+        looks: dict[str, Callable[[], Coroutine[Any, Any, None]]]
+        looks = {"rules": self.rules.daily, "modes": self._modes}
+        return looks | {"probe": self.probing.run} if self._probes else looks
 
     async def learn(self, read_clock: Callable[[], Awaitable[None]]) -> None:
         """Clock, rules and modes, for as long as it takes; raises ``Refused`` for what we do not trade with."""
@@ -74,16 +79,19 @@ class Capability:
         if fault is not None:
             raise fault
         venue_checks.watch_permission(self._ground.barriers, modes)
-        self.probing.hold()
+        if self._probes:
+            self.probing.hold()
 
     def took(self, order: NewOrder) -> None:
         """The venue accepted it."""
-        self.probing.took(order)
+        if self._probes:
+            self.probing.took(order)
 
     async def broke(self, order: NewOrder, error: VenueRejected) -> None:
         """The venue refused it: what that teaches is learned before the owner hears of it."""
         try:
-            self.probing.refused(order, error.code, error.message)
+            if self._probes:
+                self.probing.refused(order, error.code, error.message)
             await self.rules.refused(order.symbol, error.code)
         except Exception:  # a mistake of ours: the owner must hear of the refusal all the same
             log.exception("lesson_fault", ref=order.ref, code=error.code)
@@ -97,9 +105,11 @@ class Capability:
         others = self._sweeping.externals.orders.values()
         standing = Counter(order.symbol for order in others if order.conditional)
         for key, owner in self._ground.owners.items():
-            standing[key.symbol] += len(owner.holding.conditional())
+            waiting = owner.holding.conditional()
+            standing[key.symbol] += sum(self._probes or order.role is Role.STOP for order in waiting)
         rules = self.rules.instruments.get(symbol)
-        return no_place(symbol, standing, None if rules is None else rules.max_conditional)
+        needs = OF_ENTRY if self._probes else OF_SPOT_ENTRY
+        return no_place(symbol, standing, None if rules is None else rules.max_conditional, needs)
 
     async def _modes(self) -> None:
         """For ever: somebody may change the account's mode while we run, and then every order is refused."""

@@ -3,6 +3,8 @@
 A guard is no cover: the time counts as unprotected all the same. It is told apart, since a price was being watched.
 """
 
+from decimal import Decimal
+
 from chimera.ports.clock import Clock
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
@@ -20,10 +22,10 @@ class Cover:
         self._guarded_since: Millis | None = None
         self._guarded_ms = 0  # of this stretch, before ``_guarded_since``
 
-    def look(self, holding: Holding) -> None:
-        """After each change."""
+    def look(self, holding: Holding, step: Decimal) -> None:
+        """After each change. ``step``: of the symbol; less than one cannot be sold by a stop (spot, after fees)."""
         now_ms = self._clock.monotonic_ms()
-        bare = holding.covered_qty < abs(holding.exposure)
+        bare = abs(holding.exposure) - holding.covered_qty >= step
         if not bare:
             if self._bare_since is not None:
                 self.max_unprotected_ms = max(self.max_unprotected_ms, self.unprotected_ms())

@@ -24,7 +24,7 @@ from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailab
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market
-from chimera.wire import asks, bodies, failures, request_json, requests
+from chimera.wire import asks, bodies, failures, policies, request_json, requests
 
 _HANDS: Final = {
     "pause": "Send nothing more of an order until it is resumed; what rests leaves the book.",
@@ -212,6 +212,8 @@ def _instruments(router: RouterApi) -> requests.Instruments:
     """The router's instruments; before it has read them, a symbol is not unknown but asked too early."""
 
     def find(market: Market, symbol: Symbol) -> Instrument | None:
+        if market not in router.markets:
+            raise policies.not_enabled("market", market)
         found = router.instrument(market, symbol)
         if found is None and not router.ready():
             raise Refused("NOT_READY", "the venue's symbols are not read yet; try again", field="symbol", value=symbol)

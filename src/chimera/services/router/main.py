@@ -6,7 +6,8 @@ goes to the simulator, to Binance's demo or to Binance, and the settings alone s
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.hosts import Hosts, environment_of, hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.sign import signer_for
+from chimera.adapters.binance.spot.account import BinanceSpot, open_spot
 from chimera.adapters.binance.wallets import BinanceWallets
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.admit.breaker import BreakerPolicy
@@ -29,6 +31,8 @@ from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.clock import SteadyClock, SystemClock
+from chimera.services.router.common import Common
+from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.receipts import Seal
 from chimera.services.router.router import Router, RouterConfig
@@ -38,7 +42,7 @@ from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
 from chimera.simulate import ready_key
 from chimera.trading.errors import Refused, StaleWriter
-from chimera.trading.ids import Symbol
+from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
 from chimera.trading.market import Market
 from chimera.trading.money import Quote
 from chimera.trading.routes import RouteTable
@@ -46,6 +50,7 @@ from chimera.trading.scene import Policy
 from chimera.wire.route_table import DEFAULT, read_route_table
 
 SERVICE: Final = "s4-router"
+OWNER_NAME: Final = "router-1"
 SURVEY_EVERY_MS: Final = Policy().survey_every_ms
 STOP_CHECK_MS: Final = Policy().stop_check_ms
 MAKER_CHECK_MS: Final = Policy().maker_check_ms
@@ -57,7 +62,8 @@ _DEFAULT_TABLE: Final = Path(str(RouterSettings.model_fields["route_table_path"]
 
 async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready | None = None) -> None:
     """Until ``stop``; raises ``StaleWriter`` (in a group) when another router took over, and what cannot start."""
-    table, hosts, (key, secret) = table_of(settings), hosts_of(settings), keys_of(settings)
+    table, (key, secret) = table_of(settings), keys_of(settings)
+    hosts = {market: hosts_of(settings, market) for market in markets_of(settings)}
     if settings.db_arango_uri is not None:
         raise SettingsError("S4_DB_ARANGO_URI: this build keeps its ledger in SQLite (S4_LEDGER_PATH); unset it")
     logs.keep_secret(key, secret)
@@ -66,39 +72,58 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     clock = SteadyClock(SystemClock())
     ledger = await SqliteLedger.open(settings.ledger_path)
     try:
-        async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
-            jitter = random.Random()  # noqa: S311 - spreads reconnections, guards nothing
-            orders_by = AiohttpTransport(hosts.of_orders) if settings.orders_by == "socket" else None
-            wires, share = AiohttpTransport(hosts), settings.rate_share
-            account = open_futures(wires, key, secret, clock, jitter=jitter, orders_by=orders_by, rate_share=share)
-            wallets = wallets_of(settings, account, clock)
-            try:
-                again = partial(table_of, settings)
-                router = router_of(
-                    settings,
-                    account,
-                    table=table,
-                    ledger=ledger,
-                    bus=bus,
-                    clock=clock,
-                    seal=seal,
-                    wallets=wallets,
-                    read_table=again,
-                )
-                app = build_app(router, clock=clock, allow_unprotected=settings.allow_unprotected)
-                await serve_app(app, bound, router.run(), stop=stop, ready=ready)
-            finally:
-                await account.close()
-                if wallets is not None:
-                    await wallets.close()
+        async with AsyncExitStack() as open_:
+            bus = await open_.enter_async_context(
+                open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis")
+            )
+            accounts: dict[Market, BinanceFutures | BinanceSpot] = {}
+            for market, of in hosts.items():
+                accounts[market] = _open(settings, market, of, key, secret, clock)
+                open_.push_async_callback(accounts[market].close)
+            wallets = wallets_of(settings, accounts[Market.FUT], clock)
+            if wallets is not None:
+                open_.push_async_callback(wallets.close)
+            house = house_of(
+                settings,
+                accounts,
+                table=table,
+                ledger=ledger,
+                bus=bus,
+                clock=clock,
+                seal=seal,
+                wallets=wallets,
+                read_table=partial(table_of, settings),
+            )
+            app = build_app(house, clock=clock, allow_unprotected=settings.allow_unprotected)
+            await serve_app(app, bound, house.run(), stop=stop, ready=ready)
     finally:
         bound.close()
         await ledger.close()
 
 
-def router_of(
+def markets_of(settings: RouterSettings) -> tuple[Market, ...]:
+    """Futures, and spot where symbols of it are named."""
+    return (Market.FUT, Market.SPOT) if settings.spot_symbols else (Market.FUT,)
+
+
+def _open(
+    settings: RouterSettings, market: Market, hosts: Hosts, key: str, secret: str, clock: Clock
+) -> BinanceFutures | BinanceSpot:
+    opens = open_futures if market is Market.FUT else open_spot
+    return opens(
+        AiohttpTransport(hosts),
+        key,
+        secret,
+        clock,
+        jitter=random.Random(),  # noqa: S311 - spreads reconnections, guards nothing
+        orders_by=AiohttpTransport(hosts.of_orders) if settings.orders_by == "socket" else None,
+        rate_share=settings.rate_share,
+    )
+
+
+def house_of(
     settings: RouterSettings,
-    account: BinanceFutures,
+    accounts: Mapping[Market, BinanceFutures | BinanceSpot],
     *,
     table: RouteTable,
     ledger: Ledger,
@@ -107,25 +132,65 @@ def router_of(
     seal: Seal,
     wallets: Wallets | None = None,
     read_table: Callable[[], RouteTable] | None = None,
+) -> House:
+    """A router for each market, with what they share."""
+    records = {market: account.records for market, account in accounts.items()}
+    common = Common(DEFAULT_ACCOUNT, OWNER_NAME, records, ledger=ledger, bus=bus, clock=clock, seal=seal)
+    routers = {
+        market: router_of(
+            settings,
+            account,
+            table=table,
+            ledger=ledger,
+            bus=bus,
+            clock=clock,
+            seal=seal,
+            common=common,
+            market=market,
+            wallets=wallets if market is Market.FUT else None,
+            read_table=read_table,
+        )
+        for market, account in accounts.items()
+    }
+    return House(routers, common)
+
+
+def router_of(
+    settings: RouterSettings,
+    account: BinanceFutures | BinanceSpot,
+    *,
+    table: RouteTable,
+    ledger: Ledger,
+    bus: Bus,
+    clock: Clock,
+    seal: Seal,
+    common: Common | None = None,
+    market: Market = Market.FUT,
+    wallets: Wallets | None = None,
+    read_table: Callable[[], RouteTable] | None = None,
 ) -> Router:
     """The router that these settings describe; the virtual-time stage makes it by the same words."""
+    symbols = settings.symbols if market is Market.FUT else settings.spot_symbols
     config = RouterConfig(
-        symbols=tuple(Symbol(symbol) for symbol in settings.symbols),
+        symbols=tuple(Symbol(symbol) for symbol in symbols),
         table=table,
+        market=market,
+        owner_name=OWNER_NAME,
         policy=Policy(
             working_type=settings.working_type,
             default_stop_bps=settings.default_stop_bps,
-            survey_every_ms=max(SURVEY_EVERY_MS, SURVEY_PACE_MS * len(settings.symbols)),
-            maker_check_ms=max(MAKER_CHECK_MS, CHECK_PACE_MS * len(settings.symbols)),
+            survey_every_ms=max(SURVEY_EVERY_MS, SURVEY_PACE_MS * len(symbols)),
+            maker_check_ms=max(MAKER_CHECK_MS, CHECK_PACE_MS * len(symbols)),
             guard_ms=settings.guard_ms,
-            stop_check_ms=max(STOP_CHECK_MS, CHECK_PACE_MS * len(settings.symbols)),
+            stop_limit_bps=settings.spot_stop_limit_bps,
+            stop_check_ms=max(STOP_CHECK_MS, CHECK_PACE_MS * len(symbols)),
         ),
         route_policy=RoutePolicy(
             maker_max_wait_ms=settings.maker_max_wait_ms, twap_max_slices=settings.twap_max_slices
         ),
         breaker=BreakerPolicy(window_ms=settings.cb_error_rate_window, share=settings.cb_error_rate_thresh),
         allow_unprotected=settings.allow_unprotected,
-        environment=hosts_of(settings).name,
+        environment=hosts_of(settings, market).name,
         probe=settings.probe,
         submit_wait_ms=settings.submit_wait_ms,
         maker_fill_ratio_min=settings.maker_fill_ratio_min,
@@ -139,16 +204,18 @@ def router_of(
         rulebook=account.rulebook,
         ledger=ledger,
         bus=bus,
-        limits=LimitBook(limits_of(settings)),
+        limits=LimitBook(limits_of(settings), None if common is None else common.day_pnl),
         clock=clock,
         seal=seal,
         rates=account.raw,
         wallets=wallets,
         read_table=read_table,
+        pairs=account.venue if isinstance(account, BinanceSpot) else None,
+        common=common,
     )
 
 
-def wallets_of(settings: RouterSettings, account: BinanceFutures, clock: Clock) -> BinanceWallets | None:
+def wallets_of(settings: RouterSettings, account: BinanceFutures | BinanceSpot, clock: Clock) -> BinanceWallets | None:
     """The wallets of the account; none on the demo, which has no ``/sapi``. The simulator's answer at its one door."""
     hosts = hosts_of(settings)
     if hosts.name == "demo":
@@ -192,25 +259,38 @@ def limits_of(settings: RouterSettings) -> Limits:
     )
 
 
-def hosts_of(settings: RouterSettings) -> Hosts:
-    """The simulator where ``S4_FUT_URL`` is of this machine, else Binance's demo or the live market."""
-    rest, streams = settings.fut_url, settings.fut_ws_url
-    if rest is not None and URL(rest).host in _LOOPBACK:
-        environment, streams = "sim", streams or _as_socket(rest)
+def hosts_of(settings: RouterSettings, market: Market = Market.FUT) -> Hosts:
+    """The simulator where ``S4_FUT_URL`` is of this machine, else Binance's demo or the live market.
+
+    Both markets are of one environment: spot's own URLs, where they are set, must agree with what futures' say.
+    """
+    environment = _environment(settings)
+    if market is Market.FUT:
+        rest, streams = settings.fut_url, settings.fut_ws_url
     else:
-        environment = "demo" if settings.testnet else "live"
+        rest = settings.spot_url or (settings.fut_url if environment == "sim" else None)
+        streams = settings.spot_ws_url
+    if environment == "sim" and rest is not None:
+        streams = streams or _as_socket(rest)
     try:
-        return hosts_named(environment, rest=rest, streams=streams)
+        return hosts_named(environment, rest=rest, streams=streams, market=market)
     except Refused as refused:
-        raise SettingsError(_misplaced(settings, environment, refused)) from refused
+        raise SettingsError(_misplaced(settings, market, environment, refused)) from refused
 
 
-def _misplaced(settings: RouterSettings, environment: str, refused: Refused) -> str:
+def _environment(settings: RouterSettings) -> str:
+    if settings.fut_url is not None and URL(settings.fut_url).host in _LOOPBACK:
+        return "sim"
+    return "demo" if settings.testnet else "live"
+
+
+def _misplaced(settings: RouterSettings, market: Market, environment: str, refused: Refused) -> str:
     """Which setting names a host of another environment, and how it would be right."""
-    name = {"rest": "S4_FUT_URL", "streams": "S4_FUT_WS_URL"}.get(str(refused.field), "S4_FUT_URL")
+    of = {"rest": f"S4_{market}_URL", "streams": f"S4_{market}_WS_URL"}
+    name = of.get(str(refused.field), of["rest"])
     if environment == "sim":
         asked = f"S4_FUT_URL={settings.fut_url} asks for the simulator"
-        return f"{name}={refused.value}: {asked}; unset {name}, or name both hosts of one environment"
+        return f"{name}={refused.value}: {asked}; unset {name}, or name all hosts of one environment"
     asked = f"S4_TESTNET={str(settings.testnet).lower()} asks for {environment}"
     fix = f"unset {name}, or set S4_TESTNET={str(not settings.testnet).lower()}"
     whose = environment_of(str(refused.value)) or "nobody's we know"

@@ -18,10 +18,10 @@ from chimera.route.probe import LastHour
 from chimera.trading.errors import ChimeraError, StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.liquidity import Book, Hour
-from chimera.trading.market import Touch
+from chimera.trading.market import Market, Touch
 from chimera.trading.money import Millis, Price, Qty
 from chimera.wire.board import DepthBoard
-from chimera.wire.keys import depth_key, tick_key
+from chimera.wire.keys import depth_key, spot_depth_key, spot_tick_key, tick_key
 
 STALE_MS = 3_000
 MARK_STALE_MS = 10_000
@@ -48,8 +48,10 @@ class _Tick(msgspec.Struct):
 class MarketView:
     """Touch, book and mark by symbol, as last seen; and how the last hour was."""
 
-    def __init__(self, snapshots: Snapshots, rulebook: Rulebook, clock: Clock) -> None:
+    def __init__(self, snapshots: Snapshots, rulebook: Rulebook, clock: Clock, market: Market = Market.FUT) -> None:
         self._snapshots = snapshots
+        futures = market is Market.FUT
+        self._key, self._depth_key = (tick_key, depth_key) if futures else (spot_tick_key, spot_depth_key)
         self._rulebook = rulebook
         self._clock = clock
         self._touches: dict[Symbol, Touch] = {}
@@ -132,7 +134,7 @@ class MarketView:
         try:
             async with asyncio.timeout(FEED_WITHIN_S):
                 document, depth = await asyncio.gather(
-                    self._snapshots.get(tick_key(symbol)), self._snapshots.get(depth_key(symbol))
+                    self._snapshots.get(self._key(symbol)), self._snapshots.get(self._depth_key(symbol))
                 )
         except (TimeoutError, StoreUnavailable):
             return False

@@ -95,7 +95,8 @@ class Owner:
             return
         before = self.holding
         try:
-            after, commands = advance(before, fact, self._scene(before))
+            scene = self._scene(before)
+            after, commands = advance(before, fact, scene)
         except Exception:  # a mistake of ours freezes this fact alone: what protects stays as it is
             log.exception("advance_fault", key=str(before.key), fact=type(fact).__name__)
             self.faults += 1
@@ -103,7 +104,7 @@ class Owner:
             return
         if after is not before:
             self.holding = after
-            self.cover.look(after)
+            self.cover.look(after, scene.instrument.step)
             self._version += 1
             self._news.set()
         for command in commands:

@@ -17,11 +17,13 @@ from chimera.ports.venue import Records
 from chimera.services.router.owner import Owner
 from chimera.trading.errors import ChimeraError, StoreUnavailable
 from chimera.trading.ids import AccountId, PositionKey
+from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, text
 from chimera.trading.order import Order
 from chimera.trading.position import Lot
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
+from chimera.trading.venue import VenueOrder
 from chimera.wire import keys
 from chimera.wire.codec import encode
 
@@ -50,7 +52,7 @@ class Verdict(Value):
 
     at_ms: Millis
     remains: tuple[str, ...]
-    positions: dict[str, str]  # symbol to signed quantity, base asset
+    positions: dict[str, str]  # symbol (spot: ``SPOT symbol``, what is ours of it) to signed quantity, base asset
 
 
 class Witness:
@@ -63,7 +65,7 @@ class Witness:
         *,
         rows: Rows,
         bus: Bus,
-        records: Records,
+        records: Mapping[Market, Records],
         clock: Clock,
         seal: Seal,
         complete: Callable[[], bool],
@@ -97,7 +99,7 @@ class Witness:
     async def _look_round(self, kill: Kill) -> Verdict:
         reached = [owner for key, owner in self._owners.items() if kill.reaches(key)]
         found = await asyncio.gather(*(self._look(owner, kill) for owner in reached))
-        held = {owner.holding.key.symbol: qty for owner, (_, qty) in zip(reached, found, strict=True)}
+        held = {_named(owner.holding.key): qty for owner, (_, qty) in zip(reached, found, strict=True)}
         unasked = []
         if not self._complete():
             unasked = ["positions are not loaded yet"]
@@ -110,26 +112,27 @@ class Witness:
         )
 
     async def _look(self, owner: Owner, kill: Kill) -> tuple[list[str], str | None]:
-        symbol = owner.holding.key.symbol
+        key, symbol = owner.holding.key, _named(owner.holding.key)
         try:
-            snapshot = await self._records.survey(symbol, self._clock.now_ms())
+            snapshot = await self._records[key.market].survey(key.symbol, self._clock.now_ms())
         except ChimeraError as error:
             return [f"{symbol}: the venue was not heard: {error}"], None
+        held = snapshot.position.qty if key.market.reduces_only else owner.holding.exposure  # a wallet has others' too
         remains = [] if owner.recovered.is_set() else [f"{symbol} has not heard the venue since the start"]
         remains += [f"{order.ref} is {order.status}" for order in entries_under(owner, kill)]
         remains += [
             f"{order.ref} rests on the venue"
             for order in snapshot.orders
-            if not (order.reduce_only or order.close_position)
+            if not (order.reduce_only or order.close_position or _sells(order, key))
             and _under(owner, owner.holding.orders.get(order.ref), kill)
         ]
         if kill.flatten and kill.scope is Scope.STRATEGY:
             remains += [
                 f"{symbol}: {text(lot.qty)} of {lot.intent_id} is still held" for lot in lots_under(owner, kill)
             ]
-        elif kill.flatten and snapshot.position.qty:
-            remains.append(f"{symbol}: {text(snapshot.position.qty)} is still held")
-        return remains, text(snapshot.position.qty)
+        elif kill.flatten and held:
+            remains.append(f"{symbol}: {text(held)} is still held")
+        return remains, text(held)
 
     async def receipt(self, code: str, body: dict[str, Any]) -> dict[str, Any]:
         """``body`` signed over its canonical JSON (``wire.codec.encode``), kept and told."""
@@ -155,6 +158,16 @@ async def _try(deed: Callable[[], Awaitable[object]], code: str) -> None:
         await deed()
     except StoreUnavailable as error:
         log.warning("receipt_untold", code=code, error=str(error))
+
+
+def _named(key: PositionKey) -> str:
+    """A symbol of futures by its name alone, one of another market with it."""
+    return key.symbol if key.market is Market.FUT else f"{key.market} {key.symbol}"
+
+
+def _sells(order: VenueOrder, key: PositionKey) -> bool:
+    """On spot nothing is reduce-only: what sells adds to no position of ours."""
+    return not key.market.reduces_only and order.side is Side.SELL
 
 
 def lots_under(owner: Owner, kill: Kill) -> list[Lot]:

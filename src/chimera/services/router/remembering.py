@@ -25,6 +25,7 @@ from chimera.trading.events import OrderChanged, Severity
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, PositionKey, Symbol
 from chimera.trading.intent import Intent
+from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.venue import VenueOrder
@@ -61,7 +62,8 @@ class Remembering:
         self._ledger = ledger
         self._controls = controls
         self._lost_at_ms = Millis(0)  # UTC; an intent made before it may have been traded, and been forgotten
-        self._row = f"{ground.account_id}:ledger"
+        of = "" if ground.market is Market.FUT else f":{ground.market}"
+        self._row = f"{ground.account_id}{of}:ledger"
 
     def hold(self) -> None:
         """Entries wait from here on."""

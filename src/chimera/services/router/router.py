@@ -20,13 +20,12 @@ from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.rates import Rates
 from chimera.ports.streams import Bus
-from chimera.ports.venue import Records, Rulebook, Venue
+from chimera.ports.venue import Pairs, Records, Rulebook, Venue
 from chimera.ports.wallets import Wallets
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services.router import canceling, closing, steering
 from chimera.services.router.accepting import Accepting
-from chimera.services.router.alarms import Alarms
 from chimera.services.router.api import Outcome
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.board import position_row
@@ -35,7 +34,7 @@ from chimera.services.router.breaking import Breaking
 from chimera.services.router.budget import Budgeting
 from chimera.services.router.capability import Capability
 from chimera.services.router.cash_desk import CashDesk
-from chimera.services.router.controls import Controls
+from chimera.services.router.common import Common
 from chimera.services.router.governing import Governing
 from chimera.services.router.ground import Ground, VenueClock
 from chimera.services.router.guarding import Guarding
@@ -45,7 +44,7 @@ from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on, until_kept
 from chimera.services.router.preparing import Preparing
-from chimera.services.router.receipts import Seal, Witness
+from chimera.services.router.receipts import Seal
 from chimera.services.router.reconciling import Reconciling
 from chimera.services.router.relay import Relay
 from chimera.services.router.routing import Routing
@@ -80,6 +79,7 @@ class RouterConfig(Value):
 
     symbols: tuple[Symbol, ...]
     table: RouteTable
+    market: Market = Market.FUT
     policy: Policy = Policy()
     route_policy: RoutePolicy = RoutePolicy()
     account_id: AccountId = DEFAULT_ACCOUNT
@@ -95,7 +95,7 @@ class RouterConfig(Value):
 
 
 class Router:
-    """One account on one market (USD-M futures)."""
+    """One account on one market."""
 
     def __init__(
         self,
@@ -112,19 +112,26 @@ class Router:
         rates: Rates | None = None,
         wallets: Wallets | None = None,
         read_table: Callable[[], RouteTable] | None = None,
+        pairs: Pairs | None = None,
+        common: Common | None = None,
     ) -> None:
+        """``common``: what it shares with the account's other market, run by whoever made it; None: it is alone."""
         self.config = config
         self._ledger = ledger
         self._limits = limits
         self.clock = clock
         account_id = config.account_id
-        self.alarms = Alarms(account_id, config.owner_name, rows=ledger, bus=bus, clock=clock)
+        shared = common or Common(
+            account_id, config.owner_name, {config.market: records}, ledger=ledger, bus=bus, clock=clock, seal=seal
+        )
+        self._own_common = shared if common is None else None
+        self.alarms, self.controls = shared.alarms, shared.controls
         self.barriers = Barriers(clock, self.alarms.tell)
-        self.owners: dict[PositionKey, Owner] = {}
+        self.owners = shared.owners[config.market]
         self.ground = ground = self._ground()
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
         self.governing = Governing(rates, self.barriers, clock, ground.holdings)
-        self.market = market = MarketView(bus, rulebook, clock)
+        self.market = market = MarketView(bus, rulebook, clock, config.market)
         self.guarding = Guarding(self.owners, ground.key)
         market.listeners.append(self.guarding.looked)
         self.routing = Routing(
@@ -134,10 +141,7 @@ class Router:
         self.books = Books(ground, records, ledger)
         self.cash = CashDesk(ledger, (self.books.book,))
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
-        self._loaded = asyncio.Event()
-        known, accounts = self._loaded.is_set, (account_id, self.owners)
-        witness = Witness(*accounts, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=known)
-        self.controls = Controls(*accounts, rows=ledger, clock=clock, witness=witness, complete=known)
+        self._loaded = shared.loaded[config.market]
         self.reconciling = Reconciling(
             ground, config.sweep, records=records, ledger=ledger, controls=self.controls, take_over=self.take_over
         )
@@ -159,7 +163,7 @@ class Router:
             tell=self.alarms.tell,
         )
         gates = Gates(self.breaker, self.barriers, stops, sweeping.external_qty, refused, capability, money)
-        self.sender = Sender(venue, records, limits, gates, clock, ground.venue_clock.now_ms)
+        self.sender = Sender(venue, records, limits, gates, clock, ground.venue_clock.now_ms, pairs)
         self.watchdogs = dogs = Watchdogs(
             ground, venue, market, sweeping, capability.probing, self.tallies, self.alarms, self.intake
         )
@@ -168,7 +172,7 @@ class Router:
         self.standing_in = StandingIn(
             ground, records, ledger, self.sender, relay, self.watch, dogs, begin=begin, take_over=own
         )
-        self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in)
+        self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in, shared.budgets)
         self.accepting = self._accepting(Preparing(rulebook, self.clock))
         self._looking: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -179,9 +183,8 @@ class Router:
         """Until cancelled; raises when another router has taken over."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            group.create_task(self.controls.run(), name="controls")
-            group.create_task(self.controls.flatten(), name="flatten")
-            group.create_task(self.alarms.run(), name="alarms")
+            if self._own_common is not None:
+                group.create_task(self._own_common.run(), name="common")
             group.create_task(going_on("rates", self.governing.run), name="rates")
             await self.capability.learn(self.watch.read_clock)
             self.reconciling.memory.hold()
@@ -218,7 +221,8 @@ class Router:
     async def _load(self) -> None:
         await self.controls.loaded.wait()  # a kill on disk comes before any intent on disk
         wanted = [self.ground.key(symbol) for symbol in self.config.symbols]
-        stored = [key for key in await until_kept(self._ledger.keys) if key.account == self.config.account_id]
+        whose = (self.config.account_id, self.config.market)
+        stored = [key for key in await until_kept(self._ledger.keys) if (key.account, key.market) == whose]
         self.reconciling.memory.empty = not stored
         async with asyncio.TaskGroup() as loading:  # at once: the disk and the venue are asked for many in one go
             for key in dict.fromkeys([*stored, *wanted]):
@@ -276,9 +280,13 @@ class Router:
             book=self.market.book(symbol),
             policy=self.watchdogs.policy,
             standstill=self.controls.standstill,
-            forms=self.capability.forms,
+            forms=self.capability.forms_of(symbol),
             available=None if self.watch.funds is None else self.watch.funds.available,
         )
+
+    @property
+    def markets(self) -> tuple[Market, ...]:
+        return (self.ground.market,)
 
     def instrument(self, market: Market, symbol: str) -> Instrument | None:
         """The venue's rules, or None for what we do not trade."""
@@ -357,7 +365,7 @@ class Router:
     def _ground(self) -> Ground:
         return Ground(
             account_id=self.config.account_id,
-            market=Market.FUT,
+            market=self.config.market,
             symbols=self.config.symbols,
             policy=self.config.policy,
             owners=self.owners,

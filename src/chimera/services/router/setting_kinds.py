@@ -12,7 +12,7 @@ from chimera.trading.money import text
 from chimera.wire import request_json
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_VENUE_HOSTS: Final = ("binance.com", "binancefuture.com")
+_VENUE_HOSTS: Final = ("binance.com", "binancefuture.com", "binance.vision")
 _DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 

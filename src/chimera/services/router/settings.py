@@ -51,10 +51,18 @@ class RouterSettings(TransferSettings):
     testnet: Truth = setting("S4_TESTNET", True, "true|false", "Trade on the venue's demo instead of the live market.")
     fut_url: VenueUrl = setting("S4_FUT_URL", None, "URL", "Futures REST; unset: by S4_TESTNET. Simulator: port 9020.")
     fut_ws_url: VenueUrl = setting("S4_FUT_WS_URL", None, "URL", "Futures streams; unset: by S4_TESTNET.")
+    spot_url: VenueUrl = setting(
+        "S4_SPOT_URL", None, "URL", "Spot REST; unset: the simulator's, where S4_FUT_URL is one, or by S4_TESTNET."
+    )
+    spot_ws_url: VenueUrl = setting("S4_SPOT_WS_URL", None, "URL", "Spot WebSocket API; unset: likewise.")
     orders_by: Literal["rest", "socket"] = setting(
         "S4_ORDERS_BY", "rest", "rest|socket", "How orders go out: HTTP, or the venue's WebSocket API where it is up."
     )
     symbols: Names = setting("S4_SYMBOLS", ("BTCUSDT",), "list", "Futures symbols that are traded.", min_length=1)
+    spot_symbols: Names = setting("S4_SPOT_SYMBOLS", (), "list", "Spot symbols that are traded; unset: futures alone.")
+    spot_stop_limit_bps: Amount = setting(
+        "S4_SPOT_STOP_LIMIT_BPS", Decimal(100), "bps", "How far below its trigger a spot stop that fired may sell."
+    )
     redis_addresses: Names = setting(
         "S4_REDIS_ADDRESSES", (), "host:port, list", "Redis, single or Cluster; unset: the embedded one."
     )

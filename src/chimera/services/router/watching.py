@@ -113,8 +113,8 @@ class Watch:
             entry = holding.position.entry_px
             floating = (mark - entry) * holding.position.qty if mark is not None and entry is not None else Decimal(0)
             closed = holding.day_net if holding.day >= today else Decimal(0)  # of today it has not heard yet
-            day_pnl[key.symbol] = Quote(closed + floating + funding(key.symbol))
-        day_pnl[UNNAMED] = Quote(funding(None))
+            day_pnl[key.market, key.symbol] = Quote(closed + floating + funding(key.symbol))
+        day_pnl[self._ground.market, UNNAMED] = Quote(funding(None))
 
     def heard(self, events: tuple[Event, ...]) -> None:
         """A position changed: the loss of the day waits for no price."""

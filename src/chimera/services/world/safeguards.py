@@ -205,7 +205,7 @@ REDUNDANT: Final[dict[str, Redundant]] = {
     "target_first": Redundant(
         Safeguard(
             "An exit does not wait for the target to be gone.",
-            (Seam("chimera.execute.closing", "_target_in_the_way", removals.target_first),),
+            (Seam("chimera.execute.closing", "_in_the_way", removals.target_first),),
         ),
         "Exits are reduce-only: a target and an exit that both fill close no more than there is.",
     ),
@@ -260,7 +260,7 @@ PAIRS: Final[dict[str, Safeguard]] = {
     "target_first+reduce_only_exits": Safeguard(
         "An exit neither waits for the target to be gone nor says that it only reduces.",
         (
-            Seam("chimera.execute.closing", "_target_in_the_way", removals.target_first),
+            Seam("chimera.execute.closing", "_in_the_way", removals.target_first),
             Seam("chimera.adapters.binance.futures", "order_params", removals.reduce_only_exits),
         ),
     ),

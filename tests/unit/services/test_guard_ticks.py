@@ -139,11 +139,11 @@ def test_guarded_time_is_told_apart_and_is_unprotected_time_all_the_same() -> No
     bare = refused.but(guards=())
     for at_ms, holding in ((0, covered), (100, bare), (150, refused), (450, bare), (500, refused)):
         clock.at_ms = at_ms
-        cover.look(holding)
+        cover.look(holding, Decimal("0.001"))
     clock.at_ms = 600
     assert (cover.unprotected_ms(), cover.guarded_ms()) == (500, 400)
 
     clock.at_ms = 1_000
-    cover.look(covered)
+    cover.look(covered, Decimal("0.001"))
     assert (cover.unprotected_ms(), cover.guarded_ms()) == (0, 0)
     assert (cover.max_unprotected_ms, cover.max_unwatched_ms) == (900, 100)

@@ -1,0 +1,116 @@
+"""All markets of one account behind one face: each call goes to the router of its market, or to all of them.
+
+The routers share what ``Common`` holds; here is only who is asked. An id is looked for in every market, since callers
+name orders without one.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+from chimera.services.router.api import Outcome
+from chimera.services.router.cash_desk import CashDesk
+from chimera.services.router.common import Common
+from chimera.services.router.router import Router
+from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent
+from chimera.trading.market import Market
+from chimera.trading.standstill import Kill, Scope
+from chimera.wire.policies import not_enabled
+
+WORST: Final = ("degraded", "ok")
+
+
+class House:
+    """``RouterApi`` over several routers; ``first`` is asked where any would do."""
+
+    def __init__(self, routers: Mapping[Market, Router], common: Common) -> None:
+        self._routers = routers
+        self._common = common
+        self._first = next(iter(routers.values()))
+        self.transferring = self._first.transferring
+        self.cash = CashDesk(common.rows, tuple(router.books.book for router in routers.values()))
+
+    async def run(self) -> None:
+        """Until cancelled; raises when another process has taken over any of it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._common.run(), name="common")
+            for market, router in self._routers.items():
+                group.create_task(router.run(), name=f"router {market}")
+
+    # ── by market ──
+
+    async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
+        return await self._of(intent.market).submit(intent, body_hash, wait_ms=wait_ms)
+
+    async def preview(self, intent: Intent) -> dict[str, object]:
+        return await self._of(intent.market).preview(intent)
+
+    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
+        return await self._of(market).close(market, symbol, qty, reason)
+
+    @property
+    def markets(self) -> tuple[Market, ...]:
+        return tuple(self._routers)
+
+    def instrument(self, market: Market, symbol: str) -> Instrument | None:
+        router = self._routers.get(market)
+        return None if router is None else router.instrument(market, symbol)
+
+    def _of(self, market: Market) -> Router:
+        router = self._routers.get(market)
+        if router is None:
+            raise not_enabled("market", market)
+        return router
+
+    # ── by name ──
+
+    async def order(self, name: str) -> dict[str, object] | None:
+        """As its own market's router tells it: another one knows only what is on disk."""
+        return await (await self._knowing(name)).order(name)
+
+    async def steer(self, name: str, ask: Literal["pause", "resume", "finish"]) -> dict[str, object]:
+        return await (await self._knowing(name)).steer(name, ask)
+
+    async def cancel(
+        self, name: str, *, by: Literal["order_id", "client_order_id"], reason: str, escalate: bool, cascade: bool
+    ) -> dict[str, object]:
+        router = await self._knowing(name)
+        return await router.cancel(name, by=by, reason=reason, escalate=escalate, cascade=cascade)
+
+    async def _knowing(self, name: str) -> Router:
+        for router in self._routers.values():
+            row = await router.order(name)
+            if row is not None:
+                return self._routers.get(Market(str(row["market"])), router)
+        return self._first
+
+    # ── all of it ──
+
+    async def positions(self) -> list[dict[str, object]]:
+        return [row for router in self._routers.values() for row in await router.positions()]
+
+    def external(self) -> list[dict[str, object]]:
+        return [row for router in self._routers.values() for row in router.external()]
+
+    def doubts(self) -> list[dict[str, object]]:
+        return [row for router in self._routers.values() for row in router.doubts()]
+
+    async def kill(self, kill: Kill, *, wait_ms: int | None) -> dict[str, object]:
+        return await self._first.kill(kill, wait_ms=wait_ms)
+
+    async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str | None) -> dict[str, object]:
+        return await self._first.arm(scope, name, by=by, reason=reason, confirm=confirm)
+
+    def killed(self) -> dict[str, object]:
+        return self._first.killed()
+
+    def health(self) -> dict[str, object]:
+        """The first market's, ``status`` the worst of all, and each by its name under ``markets``."""
+        each: dict[str, Any] = {str(market): router.health() for market, router in self._routers.items()}
+        status = min((told["status"] for told in each.values()), key=WORST.index)
+        return self._first.health() | {"status": status, "markets": each}
+
+    def ready(self) -> bool:
+        return all(router.ready() for router in self._routers.values())
