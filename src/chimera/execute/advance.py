@@ -10,7 +10,8 @@ from chimera.execute import closing, entry
 from chimera.execute.asking import ask, next_survey_ms
 from chimera.execute.believing import believe_position
 from chimera.execute.dust import left_over
-from chimera.execute.hear import adopt, hear, settle, take_fill
+from chimera.execute.hear import adopt, hear, out_of_turn, settle, take_fill
+from chimera.execute.proving import in_doubt, look_elsewhere, no_later, not_found, restarted
 from chimera.execute.pruning import prune
 from chimera.execute.setback import rebased
 from chimera.execute.steering import steer
@@ -115,6 +116,8 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return _hear(holding, word, scene)
         case Reported(order=word, fill=fill):
             before = Qty(max(word.cum_qty - fill.qty, ZERO)) if fill is not None else Qty(ZERO)
+            if fill is not None and out_of_turn(holding, fill, word):
+                holding, fill = holding.but(survey_due_ms=scene.now_ms), None
             known = holding if fill is None else take_fill(holding, fill, scene, before_qty=before)
             return _hear(known, word, scene)
         case Surveyed(snapshot=snapshot):
@@ -124,15 +127,15 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return holding.but(survey_asked_ms=None, survey_due_ms=Millis(scene.now_ms + pause))
         case Restarted():
             holding = rebased(holding, scene.now_ms)
-            restarted = {ref: _restart(order, scene) for ref, order in holding.orders.items()}
+            again = {ref: restarted(order, scene) for ref, order in holding.orders.items()}
             exit_ = holding.exit
             return holding.but(
-                orders=restarted,
-                exit=None if exit_ is None else exit_.but(retry_at_ms=_no_later(exit_.retry_at_ms, scene)),
+                orders=again,
+                exit=None if exit_ is None else exit_.but(retry_at_ms=no_later(exit_.retry_at_ms, scene)),
                 survey_due_ms=scene.now_ms,
                 survey_asked_ms=None,
-                stop_retry_at_ms=_no_later(holding.stop_retry_at_ms, scene),
-                target_retry_at_ms=_no_later(holding.target_retry_at_ms, scene),
+                stop_retry_at_ms=no_later(holding.stop_retry_at_ms, scene),
+                target_retry_at_ms=no_later(holding.target_retry_at_ms, scene),
             )
         case Published(through=through):
             return holding.but(outbox=tuple(event for event in holding.outbox if event.seq > through))
@@ -165,7 +168,7 @@ def _answer(
     match fact:
         case PlaceRefused(code=code, message=message):
             if _lives(order, code, fact.refusal):
-                return holding.with_order(_in_doubt(order, scene))
+                return holding.with_order(in_doubt(order, scene))
             after = holding.with_order(settle(order.after(Trigger.REFUSED).but(refusal=message), order, scene))
             return _after_refusal(after, order, fact, scene)
         case PlaceNotSent():
@@ -182,13 +185,21 @@ def _answer(
             doubted = order.after(Trigger.TIMED_OUT).but(dead_after_ms=dead_after_ms)
             return holding.with_order(settle(doubted, order, scene))
         case NotFound(asked_server_ms=asked):
-            return _look_elsewhere(holding.with_order(_not_found(order, asked, scene)), order, scene)
+            return _unknown(holding, order, asked, scene)
         case CancelRefused():
             return holding.with_order(settle(order.after(Trigger.CANCEL_REFUSED), order, scene))
         case CancelUnanswered():
             return holding.with_order(settle(order.after(Trigger.TIMED_OUT), order, scene))
         case CancelNotSent():
             return holding.with_order(settle(order.after(Trigger.CANCEL_NOT_SENT), order, scene))
+
+
+def _unknown(holding: Holding, order: Order, asked_server_ms: Millis, scene: Scene) -> Holding:
+    """A query does not know it. What is dead by that has failed, as what was refused has."""
+    after = holding.with_order(not_found(holding, order, asked_server_ms, scene))
+    if after.orders[order.ref].status is Status.REJECTED and order.status is not Status.REJECTED:
+        return entry.proven_dead(after, order, scene) if order.intent_id else after
+    return look_elsewhere(after, order, scene)
 
 
 def _lives(order: Order, code: int, refusal: Refusal | None) -> bool:
@@ -213,58 +224,6 @@ def _after_refusal(holding: Holding, order: Order, no: PlaceRefused, scene: Scen
     if order.role is Role.EXIT:
         return closing.failed(holding, scene)
     return entry.refused(holding, order, no, scene)
-
-
-def _in_doubt(order: Order, scene: Scene) -> Order:
-    """An order that certainly exists, in a state we must ask for."""
-    if order.status is Status.PENDING_NEW:
-        order = order.after(Trigger.TIMED_OUT)
-    return order.but(ask_at_ms=scene.now_ms) if order.status is Status.IN_DOUBT else order
-
-
-def _look_elsewhere(holding: Holding, order: Order, scene: Scene) -> Holding:
-    """An entry that the query does not know may have filled all the same: position and trades may tell it sooner."""
-    if holding.orders[order.ref].status is not Status.IN_DOUBT or order.request.reduce_only:
-        return holding
-    return holding.but(survey_due_ms=Millis(min(holding.survey_due_ms, scene.now_ms)))
-
-
-def _not_found(order: Order, asked_server_ms: Millis, scene: Scene) -> Order:
-    """Proof of death only when the question began after the last moment at which it could be accepted."""
-    missing = order.after(Trigger.MISSING)
-    if missing.status is not Status.IN_DOUBT:
-        return settle(missing, order, scene)
-    if missing.created_ms > scene.now_ms:  # held back since a restart for this answer
-        missing = missing.but(created_ms=scene.now_ms)
-    dead_after = missing.dead_after_ms
-    if dead_after is None:
-        dead_after = Millis(scene.venue_now_ms + scene.policy.doubt_margin_ms)
-        missing = missing.but(dead_after_ms=dead_after)
-    if asked_server_ms > dead_after:
-        return settle(missing.after(Trigger.PROVEN_DEAD), order, scene)
-    return settle(missing, order, scene)
-
-
-def _restart(order: Order, scene: Scene) -> Order:
-    """Whatever was on its way when we died may have arrived up to ``not_after_ms`` and its window.
-
-    A pause that was set in the life before is over: its moment may be by a clock that has been set since.
-    """
-    after = order.after(Trigger.RESTARTED).but(
-        ask_at_ms=_no_later(order.ask_at_ms, scene), cancel_at_ms=_no_later(order.cancel_at_ms, scene)
-    )
-    if after.status is Status.IN_DOUBT and after.dead_after_ms is None:
-        latest = max(order.request.not_after_ms or scene.venue_now_ms, scene.venue_now_ms)
-        after = after.but(dead_after_ms=Millis(latest + scene.policy.doubt_margin_ms))
-    if after.resendable:  # the venue is asked first: what we were sending may have lived and ended while we were dead
-        after = after.but(created_ms=Millis(scene.now_ms + scene.policy.restart_patience_ms), resends=0)
-    if after.owed:  # nobody has asked for its trades while we were dead
-        after = after.but(asks=0, ask_at_ms=scene.now_ms)
-    return settle(after, order, scene)
-
-
-def _no_later(moment_ms: Millis | None, scene: Scene) -> Millis | None:
-    return None if moment_ms is None else Millis(min(moment_ms, scene.now_ms))
 
 
 def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding:

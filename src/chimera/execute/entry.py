@@ -298,13 +298,23 @@ def not_sent(holding: Holding, order: Order, fact: PlaceNotSent, scene: Scene) -
     posted = 1 if order.request.time_in_force is TimeInForce.GTX else 0  # a chase counts for nothing
     pause = RETRY_MS + zlib.crc32(order.ref.encode()) % RETRY_MS
     again = working.but(
-        retry_at_ms=Millis(scene.now_ms + max(fact.retry_after_ms or 0, pause)),
+        retry_at_ms=Millis(max(scene.now_ms + max(fact.retry_after_ms or 0, pause), working.retry_at_ms or 0)),
         taker_tries=max(working.taker_tries - taker, 0),
         maker_tries=max(working.maker_tries - posted, 0),
         failures=failures,
         refusal_code="NOT_SENT",
     )
     return _put(holding, again)
+
+
+def proven_dead(holding: Holding, order: Order, scene: Scene) -> Holding:
+    """Its outcome was open for long, and it never lived: one more sending that the venue failed to take."""
+    working = holding.working_of(order)
+    if working is None or working.canceling:
+        return holding
+    fact = PlaceNotSent(ref=order.ref, reason="no answer, and the venue never had it")
+    after = not_sent(holding, order, fact, scene)
+    return _put(after, after.intents[working.intent_id].but(refusal_code=VENUE_AWAY))
 
 
 def _put(holding: Holding, working: Working) -> Holding:

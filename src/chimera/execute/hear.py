@@ -11,7 +11,7 @@ from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
-from chimera.trading.ids import child_of, derived_id, stands_in, stem_of
+from chimera.trading.ids import ClientOrderId, child_of, derived_id, stands_in, stem_of
 from chimera.trading.money import ZERO, Millis, Qty, Quote
 from chimera.trading.order import FIRING, OPEN, NewOrder, Order, OrderType, Role, Status, TimeInForce, Trigger
 from chimera.trading.position import Lot, adopted_lot
@@ -140,7 +140,7 @@ def _moved(fill: Fill, scene: Scene) -> Qty:
 
 def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Scene) -> Holding:
     """What a trade that opened, closed or turned the position means for the rest of the holding."""
-    after = rooted(before, after, fill)
+    after = _counted_on(rooted(before, after, fill), fill.ref)
     if before.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
         soon = Millis(min(after.survey_due_ms, scene.now_ms + FLAT_SURVEY_MS))
         after = untried(after).but(survey_due_ms=soon)
@@ -160,6 +160,28 @@ def untried(holding: Holding) -> Holding:
         target_tries=0,
         target_retry_at_ms=None,
         refused_target_forms=(),
+    )
+
+
+def _counted_on(holding: Holding, ref: ClientOrderId) -> Holding:
+    """No protective id is given out again that the venue has seen: its first sending may have outrun our saving."""
+    child = child_of(ref)
+    if child is None or not holding.root or child[0] != stem_of(holding.root):
+        return holding
+    if Role(child[1]) not in CLOSING or child[2] <= holding.child_no:
+        return holding
+    return holding.but(child_no=child[2])
+
+
+def out_of_turn(holding: Holding, fill: Fill, order: VenueOrder) -> bool:
+    """Whether an entry's trade would close lots that a close has closed by the venue's word, its own trades to come:
+    booked first, it would take the close's place, and what the close then opened would be nobody's."""
+    lots = holding.position.lots
+    if order.reduce_only or not lots or lots[0].side is fill.side:
+        return False
+    return any(
+        each.owed and each.request.reduce_only and each.request.side is fill.side and each.ref != fill.ref
+        for each in holding.orders.values()
     )
 
 

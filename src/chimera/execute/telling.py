@@ -190,14 +190,17 @@ def _maker_timeouts(before: Holding, after: Holding, scene: Scene) -> tuple[Hold
     alarms: list[Alert] = []
     for ref, order in after.orders.items():
         work = after.working_of(order) if order.role is Role.TAKER and ref not in before.orders else None
-        if work is None or work.maker_until_ms is None or work.taker_tries != 1 or scene.now_ms < work.maker_until_ms:
+        if work is None or work.maker_until_ms is None or scene.now_ms < work.maker_until_ms:
             continue
+        if work.told_late == work.slice_no:  # of this slice it was told; its taker is tried again
+            continue
+        after = after.but(intents={**after.intents, work.intent_id: work.but(told_late=work.slice_no)})
         number = after.maker_timeouts + len(alarms) + 1
         told = (
             f"{order.intent_id}: {order.qty} of {work.intent.qty} taken after {work.plan.maker.wait_ms} ms of resting"
         )
         alarms.append(Alert(severity=Severity.WARN, code="MAKER_TIMEOUT", text=f"{told}; number {number} here"))
-    return (after.but(maker_timeouts=after.maker_timeouts + len(alarms)) if alarms else after), tuple(alarms)
+    return after.but(maker_timeouts=after.maker_timeouts + len(alarms)) if alarms else after, tuple(alarms)
 
 
 def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:

@@ -119,6 +119,7 @@ class Working(Value):
     retry_at_ms: Millis | None = None
     canceling: bool = False
     failures: int = 0  # sendings in a row that the venue failed to take
+    told_late: int = -1  # the slice of which it was told that its maker's time was up
     reductions: int = 0  # how often it was made smaller for lack of margin
     refused: bool = False  # ended with nothing filled because somebody said no
     reason: str = ""  # why it ended as it did, or what it waits for

@@ -107,6 +107,9 @@ def test_unanswered_entry_is_asked_for_and_never_resent() -> None:
     assert desk.count(Role.TAKER) == 1
     assert I1 in desk.holding.intents  # it still counts
     desk.later(500).hear(NotFound(ref=entry.ref, asked_server_ms=Millis(dead_after + 1)))
+    assert I1 in desk.holding.engaged, "one silence of four"
+    desk.later(500).survey()
+    desk.later(500).hear(NotFound(ref=entry.ref, asked_server_ms=desk.now))
     assert desk.count(Role.TAKER) == 1, "past its deadline nothing more is sent"
     assert I1 not in desk.holding.engaged
 

@@ -186,7 +186,8 @@ def test_a_refused_entry_that_is_listed_after_all_is_asked_for() -> None:
     desk.submit(an_intent(), wait_ms=1_500)
     maker = desk.placed(Role.MAKER)
     desk.hear(PlaceUnanswered(ref=maker.ref, dead_after_ms=Millis(desk.now + 100)))
-    asked = desk.later(20_000).now
+    desk.later(20_000).survey()
+    asked = desk.later(1).now
     desk.later(1).hear(NotFound(ref=maker.ref, asked_server_ms=desk.now))
     survey(desk, desk.word(maker, Status.NEW), asked_ms=asked, qty="0")
     assert [type(command).__name__ for command in desk.last] == ["Ask"]

@@ -228,6 +228,9 @@ def test_a_close_in_doubt_is_asked_for_and_never_sent_again() -> None:
         desk.hear(NotFound(ref=out.ref, asked_server_ms=desk.now))
     assert desk.count(Role.EXIT) == 1
     desk.later(10_000).hear(NotFound(ref=out.ref, asked_server_ms=desk.now))
+    assert desk.count(Role.EXIT) == 1, "one silence of four"
+    desk.later(1).survey(qty="0.00999")
+    desk.later(1).hear(NotFound(ref=out.ref, asked_server_ms=desk.now))
     desk.later(10_000).hear(Ticked())
 
     assert desk.count(Role.EXIT) == 2
@@ -257,6 +260,7 @@ def test_a_list_that_never_was_is_placed_anew_under_other_ids() -> None:
     [pair] = desk.pairs()
     for leg in (pair.stop, pair.target):
         desk.hear(PlaceUnanswered(ref=leg.ref, dead_after_ms=desk.now))
+    desk.later(10).survey(qty="0.00999")
     for leg in (pair.stop, pair.target):
         desk.later(10).hear(NotFound(ref=leg.ref, asked_server_ms=desk.now))
     desk.later(1_000).hear(Ticked())
@@ -400,6 +404,7 @@ def _do(desk: SpotDesk, step: str, names: "iter[int]") -> None:  # type: ignore[
             for leg in legs:
                 desk.hear(PlaceUnanswered(ref=leg.ref, dead_after_ms=Millis(desk.now + 500)))
         case "refuse":
+            desk.later(10).survey(qty="9")
             for leg in legs:
                 desk.hear(NotFound(ref=leg.ref, asked_server_ms=Millis(desk.now + 20_000)))
         case "target" if target is not None and target.status is Status.NEW:
