@@ -32,12 +32,12 @@ def an_order(stage: Stage, policy: ExecPolicy, *, qty: Qty, name: str = "r") -> 
     )
 
 
-def a_market(*, wide_s: tuple[float, float] = (0, 0), half: str = "40", thin: str = "5") -> Any:
-    """A tick of spread and ``thin`` at each touch; within ``wide_s`` it is ``half`` from the middle to a touch."""
+def a_market(*, wide_s: tuple[float, float] = (0, 0), half: str = "40", thin_from_s: float = 10**6) -> Any:
+    """A tick from the middle to each touch, ``half`` within ``wide_s``; of 5 BTC there 0.006 stay from ``thin_from_s``."""
 
     def touch(at_s: float) -> tuple[Price, Price, Qty]:
         apart = Decimal(half) if wide_s[0] <= at_s < wide_s[1] else Decimal("0.1")
-        return Price(MID - apart), Price(MID + apart), Qty(Decimal(thin))
+        return Price(MID - apart), Price(MID + apart), Qty(Decimal("0.006" if at_s >= thin_from_s else 5))
 
     return touch
 
@@ -120,6 +120,20 @@ def test_in_a_market_that_stays_wide_market_orders_are_bounded_and_fill_at_the_t
     assert told.broken == []
     assert told.bought == steps(20)
     assert {each.type for each in told.entries} == {"LIMIT"}
+
+
+@pytest.mark.req("ACC-3", "S4-ROUTE-7", "S4-ROUTE-8")
+def test_in_a_thin_market_an_order_is_split_into_what_the_touch_holds() -> None:
+    """By then S4 has seen what is usual: a tenth of it is more than stands there now."""
+
+    async def send(stage: Stage) -> None:
+        await submit(stage, an_order(stage, MarketNow(), qty=steps(20)), wait_ms=5_000)
+
+    told = play(Story(hands=((23.0, send),), touch=a_market(thin_from_s=21), rough_s=30))
+
+    assert told.broken == []
+    assert told.bought == steps(20)
+    assert [str(each.qty) for each in told.entries] == ["0.006", "0.006", "0.006", "0.002"]
 
 
 @pytest.mark.req("S4-ROUTE-5")
