@@ -1,4 +1,4 @@
-"""The cash ledger in the world: after trades, fees, funding, transfers, a liquidation and deaths it is the venue's wallet."""
+"""The cash ledger in the world: after trades, fees, funding, transfers, a liquidation and deaths it is the wallet."""
 
 import asyncio
 from collections import Counter
@@ -9,6 +9,7 @@ import pytest
 
 from chimera.adapters.memory.faults import NoFaults
 from chimera.reconcile.balances import added
+from chimera.reconcile.cash import of_fill
 from chimera.reconcile.pnl import By, Fold
 from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
@@ -138,15 +139,15 @@ def test_profit_and_loss_by_day_strategy_and_position_is_the_same_money(campaign
 
 
 def test_a_trade_told_by_nobody_but_the_list_is_put_aside_once_and_told() -> None:
-    story = Story(wishes=(a_wish(),), calm_s=500.0)
-    seam = ("chimera.services.router.relay", "of_fill", lambda account, told: of_nothing(account, told))
-    from chimera.reconcile.cash import of_fill
-
     def of_nothing(account: Any, told: Any) -> Entry:
         return of_fill(account, told).but(postings=())
 
-    with without(seam, ("chimera.services.router.cash_book", "YOUNG_MS", 0)):
-        told = play(story)
+    seams: tuple[Any, ...] = (
+        ("chimera.services.router.relay", "of_fill", of_nothing),
+        ("chimera.services.router.cash_book", "YOUNG_MS", 0),
+    )
+    with without(*seams):
+        told = play(Story(wishes=(a_wish(),), calm_s=500.0))
 
     drifts = [str(alert["text"]) for alert in told.stage.alerts if alert["code"] == "MONEY_DRIFT"]
     assert len(drifts) == 1
