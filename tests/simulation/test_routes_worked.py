@@ -33,7 +33,7 @@ def an_order(stage: Stage, policy: ExecPolicy, *, qty: Qty, name: str = "r") -> 
 
 
 def a_market(*, wide_s: tuple[float, float] = (0, 0), half: str = "40", thin_from_s: float = 10**6) -> Any:
-    """A tick from the middle to each touch, ``half`` within ``wide_s``; of 5 BTC there 0.006 stay from ``thin_from_s``."""
+    """A tick from the middle to each touch, ``half`` within ``wide_s``; 5 BTC stand there, later 0.006."""
 
     def touch(at_s: float) -> tuple[Price, Price, Qty]:
         apart = Decimal(half) if wide_s[0] <= at_s < wide_s[1] else Decimal("0.1")

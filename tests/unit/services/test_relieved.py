@@ -30,9 +30,7 @@ async def test_it_goes_to_the_owner_of_the_moment_and_not_to_one_who_was_relieve
     ground.instruments[intent.symbol] = BTC
     preparing = MagicMock(prepare=AsyncMock())
     others: Any = preparing, AsyncMock(), *[MagicMock()] * 5
-    accepting = Accepting(
-        ground, intake, *others, routing=MagicMock(), stop_optional=True, asked=lambda: True
-    )
+    accepting = Accepting(ground, intake, *others, routing=MagicMock(), stop_optional=True, asked=lambda: True)
     monkeypatch.setattr(accepting, "_owner_for", lambda _: next(owners))
     monkeypatch.setattr(accepting, "_object", lambda *_: None)
     monkeypatch.setattr(accepting, "_plan", lambda *_: plan)
