@@ -43,7 +43,9 @@ def test_incident_01_after_a_restart_protection_is_back_before_anything_enters_a
         wishes=(
             a_wish(target_bps=60, hold_s=15),
             a_wish(1, 6.3, qty=steps(5), hold_s=6),
-            a_wish(2, 3.5, qty=steps(12), policy=policy_of(wait_ms=0, slices=3, gap_ms=2_950), hold_s=14),
+            a_wish(
+                2, 3.5, qty=steps(12), policy=policy_of(wait_ms=0, slices=3, gap_ms=2_865), hold_s=14
+            ),  # due at 6.45
         ),
         blows=(KillAt(at_s=6),),
         hands=((6.2, gone),),
