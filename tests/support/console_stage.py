@@ -13,6 +13,7 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import Console, build_app
 from chimera.services.serving import address_of, listen, serve_app
+from chimera.trading.market import Market
 from chimera.trading.money import Millis, Price, Qty
 from chimera.wire import codec
 from chimera.wire.board import TickBoard
@@ -124,7 +125,7 @@ class FakeS4:
             raise self.error
         return self.told
 
-    async def close(self, symbol: str, qty: Decimal | None = None) -> dict[str, Any]:
+    async def close(self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT) -> dict[str, Any]:
         self.closed.append(symbol)
         if self.close_error:
             raise self.close_error

@@ -148,12 +148,20 @@ def feed(
     streams: Annotated[str | None, typer.Option(envvar="FEED_WS_URL", help="Streams' base URL, likewise.")] = None,
     redis: Annotated[str, typer.Option(envvar="FEED_REDIS_ADDRESSES", help="Empty: the embedded one.")] = "",
     redis_dir: Annotated[Path, typer.Option(help="Of the embedded one.")] = Path("var/redis"),
+    spot_symbols: Annotated[str, typer.Option(envvar="FEED_SPOT_SYMBOLS", help="Of spot; empty: futures alone.")] = "",
+    spot_url: Annotated[str | None, typer.Option(envvar="FEED_SPOT_URL", help="Spot's REST base URL.")] = None,
+    spot_streams: Annotated[
+        str | None, typer.Option(envvar="FEED_SPOT_WS_URL", help="Spot's streams' base URL.")
+    ] = None,
 ) -> None:
     """Public market streams to the board."""
     with ended_well():
         from chimera.cli import services
 
-        services.feed(symbols, env, url, streams, redis, redis_dir)
+        services.feed(
+            symbols, env, url, streams, redis, redis_dir,
+            spot_symbols=spot_symbols, spot_url=spot_url, spot_streams=spot_streams,
+        )  # fmt: skip
 
 
 @app.command()

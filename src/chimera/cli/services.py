@@ -11,18 +11,37 @@ from chimera.cli.words import listed
 from chimera.services import logs, serving
 
 
-def feed(symbols: str, env: str, url: str | None, streams: str | None, redis: str, redis_dir: Path) -> None:
-    from chimera.adapters.binance.hosts import hosts_named
-    from chimera.services.feed.main import serve
+def feed(
+    symbols: str,
+    env: str,
+    url: str | None,
+    streams: str | None,
+    redis: str,
+    redis_dir: Path,
+    *,
+    spot_symbols: str,
+    spot_url: str | None,
+    spot_streams: str | None,
+) -> None:
+    from chimera.adapters.binance.hosts import SPOT_STREAMS, hosts_named
+    from chimera.services.feed.main import Spot, serve
+    from chimera.trading.market import Market
 
     logs.to_stderr("feed")
     hosts = hosts_named(env, rest=url, streams=streams or _as_socket(url))
+    spot: Spot | None = None
+    if spot_symbols:
+        public = spot_streams or _as_socket(spot_url) or SPOT_STREAMS[env]
+        of_spot = hosts_named(env, rest=spot_url, streams=public, market=Market.SPOT)
+        spot = Spot(hosts=of_spot, symbols=tuple(listed(spot_symbols)))
 
     async def main() -> None:
         stop, first = serving.told_to_stop(), asyncio.Event()
         telling = asyncio.create_task(_say_first(first))
         try:
-            await serve(hosts, listed(symbols), listed(redis), stop=stop, embedded_dir=redis_dir, ready=first)
+            await serve(
+                hosts, listed(symbols), listed(redis), stop=stop, embedded_dir=redis_dir, ready=first, spot=spot
+            )
         finally:
             telling.cancel()
 

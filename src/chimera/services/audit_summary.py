@@ -1,5 +1,7 @@
 """What a run came to, told by the venue's audit alone: positions opened, protected and closed, profit, violations.
 
+Positions, protection and profit are of futures; of spot every fill is set beside the ledger's.
+
 Independent on purpose: it shares no code with S4 nor with the world's oracle, and reads nothing but audit records
 (``docs/wire.md``), so its numbers can be set beside the ledger's. Records of one instant count together: between a
 trigger and its child's fill no time passes. An audit that begins with a position open (the simulator was restarted
@@ -15,9 +17,10 @@ from chimera.trading.money import ZERO, text
 from chimera.trading.value import Value
 
 BARE_BOUND_MS: Final = 1_500  # I10: longest a position may be without its whole stop in healthy conditions
+_FUTURES: Final = "FUT"
 _GONE: Final = (Kind.TRIGGER, Kind.CANCEL, Kind.EXPIRE, Kind.REJECT)
 
-FillKey = tuple[str, str]  # symbol, trade id
+FillKey = tuple[str, str, str]  # market, symbol, trade id
 
 
 class VenueFill(Value):
@@ -91,6 +94,9 @@ class Tally:
             self._now_us = record.at_us
         if record.account != self._account or not record.symbol:
             return
+        if record.market:
+            self._of_spot(record)
+            return
         held = self._held.setdefault(record.symbol, _Held())
         match record.kind:
             case Kind.FILL:
@@ -150,13 +156,22 @@ class Tally:
             held.qty = after = record.position_after
         if record.reduce_only and (before * after < 0 or abs(after) > abs(before)):
             self._violations.append(f"I12: {record.client_order_id} took {record.symbol} from {before} to {after}")
-        key = (record.symbol, str(record.trade_id))
-        if key in self.fills:
-            self._violations.append(f"I6: {record.symbol} trade {record.trade_id} is told twice")
-        self.fills[key] = VenueFill(qty=qty, fee=record.fee or ZERO)
+        self._counted(record)
         self._realized += record.realized_pnl or ZERO
         self._fees += record.fee or ZERO
         self._count(held, before, after)
+
+    def _of_spot(self, record: AuditRecord) -> None:
+        if record.kind is Kind.FILL:
+            self._counted(record)
+        elif record.kind is Kind.ACCEPT and record.side == "BUY":
+            self._accepted(record)
+
+    def _counted(self, record: AuditRecord) -> None:
+        key = (record.market or _FUTURES, record.symbol, str(record.trade_id))
+        if key in self.fills:
+            self._violations.append(f"I6: {record.symbol} trade {record.trade_id} is told twice")
+        self.fills[key] = VenueFill(qty=record.qty or ZERO, fee=record.fee or ZERO)
 
     def _count(self, held: _Held, before: Decimal, after: Decimal) -> None:
         """A fill through zero closes one position and opens the next."""
@@ -225,7 +240,7 @@ def compare(venue: Mapping[FillKey, VenueFill], ledger: Iterable[Mapping[str, An
     """
     rows: dict[FillKey, VenueFill] = {}
     for row in ledger:
-        key = (str(row["symbol"]), str(row["trade_id"]))
+        key = (str(row.get("market", _FUTURES)), str(row["symbol"]), str(row["trade_id"]))
         if key in venue or int(row["at_ms"]) >= since_ms:
             rows[key] = VenueFill(qty=Decimal(row["qty"]), fee=Decimal(row["fee"]))
     none = VenueFill(qty=ZERO, fee=ZERO)

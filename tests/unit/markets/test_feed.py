@@ -14,7 +14,7 @@ from chimera.services.feed.symbol import SymbolFeed
 from chimera.tape.depth import Depth
 from chimera.tape.synthetic import START_US, Synthetic
 from chimera.trading.errors import StoreUnavailable
-from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
+from chimera.trading.market import DepthChanged, Marked, Market, MarketEvent, TopOfBook, Traded
 from chimera.trading.money import Millis
 from chimera.wire import codec
 from chimera.wire.board import DepthBoard, FeatureBoard, TickBoard
@@ -94,6 +94,18 @@ async def test_the_board_shows_the_market_as_it_ended() -> None:
         11,
     )
     assert feed.status().event_age_ms == Millis(_Clock().now_ms() - events[-1].at_us // 1_000)
+
+
+@pytest.mark.req("RD-1")
+async def test_spot_has_its_own_touch_and_depth_and_leaves_the_features_to_futures() -> None:
+    board, events = _Board(), [event for event in a_market(5) if not isinstance(event, Marked)]
+
+    await Feed(board, _Clock(), FeedSettings(), market=Market.SPOT).run(_stream(events))
+
+    touch = [event for event in events if isinstance(event, TopOfBook)][-1]
+    assert set(board.documents) == {"mkt:tick:spot:BTCUSDT", "mkt:depth:spot:BTCUSDT"}
+    tick = codec.decode(board.documents["mkt:tick:spot:BTCUSDT"], TickBoard)
+    assert (tick.bid, tick.ask, tick.mark) == (touch.bid, touch.ask, None)
 
 
 @pytest.mark.req("S3-FEAT-1")

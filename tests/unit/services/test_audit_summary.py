@@ -149,8 +149,8 @@ def test_another_accounts_trades_are_not_ours() -> None:
 
 def test_the_ledger_is_compared_trade_by_trade() -> None:
     venue = {
-        ("BTCUSDT", "1"): VenueFill(qty=D("0.003"), fee=D("0.1")),
-        ("BTCUSDT", "2"): VenueFill(qty=D("0.004"), fee=D("0.2")),
+        ("FUT", "BTCUSDT", "1"): VenueFill(qty=D("0.003"), fee=D("0.1")),
+        ("FUT", "BTCUSDT", "2"): VenueFill(qty=D("0.004"), fee=D("0.2")),
     }
     row = {"symbol": "BTCUSDT", "at_ms": 50}
     ledger = [
@@ -158,6 +158,7 @@ def test_the_ledger_is_compared_trade_by_trade() -> None:
         row | {"trade_id": "1", "qty": "0.003", "fee": "0.1"},
         row | {"trade_id": "2", "qty": "0.005", "fee": "0.2"},
         row | {"trade_id": "3", "qty": "0.001", "fee": "0.05", "at_ms": 150},  # the venue knows of no such trade
+        row | {"market": "SPOT", "trade_id": "1", "qty": "7", "fee": "7"},  # no trade of futures
     ]
 
     told = compare(venue, ledger, since_ms=100)

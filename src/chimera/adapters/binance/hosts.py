@@ -23,6 +23,7 @@ _BINANCE: Final = {
             "ws-fapi.binance.com",
             "api.binance.com",  # spot
             "ws-api.binance.com",
+            "stream.binance.com",
         }
     ),
     "demo": frozenset(  # one backend under its old and its new name
@@ -33,6 +34,7 @@ _BINANCE: Final = {
             "fstream.binancefuture.com",
             "demo-api.binance.com",  # spot, demo and testnet
             "demo-ws-api.binance.com",
+            "demo-stream.binance.com",
             "testnet.binance.vision",
             "ws-api.testnet.binance.vision",
         }
@@ -74,6 +76,13 @@ PRESETS: Final = {hosts.name: hosts for hosts in (SIM, DEMO, LIVE)}
 SPOT_DEMO: Final = Hosts(name="demo", rest="https://demo-api.binance.com", streams="wss://demo-ws-api.binance.com")
 SPOT_LIVE: Final = Hosts(name="live", rest="https://api.binance.com", streams="wss://ws-api.binance.com")
 SPOT_PRESETS: Final = {hosts.name: hosts for hosts in (SIM, SPOT_DEMO, SPOT_LIVE)}  # streams: the WebSocket API
+
+
+SPOT_STREAMS: Final = {  # the public market's; no key goes there
+    SIM.name: SIM.streams,
+    SPOT_DEMO.name: "wss://demo-stream.binance.com",
+    SPOT_LIVE.name: "wss://stream.binance.com",
+}
 
 
 def hosts_named(

@@ -88,6 +88,8 @@ class Household:
         """By service."""
         ports = self.ports
         named = {"s3": ports.s3, "s4": ports.s4, "simulator": ports.simulator}
+        if self._trades_spot:
+            named["simulator_spot"] = self._spot_port
         if self._options.console:
             named["console"] = ports.console
         return {name: self._at(port) for name, port in named.items()}
@@ -172,6 +174,7 @@ class Household:
         self._lock = ProcessLock.take(self._state / "up.lock", guards=f"the state directory {self._state} (--state)")
         ports = self.ports
         wanted = {"the simulator (--sim-port)": ports.simulator, "S3 (--s3-port)": ports.s3, "S4 (--s4-port)": ports.s4}
+        wanted["the simulator's spot (one above --sim-port)"] = self._spot_port
         if self._options.console:
             wanted["the console (--console-port)"] = ports.console
         for name, port in wanted.items():
@@ -179,9 +182,9 @@ class Household:
 
     def _simulator(self) -> Child:
         options = self._options
-        words = ["sim", "--port", str(self.ports.simulator), "--spot-port", "0"]  # nobody here trades on spot
+        words = ["sim", "--port", str(self.ports.simulator), "--spot-port", str(self._spot_port)]
         words += ["--seed", str(options.seed), "--symbol", options.symbol]
-        words += ["--state", str(self._state / "venue.json"), "--markets", "fut"]
+        words += ["--state", str(self._state / "venue.json"), "--markets", "both" if self._trades_spot else "fut"]
         if options.market is not None:
             words += ["--market", f"fut:{options.market.absolute()}"]
         if options.audit is not None:
@@ -192,7 +195,11 @@ class Household:
         ports, symbol, venue = self.ports, self._options.symbol, self._at(self.ports.simulator)
         assert self._redis is not None
         redis = self._redis.unix_address
-        feed = self._child("feed", ["feed", "--url", venue, "--symbols", symbol, "--redis", redis], {})
+        feeding = ["feed", "--url", venue, "--symbols", symbol, "--redis", redis]
+        spot = {"S4_SPOT_SYMBOLS": symbol, "S4_SPOT_URL": self._at(self._spot_port)} if self._trades_spot else {}
+        if spot:
+            feeding += ["--spot-symbols", symbol, "--spot-url", spot["S4_SPOT_URL"]]
+        feed = self._child("feed", feeding, {})
         s4 = {
             "S4_FUT_URL": venue,
             "S4_BINANCE_KEY": READY_ACCOUNT.api_key,
@@ -202,6 +209,7 @@ class Household:
             "S4_LEDGER_PATH": str(self._ledger_path("s4")),
             "S4_RECEIPT_KEY_PATH": str(self._state / "s4-receipt.key"),
             "PORT": str(ports.s4),
+            **spot,
         }
         s3 = {
             "S3_SYMBOLS": symbol,
@@ -216,6 +224,16 @@ class Household:
             words = ["console", "--port", str(ports.console), "--s3", self._at(ports.s3), "--s4", self._at(ports.s4)]
             children.append(self._child("console", [*words, "--redis", redis], {}))
         return children
+
+    @property
+    def _trades_spot(self) -> bool:
+        """A capture is of futures alone."""
+        return self._options.market is None
+
+    @property
+    def _spot_port(self) -> int:
+        assert self.ports.spot is not None  # chosen with the others
+        return self.ports.spot
 
     def _child(self, name: str, words: Sequence[str], own: Mapping[str, str], *, vital: bool = False) -> Child:
         log_path = self._state / "log" / f"{name}.log"
@@ -253,14 +271,16 @@ class Household:
 
 
 def _chosen(ports: Ports) -> Ports:
-    """Port 0 is any free one."""
+    """Port 0 is any free one; spot's is the next after the simulator's, where that is a given one."""
     given = {name: getattr(ports, name) for name in ports.__struct_fields__}
+    if ports.spot is None and ports.simulator:
+        given["spot"] = ports.simulator + 1
     return Ports(**{name: port or free_port() for name, port in given.items()})
 
 
 def _passed_on(environ: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     """Our environment with what this house decides on top: it trades with its own venue and nobody's keys."""
-    dropped = ("S4_BINANCE_", "S4_FUT_", "S4_TESTNET", "S4_DB_ARANGO", "S3_DB_ARANGO", "PORT")
+    dropped = ("S4_BINANCE_", "S4_FUT_", "S4_SPOT_", "S4_TESTNET", "S4_DB_ARANGO", "S3_DB_ARANGO", "PORT")
     return {name: value for name, value in environ.items() if not name.startswith(dropped)} | dict(own)
 
 

@@ -7,9 +7,10 @@ from chimera.trading.value import Value
 
 
 class Ports(Value):
-    """Where each service listens on 127.0.0.1."""
+    """Where each service listens on 127.0.0.1; 0 is any free one. ``spot`` None: the next after the simulator's."""
 
     simulator: int = 9020
+    spot: int | None = None
     s3: int = 8083
     s4: int = 8084
     console: int = 8080

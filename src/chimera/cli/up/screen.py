@@ -72,7 +72,9 @@ class Screen:
                 self._console.print_json(data=event)
 
     def look(self, row: Mapping[str, Any]) -> None:
-        self._rows[str(row["symbol"])] = row
+        name = f"{row['symbol']} spot" if row.get("market") == "SPOT" else str(row["symbol"])
+        if Decimal(row["qty"]) or name in self._rows or not name.endswith(" spot"):
+            self._rows[name] = row
 
     def picture(self) -> Group:
         wide, least = self._console.width >= WIDE, 0 if self._console.height >= HIGH else -FEWER

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from chimera.ports.streams import Streams
 from chimera.trading.errors import ChimeraError, StoreUnavailable
-from chimera.trading.market import Side
+from chimera.trading.market import Market, Side
 from chimera.trading.money import ZERO, text
 from chimera.trading.value import Value
 from chimera.wire.keys import ALERTS, ORDER_RESULTS, ORDERS_EXECUTED, RISK_SL_ARM
@@ -171,6 +171,8 @@ class Session:
     def _look(self, row: Mapping[str, Any]) -> None:
         if self._on_look is not None:
             self._on_look(row)
+        if row.get("market") == Market.SPOT:  # nobody here decides on it
+            return
         symbol = str(row["symbol"])
         seen = self._seen.get(symbol)
         if seen is None:

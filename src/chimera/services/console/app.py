@@ -112,18 +112,18 @@ class Console:
         finally:
             self.pages -= 1
 
-    async def effect(self, symbol: str) -> Effect | None:
+    async def effect(self, name: str) -> Effect | None:
         """By S4's answer of now; None where there is nothing to close. Raises ``ChimeraError``."""
         for document in await self.router.positions():
             row = read_row(document, PositionRow)
-            if row.symbol == symbol and row.is_open:
+            if row.name == name and row.is_open:
                 return effect_of(row)
         return None
 
     async def close(self, effect: Effect) -> Close:
         """Ask S4; what it said, also when it said nothing."""
         try:
-            told = await self.router.close(effect.symbol)
+            told = await self.router.close(effect.symbol, market=effect.market)
             answer, words = Answer.TAKEN, str(told.get("message") or "taken")
         except Refused as no:
             answer, words = Answer.REFUSED, f"{no.code}: {no.message}"
@@ -138,7 +138,7 @@ class Console:
             answer=answer,
             words=words,
         )
-        log.info("close_asked", symbol=effect.symbol, qty=str(effect.qty), answer=answer.value, words=words)
+        log.info("close_asked", symbol=effect.name, qty=str(effect.qty), answer=answer.value, words=words)
         self.seen.take_close(close)
         return close
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from chimera.services.console.rows import PositionRow, Resting
+from chimera.trading.market import Market
 from chimera.trading.money import Millis, text
 from chimera.trading.value import Value
 
@@ -20,7 +21,9 @@ GIVEN_UP_MS: Final = 600_000  # a refusal or an unknown answer
 class Effect(Value):
     """What a close would do now. ``qty`` is signed base asset; P&L is quote asset, an estimate at the mark."""
 
+    name: str  # of its row
     symbol: str
+    market: Market
     qty: Decimal
     mark_price: Decimal | None
     pnl: Decimal
@@ -44,13 +47,15 @@ class Effect(Value):
     def token(self) -> str:
         """Names the quantity and the orders; prices may move under it."""
         orders = [order.client_order_id if order else "-" for order in (self.target, self.stop)]
-        named = "|".join([self.symbol, text(self.qty), *orders])
+        named = "|".join([self.name, text(self.qty), *orders])
         return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
 def effect_of(row: PositionRow) -> Effect:
     return Effect(
+        name=row.name,
         symbol=row.symbol,
+        market=Market(row.market),
         qty=row.qty,
         mark_price=row.mark_price,
         pnl=row.unrealized_pnl,

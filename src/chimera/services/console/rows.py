@@ -48,6 +48,11 @@ class PositionRow(Value, tag=False, forbid_unknown_fields=False):
     seq: int = 0
 
     @property
+    def name(self) -> str:
+        """A symbol may be traded on both markets: futures go by it alone."""
+        return self.symbol if self.market == "FUT" else f"{self.symbol}:{self.market}"
+
+    @property
     def is_open(self) -> bool:
         """Something is or may be held; coverage says so while the trades of a fill are still to come."""
         return bool(self.qty) or self.coverage < 1

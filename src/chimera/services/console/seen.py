@@ -161,9 +161,9 @@ class Seen:
 
     def follow_closes(self, now_ms: int) -> None:
         """Carry each close on to what the newest positions say of it; drop it a minute after its end."""
-        rows = {row.symbol: row for row in self.positions}
+        rows = {row.name: row for row in self.positions}
         for close_id, close in tuple(self.closes.items()):
-            followed = close.follow(rows.get(close.effect.symbol), Millis(now_ms))
+            followed = close.follow(rows.get(close.effect.name), Millis(now_ms))
             if followed is None:
                 del self.closes[close_id]
             elif followed != close:

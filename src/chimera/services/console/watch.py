@@ -26,6 +26,7 @@ from chimera.services.console.rows import (
 )
 from chimera.services.console.seen import Seen, Source
 from chimera.trading.errors import ChimeraError
+from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.wire.board import TickBoard
 from chimera.wire.codec import decode
@@ -51,7 +52,7 @@ class RouterSource(Protocol):
 
     async def health(self) -> dict[str, Any]: ...
 
-    async def close(self, symbol: str, qty: Decimal | None = None) -> dict[str, Any]:
+    async def close(self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT) -> dict[str, Any]:
         """Reduce the position to flat, or by ``qty``."""
         ...
 

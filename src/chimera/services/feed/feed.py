@@ -1,8 +1,9 @@
-"""The feed: market events in, the board's three documents per symbol out, conflated.
+"""The feed: market events of one market in, the board's documents per symbol out, conflated.
 
 Invariants: reading never waits for the board; each key is written at most once per ``write_every_ms`` and always with
 the newest state, so nothing queues; a board that is away costs only freshness, and the newest state is written when it
-is back. Waiting is the event loop's, so the feed runs in virtual time too. It decides nothing.
+is back. Waiting is the event loop's, so the feed runs in virtual time too. It decides nothing. Of spot it
+writes touch and depth; features are of futures, one set per symbol.
 """
 
 import asyncio
@@ -14,11 +15,11 @@ from chimera.ports.streams import Snapshots
 from chimera.services.feed.settings import FeedSettings
 from chimera.services.feed.symbol import SymbolFeed
 from chimera.trading.errors import StoreUnavailable
-from chimera.trading.market import MarketEvent
+from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
 from chimera.wire import codec
-from chimera.wire.keys import depth_key, features_key, tick_key
+from chimera.wire.keys import depth_key, features_key, spot_depth_key, spot_tick_key, tick_key
 
 EVENTS_PER_TURN: Final = 200
 
@@ -36,10 +37,14 @@ class FeedStatus(Value):
 class Feed:
     """Keeps the board current. ``run`` is the whole service; ``take`` and ``flush`` are its two halves."""
 
-    def __init__(self, board: Snapshots, clock: Clock, settings: FeedSettings | None = None) -> None:
+    def __init__(
+        self, board: Snapshots, clock: Clock, settings: FeedSettings | None = None, *, market: Market = Market.FUT
+    ) -> None:
         self._board = board
         self._clock = clock
         self._settings = settings or FeedSettings()
+        self._spot = market is Market.SPOT
+        self._keys = (spot_tick_key, spot_depth_key) if self._spot else (tick_key, depth_key)
         self._symbols: dict[str, SymbolFeed] = {}
         self._changed: dict[str, None] = {}  # in the order of change: no hash order
         self._wake = asyncio.Event()
@@ -99,10 +104,11 @@ class Feed:
 
     async def _put(self, symbol: SymbolFeed) -> bool:
         tick, depth = symbol.tick(), symbol.depth()
-        documents = {features_key(symbol.symbol): codec.encode(symbol.features())}
+        documents = {} if self._spot else {features_key(symbol.symbol): codec.encode(symbol.features())}
         if tick is not None and depth is not None:
-            documents[tick_key(symbol.symbol)] = codec.encode(tick)
-            documents[depth_key(symbol.symbol)] = codec.encode(depth)
+            of_touch, of_depth = self._keys
+            documents[of_touch(symbol.symbol)] = codec.encode(tick)
+            documents[of_depth(symbol.symbol)] = codec.encode(depth)
         try:
             async with asyncio.timeout(self._settings.put_timeout_ms / 1_000):
                 for key, document in documents.items():

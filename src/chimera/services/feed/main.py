@@ -1,7 +1,7 @@
 """The feed's process: public market streams in, the board out. It needs no key and sends no order."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final
@@ -16,11 +16,20 @@ from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
 from chimera.services.serving import run_until
 from chimera.services.stores import open_bus
+from chimera.trading.market import Market
+from chimera.trading.value import Value
 
 SERVICE: Final = "feed"
 FIRST_EVENT_POLL_S: Final = 0.05
 
 log = structlog.get_logger(__name__)
+
+
+class Spot(Value):
+    """Where spot's public streams are, and which symbols of them are read."""
+
+    hosts: Hosts
+    symbols: tuple[str, ...]
 
 
 async def serve(
@@ -32,21 +41,37 @@ async def serve(
     embedded_dir: Path,
     settings: FeedSettings | None = None,
     ready: asyncio.Event | None = None,
+    spot: Spot | None = None,
 ) -> None:
-    """Until ``stop``. ``ready`` is set with the first market event. The fixture rule's factors are constants."""
+    """Until ``stop``. ``ready`` is set with futures' first event. The fixture rule's factors are constants."""
     settings = settings or FeedSettings(constants=FIXTURE_FACTORS)
     async with open_bus(redis_addresses, embedded_dir) as bus:
-        transport = AiohttpTransport(hosts)
-        streams = MarketStreams(transport, symbols, on_fault=_tell)
         feed = Feed(bus, SystemClock(), settings)
+        work = [_read(feed, hosts, symbols, Market.FUT)]
+        if spot is not None:
+            beside = Feed(bus, SystemClock(), settings, market=Market.SPOT)
+            work.append(_read(beside, spot.hosts, spot.symbols, Market.SPOT))
         watch = asyncio.create_task(_watch_first(feed, ready)) if ready is not None else None
         try:
-            async with aclosing(streams.events()) as events:
-                await run_until(stop, feed.run(events))
+            await run_until(stop, _all(work))
         finally:
             if watch is not None:
                 watch.cancel()
-            await transport.close()
+
+
+async def _all(work: Sequence[Coroutine[None, None, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for each in work:
+            group.create_task(each)
+
+
+async def _read(feed: Feed, hosts: Hosts, symbols: Sequence[str], market: Market) -> None:
+    transport = AiohttpTransport(hosts)
+    try:
+        async with aclosing(MarketStreams(transport, symbols, market, on_fault=_tell).events()) as events:
+            await feed.run(events)
+    finally:
+        await transport.close()
 
 
 async def _watch_first(feed: Feed, ready: asyncio.Event) -> None:

@@ -199,7 +199,7 @@ class Strategy:
         """Facts and score, then the pure decision: no await between it and the caller's reservation."""
         symbol = Symbol(request.symbol)
         try:
-            facts = await self._board.look(symbol)
+            facts = await self._board.look(symbol, request.market)
         except StoreUnavailable as away:
             gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"what the market shows cannot be read: {away}")
             return skip(snapshot.bundle.rev, request, gone), Facts()

@@ -15,11 +15,11 @@ from chimera.ports.streams import Snapshots
 from chimera.trading.budget import RiskBudget
 from chimera.trading.decision import Feature
 from chimera.trading.errors import NewerSchema
-from chimera.trading.market import Touch
+from chimera.trading.market import Market, Touch
 from chimera.wire import codec
 from chimera.wire.board import FeatureBoard, TickBoard
 from chimera.wire.budget import read_budget
-from chimera.wire.keys import SIGNALS, features_key, risk_budget_key, tick_key
+from chimera.wire.keys import SIGNALS, features_key, risk_budget_key, spot_tick_key, tick_key
 
 V = TypeVar("V")
 
@@ -40,10 +40,15 @@ class Board:
         self._ledger = ledger
         self._account_id = account_id
 
-    async def look(self, symbol: str) -> Facts:
-        """Raises ``StoreUnavailable`` of the bus (or of the ledger, where the cache has no features)."""
-        keys = (tick_key(symbol), features_key(symbol), risk_budget_key(self._account_id))
-        tick, features, budget = await self._snapshots.get_many(keys)
+    async def look(self, symbol: str, market: Market | None = None) -> Facts:
+        """Raises ``StoreUnavailable`` of the bus (or of the ledger, where the cache has no features).
+
+        For spot its own touch, where the feed shows one; features are one set per symbol.
+        """
+        tick_at = spot_tick_key(symbol) if market is Market.SPOT else tick_key(symbol)
+        keys = (tick_at, features_key(symbol), risk_budget_key(self._account_id), tick_key(symbol))
+        tick, features, budget, futures = await self._snapshots.get_many(keys)
+        tick = futures if tick is None else tick
         reading = _Reading()
         known: Mapping[str, Feature] | None = reading.of(
             keys[1], lambda: None if features is None else codec.decode(features, FeatureBoard).features

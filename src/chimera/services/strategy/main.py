@@ -16,6 +16,7 @@ import structlog
 from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.hosts import hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
+from chimera.adapters.binance.spot.account import open_spot
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.adapters.scoring.http import HttpScorer
@@ -97,16 +98,17 @@ async def serve(
 
 
 async def _learn_instruments(ledger: SqliteLedger, venue_url: str, symbols: Sequence[str]) -> None:
-    """Public data: no key, nothing signed."""
-    transport = AiohttpTransport(hosts_named("sim", rest=venue_url))
-    account = open_futures(transport, "", "-", SystemClock(), jitter=random.Random())  # noqa: S311 - public calls
-    try:
-        wanted = [rules for rules in await _instruments(account.rulebook) if rules.symbol in symbols]
-        await register_instruments(ledger, [Listed(instrument=rules) for rules in wanted])
-    except (NotSent, OutcomeUnknown, VenueRejected) as away:
-        log.warning("instruments_not_read", venue=venue_url, why=str(away))
-    finally:
-        await transport.close()
+    """Public data of both markets: no key, nothing signed."""
+    for opens in (open_futures, open_spot):
+        transport = AiohttpTransport(hosts_named("sim", rest=venue_url))
+        account = opens(transport, "", "-", SystemClock(), jitter=random.Random())  # noqa: S311 - public calls
+        try:
+            wanted = [rules for rules in await _instruments(account.rulebook) if rules.symbol in symbols]
+            await register_instruments(ledger, [Listed(instrument=rules) for rules in wanted])
+        except (NotSent, OutcomeUnknown, VenueRejected) as away:
+            log.warning("instruments_not_read", venue=venue_url, why=str(away))
+        finally:
+            await transport.close()
 
 
 async def _instruments(rulebook: Rulebook) -> Sequence[Instrument]:
