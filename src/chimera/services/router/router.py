@@ -120,10 +120,8 @@ class Router:
         self._ledger = ledger
         self._limits = limits
         self.clock = clock
-        account_id = config.account_id
-        shared = common or Common(
-            account_id, config.owner_name, {config.market: records}, ledger=ledger, bus=bus, clock=clock, seal=seal
-        )
+        whose = config.account_id, config.owner_name, {config.market: records}
+        shared = common or Common(*whose, ledger=ledger, bus=bus, clock=clock, seal=seal)
         self._own_common = shared if common is None else None
         self.alarms, self.controls = shared.alarms, shared.controls
         self.barriers = Barriers(clock, self.alarms.tell)
@@ -132,8 +130,7 @@ class Router:
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
         self.governing = Governing(rates, self.barriers, clock, ground.holdings)
         self.market = market = MarketView(bus, rulebook, clock, config.market)
-        self.guarding = Guarding(self.owners, ground.key)
-        market.listeners.append(self.guarding.looked)
+        market.listeners.append(Guarding(self.owners, ground.key).looked)
         self.routing = Routing(
             config.table, config.route_policy, market, bus, clock, self.alarms.tell, read_table=read_table
         )
@@ -152,27 +149,10 @@ class Router:
         )
         stops, refused = lambda: self.controls.standstill, self.tallies.refused
         self._relay = relay = Relay(ledger, bus)
-        self.transferring = money = Transferring(
-            account_id,
-            config.transfers,
-            wallets=wallets,
-            rows=ledger,
-            relay=relay,
-            clock=clock,
-            venue_now_ms=ground.venue_clock.now_ms,
-            tell=self.alarms.tell,
-        )
+        self.transferring = money = self._transferring(wallets, relay)
         gates = Gates(self.breaker, self.barriers, stops, sweeping.external_qty, refused, capability, money)
         self.sender = Sender(venue, records, limits, gates, clock, ground.venue_clock.now_ms, pairs)
-        self.watchdogs = dogs = Watchdogs(
-            ground, venue, market, sweeping, capability.probing, self.tallies, self.alarms, self.intake
-        )
-        self.watch = Watch(ground, records, rulebook, market, limits, self.books, capability, dogs, ledger)
-        begin, own = self._begin_sights, self.take_over
-        self.standing_in = StandingIn(
-            ground, records, ledger, self.sender, relay, self.watch, dogs, begin=begin, take_over=own
-        )
-        self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in, shared.budgets)
+        self._look(venue, records, rulebook, bus, shared)
         self.accepting = self._accepting(Preparing(rulebook, self.clock))
         self._looking: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -375,6 +355,32 @@ class Router:
             barriers=self.barriers,
             tell=self.alarms.tell,
             scene=self.scene,
+        )
+
+    def _look(self, venue: Venue, records: Records, rulebook: Rulebook, bus: Bus, shared: Common) -> None:
+        """What goes on beside the orders."""
+        ground, market, limits = self.ground, self.market, self._limits
+        sweeping = self.reconciling.sweeping
+        self.watchdogs = dogs = Watchdogs(
+            ground, venue, market, sweeping, self.capability.probing, self.tallies, self.alarms, self.intake
+        )
+        self.watch = Watch(ground, records, rulebook, market, limits, self.books, self.capability, dogs, self._ledger)
+        begin, own = self._begin_sights, self.take_over
+        self.standing_in = StandingIn(
+            ground, records, self._ledger, self.sender, self._relay, self.watch, dogs, begin=begin, take_over=own
+        )
+        self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in, shared.budgets)
+
+    def _transferring(self, wallets: Wallets | None, relay: Relay) -> Transferring:
+        return Transferring(
+            self.config.account_id,
+            self.config.transfers,
+            wallets=wallets,
+            rows=self._ledger,
+            relay=relay,
+            clock=self.clock,
+            venue_now_ms=self.ground.venue_clock.now_ms,
+            tell=self.alarms.tell,
         )
 
     def _accepting(self, preparing: Preparing) -> Accepting:
