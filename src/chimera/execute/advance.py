@@ -11,7 +11,7 @@ from chimera.execute.asking import ask, next_survey_ms
 from chimera.execute.believing import believe_position
 from chimera.execute.dust import left_over
 from chimera.execute.hear import adopt, hear, out_of_turn, settle, take_fill
-from chimera.execute.proving import in_doubt, look_elsewhere, no_later, not_found, restarted
+from chimera.execute.proving import asked_again, in_doubt, look_elsewhere, no_later, not_found, restarted
 from chimera.execute.pruning import prune
 from chimera.execute.setback import rebased
 from chimera.execute.steering import steer
@@ -288,7 +288,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, asked_on_venue_clock)),
     )
     if not found.gap or any(order.owed for order in holding.orders.values()):
-        return holding.but(strikes=0, suspected=ZERO)
+        return asked_again(holding.but(strikes=0, suspected=ZERO), scene)
     if outdated:
         return holding.but(survey_due_ms=Millis(scene.now_ms + 200))
     holding = suspecting(holding, found.gap)

@@ -1,5 +1,6 @@
 """The duty of asking: whatever is in doubt, owed or overdue is asked for, at a pace that slows down."""
 
+from chimera.execute.proving import next_ask_ms
 from chimera.protect.crossing import crossed
 from chimera.protect.pairs import bereft
 from chimera.trading.commands import Ask, Command, Survey
@@ -34,7 +35,7 @@ def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
         if order.ask_at_ms is None or scene.now_ms < order.ask_at_ms:
             continue
         pause = min(FIRST_ASK_MS * 2 ** min(order.asks, 10), SLOWEST_ASK_MS)
-        later = Millis(scene.now_ms + pause)
+        later = next_ask_ms(holding, order, pause, scene)
         holding = holding.with_order(order.but(asks=order.asks + 1, ask_at_ms=later, asked_ms=scene.now_ms))
         if order.owed:
             holding = _owed(holding, order, scene)

@@ -4,7 +4,7 @@ The order of things (incident 9, incident 10): entries stop, the target is cance
 at market sized by the position at that moment, the stop stays until the position is flat.
 """
 
-from chimera.protect.pairs import locked_qty
+from chimera.protect.pairs import locked_qty, ours_qty
 from chimera.trading.commands import NOTHING, Command, Place
 from chimera.trading.execution import Exit, Phase
 from chimera.trading.holding import Holding
@@ -104,16 +104,16 @@ def _in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
     be known, since what it may still sell would be sold twice.
     """
     if not holding.key.market.reduces_only:
-        left = _left(holding, wanted)
-        size = abs(holding.exposure) if left is None else left
-        return holding.exposure - locked_qty(holding) < min(size, holding.exposure)
+        left, ours = _left(holding, wanted), ours_qty(holding, scene)
+        return ours - locked_qty(holding) < (ours if left is None else min(left, ours))
     if scene.now_ms >= wanted.asked_ms + TARGET_CANCEL_MS:
         return False
     return any(not order.status.final for order in holding.in_role(Role.TARGET))
 
 
 def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
-    held, left = abs(holding.exposure), _left(holding, wanted)
+    futures, left = holding.key.market.reduces_only, _left(holding, wanted)
+    held = abs(holding.exposure) if futures else ours_qty(holding, scene)
     size = held if left is None else min(held, left)
     qty = scene.instrument.floor_to_step(min(size, scene.instrument.market_max_qty))
     if not qty:
@@ -136,7 +136,7 @@ def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple
         mid_at_send=mid,
         episode=holding.position.closed_count,
     )
-    repeatable = wanted.qty is None and holding.key.market.reduces_only
+    repeatable = wanted.qty is None and futures
     return holding.with_order(order), (Place(order=request, role=Role.EXIT, flatten=repeatable),)
 
 

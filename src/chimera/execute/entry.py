@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from chimera.execute.children import Child, follows, next_child, rest_over
-from chimera.protect.pairs import locked_qty
+from chimera.protect.pairs import locked_qty, ours_qty
 from chimera.route.probe import Wait
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
 from chimera.trading.execution import Phase, Working
@@ -136,7 +136,7 @@ def _send(
     if scene.touch is None and not intent.reduce_only:
         return holding, NOTHING
     if intent.reduce_only and not holding.key.market.reduces_only:
-        free = max(holding.exposure - locked_qty(holding), ZERO)
+        free = max(ours_qty(holding, scene) - locked_qty(holding), ZERO)
         if free < left:  # protection is making room for it; what is not there is not sold
             return holding, NOTHING
     child = next_child(working, left, filled, scene)

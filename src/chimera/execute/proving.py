@@ -19,10 +19,34 @@ def in_doubt(order: Order, scene: Scene) -> Order:
 
 
 def look_elsewhere(holding: Holding, order: Order, scene: Scene) -> Holding:
-    """An entry that the query does not know may have filled all the same: position and trades may tell it sooner."""
-    if holding.orders[order.ref].status is not Status.IN_DOUBT or order.request.reduce_only:
+    """What the query does not know may have filled all the same: position and trades may tell it sooner.
+
+    On futures that is an entry. On spot it is everything: what is held stays bare until a survey's silence is proof.
+    """
+    harmless = order.request.reduce_only and holding.key.market.reduces_only
+    if holding.orders[order.ref].status is not Status.IN_DOUBT or harmless:
         return holding
     return holding.but(survey_due_ms=Millis(min(holding.survey_due_ms, scene.now_ms)))
+
+
+def next_ask_ms(holding: Holding, order: Order, pause_ms: int, scene: Scene) -> Millis:
+    """After a pause, but on spot at the moment from which silence proves something: what waits for it is bare."""
+    later = Millis(scene.now_ms + pause_ms)
+    if holding.key.market.reduces_only or order.status is not Status.IN_DOUBT or order.dead_after_ms is None:
+        return later
+    telling = Millis(order.dead_after_ms + 1 - scene.venue_now_ms + scene.now_ms)
+    return telling if scene.now_ms < telling < later else later
+
+
+def asked_again(holding: Holding, scene: Scene) -> Holding:
+    """After a survey on spot: what could have been in it by now and was not is asked for at once."""
+    if holding.key.market.reduces_only:
+        return holding
+    for order in tuple(holding.orders.values()):
+        late = order.status is Status.IN_DOUBT and order.dead_after_ms is not None
+        if late and _silent(holding, Millis(order.dead_after_ms or 0), scene):
+            holding = holding.with_order(order.but(ask_at_ms=scene.now_ms))
+    return holding
 
 
 def not_found(holding: Holding, order: Order, asked_server_ms: Millis, scene: Scene) -> Order:

@@ -82,6 +82,16 @@ def locked_qty(holding: Holding) -> Decimal:
     return selling + sum((order.leaves_qty for order in others if order.request.side is Side.SELL), ZERO)
 
 
+def ours_qty(holding: Holding, scene: Scene) -> Decimal:
+    """Base asset that is ours to sell: what the wallet holds beyond it is the user's own.
+
+    An answer that tells of a purchase before its trade does says nothing of the fee: until then the dearer rate is
+    taken to have gone in base.
+    """
+    bought = sum((order.owed_qty for order in holding.orders.values() if order.request.side is Side.BUY), ZERO)
+    return max(holding.exposure - bought * max(scene.fees.taker, scene.fees.maker), ZERO)
+
+
 def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Lists for all that is held and meant to stay."""
     pairs = pairs_of(holding)
@@ -116,12 +126,10 @@ def _less(room: Qty, pairs: Iterable[Pair]) -> Qty:
 
 def _to_protect(holding: Holding, scene: Scene) -> Qty:
     """What is held and is not to be sold by something else: whole steps, less the fee where it is not known."""
-    held = max(holding.exposure, ZERO)
-    owed = max(held - holding.position.qty, ZERO) * scene.fees.taker
     wanted = holding.exit
     closing = wanted.left_qty if wanted is not None and wanted.left_qty is not None else ZERO
     leaving = sum((_leaving(holding, work.intent_id) for work in holding.intents.values()), ZERO)
-    return scene.instrument.floor_to_step(max(held - owed - closing - leaving, ZERO))
+    return scene.instrument.floor_to_step(max(ours_qty(holding, scene) - closing - leaving, ZERO))
 
 
 def _leaving(holding: Holding, intent_id: str) -> Decimal:
@@ -299,10 +307,12 @@ def ended(holding: Holding, order: Order, scene: Scene) -> Holding:
 
 
 def bereft(holding: Holding) -> tuple[Order, ...]:
-    """Legs that seem to stand though the other has ended or fires: their own word is late, or lost."""
+    """Legs that seem to stand, or to be cancelled still, though the other has ended or fires: their own word is late,
+    or lost. A cancel is answered for the leg that it named alone."""
     found: list[Order] = []
     for leg in holding.in_role(Role.STOP, Role.TARGET):
-        mate = mate_of(holding, leg) if leg.status in _CANCELABLE and leg.request.form is Form.OCO else None
+        seems = leg.status in (*_CANCELABLE, Status.PENDING_CANCEL) and leg.request.form is Form.OCO
+        mate = mate_of(holding, leg) if seems else None
         if mate is not None and (mate.status.final or mate.status in FIRING):
             found.append(leg)
     return tuple(found)

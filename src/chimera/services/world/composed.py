@@ -12,7 +12,8 @@ from hashlib import sha256
 from random import Random
 from typing import Any, Final
 
-from chimera.adapters.binance.account import open_futures
+from chimera.adapters.binance.account import BinanceFutures, open_futures
+from chimera.adapters.binance.spot.account import BinanceSpot
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
@@ -39,8 +40,9 @@ from chimera.services.world.workload import Callers, Request
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.twin import Twin
 from chimera.simulate.usdm.perpetual import DEMO
-from chimera.simulate.venue.account_spec import READY_ACCOUNT
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.simulate.venue.audit import AuditRecord
+from chimera.simulate.venue.listing import Listing
 from chimera.tape.profile import SPARSE
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.holding import Holding
@@ -69,6 +71,8 @@ FEED: Final = FeedSettings(constants=FIXTURE_FACTORS, atr_bar_ms=1_000, write_ev
 class World:
     """Everything of one run. Nothing moves before ``start``."""
 
+    instrument = INSTRUMENT
+
     def __init__(
         self,
         seed: int,
@@ -85,9 +89,11 @@ class World:
         self.plan = plan
         self.probe = True  # S4 asks which forms of stop the venue takes
         self.clock = VirtualClock(loop)
-        self.twin = Twin(DEMO, seed=seed, now_ms=EPOCH_MS, on_audit=on_audit, audit_keep=audit_keep)
+        self.twin = Twin(
+            DEMO, seed=seed, now_ms=EPOCH_MS, accounts=self._accounts(), on_audit=on_audit, audit_keep=audit_keep
+        )
         spells = [blow for blow in plan.blows if isinstance(blow, Spell)]
-        self.venue = Venue(loop, self.twin, self.clock, tape, plan.rates, spells)
+        self.venue = Venue(loop, self.twin, self.clock, tape, plan.rates, spells, self.instrument.market)
         self.weather = {
             "ledger": StoreWeather(loop, "ledger", tape, plan.rates, typical_us=LEDGER_US),
             "bus": StoreWeather(loop, "bus", tape, plan.rates, typical_us=BUS_US),
@@ -97,14 +103,14 @@ class World:
         self.link: Link[Request, Any] = Link(loop, tape, plan.rates)
         self.s4_clock = VirtualClock(loop, offset_ms=plan.offset_ms)
         self.s4 = Machine(loop, "s4", self._s4, restart_ms=lambda: self._restart_ms("restart_ms"))
-        self.callers = Callers(loop, self.link, INSTRUMENT, self.mid, self.clock)
-        self.operator = Operator(loop, tape, self.link, INSTRUMENT.symbol, self.clock, deaths=lambda: self.s4.deaths)
+        self.callers = Callers(loop, self.link, self.instrument, self.mid, self.clock)
+        self.operator = Operator(loop, tape, self.link, self.instrument, self.clock, deaths=lambda: self.s4.deaths)
         self.s3 = Decider(
             loop, tape, plan.rates, self.bus, self.link, INSTRUMENT,
             seed=seed, offset_ms=plan.s3_offset_ms, restart_ms=lambda: self._restart_ms("s3_restart_ms"),
         )  # fmt: skip
         self.weather["s3_ledger"] = self.s3.weather
-        self.others = Others(self.twin, self.clock, INSTRUMENT)
+        self.others = self._others()
         self.blows = Blows(
             loop, tape, plan.blows, {"s4": self.s4, "s3": self.s3.machine}, self.venue, self.weather, self.s4_clock,
             self.bus, self.others,
@@ -171,18 +177,32 @@ class World:
 
     def mid(self) -> Decimal:
         """What the market shows now, quote per base."""
-        mid = self.twin.usdm.floor.listings[INSTRUMENT.symbol].book.mid
+        mid = self._listing().book.mid
         assert mid is not None
         return mid
 
     def _restart_ms(self, label: str) -> Millis:
         return Millis(self.tape.whole(label, *self.plan.restart_ms))
 
+    # ── what another market has otherwise ──
+
+    def _accounts(self) -> tuple[AccountSpec, ...]:
+        return (READY_ACCOUNT,)
+
+    def _others(self) -> Others:
+        return Others(self.twin, self.clock, INSTRUMENT)
+
+    def _listing(self) -> Listing[Any]:
+        return self.twin.usdm.floor.listings[INSTRUMENT.symbol]
+
+    def _open(self, *how: Any, **terms: Any) -> BinanceFutures | BinanceSpot:
+        return open_futures(*how, **terms)
+
     # ── S4 ──
 
     async def _s4(self, proc: Proc) -> None:
         clock = SteadyClock(ProcClock(proc, self.s4_clock))
-        account = open_futures(
+        account = self._open(
             self.venue.transport(proc),
             READY_ACCOUNT.api_key,
             READY_ACCOUNT.secret,
@@ -192,7 +212,11 @@ class World:
         )
         router = Router(
             RouterConfig(
-                symbols=(INSTRUMENT.symbol,), table=TABLE, owner_name=f"s4-{proc.incarnation}", probe=self.probe
+                symbols=(self.instrument.symbol,),
+                table=TABLE,
+                market=self.instrument.market,
+                owner_name=f"s4-{proc.incarnation}",
+                probe=self.probe,
             ),
             venue=account.venue,
             records=account.records,
@@ -203,6 +227,7 @@ class World:
             clock=clock,
             seal=self._seal,
             rates=account.raw,
+            pairs=account.venue if isinstance(account, BinanceSpot) else None,
         )
         self.router = router
         self.link.serve(proc, lambda request: request(router))
@@ -225,7 +250,7 @@ class World:
     async def _feed(self) -> None:
         """The production feed. It is handed the market's events themselves: the way of the public streams through the
         production adapter is the stage's, and would cost as much again as everything else here."""
-        feed = Feed(self.bus, self.clock, FEED)
+        feed = Feed(self.bus, self.clock, FEED, market=self.instrument.market)
         await feed.run(self._heard())
 
     async def _heard(self) -> AsyncIterator[MarketEvent]:

@@ -8,26 +8,26 @@ nothing could survive that, because the venue takes a used id again once its ord
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from contextvars import Context
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from chimera.adapters.binance.transport import Reply, Socket
 from chimera.services.world.clock import VirtualClock
+from chimera.services.world.lines import Line
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.proc import Proc
+from chimera.services.world.spot_wire import SPOT_API_PATH, EventWire
 from chimera.services.world.tape import Tape
 from chimera.services.world.trip import ONE_WAY_US, Trip, share
 from chimera.services.world.trouble import Spell, Troubles
 from chimera.services.world.wired_orders import API_PATH, OrderWire
-from chimera.simulate.door.messages import ANY, PRIVATE, PUBLIC, Frame, WireRequest, WireResponse
+from chimera.simulate.door.messages import ANY, PRIVATE, PUBLIC, SPOT_PRIVATE, Frame, WireRequest, WireResponse
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.twin import Twin
 from chimera.trading.errors import NotSent, OutcomeUnknown
-from chimera.trading.market import MarketEvent
+from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis
 
-FRAME_US: Final = 6_000
 TICK_MS: Final = 250
 MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per order request or frame
     "connect_refused": 0.10,
@@ -56,13 +56,16 @@ class Venue:
         tape: Tape,
         rates: Mapping[str, float],
         spells: Iterable[Spell] = (),
+        market: Market = Market.FUT,
     ) -> None:
+        """``market``: the one that moves."""
         self.loop = loop
         self.twin = twin
         self.tape = tape
         self.away = False  # an outage: nothing gets in, streams are cut
         self.requests = 0
         self.sent: Callable[[WireRequest], None] | None = None  # called as each request leaves its sender
+        self._market = market
         self._clock = clock
         self._rates = rates
         self._streams: dict[tuple[str, str], dict[Connection, None]] = {}
@@ -92,7 +95,7 @@ class Venue:
     async def run_market(self, events: AsyncIterator[MarketEvent]) -> None:
         """Release each event when it comes; time passes for the venue between them too."""
         async for event in events:
-            self.twin.market(event, self._clock.now_ms())
+            self.twin.market(event, self._clock.now_ms(), self._market)
             self.pump()
 
     async def run_ticks(self) -> None:
@@ -131,7 +134,10 @@ class Venue:
         for frame in self.twin.drain():
             for connection in self._hearing(frame):
                 connection.carry(frame)
-            if frame.ends and frame.channel == ANY and frame.route in (ANY, API_PATH):
+            if frame.route == SPOT_PRIVATE:
+                for wire in tuple(self.order_wires):
+                    wire.carry(frame)
+            elif frame.ends and frame.channel == ANY and frame.route in (ANY, API_PATH):
                 self._cut_order_wires()
 
     def _hearing(self, frame: Frame) -> list["Connection"]:
@@ -154,47 +160,21 @@ class Venue:
                 wire.cut()
 
 
-class Connection:
+class Connection(Line):
     """One open WebSocket: ``chimera.adapters.binance.transport.Socket`` for its reader."""
 
     def __init__(self, venue: Venue, proc: Proc, route: str, channels: tuple[str, ...], *, combined: bool) -> None:
+        super().__init__(venue)
         self.channels = tuple((route, channel) for channel in channels)
-        self._venue = venue
         self._proc = proc
         self._combined = combined
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._due_us: dict[str, int] = {}  # per event type, when its last frame arrives
-        self._open = True
-        self.deaf = False
 
-    def carry(self, frame: Frame) -> None:
-        """Put a frame on the wire."""
-        venue, event = self._venue, frame.event
-        if not self._open or self.deaf:
-            return
-        if frame.ends:
-            self.cut()
-            return
-        if frame.route == PRIVATE and venue.fires("stream_cut", event):
-            self.cut()
-            return
-        if frame.route == PRIVATE and venue.fires("stream_stall", event):
-            self.deaf = True
-            return
-        wait_us = venue.wait_us(f"frame:{event}", FRAME_US) + frame.delay_ms * 1000
-        if venue.fires("frame_delay", event):
-            wait_us += venue.tape.whole(f"frame_delay_us:{event}", 50_000, 3_000_000)
-        due_us = max(venue.loop.now_us + wait_us, self._due_us.get(event, 0) + 1)
-        self._due_us[event] = due_us
-        self._arrive_at(due_us, frame)
-        if venue.fires("frame_duplicate", event):
-            self._arrive_at(due_us + venue.tape.whole(f"frame_again_us:{event}", 1, 5_000_000), frame)
-
-    def _arrive_at(self, due_us: int, frame: Frame) -> None:
+    def _told(self, frame: Frame) -> list[bytes]:
         payload = frame.payload
         if self._combined:
             payload = b'{"stream":"%b","data":%b}' % (frame.channel.encode(), payload)
-        self._venue.loop.call_at(due_us / 1_000_000, self._arrive, payload, context=Context())
+        return [payload]
 
     def _arrive(self, payload: bytes) -> None:
         if self._open and not self.deaf:
@@ -249,19 +229,21 @@ class WorldTransport:
         )
 
     def connect(self, target: str) -> AbstractAsyncContextManager[Socket]:
-        return self._to_api() if target.startswith(API_PATH) else self._connect(target)
+        if target.startswith(SPOT_API_PATH):
+            return self._to_api(SPOT_API_PATH, EventWire)
+        return self._to_api(API_PATH, OrderWire) if target.startswith(API_PATH) else self._connect(target)
 
     @asynccontextmanager
-    async def _to_api(self) -> AsyncIterator[Socket]:
-        """A connection to the WebSocket API, for orders."""
+    async def _to_api(self, path: str, kind: type[OrderWire]) -> AsyncIterator[Socket]:
+        """A connection to the WebSocket API, for orders; on spot, for the user's events too."""
         self._proc.check()
         venue = self._venue
         await asyncio.sleep(venue.wait_us("connect_orders", 3 * ONE_WAY_US) / 1_000_000)
-        shut = venue.away or not venue.twin.admits(API_PATH, venue.now_ms)
+        shut = venue.away or not venue.twin.admits(path, venue.now_ms)
         if shut or venue.fires("connect_refused", "orders"):
-            raise NotSent(f"connection refused: {API_PATH}")
+            raise NotSent(f"connection refused: {path}")
         try:
-            wire = OrderWire(venue, self._proc)
+            wire = kind(venue, self._proc)
         except Refusal as refusal:
             raise NotSent(f"handshake refused: {refusal.msg}") from refusal
         with self._until_death(wire.cut):

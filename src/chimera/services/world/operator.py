@@ -13,10 +13,12 @@ from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.spans import Span
 from chimera.services.world.tape import Tape
+from chimera.services.world.trip import is_entry
 from chimera.services.world.workload import Request
 from chimera.simulate.door.messages import WireRequest
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable
-from chimera.trading.ids import DEFAULT_STRATEGY, Symbol
+from chimera.trading.ids import DEFAULT_STRATEGY
+from chimera.trading.instrument import Instrument
 from chimera.trading.standstill import Kill, Scope
 
 SHARE: Final = 0.3  # of the runs
@@ -32,7 +34,7 @@ class Operator:
         loop: DetLoop,
         tape: Tape,
         link: Link[Request, Any],
-        symbol: Symbol,
+        instrument: Instrument,
         clock: VirtualClock,
         deaths: Callable[[], int],
     ) -> None:
@@ -42,14 +44,13 @@ class Operator:
         self._loop = loop
         self._tape = tape
         self._link = link
-        self._symbol = symbol
+        self._instrument = instrument
         self._clock = clock
         self._deaths = deaths
 
     def watch(self, request: WireRequest) -> None:
         """S4 let a request go."""
-        entry = request.method == "POST" and request.path.endswith("/order")
-        if entry and "reduceOnly=true" not in f"{request.query}&{request.body}":
+        if is_entry(request):
             self.entries_sent.append(self._loop.now_us)
 
     def start(self, *, until_s: float, always: bool = False) -> None:
@@ -63,8 +64,9 @@ class Operator:
             self._loop.outside(self._stand_still(at_s, hold_s, scope, flatten), name="operator")
 
     async def _stand_still(self, at_s: float, hold_s: float, scope: Scope, flatten: bool) -> None:
-        names = {Scope.GLOBAL: "", Scope.MARKET: "FUT", Scope.SYMBOL: self._symbol, Scope.STRATEGY: DEFAULT_STRATEGY}
-        name = names[scope]
+        rules = self._instrument
+        places = {Scope.MARKET: str(rules.market), Scope.SYMBOL: str(rules.symbol), Scope.STRATEGY: DEFAULT_STRATEGY}
+        name = places.get(scope, "")
         await asyncio.sleep(at_s)
 
         async def kill(router: Router) -> Any:

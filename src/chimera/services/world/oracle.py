@@ -193,7 +193,7 @@ def uncovered_spans(audit: Iterable[AuditRecord], until_us: int) -> list[Uncover
     cover = _Cover()
     open_: dict[str, tuple[int, Decimal]] = {}
     found = []
-    for at_us, group in _by_instant(audit):
+    for at_us, group in by_instant(audit):
         touched = {record.symbol for record in group if cover.take(record)}
         for symbol in sorted(touched):
             bare = cover.uncovered(symbol)
@@ -211,7 +211,7 @@ def uncovered_spans(audit: Iterable[AuditRecord], until_us: int) -> list[Uncover
     return found
 
 
-def _by_instant(audit: Iterable[AuditRecord]) -> Iterator[tuple[int, list[AuditRecord]]]:
+def by_instant(audit: Iterable[AuditRecord]) -> Iterator[tuple[int, list[AuditRecord]]]:
     """Records of one instant together: between a trigger and its child's fill no time passes."""
     group: list[AuditRecord] = []
     for record in audit:
@@ -246,7 +246,7 @@ def never_bared(audit: Iterable[AuditRecord]) -> list[Violation]:
     """
     cover = _Cover()
     found = []
-    for at_us, group in _by_instant(audit):
+    for at_us, group in by_instant(audit):
         canceled = {record.symbol for record in group if record.kind is Kind.CANCEL and record.type == "STOP_MARKET"}
         held = {symbol: cover.positions[symbol] for symbol in sorted(canceled) if not cover.uncovered(symbol)}
         for record in group:
@@ -288,7 +288,7 @@ def covers(audit: Iterable[AuditRecord]) -> list[Cover]:
     cover = _Cover()
     waiting: list[tuple[AuditRecord, Decimal]] = []
     found = []
-    for at_us, group in _by_instant(audit):
+    for at_us, group in by_instant(audit):
         for record in group:
             cover.take(record)
             if record.kind is Kind.FILL and is_entry(record):

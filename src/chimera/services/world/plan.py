@@ -34,6 +34,11 @@ MISHAPS: Final = (  # placed by hand, by their names on the tape; of the scenari
     "pause", "pause_s3", "failover", "cancel_all", "close", "rest", "adl", "maintenance", "rate_limit_storm",
     "cancel_only", "clock_skew", "listen_key_lost", "operator", "slow_entry",
 )  # fmt: skip
+SPOT_MOST: Final = {
+    **{name: rate for name, rate in MOST.items() if name not in trouble.MOST},
+    **trouble.SPOT_MOST,
+}
+NOT_ON_SPOT: Final = ("adl", "listen_key_lost")
 ROUGH: Final = "rough"
 SLOW_ENTRIES: Final = "slow_entries"
 TIGHT_STOPS: Final = "tight_stops"
@@ -51,6 +56,12 @@ ALONE: Final = {
     STUCK: {"stuck_triggering": 0.8},
     ZEROS: {"zero_read": 0.5},
     REFUSED: {"stop_refused": 0.5},
+    CUTS: {"stream_cut": 0.3},
+}
+ALONE_ON_SPOT: Final = {
+    STUCK: {"trigger_partial_fill": 0.8},
+    ZEROS: {"spot_zero_read": 0.5},
+    REFUSED: {"oco_refused": 0.6},
     CUTS: {"stream_cut": 0.3},
 }
 HOURS_MS: Final = (-3_600_000, 3_600_000)
@@ -152,7 +163,7 @@ class Plan(Value):
 CALM: Final = Plan(rates={}, blows=(), offset_ms=0)
 
 
-def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | None = None) -> Plan:
+def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | None = None, spot: bool = False) -> Plan:
     """The plan of this seed. Everything drawn happens inside the safety phase. ``scenario`` None: drawn, too."""
     drawn_scenario = _scenario(tape)
     match scenario or drawn_scenario:
@@ -165,7 +176,7 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
         case "fair":
             return CALM.but(scenario=FAIR)
         case "stuck" | "zeros" | "refused" | "cuts" as alone:
-            return CALM.but(rates=ALONE[alone], scenario=alone)
+            return CALM.but(rates=(ALONE_ON_SPOT if spot else ALONE)[alone], scenario=alone)
         case "overload":
             return _overload(tape)
     blows: list[Blow] = []
@@ -186,16 +197,17 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
         )
         if drawn and tape.event(f"away_{what}#0"):
             blows.append(away)
-    blows += (each for name, share, each in _mishaps(tape, safety_s) if tape.u(f"{name}?") < share and tape.event(name))
+    here = (row for row in _mishaps(tape, safety_s, spot=spot) if not (spot and row[0].split("#")[0] in NOT_ON_SPOT))
+    blows += (each for name, share, each in here if tape.u(f"{name}?") < share and tape.event(name))
     return Plan(
-        rates=swarm(tape, MOST),
+        rates=swarm(tape, SPOT_MOST if spot else MOST),
         blows=tuple(blows),
         offset_ms=tape.whole("offset_ms", -300, 300),
         s3_offset_ms=tape.whole("s3_offset_ms", -300, 300),
     )
 
 
-def _mishaps(tape: Tape, safety_s: float) -> Iterator[tuple[str, float, Blow]]:
+def _mishaps(tape: Tape, safety_s: float, *, spot: bool) -> Iterator[tuple[str, float, Blow]]:
     """Name on the tape, share of the seeds, and what it is: drawn in any case, so that one leaves the others alone."""
 
     def at_s(name: str) -> float:
@@ -228,6 +240,8 @@ def _mishaps(tape: Tape, safety_s: float) -> Iterator[tuple[str, float, Blow]]:
         begun_s, for_s = at_s(name), long_s(name, least, most)
         more = {"retry_ms": round(for_s * 1000)} if name == "rate_limit_storm" else {}
         yield f"{name}#0", share, Spell(name=name, at_s=begun_s, for_s=for_s, params=params | more)
+    if spot:
+        yield "fee_in_base#0", 0.3, Spell(name="fee_in_base", at_s=at_s("fee"), for_s=long_s("fee", 2, 30))
 
 
 def _scenario(tape: Tape) -> str:

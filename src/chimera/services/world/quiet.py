@@ -38,7 +38,8 @@ async def read(world: World) -> Kept:
     """Everything, in good weather."""
     ledger = world.ledger
     ledger.faults = NoFaults()
-    stored = [await ledger.load(key) for key in await ledger.keys()]
+    here = [key for key in await ledger.keys() if key.symbol == world.instrument.symbol]
+    stored = [await ledger.load(key) for key in here]
     rows = await ledger.find(keys.FILLS, newest=_ALL)
     orders = await ledger.find(keys.ORDERS, where={"kind": "PARENT"}, newest=_ALL)
     return Kept(

@@ -19,9 +19,9 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from chimera.services.world import decided, oracle, quiet
+from chimera.services.world import decided, oracle, quiet, spot_judge, spot_oracle
 from chimera.services.world.closed import no_more_than_asked, watched
-from chimera.services.world.composed import INSTRUMENT, LIMITS, World
+from chimera.services.world.composed import LIMITS, World
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
@@ -29,6 +29,7 @@ from chimera.services.world.plan import CALM, FAIR, OVERLOAD, SLOW_DISK, STUCK, 
 from chimera.services.world.safeguards import switched_off
 from chimera.services.world.sometimes import counted, stories
 from chimera.services.world.spans import Span, stretched
+from chimera.services.world.spot_world import SpotWorld
 from chimera.services.world.steps import FenceBroken
 from chimera.services.world.tape import Tape
 from chimera.services.world.trouble import Spell
@@ -65,6 +66,7 @@ class Options(Value):
     who: str | None = None  # whose intents: CALLERS, S3 or BOTH; None: drawn
     socket_share: float = 0  # of the seeds whose orders go by the venue's WebSocket API
     part_share: float = 0  # of the seeds in which callers close parts
+    spot: bool = False  # the world of spot (``spot_world``) instead
     at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
 
 
@@ -127,7 +129,7 @@ def run(
         plan = _plan(tape, options)
     fifo = tape.u("fifo") < FIFO_SHARE if options.fifo is None else options.fifo
     loop = DetLoop(seed, fifo=fifo, trace=options.trace)
-    world = World(seed, loop, tape, plan, market)
+    world = (SpotWorld if options.spot else World)(seed, loop, tape, plan, market)
     if branch is not None:
         branch(world)
     violations: list[Violation] = []
@@ -136,6 +138,7 @@ def run(
         switched_off(off),
         counted(counts),
         watched(world.closes, lambda: loop.now_us),
+        spot_judge.watched(world),
         logs(world, tell),
         _no_collection(),
         fenced(loop),
@@ -173,14 +176,15 @@ def _plan(tape: Tape, options: Options) -> Plan:
     by_socket = tape.u("by_socket") < options.socket_share
     if not options.faults:
         return CALM.but(by_socket=by_socket)
-    plan = draw(tape, safety_s=options.safety_s, most_kills=options.most_kills, scenario=options.scenario)
+    how: dict[str, Any] = {"most_kills": options.most_kills, "scenario": options.scenario, "spot": options.spot}
+    plan = draw(tape, safety_s=options.safety_s, **how)
     return plan.but(by_socket=by_socket)
 
 
 def _whose(tape: Tape, options: Options) -> str:
     drawn = tape.u("who")
-    if options.who is not None:
-        return options.who
+    if options.who is not None or options.spot:
+        return options.who or CALLERS
     return CALLERS if drawn < 0.35 else S3 if drawn < 0.6 else BOTH
 
 
@@ -195,10 +199,10 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
     wanted: Sequence[Wish] = ()
     if who != S3:
         tight = world.plan.scenario in (TIGHT_STOPS, STUCK)
-        wanted = story or wishes(world.tape, INSTRUMENT, last_s=options.safety_s - 5, tight=tight)
+        wanted = story or wishes(world.tape, world.instrument, last_s=options.safety_s - 5, tight=tight)
     for wish in wanted:
         world.callers.want(wish)
-    for part in parts(world.tape, INSTRUMENT, wanted, last_s=options.safety_s, share=options.part_share):
+    for part in parts(world.tape, world.instrument, wanted, last_s=options.safety_s, share=options.part_share):
         world.callers.part(part)
     if options.faults:
         world.operator.start(until_s=options.safety_s, always=world.plan.scenario == SLOW_DISK)
@@ -218,11 +222,13 @@ def of_the_run(record: AuditRecord) -> AuditRecord:
 def judge(world: World, kept: quiet.Kept, options: Options, audit: Sequence[AuditRecord]) -> list[Violation]:
     """By the venue's log, in the run's own time, and what the ledgers hold: every invariant, one pass each."""
     now_us = world.loop.now_us
-    spans = oracle.uncovered_spans(audit, now_us)
     down = world.s4.down_spans(now_us)
     troubles = stretched([*down, *world.blows.outages], round(options.recovery_s * 1_000_000))
     is_fair = not options.faults or world.plan.scenario == FAIR
     rough: list[Span] = [] if is_fair else [(0, round(options.safety_s * 1_000_000) + HEALING_US)]
+    if isinstance(world, SpotWorld):
+        return [*spot_judge.judge(world, kept, audit, troubles, rough), *_own_troubles(world)]
+    spans = oracle.uncovered_spans(audit, now_us)
     throttled = [_span(blow) for blow in world.plan.blows if isinstance(blow, Spell)]
     return [
         *oracle.entered_once(audit),
@@ -273,7 +279,7 @@ def _at_least(world: World, who: str, safety_s: float) -> None:
     loop.run_for(safety_s * 0.5)
     opened = sum(answer.decision == "open" for answer in world.s3.heard)
     if who == S3 and opened < LEAST["intents"]:
-        for wish in wishes(tape, INSTRUMENT, last_s=safety_s * 0.4):
+        for wish in wishes(tape, world.instrument, last_s=safety_s * 0.4):
             world.callers.want(wish)
     loop.run_for(safety_s * 0.2)
     if _faults(tape.fired) < LEAST["faults"]:
@@ -329,7 +335,11 @@ def _counters(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dic
     for fired in world.tape.fired:
         name = "fault_" + fired.split("#")[0].split(":")[0]
         counts[name] = counts.get(name, 0) + 1
-    spans = oracle.uncovered_spans(map(of_the_run, world.twin.audit), world.loop.now_us)
+    audit = [of_the_run(record) for record in world.twin.audit]
+    if isinstance(world, SpotWorld):
+        spans = spot_oracle.uncovered_spans(spot_oracle.of_ours(audit), world.loop.now_us, world.instrument)
+    else:
+        spans = oracle.uncovered_spans(audit, world.loop.now_us)
     counts |= stories(world, counts, spans)
     return counts | {"longest_bare_ms": oracle.longest_us(spans) // 1000, "exits": len(world.s4.exits)}
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chimera.services.world.network import Venue
 
 ONE_WAY_US: Final = 4_000  # typical, each way
+_PLACES: Final = ("rder", "/orderList", "/oco")  # how the paths of orders and lists end
 QUESTION_SHARE: Final = 0.25  # of the rates for a question: a run in which nothing is ever learnt tests nothing
 
 A = TypeVar("A", bound=WireResponse | WsReply)
@@ -23,18 +24,21 @@ A = TypeVar("A", bound=WireResponse | WsReply)
 
 def is_order(request: WireRequest) -> bool:
     """Whether it places or cancels an order, in either service."""
-    return request.method in ("POST", "DELETE") and request.path.endswith("rder")
+    return request.method in ("POST", "DELETE") and request.path.endswith(_PLACES)
 
 
 def is_entry(request: WireRequest) -> bool:
-    """Whether it places an order that may add exposure."""
+    """Whether it places an order that may add exposure; on spot, where nothing says so, one that buys."""
     asked = f"{request.query}&{request.body}"
-    return request.method == "POST" and request.path.endswith("/order") and "reduceOnly=true" not in asked
+    if request.method != "POST" or not request.path.endswith("/order"):
+        return False
+    return "side=BUY" in asked if request.path.startswith("/api/") else "reduceOnly=true" not in asked
 
 
 def share(about: str) -> float:
     """Of a fault's rate, for what is named so (method and path, or an event)."""
-    return QUESTION_SHARE if "/fapi" in about and not (about.endswith("rder") and not about.startswith("GET")) else 1.0
+    asked = "/fapi" in about or "/api" in about
+    return QUESTION_SHARE if asked and (about.startswith("GET") or not about.endswith(_PLACES)) else 1.0
 
 
 class Trip(Generic[A]):

@@ -64,6 +64,23 @@ def _part(tape: Tape) -> dict[str, Any]:
     return {"share": Decimal(tape.whole("part_share", 1, 9)) / 10}
 
 
+_SAYS: Final[Mapping[str, tuple[int, str]]] = {
+    "TRADING_RULES": (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
+    "TOO_MANY": (-1013, "Filter failure: MAX_NUM_ALGO_ORDERS"),
+    "LACKS": (-2010, "Account has insufficient balance for requested action."),
+    "WOULD_TRIGGER": (-2010, "Stop price would trigger immediately."),
+    "UNSUPPORTED": (-1014, "Unsupported order combination."),
+}
+
+
+def _said(*names: str) -> Callable[[Tape], dict[str, Any]]:
+    def draw(tape: Tape) -> dict[str, Any]:
+        code, msg = _SAYS[tape.pick("spot_refusal", names)]
+        return {"code": code, "msg": msg}
+
+    return draw
+
+
 _HOLDINGS: Final = "/fapi/*/balance|/fapi/*/account|/fapi/*/positionRisk"
 KINDS: Final[dict[str, Kind]] = {
     "unknown_503": Kind("unknown_503", 0.15),
@@ -85,6 +102,21 @@ KINDS: Final[dict[str, Kind]] = {
     "frame_drop": Kind("frame_drop", 0.05),
 }  # fmt: skip
 MOST: Final[Mapping[str, float]] = {name: kind.most for name, kind in KINDS.items()}
+_PLACED: Final = Match(method="POST", path="/api/v3/order")
+_LISTED: Final = Match(method="POST", path="/api/v3/orderList/oco")
+SPOT_ONLY: Final[dict[str, Kind]] = {  # beside these, on spot: what COMMON names
+    "spot_zero_read": Kind("zero_balance_read", 0.10, match=Match(method="GET", path="/api/v3/account")),
+    "spot_refused": Kind("refused", 0.05, _said("TRADING_RULES", "LACKS", "TOO_MANY"), _PLACED),
+    "oco_refused": Kind("refused", 0.25, _said("TOO_MANY", "UNSUPPORTED", "WOULD_TRIGGER", "LACKS"), _LISTED),
+}  # fmt: skip
+COMMON: Final = (
+    "unknown_503", "unavailable_503", "internal_503", "overloaded_503", "unexpected_1006", "timeout_1007",
+    "balance_too_low", "read_lag", "trigger_refused", "trigger_partial_fill", "frame_drop",
+)  # fmt: skip
+SPOT_MOST: Final[Mapping[str, float]] = {
+    **{name: KINDS[name].most for name in COMMON},
+    **{name: kind.most for name, kind in SPOT_ONLY.items()},
+}
 _SPARES: Final = frozenset({"balance_too_low", "throttled_503"})  # what can only lower exposure
 
 
@@ -114,7 +146,8 @@ class Troubles(Schedule):
         self, tape: Tape, rates: Mapping[str, float], spells: Iterable[Spell] = (), who: Who | None = None
     ) -> None:
         self._tape = tape
-        faults = [_fault(name, kind, rate, tape) for name, kind in KINDS.items() if (rate := rates.get(name, 0)) > 0]
+        kinds = KINDS | SPOT_ONLY
+        faults = [_fault(name, kind, rate, tape) for name, kind in kinds.items() if (rate := rates.get(name, 0)) > 0]
         faults += [_spell(number, spell) for number, spell in enumerate(spells)]
         super().__init__(Scenario(faults=tuple(faults)), EPOCH_MS, who)
 

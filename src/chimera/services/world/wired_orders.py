@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from chimera.adapters.binance.order_socket import API_PATH
 from chimera.services.world.proc import Proc
 from chimera.services.world.trip import Trip, is_order
+from chimera.simulate.door.messages import Frame, WireRequest
 from chimera.simulate.door.session import Session
 from chimera.simulate.door.ws_api import WsReply
 from chimera.simulate.doors import USDM
@@ -27,6 +28,8 @@ CUT_BEFORE: Final = 0.5  # of the cuts: the frame that was about to leave never 
 class OrderWire:
     """``chimera.adapters.binance.transport.Socket`` of one connection. Raises ``Refusal`` for a refused handshake."""
 
+    door = USDM
+
     def __init__(self, venue: "Venue", proc: Proc) -> None:
         self.deaf = False
         self._venue = venue
@@ -36,8 +39,11 @@ class OrderWire:
         self._open = True
         self._in_flight: dict[int, bool] = {}  # by serial: whether it is an order
         self._serial = 0
-        venue.twin.ws_open(USDM, self._session, venue.now_ms)
+        venue.twin.ws_open(self.door, self._session, venue.now_ms)
         venue.order_wires[self] = None
+
+    def carry(self, frame: Frame) -> None:
+        """Futures tell the user's events elsewhere."""
 
     async def frames(self) -> AsyncIterator[bytes]:
         self._proc.check()
@@ -51,8 +57,7 @@ class OrderWire:
         if not self._open:
             raise ConnectionResetError("the connection is closing")
         venue, text = self._venue, frame.decode()
-        _, request = venue.twin.doors.ws_as_rest(USDM, self._session, text)
-        assert request is not None, "the client asks for nothing else here"
+        request = self._as_rest(text)
         self._serial += 1
         serial, self._in_flight[self._serial] = self._serial, is_order(request)
         venue.by_socket += is_order(request)
@@ -75,10 +80,16 @@ class OrderWire:
             self._venue.cut_in_flight += self._proc.alive and any(self._in_flight.values())
             self._queue.put_nowait(None)
 
+    def _as_rest(self, text: str) -> WireRequest:
+        """What the frame asks for, in the words of REST."""
+        _, request = self._venue.twin.doors.ws_as_rest(self.door, self._session, text)
+        assert request is not None, "the client asks for nothing else here"
+        return request
+
     def _execute(self, text: str) -> WsReply:
         venue = self._venue
         venue.requests += 1
-        reply = venue.twin.ws(USDM, self._session, text, venue.now_ms)
+        reply = venue.twin.ws(self.door, self._session, text, venue.now_ms)
         venue.pump()
         return reply
 

@@ -17,7 +17,16 @@ from chimera.services.world.tape import Tape
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.ids import ClientOrderId, IntentId, Symbol, stem_of
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow, StopSpec, TargetKind, TargetSpec
+from chimera.trading.intent import (
+    ExecPolicy,
+    Intent,
+    MakerThenTaker,
+    MarketNow,
+    OrderList,
+    StopSpec,
+    TargetKind,
+    TargetSpec,
+)
 from chimera.trading.market import Market, Side
 from chimera.trading.money import BPS, Millis, Price, Qty
 from chimera.trading.value import Value
@@ -28,6 +37,8 @@ AGAIN_S: Final = 0.7
 TIGHT_BPS: Final = (2, 5)
 CALL_MS: Final = 6_000
 WORKLOAD: Final = "WORKLOAD"  # why callers close and cancel
+SIDES: Final = {Market.FUT: (Side.BUY, Side.SELL), Market.SPOT: (Side.BUY,)}
+ON_SPOT: Final = 100  # steps of spot to one of futures; of a few wishes the quantity is near the least notional
 PATIENCE_S: Final = 25.0  # how long a caller repeats an intent that nobody has accepted
 _LATER: Final = frozenset({*failures.AWAY, "UNKNOWN_SYMBOL", "CLOSING"} - {"BREAKER_OPEN"})
 
@@ -62,7 +73,7 @@ Request = Callable[[Router], Coroutine[Any, Any, Any]]
 def wishes(tape: Tape, instrument: Instrument, *, last_s: float, tight: bool = False) -> list[Wish]:
     """Three to six of them, both sides, every policy; ``tight``: with stops that fire soon."""
     count = tape.whole("intents", 3, 6)
-    main = tape.pick("main_side", (Side.BUY, Side.SELL))  # a wish of the other side is refused while one is open
+    main = tape.pick("main_side", SIDES[instrument.market])  # a wish of the other side is refused while one is open
     made = [_wish(tape, number, instrument, last_s, main) for number in range(count)]
     return [wish.but(stop_bps=tape.whole("tight_bps", *TIGHT_BPS)) for wish in made] if tight else made
 
@@ -80,10 +91,11 @@ def _wish(tape: Tape, number: int, instrument: Instrument, last_s: float, main: 
                 slices=tape.whole("slices", 2, 4),
                 gap_ms=tape.whole("gap_ms", 500, 2_000),
             )
-    return Wish(
+    other = main.opposite if instrument.market is Market.FUT else main
+    wish = Wish(
         number=number,
         at_s=tape.between("at", FIRST_S, last_s),
-        side=main if tape.u("side") < 0.75 else main.opposite,
+        side=main if tape.u("side") < 0.75 else other,
         qty=Qty(instrument.step * tape.whole("qty", 4, 60)),
         policy=policy,
         stop_bps=tape.whole("stop_bps", 6, 50),
@@ -92,12 +104,22 @@ def _wish(tape: Tape, number: int, instrument: Instrument, last_s: float, main: 
         cancel_after_s=tape.between("cancel_s", 0.1, 4) if tape.u("cancel?") < 0.15 else None,
         close_after_s=tape.between("close_s", 1, 8) if tape.u("close?") < 0.25 else None,
     )
+    return wish if instrument.market is Market.FUT else _on_spot(tape, wish, instrument)
+
+
+def _on_spot(tape: Tape, wish: Wish, instrument: Instrument) -> Wish:
+    """In odd quantities, some of them small; some by the policy that ends with a list."""
+    small = tape.u("small?") < 0.15
+    qty = wish.qty * (1 if small else ON_SPOT) + instrument.step * tape.whole("odd", 8 if small else 0, 99)
+    by_list = isinstance(wish.policy, MarketNow) and wish.target_bps is not None and tape.u("list?") < 0.6
+    return wish.but(qty=Qty(qty), policy=OrderList() if by_list else wish.policy)
 
 
 def parts(tape: Tape, instrument: Instrument, near: Sequence[Wish], *, last_s: float, share: float) -> Iterator[Part]:
     """In ``share`` of the runs some of them, where one of ``near`` may hold a position, or anywhere."""
     if tape.u("parts?") >= share:
         return
+    scale = 1 if instrument.market is Market.FUT else ON_SPOT
     for _ in range(tape.whole("parts", 3, 6)):
         at_s = tape.between("part_at", FIRST_S + 1, last_s)
         after = tape.u("part_after")
@@ -106,7 +128,7 @@ def parts(tape: Tape, instrument: Instrument, near: Sequence[Wish], *, last_s: f
             at_s = wish.at_s + 0.2 + after * wish.hold_s
         yield Part(
             at_s=at_s,
-            qty=Qty(instrument.step * tape.whole("part_qty", 1, 12)),
+            qty=Qty(instrument.step * tape.whole("part_qty", 1, 12) * scale),
             calls=tape.pick("part_calls", (1, 1, 2, 3)),
             again_s=tape.between("part_again", 0.05, 1.5) if tape.u("part_again?") < 0.4 else None,
         )
@@ -144,7 +166,7 @@ class Callers:
     async def _close_part(self, wanted: Part) -> None:
         async def close(router: Router) -> Any:
             self.parts_asked += wanted.qty
-            return await router.close(Market.FUT, self._instrument.symbol, wanted.qty, WORKLOAD)
+            return await router.close(self._instrument.market, self._instrument.symbol, wanted.qty, WORKLOAD)
 
         answered = await self._once(close, wanted.at_s)
         if wanted.again_s is not None or not answered:
@@ -187,7 +209,7 @@ class Callers:
 
     async def _close(self, symbol: Symbol, after_s: float) -> None:
         async def close(router: Router) -> Any:
-            return await router.close(Market.FUT, symbol, None, WORKLOAD)
+            return await router.close(self._instrument.market, symbol, None, WORKLOAD)
 
         await self._once(close, after_s)
 
@@ -211,7 +233,7 @@ class Callers:
         return Intent(
             intent_id=IntentId(f"w-{wish.number}"),
             client_order_id=ClientOrderId(f"s3-w{wish.number}"),
-            market=Market.FUT,
+            market=rules.market,
             symbol=rules.symbol,
             side=wish.side,
             qty=wish.qty,

@@ -1,0 +1,115 @@
+"""The verdict on a world of spot: every invariant, by the venue's log, what the ledger holds and who watched meanwhile.
+
+How long a quantity that could be sold may be without a live stop at the venue: ``FAIR_US`` in fair weather (a list is
+cancelled, its end is known, the next stands, or the rest is sold), ``FIRED_US`` where a stop has fired and does not
+fill, and with faults ``ROUGH_US``: nothing in doubt is sent again there before it is provably dead, which takes
+recvWindow and what surrounds it. In all that time S4 watches the price itself: ``unwatched`` is judged strictly.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, Final
+
+from chimera.execute.dust import is_dust
+from chimera.services.router import owner
+from chimera.services.world import oracle, quiet, spot_oracle
+from chimera.services.world.closed import no_more_than_asked
+from chimera.services.world.composed import World
+from chimera.services.world.oracle import Violation
+from chimera.services.world.plan import OVERLOAD, STUCK
+from chimera.services.world.spans import Span, minus
+from chimera.services.world.spot_world import SpotWorld
+from chimera.services.world.trouble import Spell
+from chimera.simulate.venue.audit import AuditRecord
+from chimera.trading.holding import Holding
+from chimera.trading.money import ZERO
+from chimera.trading.order import FIRING, Role, Status
+
+FAIR_US: Final = 1_500_000
+FIRED_US: Final = 3_500_000
+ROUGH_US: Final = 30_000_000
+UNWATCHED_US: Final = 1_500_000
+_COMING: Final = (Status.PENDING_NEW, Status.IN_DOUBT)
+
+
+@contextmanager
+def watched(world: World) -> Iterator[None]:
+    """While this is open, the moments at which S4 begins and ceases to neglect what it holds are put down (on spot)."""
+    if not isinstance(world, SpotWorld):
+        yield
+        return
+    real = owner.Owner.hear
+
+    @wraps(real)
+    def hear(self: owner.Owner, fact: Any) -> None:
+        real(self, fact)
+        if self.holding.key.symbol == world.instrument.symbol:
+            world.neglect(_neglected(self.holding, self._scene(self.holding)))
+
+    setattr(owner.Owner, "hear", hear)  # noqa: B010  # a plain assignment to a method is none that mypy takes
+    try:
+        yield
+    finally:
+        setattr(owner.Owner, "hear", real)  # noqa: B010  # as above
+
+
+def _neglected(holding: Holding, scene: Any) -> bool:
+    """Held, and nobody minds: no stop stands, fires or is on its way, no guard is armed and nothing is closing it."""
+    if holding.exposure <= 0 or is_dust(holding.position, scene) or holding.exit is not None:
+        return False
+    if any(guard.role is Role.STOP for guard in holding.guards):
+        return False
+    stops = holding.in_role(Role.STOP)
+    return not any(stop.guards or stop.status in _COMING or stop.status in FIRING for stop in stops)
+
+
+def unwatched(spans: Iterable[Span], excused: Sequence[Span]) -> list[Violation]:
+    """No longer than ``UNWATCHED_US`` is something held without a stop, a guard or a close of ours."""
+    return [
+        Violation(invariant="WATCH", at_us=begun, text=f"held and neglected for {(ended - begun) // 1000} ms")
+        for span in spans
+        for begun, ended in minus(span, excused)
+        if ended - begun > UNWATCHED_US
+    ]
+
+
+def judge(
+    world: SpotWorld, kept: quiet.Kept, audit: Sequence[AuditRecord], troubles: Sequence[Span], rough: Sequence[Span]
+) -> list[Violation]:
+    """``troubles``: when S4 could not act; ``rough``: while the network lies, and a while after."""
+    rules, now_us, scenario = world.instrument, world.loop.now_us, world.plan.scenario
+    ours = spot_oracle.of_ours(audit)
+    position, dust = (ZERO, ZERO)
+    if kept.stored is not None:
+        position, dust = kept.stored.holding.position.qty, kept.stored.holding.position.dust_qty
+    spans = spot_oracle.uncovered_spans(ours, now_us, rules, dust)
+    fired = tuple(spot_oracle.fired_spans(ours, now_us))
+    throttled = [
+        (round(blow.at_s * 1e6), round((blow.at_s + blow.for_s) * 1e6))
+        for blow in world.plan.blows
+        if isinstance(blow, Spell)
+    ]
+    own = getattr(world.others, "own", world.own)
+    bound_us = ROUGH_US if rough else FIRED_US
+    return [
+        *spot_oracle.never_oversold(ours, rules.base),
+        *spot_oracle.taken_once(ours),
+        *spot_oracle.one_leg(ours),
+        *spot_oracle.own_untouched(
+            world.wallet.balance(rules.base).total, own, spot_oracle.net(ours, rules.base), now_us
+        ),
+        *spot_oracle.ends_flat(ours, rules.base, position, dust),
+        *oracle.within_parents(ours, world.callers.intended),
+        *oracle.within_limits(ours, world.limits.max_position_notional),
+        *oracle.fills_agree(ours, kept.fills),
+        *no_more_than_asked(ours, world.closes, world.callers.parts_asked),
+        *oracle.stands_still(world.operator.entries_sent, world.operator.windows),
+        *(oracle.few_while_down(world.operator.entries_sent, throttled) if scenario == OVERLOAD else ()),
+        *oracle.protected(
+            spans, bound_us=FIRED_US if scenario == STUCK else FAIR_US, excused=[*troubles, *rough, *fired]
+        ),
+        *oracle.protected(spans, bound_us=bound_us, excused=troubles),
+        *unwatched(world.neglected_spans(now_us), troubles),
+        *(() if kept.stored is None else quiet.undone(kept.stored.holding, now_us)),
+    ]
