@@ -4,28 +4,60 @@ The last hop checks limits again, atomically (``admit.limits``): this is the ans
 """
 
 from decimal import Decimal
+from typing import Final
 
 from chimera.trading.errors import Refused
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import Intent, IntentKind
+from chimera.trading.intent import Intent, IntentKind, OrderList
 from chimera.trading.market import Market, Side
-from chimera.trading.money import BPS, Price, text
+from chimera.trading.money import BPS, ZERO, Price, Qty, text
 from chimera.trading.order import FIRING, Role
 from chimera.trading.scene import Scene
+
+_OF_LIST: Final = {"sl.price": "exec_policy.sl_price", "tp.value": "exec_policy.tp_price"}  # where an OCO names them
 
 
 def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional: bool = False) -> tuple[Refused, ...]:
     """Why the intent may not trade, most telling first."""
     rules = scene.instrument
+    if intent.kind is IntentKind.PROTECT:
+        return tuple(_stop_alone(intent, holding, scene))
     found = [*_killed(intent, scene), *_shape(intent, rules), *_time(intent, scene), *_position(intent, holding)]
     if scene.near is None:
         found.append(Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again"))
     else:
         found += _prices(intent, scene.near, holding, scene)
+    if isinstance(intent.policy, OrderList):
+        found = [_renamed(no, _OF_LIST.get(no.field or "", no.field)) for no in found]
     if not intent.reduce_only and not stop_optional and intent.stop is None:
         found.append(Refused("UNPROTECTED", "an entry needs a stop", field="sl", accepted="a stop, or no sl at all"))
     return tuple(found)
+
+
+def _stop_alone(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]:
+    """A stop on its own: it needs a position of the other side, and its price must stand there."""
+    found, near = _position(intent, holding), scene.near
+    if holding.exit is not None:
+        found.append(Refused("CLOSING", f"{intent.symbol} is being closed ({holding.exit.reason})"))
+    if near is None:
+        return [*found, Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again")]
+    stop, opened = intent.stop.price if intent.stop else None, intent.side.opposite
+    if found or stop is None:
+        return found
+    if _wrong_side(stop, near, opened):
+        side = "below" if opened is Side.BUY else "above"
+        told = f"a stop of a position opened by {opened} belongs {side} the market"
+        found = [Refused("WRONG_SIDE_STOP", told, value=text(stop), accepted=f"{side} {text(near)}")]
+    else:
+        leverage = max((lot.leverage for lot in holding.position.lots), default=intent.leverage)
+        whole = intent.but(side=opened, qty=Qty(ZERO), leverage=leverage)
+        found = _stop_in_time(whole, stop, near, holding, scene.instrument)
+    return [_renamed(no, "exec_policy.stop_price") for no in found]
+
+
+def _renamed(no: Refused, field: str | None) -> Refused:
+    return Refused(no.code, no.message, field=field, value=no.value, accepted=no.accepted)
 
 
 def _killed(intent: Intent, scene: Scene) -> list[Refused]:

@@ -16,7 +16,7 @@ from chimera.execute.pruning import prune
 from chimera.execute.setback import rebased
 from chimera.execute.steering import steer
 from chimera.execute.telling import tell
-from chimera.protect import arming, guard, pairs
+from chimera.protect import arming, asked, guard, pairs
 from chimera.protect.bracket import bracket_for
 from chimera.protect.verdicts import Verdict, verdict
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
@@ -51,6 +51,7 @@ from chimera.trading.facts import (
     Touched,
 )
 from chimera.trading.holding import Holding
+from chimera.trading.intent import IntentKind
 from chimera.trading.money import DAY_MS, ZERO, Millis, Qty, Quote
 from chimera.trading.order import Order, Role, Status, Trigger
 from chimera.trading.refusal import Refusal
@@ -87,7 +88,7 @@ def _turn_day(holding: Holding, scene: Scene) -> Holding:
 
 def _duties(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Protection first, always."""
-    holding = left_over(holding, scene)
+    holding = asked.settled(left_over(holding, scene), scene)
     protect, wanted = guard.guard if holding.key.market.reduces_only else pairs.guard, bracket_for(holding, scene)
     holding, guarding = protect(holding, wanted, scene)
     holding = arming.watched(holding, wanted, scene)
@@ -104,6 +105,8 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             if intent.intent_id in holding.intents:
                 return holding
             working = Working(intent=intent, plan=plan, body_hash=body_hash, accepted_ms=scene.now_ms)
+            if intent.kind is IntentKind.PROTECT:
+                working = working.but(phase=Phase.STANDING, episode=holding.position.closed_count)
             return holding.but(intents={**holding.intents, intent.intent_id: working})
         case CloseAsked(reason=reason, qty=qty, lots=lots):
             wanted = Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=lots)
@@ -230,7 +233,7 @@ def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding
     working = holding.intents.get(fact.intent_id)
     if working is None:
         return holding
-    if working.phase is Phase.WORKING:
+    if working.phase is not Phase.DONE:
         stopped = working.but(canceling=True, reason=working.reason or f"{CANCELED_BY}{fact.reason}")
         holding = holding.but(intents={**holding.intents, fact.intent_id: stopped})
     if fact.escalate and fact.intent_id in holding.engaged and (holding.exposure or holding.entering):

@@ -83,7 +83,7 @@ def not_sent(holding: Holding) -> Holding:
 
 def _stop_entries(holding: Holding) -> Holding:
     working = {
-        key: work if work.phase is Phase.DONE or work.canceling else work.but(canceling=True, reason="CLOSING")
+        key: work.but(canceling=True, reason="CLOSING") if work.phase is Phase.WORKING and not work.canceling else work
         for key, work in holding.intents.items()
     }
     return holding.but(intents=working) if working != holding.intents else holding

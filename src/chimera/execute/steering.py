@@ -14,7 +14,7 @@ from chimera.trading.scene import Scene
 def steer(holding: Holding, fact: PauseAsked | ResumeAsked | FinishAsked, scene: Scene) -> Holding:
     """The intent as it was told to be; asked again, or of one that is over, nothing changes."""
     working = holding.intents.get(fact.intent_id)
-    if working is None or working.phase is Phase.DONE or working.canceling:
+    if working is None or working.phase is not Phase.WORKING or working.canceling:
         return holding
     match fact:
         case PauseAsked():

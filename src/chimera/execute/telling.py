@@ -19,12 +19,12 @@ from chimera.trading.events import (
     ProtectionArmed,
     Severity,
 )
-from chimera.trading.execution import CANCELED_BY, UNGUARDABLE
+from chimera.trading.execution import CANCELED_BY, UNGUARDABLE, Working
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId, forced_by
-from chimera.trading.intent import OrderList
+from chimera.trading.intent import OrderList, StopAlone
 from chimera.trading.money import BPS, Qty
 from chimera.trading.order import FIRING, Order, Role, Status
 from chimera.trading.position import ADOPTED
@@ -50,7 +50,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
         happenings += news
         if news and order.intent_id:
             touched.add(order.intent_id)
-    touched |= {key for key, work in after.intents.items() if isinstance(work.intent.policy, OrderList)}
+    touched |= {key for key, work in after.intents.items() if _shows_protection(work)}
     happenings += news_of_lists(before, after, scene)
     happenings += news_of_guards(before, after)
     if before.position is not after.position:
@@ -153,15 +153,19 @@ def _newsworthy(before: Holding, after: Holding, intent_id: IntentId) -> bool:
     known, work = before.intents.get(intent_id), after.intents[intent_id]
     if known is None or known.phase is not work.phase or known.slice_no != work.slice_no:
         return True
-    if isinstance(work.intent.policy, OrderList) and (_shown(before, intent_id) != _shown(after, intent_id)):
+    if _shows_protection(work) and _shown(before, intent_id) != _shown(after, intent_id):
         return True
     if known.steps is not work.steps:
         return True
     return before.of_intent(intent_id) != after.of_intent(intent_id)
 
 
+def _shows_protection(work: Working) -> bool:
+    return isinstance(work.intent.policy, OrderList | StopAlone)
+
+
 def _shown(holding: Holding, intent_id: IntentId) -> tuple[object, ...]:
-    """Of an OCO what a reader waits for: whether it stands, and how it stands there."""
+    """Of an OCO or a stop on its own what a reader waits for: whether it stands, and how it stands there."""
     row = order_result(holding, intent_id)
     return done(holding, intent_id), row["status"], row["legs"]
 

@@ -8,10 +8,11 @@ Equations as solved, for a long (a short is the mirror), Q the quantity, P the m
 
 from decimal import Decimal
 
+from chimera.protect.asked import asked_stop
 from chimera.trading.bracket import Bracket
-from chimera.trading.execution import Phase
+from chimera.trading.execution import Phase, Working
 from chimera.trading.holding import Holding
-from chimera.trading.intent import StopSpec, TargetKind
+from chimera.trading.intent import StopSpec, TargetKind, WorkingType
 from chimera.trading.market import Side
 from chimera.trading.money import BPS, Price, Qty, Quote
 from chimera.trading.position import ADOPTED, Lot
@@ -21,8 +22,9 @@ from chimera.trading.scene import Scene
 def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
     """What should stand guard now; None when there is nothing to guard.
 
-    The tightest stop and the nearest target of all lots serve the whole position. Where a fill is known and its trade
-    is not, the intent's own stop serves already; a default one is measured from the market.
+    The tightest stop and the nearest target of all lots serve the whole position. A stop asked for on its own stands in
+    for those of the lots that were there when it was asked for, tighter or not. Where a fill is known and its trade is
+    not, the intent's own stop serves already; a default one is measured from the market.
     """
     exposure = holding.exposure
     if not exposure:
@@ -32,7 +34,10 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
     if not lots and scene.near is None:
         return None
     wishes = lots or _expected_lots(holding, Qty(abs(exposure)), entry_side, scene)
-    stops = [stop_price(lot, scene) for lot in wishes if lot.stop is not None]
+    asked = asked_stop(holding)
+    stops = [stop_price(lot, scene) for lot in wishes if lot.stop is not None and not _overruled(lot, asked)]
+    if asked is not None and asked.stop_price is not None:
+        stops.append(asked.stop_price)
     targets = [price for lot in lots if (price := target_price(lot, holding, scene)) is not None]
     nearest = max if entry_side is Side.BUY else min  # a long's tightest stop is the highest
     closest = min if entry_side is Side.BUY else max
@@ -40,11 +45,20 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
         side=entry_side.opposite,
         qty=Qty(abs(exposure)),
         stop_price=nearest(stops) if stops else None,
-        working_type=next(
-            (lot.stop.working_type for lot in lots if lot.stop and lot.stop.working_type), scene.policy.working_type
-        ),
+        working_type=_working_type(lots, asked, scene),
         target_price=closest(targets) if targets else None,
     )
+
+
+def _overruled(lot: Lot, asked: Working | None) -> bool:
+    return asked is not None and lot.opened_ms <= asked.accepted_ms
+
+
+def _working_type(lots: tuple[Lot, ...], asked: Working | None, scene: Scene) -> WorkingType:
+    wishes = [] if asked is None else [asked.intent.stop]
+    wishes += [lot.stop for lot in lots]
+    named = (wish.working_type for wish in wishes if wish is not None and wish.working_type is not None)
+    return next(named, scene.policy.working_type)
 
 
 def stop_price(lot: Lot, scene: Scene) -> Price:

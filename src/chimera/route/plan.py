@@ -12,7 +12,7 @@ from chimera.route.probe import depth_top1, slippage_bps
 from chimera.route.schedule import Spread, schedule, slices_for
 from chimera.trading.execution import Maker, Plan, Slice
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import Intent, MakerThenTaker, MarketNow, OrderList
+from chimera.trading.intent import Intent, MakerThenTaker, MarketNow, OrderList, StopAlone
 from chimera.trading.liquidity import Book, Hour, Liquidity
 from chimera.trading.market import Touch
 from chimera.trading.money import BPS, Millis, Price, Quote, text
@@ -70,6 +70,9 @@ def plan_for(
 
     Slices that the venue's minimum would refuse are merged: fewer, larger, still summing to exactly the quantity.
     """
+    if isinstance(intent.policy, StopAlone):
+        told = "a stop on its own: it moves the stop of the position and trades nothing"
+        return Plan(slices=(Slice(qty=intent.qty),), deadline_ms=now_ms, why=(told,))
     wish = _capped(_wished(intent, table, price, sight, curves), policy)
     slices = schedule(intent.qty, wish.spread, instrument, price, seed=intent.intent_id, reduces=intent.reduce_only)
     why = [*wish.why, *_told(slices, wish.spread)]
@@ -94,7 +97,7 @@ def plan_for(
 
 def _wished(intent: Intent, table: RouteTable, price: Price, sight: Sight, curves: Curves | None) -> _Wish:
     match intent.policy:
-        case MarketNow() | OrderList():
+        case MarketNow() | OrderList() | StopAlone():
             return _Wish(wait_ms=0, spread=Spread(slices=1, gap_ms=0), why=("policy MARKET: take at once",))
         case MakerThenTaker() as asked:
             return _maker_then_taker(intent, asked, table, price, sight, curves)

@@ -72,9 +72,11 @@ class Plan(Value):
 
 class Phase(StrEnum):
     WORKING = "WORKING"
+    STANDING = "STANDING"  # a stop on its own, in force
     DONE = "DONE"  # nothing more will be sent for the entry; its lot may be open
 
 
+SOLD = "FILLED"  # the reason of a stop on its own that has closed its position
 CANCELED_BY = "CANCELED_BY_"  # begins the reason of an intent that a caller cancelled
 
 
@@ -133,11 +135,17 @@ class Working(Value):
     paused_ms: Millis | None = None  # since when it pauses
     rested_ms: int = 0  # paused before, in all
     finishing: bool = False  # all that is left is taken now
+    episode: int = 0  # of a stop on its own: for which opening of the position (``Position.closed_count``)
     steps: tuple[Step, ...] = ()
 
     @property
     def intent_id(self) -> IntentId:
         return self.intent.intent_id
+
+    @property
+    def stop_price(self) -> Price | None:
+        """As it was asked for; None: at the default distance, or none."""
+        return None if self.intent.stop is None else self.intent.stop.price
 
     @property
     def root(self) -> ClientOrderId:

@@ -117,9 +117,9 @@ class Holding(Value):
 
     @property
     def engaged(self) -> tuple[IntentId, ...]:
-        """Intents that are being worked, or whose lot is open; the others only wait for trades that come late."""
+        """Intents that are worked or in force, or whose lot is open; the others only wait for trades that come late."""
         held = {lot.intent_id for lot in self.position.lots}
-        return tuple(key for key, work in self.intents.items() if work.phase is Phase.WORKING or key in held)
+        return tuple(key for key, work in self.intents.items() if work.phase is not Phase.DONE or key in held)
 
     def with_order(self, order: Order) -> "Holding":
         return self.but(orders={**self.orders, order.ref: order})
@@ -127,6 +127,12 @@ class Holding(Value):
     def in_role(self, *roles: Role) -> tuple[Order, ...]:
         """Child orders of these roles, oldest first."""
         return tuple(order for order in self.orders.values() if order.role in roles)
+
+    def carrying_out(self, work: Working) -> tuple[Order, ...]:
+        """The orders of a stop on its own: stops of its opening at its price."""
+        price = work.stop_price
+        stops = (order for order in self.in_role(Role.STOP) if order.episode == work.episode)
+        return tuple(order for order in stops if order.request.trigger_price == price)
 
     def conditional(self) -> tuple[Order, ...]:
         """Stops and targets that take one of the venue's places."""

@@ -66,7 +66,11 @@ class OrderList(Value):
     """Spot: take at once, then stop and target as one order list for what was bought; done when that stands."""
 
 
-ExecPolicy = MarketNow | MakerThenTaker | OrderList
+class StopAlone(Value):
+    """No order of its own: where the stop of the position belongs (``Intent.stop``), and nothing else."""
+
+
+ExecPolicy = MarketNow | MakerThenTaker | OrderList | StopAlone
 
 
 class StopSpec(Value):
@@ -90,7 +94,10 @@ class TargetSpec(Value):
 
 
 class Intent(Value):
-    """An order intent, checked for shape but not yet admitted. ``qty`` is base asset, > 0."""
+    """An order intent, checked for shape but not yet admitted. ``qty`` is base asset, > 0.
+
+    Of a stop on its own (PROTECT) ``qty`` says nothing: it is for all of the position; 0 where none was named.
+    """
 
     intent_id: IntentId
     client_order_id: ClientOrderId

@@ -13,6 +13,7 @@ from chimera.trading.intent import (
     MakerThenTaker,
     MarketNow,
     OrderList,
+    StopAlone,
     StopSpec,
     TargetKind,
     TargetSpec,
@@ -40,6 +41,11 @@ def order_body(intent: Intent) -> dict[str, Any]:
     }
     if isinstance(intent.policy, OrderList) or (intent.market is Market.SPOT and _both_prices(intent)):
         body["exec_policy"] = _oco(intent)
+    elif isinstance(intent.policy, StopAlone):
+        body["exec_policy"] = _alone(intent)
+        body["kind"] = intent.kind.value
+        if not intent.qty:
+            del body["qty"]
     else:
         body["exec_policy"] = _policy(intent.policy)
         if intent.stop is not None and intent.stop.price is not None:
@@ -78,9 +84,16 @@ def _oco(intent: Intent) -> dict[str, Any]:
     return {"type": "OCO", "tp_price": text(intent.target.value), "sl_price": text(intent.stop.price)}
 
 
+def _alone(intent: Intent) -> dict[str, Any]:
+    if intent.stop is None or intent.stop.price is None:
+        raise AssertionError("a stop on its own has a price")
+    body: dict[str, Any] = {"order_type": "STOP_MARKET", "stop_price": text(intent.stop.price)}
+    return body | ({"working_type": intent.stop.working_type.value} if intent.stop.working_type else {})
+
+
 def _policy(policy: ExecPolicy) -> dict[str, Any]:
     match policy:
-        case MarketNow() | OrderList():
+        case MarketNow() | OrderList() | StopAlone():
             return {"type": "MARKET"}
         case MakerThenTaker(wait_ms=wait_ms):
             body: dict[str, Any] = {"type": "MakerThenTaker"}

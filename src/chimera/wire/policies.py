@@ -8,19 +8,21 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.trading.errors import Refused
-from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow, OrderList
+from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow, OrderList, StopAlone
 from chimera.trading.market import Market
 from chimera.trading.money import Quote, text
 from chimera.wire import bodies
 
 ENABLED: Final = (
-    "kind ENTRY or EXIT, exec_policy MakerThenTaker (maker_wait_ms, twap), MARKET, or OCO on SPOT, position_side BOTH, "
-    "account_id main, sl and tp on entries"
+    "kind ENTRY, EXIT or PROTECT, exec_policy MakerThenTaker (maker_wait_ms, twap), MARKET, OCO on SPOT, or "
+    "STOP_MARKET with reduce_only true, position_side BOTH, account_id main, sl and tp on entries"
 )
 _MAKER: Final = "MakerThenTaker"
 _MARKET: Final = "MARKET"
 _OCO: Final = "OCO"
-_LATER: Final = ("STOP_MARKET", "LIMIT", "TAKE_PROFIT_MARKET", "TWAP")
+_STOP: Final = "STOP_MARKET"
+_OF_LIST: Final = ("tp_price", "tp_px", "sl_price", "sl_px")
+_LATER: Final = ("LIMIT", "TAKE_PROFIT_MARKET", "TWAP")
 
 
 def not_enabled(field: str, value: str) -> Refused:
@@ -36,6 +38,11 @@ def policy(body: bodies.ExecPolicyBody | None, market: Market) -> ExecPolicy:
         return MakerThenTaker()
     kind = _kind(body)
     wait_ms = _wait_ms(body)
+    if kind == _STOP:
+        for name, value in (("maker_wait_ms", wait_ms), ("twap", body.twap), ("time_in_force", body.time_in_force)):
+            if value is not None:
+                raise _contradiction(name, str(value), "nothing: a stop on its own waits for its price")
+        return StopAlone()
     if kind == _OCO:
         return _order_list(body, wait_ms, market)
     if kind == _MAKER:
@@ -92,28 +99,34 @@ def _sliced(wait_ms: int | None, twap: bodies.Twap | None) -> MakerThenTaker:
 
 
 def _kind(body: bodies.ExecPolicyBody) -> str:
-    """``MakerThenTaker`` or ``MARKET``; everything else is refused."""
+    """The one word of ``type`` and ``order_type``; what is not traded is refused."""
     if body.type is not None and body.order_type is not None and body.type != body.order_type:
         raise _contradiction("order_type", body.order_type, f"{body.type}, as in type")
     name = "type" if body.type is not None else "order_type"
     kind = body.type or body.order_type
-    if kind == "STOP_MARKET" and body.stop_price is None:
+    if kind == _STOP and body.stop_price is None:
         raise Refused(
             "STOP_PRICE_MISSING",
             "a stop has no price",
             field="exec_policy.stop_price",
             accepted="a price on the tick, above 0",
         )
+    if kind == _STOP:
+        _no_strays(body, _OF_LIST)
+        return _STOP
     if kind in _LATER:
         raise not_enabled(f"exec_policy.{name}", kind)
     if kind not in (None, _MAKER, _MARKET, _OCO):
-        raise _contradiction(name, kind, f"{_MAKER}, {_MARKET}, {_OCO}")
-    of_list = ("tp_price", "tp_px", "sl_price", "sl_px")
-    for stray in (*(() if kind == _OCO else of_list), "stop_price", "working_type"):
+        raise _contradiction(name, kind, f"{_MAKER}, {_MARKET}, {_OCO}, {_STOP}")
+    _no_strays(body, (*(() if kind == _OCO else _OF_LIST), "stop_price", "working_type"))
+    return kind or _MAKER
+
+
+def _no_strays(body: bodies.ExecPolicyBody, names: tuple[str, ...]) -> None:
+    for stray in names:
         given = getattr(body, stray)
         if given is not None:
             raise not_enabled(f"exec_policy.{stray}", str(given))
-    return kind or _MAKER
 
 
 def _wait_ms(body: bodies.ExecPolicyBody) -> int | None:

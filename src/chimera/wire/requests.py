@@ -28,9 +28,19 @@ from chimera.trading.ids import (
     is_client_order_id,
 )
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import Intent, IntentKind, OrderList, PositionSide, StopSpec, TargetKind, TargetSpec
+from chimera.trading.intent import (
+    ExecPolicy,
+    Intent,
+    IntentKind,
+    OrderList,
+    PositionSide,
+    StopAlone,
+    StopSpec,
+    TargetKind,
+    TargetSpec,
+)
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Millis, Price, Qty, text
+from chimera.trading.money import ZERO, Millis, Price, Qty, text
 from chimera.wire import bodies, codec, policies, shape
 from chimera.wire.policies import not_enabled
 
@@ -90,17 +100,20 @@ def _intent(
     _check_enabled(body)
     policy = policies.policy(body.exec_policy, body.market)
     instrument = instrument_of(instruments, body.market, body.symbol)
-    qty_name, qty = _qty(body)
-    check_qty(qty, qty_name, instrument)
-    kind, reduce_only = _kind(body)
+    kind, reduce_only = _kind(body, policy)
+    qty_name, qty = _qty(body, kind)
+    if kind is not IntentKind.PROTECT:
+        check_qty(qty, qty_name, instrument)
     stop: StopSpec | None
     target: TargetSpec | None
-    if isinstance(policy, OrderList):
+    if isinstance(policy, StopAlone):
+        stop, target = _stop_alone(body, instrument), None
+    elif isinstance(policy, OrderList):
         stop, target = _list(body, instrument, reduce_only=reduce_only)
     else:
         stop = _stop(body, instrument, reduce_only=reduce_only, allow_unprotected=allow_unprotected)
         target = _target(body, instrument, reduce_only=reduce_only)
-    _check_sides(body.side, stop, target)
+    _check_sides(body.side, stop, target, "exec_policy.sl_price" if isinstance(policy, OrderList) else "sl.price")
     return Intent(
         intent_id=intent_id,
         client_order_id=client_order_id,
@@ -159,11 +172,10 @@ def _ids(body: bodies.OrderIntentBody, key: str | None) -> tuple[IntentId, Clien
 
 
 def _check_enabled(body: bodies.OrderIntentBody) -> None:
-    if body.market is Market.SPOT and body.side is Side.SELL and not body.reduce_only and body.kind != IntentKind.EXIT:
+    sells = body.reduce_only or body.kind in (IntentKind.EXIT, IntentKind.PROTECT)
+    if body.market is Market.SPOT and body.side is Side.SELL and not sells:
         told = "spot is long only: a SELL sells what is held"
         raise Refused("LONG_ONLY", told, field="side", value=body.side.value, accepted="BUY, or reduce_only true")
-    if body.kind is IntentKind.PROTECT:
-        raise not_enabled("kind", body.kind)
     if body.position_side not in (None, PositionSide.BOTH):
         raise not_enabled("position_side", body.position_side)
     if body.account_id not in (None, DEFAULT_ACCOUNT):
@@ -184,10 +196,12 @@ def instrument_of(instruments: Instruments, market: Market, symbol: str) -> Inst
     return found
 
 
-def _qty(body: bodies.OrderIntentBody) -> tuple[str, Qty]:
+def _qty(body: bodies.OrderIntentBody, kind: IntentKind) -> tuple[str, Qty]:
     if body.qty is not None and body.size is not None and body.qty != body.size:
         raise Refused("MALFORMED", "qty and size are the same thing and differ", field="size", value=body.size)
     name, qty = ("size", body.size) if body.qty is None else ("qty", body.qty)
+    if qty is None and kind is IntentKind.PROTECT:
+        return name, Qty(ZERO)
     if qty is None:
         raise Refused("MISSING_FIELD", "qty is missing", field="qty", accepted="base asset, greater than 0")
     return name, Qty(qty)
@@ -214,8 +228,19 @@ def check_qty(qty: Decimal, name: str, instrument: Instrument) -> None:
         )
 
 
-def _kind(body: bodies.OrderIntentBody) -> tuple[IntentKind, bool]:
-    """Reduce-only makes an exit, and an exit is reduce-only."""
+def _kind(body: bodies.OrderIntentBody, policy: ExecPolicy) -> tuple[IntentKind, bool]:
+    """Reduce-only makes an exit, and an exit is reduce-only; so is a stop on its own, whatever kind it is called."""
+    if isinstance(policy, StopAlone):
+        if not (body.reduce_only or (body.kind is IntentKind.PROTECT and body.reduce_only is None)):
+            told = "a stop on its own is reduce-only: it opens nothing"
+            raise Refused("OUT_OF_RANGE", told, field="reduce_only", value=body.reduce_only, accepted="true")
+        if body.kind is IntentKind.ENTRY:
+            told = "a stop on its own is no ENTRY"
+            raise Refused("OUT_OF_RANGE", told, field="kind", value=body.kind, accepted="PROTECT")
+        return IntentKind.PROTECT, True
+    if body.kind is IntentKind.PROTECT:
+        accepted = "exec_policy.type STOP_MARKET with stop_price"
+        raise Refused("MALFORMED", "a PROTECT is a stop on its own", field="exec_policy.type", accepted=accepted)
     if body.kind is IntentKind.EXIT and body.reduce_only is False:
         raise Refused("OUT_OF_RANGE", "an EXIT is reduce-only", field="reduce_only", value=False, accepted="true")
     reduce_only = bool(body.reduce_only) or body.kind is IntentKind.EXIT
@@ -284,6 +309,20 @@ def _list(body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only: 
     )
 
 
+def _stop_alone(body: bodies.OrderIntentBody, instrument: Instrument) -> StopSpec:
+    """Its price and what triggers it stand in ``exec_policy``; nothing else goes with it."""
+    for name in ("sl", "tp", "max_hold_s"):
+        if getattr(body, name) is not None:
+            raise not_enabled(name, "with a stop on its own")
+    asked = body.exec_policy
+    assert asked is not None and asked.stop_price is not None  # noqa: PT018 - the policy was read from them
+    if asked.working_type is not None and body.market is Market.SPOT:
+        raise not_enabled("exec_policy.working_type", "on SPOT")
+    return StopSpec(
+        price=_price(asked.stop_price, "exec_policy.stop_price", instrument), working_type=asked.working_type
+    )
+
+
 def _leverage(body: bodies.OrderIntentBody) -> int:
     """20 where nothing is asked; spot has none."""
     if body.market is Market.FUT:
@@ -316,7 +355,7 @@ def _price(price: Decimal, field: str, instrument: Instrument) -> Price:
     return Price(price)
 
 
-def _check_sides(side: Side, stop: StopSpec | None, target: TargetSpec | None) -> None:
+def _check_sides(side: Side, stop: StopSpec | None, target: TargetSpec | None, field: str) -> None:
     """Stop and target against each other; against the market the router checks them."""
     if stop is None or stop.price is None or target is None or target.kind is not TargetKind.PRICE:
         return
@@ -325,7 +364,7 @@ def _check_sides(side: Side, stop: StopSpec | None, target: TargetSpec | None) -
         raise Refused(
             "WRONG_SIDE_STOP",
             f"the stop of a {side} must be {where} its target",
-            field="sl.price",
+            field=field,
             value=stop.price,
             accepted=f"{where} {text(target.value)}",
         )

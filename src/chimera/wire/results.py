@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from chimera.trading.execution import Phase, Working
+from chimera.trading.execution import SOLD, Phase, Working
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
-from chimera.trading.intent import Intent, IntentKind, OrderList, StopSpec
+from chimera.trading.intent import Intent, IntentKind, OrderList, StopAlone, StopSpec
 from chimera.trading.market import Side
 from chimera.trading.money import BPS, ZERO, Price, text
 from chimera.trading.order import OPEN, Order, Role, Status
@@ -49,11 +49,15 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
     intent = work.intent
     children = sorted((o for o in holding.orders.values() if o.intent_id == intent_id), key=_age)
     guards = sorted((o for o in holding.orders.values() if _guards(o, holding, intent_id)), key=_age)
+    if isinstance(intent.policy, StopAlone):
+        guards = sorted(holding.carrying_out(work), key=_age)
+        children = [order for order in guards if order.fills]
+        guards = [order for order in guards if not order.status.final]
     sent = [(fill, child.mid_at_send or work.mid_at_send) for child in children for fill in child.fills.values()]
     sent.sort(key=lambda pair: (pair[0].at_ms, pair[0].trade_id))
     fills = [fill for fill, _ in sent]
     filled = sum((fill.qty for fill in fills), ZERO)
-    status = _status(work, children, filled)
+    status = _status_alone(work, filled) if isinstance(intent.policy, StopAlone) else _status(work, children, filled)
     if isinstance(intent.policy, OrderList) and status is OrderStatus.FILLED and _holds(holding, intent_id):
         status = OrderStatus.ACCEPTED  # bought, and its list stands or is to stand; FILLED when that has sold
     return {
@@ -83,9 +87,12 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
 def done(holding: Holding, intent_id: IntentId) -> bool:
     """Whether the answer is final (HTTP 200); until then, and while anything is in doubt, it is not (202).
 
-    An OCO is done when its legs stand, or when there is nothing to stand for any more.
+    An OCO is done when its legs stand, or when there is nothing to stand for any more; a stop on its own when it
+    stands.
     """
     work = holding.intents[intent_id]
+    if work.phase is Phase.STANDING:
+        return any(order.guards for order in holding.carrying_out(work))
     if work.phase is not Phase.DONE or in_doubt(holding, intent_id):
         return False
     if not isinstance(work.intent.policy, OrderList) or holding.exit is not None or not _holds(holding, intent_id):
@@ -134,6 +141,13 @@ def _status(work: Working, children: list[Order], filled: Decimal) -> OrderStatu
     if doubt:
         return OrderStatus.ACCEPTED
     return OrderStatus.NEW if any(child.status in _ON_THE_BOOK for child in children) else OrderStatus.ACCEPTED
+
+
+def _status_alone(work: Working, sold: Decimal) -> OrderStatus:
+    """Of a stop on its own: FILLED where it closed the position, CANCELED where it did not and is over."""
+    if work.phase is Phase.DONE:
+        return OrderStatus.FILLED if work.reason == SOLD else OrderStatus.CANCELED
+    return OrderStatus.PARTIALLY_FILLED if sold else OrderStatus.ACCEPTED
 
 
 def _asked(intent: Intent) -> dict[str, Any]:

@@ -1,17 +1,21 @@
 """Every row of ``errors.yaml`` gets its status, code and field, and no refused request reaches the router."""
 
+from decimal import Decimal
 from typing import Any
 
 import httpx2
 import pytest
 import yaml
-from router_fake import ERRORS, FakeRouter, raw
+from router_fake import BTC, ERRORS, FakeRouter, raw
 
+from chimera.trading.market import Market
+from chimera.trading.money import Qty
 from chimera.wire.failures import status_of
 
 TABLE = yaml.safe_load(ERRORS.read_text(encoding="utf-8"))
 ROWS = [{"method": "POST", "path": "/orders", **row} for row in TABLE["orders"]] + TABLE["other"]
 ROWS = [row for row in ROWS if row.get("by") != "core"]
+OF_SPOT = [row for row in TABLE["spot"] if row.get("by") != "core"]
 
 
 def body_of(row: dict[str, Any]) -> bytes:
@@ -36,6 +40,27 @@ async def test_refusal(row: dict[str, Any], client: httpx2.AsyncClient, router: 
     assert set(told) == {"result", "code", "message", "field", "value", "accepted"}
     assert told["result"] == "FAIL"
     assert router.asked == []
+
+
+@pytest.mark.req("S4-API-7", "S4-API-3", "S4-VAL-1", "S4-VAL-5")
+@pytest.mark.parametrize("row", OF_SPOT, ids=[row["name"] for row in OF_SPOT])
+async def test_refusal_on_spot(row: dict[str, Any], client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    spot = BTC.but(market=Market.SPOT, tick=Decimal("0.01"), step=Decimal("0.00001"), min_qty=Qty(Decimal("0.00001")))
+    router.markets = (Market.FUT, Market.SPOT)
+    router.knows = lambda market, symbol: spot if (market, symbol) == (Market.SPOT, "BTCUSDT") else None
+    members = {**TABLE["good_on_spot"], **row["with"]}
+
+    answer = await client.post("/orders", content=raw(members))
+
+    told = answer.json()
+    assert (answer.status_code, told["code"], told["field"]) == (row["status"], row["code"], row["field"])
+    assert router.asked == []
+
+
+async def test_spot_is_refused_where_it_is_not_traded(client: httpx2.AsyncClient) -> None:
+    told = (await client.post("/orders", content=raw(TABLE["good_on_spot"]))).json()
+
+    assert (told["code"], told["field"], told["value"]) == ("NOT_ENABLED", "market", "SPOT")
 
 
 async def test_the_good_order_of_the_table_is_good(client: httpx2.AsyncClient) -> None:

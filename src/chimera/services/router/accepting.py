@@ -26,7 +26,8 @@ from chimera.services.router.watchdogs import Watchdogs
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Plan
 from chimera.trading.facts import Submitted
-from chimera.trading.intent import Intent
+from chimera.trading.intent import Intent, IntentKind
+from chimera.wire.policies import not_enabled
 
 
 class Accepting:
@@ -91,6 +92,8 @@ class Accepting:
     async def preview(self, intent: Intent, limits: LimitBook) -> dict[str, object]:
         """What would come of it, by the same words; claims, prepares, sends and keeps nothing. Raises ``Refused``."""
         asked = self._owner_for(intent)
+        if intent.kind is IntentKind.PROTECT:
+            raise not_enabled("exec_policy.type", "STOP_MARKET in a preview")
         intent, notes = tidied(intent, self._ground.instruments[intent.symbol], self._ground.policy, asked.holding)
         await self._market.refresh(intent.symbol)
         objection: Refused | None = None

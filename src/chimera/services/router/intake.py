@@ -21,7 +21,7 @@ from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.wire import keys
 from chimera.wire.codec import decode, encode
-from chimera.wire.results import answer_of, in_doubt, order_result
+from chimera.wire.results import answer_of, done, in_doubt, order_result
 
 RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; the ledger has them all
 RECENT_MS: Final = 3_600_000  # and no longer than that: what is over leaves memory (I30)
@@ -146,7 +146,8 @@ class Intake:
         working = owner.holding.intents.get(intent_id)
         if working is None and not owner.untold(intent_id):
             return Outcome(row=answer_of(self._recent.get(intent_id, row)), done=True, in_doubt=False)
-        if working is not None and working.phase is Phase.WORKING:
+        stands = working is not None and working.phase is Phase.STANDING
+        if working is not None and (working.phase is Phase.WORKING or (stands and not done(owner.holding, intent_id))):
             wait = min(_patience_ms(owner, intent_id), self._longest_wait_ms) if wait_ms is None else wait_ms
             if wait:
                 await self._wait_done(intent_id, wait)
@@ -157,9 +158,10 @@ class Intake:
         holding = owner.holding
         if intent_id not in holding.intents:  # it ended at once, or its lot was closed meanwhile
             return Outcome(row=answer_of(self._recent.get(intent_id, row)), done=True, in_doubt=False)
+        phase = holding.intents[intent_id].phase
         return Outcome(
             row=order_result(holding, intent_id),
-            done=holding.intents[intent_id].phase is Phase.DONE,
+            done=done(holding, intent_id) if phase is Phase.STANDING else phase is Phase.DONE,
             in_doubt=in_doubt(holding, intent_id),
         )
 

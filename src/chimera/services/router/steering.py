@@ -27,7 +27,7 @@ async def steer(intake: "Intake", name: str, ask: Ask, *, loaded: bool) -> dict[
             raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
         raise _over(name)
     working = owner.holding.intents[intent_id]
-    if working.phase is Phase.DONE or working.canceling:
+    if working.phase is not Phase.WORKING or working.canceling:
         raise _over(name)
     match ask:
         case "pause":

@@ -1,0 +1,44 @@
+"""Stops on their own (S4-API-10): somebody's word about where the stop of a position belongs, and until when it counts.
+
+It is a wish, not an order: ``bracket`` reads it, and the duty of protection places the new stop before it takes the old
+one away (spot: the list first, since a balance is locked once). The newest word counts. It is over when it is taken
+back, when a newer one comes, or when the position it was meant for is gone; then the lots' own stops count again.
+"""
+
+from chimera.trading.execution import SOLD, Phase, Working
+from chimera.trading.holding import Holding
+from chimera.trading.money import ZERO
+from chimera.trading.scene import Scene
+
+
+def asked_stop(holding: Holding) -> Working | None:
+    """The word that counts now."""
+    standing = [work for work in holding.intents.values() if work.phase is Phase.STANDING and not work.canceling]
+    return standing[-1] if standing else None  # intents are kept in the order in which they came
+
+
+def settled(holding: Holding, scene: Scene) -> Holding:
+    """With those ended that are over."""
+    newest, intents = asked_stop(holding), dict(holding.intents)
+    for key, work in holding.intents.items():
+        if work.phase is not Phase.STANDING:
+            continue
+        reason = _over(work, newest, holding)
+        if reason is not None:
+            intents[key] = work.but(phase=Phase.DONE, reason=reason, done_ms=scene.now_ms)
+    return holding.but(intents=intents) if intents != holding.intents else holding
+
+
+def _over(work: Working, newest: Working | None, holding: Holding) -> str | None:
+    """Why it is; None: it counts."""
+    if work.canceling:
+        return work.reason
+    flipped = holding.exposure * work.intent.side.sign > 0
+    if not holding.exposure or flipped or work.episode != holding.position.closed_count:
+        sold = sum((order.cum_qty + order.owed_qty for order in holding.carrying_out(work)), ZERO)
+        if sold:
+            return SOLD
+        return "FLAT" if holding.exit is None else holding.exit.reason
+    if newest is not None and newest is not work:
+        return f"REPLACED_BY_{newest.root}"
+    return None
