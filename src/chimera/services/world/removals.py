@@ -5,6 +5,7 @@ Nothing here is product code; ``safeguards`` says in a sentence what each remove
 
 from typing import Any, Final
 
+from chimera.execute.hear import settle
 from chimera.trading.commands import NOTHING, Command, Place
 from chimera.trading.execution import Exit
 from chimera.trading.facts import Gapped, PlaceNotSent, PlaceUnanswered, Ticked
@@ -92,8 +93,14 @@ def recover_pending(_: Any) -> Any:
     return forget
 
 
-def wait_out_window(not_found: Any) -> Any:
-    return lambda order, asked, scene: not_found(order.but(dead_after_ms=Millis(0)), asked, scene)
+def wait_out_window(_: Any) -> Any:
+    def hasty(holding: Holding, order: Order, asked_server_ms: Millis, scene: Scene) -> Order:
+        missing = order.after(Trigger.MISSING)
+        dead = missing.status is Status.IN_DOUBT
+        found: Order = settle(missing.after(Trigger.PROVEN_DEAD), order, scene) if dead else missing
+        return found
+
+    return hasty
 
 
 def ask_after_restart(restart: Any) -> Any:
@@ -207,7 +214,7 @@ def patience(lose: Any) -> Any:
 def refused_stops(_: Any) -> Any:
     """A refused stop is tried no more, and nothing else is done about it."""
 
-    def give_up(holding: Holding, order: Order, code: int, scene: Scene) -> Holding:
+    def give_up(holding: Holding, order: Order, no: Any, scene: Scene) -> Holding:
         never = Millis(NEVER_MS)
         return holding.but(stop_retry_at_ms=never) if order.role is Role.STOP else holding.but(target_retry_at_ms=never)
 
@@ -236,7 +243,7 @@ def limits_at_last_hop(_: Any) -> Any:
 
 
 def double_children(send: Any) -> Any:
-    return lambda holding, working, left, scene: send(holding, working, left * 2, scene)
+    return lambda holding, working, left, filled, scene: send(holding, working, left * 2, filled, scene)
 
 
 def parent_cap(_: Any) -> Any:

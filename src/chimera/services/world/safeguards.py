@@ -88,16 +88,16 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     ),
     "recover_pending": Safeguard(
         "After a restart, what was on its way is taken for never sent.",
-        (Seam(_ADVANCE, "_restart", removals.recover_pending),),
+        (Seam(_ADVANCE, "restarted", removals.recover_pending),),
     ),
     "wait_out_window": Safeguard(
         "An order that a query does not know is dead at once, though it may still arrive.",
-        (Seam(_ADVANCE, "_not_found", removals.wait_out_window),),
+        (Seam(_ADVANCE, "not_found", removals.wait_out_window),),
         SLOW_ENTRIES,
     ),
     "ask_after_restart": Safeguard(
         "After a restart a stop in doubt is sent again before the venue was asked whether it lived.",
-        (Seam(_ADVANCE, "_restart", removals.ask_after_restart),),
+        (Seam(_ADVANCE, "restarted", removals.ask_after_restart),),
         TIGHT_STOPS,
     ),
     "doubt_counts": Safeguard(
@@ -183,7 +183,7 @@ REDUNDANT: Final[dict[str, Redundant]] = {
     "read_quantity": Redundant(
         Safeguard(
             "A duplicate id is taken for proof that the stop stands as it is wanted.",
-            (Seam(_ADVANCE, "_in_doubt", removals.duplicate_is_enough),),
+            (Seam(_ADVANCE, "in_doubt", removals.duplicate_is_enough),),
             SLOW_DISK,
         ),
         "The survey after a restart reads it, and an id is given to another stop only after a crash.",
