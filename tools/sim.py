@@ -22,11 +22,12 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="worlds of three minutes; many of them can be resumed")
     parser.add_argument("--seeds", type=int, help="of the sweep: so many drawn worlds instead of the stories")
     parser.add_argument("--stride", type=int, default=1, help="of the sweep: at every so manieth step")
+    parser.add_argument("--spot", action="store_true", help="the world of spot instead of futures'")
     asked = parser.parse_args()
     if asked.safeguards:
         return world.safeguards()
     if asked.sweep and asked.seeds:
-        found = sweeps.play(asked.seed, asked.seeds)
+        found = sweeps.play(asked.seed, asked.seeds, spot=asked.spot)
         print(sweeps.line(found))
         return 0 if found.good else 1
     if asked.sweep:
@@ -35,7 +36,9 @@ def main() -> int:
         totals = campaign.play(asked.seed, asked.count)
         print(campaign.line(totals))
         return 0 if totals.good else 1
-    options = (CAMPAIGN if asked.long else Options()).but(scenario=asked.scenario)
+    options = (CAMPAIGN if asked.long else Options()).but(scenario=asked.scenario, spot=asked.spot)
+    if asked.spot:
+        options = options.but(part_share=0.4, socket_share=0.2)
     if asked.count > 1:
         return 1 if world.campaign(asked.seed, asked.count, asked.off, options=options).failed else 0
     return world.sim(asked.seed, asked.off, verbose=asked.verbose, options=options)

@@ -134,6 +134,7 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             exit_ = holding.exit
             return holding.but(
                 orders=again,
+                unseen=not holding.key.market.reduces_only,
                 exit=None if exit_ is None else exit_.but(retry_at_ms=no_later(exit_.retry_at_ms, scene)),
                 survey_due_ms=scene.now_ms,
                 survey_asked_ms=None,
@@ -285,6 +286,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         holding = holding.with_order(holding.orders[ref].but(ask_at_ms=scene.now_ms))
     asked_on_venue_clock = Millis(snapshot.asked_ms + scene.venue_now_ms - scene.now_ms)
     holding = holding.but(
+        unseen=False,
         survey_asked_ms=None,
         survey_due_ms=Millis(min(holding.survey_due_ms, next_survey_ms(holding, scene))),
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),

@@ -58,7 +58,7 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
     if exits:
         repeatable = holding.key.market.reduces_only
         return _resend(holding, exits[0], wanted, scene) if repeatable else (holding, NOTHING)
-    if not holding.exposure or _in_the_way(holding, wanted, scene):
+    if not holding.exposure or holding.unseen or _in_the_way(holding, wanted, scene):
         return holding, NOTHING
     if wanted.qty is not None and holding.strikes:  # the venue shows another position: the part may be closed already
         return holding, NOTHING
@@ -137,7 +137,8 @@ def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple
         episode=holding.position.closed_count,
     )
     repeatable = wanted.qty is None and futures
-    return holding.with_order(order), (Place(order=request, role=Role.EXIT, flatten=repeatable),)
+    urgent = wanted.qty is None
+    return holding.with_order(order), (Place(order=request, role=Role.EXIT, flatten=repeatable, urgent=urgent),)
 
 
 def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:

@@ -137,7 +137,7 @@ def _send(
         return holding, NOTHING
     if intent.reduce_only and not holding.key.market.reduces_only:
         free = max(ours_qty(holding, scene) - locked_qty(holding), ZERO)
-        if free < left:  # protection is making room for it; what is not there is not sold
+        if free < left or holding.unseen:  # protection is making room for it; what is not there is not sold
             return holding, NOTHING
     child = next_child(working, left, filled, scene)
     if isinstance(child, Wait):

@@ -32,6 +32,7 @@ from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
 LISTS_MAX: Final = 3  # of one symbol; the venue takes five conditional orders (MAX_NUM_ALGO_ORDERS)
+DEAREST: Final = Decimal("0.001")  # Binance's usual spot fee; before rates have been read, futures' stand for them
 _CROSSED: Final = (Refusal.WOULD_TRIGGER, Refusal.BAD_PRICES)  # the market has passed one of its prices
 _STANDING: Final = (Status.PENDING_NEW, Status.NEW, Status.IN_DOUBT)
 _CANCELABLE: Final = (*OPEN, Status.TRIGGERING)
@@ -85,11 +86,11 @@ def locked_qty(holding: Holding) -> Decimal:
 def ours_qty(holding: Holding, scene: Scene) -> Decimal:
     """Base asset that is ours to sell: what the wallet holds beyond it is the user's own.
 
-    An answer that tells of a purchase before its trade does says nothing of the fee: until then the dearer rate is
+    An answer that tells of a purchase before its trade does says nothing of the fee: until then the dearest rate is
     taken to have gone in base.
     """
     bought = sum((order.owed_qty for order in holding.orders.values() if order.request.side is Side.BUY), ZERO)
-    return max(holding.exposure - bought * max(scene.fees.taker, scene.fees.maker), ZERO)
+    return max(holding.exposure - bought * max(scene.fees.taker, scene.fees.maker, DEAREST), ZERO)
 
 
 def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -113,7 +114,7 @@ def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holdi
         lacking = _less(room, kept)
     holding, commands = _dismiss(holding, (pair for pair in pairs if pair not in kept), scene)
     due = holding.stop_retry_at_ms is None or scene.now_ms >= holding.stop_retry_at_ms
-    if enough and due and lacking <= _less(room, pairs):
+    if enough and due and not holding.unseen and lacking <= _less(room, pairs):
         holding, more = _place(holding, form, wanted, lacking, scene)
         commands += more
     return holding, commands

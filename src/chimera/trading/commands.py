@@ -1,5 +1,8 @@
 """What to do about it. The shell carries a command out and turns its outcome into a fact."""
 
+from typing import Final
+
+from chimera.trading.form import Form
 from chimera.trading.money import Millis
 from chimera.trading.order import NewOrder, Role
 from chimera.trading.value import Value
@@ -9,13 +12,15 @@ from chimera.trading.venue import OrderRef
 class Place(Value):
     """Send this order. ``resend``: the same id may already be live, its outcome is not known.
 
-    ``flatten``: it closes all there is, so that sending it twice does no more than sending it once.
+    ``flatten``: it closes all there is, so that sending it twice does no more than sending it once. ``urgent``: it
+    closes all there is, and the disk may hold it up for ``URGENT_MS`` only.
     """
 
     order: NewOrder
     role: Role
     resend: bool = False
     flatten: bool = False
+    urgent: bool = False
 
 
 class PlacePair(Value):
@@ -44,6 +49,7 @@ class Survey(Value):
 
 Command = Place | PlacePair | Cancel | Ask | Survey
 NOTHING: tuple[Command, ...] = ()
+URGENT_MS: Final = 500  # a commit takes 2 ms; past this the disk is in trouble, and what is held is bare meanwhile
 
 
 def waits_for_save(command: Command) -> bool:
@@ -51,14 +57,25 @@ def waits_for_save(command: Command) -> bool:
 
     Stops, targets, closes of everything, cancels of entries and questions go out at once: repeating them does no harm.
     What can increase exposure, or removes a stop, waits for the disk; so does a partial close, which a forgetful
-    router would make twice.
+    router would make twice. On spot what sells waits, too, since nothing there is reduce-only; see ``hurries``.
     """
     match command:
-        case Place(role=role, flatten=flatten):
-            return not (role.protective or flatten)
+        case Place(order=order, role=role, flatten=flatten):
+            return order.form is Form.ALONE or not (role.protective or flatten)
         case PlacePair():
-            return False
+            return True
         case Cancel(role=role):
             return role is Role.STOP
         case Ask() | Survey():
+            return False
+
+
+def hurries(command: Command) -> bool:
+    """Whether it leaves at last without the disk: bare is worse than what a crash in just that moment could do."""
+    match command:
+        case PlacePair():
+            return True
+        case Place(order=order, urgent=urgent):
+            return order.form is Form.ALONE or urgent
+        case _:
             return False

@@ -50,6 +50,7 @@ class Holding(Value):
     trades_confirmed_ms: Millis = Millis(0)  # every trade before this was pulled by query (never by stream)
     survey_due_ms: Millis = Millis(0)  # when to ask for the venue's whole word again; at once after a load
     survey_asked_ms: Millis | None = None  # one is under way since
+    unseen: bool = False  # spot: since a restart no survey has been heard, and until then nothing is sold
     surveyed_ms: Millis = Millis(0)  # when the newest survey we have heard was asked
     filled_ms: Millis = Millis(0)  # when we last counted a trade: what was asked before knows less than we do
     strikes: int = 0  # surveys in a row whose position disagreed with ours, to the same side

@@ -2,8 +2,11 @@
 
 import pytest
 
-from chimera.trading.commands import Ask, PlacePair, Survey
-from chimera.trading.facts import CloseAsked, Found, NotFound, PlaceUnanswered, Ticked
+from chimera.protect.pairs import DEAREST
+from chimera.trading.commands import Ask, Place, PlacePair, Survey, hurries, waits_for_save
+from chimera.trading.facts import CloseAsked, Found, NotFound, PlaceUnanswered, Restarted, Ticked
+from chimera.trading.form import Form
+from chimera.trading.ids import ClientOrderId, child_id, child_of
 from chimera.trading.money import Millis
 from chimera.trading.order import Role, Status
 from support.desk import T0
@@ -77,6 +80,49 @@ def test_a_close_before_the_trades_are_told_sells_what_the_fee_may_have_left_and
     desk.hear(CloseAsked(reason="MANUAL"))
     desk.hear(Found(order=desk.word(entry, Status.FILLED, str(entry.qty))))
 
-    rate = max(desk.scene.fees.taker, desk.scene.fees.maker)
+    rate = max(desk.scene.fees.taker, desk.scene.fees.maker, DEAREST)
     assert desk.holding.exposure == entry.qty
     assert desk.placed(Role.EXIT).qty == SPOT.floor_to_step(entry.qty * (1 - rate)) < entry.qty
+
+
+@pytest.mark.req("I12", "I15")
+def test_after_a_restart_nothing_is_sold_until_a_survey_has_shown_what_of_ours_stands() -> None:
+    """Seed 5 of slow_disk: a list had left and its state was not on disk; the close sold beside it, twice the lot."""
+    desk = a_spot_long()
+    [pair] = desk.pairs()
+    late = pair.stop.but(ref=child_id(*_root(pair.stop.ref), 9))
+    desk.hear(Restarted())
+    desk.end(pair.stop, Status.CANCELED)
+    desk.end(pair.target, Status.CANCELED)
+    desk.hear(CloseAsked(reason="MANUAL"))
+    assert len(desk.pairs()) == 1
+    assert not desk.count(Role.EXIT)
+    desk.later(50)
+    desk.survey(desk.word(late, Status.NEW), qty="1")
+
+    assert not desk.count(Role.EXIT), "the list that nobody remembered has all of it"
+    assert desk.canceled()[-1] == late.ref
+    desk.end(late, Status.CANCELED)
+    assert desk.placed(Role.EXIT).qty == pair.stop.qty
+
+
+def _root(ref: ClientOrderId) -> tuple[ClientOrderId, str]:
+    found = child_of(ref)
+    assert found is not None
+    return found[0], found[1]
+
+
+@pytest.mark.req("I12")
+def test_on_spot_what_sells_waits_for_the_disk_and_what_protects_or_closes_all_for_a_moment_only() -> None:
+    desk = a_spot_long()
+    [pair] = desk.pairs()
+    alone = Place(order=pair.stop.but(form=Form.ALONE, group=None), role=Role.STOP)
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.cancel_list(pair)
+    [whole] = [each for each in desk.told if isinstance(each, Place) and each.role is Role.EXIT]
+
+    for command in (pair, alone, whole):
+        assert waits_for_save(command)
+        assert hurries(command)
+    assert waits_for_save(whole.but(urgent=False))
+    assert not hurries(whole.but(urgent=False)), "a part waits for as long as it takes"

@@ -20,7 +20,7 @@ from chimera.services.router.covering import Cover
 from chimera.services.router.patience import STATE_AGAIN_S, STORE_AGAIN_S
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Sender
-from chimera.trading.commands import Command, Place, waits_for_save
+from chimera.trading.commands import URGENT_MS, Command, Place, hurries, waits_for_save
 from chimera.trading.errors import StaleWriter, StoreUnavailable
 from chimera.trading.events import Event, IntentChanged
 from chimera.trading.facts import Fact, PlaceNotSent, Published, Surveyed, Ticked
@@ -109,7 +109,7 @@ class Owner:
             self._news.set()
         for command in commands:
             if waits_for_save(command):
-                self._held.append((self._version, command))
+                self._hold(command)
             else:
                 self._start(command)
         fresh = after.outbox[len(after.outbox) - (after.event_seq - before.event_seq) :]
@@ -140,6 +140,19 @@ class Owner:
         except TimeoutError:
             return False
         return True
+
+    def _hold(self, command: Command) -> None:
+        """Until it is on disk; what protects or closes everything on spot for a moment only."""
+        held = (self._version, command)
+        self._held.append(held)
+        if hurries(command):
+            asyncio.get_running_loop().call_later(URGENT_MS / 1000, self._let_go, held)
+
+    def _let_go(self, held: tuple[int, Command]) -> None:
+        if held in self._held and not self.deposed:
+            self._held.remove(held)
+            log.warning("sent_unsaved", key=str(self.holding.key), command=type(held[1]).__name__)
+            self._start(held[1])
 
     def _start(self, command: Command) -> None:
         task = asyncio.get_running_loop().create_task(self._carry_out(command))

@@ -22,8 +22,10 @@ from chimera.services.world.composed import INSTRUMENT, World
 from chimera.services.world.plan import Plan
 from chimera.services.world.proc import Proc
 from chimera.services.world.run import CALLERS, Options, Verdict, run
+from chimera.services.world.spot_world import SPOT_INSTRUMENT
 from chimera.services.world.tape import Tape, swarm
 from chimera.services.world.workload import Wish, wishes
+from chimera.trading.intent import OrderList
 from chimera.trading.value import Value
 
 SHORT: Final = Options(
@@ -33,6 +35,10 @@ MILD: Final = {
     "drop_reply": 0.10, "reset_reply": 0.06, "slow_reply": 0.10, "unknown_503": 0.08, "read_lag": 0.15,
     "frame_delay": 0.20, "frame_duplicate": 0.15, "stream_cut": 0.04, "ledger_slow": 0.08, "ledger_fail_after": 0.02,
     "trigger_partial_fill": 0.2, "stuck_triggering": 0.1,
+}  # fmt: skip
+ON_SPOT: Final = {
+    **{name: rate for name, rate in MILD.items() if name != "stuck_triggering"},
+    "oco_refused": 0.10, "trigger_refused": 0.10, "slow_request": 0.05,
 }  # fmt: skip
 LAST_S: Final = 6.0
 HOLD_S: Final = (2, 4)
@@ -63,21 +69,31 @@ class _Child(Value):
     below: "tuple[_Child, ...]" = ()
 
 
-def world_of(seed: int) -> tuple[Plan, list[Wish]]:
-    """Two intents and mild faults."""
+def world_of(seed: int, *, spot: bool = False) -> tuple[Plan, list[Wish]]:
+    """Two intents and mild faults; on spot each ends in a list with a near target."""
     tape = Tape(f"sweep:{seed}")
     tight = tape.u("tight?") < 0.3
-    made = wishes(tape, INSTRUMENT, last_s=LAST_S, tight=tight)[: tape.whole("count", 1, 2)]
+    rules = SPOT_INSTRUMENT if spot else INSTRUMENT
+    made = wishes(tape, rules, last_s=LAST_S, tight=tight)[: tape.whole("count", 1, 2)]
+    if spot:
+        made = [wish.but(target_bps=tape.whole("near_bps", 2, 10), policy=OrderList()) for wish in made]
     story = [
         wish.but(number=number, at_s=wish.at_s - 1.5, hold_s=tape.whole("hold", *HOLD_S))
         for number, wish in enumerate(made)
     ]
-    return Plan(rates=swarm(tape, MILD), blows=(), offset_ms=tape.whole("offset", -200, 200), restart_ms=DOWN_MS), story
+    return Plan(
+        rates=swarm(tape, ON_SPOT if spot else MILD),
+        blows=(),
+        offset_ms=tape.whole("offset", -200, 200),
+        restart_ms=DOWN_MS,
+    ), story
 
 
-def swept(seed: int, *, merge: bool = True, doubles: bool = True, until_s: float = SHORT.safety_s) -> Swept:
+def swept(
+    seed: int, *, merge: bool = True, doubles: bool = True, until_s: float = SHORT.safety_s, spot: bool = False
+) -> Swept:
     """This seed's world, S4 killed at every kill point of its first ``until_s``."""
-    children, steps, whole = branches(seed, merge=merge, doubles=doubles, until_s=until_s)
+    children, steps, whole = branches(seed, merge=merge, doubles=doubles, until_s=until_s, spot=spot)
     every = [*children, *(inner for child in children for inner in child.below)]
     return Swept(
         seed=seed,
@@ -90,12 +106,12 @@ def swept(seed: int, *, merge: bool = True, doubles: bool = True, until_s: float
 
 
 def branches(
-    seed: int, *, merge: bool = True, doubles: bool = False, until_s: float = SHORT.safety_s
+    seed: int, *, merge: bool = True, doubles: bool = False, until_s: float = SHORT.safety_s, spot: bool = False
 ) -> tuple[list[_Child], int, Verdict]:
     """Each branch's end; how many steps there were; the verdict of the world that nobody killed."""
-    plan, story = world_of(seed)
+    plan, story = world_of(seed, spot=spot)
     fork = _Forks(merge=merge, doubles=doubles, until_us=round(until_s * 1_000_000))
-    verdict = run(seed, options=SHORT, plan=plan, story=story, branch=fork.watch)
+    verdict = run(seed, options=SHORT.but(spot=spot), plan=plan, story=story, branch=fork.watch)
     if fork.pipe is not None:
         _report(fork, verdict)  # a child: it does not come back
     return fork.children, fork.steps, verdict
