@@ -53,6 +53,10 @@ class RouterClient:
                 return None
             raise
 
+    async def replace(self, name: str, changes: Mapping[str, Any]) -> OrderAnswer:
+        """Change an order that lives: a body of ``POST /orders/{name}/replace``."""
+        return read(await self._http.post(f"/orders/{quote(name, safe='')}/replace", changes), OrderAnswer)
+
     async def cancel(
         self,
         *,

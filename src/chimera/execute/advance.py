@@ -9,6 +9,7 @@ protect, close, enter, ask. The duties are level-triggered, so a restart is this
 from chimera.execute import closing, entry
 from chimera.execute.asking import ask, next_survey_ms
 from chimera.execute.believing import believe_position
+from chimera.execute.changing import change, without_list
 from chimera.execute.dust import left_over
 from chimera.execute.hear import adopt, hear, out_of_turn, settle, take_fill
 from chimera.execute.proving import asked_again, in_doubt, look_elsewhere, no_later, not_found, restarted
@@ -29,6 +30,7 @@ from chimera.trading.facts import (
     CancelNotSent,
     CancelRefused,
     CancelUnanswered,
+    ChangeAsked,
     CloseAsked,
     Fact,
     FinishAsked,
@@ -51,7 +53,7 @@ from chimera.trading.facts import (
     Touched,
 )
 from chimera.trading.holding import Holding
-from chimera.trading.intent import IntentKind
+from chimera.trading.intent import IntentKind, OrderList
 from chimera.trading.money import DAY_MS, ZERO, Millis, Qty, Quote
 from chimera.trading.order import Order, Role, Status, Trigger
 from chimera.trading.refusal import Refusal
@@ -115,6 +117,8 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return _cancel_intent(holding, fact, scene)
         case PauseAsked() | ResumeAsked() | FinishAsked():
             return steer(holding, fact, scene)
+        case ChangeAsked():
+            return change(holding, fact, scene)
         case Found(order=word):
             return _hear(holding, word, scene)
         case Reported(order=word, fill=fill):
@@ -237,6 +241,8 @@ def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding
     if working.phase is not Phase.DONE:
         stopped = working.but(canceling=True, reason=working.reason or f"{CANCELED_BY}{fact.reason}")
         holding = holding.but(intents={**holding.intents, fact.intent_id: stopped})
+    elif fact.cascade and isinstance(working.intent.policy, OrderList):
+        holding = without_list(holding, working, f"{CANCELED_BY}{fact.reason}")
     if fact.escalate and fact.intent_id in holding.engaged and (holding.exposure or holding.entering):
         holding = closing.begin(holding, Exit(reason=f"CANCEL_{fact.reason}", asked_ms=scene.now_ms))
     return holding

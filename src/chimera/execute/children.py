@@ -48,7 +48,7 @@ def rest_over(working: Working, scene: Scene) -> bool:
     """Whether a child that rests has stood long enough, by its wait, its chase, or somebody's word."""
     until = working.rests_until_ms
     late = until is not None and scene.now_ms >= until
-    stopped = working.canceling or working.finishing or working.paused_ms is not None
+    stopped = working.canceling or working.finishing or working.paused_ms is not None or working.next_plan is not None
     return late or stopped or scene.now_ms >= working.ends_ms(scene.now_ms)
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Sequence
 from decimal import Decimal
 
+from chimera.execute.changing import taken_up
 from chimera.execute.children import Child, follows, next_child, rest_over
 from chimera.protect.pairs import locked_qty, ours_qty
 from chimera.route.probe import Wait
@@ -80,6 +81,9 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
         holding = _put(holding, working)
     if alive:
         return _tend(holding, working, alive, scene)
+    if working.next_plan is not None and not working.canceling:
+        working = taken_up(working, filled, scene.now_ms)
+        holding = _put(holding, working)
     if working.canceling or filled >= working.plan.total or scene.now_ms >= working.ends_ms(scene.now_ms):
         return _finish(holding, working, filled, scene), NOTHING
     if not _may_send(working, scene):

@@ -85,6 +85,8 @@ def target_price(lot: Lot, holding: Holding, scene: Scene) -> Price | None:
     match lot.target.kind:
         case TargetKind.PRICE:
             wanted = lot.target.value
+        case TargetKind.ATR:
+            wanted = Price(lot.entry_px + lot.side.sign * lot.target.value)
         case TargetKind.NET_PROFIT_USDT:
             wanted = _price_of_profit(lot.target.value, size, lot, scene)
         case TargetKind.ROE:

@@ -135,6 +135,7 @@ class Working(Value):
     paused_ms: Millis | None = None  # since when it pauses
     rested_ms: int = 0  # paused before, in all
     finishing: bool = False  # all that is left is taken now
+    next_plan: Plan | None = None  # asked for: it takes over once the end of every child is known
     episode: int = 0  # of a stop on its own: for which opening of the position (``Position.closed_count``)
     steps: tuple[Step, ...] = ()
 

@@ -28,11 +28,12 @@ class CloseAsked(Value):
 
 
 class CancelAsked(Value):
-    """Stop working an intent; ``escalate`` also flattens what it holds."""
+    """Stop working an intent; ``escalate`` also flattens what it holds. ``cascade``: the legs of an OCO go, too."""
 
     intent_id: IntentId
     reason: str
     escalate: bool = False
+    cascade: bool = True
 
 
 class PauseAsked(Value):
@@ -53,6 +54,13 @@ class FinishAsked(Value):
 
     intent_id: IntentId
     reason: str
+
+
+class ChangeAsked(Value):
+    """Work an intent under other terms. ``plan``: for what was left when it was asked; None: as it was."""
+
+    intent: Intent  # as it is to be
+    plan: Plan | None = None
 
 
 class Found(Value):
@@ -167,6 +175,7 @@ Fact = (
     | PauseAsked
     | ResumeAsked
     | FinishAsked
+    | ChangeAsked
     | Found
     | NotFound
     | PlaceRefused

@@ -83,6 +83,7 @@ class StopSpec(Value):
 class TargetKind(StrEnum):
     PRICE = "price"  # value is the price
     NET_PROFIT_USDT = "net_profit_usdt"  # value is what must be left after both fees
+    ATR = "atr"  # value is the distance from the entry: a multiple of a range, reckoned by whoever asked
     ROE = "roe"  # value is net profit over margin
 
 

@@ -133,9 +133,27 @@ class TargetBody(_Asked):
     target: TargetKind | None = Field(None, description="what `value` means")
     value: Amount | None = None
     price: Amount | None = Field(None, description='short for `target: "price"`')
+    m: Amount | None = Field(None, description="alias of `value` with `atr`: the target is `m` x `atr` from the entry")
+    atr: Amount | None = Field(None, description='with `target: "atr"`: the range, quote asset per base asset')
 
 
-class OrderIntentBody(_Asked):
+class Wishes(_Asked):
+    """What an order and a change of one have in common."""
+
+    exec_policy: ExecPolicyBody | None = None
+    sl: StopBody | None = Field(None, description="absent: the default stop; null: none, where that is allowed")
+    tp: TargetBody | None = None
+
+
+class ReplaceRequest(Wishes):
+    """What is to change of an order that lives; what is absent stays as it was."""
+
+    qty: Amount | None = Field(None, description="of the whole order, what has filled included")
+    sl: StopBody | None = Field(None, description="where its stop is to be")
+    tp: TargetBody | None = Field(None, description="where its target is to be; null: none")
+
+
+class OrderIntentBody(Wishes):
     """The flat shape."""
 
     intent_id: Id | None = Field(None, description="required, unless client_order_id or Idempotency-Key stands in")
@@ -148,9 +166,6 @@ class OrderIntentBody(_Asked):
     side: Side
     qty: Amount | None = Field(None, description="required; base asset")
     size: Amount | None = Field(None, description="alias of `qty`")
-    exec_policy: ExecPolicyBody | None = None
-    sl: StopBody | None = Field(None, description="absent: the default stop; null: none, where that is allowed")
-    tp: TargetBody | None = None
     reduce_only: StrictBool | None = None
     leverage: Annotated[int, Field(ge=1, le=125), Whole] | None = None
     max_hold_s: Annotated[int, Field(ge=1, le=31_536_000), Whole] | None = None
@@ -177,7 +192,9 @@ class CancelRequest(_Asked):
 
     order_id: Id | None = None
     client_order_id: Id | None = None
-    cascade_oco: StrictBool = Field(True, description="without effect in this version, which has no OCO")
+    cascade_oco: StrictBool = Field(
+        True, description="the legs of an OCO go, too; what was bought keeps a stop at the same price"
+    )
     reason: Annotated[CancelReason, BeforeValidator(_name)] = CancelReason.UNSPECIFIED
     escalate: Annotated[Escalate, BeforeValidator(_name)] = Escalate.NONE
 

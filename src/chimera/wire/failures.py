@@ -74,6 +74,7 @@ RULES: Final = (
     "WRONG_SIDE_TARGET",
     "MIN_NOTIONAL",
     "REDUCE_ONLY_OPENS",
+    "BELOW_FILLED",  # a change to less than has filled
     "KILL_SWITCH",
     "STALE_INTENT",
     "VENUE_REFUSED",

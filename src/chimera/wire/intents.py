@@ -118,4 +118,5 @@ def _stop(stop: StopSpec) -> dict[str, Any]:
 
 
 def _target(target: TargetSpec) -> dict[str, Any]:
-    return {"type": "TAKE_PROFIT_MARKET", "target": target.kind.value, "value": text(target.value)}
+    body = {"type": "TAKE_PROFIT_MARKET", "target": target.kind.value, "value": text(target.value)}
+    return body | ({"atr": "1"} if target.kind is TargetKind.ATR else {})  # the distance is reckoned already

@@ -19,7 +19,6 @@ from chimera.trading.ids import (
     CLIENT_ID_MAX,
     DEFAULT_ACCOUNT,
     DEFAULT_STRATEGY,
-    AccountId,
     ClientOrderId,
     IntentId,
     StrategyId,
@@ -107,13 +106,16 @@ def _intent(
     stop: StopSpec | None
     target: TargetSpec | None
     if isinstance(policy, StopAlone):
-        stop, target = _stop_alone(body, instrument), None
+        for name in ("sl", "tp", "max_hold_s"):
+            if getattr(body, name) is not None:
+                raise not_enabled(name, "with a stop on its own")
+        stop, target = alone_asked(body, body.market, instrument), None
     elif isinstance(policy, OrderList):
-        stop, target = _list(body, instrument, reduce_only=reduce_only)
+        stop, target = list_asked(body, instrument, reduce_only=reduce_only)
     else:
-        stop = _stop(body, instrument, reduce_only=reduce_only, allow_unprotected=allow_unprotected)
-        target = _target(body, instrument, reduce_only=reduce_only)
-    _check_sides(body.side, stop, target, "exec_policy.sl_price" if isinstance(policy, OrderList) else "sl.price")
+        stop = stop_asked(body, instrument, reduce_only=reduce_only, allow_unprotected=allow_unprotected)
+        target = target_asked(body, instrument, reduce_only=reduce_only)
+    check_sides(body.side, stop, target, "exec_policy.sl_price" if isinstance(policy, OrderList) else "sl.price")
     return Intent(
         intent_id=intent_id,
         client_order_id=client_order_id,
@@ -124,8 +126,8 @@ def _intent(
         policy=policy,
         created_ms=now_ms if body.created_ms is None else Millis(body.created_ms),
         kind=kind,
-        account_id=AccountId(body.account_id or DEFAULT_ACCOUNT),
-        strategy_id=StrategyId(body.strategy_id or DEFAULT_STRATEGY),
+        account_id=DEFAULT_ACCOUNT,  # the object itself, here and below: an encoder leaves out what is the default
+        strategy_id=_strategy(body.strategy_id),
         position_side=body.position_side or PositionSide.BOTH,
         reduce_only=reduce_only,
         stop=stop,
@@ -135,6 +137,10 @@ def _intent(
         valid_until_ms=None if body.valid_until_ms is None else Millis(body.valid_until_ms),
         trace_id=body.trace_id or "",
     )
+
+
+def _strategy(named: str | None) -> StrategyId:
+    return DEFAULT_STRATEGY if named in (None, DEFAULT_STRATEGY) else StrategyId(named or "")
 
 
 def _ids(body: bodies.OrderIntentBody, key: str | None) -> tuple[IntentId, ClientOrderId]:
@@ -247,8 +253,8 @@ def _kind(body: bodies.OrderIntentBody, policy: ExecPolicy) -> tuple[IntentKind,
     return (IntentKind.EXIT if reduce_only else IntentKind.ENTRY), reduce_only
 
 
-def _stop(
-    body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only: bool, allow_unprotected: bool
+def stop_asked(
+    body: bodies.Wishes, instrument: Instrument, *, reduce_only: bool, allow_unprotected: bool
 ) -> StopSpec | None:
     sl = body.sl
     if reduce_only:
@@ -276,7 +282,7 @@ def _stop(
     return StopSpec(price=_price(price, name, instrument), working_type=sl.working_type)
 
 
-def _target(body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only: bool) -> TargetSpec | None:
+def target_asked(body: bodies.Wishes, instrument: Instrument, *, reduce_only: bool) -> TargetSpec | None:
     tp = body.tp
     if tp is None:
         return None
@@ -288,13 +294,29 @@ def _target(body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only
         raise Refused("MISSING_FIELD", "tp.target is missing", field="tp.target", accepted=accepted)
     if tp.price is not None and (kind is not TargetKind.PRICE or tp.value not in (None, tp.price)):
         raise Refused("MALFORMED", "tp.price contradicts tp.target or tp.value", field="tp.price", value=tp.price)
+    if kind is TargetKind.ATR:
+        return _multiple_of_range(tp)
+    if tp.m is not None or tp.atr is not None:
+        field = "tp.m" if tp.m is not None else "tp.atr"
+        raise Refused("MALFORMED", f"{field} goes with target atr", field=field, accepted='target "atr"')
     name, value = ("tp.price", tp.price) if tp.value is None else ("tp.value", tp.value)
     if value is None:
         raise Refused("MISSING_FIELD", "tp.value is missing", field="tp.value", accepted="greater than 0")
     return TargetSpec(kind=kind, value=_price(value, name, instrument) if kind is TargetKind.PRICE else value)
 
 
-def _list(body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only: bool) -> tuple[StopSpec, TargetSpec]:
+def _multiple_of_range(tp: bodies.TargetBody) -> TargetSpec:
+    if tp.m is not None and tp.value is not None and tp.m != tp.value:
+        raise Refused("MALFORMED", "tp.m and tp.value are the same thing and differ", field="tp.m", value=tp.m)
+    times = tp.value if tp.m is None else tp.m
+    for name, given in (("tp.m", times), ("tp.atr", tp.atr)):
+        if given is None:
+            raise Refused("MISSING_FIELD", f"{name} is missing", field=name, accepted="greater than 0")
+    assert times is not None and tp.atr is not None  # noqa: PT018 - looked at a line above
+    return TargetSpec(kind=TargetKind.ATR, value=times * tp.atr)
+
+
+def list_asked(body: bodies.Wishes, instrument: Instrument, *, reduce_only: bool) -> tuple[StopSpec, TargetSpec]:
     """Both prices of an OCO, which stand in ``exec_policy`` and nowhere else."""
     if reduce_only:
         raise not_enabled("exec_policy.type", "OCO with reduce_only")
@@ -309,14 +331,11 @@ def _list(body: bodies.OrderIntentBody, instrument: Instrument, *, reduce_only: 
     )
 
 
-def _stop_alone(body: bodies.OrderIntentBody, instrument: Instrument) -> StopSpec:
-    """Its price and what triggers it stand in ``exec_policy``; nothing else goes with it."""
-    for name in ("sl", "tp", "max_hold_s"):
-        if getattr(body, name) is not None:
-            raise not_enabled(name, "with a stop on its own")
+def alone_asked(body: bodies.Wishes, market: Market, instrument: Instrument) -> StopSpec:
+    """A stop on its own: its price and what triggers it stand in ``exec_policy``."""
     asked = body.exec_policy
     assert asked is not None and asked.stop_price is not None  # noqa: PT018 - the policy was read from them
-    if asked.working_type is not None and body.market is Market.SPOT:
+    if asked.working_type is not None and market is Market.SPOT:
         raise not_enabled("exec_policy.working_type", "on SPOT")
     return StopSpec(
         price=_price(asked.stop_price, "exec_policy.stop_price", instrument), working_type=asked.working_type
@@ -355,7 +374,7 @@ def _price(price: Decimal, field: str, instrument: Instrument) -> Price:
     return Price(price)
 
 
-def _check_sides(side: Side, stop: StopSpec | None, target: TargetSpec | None, field: str) -> None:
+def check_sides(side: Side, stop: StopSpec | None, target: TargetSpec | None, field: str) -> None:
     """Stop and target against each other; against the market the router checks them."""
     if stop is None or stop.price is None or target is None or target.kind is not TargetKind.PRICE:
         return

@@ -219,6 +219,7 @@ class FakeRouter:
         self.asked: list[tuple[Intent, str, int | None]] = []
         self.previews: list[Intent] = []
         self.steered: list[tuple[str, str]] = []
+        self.replaced: list[tuple[str, Mapping[str, object]]] = []
         self.cancels: list[dict[str, Any]] = []
         self.closes: list[tuple[Any, ...]] = []
         self.kills: list[Kill] = []
@@ -250,6 +251,12 @@ class FakeRouter:
         if name not in self.rows:
             raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
         return self.rows[name]
+
+    async def replace(self, name: str, document: Mapping[str, object]) -> Outcome:
+        if name not in self.rows:
+            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
+        self.replaced.append((name, document))
+        return Outcome(row=self.rows[name], done=False, in_doubt=False)
 
     async def cancel(self, name: str, **how: Any) -> dict[str, object]:
         self.cancels.append({"name": name, **how})

@@ -314,7 +314,7 @@ def test_openapi_names() -> None:
     assert set(every_ref) <= names
     assert set(schema["paths"]) == {
         "/orders", "/orders/preview", "/orders/{name}", "/orders/{name}/pause",
-        "/orders/{name}/resume", "/orders/{name}/finish", "/cancel",
+        "/orders/{name}/resume", "/orders/{name}/finish", "/orders/{name}/replace", "/cancel",
         "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
         "/doubts", "/health", "/ready", "/cash/entries", "/cash/balances", "/cash.csv", "/pnl",
         "/transfers", "/transfers/settle",

@@ -4,7 +4,7 @@ It is objected to twice: before the claim, for the caller's sake, and after it, 
 who owns the position then. From there on nothing comes in between: it is planned, and its owner hears of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from chimera.admit.admission import objections
 from chimera.admit.limits import LimitBook
@@ -13,6 +13,7 @@ from chimera.services.router import breaking
 from chimera.services.router.api import Outcome
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.capability import Capability
+from chimera.services.router.changing import change
 from chimera.services.router.ground import Ground
 from chimera.services.router.intake import Intake
 from chimera.services.router.market import MarketView
@@ -85,6 +86,10 @@ class Accepting:
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
         row = self._intake.row(intent.intent_id, {})
         return await self._intake.await_end(owner, intent.intent_id, row, wait_ms)
+
+    async def change(self, name: str, document: Mapping[str, object]) -> Outcome:
+        """Change an order that lives. Raises ``Refused``."""
+        return await change(self._ground, self._intake, self._routing, self._object_to_entry, name, document)
 
     def _plan(self, intent: Intent, owner: Owner) -> Plan:
         return self._routing.plan(intent, self._ground.scene(owner.holding))

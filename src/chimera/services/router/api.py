@@ -63,6 +63,10 @@ class RouterApi(Protocol):
         """The order's row as it is then. Raises ``Refused`` (``NOT_FOUND``, ``NOT_WORKING``)."""
         ...
 
+    async def replace(self, name: str, document: Mapping[str, object]) -> Outcome:
+        """Change an order that lives; raises ``Refused`` as an intent is, or ``NOT_FOUND``, ``NOT_WORKING``."""
+        ...
+
     async def cancel(
         self, name: str, *, by: Literal["order_id", "client_order_id"], reason: str, escalate: bool, cascade: bool
     ) -> dict[str, object]:

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Phase
 from chimera.trading.facts import CancelAsked
+from chimera.trading.ids import IntentId
+from chimera.trading.intent import OrderList
 
 if TYPE_CHECKING:
     from chimera.services.router.intake import Intake
+    from chimera.services.router.owner import Owner
 
 WAIT_MS = 2_000  # for the venue to end what works
 
 
 async def cancel(
-    intake: "Intake", name: str, *, by: str, reason: str, escalate: bool, loaded: bool
+    intake: "Intake", name: str, *, by: str, reason: str, escalate: bool, cascade: bool = True, loaded: bool
 ) -> dict[str, object]:
     """Raises ``Refused`` NOT_READY, NOT_FOUND or ALREADY_FILLED. ``loaded``: every holding is in memory."""
     owner, intent_id = intake.find_working(name)
@@ -32,15 +35,24 @@ async def cancel(
         return _over(row, name, by, escalate=escalate)
     row = intake.row(intent_id, {})
     closing = escalate and intent_id in owner.holding.engaged  # not where it only waits for trades that come late
-    if owner.holding.intents[intent_id].phase is Phase.DONE and not closing:
+    listed = cascade and _listed(owner, intent_id)
+    if owner.holding.intents[intent_id].phase is Phase.DONE and not (closing or listed):
         return _over(row, name, by, escalate=escalate)
-    owner.hear(CancelAsked(intent_id=intent_id, reason=reason, escalate=escalate))
+    owner.hear(CancelAsked(intent_id=intent_id, reason=reason, escalate=escalate, cascade=cascade))
     outcome = await intake.await_end(owner, intent_id, row, WAIT_MS)
     if not outcome.done:
         return _answer(outcome.row, "cancel is under way")
     if outcome.row["status"] == "FILLED":
         return _answer(outcome.row, "closing what was filled") if escalate else _over(outcome.row, name, by)
-    return _answer(outcome.row, "canceled")
+    kept = "; what was bought keeps a stop" if listed and not escalate else ""
+    return _answer(outcome.row, f"canceled{kept}")
+
+
+def _listed(owner: "Owner", intent_id: IntentId) -> bool:
+    """Whether it is an OCO whose entry is over, and its list stands or is to stand."""
+    holding = owner.holding
+    held = any(lot.intent_id == intent_id for lot in holding.position.lots)
+    return held and isinstance(holding.intents[intent_id].intent.policy, OrderList)
 
 
 def _over(row: Mapping[str, Any], name: str, by: str, *, escalate: bool = False) -> dict[str, object]:

@@ -73,6 +73,9 @@ class House:
     async def steer(self, name: str, ask: Literal["pause", "resume", "finish"]) -> dict[str, object]:
         return await (await self._knowing(name)).steer(name, ask)
 
+    async def replace(self, name: str, document: Mapping[str, object]) -> Outcome:
+        return await (await self._knowing(name)).replace(name, document)
+
     async def cancel(
         self, name: str, *, by: Literal["order_id", "client_order_id"], reason: str, escalate: bool, cascade: bool
     ) -> dict[str, object]:

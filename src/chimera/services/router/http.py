@@ -53,7 +53,7 @@ def build_app(
     add_cash(app, lambda: router.cash, clock, _answers(None))
     add_transfers(app, lambda: router.transferring, _answers(None, 202))
     _add_health(app, router)
-    of_orders = (bodies.OrderCmdRequest, bodies.CancelRequest, bodies.CloseRequest)
+    of_orders = (bodies.OrderCmdRequest, bodies.ReplaceRequest, bodies.CancelRequest, bodies.CloseRequest)
     others = (bodies.KillRequest, bodies.ArmRequest, bodies.TransferRequest, bodies.SettleRequest)
     face.publish(app, (*of_orders, *others))
     return app
@@ -84,6 +84,20 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
         return Answer(outcome.row, _order_status(outcome), headers)
 
     _add_hands(app, router, clock, allow_unprotected)
+
+    @app.post(
+        "/orders/{name}/replace",
+        operation_id="replace_order",
+        responses=_answers(bodies.OrderResult, 202),
+        **face.takes("ReplaceRequest"),
+    )
+    async def replace(name: str, request: Request) -> Response:
+        """Change an order that lives: what rests is cancelled, and exactly what is left goes on under the new terms."""
+        document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
+        if len(name) > 128:
+            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
+        outcome = await router.replace(name, document)
+        return Answer(outcome.row, _order_status(outcome))
 
     @app.get("/orders/{name:path}", operation_id="get_order", responses=_answers(bodies.OrderResult, 404))
     async def order(name: str) -> Response:

@@ -287,10 +287,15 @@ class Router:
         """Pause, resume or finish an intent. Raises ``Refused`` NOT_FOUND or NOT_WORKING."""
         return await steering.steer(self.intake, name, ask, loaded=self._loaded.is_set())
 
+    async def replace(self, name: str, document: Mapping[str, object]) -> Outcome:
+        """Change an order that lives. Raises ``Refused``."""
+        return await self.accepting.change(name, document)
+
     async def cancel(self, name: str, *, by: str, reason: str, escalate: bool, cascade: bool) -> dict[str, object]:
         """Stop working an intent. Raises ``Refused`` NOT_FOUND or ALREADY_FILLED."""
+        ready = self._loaded.is_set()
         return await canceling.cancel(
-            self.intake, name, by=by, reason=reason, escalate=escalate, loaded=self._loaded.is_set()
+            self.intake, name, by=by, reason=reason, escalate=escalate, cascade=cascade, loaded=ready
         )
 
     async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
