@@ -27,7 +27,7 @@ def main() -> int:
     if asked.safeguards:
         return world.safeguards()
     if asked.sweep and asked.seeds:
-        found = sweeps.play(asked.seed, asked.seeds, spot=asked.spot)
+        found = sweeps.play(asked.seed, asked.seeds, spot=asked.spot, stride=asked.stride)
         print(sweeps.line(found))
         return 0 if found.good else 1
     if asked.sweep:

@@ -2,8 +2,9 @@
 
 ``hear`` is synchronous: a fact is folded into the state and what is urgent starts at once. A saver follows with the
 disk: what can increase exposure, closes a part, or removes a stop, waits until the state that ordered it is durable;
-stops, targets, whole closes, entry-cancels and questions never wait. A relay follows the saver and tells the world.
-Neither can hold up protection, however long a store is away.
+stops, targets, whole closes, entry-cancels and questions never wait. On spot, where nothing is reduce-only, what sells
+waits, too: protection and whole closes for a moment, then they go all the same. A relay follows the saver and tells the
+world. Neither can hold up protection, however long a store is away.
 """
 
 import asyncio

@@ -90,10 +90,16 @@ def world_of(seed: int, *, spot: bool = False) -> tuple[Plan, list[Wish]]:
 
 
 def swept(
-    seed: int, *, merge: bool = True, doubles: bool = True, until_s: float = SHORT.safety_s, spot: bool = False
+    seed: int,
+    *,
+    merge: bool = True,
+    doubles: bool = True,
+    until_s: float = SHORT.safety_s,
+    spot: bool = False,
+    stride: int = 1,
 ) -> Swept:
-    """This seed's world, S4 killed at every kill point of its first ``until_s``."""
-    children, steps, whole = branches(seed, merge=merge, doubles=doubles, until_s=until_s, spot=spot)
+    """This seed's world, S4 killed at every ``stride``-th kill point of its first ``until_s``."""
+    children, steps, whole = branches(seed, merge=merge, doubles=doubles, until_s=until_s, spot=spot, stride=stride)
     every = [*children, *(inner for child in children for inner in child.below)]
     return Swept(
         seed=seed,
@@ -106,11 +112,17 @@ def swept(
 
 
 def branches(
-    seed: int, *, merge: bool = True, doubles: bool = False, until_s: float = SHORT.safety_s, spot: bool = False
+    seed: int,
+    *,
+    merge: bool = True,
+    doubles: bool = False,
+    until_s: float = SHORT.safety_s,
+    spot: bool = False,
+    stride: int = 1,
 ) -> tuple[list[_Child], int, Verdict]:
     """Each branch's end; how many steps there were; the verdict of the world that nobody killed."""
     plan, story = world_of(seed, spot=spot)
-    fork = _Forks(merge=merge, doubles=doubles, until_us=round(until_s * 1_000_000))
+    fork = _Forks(merge=merge, doubles=doubles, until_us=round(until_s * 1_000_000), stride=stride)
     verdict = run(seed, options=SHORT.but(spot=spot), plan=plan, story=story, branch=fork.watch)
     if fork.pipe is not None:
         _report(fork, verdict)  # a child: it does not come back
@@ -120,7 +132,7 @@ def branches(
 class _Forks:
     """In a parent: forks at each kill point. In a child: knows where to send its verdict."""
 
-    def __init__(self, *, merge: bool, doubles: bool, until_us: int) -> None:
+    def __init__(self, *, merge: bool, doubles: bool, until_us: int, stride: int) -> None:
         self.children: list[_Child] = []
         self.steps = 0
         self.pipe: int | None = None
@@ -128,6 +140,7 @@ class _Forks:
         self._merge = merge
         self._doubles = doubles
         self._until_us = until_us
+        self._stride = stride
         self._points = 0
         self._before = (-1, -1, -1)  # of the last step of S4: loop step, instant, what had left S4 before it
         self._lives = 0
@@ -157,6 +170,8 @@ class _Forks:
         if same:
             return False
         self._points += 1
+        if self._points % self._stride:
+            return False
         return self._fork(str(self.steps), twice=self._doubles and self._points % DOUBLE_EVERY == 0)
 
     def _sampled(self, proc: Proc) -> Callable[[], bool]:

@@ -33,13 +33,20 @@ class Sweep(Value):
 
 
 def play(
-    first: int, count: int, *, doubles: bool = True, processes: int | None = None, say: Say = print, spot: bool = False
+    first: int,
+    count: int,
+    *,
+    doubles: bool = True,
+    processes: int | None = None,
+    say: Say = print,
+    spot: bool = False,
+    stride: int = 1,
 ) -> Sweep:
-    """S4 killed at every step of ``count`` drawn worlds; each is told as it is done."""
+    """S4 killed at every ``stride``-th kill point of ``count`` drawn worlds; each is told as it is done."""
     began = time.monotonic()
     found: list[Swept] = []
     failed: list[tuple[int, str, str]] = []
-    for each in _spread(range(first, first + count), processes, doubles=doubles, spot=spot):
+    for each in _spread(range(first, first + count), processes, doubles=doubles, spot=spot, stride=stride):
         found.append(each)
         failed += [(each.seed, at, story) for at, story in each.failed]
         if not each.good_without:
@@ -61,8 +68,8 @@ def line(found: Sweep) -> str:
     return msgspec.json.encode({**msgspec.to_builtins(found), "good": found.good}).decode()
 
 
-def _spread(seeds: range, processes: int | None, *, doubles: bool, spot: bool) -> Iterator[Swept]:
-    one = partial(swept, doubles=doubles, spot=spot)
+def _spread(seeds: range, processes: int | None, *, doubles: bool, spot: bool, stride: int) -> Iterator[Swept]:
+    one = partial(swept, doubles=doubles, spot=spot, stride=stride)
     workers = processes if processes is not None else os.cpu_count() or 1
     if workers == 1:
         yield from map(one, seeds)
