@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final
 
-from chimera.execute.dust import is_dust
 from chimera.services.router import owner
 from chimera.services.world import oracle, quiet, spot_oracle
 from chimera.services.world.closed import no_more_than_asked
@@ -25,10 +24,11 @@ from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.holding import Holding
 from chimera.trading.money import ZERO
 from chimera.trading.order import FIRING, Role, Status
+from chimera.trading.scene import Scene
 
 FAIR_US: Final = 1_500_000
 FIRED_US: Final = 3_500_000
-ROUGH_US: Final = 30_000_000
+ROUGH_US: Final = 45_000_000  # three orders in a row of which nothing was heard, each 12.3 s until it is proven dead
 UNWATCHED_US: Final = 1_500_000
 _COMING: Final = (Status.PENDING_NEW, Status.IN_DOUBT)
 
@@ -54,9 +54,11 @@ def watched(world: World) -> Iterator[None]:
         setattr(owner.Owner, "hear", real)  # noqa: B010  # as above
 
 
-def _neglected(holding: Holding, scene: Any) -> bool:
+def _neglected(holding: Holding, scene: Scene) -> bool:
     """Held, and nobody minds: no stop stands, fires or is on its way, no guard is armed and nothing is closing it."""
-    if holding.exposure <= 0 or is_dust(holding.position, scene) or holding.exit is not None:
+    sellable = scene.instrument.floor_to_step(max(holding.exposure, ZERO))
+    little = scene.near is not None and sellable * scene.near < scene.instrument.min_notional
+    if sellable < scene.instrument.min_qty or sellable <= 0 or little or holding.exit is not None:
         return False
     if any(guard.role is Role.STOP for guard in holding.guards):
         return False
