@@ -193,6 +193,9 @@ NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and with
 }
 
 
+KNOWN = {"ask_after_restart": 158, "limits_at_last_hop": 55, "doubt_counts": 55, "keep_kills": 37}  # of the rare ones
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS[len(DRAWN) :])
 def test_a_world_that_is_never_drawn_holds_with_everything_in_place(scenario: str) -> None:
     for seed in range(3):
@@ -208,7 +211,7 @@ def test_every_safeguard_has_a_row() -> None:
 @pytest.mark.parametrize("name", SAFEGUARDS)
 def test_the_world_notices_a_missing_safeguard(name: str) -> None:
     invariants, seeds = NOTICED[name]
-    found = first_to_miss(name, most_seeds=seeds)
+    found = first_to_miss(name, most_seeds=seeds, known=KNOWN.get(name), processes=1)
     assert found is not None, f"no seed of {seeds} notices that {name} is gone"
     assert invariants & {violation.invariant for violation in found.violations}, told(found)
 

@@ -66,9 +66,16 @@ def safeguards(*, most_seeds: int = 400, say: Say = print, processes: int | None
     return 1 if unseen else 0
 
 
-def first_to_miss(name: str, *, most_seeds: int, processes: int | None = None) -> Verdict | None:
-    """The first world that breaks without the safeguard; None when all of them hold without it."""
+def first_to_miss(
+    name: str, *, most_seeds: int, known: int | None = None, processes: int | None = None
+) -> Verdict | None:
+    """The first world that breaks without the safeguard; None when all of them hold without it.
+
+    ``known``: a seed that broke when somebody looked last, tried before all others.
+    """
     options = Options(scenario=SAFEGUARDS[name].scenario)
+    if known is not None and not (verdict := run(known, name, options=options)).good:
+        return verdict
     return next((each for each in _verdicts(range(most_seeds), name, options, processes) if not each.good), None)
 
 
