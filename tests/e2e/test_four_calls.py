@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import pytest
 
-from support.running_house import FREE_PORTS, PATIENCE_S, Up, up
+from support.running_house import FREE_PORTS, PATIENCE_S, Up, ask, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("DEL-6")]
 
 STILL: Final = ("--every", "600", "--max-hold", "600")  # the demo's trader decides once, and then leaves it to us
 
 
-@pytest.mark.req("S3-API-1", "S3-API-4", "S4-API-1", "S4-API-2", "S4-API-3", "DEL-1")
+@pytest.mark.req("S4-EXIT-1", "S3-API-1", "S3-API-4", "S4-API-1", "S4-API-2", "S4-API-3", "DEL-1")
 def test_the_four_calls_work_as_they_are_written(tmp_path: Path) -> None:
     with up(*STILL, "--state", str(tmp_path / "state"), *FREE_PORTS) as house:
         at = house.wait_for("ready")
@@ -51,6 +51,10 @@ def test_the_four_calls_work_as_they_are_written(tmp_path: Path) -> None:
                 "client_order_id": "s3-btc-16900002",
             },
         )  # fmt: skip
+        sold = ask("close", "BTCUSDT", "--market", "spot", "--s4", at["s4"], "--json")
+        listed = until(
+            lambda: call("GET", f"{at['s4']}/orders/uuid-2"), lambda told: told[1]["status"] in ("FILLED", "CANCELED")
+        )
         ended = until(lambda: call("GET", f"{at['s4']}/orders/uuid-1"), lambda told: told[1]["status"] == "FILLED")
         code = house.stop()
 
@@ -68,6 +72,8 @@ def test_the_four_calls_work_as_they_are_written(tmp_path: Path) -> None:
     assert second[0] == 200
     assert (second[1]["result"], second[1]["status"], second[1]["filled_qty"]) == ("OK", "ACCEPTED", 0.003)
     assert {leg["leg"]: bool(leg["order_id"]) for leg in second[1]["legs"]} == {"STOP": True, "TARGET": True}
+    assert sold.returncode == 0, sold.stderr
+    assert (listed[1]["status"], listed[1]["legs"]) == ("FILLED", [])
     summary = house.named("summary")[-1]
     assert code < PATIENCE_S
     assert (summary["qty_diff"], summary["fee_diff"], summary["violations"]) == ("0", "0", 0)

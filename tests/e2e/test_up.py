@@ -42,6 +42,7 @@ def test_a_position_is_protected_and_closed_and_nothing_is_left_behind(tmp_path:
 
 
 @pytest.mark.fault("A9")
+@pytest.mark.req("S4-EXIT-1")
 def test_ctrl_c_stops_all_and_a_second_start_carries_on(tmp_path: Path) -> None:
     words = ("--max-hold", "600", "--state", str(tmp_path / "state"), *FREE_PORTS)
     with up(*words) as house:

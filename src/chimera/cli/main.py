@@ -13,6 +13,7 @@ import typer
 
 from chimera.cli import conform, faults, report, transfers
 from chimera.cli.codes import MEANING, ended_well
+from chimera.trading.market import Market
 
 _CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
 
@@ -266,6 +267,7 @@ def cancel(
 def close(
     symbol: str,
     qty: Annotated[str | None, typer.Option(help="A part of it, base asset.")] = None,
+    market: Annotated[Market, typer.Option(help="A symbol may be traded on both.", case_sensitive=False)] = Market.FUT,
     s4: S4 = S4_URL,
     as_json: Json = False,
 ) -> None:
@@ -273,7 +275,7 @@ def close(
     with ended_well(as_json=as_json):
         from chimera.cli import orders
 
-        orders.close(s4, symbol, qty, as_json)
+        orders.close(s4, symbol, qty, market, as_json)
 
 
 @app.command()

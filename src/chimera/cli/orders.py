@@ -12,6 +12,7 @@ from chimera.cli.told import doubt_told, order_told, position_told
 from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
 from chimera.trading.errors import OutcomeUnknown, Refused
+from chimera.trading.market import Market
 from chimera.trading.standstill import Scope
 from chimera.trading.transfer import Route
 from chimera.wire import request_json
@@ -101,7 +102,7 @@ def cancel(s4_url: str, order_id: str, flatten: bool, as_json: bool) -> None:
         print(f"{answer.get('order_id')} {answer.get('status')}: {answer.get('message')}")
 
 
-def close(s4_url: str, symbol: str, qty: str | None, as_json: bool) -> None:
+def close(s4_url: str, symbol: str, qty: str | None, market: Market, as_json: bool) -> None:
     amount: Decimal | None = None
     if qty is not None:
         try:
@@ -111,7 +112,7 @@ def close(s4_url: str, symbol: str, qty: str | None, as_json: bool) -> None:
 
     async def ask() -> dict[str, Any]:
         async with RouterClient(s4_url) as client:
-            answer: dict[str, Any] = plain(await client.close(symbol.upper(), amount))
+            answer: dict[str, Any] = plain(await client.close(symbol.upper(), amount, market=market))
             return answer
 
     answer = _await(ask())
