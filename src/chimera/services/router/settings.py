@@ -103,7 +103,7 @@ class RouterSettings(TransferSettings):
         "S4_OCO_GUARDIAN",
         True,
         "true|false",
-        "Not in force in this version, which has no OCO: keep its legs exclusive.",
+        "Not in force in this version: the legs of an OCO are kept exclusive whatever it says.",
     )
     default_stop_bps: Amount = setting(
         "S4_DEFAULT_STOP_BPS",
