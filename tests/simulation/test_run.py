@@ -136,7 +136,7 @@ def test_s4_killed_at_every_fourth_step_of_a_story_comes_back_and_finishes(story
     assert undisturbed(story).good
     found = sweep(story, stride=4, say=lines.append)
     assert found.failed == (), "\n".join(lines)
-    assert found.counters["kills"] >= found.count
+    assert found.counters["kills"] >= found.count - 1  # the last of its steps may be the end of the story
 
 
 def test_the_stories_are_the_ones_they_are_named_for() -> None:

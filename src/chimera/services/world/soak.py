@@ -16,6 +16,7 @@ from statistics import median
 from typing import Final
 
 from chimera.services.world import quiet
+from chimera.services.world.closed import watched
 from chimera.services.world.composed import INSTRUMENT, World
 from chimera.services.world.days import DAYS, Weather, churn
 from chimera.services.world.fences import fenced
@@ -114,7 +115,7 @@ def soak(
     options = Options(safety_s=hours * HOUR_S, faults=kind.rough, liveness_s=LIVENESS_S)
     violations: list[Violation] = []
     passed: list[Hour] = []
-    with _GarbageByTheHour(), logs(world, None):
+    with _GarbageByTheHour(), logs(world, None), watched(world.closes, lambda: loop.now_us):
         try:
             _begin(world, weather, hours)
             for hour in range(hours):
