@@ -21,10 +21,9 @@ def in_doubt(order: Order, scene: Scene) -> Order:
 def look_elsewhere(holding: Holding, order: Order, scene: Scene) -> Holding:
     """What the query does not know may have filled all the same: position and trades may tell it sooner.
 
-    On futures that is an entry. On spot it is everything: what is held stays bare until a survey's silence is proof.
+    Whatever is dead by more than one silence is looked for; a flat position is surveyed for nothing else.
     """
-    harmless = order.request.reduce_only and holding.key.market.reduces_only
-    if holding.orders[order.ref].status is not Status.IN_DOUBT or harmless:
+    if holding.orders[order.ref].status is not Status.IN_DOUBT or _harmless(order, holding):
         return holding
     return holding.but(survey_due_ms=Millis(min(holding.survey_due_ms, scene.now_ms)))
 

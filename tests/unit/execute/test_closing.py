@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from chimera.execute.due import next_due_ms
-from chimera.trading.commands import Ask, Place, waits_for_save
-from chimera.trading.facts import CloseAsked, Found, PlaceRefused, PlaceUnanswered, Reported, Ticked
+from chimera.trading.commands import Ask, Place, Survey, waits_for_save
+from chimera.trading.facts import CloseAsked, Found, NotFound, PlaceRefused, PlaceUnanswered, Reported, Ticked
 from chimera.trading.intent import TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
@@ -97,6 +97,25 @@ def test_a_whole_close_in_doubt_is_resent_under_its_id_a_partial_one_is_asked_fo
     assert [c.order.ref for c in whole.last if isinstance(c, Place)] == [whole.placed(Role.EXIT).ref]
     assert not any(isinstance(c, Place) for c in partial.last)
     assert any(isinstance(c, Ask) for c in partial.last)
+
+
+def test_a_part_in_doubt_of_what_its_stop_then_closed_whole_does_not_stay_in_doubt() -> None:
+    """World seed 240: nothing surveys a flat position, so the survey that proves the death must be asked for."""
+    desk = a_long("0.03")
+    desk.hear(CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.01"))))
+    part = desk.placed(Role.EXIT)
+    dead_after = Millis(desk.now + 14_000)
+    desk.hear(PlaceUnanswered(ref=part.ref, dead_after_ms=dead_after))
+    desk.fill(desk.placed(Role.STOP), "0.03", "64000")
+    desk.later(2_000).hear(Ticked())
+    desk.survey()  # the one after every end, before the part's window is over
+    desk.later(20_000).hear(NotFound(ref=part.ref, asked_server_ms=Millis(dead_after + 1)))
+    assert desk.holding.orders[part.ref].status is Status.IN_DOUBT
+    assert any(isinstance(command, Survey) for command in desk.last)
+    desk.later(500).survey()
+    desk.later(500).hear(NotFound(ref=part.ref, asked_server_ms=desk.now))
+
+    assert desk.holding.orders[part.ref].status is Status.REJECTED
 
 
 def test_a_refused_exit_asks_what_is_there_and_goes_on() -> None:
