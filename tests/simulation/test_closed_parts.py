@@ -62,6 +62,13 @@ def test_all_of_it_is_no_bound_until_let_go_and_flat_nor_for_exits_taken_by_then
     assert told(split, [begun(1.5, None), early]) == [], "let go, and the rest under way"
 
 
+def test_a_request_stamped_by_a_clock_that_is_wrong_moves_nothing() -> None:
+    """World seed 877: the door's clock was two seconds ahead, so a close seemed let go before its exit was taken."""
+    over = Begun(at_us=3 * S, symbol="BTCUSDT", over=True)
+    asked_at_1 = record(3, Kind.REQUEST, "a-t1", "0")
+    assert told([asked_at_1, *OPENED, *exit_of(2.9, "a-x1", "5")], [begun(1.5, None), over]) == []
+
+
 def test_s4_begins_no_more_than_callers_asked_for() -> None:
     assert told([*OPENED, *exit_of(2, "a-x1", "2")], [begun(1.5, "2")], asked="1") == [2]
 
