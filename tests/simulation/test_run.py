@@ -15,7 +15,7 @@ from chimera.services.world.main import campaign, first_to_miss, sim, sweep
 from chimera.services.world.plan import DRAWN, SCENARIOS, KillAfterAsk, KillAfterOrder, Plan
 from chimera.services.world.run import Options, Verdict, run
 from chimera.services.world.safeguards import SAFEGUARDS, _owner, every, switched_off
-from chimera.services.world.sweep import STORIES, undisturbed
+from chimera.services.world.sweep import STORIES, killed_at, steps_of, undisturbed
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, stem_of
 from chimera.wire.codec import encode
@@ -136,7 +136,13 @@ def test_s4_killed_at_every_fourth_step_of_a_story_comes_back_and_finishes(story
     assert undisturbed(story).good
     found = sweep(story, stride=4, say=lines.append)
     assert found.failed == (), "\n".join(lines)
-    assert found.counters["kills"] >= found.count - 1  # the last of its steps may be the end of the story
+    assert found.counters["kills"] == found.count
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_last_step_of_a_story_is_the_last_that_a_blow_can_strike(story: str) -> None:
+    last = steps_of(story)
+    assert [killed_at(step, story).counters["kills"] for step in (last, last + 1)] == [1, 0]
 
 
 def test_the_stories_are_the_ones_they_are_named_for() -> None:

@@ -119,6 +119,7 @@ class World:
         self.forgotten: set[str] = set()  # ids that an incarnation of S4 gave out and the next does not know
         self._known: set[str] = set()  # to the incarnation that died last
         self.died_in_recovery = 0  # S4, before it had heard the venue
+        self.rough_steps = 0  # of S4, up to the healing: in place of each of them a blow may strike, of no later one
         self.s4.on_birth.append(self._born)
         self.closes: list[Begun] = []
         self.own_faults: list[str] = []  # exceptions that S3 or S4 caught and logged as their own mistakes
@@ -160,6 +161,7 @@ class World:
 
     def heal(self) -> None:
         """From now on nothing fails: what was broken must mend itself."""
+        self.rough_steps = self.s4.steps
         self.tape.calm = True
         self.venue.away = False
         self.venue.troubles.heal()

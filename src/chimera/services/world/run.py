@@ -315,7 +315,7 @@ def _counters(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dic
         "intents": len(world.callers.intended) + len(decided.opens(kept.signals)),
         "faults": _faults(world.tape.fired),
         "crashes": world.s4.deaths + world.s3.machine.deaths,
-        "s4_steps": world.s4.steps,
+        "s4_rough_steps": world.rough_steps,
         "s3_kills": world.s3.machine.deaths,
         "s3_asks": world.s3.asks,
         "operator_kills": world.operator.kills,

@@ -52,9 +52,9 @@ def undisturbed(story: str) -> Verdict:
 
 
 def steps_of(story: str) -> int:
-    """How many steps S4 takes from its start to the story's end."""
+    """How many steps S4 takes from its start to the story's end, the last at which a blow still strikes."""
     short = _OPTIONS.but(liveness_s=0.001, market_stops_s=0)
-    return run(SEED, options=short, plan=CALM, story=[STORIES[story]], market=_market()).counters["s4_steps"]
+    return run(SEED, options=short, plan=CALM, story=[STORIES[story]], market=_market()).counters["s4_rough_steps"]
 
 
 def killed_at(step: int, story: str, script: Script | None = None) -> Verdict:
