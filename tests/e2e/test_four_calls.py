@@ -1,17 +1,15 @@
 """The four curl calls of the requirements, as they are written there, on ``chimera up``: real processes, real HTTP."""
 
 import json
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from support.running_house import FREE_PORTS, PATIENCE_S, Up, ask, up
+from support.running_house import FREE_PORTS, PATIENCE_S, Up, ask, until, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("DEL-6")]
 
@@ -111,11 +109,3 @@ def call(method: str, url: str, body: object = None) -> tuple[int, Any]:
     except urllib.error.HTTPError as no:
         with no:
             return no.code, json.loads(no.read())
-
-
-def until(ask: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
-    """Asked again until it is good, or patience runs out: then whatever it was."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not good(told := ask()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return told

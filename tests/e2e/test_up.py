@@ -5,13 +5,12 @@ import json
 import os
 import signal
 import socket
-import time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from support.running_house import FREE_PORTS, PATIENCE_S, STOP_S, ask, gone, up
+from support.running_house import FREE_PORTS, STOP_S, ask, gone, until, up
 
 pytestmark = pytest.mark.slow
 
@@ -94,10 +93,8 @@ def test_a_service_that_is_killed_is_started_again_and_the_position_stays_protec
         born = [pid for pid in house.family() if " s4" in _command(pid)]
         os.kill(born[0], signal.SIGKILL)
         fell = house.wait_for("alert", code="FELL")
-        until = time.monotonic() + PATIENCE_S
-        while ask("show", "--s4", s4).returncode != 0 and time.monotonic() < until:
-            time.sleep(0.2)
-        row = json.loads(ask("show", "--s4", s4, "--json").stdout)["positions"][0]
+        shown = until(lambda: ask("show", "--s4", s4, "--json"), lambda told: told.returncode == 0)
+        row = json.loads(shown.stdout)["positions"][0]
         house.stop()
 
     assert "s4" in fell["text"]

@@ -6,16 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 ENTRY: Final = (sys.executable, "-m", "chimera.cli.main")
 FREE_PORTS: Final = ("--sim-port", "0", "--s3-port", "0", "--s4-port", "0", "--console-port", "0")
 PATIENCE_S: Final = 90.0
 STOP_S: Final = 3.0
+BETWEEN_S: Final = 0.05
 Event = dict[str, Any]
+T = TypeVar("T")
 
 
 class Up:
@@ -46,16 +48,18 @@ class Up:
         return [event for event in self.events if event["event"] == name]
 
     def wait_for(self, name: str, **fields: Any) -> Event:
-        """The first event of that name and these fields."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
+        """The first event of that name and these fields; raises ``AssertionError`` once it can come no more."""
+
+        def seen() -> tuple[Event | None, int | None]:
+            ended = self.process.poll()
             self.read()
-            for event in self.named(name):
-                if fields.items() <= event.items():
-                    return event
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
+            return next((event for event in self.named(name) if fields.items() <= event.items()), None), ended
+
+        event: Event | None = None
+        with suppress(TimeoutError):
+            event, _ = until(seen, lambda told: told != (None, None))
+        if event is not None:
+            return event
         raise AssertionError(
             f"no {name} {fields} (exit {self.process.poll()}): {self.events[-5:]}, {self.complaints()}"
         )
@@ -110,12 +114,21 @@ def alive(family: dict[int, str]) -> list[int]:
 
 
 def gone(family: dict[int, str], within_s: float = STOP_S) -> bool:
-    until = time.monotonic() + within_s
-    while alive(family):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
+    try:
+        until(lambda: alive(family), lambda still: not still, within_s)
+    except TimeoutError:
+        return False
     return True
+
+
+def until(ask: Callable[[], T], good: Callable[[T], bool], within_s: float = PATIENCE_S) -> T:
+    """Asked again until it is good; raises ``TimeoutError`` with what was told last."""
+    deadline = time.monotonic() + within_s
+    while not good(told := ask()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not in {within_s:g} s; the last was {told}")
+        time.sleep(BETWEEN_S)
+    return told
 
 
 @contextmanager

@@ -12,6 +12,7 @@ the ledger holds more than that, or another symbol, he cannot know.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from itertools import chain, repeat
 from typing import Final
 
@@ -79,7 +80,7 @@ class StandingIn:
             await read()
             standing.cancel()
             for key in tuple(self._posts):  # which the ledger does not know
-                await until_kept(lambda symbol=key.symbol: self._take_over(symbol))  # type: ignore[misc]
+                await until_kept(partial(self._take_over, key.symbol))
         if self._began_ms is not None:
             self._began_ms = None
             self._watchdogs.counted_again()

@@ -4,6 +4,7 @@ Invariants: frames of one event type keep their order, frames of different types
 under way is lost; a deaf one stays open and brings nothing any more. Which kind of socket it is, is its user's.
 """
 
+from abc import ABC, abstractmethod
 from contextvars import Context
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ FRAME_US: Final = 6_000
 _USERS: Final = (PRIVATE, SPOT_PRIVATE)
 
 
-class Line:
+class Line(ABC):
     """``_told`` makes payloads of a frame, ``_arrive`` takes each where it ends, ``cut`` ends it all."""
 
     def __init__(self, venue: "Venue") -> None:
@@ -48,14 +49,14 @@ class Line:
         if venue.fires("frame_duplicate", event):
             self._arrive_at(due_us + venue.tape.whole(f"frame_again_us:{event}", 1, 5_000_000), frame)
 
-    def cut(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def cut(self) -> None: ...
 
-    def _told(self, frame: Frame) -> list[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _told(self, frame: Frame) -> list[bytes]: ...
 
-    def _arrive(self, payload: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _arrive(self, payload: bytes) -> None: ...
 
     def _arrive_at(self, due_us: int, frame: Frame) -> None:
         for payload in self._told(frame):
