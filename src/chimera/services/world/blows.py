@@ -31,7 +31,7 @@ from chimera.services.world.proc import Machine
 from chimera.services.world.spans import Span
 from chimera.services.world.stores import StoreWeather
 from chimera.services.world.tape import Tape
-from chimera.services.world.trip import is_order
+from chimera.services.world.trip import is_order, is_stop
 from chimera.services.world.trouble import Spell
 from chimera.simulate.door.messages import WireRequest
 
@@ -65,7 +65,7 @@ class Blows:
         self._right_ms = s4_clock.offset_ms
         self._bus = bus
         self._others = others
-        self._orders = 0
+        self._orders = self._stops = 0
 
     def aim(self) -> None:
         """Set all that has a moment or a birth; orders and questions are counted as they come."""
@@ -104,8 +104,11 @@ class Blows:
         if not is_order(request):
             return
         self._orders += 1
+        self._stops += is_stop(request)
         for blow in self._blows:
-            if isinstance(blow, KillAfterOrder) and blow.order_no == self._orders:
+            if not isinstance(blow, KillAfterOrder) or (blow.stops and not is_stop(request)):
+                continue
+            if blow.order_no == (self._stops if blow.stops else self._orders):
                 self._strike(self._machines["s4"], blow.steps)
 
     def asked(self, number: int) -> None:

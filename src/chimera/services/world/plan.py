@@ -83,10 +83,11 @@ class KillAtStep(Value):
 
 
 class KillAfterOrder(Value):
-    """Strike this many steps of S4 after its n-th placement or cancel left: where it hurts."""
+    """Strike this many steps of S4 after its n-th placement or cancel left: where it hurts. Or after its n-th stop."""
 
     order_no: int
     steps: int
+    stops: bool = False
 
 
 class KillAtBirth(Value):
@@ -260,14 +261,14 @@ def _slow_disk(tape: Tape) -> Plan:
 
 
 def _tight_stops(tape: Tape) -> Plan:
-    """S4 dies around its orders, most of them stops that fire at once, and stays away long enough to miss it."""
+    """S4 dies just after it sent a stop that fires at once, and stays away long enough to miss it."""
     blows: list[Blow] = []
     for number in range(tape.whole("tight_kills", 3, 6)):
-        order_no, steps = tape.whole("tight_kill_order", 2, 16), tape.whole("tight_kill_steps", 1, 30)
+        order_no, steps = tape.whole("tight_kill_stop", 1, 8), tape.whole("tight_kill_steps", 1, 30)
         if tape.event(f"kill#{number}"):
-            blows.append(KillAfterOrder(order_no=order_no, steps=steps))
+            blows.append(KillAfterOrder(order_no=order_no, steps=steps, stops=True))
     rates = {"drop_reply": 0.15, "reset_reply": 0.1, "slow_reply": 0.1, "stream_cut": 0.05, "read_lag": 0.6}
-    return Plan(rates=rates, blows=tuple(blows), offset_ms=0, restart_ms=(500, 3_000), scenario=TIGHT_STOPS)
+    return Plan(rates=rates, blows=tuple(blows), offset_ms=0, restart_ms=(1_000, 8_000), scenario=TIGHT_STOPS)
 
 
 def _slow_entries(tape: Tape) -> Plan:

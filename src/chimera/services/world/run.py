@@ -181,16 +181,17 @@ def _plan(tape: Tape, options: Options) -> Plan:
     return plan.but(by_socket=by_socket)
 
 
-def _whose(tape: Tape, options: Options) -> str:
+def _whose(tape: Tape, options: Options, scenario: str) -> str:
+    """In ``tight_stops`` callers alone: S3's stops are its own affair, and it keeps callers' intents out."""
     drawn = tape.u("who")
-    if options.who is not None or options.spot:
+    if options.who is not None or options.spot or scenario == TIGHT_STOPS:
         return options.who or CALLERS
     return CALLERS if drawn < 0.35 else S3 if drawn < 0.6 else BOTH
 
 
 def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
     """Safety phase, heal, liveness phase, quiet."""
-    who = _whose(world.tape, options)
+    who = _whose(world.tape, options, world.plan.scenario)
     whole_s = options.safety_s + options.liveness_s
     if who != CALLERS:
         side = world.tape.pick("s3_side", (Side.BUY, Side.SELL))

@@ -35,6 +35,11 @@ def is_entry(request: WireRequest) -> bool:
     return "side=BUY" in asked if request.path.startswith("/api/") else "reduceOnly=true" not in asked
 
 
+def is_stop(request: WireRequest) -> bool:
+    """Whether it places a stop that stands alone, of whatever form."""
+    return request.method == "POST" and is_order(request) and "type=STOP" in f"{request.query}&{request.body}"
+
+
 def share(about: str) -> float:
     """Of a fault's rate, for what is named so (method and path, or an event)."""
     asked = "/fapi" in about or "/api" in about
