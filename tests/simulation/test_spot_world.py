@@ -110,7 +110,7 @@ MISSED: dict[str, tuple[int, Options, str, Callable[[], Seams]]] = {
         0, Options(spot=True), "I12", lambda: ((f"{_SENDER}:Sender", "_send", _resent(sender.Sender._send)),)
     ),
     "what is sold while its list may still sell": (
-        3, Options(spot=True, scenario="tight_stops"), "I12",
+        0, Options(spot=True, scenario="tight_stops"), "I12",
         lambda: ((_CLOSING, "_in_the_way", lambda *_: False), (_SENDER, "_oversold", lambda _: None)),
     ),
     "the fee in base is forgotten": (
@@ -118,7 +118,7 @@ MISSED: dict[str, tuple[int, Options, str, Callable[[], Seams]]] = {
         lambda: (("chimera.execute.hear", "_moved", lambda fill, scene: fill.qty),),
     ),
     "the fee that is not known yet is forgotten": (
-        7, Options(spot=True, scenario="tight_stops"), "I12",
+        5, Options(spot=True, scenario="tight_stops"), "I12",
         lambda: ((_PAIRS, "ours_qty", _GROSS), (_CLOSING, "ours_qty", _GROSS)),
     ),
     "no list is placed": (

@@ -36,8 +36,9 @@ def is_entry(request: WireRequest) -> bool:
 
 
 def is_stop(request: WireRequest) -> bool:
-    """Whether it places a stop that stands alone, of whatever form."""
-    return request.method == "POST" and is_order(request) and "type=STOP" in f"{request.query}&{request.body}"
+    """Whether it places a stop, of whatever form: alone, or in a list with a target."""
+    asked = f"{request.query}&{request.body}".lower()
+    return request.method == "POST" and is_order(request) and "type=stop" in asked
 
 
 def share(about: str) -> float:
