@@ -32,7 +32,7 @@ def legs_live(row: dict[str, Any]) -> bool:
     return row.get("status") == "FILLED" and legs(row) == STANDING
 
 
-@pytest.mark.req("ACC-5", "S4-EVT-1", "S3-PER-2")
+@pytest.mark.req("ACC-5", "S4-EVT-1", "S3-PER-2", "S4-ROUTE-10", "S4-PER-1")
 async def test_acc_5_futures_from_decision_to_live_stop_and_target(tmp_path: Path) -> None:
     async with whole_house(tmp_path, rv_pctile_30d=D("0.5")) as house:  # R-023 does not fire: the size stays as it is
         house.market.wobble = D("20.0")  # an ATR needs a range
@@ -54,9 +54,17 @@ async def test_acc_5_futures_from_decision_to_live_stop_and_target(tmp_path: Pat
     assert orders[name]["status"] == "FILLED"
     assert sum(D(str(fill["qty"])) for fill in fills) == D(str(row["filled_qty"]))
     assert [(each["client_order_id"], D(each["filled"])) for each in executed] == [(name, D(str(row["filled_qty"])))]
+    assert all(D(each["mid_at_send"]) > 0 and len(each["book_top3"]["asks"]) in (1, 2, 3) for each in fills)
+    assert {each["fill_id"]: D(str(each["slip_bps"])) for each in row["fills"]} == {
+        each["trade_id"]: D(each["slippage_bps"]) for each in fills
+    }
+    assert all(
+        D(str(child["book_top3"]["asks"][0]["qty"])) == house.market.size[Market.FUT] for child in row["children"]
+    )
+    assert (await house.kept("positions_snapshots"))[-1]["why"] == "CHANGE"
 
 
-@pytest.mark.req("ACC-7", "S4-SPOT-1", "S4-SPOT-3")
+@pytest.mark.req("ACC-7", "S4-SPOT-1", "S4-SPOT-3", "S4-EVT-1")
 @pytest.mark.parametrize(("goes", "sold"), [("up", "TARGET"), ("down", "STOP")])
 async def test_acc_7_spot_oco_one_leg_fills_and_the_other_is_cancelled(goes: str, sold: str, tmp_path: Path) -> None:
     async with whole_house(tmp_path) as house:
@@ -71,15 +79,22 @@ async def test_acc_7_spot_oco_one_leg_fills_and_the_other_is_cancelled(goes: str
         prices = decided["intent"]["exec_policy"]
         house.quote(Market.SPOT, D(str(prices["tp_price"])) + 20 if goes == "up" else D(str(prices["sl_price"])) - 5)
         ended = await house.until(lambda: house.order(name), lambda row: row["status"] == "FILLED")
+        [told] = await house.until(lambda: house.stream("spot:oco:armed"), bool)
+        await house.until(
+            lambda: house.stream("router:events"), lambda all_: "OCO_RESOLVE" in {e["kind"] for e in all_}
+        )
 
     [resolved] = await house.kept("strategy_events", kind="OCO_RESOLVE")
     fills = await house.kept("fills", market="SPOT")
     assert (armed["status"], all(leg["order_id"] for leg in armed["legs"])) == ("ACCEPTED", True)
     assert ended["legs"] == []
     by_leg = {leg["leg"]: leg["client_order_id"] for leg in armed["legs"]}
+    by_name = dict(by_leg)
     assert (resolved["filled_ref"], resolved["both"]) == (by_leg.pop(sold), False)
     assert resolved["ended_ref"] == next(iter(by_leg.values()))
     assert sorted(fill["side"] for fill in fills) == ["BUY", "SELL"]
+    assert {fill["side"]: fill["book_top3"] is None for fill in fills} == {"BUY": False, "SELL": True}
+    assert (told["stop_ref"], told["target_ref"], told["market"]) == (by_name["STOP"], by_name["TARGET"], "SPOT")
 
 
 @pytest.mark.req("ACC-8", "S4-SPOT-2", "S4-SPOT-3")

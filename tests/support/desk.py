@@ -15,6 +15,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, IntentId, PositionKey, Symbol, TradeId, VenueOrderId
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import ExecPolicy, Intent, MarketNow, StopSpec, TargetSpec
+from chimera.trading.liquidity import Book
 from chimera.trading.market import Market, Side, Touch
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Role, Status
@@ -86,6 +87,7 @@ class Desk:
         self.standstill = Standstill()
         self.forms, self.rules = FORMS, BTC
         self.available: Quote | None = None
+        self.book: Book | None = None
 
     @property
     def scene(self) -> Scene:
@@ -102,6 +104,7 @@ class Desk:
             standstill=self.standstill,
             available=self.available,
             forms=self.forms,
+            book=self.book,
         )
 
     def hear(self, fact: Fact) -> tuple[Command, ...]:

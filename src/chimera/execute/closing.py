@@ -127,13 +127,13 @@ def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple
         qty=qty,
         reduce_only=True,
     )
-    mid = scene.touch.mid if scene.touch else None
     order = Order(
         request=request,
         role=Role.EXIT,
         intent_id=None,
         created_ms=scene.now_ms,
-        mid_at_send=mid,
+        mid_at_send=scene.mid,
+        book_at_send=scene.top,
         episode=holding.position.closed_count,
     )
     repeatable = wanted.qty is None and futures

@@ -160,17 +160,17 @@ def _send(
         reduce_only=intent.reduce_only,
         not_after_ms=Millis(min(scene.now_ms + scene.policy.send_within_ms, working.ends_ms(scene.now_ms))),
     )
-    mid = scene.touch.mid if scene.touch else None
     order = Order(
         request=request,
         role=child.role,
         intent_id=intent.intent_id,
         created_ms=scene.now_ms,
-        mid_at_send=mid,
+        mid_at_send=scene.mid,
+        book_at_send=scene.top,
         episode=holding.position.closed_count,
     )
     sent = _sent(working.beginning(filled, scene.now_ms), child, number, scene).but(
-        mid_at_send=working.mid_at_send or mid
+        mid_at_send=working.mid_at_send or scene.mid
     )
     return _put(holding.with_order(order), sent), (Place(order=request, role=child.role),)
 

@@ -25,7 +25,8 @@ from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId, forced_by
 from chimera.trading.intent import OrderList, StopAlone
-from chimera.trading.money import BPS, Qty
+from chimera.trading.liquidity import slip_bps
+from chimera.trading.money import Qty
 from chimera.trading.order import FIRING, Order, Role, Status
 from chimera.trading.position import ADOPTED
 from chimera.trading.scene import Scene
@@ -34,6 +35,8 @@ from chimera.wire.results import done, order_result
 
 CANCEL_TRIES = 3  # sent so often and not gone: it failed (it is sent again all the same)
 EXIT_TRIES = 3
+
+CHANGE, DAY = "CHANGE", "DAY"  # why a position is told: it is another, or a UTC day began with it open
 
 _GIVEN_UP = (entry.NO_MARGIN, entry.VENUE_AWAY)
 
@@ -54,7 +57,9 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
     happenings += news_of_lists(before, after, scene)
     happenings += news_of_guards(before, after)
     if before.position is not after.position:
-        happenings.append(_of_position(after))
+        happenings.append(_of_position(after, CHANGE))
+    elif before.day != after.day and after.position.lots:
+        happenings.append(_of_position(after, DAY))
     # dict order, not set order: the same run tells the same story
     happenings += [
         _of_intent(after, key) for key in after.intents if key in touched and _newsworthy(before, after, key)
@@ -116,18 +121,18 @@ def _of_stranger(order: Order) -> Alert:
 
 def _of_fill(fill: Fill, order: Order, strategy: StrategyId, booking: Booking | None) -> FillRecorded:
     mid = order.mid_at_send
-    slippage = None if mid is None else ((fill.price - mid) / mid * BPS * fill.side.sign).quantize(BPS / BPS / 10000)
     return FillRecorded(
         fill=fill,
         intent_id=order.intent_id,
         strategy_id=strategy,
         mid_at_send=mid,
-        slippage_bps=slippage,
+        slippage_bps=None if mid is None else slip_bps(fill.price, mid, fill.side),
+        book_top3=order.book_at_send,
         booking=booking,
     )
 
 
-def _of_position(holding: Holding) -> PositionChanged:
+def _of_position(holding: Holding, why: str) -> PositionChanged:
     position = holding.position
     return PositionChanged(
         qty=position.qty,
@@ -135,6 +140,7 @@ def _of_position(holding: Holding) -> PositionChanged:
         realized=position.realized,
         fees=position.fees,
         flat=not position.lots,
+        why=why,
     )
 
 

@@ -10,6 +10,7 @@ from chimera.trading.booking import Booking
 from chimera.trading.fill import Fill
 from chimera.trading.guard import Guard
 from chimera.trading.ids import ClientOrderId, IntentId, StrategyId
+from chimera.trading.liquidity import Book
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import Order
@@ -38,6 +39,7 @@ class FillRecorded(Value):
     strategy_id: StrategyId
     mid_at_send: Price | None
     slippage_bps: Decimal | None  # signed, positive when adverse
+    book_top3: Book | None = None  # three best levels of each side at that moment; None: not seen
     booking: Booking | None = None  # None: told by a version that kept no cash ledger
 
 
@@ -105,13 +107,17 @@ class GuardChanged(Value):
 
 
 class PositionChanged(Value):
-    """After a fill or the venue's word: signed quantity, entry price, realised P&L before fees, fees paid."""
+    """After a fill or the venue's word, and as each UTC day begins with it open.
+
+    Signed quantity, entry price, realised P&L before fees, fees paid; ``why``: CHANGE or DAY.
+    """
 
     qty: Decimal
     entry_px: Price | None
     realized: Decimal
     fees: Decimal
     flat: bool
+    why: str = "CHANGE"
 
 
 class CancelRecorded(Value):

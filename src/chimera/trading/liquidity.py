@@ -5,11 +5,23 @@ what follows for a child order is ``route.probe``'s.
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
 from chimera.trading.market import Level, Side, Touch
 from chimera.trading.money import BPS, Millis, Price, Qty, Quote
 from chimera.trading.value import Value
+
+TOP_LEVELS: Final = 3  # of each side: so much of the book is kept with what was sent into it
+_BPS_KEPT: Final = Decimal("1e-4")
+
+
+def slip_bps(price: Price, mid: Price, side: Side) -> Decimal:
+    """What a (mean) price cost against the mid when its order was sent, bps: > 0 adverse to the side, < 0 better.
+
+    Kept to 1e-4 bps, half to even (S4-ROUTE-10).
+    """
+    return ((price - mid) / mid * BPS * side.sign).quantize(_BPS_KEPT, ROUND_HALF_EVEN)
 
 
 class Book(Value):
@@ -37,6 +49,10 @@ class Book(Value):
     @property
     def spread_bps(self) -> Decimal:
         return (self.asks[0].price - self.bids[0].price) / self.mid * BPS
+
+    def best(self, levels: int = TOP_LEVELS) -> "Book":
+        """No more than so many levels of each side."""
+        return self.but(bids=self.bids[:levels], asks=self.asks[:levels])
 
     def taken_by(self, side: Side) -> tuple[Level, ...]:
         """What an order of this side takes: a BUY the asks."""

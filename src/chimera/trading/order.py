@@ -15,6 +15,7 @@ from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.ids import ClientOrderId, IntentId, Symbol, TradeId, VenueOrderId
 from chimera.trading.intent import WorkingType
+from chimera.trading.liquidity import Book
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price, Qty
 from chimera.trading.value import Value
@@ -269,7 +270,8 @@ class Order(Value):
     cancels: int = 0
     cancel_at_ms: Millis | None = None  # not to be cancelled again before
     resends: int = 0
-    mid_at_send: Price | None = None
+    mid_at_send: Price | None = None  # None: nobody saw it, or it waits at the venue for a price (stop, target)
+    book_at_send: Book | None = None  # the best levels, where the feed showed them
     ended_ms: Millis | None = None
     refusal: str = ""
 

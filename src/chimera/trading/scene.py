@@ -60,6 +60,16 @@ class Scene(Value):
         return self.mark or (self.touch.mid if self.touch else None)
 
     @property
+    def mid(self) -> Price | None:
+        """Of the touch, while it is fresh."""
+        return self.touch.mid if self.touch else None
+
+    @property
+    def top(self) -> Book | None:
+        """The book's best levels; None where only a touch is known."""
+        return self.book.best() if self.book else None
+
+    @property
     def seen(self) -> Book | None:
         """The book, or as much of one as the touch tells."""
         return self.book or (Book.of(self.touch) if self.touch else None)

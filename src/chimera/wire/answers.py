@@ -17,7 +17,7 @@ from chimera.trading.money import text
 
 _ORDERS: Final = (
     "qty", "size", "filled_qty", "price", "stop_price", "trigger_price", "avg_price", "filled_avg", "fee",
-    "slippage_bps", "mid_at_send",
+    "slippage_bps", "slip_bps", "mid_at_send",
 )  # fmt: skip
 _POSITIONS: Final = (
     "position_qty", "entry_price", "mark_price", "unrealized_pnl", "realized_pnl", "fees", "covered_qty", "coverage",

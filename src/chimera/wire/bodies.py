@@ -272,8 +272,27 @@ class FillShown(_Answer):
     size: Unsigned
     fee: Signed
     fee_asset: str
-    slippage_bps: Unsigned | None
+    mid_at_send: Unsigned | None = Field(
+        None, description="middle of the touch when its order was sent; null: not known"
+    )
+    slip_bps: Signed | None = Field(
+        None, description="(price - mid_at_send) / mid_at_send in bps, above 0 when adverse"
+    )
+    slippage_bps: Unsigned | None = Field(description="slip_bps where adverse, else 0; null: not known")
     timestamp: int
+
+
+class LevelShown(_Answer):
+    price: Unsigned
+    qty: Unsigned
+
+
+class TopShown(_Answer):
+    """The three best levels of each side, the best first."""
+
+    at_ms: int
+    bids: list[LevelShown]
+    asks: list[LevelShown]
 
 
 class LegShown(_Answer):
@@ -286,6 +305,13 @@ class LegShown(_Answer):
     side: Side
     qty: Unsigned
     filled_qty: Unsigned
+
+
+class ChildShown(LegShown):
+    """A child order, with the market as it was when it was sent."""
+
+    mid_at_send: Unsigned | None = None
+    book_top3: TopShown | None = Field(None, description="null: nobody showed the book then")
 
 
 class OrderResult(_Answer):
@@ -301,10 +327,12 @@ class OrderResult(_Answer):
     filled_qty: Unsigned
     avg_price: Unsigned | None = None
     filled_avg: Unsigned | None = None
-    slippage_bps: Unsigned | None = None
+    mid_at_send: Unsigned | None = Field(None, description="when the first child was sent")
+    slip_bps: Signed | None = Field(None, description="of the mean price against `mid_at_send`, above 0 when adverse")
+    slippage_bps: Unsigned | None = Field(None, description="slip_bps where adverse, else 0")
     fills: list[FillShown]
     legs: list[LegShown]
-    children: list[LegShown]
+    children: list[ChildShown]
     reduce_only: bool
     working_type: WorkingType | None = None
     message: str | None = None

@@ -26,6 +26,7 @@ from chimera.trading.order import Role
 from chimera.trading.value import Value
 from chimera.wire import keys
 from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain
+from chimera.wire.sending import top3
 
 
 class PutRow(Value):
@@ -108,9 +109,9 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
         case GuardChanged():
             return _guard(key, name, common, body)
         case PositionChanged():
-            row = common | plain(body) | {"kind": "POSITION"}
+            row = common | plain(body) | {"kind": "POSITION", "why": body.why}
             return (
-                PutRow(collection=keys.POSITIONS_SNAPSHOTS, key=str(key), document=row, seq=event.seq),
+                InsertRow(collection=keys.POSITIONS_SNAPSHOTS, key=name, document=row),
                 PutSnapshot(key=keys.position_key(key.account, key.market, key.symbol), document=encode(row)),
                 Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
             )
@@ -196,6 +197,7 @@ def _fill(name: str, common: dict[str, Any], body: FillRecorded) -> tuple[Write,
         "strategy_id": body.strategy_id,
         "mid_at_send": plain(body.mid_at_send),
         "slippage_bps": plain(body.slippage_bps),
+        "book_top3": top3(body.book_top3),
     }
     fill = body.fill
     return (

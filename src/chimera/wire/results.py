@@ -16,13 +16,12 @@ from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent, IntentKind, OrderList, StopAlone, StopSpec
-from chimera.trading.market import Side
-from chimera.trading.money import BPS, ZERO, Price, text
+from chimera.trading.money import ZERO, Price, text
 from chimera.trading.order import OPEN, Order, Role, Status
 from chimera.wire.bodies import OrderStatus
+from chimera.wire.sending import slippage, top3
 
 _PX: Final = Decimal("1e-8")  # a mean price is shown to eight decimals, half to even
-_BPS_SHOWN: Final = Decimal("1e-4")
 _SHOWN: Final = {
     Status.PENDING_NEW: OrderStatus.ACCEPTED,
     Status.IN_DOUBT: OrderStatus.ACCEPTED,
@@ -53,7 +52,7 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         guards = sorted(holding.carrying_out(work), key=_age)
         children = [order for order in guards if order.fills]
         guards = [order for order in guards if not order.status.final]
-    sent = [(fill, child.mid_at_send or work.mid_at_send) for child in children for fill in child.fills.values()]
+    sent = [(fill, child.mid_at_send) for child in children for fill in child.fills.values()]
     sent.sort(key=lambda pair: (pair[0].at_ms, pair[0].trade_id))
     fills = [fill for fill, _ in sent]
     filled = sum((fill.qty for fill in fills), ZERO)
@@ -71,7 +70,7 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         **_asked(intent),
         **_got(work, sent, filled),
         "legs": [_leg(guard) for guard in guards],
-        "children": [_leg(child) for child in children],
+        "children": [_sent(child) for child in children],
         "working_type": _working_type(intent.stop, guards),
         "message": work.reason or None,
         "code": work.refusal_code or None,
@@ -172,7 +171,7 @@ def _asked(intent: Intent) -> dict[str, Any]:
 def _got(work: Working, sent: list[tuple[Fill, Price | None]], filled: Decimal) -> dict[str, Any]:
     """Quantities and prices, each fill with the mid at its child's sending.
 
-    ``slippage_bps`` of the whole is against the mid at the first sending; adverse or 0, None where it is not known.
+    The slippage of the whole is against the mid at the first sending; None where that is not known.
     """
     vwap = Price(sum((fill.price * fill.qty for fill, _ in sent), ZERO) / filled) if filled else None
     mean = None if vwap is None else text(vwap.quantize(_PX, ROUND_HALF_EVEN))
@@ -181,7 +180,7 @@ def _got(work: Working, sent: list[tuple[Fill, Price | None]], filled: Decimal) 
         "filled_qty": text(filled),
         "avg_price": mean,
         "filled_avg": mean,
-        "slippage_bps": None if vwap is None else _slippage(vwap, mid, side),
+        **slippage(vwap, mid, side),
         "mid_at_send": None if mid is None else text(mid),
         "fills": [_fill(fill, at_send) for fill, at_send in sent],
     }
@@ -198,17 +197,10 @@ def _fill(fill: Fill, mid: Price | None) -> dict[str, Any]:
         "fee": text(fill.fee),
         "fee_asset": fill.fee_asset,
         "maker": fill.maker,
-        "slippage_bps": _slippage(fill.price, mid, fill.side),
+        "mid_at_send": None if mid is None else text(mid),
+        **slippage(fill.price, mid, fill.side),
         "timestamp": fill.at_ms,
     }
-
-
-def _slippage(price: Price, mid: Price | None, side: Side) -> str | None:
-    """(price - mid) / mid in bps, positive when adverse; price improvement shows as 0 (the ledger keeps the sign)."""
-    if mid is None:
-        return None
-    signed = (price - mid) / mid * BPS * side.sign
-    return text(max(signed, ZERO).quantize(_BPS_SHOWN, ROUND_HALF_EVEN))
 
 
 def _guards(order: Order, holding: Holding, intent_id: IntentId) -> bool:
@@ -216,6 +208,12 @@ def _guards(order: Order, holding: Holding, intent_id: IntentId) -> bool:
     if not order.role.protective or order.status.final:
         return False
     return _holds(holding, intent_id)
+
+
+def _sent(order: Order) -> dict[str, Any]:
+    """A child of the entry or exit, with the market as it was when it was sent."""
+    mid = order.mid_at_send
+    return _leg(order) | {"mid_at_send": None if mid is None else text(mid), "book_top3": top3(order.book_at_send)}
 
 
 def _leg(order: Order) -> dict[str, Any]:

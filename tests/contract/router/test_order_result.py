@@ -12,8 +12,9 @@ from router_fake import BTC, NOW, a_fill, a_holding, a_lot, a_working, an_intent
 from chimera.services.router.board import position_row
 from chimera.trading.execution import Phase, Plan, Slice, Working
 from chimera.trading.intent import StopSpec, WorkingType
-from chimera.trading.market import Side
-from chimera.trading.money import Millis, Qty
+from chimera.trading.liquidity import Book
+from chimera.trading.market import Level, Side
+from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import Order, Role, Status
 from chimera.trading.position import Position
 from chimera.wire.answers import encode_answer, exact
@@ -21,6 +22,7 @@ from chimera.wire.bodies import OrderResult
 from chimera.wire.results import done, in_doubt, order_result
 
 HALF, WHOLE = a_fill("0.001", "65800"), a_fill("0.002", "65800")
+SEEN = (("bids", (65800, 65799, 65798, 65797)), ("asks", (65801, 65802, 65803, 65804)))
 DONE = {"phase": Phase.DONE, "done_ms": Millis(NOW + 9)}
 
 
@@ -82,11 +84,13 @@ def test_what_was_filled() -> None:
     fills = (a_fill("0.001", "65799", "t1"), a_fill("0.001", "65802", "t2"))
     work = a_working(an_intent(), mid_at_send=Decimal("65800"), **DONE)
 
-    row = shown(work, an_order(Role.MAKER, Status.FILLED, *fills))
+    row = shown(work, an_order(Role.MAKER, Status.FILLED, *fills, mid_at_send=Decimal("65800")))
 
     assert (row["filled_qty"], row["avg_price"], row["filled_avg"]) == ("0.002", "65800.5", "65800.5")
-    assert row["slippage_bps"] == "0.076"
+    assert (row["mid_at_send"], row["slip_bps"], row["slippage_bps"]) == ("65800", "0.076", "0.076")
     assert [fill["slippage_bps"] for fill in row["fills"]] == ["0", "0.304"]  # price improvement shows as 0
+    assert [fill["slip_bps"] for fill in row["fills"]] == ["-0.152", "0.304"]  # ... and here with its sign
+    assert [fill["mid_at_send"] for fill in row["fills"]] == ["65800", "65800"]
     assert [fill["qty"] == fill["size"] == "0.001" for fill in row["fills"]] == [True, True]
     assert row["fills"][0]["timestamp"] == NOW + 5
     assert row["order_ids"] == ["77"]
@@ -100,6 +104,7 @@ def test_a_sellers_slippage_is_the_other_way_round() -> None:
     worse = shown(work, an_order(Role.TAKER, Status.FILLED, a_fill("0.002", "65798", side=Side.SELL)))
 
     assert (better["slippage_bps"], worse["slippage_bps"]) == ("0", "0.304")
+    assert (better["slip_bps"], worse["slip_bps"]) == ("-0.304", "0.304")
 
 
 def test_before_the_first_fill_there_is_no_price() -> None:
@@ -112,6 +117,34 @@ def test_a_fill_without_a_known_mid_has_no_slippage() -> None:
     row = shown(a_working(an_intent(), **DONE), an_order(Role.MAKER, Status.FILLED, WHOLE))
 
     assert (row["avg_price"], row["slippage_bps"], row["fills"][0]["slippage_bps"]) == ("65800", None, None)
+    assert (row["mid_at_send"], row["slip_bps"]) == (None, None)
+
+
+@pytest.mark.req("S4-ROUTE-10")
+def test_a_child_sent_without_a_known_mid_borrows_none_from_the_one_before_it() -> None:
+    """A mid of another moment would measure what the market did, not what this order cost."""
+    maker = an_order(Role.MAKER, Status.CANCELED, a_fill("0.001", "65800", "t1"), mid_at_send=Decimal("65800"))
+    taker = an_order(Role.TAKER, Status.FILLED, a_fill("0.001", "65802", "t2"))
+
+    row = shown(a_working(an_intent(), mid_at_send=Decimal("65800"), **DONE), maker, taker)
+
+    assert [fill["mid_at_send"] for fill in row["fills"]] == ["65800", None]
+    assert [fill["slip_bps"] for fill in row["fills"]] == ["0", None]
+
+
+@pytest.mark.req("S4-ROUTE-10")
+def test_a_child_shows_the_best_of_the_book_it_was_sent_into() -> None:
+    levels = {side: tuple(Level(price=Price(Decimal(n)), qty=Qty(Decimal(1))) for n in prices) for side, prices in SEEN}
+    seen = an_order(Role.TAKER, Status.FILLED, WHOLE, book_at_send=Book(at_ms=Millis(NOW), **levels).best())
+
+    row = shown(a_working(an_intent(), **DONE), seen)
+    blind = shown(a_working(an_intent(), **DONE), an_order(Role.TAKER, Status.FILLED, WHOLE))
+
+    (book,) = (child["book_top3"] for child in row["children"])
+    assert [level["price"] for level in book["bids"]] == ["65800", "65799", "65798"]
+    assert [level["price"] for level in book["asks"]] == ["65801", "65802", "65803"]
+    assert book["at_ms"] == NOW
+    assert blind["children"][0]["book_top3"] is None
 
 
 def test_each_fill_is_measured_from_its_own_child() -> None:

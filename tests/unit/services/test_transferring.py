@@ -167,6 +167,7 @@ async def asked(transferring: Transferring, amount: Any = 50) -> dict[str, Any]:
     return await transferring.ask(Route.SPOT_TO_FUT, "USDT", D(amount), "test")
 
 
+@pytest.mark.req("S4-PER-1")
 def test_a_caller_hears_that_it_was_taken_and_then_it_is_done() -> None:
     async def story(town: Town) -> None:
         process = town.process()
