@@ -21,6 +21,19 @@ def next_due_ms(holding: Holding, now_ms: Millis) -> Millis | None:
     return min((Millis(moment) for moment in _moments(holding, now_ms) if moment > now_ms), default=None)
 
 
+def next_slice_ms(work: Working) -> Millis | None:
+    """When the next slice of a plan of several may begin; of its last, when it ends.
+
+    None where no moment is to be kept: one slice, a pause, or the plan is over.
+    """
+    number, slices = work.slice_no, work.plan.slices
+    if len(slices) < 2 or work.phase is not Phase.WORKING or work.canceling or work.paused_ms is not None:
+        return None
+    if not work.slice_begun:
+        return Millis(max(work.slice_due_ms, work.retry_at_ms or 0))
+    return work.slice_at_ms(number + 1) if number + 1 < len(slices) else work.plan.deadline_ms
+
+
 def _moments(holding: Holding, now_ms: Millis) -> Iterator[int]:
     asked = holding.survey_asked_ms
     yield holding.survey_due_ms if asked is None else asked + SURVEY_PATIENCE_MS

@@ -1,12 +1,13 @@
-"""What is told and shared: event streams with consumer groups, snapshots of the latest value, and short locks.
+"""What is told and shared: event streams with consumer groups, snapshots of the latest value, short locks, task lists.
 
-Nothing here decides about money: a lost lock or record is found by the ledger. Every method may raise
+Nothing here decides about money: a lost lock, record or task is found by the ledger. Every method may raise
 ``StoreUnavailable``; a write whose answer was lost may have happened, and every write here is safe to repeat.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
 
@@ -66,7 +67,36 @@ class Locks(Protocol):
     async def overwrite(self, key: str, value: str, ttl_ms: int) -> None: ...
 
 
-class Bus(Streams, Snapshots, Locks, Protocol):
+class Task(Value):
+    """What a queue holds: when it was due (UTC ms) and its name, one of its kind in a queue."""
+
+    due_ms: Millis
+    name: str
+
+
+class Queues(Protocol):
+    """Tasks by the moment at which they are due, shared by whoever works on them."""
+
+    async def schedule(self, queue: str, due_ms: Mapping[str, Millis]) -> None:
+        """Put each task in at its moment, or move it there, whoever has claimed it."""
+        ...
+
+    async def drop(self, queue: str, tasks: Sequence[str]) -> None: ...
+
+    async def claim(self, queue: str, *, now_ms: Millis, until_ms: Millis, count: int) -> Sequence[Task]:
+        """Tasks due at ``now_ms``, earliest first, each for one claimant: nobody else is given it before ``until_ms``.
+
+        What is neither scheduled, dropped nor handed back by then is due again. A claim whose answer was lost holds its
+        tasks until then, too.
+        """
+        ...
+
+    async def hand_back(self, queue: str, due_ms: Mapping[str, Millis], *, claimed_until_ms: Millis) -> int:
+        """Make claimed tasks due at their moments, all but those that somebody has moved or claimed since; how many."""
+        ...
+
+
+class Bus(Streams, Snapshots, Locks, Queues, Protocol):
     """All of it, one store (Redis or Valkey)."""
 
     async def ping(self) -> None: ...

@@ -160,7 +160,10 @@ class Working(Value):
     @property
     def slice_due_ms(self) -> Millis:
         """When the present slice may begin."""
-        number = self.slice_no
+        return self.slice_at_ms(self.slice_no)
+
+    def slice_at_ms(self, number: int) -> Millis:
+        """When that slice may begin: as planned, and no sooner than its gap after the one before it began."""
         planned = self.accepted_ms + self.rested_ms + self.plan.slices[number].after_ms
         if 0 < number <= len(self.begun):
             planned = max(planned, self.begun[number - 1].at_ms + self.plan.gap_ms(number))

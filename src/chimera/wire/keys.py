@@ -88,6 +88,15 @@ def guard_key(symbol: str, intent_id: str) -> str:
     return f"guard:{{stop}}:{symbol}:{intent_id}"
 
 
+def slices_task(position: str, intent_id: str) -> str:
+    """The name, in ``TWAP_QUEUE``, of the intent whose next slice is due; the position's key comes first."""
+    return f"{position}#{intent_id}"
+
+
+def position_of_task(name: str) -> str:
+    return name.partition("#")[0]
+
+
 def curves_key(parameter: str) -> str:
     """Curves of one route parameter; the tag in braces keeps all parameters on one Cluster slot."""
     return f"router:{{param}}:curves:{parameter}"

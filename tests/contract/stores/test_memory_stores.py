@@ -119,7 +119,7 @@ async def test_a_fail_over_loses_the_latest_changes() -> None:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["publish", "new", "own", "reclaim", "ack", "set", "delete"]),
+        st.sampled_from(["publish", "new", "own", "reclaim", "ack", "set", "delete", "move", "drop"]),
         st.integers(0, 3),
         st.integers(0, 3),
     ),
@@ -145,6 +145,10 @@ def play(content: Content, history: list[tuple[str, int, int]], from_ms: int) ->
                 content.set(f"k{one}", str(at).encode(), two or None, now_ms)
             case "delete":
                 content.delete(f"k{one}")
+            case "move":
+                content.queues.move("q", {f"t{one}": Millis(now_ms), f"t{two}": Millis(two)})
+            case "drop":
+                content.queues.drop("q", [f"t{one}", f"t{two}"])
 
 
 def picture(content: Content) -> str:
@@ -153,7 +157,8 @@ def picture(content: Content) -> str:
     group = content._group("s", "g")
     pending = sorted(group.pending.items())
     values = sorted((key, repr(held)) for key, held in content._values.items())
-    return repr((list(stream.records.items()), stream.last, sorted(stream.seen), group.last, pending, values))
+    tasks = content.queues.due("q", Millis(10**6), 100)
+    return repr((list(stream.records.items()), stream.last, sorted(stream.seen), group.last, pending, values, tasks))
 
 
 @settings(max_examples=200, deadline=None)

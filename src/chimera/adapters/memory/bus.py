@@ -1,4 +1,4 @@
-"""The bus of the virtual-time world: the streams, snapshots and locks of Redis, on a clock that is handed in.
+"""The bus of the virtual-time world: the streams, snapshots, locks and queues of Redis, on a clock that is handed in.
 
 Invariants: each operation applies in one step; a blocking read waits on the loop, never on a real clock; the object
 outlives a simulated process. ``rollback`` loses the latest acknowledged changes, as a Redis fail-over does: nothing
@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from chimera.adapters.memory.faults import Faults, NoFaults, through
 from chimera.adapters.memory.streams import Content, parse_id
 from chimera.ports.clock import Clock
-from chimera.ports.streams import Entry
+from chimera.ports.streams import Entry, Task
 from chimera.trading.money import Millis
 
 DEADLINE_MS: Final = Millis(2000)
@@ -111,6 +111,34 @@ class MemoryBus:
 
     async def overwrite(self, key: str, value: str, ttl_ms: int) -> None:
         await self._apply("overwrite", key, lambda: self._content.set(key, value.encode(), ttl_ms, self._now()))
+
+    # ── queues ──
+
+    async def schedule(self, queue: str, due_ms: Mapping[str, Millis]) -> None:
+        if due_ms:
+            await self._apply("schedule", queue, lambda: self._content.queues.move(queue, due_ms))
+
+    async def drop(self, queue: str, tasks: Sequence[str]) -> None:
+        if tasks:
+            await self._apply("drop", queue, lambda: self._content.queues.drop(queue, tasks))
+
+    async def claim(self, queue: str, *, now_ms: Millis, until_ms: Millis, count: int) -> Sequence[Task]:
+        def apply() -> list[Task]:
+            due = self._content.queues.due(queue, now_ms, count)
+            self._content.queues.move(queue, {task.name: until_ms for task in due})
+            return due
+
+        return await self._apply("claim", queue, apply)
+
+    async def hand_back(self, queue: str, due_ms: Mapping[str, Millis], *, claimed_until_ms: Millis) -> int:
+        queues = self._content.queues
+
+        def apply() -> int:
+            ours = {name: at for name, at in due_ms.items() if queues.moment(queue, name) == claimed_until_ms}
+            queues.move(queue, ours)
+            return len(ours)
+
+        return await self._apply("hand_back", queue, apply) if due_ms else 0
 
     # ── how ──
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from chimera.adapters.memory.queues import Queues
 from chimera.ports.streams import Entry
 from chimera.trading.money import Millis
 
@@ -57,6 +58,7 @@ class Content:
         self._values: dict[str, _Held] = {}
         self._undo: deque[Callable[[], None]] = deque(maxlen=UNDO_MAX)
         self.changes = 0  # ever made and not lost
+        self.queues = Queues(self._changed)
 
     def lose(self, changes: int) -> int:
         """Take back the latest ``changes``; how many there were to take back."""

@@ -19,7 +19,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from chimera.adapters.redis import clients
 from chimera.adapters.redis.patience import Try, until
 from chimera.adapters.redis.slots import beside, by_slot, same_slot
-from chimera.ports.streams import Entry
+from chimera.ports.streams import Entry, Task
 from chimera.trading.money import Millis
 
 DEADLINE_MS: Final = Millis(2000)
@@ -50,6 +50,8 @@ _PUBLISH: Final = _Script("publish_v1")
 _OWN: Final = _Script("own_v1")
 _RECLAIM: Final = _Script("reclaim_v1")
 _RELEASE: Final = _Script("release_v1")
+_CLAIM_DUE: Final = _Script("claim_due_v1")
+_HAND_BACK: Final = _Script("hand_back_v1")
 
 
 def connect(
@@ -183,6 +185,28 @@ class RedisBus:
 
     async def overwrite(self, key: str, value: str, ttl_ms: int) -> None:
         await self._call("overwrite", lambda _: self._client.set(key, value, px=ttl_ms))
+
+    # ── queues ──
+
+    async def schedule(self, queue: str, due_ms: Mapping[str, Millis]) -> None:
+        if due_ms:
+            await self._call("schedule", lambda _: self._client.zadd(queue, dict(due_ms)))
+
+    async def drop(self, queue: str, tasks: Sequence[str]) -> None:
+        if tasks:
+            await self._call("drop", lambda _: self._client.zrem(queue, *tasks))
+
+    async def claim(self, queue: str, *, now_ms: Millis, until_ms: Millis, count: int) -> Sequence[Task]:
+        found = await self._call("claim", lambda _: _CLAIM_DUE.run(self._client, [queue], now_ms, until_ms, count))
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return [Task(due_ms=Millis(int(float(due_ms))), name=name.decode()) for name, due_ms in pairs]
+
+    async def hand_back(self, queue: str, due_ms: Mapping[str, Millis], *, claimed_until_ms: Millis) -> int:
+        if not due_ms:
+            return 0
+        words = [word for pair in due_ms.items() for word in pair]
+        told = await self._call("hand_back", lambda _: _HAND_BACK.run(self._client, [queue], claimed_until_ms, *words))
+        return int(told)
 
     # ── how ──
 

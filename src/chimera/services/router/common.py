@@ -15,7 +15,9 @@ from chimera.ports.venue import Records
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.controls import Controls
 from chimera.services.router.owner import Owner
+from chimera.services.router.patience import going_on
 from chimera.services.router.receipts import Seal, Witness
+from chimera.services.router.waking import Waking
 from chimera.trading.budget import MarketBudget
 from chimera.trading.ids import AccountId, PositionKey, Symbol
 from chimera.trading.market import Market
@@ -51,6 +53,8 @@ class Common:
             account_id, everyone, rows=ledger, clock=clock, witness=witness, complete=self.complete
         )
 
+        self.waking = Waking(owner_name, everyone, bus, clock, complete=self.complete)
+
     def complete(self) -> bool:
         """Whether every position of every market is known."""
         return all(loaded.is_set() for loaded in self.loaded.values())
@@ -61,3 +65,4 @@ class Common:
             group.create_task(self.controls.run(), name="controls")
             group.create_task(self.controls.flatten(), name="flatten")
             group.create_task(self.alarms.run(), name="alarms")
+            group.create_task(going_on("waking", self.waking.run), name="waking")
