@@ -23,6 +23,7 @@ from chimera.adapters.embedded.server import EmbeddedRedis, dying_with_us, free_
 from chimera.ports.ledger import Ledger
 from chimera.simulate.venue.audit import AuditRecord
 
+ROOT: Final = Path(__file__).resolve().parents[1]
 READY_S: Final = 60.0
 STOP_S: Final = 12.0
 _POLL_S: Final = 0.01
@@ -36,11 +37,13 @@ Document = dict[str, Any]
 class Service:
     """One process, ``chimera <verb> ...``, that can be started again and again. ``pid`` None: it does not run."""
 
-    def __init__(self, words: Sequence[str], environ: Mapping[str, str], log_path: Path) -> None:
+    def __init__(
+        self, words: Sequence[str], environ: Mapping[str, str], log_path: Path, module: str = "chimera.cli.main"
+    ) -> None:
         self.name = words[0]
         self.began_s = 0.0  # monotonic, of the newest start
         self.ready = asyncio.Event()
-        self._command = [sys.executable, "-m", "chimera.cli.main", *words]
+        self._command = [sys.executable, "-m", module, *words]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
         self._environ = {**kept, **environ, "PYTHONUNBUFFERED": "1"}
         self._log_path = log_path
@@ -64,6 +67,7 @@ class Service:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env=self._environ,
+                cwd=ROOT,
                 start_new_session=True,
             )
         self._reader = asyncio.create_task(self._read(self._process), name=f"read {self.name}")
@@ -129,18 +133,34 @@ class Service:
 class Stage:
     """The venue with an audit, and what trades on it. Made by ``stage``."""
 
-    def __init__(self, folder: Path, redis: EmbeddedRedis, symbols: Sequence[str], limits: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        redis: EmbeddedRedis,
+        symbols: Sequence[str],
+        limits: bool,
+        spot: Sequence[str] = (),
+        more: Sequence[str] = (),
+        venue: str = "chimera.cli.main",
+    ) -> None:
         self.folder = folder
         self.symbols = tuple(symbols)
+        self.spot_symbols = tuple(spot)
         self.http = aiohttp.ClientSession()
         self.audit_path = folder / "audit.jsonl"
-        self.venue_url, self.s4_url, self.s3_url = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
+        ports = (f"http://127.0.0.1:{free_port()}" for _ in range(4))
+        self.venue_url, self.s4_url, self.s3_url, self.spot_url = ports
+        self.redis_address = redis.unix_address
         self._redis = redis
-        words = ["sim", "--port", _port(self.venue_url), "--spot-port", "0", "--markets", "fut"]
-        words += ["--symbols", ",".join(symbols), "--audit", str(self.audit_path)]
-        self.venue = self._service([*words, "--limits" if limits else "--no-limits"], {})
+        markets = "both" if spot else "fut"
+        words = ["sim", "--port", _port(self.venue_url), "--spot-port", _port(self.spot_url), "--markets", markets]
+        words += ["--symbols", ",".join(symbols), "--audit", str(self.audit_path), *more]
+        words += ["--limits" if limits else "--no-limits"]
+        self.venue = Service(words, {}, folder / "sim.log", venue)
         names = ",".join(symbols)
         feeding = ["feed", "--url", self.venue_url, "--symbols", names, "--redis", redis.unix_address]
+        if spot:
+            feeding += ["--spot-url", self.spot_url, "--spot-symbols", ",".join(spot)]
         self.feed = self._service(feeding, {})
         self.s4 = self.router()
         s3 = {
@@ -164,6 +184,8 @@ class Stage:
             "S4_MAX_DAILY_LOSS_USDT": "9000",
             "PORT": _port(self.s4_url),
         }
+        if self.spot_symbols:
+            settings |= {"S4_SPOT_URL": self.spot_url, "S4_SPOT_SYMBOLS": ",".join(self.spot_symbols)}
         return self._service(["s4"], settings | changes)
 
     def ledger_path(self, service: str) -> Path:
@@ -187,6 +209,13 @@ class Stage:
             while not await self.is_ready(url):  # noqa: ASYNC110  # another process tells no event
                 await asyncio.sleep(_POLL_S)
 
+    async def until_open(self, within_s: float = READY_S) -> None:
+        """Until S4 takes entries: ready, and nothing keeps them back."""
+        await self.until_ready(self.s4_url, within_s)
+        async with asyncio.timeout(within_s):
+            while (await self.ask("GET", f"{self.s4_url}/health"))[1]["barriers"]:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(_POLL_S)
+
     async def close(self) -> None:
         """Customers first, the venue and Redis last."""
         await asyncio.gather(*(service.stop() for service in (self.s3, self.s4, self.feed)))
@@ -208,10 +237,21 @@ def _port(url: str) -> str:
 
 
 @asynccontextmanager
-async def stage(folder: Path, symbols: Sequence[str] = ("BTCUSDT",), *, limits: bool = True) -> AsyncIterator[Stage]:
-    """Redis and the venue run; the rest is for the caller to start."""
+async def stage(
+    folder: Path,
+    symbols: Sequence[str] = ("BTCUSDT",),
+    *,
+    limits: bool = True,
+    spot: Sequence[str] = (),
+    more: Sequence[str] = (),
+    venue: str = "chimera.cli.main",
+) -> AsyncIterator[Stage]:
+    """Redis and the venue run; the rest is for the caller to start.
+
+    ``more``: words for the venue's command line; ``venue``: the module that is the venue.
+    """
     redis = await EmbeddedRedis.start(folder / "redis")
-    made = Stage(folder, redis, symbols, limits)
+    made = Stage(folder, redis, symbols, limits, spot, more, venue)
     try:
         await (await made.venue.start()).wait_ready()
         yield made

@@ -41,9 +41,13 @@ def _moments(holding: Holding, now_ms: Millis) -> Iterator[int]:
         if lot.close_at_ms is not None and holding.exit is None:
             yield lot.close_at_ms
     for order in holding.orders.values():
-        yield from (moment for moment in (order.ask_at_ms, order.patience_ms, order.cancel_at_ms) if moment is not None)
+        for moment in (order.ask_at_ms, order.patience_ms, order.cancel_at_ms):
+            if moment is not None:
+                yield moment
         if order.doubted_ms is not None:
             yield order.doubted_ms + DOUBT_MS
+        if order.status.final:  # most of them, where much was traded lately
+            continue
         if order.resendable and order.request.reduce_only:
             yield order.resend_due_ms
         if order.role is Role.EXIT and order.status is Status.PENDING_NEW:

@@ -5,6 +5,7 @@ published, and lives on as a row. It is changed by its owner alone, through ``ex
 """
 
 from decimal import Decimal
+from functools import cached_property
 
 from chimera.trading.booking import Booking
 from chimera.trading.events import Event
@@ -28,8 +29,8 @@ from chimera.trading.position import Position
 from chimera.trading.value import Value
 
 
-class Holding(Value):
-    """Everything its owner must remember across a crash."""
+class Holding(Value, dict=True):
+    """Everything its owner must remember across a crash. Sums over its orders are made once for each value."""
 
     key: PositionKey
     position: Position = Position()
@@ -90,7 +91,7 @@ class Holding(Value):
             not order.request.reduce_only and not order.status.final for order in self.orders.values()
         )
 
-    @property
+    @cached_property
     def exposure(self) -> Decimal:
         """Signed base asset to protect: the position, and what has filled by the venue's word without its trades."""
         exposure: Decimal = self.position.qty
@@ -99,7 +100,7 @@ class Holding(Value):
                 exposure += order.request.side.sign * owed
         return exposure
 
-    @property
+    @cached_property
     def covered_qty(self) -> Decimal:
         """Base asset that live stops would close now, at most the exposure."""
         held = self.exposure

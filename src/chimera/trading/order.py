@@ -8,6 +8,7 @@ fill may come before the ack, and one that comes after CANCELED counts (it happe
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from chimera.trading.errors import IllegalTransition
@@ -247,8 +248,11 @@ def after(status: Status, trigger: Trigger) -> Status:
         raise IllegalTransition(status, trigger) from None
 
 
-class Order(Value):
-    """One child order: what was asked, where its life stands, and its fills by trade id."""
+class Order(Value, dict=True):
+    """One child order: what was asked, where its life stands, and its fills by trade id.
+
+    What follows from these is worked out once for each value (``dict``): the holding asks for it at every step.
+    """
 
     request: NewOrder
     role: Role
@@ -283,7 +287,7 @@ class Order(Value):
     def qty(self) -> Qty:
         return self.request.qty if self.venue_qty is None else self.venue_qty
 
-    @property
+    @cached_property
     def cum_qty(self) -> Qty:
         """Base asset filled: by our own record of trades, and what had filled before we knew the order."""
         filled: Decimal = self.before_qty
@@ -291,7 +295,7 @@ class Order(Value):
             filled += fill.qty
         return Qty(filled)
 
-    @property
+    @cached_property
     def owed_qty(self) -> Qty:
         """Base asset filled by the venue's word whose trades have not reached us."""
         return Qty(max(self.venue_cum_qty - self.cum_qty, ZERO) if self.venue_cum_qty else ZERO)

@@ -33,6 +33,7 @@ from chimera.trading.scene import Scene
 log = structlog.get_logger()
 
 SAVE_PATIENCE_S = 3.0  # how long an answer waits for the disk before it says "in doubt"
+RELAYED_AT_ONCE = 64  # events whose rows are written together
 RETRY_FAULT_S = 1.0  # after a mistake of ours: how soon the duties look again though nothing happens
 
 
@@ -232,9 +233,12 @@ class Owner:
             if not ready:
                 continue
             told = 0
+            ready = ready[:RELAYED_AT_ONCE]
             try:
-                for event in ready:
-                    await self._relay.tell(self.holding.key, event)
+                for event, kept in zip(ready, await self._kept(ready), strict=True):
+                    if kept is not None:
+                        raise kept
+                    await self._relay.spread(self.holding.key, event)
                     told = event.seq
             except StoreUnavailable as error:
                 log.warning("relay_waits", key=str(self.holding.key), events=len(ready), error=str(error))
@@ -246,6 +250,13 @@ class Owner:
             if told != ready[-1].seq:
                 self._outbox_ready.set()
                 await asyncio.sleep(STORE_AGAIN_S)
+            elif len(ready) == RELAYED_AT_ONCE:
+                self._outbox_ready.set()  # there may be more
+
+    async def _kept(self, events: tuple[Event, ...]) -> list[BaseException | None]:
+        """The rows of all of them at once, so that the disk is asked once for many; what went wrong with each."""
+        keeping = (self._relay.keep(self.holding.key, event) for event in events)
+        return await asyncio.gather(*keeping, return_exceptions=True)
 
     def untold(self, intent_id: IntentId) -> bool:
         """Whether the latest news of this intent is not on disk yet."""

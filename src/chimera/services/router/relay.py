@@ -12,19 +12,26 @@ from chimera.wire.events import InsertRow, Publish, PutRow, PutSnapshot, Write, 
 
 
 class Relay:
-    """Tells ledger rows first, so that whoever hears an event finds its row."""
+    """Two steps of each event, so that whoever hears of it finds its rows; the rows of many may be kept at once."""
 
     def __init__(self, rows: Rows, bus: Bus) -> None:
         self._rows = rows
         self._bus = bus
 
-    async def tell(self, key: PositionKey, event: Event) -> None:
-        """Every write of one event; raises ``StoreUnavailable`` with some of them done."""
+    async def keep(self, key: PositionKey, event: Event) -> None:
+        """Its rows in the ledger; raises ``StoreUnavailable`` with some of them done."""
         entry = _entry(key, event)
         if entry is not None:
             await self._rows.insert(keys.CASH, entry.id, entry_document(entry))
         for write in writes(key, event):
-            await self.put(write)
+            if isinstance(write, PutRow | InsertRow):
+                await self.put(write)
+
+    async def spread(self, key: PositionKey, event: Event) -> None:
+        """To streams and snapshots; raises ``StoreUnavailable`` with some of them done."""
+        for write in writes(key, event):
+            if isinstance(write, Publish | PutSnapshot):
+                await self.put(write)
 
     async def put(self, write: Write) -> None:
         """One write; safe to repeat. Raises ``StoreUnavailable``."""

@@ -1,0 +1,71 @@
+"""The rows of what waits in the outbox go to the disk together; the world hears of it in order, of nothing early."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, cast
+
+import pytest
+from desk import Desk, a_long
+from standing import CLOCK
+
+from chimera.services.router.owner import Owner
+from chimera.trading.errors import StoreUnavailable
+from chimera.trading.events import Event
+from chimera.trading.holding import Holding
+
+pytestmark = pytest.mark.req("S4-EVT-1")
+
+
+class Teller:
+    """A relay that writes down what it is asked; ``fails``: whose rows the ledger does not take."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.asked: list[str] = []
+        self.told: list[int] = []
+        self._fails = fails
+
+    async def keep(self, key: object, event: Event) -> None:
+        self.asked.append(f"keep {event.seq}")
+        await asyncio.sleep(0)
+        self.asked.append(f"kept {event.seq}")
+        if event.seq == self._fails:
+            raise StoreUnavailable("away")
+
+    async def spread(self, key: object, event: Event) -> None:
+        self.told.append(event.seq)
+
+
+async def relayed(desk: Desk, teller: Teller) -> Holding:
+    """What the owner holds once it has told what it can."""
+    parts = cast("Any", {"ledger": None, "sender": None, "relay": teller})
+    owner = Owner(desk.holding, rev=1, fence=1, clock=CLOCK, scene=lambda _: desk.scene, **parts)
+    relaying = asyncio.create_task(owner._relay_forever())
+    owner._outbox_ready.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    relaying.cancel()
+    with suppress(asyncio.CancelledError):
+        await relaying
+    return owner.holding
+
+
+async def test_the_rows_of_all_events_are_asked_for_before_any_is_there() -> None:
+    desk, teller = a_long(), Teller()
+    count = len(desk.holding.outbox)
+    left = await relayed(desk, teller)
+
+    assert count > 3
+    assert [word.split()[0] for word in teller.asked] == ["keep"] * count + ["kept"] * count
+    assert teller.told == sorted(teller.told)
+    assert len(teller.told) == count
+    assert left.outbox == ()
+
+
+async def test_an_event_whose_rows_are_not_there_is_not_told_nor_any_after_it() -> None:
+    desk = a_long()
+    seqs = [event.seq for event in desk.holding.outbox]
+    teller = Teller(fails=seqs[2])
+    left = await relayed(desk, teller)
+
+    assert teller.told == seqs[:2]
+    assert [event.seq for event in left.outbox] == seqs[2:]
