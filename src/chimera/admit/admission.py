@@ -69,19 +69,13 @@ def _shape(intent: Intent, rules: Instrument) -> list[Refused]:
     found = []
     if not rules.trading:
         found.append(Refused("SYMBOL_NOT_TRADING", f"{intent.symbol} is not trading on the venue", field="symbol"))
-    if intent.qty < max(rules.step, rules.min_qty):
-        least = f">= {text(max(rules.step, rules.min_qty))}"
-        found.append(Refused("BELOW_STEP", "qty below one step", field="qty", value=text(intent.qty), accepted=least))
+    qty, least = text(intent.qty), max(rules.step, rules.min_qty)
+    if intent.qty < least:
+        accepted = f">= {text(least)}"
+        found.append(Refused("BELOW_STEP", "qty below one step", field="qty", value=qty, accepted=accepted))
     if intent.qty > rules.max_qty:
-        found.append(
-            Refused(
-                "OUT_OF_RANGE",
-                "qty too large",
-                field="qty",
-                value=text(intent.qty),
-                accepted=f"<= {text(rules.max_qty)}",
-            )
-        )
+        accepted = f"<= {text(rules.max_qty)}"
+        found.append(Refused("OUT_OF_RANGE", "qty too large", field="qty", value=qty, accepted=accepted))
     if intent.stop is not None and intent.stop.price is not None and not rules.on_tick(intent.stop.price):
         accepted = f"a multiple of {text(rules.tick)}"
         found.append(
@@ -91,15 +85,11 @@ def _shape(intent: Intent, rules: Instrument) -> list[Refused]:
 
 
 def _time(intent: Intent, scene: Scene) -> list[Refused]:
-    found = []
-    if intent.valid_until_ms is not None and scene.now_ms >= intent.valid_until_ms and not intent.reduce_only:
-        found.append(
-            Refused(
-                "STALE_INTENT", "the intent expired", field="valid_until_ms", value=intent.valid_until_ms,
-                accepted=f"> {scene.now_ms}",
-            )
-        )  # fmt: skip
-    return found
+    latest = intent.valid_until_ms
+    if latest is None or scene.now_ms < latest or intent.reduce_only:
+        return []
+    now = f"> {scene.now_ms}"
+    return [Refused("STALE_INTENT", "the intent expired", field="valid_until_ms", value=latest, accepted=now)]
 
 
 def _position(intent: Intent, holding: Holding) -> list[Refused]:

@@ -1,7 +1,7 @@
-"""The leverage of a symbol: the venue has one for all that stands there, and a change of it costs of what we may ask.
+"""The leverage of a symbol: the venue keeps one for all that stands there, and each change of it costs requests.
 
-So it changes only while nothing stands that was taken at another, and not as often as a caller likes: each change is
-a few requests in the entries' lane (ADR 12), and whoever alternates could starve all others. Moments are monotonic.
+So it changes only while nothing stands at another leverage, and only so often: each change is a few requests in the
+entries' lane (ADR 12), and a caller who alternates could starve all others. Moments are of the monotonic clock.
 """
 
 from collections import deque
@@ -37,7 +37,7 @@ def in_use(intent: Intent, holding: Holding, set_to: int | None) -> Refused | No
 
 
 class Changes:
-    """Those of the last minute, of one account: attempts, for one that the venue refuses costs as much."""
+    """Attempts to change it in the last minute, on one account; one that the venue refuses costs as much."""
 
     def __init__(self) -> None:
         self._made: deque[tuple[Millis, Symbol]] = deque()

@@ -32,8 +32,8 @@ class Limits(Value):
 class Exposure(Value):
     """What the sender knows of a symbol at the moment of sending: signed position, and entries that may still fill."""
 
-    position_qty: Decimal  # signed; fills known only by the venue's word among it
-    open_buy_qty: Decimal  # leaves of live and doubtful entries, the one being sent not among them
+    position_qty: Decimal  # signed, with fills that are known by the venue's word only
+    open_buy_qty: Decimal  # leaves of live and doubtful entries, without the one being sent
     open_sell_qty: Decimal
     near: Price  # mark, or mid
 
@@ -48,7 +48,7 @@ class LimitBook:
     """Counts what was sent and what was lost; single-threaded by design."""
 
     def __init__(self, limits: Limits, day_pnl: dict[tuple[Market, Symbol], Quote] | None = None) -> None:
-        """``day_pnl``: since UTC midnight: realised, fees, funding, and what is open; shared by an account's books."""
+        """``day_pnl``: realised, fees, funding and what is open, since UTC midnight; shared by an account's books."""
         self.limits = limits
         self._sent: deque[tuple[Millis, ClientOrderId]] = deque()
         self.day_pnl = {} if day_pnl is None else day_pnl
@@ -86,7 +86,7 @@ class LimitBook:
             return (
                 f"LIMIT_POSITION_NOTIONAL: {after:.2f} > S4_MAX_POSITION_NOTIONAL_USDT {limits.max_position_notional}"
             )
-        loss = -sum(self.day_pnl.values(), ZERO)
+        loss = self.loss_today()
         if loss >= limits.max_daily_loss:
             return f"LIMIT_DAILY_LOSS: {loss:.2f} lost today >= S4_MAX_DAILY_LOSS_USDT {limits.max_daily_loss}"
         apart = abs(price - exposure.near) / exposure.near * BPS

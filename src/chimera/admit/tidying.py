@@ -1,4 +1,4 @@
-"""What we change of a request before judging it, and say so: nothing that the caller could have meant otherwise."""
+"""What we change in a request before judging it, and say so: never what the caller could have meant otherwise."""
 
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument

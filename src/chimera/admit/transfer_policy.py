@@ -1,6 +1,6 @@
 """Whether money may move between the wallets now, and how much of it. Ceilings and floor are in units of the asset.
 
-Deliberately unaware of balances but as arguments, and of how a transfer goes once it was begun (``transfers``).
+Knows balances as arguments only, and nothing of how a transfer goes once it has begun (``transfers``).
 """
 
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
@@ -10,9 +10,10 @@ from chimera.trading.errors import Refused
 from chimera.trading.money import DAY_MS, ZERO, Millis, text
 from chimera.trading.transfer import Route, Stage, Transfers
 from chimera.trading.value import Value
+from chimera.trading.venue import MARGIN_SHARE
 
 FINEST: Final = Decimal("0.00000001")
-MARGIN_SHARE: Final = Decimal("0.95")  # of a margin that is enough
+
 OFF: Final = "TRANSFERS_OFF"
 UNKNOWN_ASSET: Final = "TRANSFER_ASSET"
 BUSY: Final = "TRANSFER_UNDER_WAY"
@@ -21,7 +22,7 @@ LIMIT: Final = "TRANSFER_LIMIT"
 
 
 class TransferPolicy(Value):
-    """``floor`` stays behind in the wallet that the money leaves; ``least`` is not worth moving less than."""
+    """``floor`` stays behind in the wallet that the money leaves; less than ``least`` is not worth moving."""
 
     enabled: bool = False
     assets: tuple[str, ...] = ("USDT",)
@@ -83,7 +84,7 @@ def amount_of(state: Transfers, wish: Wish, present: Present) -> Decimal:
 
 
 def lacking(notional: Decimal, leverage: int, free: Decimal) -> Decimal:
-    """What a wallet lacks for the margin of this notional, fees and a moving mark thought of; zero where nothing."""
+    """What a wallet lacks for the margin of this notional, with room for fees and a moving mark; 0: nothing."""
     return max(notional / leverage / MARGIN_SHARE - free, ZERO).quantize(FINEST, rounding=ROUND_UP)
 
 

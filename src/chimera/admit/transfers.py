@@ -1,4 +1,4 @@
-"""Whether money may move between the wallets, how much, and what is known of the one transfer that is under way.
+"""One transfer between the wallets, from the wish to the venue's last word on it.
 
 Invariants: one transfer at a time; a transfer is on disk before it is sent and is sent once; its amount counts against
 the day from that moment until the venue's word proves that nothing moved; one whose outcome is unknown is decided by
@@ -274,8 +274,8 @@ def _ask(state: Transfers, present: Present) -> tuple[Transfers, tuple[Command, 
     pause = min(ASK_MS * 2 ** min(standing.asks, 8), LONGEST_ASK_MS)
     asked = standing.but(asks=standing.asks + 1, ask_at_ms=Millis(present.now_ms + pause))
     state = _put(state, asked)
-    before, late_ms = standing.asked_ms + OVERDUE_MS, present.now_ms - standing.asked_ms
-    if before <= present.now_ms and not standing.reason:
+    late_ms = present.now_ms - standing.asked_ms
+    if late_ms >= OVERDUE_MS and not standing.reason:
         told = f"transfer {asked.number}: {asked.stage} after {late_ms // 1000} s"
         state = _put(state, asked.but(reason="OVERDUE"))
         state = _tell(state, Alert(severity=Severity.ERROR, code="TRANSFER_OVERDUE", text=told), present)

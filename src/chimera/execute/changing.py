@@ -48,23 +48,18 @@ def taken_up(working: Working, filled: Decimal, now_ms: Millis) -> Working:
     first = Slice(qty=Qty(filled + parts[0].qty), after_ms=now + parts[0].after_ms)
     rest = tuple(part.but(after_ms=now + part.after_ms) for part in parts[1:])
     told = f"changed: {text(Qty(filled))} filled before, {text(left)} left for order {working.child_no + 1}"
-    return working.but(
-        plan=_noted(plan.but(slices=(first, *rest)), working),
-        next_plan=None,
-        slice_no=0,
-        maker_tries=0,
-        taker_tries=0,
-        reprices=0,
-        shrunk=0,
-        maker_until_ms=None,
-        chase_until_ms=None,
-        retry_at_ms=None,
-        told_late=-1,
-        reductions=0,
-        begun=(),
-        reason="",
-        refusal_code="",
-    ).noting(told, now_ms)
+    return (
+        working.turning_to(0)
+        .but(
+            plan=_noted(plan.but(slices=(first, *rest)), working),
+            next_plan=None,
+            told_late=-1,
+            reductions=0,
+            begun=(),
+            refusal_code="",
+        )
+        .noting(told, now_ms)
+    )
 
 
 def _noted(plan: Plan, working: Working) -> Plan:

@@ -25,15 +25,14 @@ from chimera.trading.money import ZERO, Millis, Qty, text
 from chimera.trading.order import OPEN, NewOrder, Order, Role, TimeInForce
 from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
-from chimera.trading.venue import OrderRef
+from chimera.trading.venue import MARGIN_SHARE, OrderRef
 
 KILLED = "KILL_SWITCH"  # begins the reason of an intent that a kill ended
 NOTHING_LEFT = "NOTHING_TO_REDUCE"
 NO_MARGIN = "INSUFFICIENT_BALANCE"
 VENUE_AWAY = "VENUE_UNAVAILABLE"
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
-RETRY_MS = 200  # after a sending that failed: so much, and up to as much again by chance of the name
-MARGIN_SHARE = Decimal("0.95")  # of what is available: fees and a moving mark take the rest
+RETRY_MS = 200  # after a sending that failed: so much, and up to as much again, drawn from the order's id
 CROSSES = -5022  # Binance: post-only, and it would have traded
 LACKS_MARGIN = (-2019, -2018)  # Binance: margin, balance not sufficient
 
@@ -202,8 +201,8 @@ def _hopeless(working: Working, left: Qty, scene: Scene) -> bool:
     """Too small for the venue by itself, or refused often enough: this slice sends no more."""
     if working.taker_tries >= scene.policy.taker_tries:
         return True
-    near = scene.mark or (scene.touch.mid if scene.touch else None)
-    too_small = near is not None and not working.intent.reduce_only and left * near < scene.instrument.min_notional
+    near, least = scene.near, scene.instrument.min_notional
+    too_small = near is not None and not working.intent.reduce_only and left * near < least
     return too_small or left < scene.instrument.min_qty
 
 
@@ -214,17 +213,7 @@ def _next_slice(
     following = working.slice_no + 1
     if following >= len(working.plan.slices):
         return _finish(holding, working, filled, scene), NOTHING
-    moved = working.beginning(filled, scene.now_ms).but(
-        slice_no=following,
-        maker_tries=0,
-        taker_tries=0,
-        reprices=0,
-        shrunk=0,
-        maker_until_ms=None,
-        chase_until_ms=None,
-        retry_at_ms=None,
-        reason="",
-    )
+    moved = working.beginning(filled, scene.now_ms).turning_to(following)
     holding = _put(holding, moved)
     return _work(holding, moved, scene) if scene.now_ms >= moved.slice_due_ms else (holding, NOTHING)
 

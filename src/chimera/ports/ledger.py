@@ -59,7 +59,7 @@ class Holdings(Protocol):
 
 
 class Rows(Protocol):
-    """Collections of plain documents: ``orders``, ``fills``, ``signals``, ``strategy_events`` and so on"""
+    """Collections of plain documents: ``orders``, ``fills``, ``signals``, ``strategy_events`` and so on."""
 
     async def put(self, collection: str, key: str, document: Mapping[str, object]) -> None:
         """Insert or replace."""

@@ -21,9 +21,7 @@ from chimera.trading.money import ZERO, Millis
 from chimera.trading.position import ADOPTED
 from chimera.trading.venue import Income
 
-GRAIN: Final = Decimal("1e-8")  # the venue's own
-
-_OF_TRADES: Final = {"REALIZED_PNL": Account.REALIZED, "COMMISSION": Account.FEES}  # where no trade is named
+OF_TRADES: Final = {"REALIZED_PNL": Account.REALIZED, "COMMISSION": Account.FEES}  # where no trade is named
 ACCOUNT_OF: Final[dict[str, Account]] = {
     "FUNDING_FEE": Account.FUNDING,
     "SPECIAL_FUNDING_FEE": Account.FUNDING,
@@ -37,7 +35,7 @@ ACCOUNT_OF: Final[dict[str, Account]] = {
     "REFERRAL_KICKBACK": Account.FEES,
     "FEE_RETURN": Account.FEES,
     "AUTO_EXCHANGE": Account.EXCHANGE,
-    **_OF_TRADES,
+    **OF_TRADES,
 }
 
 
@@ -119,7 +117,7 @@ def _realized(booking: Booking) -> list[Posting]:
 def _fees(told: FillRecorded, effects: Sequence[Effect]) -> list[Posting]:
     """By lot, in the share of the quantity that it opened or closed."""
     fill = told.fill
-    parts = shared(fill.fee, [abs(effect.qty) for effect in effects], GRAIN)
+    parts = shared(fill.fee, [abs(effect.qty) for effect in effects])
     return [
         Posting(
             account=Account.FEES,
@@ -134,7 +132,7 @@ def _fees(told: FillRecorded, effects: Sequence[Effect]) -> list[Posting]:
 
 def of_income(account_id: AccountId, market: Market, row: Income) -> Entry:
     """A movement of the wallet, in the venue's words. One of an unknown type is external (``unknown`` says so)."""
-    against = Account.TRADES if row.trade_id is not None and row.kind in _OF_TRADES else ACCOUNT_OF.get(row.kind)
+    against = Account.TRADES if row.trade_id is not None and row.kind in OF_TRADES else ACCOUNT_OF.get(row.kind)
     moved = (
         Posting(account=Account.WALLET, asset=row.asset, amount=row.amount),
         Posting(account=against or Account.EXTERNAL, asset=row.asset, amount=-row.amount),

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
+from chimera.reconcile.cash import OF_TRADES
 from chimera.trading.fill import Fill
 from chimera.trading.ids import Symbol, TradeId
 from chimera.trading.money import DAY_MS, ZERO, Millis, text
@@ -26,7 +27,7 @@ AGREED_MS: Final = 3_600_000  # an account that is never still for so long begin
 LOOKS: Final = 2  # in a row that a difference must stay
 
 FUNDING: Final = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")  # the latter since 2026-09-10
-OF_TRADES: Final = ("REALIZED_PNL", "COMMISSION")
+
 
 TradeKey = tuple[Symbol, TradeId]
 

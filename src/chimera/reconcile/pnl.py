@@ -18,7 +18,6 @@ from chimera.trading.market import Market
 from chimera.trading.money import DAY_MS, ZERO, Millis
 from chimera.trading.value import Value
 
-GRAIN: Final = Decimal("1e-8")
 NOBODY: Final = ""
 
 
@@ -112,7 +111,7 @@ class Fold:
         if posting.strategy_id is not None:
             return ((posting.strategy_id, posting.amount),)
         held = self._held(entry)
-        parts = shared(posting.amount, [abs(share.qty) for share in held], GRAIN)
+        parts = shared(posting.amount, [abs(share.qty) for share in held])
         return zip((share.strategy_id for share in held), parts, strict=True) if parts else ((NOBODY, posting.amount),)
 
     def _of_all(self, entry: Entry) -> str:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
-from chimera.reconcile.external import ExternalOrders
+from chimera.reconcile.external import ExternalOrders, Name
 from chimera.reconcile.survey import LISTING_LAG_MS
 from chimera.trading.events import Alert, Severity
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId, Symbol, child_of
+from chimera.trading.ids import Symbol, child_of
 from chimera.trading.money import Millis
 from chimera.trading.order import OPEN, Role
 from chimera.trading.value import Value
@@ -25,7 +25,6 @@ LATE_MS: Final = 5_000  # past its deadline; its owner's timer cancels it at onc
 LOOKS: Final = 2  # in a row: what passes by itself between two looks is nobody's news
 LONGEST_LIST: Final = 5  # names in one alert
 
-Name = tuple[Symbol, ClientOrderId]
 Holdings = Mapping[Symbol, Holding]
 
 

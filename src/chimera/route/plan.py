@@ -19,8 +19,6 @@ from chimera.trading.money import BPS, Millis, Price, Quote, text
 from chimera.trading.routes import Curves, RouteTable, Shape, Terms
 from chimera.trading.value import Value
 
-_SHOWN = Decimal("0.01")
-
 
 class RoutePolicy(Value):
     """Caps on whatever table and caller ask for."""

@@ -1,8 +1,8 @@
 """The liquidity probe: what a book would cost, whether it is as it was in the last hour, and what a child does then.
 
-Everything here tells less than the truth rather than more: beyond what is known of a book, the last known price is
-taken for all of the rest. ``judge`` is asked before each child of a plan (S4-ROUTE-7, S4-ROUTE-8, S4-ROUTE-9); exits
-are never asked about. Slippage is positive when it costs.
+Costs are told too low rather than too high: what goes beyond the known levels is priced at the last of them. ``judge``
+is asked before each child of a plan (S4-ROUTE-7, S4-ROUTE-8, S4-ROUTE-9); exits are never asked about. Slippage is
+positive when it costs.
 """
 
 from decimal import Decimal
@@ -30,7 +30,7 @@ class HourMean:
         self._buckets: list[tuple[int, Decimal, int]] = [(-MINUTES, ZERO, 0)] * MINUTES  # minute, sum, count
 
     def take(self, at_ms: int, value: Decimal) -> None:
-        """One reading; those of one minute weigh together as much as there are."""
+        """One reading; each weighs the same, in whichever minute it came."""
         minute = at_ms // MINUTE_MS
         known, total, count = self._buckets[minute % MINUTES]
         if known > minute:

@@ -48,7 +48,7 @@ def schedule(
         parts = split(total, weights(spread, count, seed), instrument.step)
         if _takes(min(parts), instrument, price, reduces=reduces):
             break
-        count = count - 1 if count <= 16 else count * 9 // 10
+        count = count - 1 if count <= 16 else count * 9 // 10  # by tenths, so that thousands take few attempts
     if count <= 1:
         return (Slice(qty=total, after_ms=0),)
     return tuple(

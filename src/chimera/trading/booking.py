@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from chimera.trading.fill import Fill
 from chimera.trading.ids import IntentId, StrategyId
-from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Quote
 from chimera.trading.position import Lot, Position
 from chimera.trading.value import Value
@@ -38,9 +37,6 @@ class Booking(Value, tag=False):
     quote: str
     effects: tuple[Effect, ...] = ()
     held: tuple[Share, ...] = ()
-
-
-_Key = tuple[IntentId, Side]
 
 
 def effects_of(before: Position, after: Position, fill: Fill) -> tuple[Effect, ...]:

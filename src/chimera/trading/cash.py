@@ -17,6 +17,7 @@ from chimera.trading.money import ZERO, Millis
 from chimera.trading.value import Value
 
 PRECISION: Final = 60  # digits: a price times a quantity is never rounded
+GRAIN: Final = Decimal("1e-8")  # the venue's finest amount of an asset
 
 
 class Account(StrEnum):
@@ -90,10 +91,10 @@ def by_asset(postings: Iterable[Posting]) -> dict[str, Decimal]:
     return sums
 
 
-def shared(amount: Decimal, weights: Sequence[Decimal], grain: Decimal) -> tuple[Decimal, ...]:
-    """``amount`` cut by weight into multiples of ``grain``; what is left over goes to the last, so nothing is lost."""
+def shared(amount: Decimal, weights: Sequence[Decimal]) -> tuple[Decimal, ...]:
+    """``amount`` cut by weight into multiples of ``GRAIN``; what is left over goes to the last, so nothing is lost."""
     total = sum(weights, ZERO)
     if not total:
         return ()
-    cut = [(amount * weight / total).quantize(grain) for weight in weights[:-1]]
+    cut = [(amount * weight / total).quantize(GRAIN) for weight in weights[:-1]]
     return (*cut, amount - sum(cut, ZERO))

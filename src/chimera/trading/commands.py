@@ -71,7 +71,7 @@ def waits_for_save(command: Command) -> bool:
 
 
 def hurries(command: Command) -> bool:
-    """Whether it leaves at last without the disk: bare is worse than what a crash in just that moment could do."""
+    """Whether it leaves without the disk after ``URGENT_MS``: a bare position is worse than a crash just then."""
     match command:
         case PlacePair():
             return True

@@ -11,8 +11,6 @@ from chimera.trading.liquidity import Liquidity
 from chimera.trading.money import ZERO, Millis, Price, Qty
 from chimera.trading.value import Value
 
-HALF: Final = Decimal("0.5")
-
 
 class Slice(Value, tag=False):
     """``qty`` base asset, due ``after_ms`` after acceptance; jitter is already in both."""
@@ -24,13 +22,13 @@ class Slice(Value, tag=False):
 class Maker(Value, tag=False):
     """How a slice rests before it takes. ``wait_ms`` 0: it takes at once.
 
-    Once the wait is over: less than ``theta`` of the slice filled, and the rest goes at market; else it goes once as a
-    limit order a tick nearer to the market, for ``chase_ms``, and then at market (0: at market at once).
+    When the wait is over and less than ``theta`` of the slice has filled, the rest goes at market. Otherwise it chases
+    once: a limit order one tick nearer to the market, for ``chase_ms`` (0: not at all), and then at market.
     """
 
     wait_ms: int = 0
     reprices: int = 0  # how often it may follow a touch that moves away
-    theta: Decimal = HALF
+    theta: Decimal = Decimal("0.5")
     chase_ms: int = 0
 
 
@@ -38,7 +36,7 @@ class Plan(Value):
     """How an admitted intent will be traded, and why; immutable once made.
 
     ``slices`` sum to exactly the intended quantity, the first due at once. ``worst_price``: no child is sent beyond it.
-    ``slack_ms``: by so much the deadline may move where slices were late and could not be caught up.
+    ``slack_ms``: how far slices that began late may move the deadline.
     """
 
     slices: tuple[Slice, ...]
@@ -101,8 +99,8 @@ STEPS_MAX: Final = 60  # of one intent; the last of them says that there were mo
 class Working(Value):
     """The state of one intent's entry. Child ids count up from ``child_no``.
 
-    A slice that begins late does not hurry the next: it keeps its distance to when this one began, and the deadline
-    moves along, by the plan's ``slack_ms`` at most. Time spent paused counts for neither, up to ``PAUSE_MAX_MS``.
+    A slice that begins late does not hurry the next: that one keeps its gap from when this one began, and the deadline
+    moves with it, by the plan's ``slack_ms`` at most. A pause moves both, the deadline by ``PAUSE_MAX_MS`` at most.
     """
 
     intent: Intent
@@ -121,7 +119,7 @@ class Working(Value):
     retry_at_ms: Millis | None = None
     canceling: bool = False
     failures: int = 0  # sendings in a row that the venue failed to take
-    told_late: int = -1  # the slice of which it was told that its maker's time was up
+    told_late: int = -1  # the newest slice whose maker time-out has been told; -1: none
     reductions: int = 0  # how often it was made smaller for lack of margin
     refused: bool = False  # ended with nothing filled because somebody said no
     reason: str = ""  # why it ended as it did, or what it waits for
@@ -205,6 +203,20 @@ class Working(Value):
         moved = self.plan.deadline_ms + min(rested, PAUSE_MAX_MS) + min(lag, self.plan.slack_ms)
         latest = self.intent.valid_until_ms
         return Millis(moved if latest is None else min(moved, latest))
+
+    def turning_to(self, slice_no: int) -> "Working":
+        """At this slice, nothing of which has been tried or waited for yet."""
+        return self.but(
+            slice_no=slice_no,
+            maker_tries=0,
+            taker_tries=0,
+            reprices=0,
+            shrunk=0,
+            maker_until_ms=None,
+            chase_until_ms=None,
+            retry_at_ms=None,
+            reason="",
+        )
 
     def noting(self, what: str, now_ms: Millis) -> "Working":
         """With one more step told, up to ``STEPS_MAX``."""

@@ -1,7 +1,7 @@
 """The shapes in which a stop or target can stand at the venue: what is sent, and where it rests.
 
-A venue may cease to take one from one day to the next (-4120 to every stop order, 2025-12-09), so that which of them
-works is a fact like others. What each may carry: Binance, USD-M "New Algo Order" and "New Order".
+A venue may stop taking one overnight (-4120 to every stop order, 2025-12-09), so which of them work is a fact like any
+other. What each may carry: Binance, USD-M "New Algo Order" and "New Order".
 """
 
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class Form(StrEnum):
-    """Each closes only, on futures by the venue's word, on spot by our own count of what is held."""
+    """Each can only close: on futures because the venue sees to it, on spot because we count what is held."""
 
     QTY = "QTY"  # Algo service: reduceOnly, with a quantity
     WHOLE = "WHOLE"  # Algo service: closePosition, without one; all of the position, however it grows; one at a time

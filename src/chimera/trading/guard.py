@@ -1,7 +1,7 @@
 """A guard: a price that S4 itself watches over a position, where the venue holds no order at it.
 
-The armed state, no more: it lies in the holding, so it is as durable as the position. It protects while S4 lives and
-sees the market, and not otherwise, therefore nothing here counts as cover.
+Only the armed state is here. It lies in the holding, so it is as durable as the position; but it protects only while S4
+lives and sees the market, so no guard ever counts as cover.
 """
 
 from decimal import Decimal

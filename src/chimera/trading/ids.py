@@ -102,7 +102,7 @@ def derived_id(prefix: str, parent: str) -> ClientOrderId:
 
 
 def stand_in_root(key: PositionKey, venue_now_ms: int) -> ClientOrderId:
-    """The root of one who stands in for an owner whose memory is away: of this moment, so no other life has it."""
+    """The root of a stand-in for an owner whose ledger is away; made of the moment, so no other life of ours has it."""
     return derived_id("si", f"{key}:{venue_now_ms}")
 
 

@@ -9,7 +9,7 @@ from chimera.trading.value import Value
 
 
 class MarginStep(Value):
-    """One step of the leverage brackets, by notional in quote asset: up to ``cap`` (and with it) it is this one.
+    """One leverage bracket: it holds for notionals up to and including ``cap`` (quote asset).
 
     Maintenance margin of a notional is ``notional * rate - amount``, the largest of all steps' (Binance, "How to
     calculate liquidation price").
@@ -52,7 +52,7 @@ class Instrument(Value):
         return Qty(_snap(amount, self.step, ROUND_FLOOR))
 
     def ceil_to_step(self, amount: Decimal) -> Qty:
-        """Away from zero: a reduce-only order that shall not be too small."""
+        """Away from zero: a reduce-only order that must not be too small."""
         return Qty(_snap(amount, self.step, ROUND_CEILING))
 
     def round_to_step(self, amount: Decimal) -> Qty:
@@ -76,7 +76,7 @@ class Instrument(Value):
         return self.price_at_or_above(price) if exit_side is Side.SELL else self.price_at_or_below(price)
 
     def step_of(self, notional: Decimal) -> MarginStep | None:
-        """The step that a position of this notional is in, the last for what is above all; None where none is known."""
+        """The bracket of a position of this notional; above them all, the last. None: no brackets are known."""
         return next((step for step in self.steps if notional <= step.cap), self.steps[-1] if self.steps else None)
 
     def liquidation_px(self, side: Side, qty: Decimal, entry_px: Decimal, leverage: int) -> Decimal:

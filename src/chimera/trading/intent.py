@@ -52,7 +52,7 @@ class MarketNow(Value):
 class MakerThenTaker(Value):
     """Rest at the passive touch for ``wait_ms``, then take the rest; in ``slices`` parts, ``gap_ms`` apart.
 
-    What is None the route table decides. ``slice_usdt`` sizes the parts and outranks their number.
+    The route table decides whatever is None. ``slice_usdt`` sizes the parts and outranks their number.
     """
 
     wait_ms: int | None = None

@@ -7,7 +7,7 @@ exchange and the feed consume. Times are UTC **microseconds** of the event, beca
 from decimal import Decimal
 from enum import StrEnum
 
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.money import BPS, Millis, Price, Qty
 from chimera.trading.value import Value
 
 FUNDING_MS = 8 * 3_600_000  # 00:00, 08:00, 16:00 UTC
@@ -60,7 +60,7 @@ class Touch(Value):
     @property
     def spread_bps(self) -> Decimal:
         """Spread over mid, in basis points."""
-        return (self.ask - self.bid) / self.mid * 10_000
+        return (self.ask - self.bid) / self.mid * BPS
 
     def passive(self, side: Side) -> Price:
         """The touch on our own side: where a maker joins."""

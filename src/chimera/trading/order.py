@@ -103,7 +103,7 @@ FINAL: Final = frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED, Status
 
 
 class Trigger(StrEnum):
-    """What can happen to a child order, by whoever tells: reply, stream or query."""
+    """What can happen to a child order, whether a reply, the stream or a query tells of it."""
 
     ACKED = "ACKED"
     REFUSED = "REFUSED"
@@ -123,7 +123,7 @@ class Trigger(StrEnum):
     MISSING = "MISSING"  # a query does not know it, which proves nothing yet
 
 
-RECANCEL_MS: Final = 250
+RECANCEL_MS: Final = 250  # a cancel that had no effect is sent again this soon, then more slowly
 RESEND_MS: Final = 250  # what was not answered is sent again this soon, then more slowly
 
 S, T = Status, Trigger
@@ -357,7 +357,7 @@ class Order(Value, dict=True):
         return self.but(status=after(self.status, trigger))
 
     def with_fill(self, fill: Fill) -> "Order":
-        """Counts a trade once; status follows from the sum (of a WHOLE order whose size is unknown: from its word)."""
+        """Counts a trade once; the status follows from the sum. A WHOLE order of unknown size stays part-filled."""
         if fill.trade_id in self.fills:
             return self
         grown = self.but(fills={**self.fills, fill.trade_id: fill})

@@ -14,7 +14,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
 from chimera.trading.value import Value
 
-SHARE: Final = Decimal("1e-12")
+GRAIN: Final = Decimal("1e-12")  # of cost and fees, in quote asset
 ADOPTED: Final = IntentId("adopted")
 
 
@@ -39,12 +39,12 @@ class Lot(Value):
         return Price(self.cost / self.qty)
 
     def without(self, qty: Decimal) -> "Lot":
-        """What stays when ``qty`` of it is closed; shares are cut to a millionth of a millionth, none is lost."""
+        """What stays when ``qty`` of it is closed. Cost and fees are cut to ``GRAIN``; the closed part has the rest."""
         kept = self.qty - qty
         return self.but(
             qty=Qty(kept),
-            cost=Quote((self.cost * kept / self.qty).quantize(SHARE)),
-            entry_fees=Quote((self.entry_fees * kept / self.qty).quantize(SHARE)),
+            cost=Quote((self.cost * kept / self.qty).quantize(GRAIN)),
+            entry_fees=Quote((self.entry_fees * kept / self.qty).quantize(GRAIN)),
         )
 
 

@@ -1,7 +1,7 @@
 """Why a venue said no, in words of ours: what deciding code goes by where the venue's code alone does not say.
 
 Spot puts most of its refusals under two numbers (-2010, -1013) and the reason into the sentence beside them; an adapter
-reads the sentence once, in one place. ``None`` in its stead means that nobody has read it.
+reads the sentence once, in one place. ``None`` instead of a refusal means that nobody has read it.
 """
 
 from enum import StrEnum

@@ -1,6 +1,7 @@
 """The venue's word: orders, positions, balances and fee rates as it reports them, in our terms."""
 
 from decimal import Decimal
+from typing import Final
 
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
@@ -8,6 +9,8 @@ from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import Order, OrderType, Status
 from chimera.trading.value import Value
+
+MARGIN_SHARE: Final = Decimal("0.95")  # of the margin available that a new position may take: fees and the mark move
 
 
 class OrderRef(Value):
