@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from chimera.execute.changing import taken_up
 from chimera.execute.children import Child, follows, next_child, rest_over
+from chimera.execute.overtaken import STOP_FIRST, overtaken
 from chimera.protect.pairs import locked_qty, ours_qty
 from chimera.route.probe import Wait
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
@@ -78,6 +79,8 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
     if not working.canceling and _pointless(working, orders, holding):
         working = working.but(canceling=True, reason=NOTHING_LEFT)
         holding = _put(holding, working)
+    if filled < working.plan.total and not any(order.role is Role.TAKER for order in alive):
+        holding, working = _stop_first(holding, working, scene)
     if alive:
         return _tend(holding, working, alive, scene)
     if working.next_plan is not None and not working.canceling:
@@ -91,6 +94,15 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
     if left <= 0 or _hopeless(working, left, scene):
         return _next_slice(holding, working, filled, scene)
     return _send(holding, working, left, filled, scene)
+
+
+def _stop_first(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, Working]:
+    """Its own stop's price came first: it enters no more. A taker under way is over before a cancel could reach it."""
+    why = overtaken(working, holding, scene)
+    if why is None:
+        return holding, working
+    working = working.but(canceling=True, reason=why).noting(f"enters no more: {why}", scene.now_ms)
+    return _put(holding, working), working
 
 
 def _may_send(working: Working, scene: Scene) -> bool:
@@ -220,7 +232,7 @@ def _next_slice(
 
 def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -> Holding:
     reason = working.reason
-    if not reason:
+    if not reason or (filled >= working.plan.total and reason.startswith(STOP_FIRST)):  # it filled before the cancel
         if filled >= working.plan.total:
             reason = "FILLED" if filled >= working.intent.qty else f"REDUCED: {NO_MARGIN}"
         elif scene.now_ms >= working.ends_ms(scene.now_ms):

@@ -6,6 +6,7 @@ States are immutable, so what did not change is the same object and costs nothin
 from chimera.execute import entry
 from chimera.execute.guards import news_of_guards
 from chimera.execute.lists import news_of_lists
+from chimera.execute.overtaken import STOP_FIRST
 from chimera.trading.booking import Booking
 from chimera.trading.events import (
     Alert,
@@ -234,6 +235,8 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
             alarms.append(Alert(severity=Severity.FATAL, code="EXIT_FAILING", text=told))
         if work.canceling and work.refusal_code in _GIVEN_UP and not (known is not None and known.canceling):
             alarms.append(Alert(severity=Severity.ERROR, code=work.refusal_code, text=f"{key}: {work.reason}"))
+        if work.canceling and work.reason.startswith(STOP_FIRST) and not (known is not None and known.canceling):
+            alarms.append(Alert(severity=Severity.WARN, code=STOP_FIRST, text=f"{key}: {work.reason}"))
     adopted = any(lot.intent_id == ADOPTED for lot in after.position.lots)
     if adopted and not any(lot.intent_id == ADOPTED for lot in before.position.lots):
         text = f"{after.key}: {after.position.qty} held that no intent of ours opened"

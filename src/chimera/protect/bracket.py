@@ -35,7 +35,7 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
         return None
     wishes = lots or _expected_lots(holding, Qty(abs(exposure)), entry_side, scene)
     asked = asked_stop(holding)
-    stops = [stop_price(lot, scene) for lot in wishes if lot.stop is not None and not _overruled(lot, asked)]
+    stops = [stop_price(lot, scene) for lot in wishes if lot.stop is not None and not overruled(lot, asked)]
     if asked is not None and asked.stop_price is not None:
         stops.append(asked.stop_price)
     targets = [price for lot in lots if (price := target_price(lot, holding, scene)) is not None]
@@ -50,7 +50,8 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
     )
 
 
-def _overruled(lot: Lot, asked: Working | None) -> bool:
+def overruled(lot: Lot, asked: Working | None) -> bool:
+    """Whether a stop asked for on its own came later than this lot, and stands in for its stop."""
     return asked is not None and lot.opened_ms <= asked.accepted_ms
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 
 from chimera.admit.limits import LimitBook
+from chimera.execute.overtaken import any_overtaken
 from chimera.ports.ledger import Rows
 from chimera.ports.venue import Records, Rulebook
 from chimera.protect.crossing import crossed
@@ -99,9 +100,10 @@ class Watch:
             await asyncio.sleep(REFRESH_MS / 1000)
 
     def _look_at_stops(self) -> None:
-        """A stop whose price was passed: its owner asks for it, though nothing was heard."""
+        """A stop's price was passed, be it one of an entry yet to fill: its owner looks, though nothing was heard."""
         for owner in tuple(self._ground.owners.values()):
-            if crossed(owner.holding, self._ground.scene(owner.holding)):
+            scene = self._ground.scene(owner.holding)
+            if crossed(owner.holding, scene) or any_overtaken(owner.holding, scene):
                 owner.hear(Ticked())
 
     def mark_to_market(self) -> None:
