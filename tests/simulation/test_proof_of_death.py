@@ -1,4 +1,4 @@
-"""Fail at the commit they were written at; each is a row's own words."""
+"""When an entry whose outcome is open is dead, and what its caller hears then."""
 
 import pytest
 
@@ -24,8 +24,8 @@ def test_an_entry_is_not_dead_while_trades_orders_and_position_have_not_been_hea
     trades = ((4.0, Side.BUY, Qty(Decimal(30))),)
     told = play(Story(wishes=(wish,), faults=faults, trades=trades, rough_s=45, calm_s=60, bare_s=40))
 
-    assert [each.client_order_id for each in told.entries] == ["s3-w0-m1"]  # today: s3-w0-t2, too
-    assert told.bought == steps(40)  # today 0.080 of 0.040
+    assert [each.client_order_id for each in told.entries] == ["s3-w0-m1"]  # no s3-w0-t2
+    assert told.bought == steps(40)
 
 
 @pytest.mark.req("ACC-6", "S4-RETRY-2")
@@ -35,7 +35,7 @@ def test_an_entry_that_a_5xx_left_open_and_that_is_proved_dead_failed() -> None:
     (row,) = (row for row in told.stage.orders if row["kind"] == "PARENT")
 
     assert told.bought == 0
-    assert (row["result"], row["status"]) == ("FAIL", "REJECTED")  # today OK, CANCELED, code None
+    assert (row["result"], row["status"]) == ("FAIL", "REJECTED")
     assert row["code"]
 
 

@@ -52,7 +52,8 @@ def not_found(holding: Holding, order: Order, asked_server_ms: Millis, scene: Sc
     """Proof of death only when the question began after the last moment at which it could be accepted.
 
     What could trade twice needs more than one silence: a survey asked after that moment has brought neither the order
-    nor a trade of it, and leaves no difference of positions unexplained (S4-RETRY-2).
+    nor a trade of it, and leaves no difference of positions unexplained (S4-RETRY-2). One the venue has shown since
+    is in a new doubt: what was asked before, that very survey, too, is no silence.
     """
     missing = order.after(Trigger.MISSING)
     if missing.status is not Status.IN_DOUBT:
@@ -60,12 +61,17 @@ def not_found(holding: Holding, order: Order, asked_server_ms: Millis, scene: Sc
     if missing.created_ms > scene.now_ms:  # held back since a restart for this answer
         missing = missing.but(created_ms=scene.now_ms)
     dead_after = missing.dead_after_ms
-    if dead_after is None:
+    if dead_after is None or (_was_shown(order) and not _harmless(order, holding)):
         dead_after = Millis(scene.venue_now_ms + scene.policy.doubt_margin_ms)
         missing = missing.but(dead_after_ms=dead_after)
     if asked_server_ms > dead_after and (_harmless(order, holding) or _silent(holding, dead_after, scene)):
         return settle(missing.after(Trigger.PROVEN_DEAD), order, scene)
     return settle(missing, order, scene)
+
+
+def _was_shown(order: Order) -> bool:
+    """Whether the venue's last word on it was that it lives."""
+    return order.status is not Status.IN_DOUBT and order.venue_id is not None
 
 
 def _harmless(order: Order, holding: Holding) -> bool:
