@@ -80,7 +80,10 @@ class Verdict(Value, tag=False):
 
 
 class ClauseVerdict(Value, tag=False):
-    """One comparison of a rule, by its JSON path inside the rule's document."""
+    """One comparison of a rule, by its JSON path inside the rule's document.
+
+    ``op`` is as it counts there: under a ``not`` the inverse of what is written (``not in``, ``outside``).
+    """
 
     path: str
     factor: str
@@ -92,10 +95,13 @@ class ClauseVerdict(Value, tag=False):
 
 
 class RuleVerdict(Value, tag=False):
+    """``idle``: why the rule was not asked at all (its time, or a factor that is not there)."""
+
     rule_id: str
     fired: bool
-    action: str  # type and value, as text
+    action: str  # type and value of each, as text
     clauses: tuple[ClauseVerdict, ...] = ()
+    idle: str = ""
 
 
 class Clamp(Value, tag=False):

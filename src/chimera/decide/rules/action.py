@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from chimera.decide.rules.finding import Lint
-from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow
+from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow, OrderList
 from chimera.trading.market import Market, Side
-from chimera.trading.money import ZERO
+from chimera.trading.money import ZERO, Quote, text
+from chimera.trading.routes import Shape
 from chimera.trading.value import Value
 
 
@@ -40,13 +41,69 @@ class Execute(Value):
 
 
 Action = SizeMult | StopMult | TargetMult | SkipEntry | GoSide | GoMarket | Execute
-_MAX_WAIT_MS: Final = 60_000
-_MAX_GAP_MS: Final = 60_000
-_MAX_SLICES: Final = 100
+MAX_WAIT_MS: Final = 60_000
+MAX_GAP_MS: Final = 60_000
+MAX_SLICES: Final = 100
 
 
-def read_action(node: Any, lint: Lint, path: str = "$.action") -> Action | None:
-    """The action, or None once ``lint`` has been told."""
+def read_actions(node: Any, lint: Lint, path: str = "$.action") -> dict[str, Action] | None:
+    """One action, or a list of them: each by its JSON path, in order. None once ``lint`` has been told.
+
+    A rule says a thing once, and says nothing beside ``skip_entry``.
+    """
+    if not isinstance(node, list):
+        only = read_action(node, lint, path)
+        return None if only is None else {path: only}
+    if not node:
+        lint.say(path, "needs an action or a list of them, has []")
+        return None
+    read = {f"{path}[{i}]": read_action(item, lint, f"{path}[{i}]") for i, item in enumerate(node)}
+    actions = {place: action for place, action in read.items() if action is not None}
+    if len(actions) != len(read):
+        return None
+    said: dict[type[Action], str] = {}
+    for place, action in actions.items():
+        first = said.setdefault(type(action), place)
+        if first != place:
+            lint.say(place, f"says again what {first} says")
+    if SkipEntry in said and len(said) > 1:
+        lint.say(said[SkipEntry], "skip_entry stands alone: nothing after it runs")
+    return actions
+
+
+def describe(action: Action) -> str:
+    """Type and value, as a trace shows them."""
+    match action:
+        case SizeMult(factor=factor):
+            return f"size_mult {text(factor)}"
+        case StopMult(factor=factor):
+            return f"sl_mult {text(factor)}"
+        case TargetMult(factor=factor):
+            return f"tp_mult {text(factor)}"
+        case SkipEntry():
+            return "skip_entry"
+        case GoSide(side=side):
+            return f"side {side}"
+        case GoMarket(market=market):
+            return f"market {market}"
+        case Execute(policy=policy):
+            return f"exec_policy {_described(policy)}"
+
+
+def _described(policy: ExecPolicy) -> str:
+    if not isinstance(policy, MakerThenTaker):
+        return "OCO" if isinstance(policy, OrderList) else "MARKET"
+    terms = {
+        "maker_wait_ms": policy.wait_ms,
+        "slices": policy.slices,
+        "slice_usdt": None if policy.slice_usdt is None else text(policy.slice_usdt),
+        "gap_ms": policy.gap_ms,
+        "curve": policy.shape,
+    }
+    return " ".join(["MakerThenTaker", *(f"{name} {value}" for name, value in terms.items() if value is not None)])
+
+
+def read_action(node: Any, lint: Lint, path: str) -> Action | None:
     if lint.only(node, path, ("type", "value"), ("type",)) is None:
         return None
     kind = node["type"]
@@ -74,7 +131,7 @@ def _multiplier(make: Callable[[Decimal], Action]) -> Callable[[Any, Lint, str],
 
 
 def _skip(node: Any, lint: Lint, path: str) -> Action | None:
-    if node not in (None, True):
+    if node is not None and node is not True:
         lint.say(path, f"skip_entry takes no value or true, has {node!r}")
         return None
     return SkipEntry()
@@ -95,25 +152,46 @@ def _market(node: Any, lint: Lint, path: str) -> Action | None:
 
 
 def _execute(node: Any, lint: Lint, path: str) -> Action | None:
-    """``{"type": "MARKET"}``, or ``{"type": "MakerThenTaker", "maker_wait_ms", "twap": {"slices", "gap_ms"}}``."""
+    """Spelt as in an order's body, less its prices: these are the decision's.
+
+    ``{"type": "MARKET"}`` and ``{"type": "OCO"}`` stand alone; ``{"type": "MakerThenTaker"}`` may have
+    ``maker_wait_ms`` and ``twap``. What it leaves out the router's table decides.
+    """
     before = len(lint.findings)
     if lint.only(node, path, ("type", "maker_wait_ms", "twap"), ("type",)) is None:
         return None
-    if node["type"] == "MARKET" and len(node) == 1:
-        return Execute(policy=MarketNow())
-    if node["type"] != "MakerThenTaker":
-        lint.say(f"{path}.type", f"needs MARKET alone, or MakerThenTaker, has {node['type']!r}")
+    kind = node["type"]
+    if kind in ("MARKET", "OCO") and len(node) == 1:
+        return Execute(policy=MarketNow() if kind == "MARKET" else OrderList())
+    if kind != "MakerThenTaker":
+        lint.say(f"{path}.type", f"needs MARKET or OCO alone, or MakerThenTaker, has {kind!r}")
         return None
-    twap = node.get("twap", {})
-    lint.only(twap, f"{path}.twap", ("slices", "gap_ms"))
-    if len(lint.findings) > before:
-        return None
-    wait = _optional(node, "maker_wait_ms", lint, path, 0, _MAX_WAIT_MS)
-    slices = _optional(twap, "slices", lint, f"{path}.twap", 1, _MAX_SLICES)
-    gap = _optional(twap, "gap_ms", lint, f"{path}.twap", 0, _MAX_GAP_MS)
-    if len(lint.findings) > before:
-        return None
-    return Execute(policy=MakerThenTaker(wait_ms=wait, slices=slices, gap_ms=gap))
+    wait = _optional(node, "maker_wait_ms", lint, path, 0, MAX_WAIT_MS)
+    policy = MakerThenTaker(wait_ms=wait)
+    if "twap" in node:
+        policy = _twap(node["twap"], policy, lint, f"{path}.twap")
+    return Execute(policy=policy) if len(lint.findings) == before else None
+
+
+def _twap(node: Any, policy: MakerThenTaker, lint: Lint, path: str) -> MakerThenTaker:
+    """So many slices, or slices of a size; ``gap_ms`` apart; equal, or growing along a curve."""
+    if lint.only(node, path, ("slices", "slice_usdt", "gap_ms", "curve")) is None:
+        return policy
+    size = lint.number(node["slice_usdt"], f"{path}.slice_usdt") if "slice_usdt" in node else None
+    if size is not None and size <= ZERO:
+        lint.say(f"{path}.slice_usdt", f"needs a notional > 0, has {size}")
+    if "slices" in node and "slice_usdt" in node:
+        lint.say(f"{path}.slice_usdt", "is one way to say how many; slices is the other")
+    curve = node.get("curve")
+    if "curve" in node and curve not in list(Shape):
+        lint.say(f"{path}.curve", f"needs {' or '.join(Shape)}, has {curve!r}")
+        curve = None
+    return policy.but(
+        slices=_optional(node, "slices", lint, path, 1, MAX_SLICES),
+        gap_ms=_optional(node, "gap_ms", lint, path, 0, MAX_GAP_MS),
+        slice_usdt=None if size is None else Quote(size),
+        shape=None if curve is None else Shape(curve),
+    )
 
 
 def _optional(node: Mapping[str, Any], key: str, lint: Lint, path: str, low: int, high: int) -> int | None:

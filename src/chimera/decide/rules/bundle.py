@@ -1,26 +1,31 @@
 """A bundle of rules, read, linted and compiled once per revision; immutable afterwards.
 
 Invariants: rules stand in ascending ``priority``, ties by ``rule_id``; only enabled ones of this service are kept; a
-bundle with any finding does not exist (``LintFailed`` tells them all). Rule documents have the shape of R-023.
+bundle with any finding does not exist (``LintFailed`` tells them all); what a decision costs does not depend on rules
+that name other symbols. Rule documents have the shape of R-023 (``docs/rule.schema.json``).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from heapq import merge
 from typing import Any, Final
 
-from chimera.decide.rules.action import Action, read_action
+from chimera.decide.rules.action import Action, describe, read_actions
 from chimera.decide.rules.clause import Clause, compile_clause
 from chimera.decide.rules.finding import Finding, Lint, LintFailed
+from chimera.decide.rules.reach import dead_ends
 from chimera.trading.decision import Clamp
-from chimera.trading.money import text
+from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
 SERVICE: Final = "s3-strategy"
 EVERY_SYMBOL: Final = "*"
-_KEYS: Final = ("rule_id", "priority", "applies", "when", "action", "status", "description", "schema_version")
-_NEEDED: Final = ("rule_id", "priority", "applies", "when", "action", "status")
-_MAX_PRIORITY: Final = 1_000_000
+NEEDED: Final = ("rule_id", "priority", "applies", "when", "action", "status")
+KEYS: Final = (*NEEDED, "valid_from", "valid_until", "description", "schema_version")
+STATUSES: Final = ("ENABLED", "DISABLED")
+MAX_PRIORITY: Final = 1_000_000
 
 
 class Bound(Value, tag=False):
@@ -45,36 +50,60 @@ class Bounds(Value, tag=False):
     tp_mult: Bound
 
 
+class Window(Value, tag=False):
+    """When a rule counts: from the first moment on, before the last; None is no bound."""
+
+    from_ms: Millis | None = None
+    until_ms: Millis | None = None
+
+    def closed(self, now_ms: Millis) -> str:
+        """Why the rule does not count now; empty where it does."""
+        if self.from_ms is not None and now_ms < self.from_ms:
+            return f"valid from {_moment(self.from_ms)}"
+        if self.until_ms is not None and now_ms >= self.until_ms:
+            return f"valid until {_moment(self.until_ms)}"
+        return ""
+
+
+def _moment(at_ms: Millis) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """``actions`` by their JSON path, in the order in which they are written."""
+
     rule_id: str
     priority: int
     symbols: tuple[str, ...]
     clause: Clause
-    action: Action
+    actions: Mapping[str, Action]
     action_text: str
+    window: Window
 
-    def applies_to(self, symbol: str) -> bool:
-        return symbol in self.symbols or EVERY_SYMBOL in self.symbols
+    @property
+    def everywhere(self) -> bool:
+        return EVERY_SYMBOL in self.symbols
+
+
+def order(rule: Rule) -> tuple[int, str]:
+    return rule.priority, rule.rule_id
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What decides. ``for_symbol`` is asked often: answers are kept, and are a function of the rules alone."""
+    """What decides. ``by_symbol`` has each symbol that a rule names; ``everywhere`` is for all others."""
 
     bundle_id: str
     rev: int
     rules: tuple[Rule, ...]
     bounds: Bounds
     factors: frozenset[str]
-    _by_symbol: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False)
+    everywhere: tuple[Rule, ...]
+    by_symbol: Mapping[str, tuple[Rule, ...]]
 
     def for_symbol(self, symbol: str) -> tuple[Rule, ...]:
-        known = self._by_symbol.get(symbol)
-        if known is None:
-            known = tuple(rule for rule in self.rules if rule.applies_to(symbol))
-            self._by_symbol[symbol] = known
-        return known
+        return self.by_symbol.get(symbol, self.everywhere)
 
 
 def compile_bundle(
@@ -96,8 +125,27 @@ def compile_bundle(
             rules.append(rule)
     if findings:
         raise LintFailed(findings)
-    rules.sort(key=lambda rule: (rule.priority, rule.rule_id))
-    return Bundle(bundle_id=bundle_id, rev=rev, rules=tuple(rules), bounds=bounds, factors=frozenset(factors))
+    rules.sort(key=order)
+    everywhere, by_symbol = index(rules)
+    return Bundle(
+        bundle_id=bundle_id,
+        rev=rev,
+        rules=tuple(rules),
+        bounds=bounds,
+        factors=frozenset(factors),
+        everywhere=everywhere,
+        by_symbol=by_symbol,
+    )
+
+
+def index(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], dict[str, tuple[Rule, ...]]]:
+    """Rules in firing order: those of every symbol, and for each symbol that is named its own among them."""
+    everywhere = tuple(rule for rule in rules if rule.everywhere)
+    named: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for symbol in () if rule.everywhere else rule.symbols:
+            named.setdefault(symbol, []).append(rule)
+    return everywhere, {symbol: tuple(merge(own, everywhere, key=order)) for symbol, own in named.items()}
 
 
 def read_rule(
@@ -106,28 +154,42 @@ def read_rule(
     """The compiled rule (None where it is disabled, of another service, or wrong) and what is wrong with it."""
     rule_id = document.get("rule_id") if isinstance(document, Mapping) else None
     lint = Lint(rule_id if isinstance(rule_id, str) and rule_id else name)
-    if lint.only(document, "$", _KEYS, _NEEDED) is None:
+    if lint.only(document, "$", KEYS, NEEDED) is None:
         return None, tuple(lint.findings)
     if not isinstance(rule_id, str) or not rule_id:
         lint.say("$.rule_id", f"needs a name, has {rule_id!r}")
-    priority = lint.whole(document["priority"], "$.priority", 0, _MAX_PRIORITY)
+    priority = lint.whole(document["priority"], "$.priority", 0, MAX_PRIORITY)
     applies = lint.only(document["applies"], "$.applies", ("symbols", "services"), ("symbols",)) or {}
     symbols = lint.words(applies["symbols"], "$.applies.symbols") if "symbols" in applies else None
     services = lint.words(applies["services"], "$.applies.services") if "services" in applies else (SERVICE,)
     clause = compile_clause(document["when"], lint, factors)
-    action = read_action(document["action"], lint)
+    for path, words in dead_ends(clause.condition) if clause is not None else ():
+        lint.say(path, words)
+    actions = read_actions(document["action"], lint)
+    window = _window(document, lint)
     status = document["status"]
-    if status not in ("ENABLED", "DISABLED"):
-        lint.say("$.status", f"needs ENABLED or DISABLED, has {status!r}")
+    if status not in STATUSES:
+        lint.say("$.status", f"needs {' or '.join(STATUSES)}, has {status!r}")
+    if not isinstance(document.get("description", ""), str):
+        lint.say("$.description", f"needs words, has {document['description']!r}")
+    if "schema_version" in document:
+        lint.whole(document["schema_version"], "$.schema_version", 1, MAX_PRIORITY)
     if lint.findings:
         return None, tuple(lint.findings)
-    if priority is None or symbols is None or services is None or clause is None or action is None:
+    if priority is None or symbols is None or services is None or clause is None or actions is None:
         raise AssertionError("a part of a rule is missing without a finding")
     if status == "DISABLED" or SERVICE not in services:
         return None, ()
-    return Rule(lint.rule_id, priority, symbols, clause, action, _action_text(document["action"])), ()
+    action_text = ", ".join(map(describe, actions.values()))
+    return Rule(lint.rule_id, priority, symbols, clause, actions, action_text, window), ()
 
 
-def _action_text(node: Mapping[str, Any]) -> str:
-    value = node.get("value")
-    return f"{node['type']} {text(value) if isinstance(value, Decimal) else value}" if "value" in node else node["type"]
+def _window(document: Mapping[str, Any], lint: Lint) -> Window:
+    moments = {
+        key: lint.moment(document[key], f"$.{key}") if key in document else None
+        for key in ("valid_from", "valid_until")
+    }
+    start, end = moments["valid_from"], moments["valid_until"]
+    if start is not None and end is not None and end <= start:
+        lint.say("$.valid_until", "is not after valid_from: the rule never counts")
+    return Window(from_ms=start, until_ms=end)

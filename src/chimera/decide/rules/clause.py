@@ -1,48 +1,44 @@
-"""A condition, compiled once into closures: ``allOf``, ``anyOf``, ``not`` over comparisons of a factor with constants.
+"""A condition: ``allOf``, ``anyOf`` and ``not`` over comparisons, read into a tree and compiled once into closures.
 
-``holds`` short-circuits. ``explain`` looks at every comparison, with the margin by which each one holds (+) or fails
-(-). Both are given all factors the clause names; whether they are present and fresh is asked before.
+Reading pushes every ``not`` down to the comparisons, so that each one is judged as it counts: under a ``not``,
+``x < 5`` is ``x >= 5`` and its margin says how far *that* holds or fails. ``holds`` short-circuits; ``explain`` looks
+at every comparison. Both are given all factors the clause names; whether they are present and fresh is asked before.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
+from chimera.decide.rules.compare import OPS, TESTS, Comparison, Limits, Values
 from chimera.decide.rules.finding import Lint
 from chimera.trading.decision import ClauseVerdict
 
-Values = Mapping[str, Decimal]
 Test = Callable[[Values], bool]
 MAX_DEPTH: Final = 16
+MAX_LISTED: Final = 1_000  # conditions of one joint, numbers of one ``in``
 JOINTS: Final = ("allOf", "anyOf", "not")
-OPS: Final = ("<", "<=", ">", ">=", "==", "!=", "in", "between")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """One leaf. ``limits`` has one number, two for ``between`` (both ends inside), any for ``in``."""
-
+class AllOf:
     path: str
-    factor: str
-    op: str
-    limits: tuple[Decimal, ...]
+    parts: "tuple[Condition, ...]"
 
-    def verdict(self, values: Values) -> ClauseVerdict:
-        value = values[self.factor]
-        return ClauseVerdict(
-            path=self.path,
-            factor=self.factor,
-            op=self.op,
-            limits=self.limits,
-            value=value,
-            holds=TESTS[self.op](value, self.limits),
-            margin=MARGINS[self.op](value, self.limits),
-        )
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    path: str
+    parts: "tuple[Condition, ...]"
+
+
+Condition = Comparison | AllOf | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
+    """``comparisons`` in the order in which they are written."""
+
+    condition: Condition
     holds: Test
     comparisons: tuple[Comparison, ...]
     factors: tuple[str, ...]
@@ -51,47 +47,50 @@ class Clause:
         return tuple(leaf.verdict(values) for leaf in self.comparisons)
 
 
-Limits = tuple[Decimal, ...]
-TESTS: Final[dict[str, Callable[[Decimal, Limits], bool]]] = {
-    "<": lambda value, limits: value < limits[0],
-    "<=": lambda value, limits: value <= limits[0],
-    ">": lambda value, limits: value > limits[0],
-    ">=": lambda value, limits: value >= limits[0],
-    "==": lambda value, limits: value == limits[0],
-    "!=": lambda value, limits: value != limits[0],
-    "in": lambda value, limits: value in limits,
-    "between": lambda value, limits: limits[0] <= value <= limits[1],
-}
-
-
-def _apart(value: Decimal, limits: Limits) -> Decimal:
-    return min(abs(value - limit) for limit in limits)
-
-
-MARGINS: Final[dict[str, Callable[[Decimal, Limits], Decimal]]] = {
-    "<": lambda value, limits: limits[0] - value,
-    "<=": lambda value, limits: limits[0] - value,
-    ">": lambda value, limits: value - limits[0],
-    ">=": lambda value, limits: value - limits[0],
-    "==": lambda value, limits: -_apart(value, limits),
-    "!=": _apart,
-    "in": lambda value, limits: -_apart(value, limits),
-    "between": lambda value, limits: min(value - limits[0], limits[1] - value),
-}
-
-
 def compile_clause(node: Any, lint: Lint, known: Collection[str], path: str = "$.when") -> Clause | None:
     """The clause, or None once ``lint`` has been told everything that is wrong with it."""
-    leaves: list[Comparison] = []
-    test = _compile(node, lint, known, path, leaves, 0)
-    if test is None:
+    condition = _read(node, lint, known, path, 0)
+    if condition is None:
         return None
-    return Clause(holds=test, comparisons=tuple(leaves), factors=tuple(dict.fromkeys(leaf.factor for leaf in leaves)))
+    leaves = tuple(_leaves(condition))
+    return Clause(
+        condition=condition,
+        holds=_compile(condition),
+        comparisons=leaves,
+        factors=tuple(dict.fromkeys(leaf.factor for leaf in leaves)),
+    )
 
 
-def _compile(
-    node: Any, lint: Lint, known: Collection[str], path: str, leaves: list[Comparison], depth: int
-) -> Test | None:
+def inverse(condition: Condition) -> Condition:
+    """What holds exactly where ``condition`` does not."""
+    match condition:
+        case Comparison():
+            return condition.inverse()
+        case AllOf(path=path, parts=parts):
+            return AnyOf(path, tuple(inverse(part) for part in parts))
+        case AnyOf(path=path, parts=parts):
+            return AllOf(path, tuple(inverse(part) for part in parts))
+
+
+def _leaves(condition: Condition) -> Iterator[Comparison]:
+    if isinstance(condition, Comparison):
+        yield condition
+        return
+    for part in condition.parts:
+        yield from _leaves(part)
+
+
+def _compile(condition: Condition) -> Test:
+    if isinstance(condition, Comparison):
+        test, factor, limits = TESTS[condition.op], condition.factor, condition.limits
+        return lambda values: test(values[factor], limits)
+    tests = tuple(_compile(part) for part in condition.parts)
+    if isinstance(condition, AllOf):
+        return lambda values: all(test(values) for test in tests)
+    return lambda values: any(test(values) for test in tests)
+
+
+def _read(node: Any, lint: Lint, known: Collection[str], path: str, depth: int) -> Condition | None:
     if depth > MAX_DEPTH:
         lint.say(path, f"is nested deeper than {MAX_DEPTH}")
         return None
@@ -100,31 +99,27 @@ def _compile(
         return None
     joints = [key for key in JOINTS if key in node]
     if not joints:
-        return _leaf(node, lint, known, path, leaves)
+        return _leaf(node, lint, known, path)
     if len(node) != 1:
         lint.say(path, f"has {', '.join(map(str, node))}; a condition has one of {', '.join(JOINTS)} alone")
         return None
     joint = joints[0]
     inner = f"{path}.{joint}"
     if joint == "not":
-        test = _compile(node["not"], lint, known, inner, leaves, depth + 1)
-        return None if test is None else lambda values: not test(values)
+        told = _read(node["not"], lint, known, inner, depth + 1)
+        return None if told is None else inverse(told)
     parts = node[joint]
-    if not isinstance(parts, list) or not parts:
-        lint.say(inner, f"needs a list of conditions, has {parts!r}")
+    if not isinstance(parts, list) or not 0 < len(parts) <= MAX_LISTED:
+        lint.say(inner, f"needs a list of 1 to {MAX_LISTED} conditions, has {_shown(parts)}")
         return None
-    compiled = [_compile(part, lint, known, f"{inner}[{i}]", leaves, depth + 1) for i, part in enumerate(parts)]
-    tests = tuple(test for test in compiled if test is not None)
-    if len(tests) != len(compiled):
+    read = [_read(part, lint, known, f"{inner}[{i}]", depth + 1) for i, part in enumerate(parts)]
+    whole = tuple(part for part in read if part is not None)
+    if len(whole) != len(read):
         return None
-    if joint == "allOf":
-        return lambda values: all(test(values) for test in tests)
-    return lambda values: any(test(values) for test in tests)
+    return AllOf(inner, whole) if joint == "allOf" else AnyOf(inner, whole)
 
 
-def _leaf(
-    node: Mapping[str, Any], lint: Lint, known: Collection[str], path: str, leaves: list[Comparison]
-) -> Test | None:
+def _leaf(node: Mapping[str, Any], lint: Lint, known: Collection[str], path: str) -> Comparison | None:
     before = len(lint.findings)
     if lint.only(node, path, ("f", "op", "v"), ("f", "op", "v")) is None:
         return None
@@ -137,17 +132,17 @@ def _leaf(
     limits = _limits(op, node["v"], lint, f"{path}.v")
     if limits is None or len(lint.findings) > before:
         return None
-    leaves.append(Comparison(path=path, factor=factor, op=op, limits=limits))
-    test = TESTS[op]
-    return lambda values: test(values[factor], limits)
+    return Comparison(path=path, factor=factor, op=op, limits=limits)
 
 
 def _limits(op: str, node: Any, lint: Lint, path: str) -> Limits | None:
     if op not in ("in", "between"):
         number = lint.number(node, path)
         return None if number is None else (number,)
-    if not isinstance(node, list) or not node or (op == "between" and len(node) != 2):
-        lint.say(path, f"{op} needs {'[low, high]' if op == 'between' else 'a list of numbers'}, has {node!r}")
+    fits = isinstance(node, list) and (len(node) == 2 if op == "between" else 0 < len(node) <= MAX_LISTED)
+    if not fits:
+        wants = "[low, high]" if op == "between" else f"a list of 1 to {MAX_LISTED} numbers"
+        lint.say(path, f"{op} needs {wants}, has {_shown(node)}")
         return None
     numbers = tuple(lint.number(item, f"{path}[{i}]") for i, item in enumerate(node))
     limits = tuple(number for number in numbers if number is not None)
@@ -157,3 +152,7 @@ def _limits(op: str, node: Any, lint: Lint, path: str) -> Limits | None:
         lint.say(path, f"between {limits[0]} and {limits[1]} can never hold")
         return None
     return limits
+
+
+def _shown(node: Any) -> str:
+    return f"{len(node)} of them" if isinstance(node, list) and node else repr(node)

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from chimera.trading.errors import ChimeraError
+from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
 PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
 
 
 class Finding(Value, tag=False):
@@ -56,11 +59,21 @@ class Lint:
             return None
         return node
 
+    def moment(self, node: Any, path: str) -> Millis | None:
+        """A UTC moment as ``2026-11-21T08:00:00Z``."""
+        if isinstance(node, str) and MOMENT.fullmatch(node):
+            try:
+                return Millis(round(datetime.fromisoformat(node).timestamp() * 1000))
+            except ValueError:
+                pass  # the 30th of February
+        self.say(path, f"needs a UTC moment like 2026-11-21T08:00:00Z, has {node!r}")
+        return None
+
     def words(self, node: Any, path: str) -> tuple[str, ...] | None:
         if not isinstance(node, list) or not node or not all(isinstance(item, str) and item for item in node):
             self.say(path, f"needs a list of names, has {node!r}")
             return None
-        return tuple(node)
+        return tuple(dict.fromkeys(node))
 
     def only(
         self, node: Any, path: str, allowed: Sequence[str], needed: Sequence[str] = ()

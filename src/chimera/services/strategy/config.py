@@ -1,7 +1,9 @@
 """What S3 decides with, loaded from the ledger and swapped in one assignment.
 
 A ``Snapshot`` is whole: rules, factor ages and instruments of one reading. A bundle that fails lint never becomes one:
-the old stays and an alert names the rule and the path. A decision keeps the snapshot it began with.
+the old stays and an alert names the rule and the path. What lint finds and does not refuse (``advice``) is an alert,
+too. A revision is compiled once: a look that reads what is loaded already compiles nothing. A decision keeps the
+snapshot it began with.
 
 Documents: ``config_active/active`` ``{rev, bundle_id}``; ``config_bundles/{bundle_id}`` ``{bundle_id, rules[],
 bounds?}``; ``strategy_rules/{bundle_id}:{rule_id}``, never changed once written, so that a revision is never mixed;
@@ -20,6 +22,7 @@ import msgspec
 import structlog
 
 from chimera.decide.features import BUILT_IN, FROM_TOUCH, Ages
+from chimera.decide.rules.advice import advise
 from chimera.decide.rules.bundle import Bound, Bounds, Bundle, compile_bundle
 from chimera.decide.rules.finding import Finding, LintFailed
 from chimera.ports.ledger import Rows
@@ -62,6 +65,34 @@ class BadConfig(ValueError):
     """A configuration document that is missing or not in its form."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The documents of one look, before anything is made of them."""
+
+    rev: int
+    bundle_id: str
+    head: Mapping[str, Any]
+    rules: Sequence[Mapping[str, Any]]
+    factors: Sequence[Mapping[str, Any]]
+    instruments: Sequence[Mapping[str, Any]]
+
+    @property
+    def fingerprint(self) -> str:
+        parts = [self.rev, self.bundle_id, self.head, list(self.rules), list(self.factors), list(self.instruments)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+    def compiled(self, settings: StrategySettings) -> Snapshot:
+        """Raises ``LintFailed`` and ``BadConfig``."""
+        bundle = compile_bundle(
+            self.rules,
+            bundle_id=self.bundle_id,
+            rev=self.rev,
+            bounds=_bounds(self.head.get("bounds"), settings),
+            factors={str(factor["f"]) for factor in self.factors if "f" in factor} | set(BUILT_IN),
+        )
+        return Snapshot(bundle=bundle, ages=_ages(self.factors, settings), listed=_listed(self.instruments))
+
+
 class ConfigWatcher:
     """Owns the current snapshot."""
 
@@ -93,7 +124,8 @@ class ConfigWatcher:
     async def refresh(self) -> None:
         """Load what is active; anything wrong leaves the old snapshot and says so."""
         try:
-            snapshot, loaded = await self._read()
+            reading = await self._read()
+            fresh = None if reading.fingerprint == self._loaded else reading.compiled(self._settings)
         except StoreUnavailable as away:
             self.fault = f"the ledger is away: {away}"
         except LintFailed as wrong:
@@ -105,12 +137,14 @@ class ConfigWatcher:
             await self._alerts.say(Severity.ERROR, "CONFIG_REFUSED", "config", str(wrong))
         else:
             self.fault = ""
-            if loaded != self._loaded:
-                self._loaded, self.snapshot = loaded, snapshot
-                log.info("config_swapped", rev=snapshot.bundle.rev, rules=len(snapshot.bundle.rules))
+            if fresh is not None:
+                self._loaded, self.snapshot = reading.fingerprint, fresh
+                log.info("config_swapped", rev=fresh.bundle.rev, rules=len(fresh.bundle.rules))
+                for finding in advise(fresh.bundle):
+                    await self._alerts.say(Severity.WARN, "CONFIG_ADVICE", finding.rule_id, str(finding))
         await self._compare_revs()
 
-    async def _read(self) -> tuple[Snapshot, str]:
+    async def _read(self) -> "_Reading":
         active = await self._ledger.get(CONFIG_ACTIVE, ACTIVE)
         if active is None:
             raise BadConfig("config_active: nothing is active")
@@ -122,22 +156,14 @@ class ConfigWatcher:
         names = (document or {}).get("rules")
         if document is None or not isinstance(names, list):
             raise BadConfig(f"config_bundles: {bundle_id} is missing or has no rules")
-        rules = await self._rules(bundle_id, names)
-        factors = await self._ledger.find(FACTOR_REGISTRY, newest=FACTORS_MAX)
-        instruments = await self._ledger.find(INSTRUMENT_REGISTRY, newest=INSTRUMENTS_MAX)
-        snapshot = Snapshot(
-            bundle=compile_bundle(
-                rules,
-                bundle_id=bundle_id,
-                rev=rev,
-                bounds=_bounds(document.get("bounds"), self._settings),
-                factors={str(factor["f"]) for factor in factors if "f" in factor} | set(BUILT_IN),
-            ),
-            ages=_ages(factors, self._settings),
-            listed=_listed(instruments),
+        return _Reading(
+            rev=rev,
+            bundle_id=bundle_id,
+            head=document,
+            rules=await self._rules(bundle_id, names),
+            factors=await self._ledger.find(FACTOR_REGISTRY, newest=FACTORS_MAX),
+            instruments=await self._ledger.find(INSTRUMENT_REGISTRY, newest=INSTRUMENTS_MAX),
         )
-        made_from = json.dumps([active, document, rules, list(factors), list(instruments)], sort_keys=True, default=str)
-        return snapshot, hashlib.sha256(made_from.encode()).hexdigest()
 
     async def _rules(self, bundle_id: str, names: Sequence[Any]) -> list[dict[str, Any]]:
         rules = []

@@ -1,0 +1,68 @@
+"""A revision of the configuration: compiled once, and what lint only advises is told."""
+
+from typing import Any
+
+import pytest
+from strategy_world import Stage, ask
+
+from chimera.services.strategy import config
+from chimera.services.strategy.config import ACTIVE
+from chimera.wire.keys import ALERTS, CONFIG_ACTIVE, CONFIG_BUNDLES, STRATEGY_RULES
+
+
+def a_rule(rule_id: str, action: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "rule_id": rule_id, "priority": 1, "applies": {"symbols": ["*"]}, "status": "ENABLED",
+        "when": {"f": "atr", "op": ">", "v": 0}, "action": action,
+    } | more  # fmt: skip
+
+
+async def activate(stage: Stage, rev: int, *rules: dict[str, Any]) -> None:
+    bundle_id = f"b{rev}"
+    for rule in rules:
+        await stage.ledger.put(STRATEGY_RULES, f"{bundle_id}:{rule['rule_id']}", rule)
+    names = [rule["rule_id"] for rule in rules]
+    await stage.ledger.put(CONFIG_BUNDLES, bundle_id, {"bundle_id": bundle_id, "rules": names})
+    await stage.ledger.put(CONFIG_ACTIVE, ACTIVE, {"rev": rev, "bundle_id": bundle_id})
+
+
+@pytest.fixture
+async def stage() -> Stage:
+    made = Stage()
+    await made.show()
+    return made
+
+
+@pytest.mark.req("S3-CFG-2")
+async def test_a_revision_is_compiled_once_however_often_it_is_looked_at(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revs: list[int] = []
+    real = config.compile_bundle
+
+    def counted(*rules: Any, **how: Any) -> Any:
+        revs.append(how["rev"])
+        return real(*rules, **how)
+
+    monkeypatch.setattr(config, "compile_bundle", counted)
+    async with stage.process() as strategy:
+        for rev in (1, 2):
+            if rev > 1:
+                await activate(stage, rev, a_rule("A", {"type": "size_mult", "value": 1}))
+            for _ in range(5):
+                await strategy.config.refresh()
+
+    assert revs == [1, 2]
+
+
+async def test_what_a_bundle_may_not_have_meant_is_told_and_refuses_nothing(stage: Stage) -> None:
+    rules = [a_rule("A", {"type": "side", "value": "BUY"}), a_rule("B", {"type": "side", "value": "SELL"})]
+    async with stage.process() as strategy:
+        await activate(stage, 2, *rules)
+        await strategy.config.refresh()
+        answer = await strategy.decide(ask())
+
+    assert (answer.config_rev, [reason["code"] for reason in answer.reasons]) == (2, ["SIDE_CONFLICT"])
+    (alert,) = await stage.streamed(ALERTS)
+    assert (alert["severity"], alert["code"], alert["subject"]) == ("WARN", "CONFIG_ADVICE", "B")
+    assert "$.action" in alert["text"]
