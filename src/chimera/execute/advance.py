@@ -187,7 +187,7 @@ def _answer(
             if order.role is Role.EXIT:
                 return closing.failed(after, scene)
             if order.role.protective:
-                return after
+                return after if order.status.final else pairs.not_sent(after, fact, scene)
             return entry.not_sent(after, order, fact, scene) if order.intent_id else after
         case PlaceUnanswered(dead_after_ms=dead_after_ms):
             doubted = order.after(Trigger.TIMED_OUT).but(dead_after_ms=dead_after_ms)

@@ -20,18 +20,20 @@ from chimera.protect.verdicts import Verdict, verdict
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place, PlacePair
 from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, STOP_STUCK, TARGET_CROSSED, Exit, Phase
-from chimera.trading.facts import PlaceRefused
+from chimera.trading.facts import PlaceNotSent, PlaceRefused
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, child_id, child_of
 from chimera.trading.market import Side
-from chimera.trading.money import BPS, ZERO, Price, Qty
+from chimera.trading.money import BPS, ZERO, Millis, Price, Qty
 from chimera.trading.order import FIRING, OPEN, NewOrder, Order, OrderType, Role, Status, TimeInForce
 from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
 LISTS_MAX: Final = 3  # of one symbol; the venue takes five conditional orders (MAX_NUM_ALGO_ORDERS)
+NOT_SENT_MS: Final = 500  # after a list that never left, by a glitch: how long until the next
+LONGEST_NOT_SENT_MS: Final = 2_000  # and by a ban
 DEAREST: Final = Decimal("0.001")  # Binance's usual spot fee; before rates have been read, futures' stand for them
 _CROSSED: Final = (Refusal.WOULD_TRIGGER, Refusal.BAD_PRICES)  # the market has passed one of its prices
 _STANDING: Final = (Status.PENDING_NEW, Status.NEW, Status.IN_DOUBT)
@@ -296,6 +298,16 @@ def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> H
         return strike_form(holding, order).but(stop_retry_at_ms=None)
     known = no.refusal not in (None, Refusal.OTHER) or verdict(no.code) is not Verdict.UNSURE
     return count_try(holding if known else strike_form(holding, order), Role.STOP, scene)
+
+
+def not_sent(holding: Holding, fact: PlaceNotSent, scene: Scene) -> Holding:
+    """A list or a stop never left: the next one soon, but not at once. A ban that lasts would be met a thousand times.
+
+    Its moment comes again long before ``retry_after_ms``: what is held is bare, and it may be over sooner.
+    """
+    pause = min(max(fact.retry_after_ms or 0, NOT_SENT_MS), LONGEST_NOT_SENT_MS)
+    due = max(scene.now_ms + pause, holding.stop_retry_at_ms or 0)
+    return holding.but(stop_retry_at_ms=Millis(due))
 
 
 def ended(holding: Holding, order: Order, scene: Scene) -> Holding:
