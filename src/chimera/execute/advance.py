@@ -75,8 +75,9 @@ def advance(holding: Holding, fact: Fact, scene: Scene) -> tuple[Holding, tuple[
         heard = absorb(_turn_day(holding, scene), fact, scene)
     except IllegalTransition as error:
         heard, alerts = _reconcile_instead(holding, fact, error, scene)
+    heard, scraps = closing.without_scrap(heard, scene)
     worked, commands = _duties(closing.due_lots(heard, scene), scene)
-    told = tell(holding, worked, alerts, scene)
+    told = tell(holding, worked, alerts + scraps, scene)
     return prune(told, scene), commands
 
 
@@ -244,7 +245,7 @@ def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding
     elif fact.cascade and isinstance(working.intent.policy, OrderList):
         holding = without_list(holding, working, f"{CANCELED_BY}{fact.reason}")
     if fact.escalate and fact.intent_id in holding.engaged and (holding.exposure or holding.entering):
-        holding = closing.begin(holding, Exit(reason=f"CANCEL_{fact.reason}", asked_ms=scene.now_ms))
+        holding = closing.give_up(holding, fact.intent_id, f"CANCEL_{fact.reason}", scene)
     return holding
 
 

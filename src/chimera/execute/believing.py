@@ -3,7 +3,8 @@
 Called once enough surveys in a row have disagreed; it does not know how many that were, and asks nothing.
 """
 
-from chimera.execute.hear import rooted, untried
+from chimera.execute.hear import over, rooted, stop_entering
+from chimera.reconcile.survey import shrinks
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, IntentId, TradeId, VenueOrderId
@@ -53,11 +54,13 @@ def believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
         strikes=1 if rest else 0,
         suspected=rest,
     )
-    if holding.position.lots and not believed.position.lots:
-        believed = untried(believed)
+    if shrinks(holding):
+        believed = stop_entering(holding, believed, "UNSEEN")
     wanted = holding.exit
     if wanted is not None and wanted.left_qty is not None and abs(believed_qty) < abs(holding.position.qty):
         believed = believed.but(exit=wanted.but(left_qty=Qty(max(wanted.left_qty - size, ZERO))))
+    if holding.position.lots and not believed.position.lots:
+        believed = over(believed)
     return rooted(holding, believed, inferred)
 
 

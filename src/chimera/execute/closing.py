@@ -4,13 +4,19 @@ The order of things (incident 9, incident 10): entries stop, the target is cance
 at market sized by the position at that moment, the stop stays until the position is flat.
 """
 
+from collections.abc import Collection
+
+from chimera.execute.dust import too_small
 from chimera.protect.pairs import locked_qty, ours_qty
 from chimera.trading.commands import NOTHING, Command, Place
+from chimera.trading.events import Alert, Severity
 from chimera.trading.execution import Exit, Phase
 from chimera.trading.holding import Holding
+from chimera.trading.ids import IntentId
 from chimera.trading.market import Side
-from chimera.trading.money import ZERO, Millis, Qty
+from chimera.trading.money import ZERO, Millis, Qty, text
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
+from chimera.trading.position import Lot
 from chimera.trading.scene import Scene
 
 TARGET_CANCEL_MS = 300  # how long the exit waits for the target to be gone
@@ -21,16 +27,59 @@ _ON_ITS_WAY = (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.I
 
 
 def due_lots(holding: Holding, scene: Scene) -> Holding:
-    """A lot held for its ``max_hold_s`` is closed: the whole position where it is the only one."""
+    """A lot held for its ``max_hold_s``, or that somebody wants gone, is closed: the whole where nobody else is here.
+
+    A part that the venue would not take waits until it would, or goes with the rest; it keeps its stop meanwhile.
+    """
     if holding.exit is not None:
         return holding
-    due = [lot for lot in holding.position.lots if lot.close_at_ms is not None and lot.close_at_ms <= scene.now_ms]
-    if not due:
+    why = {lot.intent_id: reason for lot in holding.position.lots if (reason := _due(holding, lot, scene))}
+    if not why:
         return holding
-    whole = len(due) == len(holding.position.lots)
-    qty = None if whole else Qty(sum((lot.qty for lot in due), ZERO))
-    lots = tuple(lot.intent_id for lot in due)
-    return begin(holding, Exit(reason="MAX_HOLD", asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=lots))
+    whole = len(why) == len(holding.position.lots) and alone(holding, tuple(why))
+    qty = None if whole else Qty(sum((lot.qty for lot in holding.position.lots if lot.intent_id in why), ZERO))
+    if qty is not None and too_small(qty, scene):
+        return holding
+    reason = next(iter(why.values()))
+    return begin(holding, Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=tuple(why)))
+
+
+def _due(holding: Holding, lot: Lot, scene: Scene) -> str:
+    """The reason for which this lot is to go now; empty where it may stay."""
+    working = holding.intents.get(lot.intent_id)
+    if working is not None and working.close_as:
+        return working.close_as
+    return "MAX_HOLD" if lot.close_at_ms is not None and lot.close_at_ms <= scene.now_ms else ""
+
+
+def alone(holding: Holding, intents: Collection[IntentId]) -> bool:
+    """Whether nothing of anybody but these is held or entering: a close of everything would take that, too."""
+    others = (work for key, work in holding.intents.items() if key not in intents and not work.intent.reduce_only)
+    entering = any(work.phase is Phase.WORKING and not work.canceling for work in others)
+    return not entering and all(lot.intent_id in intents for lot in holding.position.lots)
+
+
+def give_up(holding: Holding, intent_id: IntentId, reason: str, scene: Scene) -> Holding:
+    """Close what this intent holds and what of it may still fill: everything, unless others are here."""
+    if alone(holding, (intent_id,)):
+        return begin(holding, Exit(reason=reason, asked_ms=scene.now_ms))
+    working = holding.intents[intent_id].but(close_as=reason)
+    return holding.but(intents={**holding.intents, intent_id: working})
+
+
+def without_scrap(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Alert, ...]]:
+    """A part of which the venue would not take what is left ends here, told: tried for ever it would block the rest."""
+    wanted = holding.exit
+    left = None if wanted is None else _left(holding, wanted)
+    if wanted is None or not left or not holding.exposure or not too_small(left, scene):
+        return holding, ()
+    if any(order.status in _ON_ITS_WAY or order.owed for order in holding.in_role(Role.EXIT)):
+        return holding, ()
+    told = (
+        f"{holding.key}: {text(left)} of the {text(wanted.qty or left)} to be closed ({wanted.reason}) stays open, too"
+        " little for the venue to take"
+    )
+    return holding.but(exit=None), (Alert(severity=Severity.WARN, code="CLOSE_TOO_SMALL", text=told),)
 
 
 def begin(holding: Holding, wanted: Exit) -> Holding:

@@ -4,6 +4,8 @@ Below a step, or below the least notional at the price of now, the venue takes n
 cost, without gain or loss, and told; the coins stay in the wallet and are the user's own from then on.
 """
 
+from decimal import Decimal
+
 from chimera.trading.holding import Holding
 from chimera.trading.money import ZERO
 from chimera.trading.position import Position
@@ -23,8 +25,13 @@ def left_over(holding: Holding, scene: Scene) -> Holding:
 
 def is_dust(position: Position, scene: Scene) -> bool:
     """Whether the venue would take no sale of it now."""
+    return too_small(max(position.qty, ZERO), scene)
+
+
+def too_small(qty: Decimal, scene: Scene) -> bool:
+    """Whether the venue would take no close of so much now; what is reduce-only needs no least notional."""
     rules = scene.instrument
-    sellable = rules.floor_to_step(max(position.qty, ZERO))
-    if sellable < rules.min_qty:
+    closable = rules.floor_to_step(qty)
+    if closable < rules.min_qty:
         return True
-    return scene.near is not None and sellable * scene.near < rules.min_notional
+    return not rules.market.reduces_only and scene.near is not None and closable * scene.near < rules.min_notional

@@ -143,17 +143,21 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
     after = _counted_on(rooted(before, after, fill), fill.ref)
     if before.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
         soon = Millis(min(after.survey_due_ms, scene.now_ms + FLAT_SURVEY_MS))
-        after = untried(after).but(survey_due_ms=soon)
-    if order.role in CLOSING:
-        after = _stop_entering(before, after, order)
+        after = over(after).but(survey_due_ms=soon)
+    if order.role in (*CLOSING, Role.EXTERNAL):  # by hand, or by the venue: a liquidation is not bought back
+        after = stop_entering(before, after, order.role.name)
     if after.exit is not None and after.exit.left_qty is not None and order.role is Role.EXIT:
         after = after.but(exit=after.exit.but(left_qty=Qty(max(after.exit.left_qty - fill.qty, ZERO))))
     return after
 
 
-def untried(holding: Holding) -> Holding:
-    """What was refused to a position that is over says nothing of the next one's."""
+def over(holding: Holding) -> Holding:
+    """The position is flat: what was refused to it says nothing of the next one's, nor is a part of it closed there."""
+    wanted = holding.exit
+    if wanted is not None and wanted.left_qty is not None:
+        wanted = wanted.but(left_qty=NONE)  # it stays while an order of it is in doubt
     return holding.but(
+        exit=wanted,
         stop_tries=0,
         stop_retry_at_ms=None,
         refused_stop_forms=(),
@@ -185,12 +189,12 @@ def out_of_turn(holding: Holding, fill: Fill, order: VenueOrder) -> bool:
     )
 
 
-def _stop_entering(before: Holding, after: Holding, order: Order) -> Holding:
-    """Whoever's lot a stop, a target or a close has just reduced buys no more: its view was wrong, or is over."""
+def stop_entering(before: Holding, after: Holding, by: str) -> Holding:
+    """Whoever's lot somebody else than its intent has just reduced buys no more: its view was wrong, or is over."""
     left = {lot.intent_id: lot.qty for lot in after.position.lots}
     reduced = [lot.intent_id for lot in before.position.lots if left.get(lot.intent_id, ZERO) < lot.qty]
     stopped = {
-        key: work.but(canceling=True, reason=f"CLOSED_BY_{order.role.name}")
+        key: work.but(canceling=True, reason=f"CLOSED_BY_{by}")
         for key, work in after.intents.items()
         if key in reduced and work.phase is Phase.WORKING and not work.canceling
     }

@@ -186,7 +186,9 @@ def _cancels(before: Holding, after: Holding) -> tuple[CancelRecorded, ...]:
     ]
     escalated = after.exit is not None and before.exit is None
     return tuple(
-        CancelRecorded(intent_id=key, reason=work.reason.removeprefix(CANCELED_BY), escalate=escalated)
+        CancelRecorded(
+            intent_id=key, reason=work.reason.removeprefix(CANCELED_BY), escalate=escalated or bool(work.close_as)
+        )
         for key, work in newly
     )
 

@@ -36,6 +36,7 @@ NOT_SENT_MS: Final = 500  # after a list that never left, by a glitch: how long 
 LONGEST_NOT_SENT_MS: Final = 2_000  # and by a ban
 DEAREST: Final = Decimal("0.001")  # Binance's usual spot fee; before rates have been read, futures' stand for them
 _CROSSED: Final = (Refusal.WOULD_TRIGGER, Refusal.BAD_PRICES)  # the market has passed one of its prices
+_OF_PRICE: Final = (Refusal.PRICE_BAND, Refusal.PRICE_RULE, Refusal.TOO_PRECISE)  # of a list: the target's, perhaps
 _STANDING: Final = (Status.PENDING_NEW, Status.NEW, Status.IN_DOUBT)
 _CANCELABLE: Final = (*OPEN, Status.TRIGGERING)
 
@@ -296,6 +297,8 @@ def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> H
         return holding.but(exit=Exit(reason=STOP_CROSSED, asked_ms=scene.now_ms))
     if no.refusal is Refusal.UNSUPPORTED:
         return strike_form(holding, order).but(stop_retry_at_ms=None)
+    if order.request.form is Form.OCO and no.refusal in _OF_PRICE:  # then the stop goes alone, the target is watched
+        return count_try(strike_form(holding, order), Role.STOP, scene)
     known = no.refusal not in (None, Refusal.OTHER) or verdict(no.code) is not Verdict.UNSURE
     return count_try(holding if known else strike_form(holding, order), Role.STOP, scene)
 

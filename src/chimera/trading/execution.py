@@ -136,6 +136,7 @@ class Working(Value):
     next_plan: Plan | None = None  # asked for: it takes over once the end of every child is known
     episode: int = 0  # of a stop on its own: for which opening of the position (``Position.closed_count``)
     steps: tuple[Step, ...] = ()
+    close_as: str = ""  # why all that it holds, and what of it may still fill, is to be closed; empty: it may stay
 
     @property
     def intent_id(self) -> IntentId:

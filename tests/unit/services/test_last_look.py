@@ -181,7 +181,7 @@ async def test_a_part_is_measured_by_what_has_filled_though_its_trades_are_late(
             return True
 
     owner = StandingOwner(desk.holding)
-    ground = a_ground({KEY: owner})
+    ground = a_ground({KEY: owner}, scene=lambda holding: desk.scene)
     nobody_stands_in = cast("Any", None)
     told = await close(ground, nobody_stands_in, Market.FUT, "BTCUSDT", Decimal("0.004"), "OPERATOR")
 
