@@ -61,6 +61,9 @@ from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder, VenueSnapshot
 
 SURVEY_RETRY_MS = 500
+GAP_LOOK_MS = 200  # how soon a position that the venue shows differently is looked at again
+SHRUNK_LOOK_MS = 3_000  # ... where ours would become smaller: many looks over a while, for zeros that pass
+PUZZLED_MS = 1_000  # an answer that the table does not allow: when to ask again, then more slowly
 DUPLICATE_ID = -4116  # Binance: an open order has this id. Proof of life, not of quantity
 
 
@@ -134,18 +137,7 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             pause = min(max(wait or 0, SURVEY_RETRY_MS), scene.policy.survey_every_ms)
             return holding.but(survey_asked_ms=None, survey_due_ms=Millis(scene.now_ms + pause))
         case Restarted():
-            holding = rebased(holding, scene.now_ms)
-            again = {ref: restarted(order, scene) for ref, order in holding.orders.items()}
-            exit_ = holding.exit
-            return holding.but(
-                orders=again,
-                unseen=not holding.key.market.reduces_only,
-                exit=None if exit_ is None else exit_.but(retry_at_ms=no_later(exit_.retry_at_ms, scene)),
-                survey_due_ms=scene.now_ms,
-                survey_asked_ms=None,
-                stop_retry_at_ms=no_later(holding.stop_retry_at_ms, scene),
-                target_retry_at_ms=no_later(holding.target_retry_at_ms, scene),
-            )
+            return _restarted(rebased(holding, scene.now_ms), scene)
         case Published(through=through):
             return holding.but(outbox=tuple(event for event in holding.outbox if event.seq > through))
         case Gapped():
@@ -165,6 +157,20 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
         ):
             order = holding.orders.get(ref)
             return holding if order is None else _answer(holding, order, fact, scene)
+
+
+def _restarted(holding: Holding, scene: Scene) -> Holding:
+    """Whatever was pending is in doubt, and no pause of the life before holds anything up."""
+    wanted = holding.exit
+    return holding.but(
+        orders={ref: restarted(order, scene) for ref, order in holding.orders.items()},
+        unseen=not holding.key.market.reduces_only,
+        exit=None if wanted is None else wanted.but(retry_at_ms=no_later(wanted.retry_at_ms, scene)),
+        survey_due_ms=scene.now_ms,
+        survey_asked_ms=None,
+        stop_retry_at_ms=no_later(holding.stop_retry_at_ms, scene),
+        target_retry_at_ms=no_later(holding.target_retry_at_ms, scene),
+    )
 
 
 def _answer(
@@ -302,13 +308,14 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     if not found.gap or any(order.owed for order in holding.orders.values()):
         return asked_again(holding.but(strikes=0, suspected=ZERO), scene)
     if outdated:
-        return holding.but(survey_due_ms=Millis(scene.now_ms + 200))
+        return holding.but(survey_due_ms=Millis(scene.now_ms + GAP_LOOK_MS))
     holding = suspecting(holding, found.gap)
     if holding.strikes >= needed(holding, scene.policy):
         holding = believe_position(holding, snapshot)
     if not holding.strikes:
         return holding
-    return holding.but(survey_due_ms=Millis(scene.now_ms + (3_000 if shrinks(holding) else 200)))
+    pause = SHRUNK_LOOK_MS if shrinks(holding) else GAP_LOOK_MS
+    return holding.but(survey_due_ms=Millis(scene.now_ms + pause))
 
 
 def _hear_listed(holding: Holding, word: VenueOrder, asked_ms: Millis, scene: Scene) -> Holding:
@@ -350,6 +357,6 @@ def _reconcile_instead(
         holding = take_fill(holding, fact.fill, scene)
     if order is not None:
         puzzling = holding.orders[order.ref]
-        pause = 1_000 * 2 ** min(puzzling.asks, 5)  # the same answer may come again and again
+        pause = PUZZLED_MS * 2 ** min(puzzling.asks, 5)  # the same answer may come again and again
         holding = holding.with_order(puzzling.but(ask_at_ms=Millis(scene.now_ms + pause), asks=puzzling.asks + 1))
-    return holding.but(survey_due_ms=Millis(scene.now_ms + 1_000)), (alert,)
+    return holding.but(survey_due_ms=Millis(scene.now_ms + PUZZLED_MS)), (alert,)

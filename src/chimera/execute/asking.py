@@ -14,7 +14,7 @@ CROSSED_MS = 1_000  # a stop whose price was passed, or whose mate ended, is ask
 FIRST_ASK_MS = 300
 SLOWEST_ASK_MS = 5_000
 OWED_PATIENCE_MS = 60_000
-OWED_ASKS = 8  # and not before so many were asked for: a process that was dead or stopped for a minute has not asked
+OWED_ASKS = 8  # and only after so many questions: a process that was dead or stopped for a minute has asked none
 SURVEY_PATIENCE_MS = 5_000  # a survey that has not answered by then is asked again
 IDLE_FACTOR = 10  # a flat symbol is surveyed this much more rarely
 

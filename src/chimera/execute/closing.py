@@ -21,7 +21,7 @@ from chimera.trading.scene import Scene
 
 TARGET_CANCEL_MS = 300  # how long the exit waits for the target to be gone
 RETRY_MS = 250
-HELD_BACK_MS = 1_000  # a close that left has an outcome by then: this one waits for the disk, as a part of it does
+HELD_BACK_MS = 1_000  # a close that left has an outcome by then; one without waits for the disk, as a part's does
 
 _ON_ITS_WAY = (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.IN_DOUBT)
 

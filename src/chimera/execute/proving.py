@@ -21,7 +21,8 @@ def in_doubt(order: Order, scene: Scene) -> Order:
 def look_elsewhere(holding: Holding, order: Order, scene: Scene) -> Holding:
     """What the query does not know may have filled all the same: position and trades may tell it sooner.
 
-    Whatever is dead by more than one silence is looked for; a flat position is surveyed for nothing else.
+    So an order that one silence does not prove dead (``not_found``) calls for a survey, which a flat position would
+    hardly get otherwise.
     """
     if holding.orders[order.ref].status is not Status.IN_DOUBT or _harmless(order, holding):
         return holding
@@ -29,7 +30,7 @@ def look_elsewhere(holding: Holding, order: Order, scene: Scene) -> Holding:
 
 
 def next_ask_ms(holding: Holding, order: Order, pause_ms: int, scene: Scene) -> Millis:
-    """After a pause, but on spot at the moment from which silence proves something: what waits for it is bare."""
+    """After the pause; on spot no later than the moment from which silence proves death: what waits for it is bare."""
     later = Millis(scene.now_ms + pause_ms)
     if holding.key.market.reduces_only or order.status is not Status.IN_DOUBT or order.dead_after_ms is None:
         return later
@@ -105,4 +106,5 @@ def restarted(order: Order, scene: Scene) -> Order:
 
 
 def no_later(moment_ms: Millis | None, scene: Scene) -> Millis | None:
+    """The moment, or now where it lies ahead."""
     return None if moment_ms is None else Millis(min(moment_ms, scene.now_ms))

@@ -1,4 +1,4 @@
-"""A wall clock that was set back while nobody ran: what is on record would lie in the future, for as long as that.
+"""A wall clock that was set back between two lives of ours: what is on record would lie in the future.
 
 Within a process the clock is steady (``services.clock``); between two lives it may have been set. Then a plan would go
 on an hour too long, a lot would be held an hour too long, and every survey would pass for older than our news. So all
@@ -14,7 +14,7 @@ from chimera.trading.position import Lot
 
 
 def rebased(holding: Holding, now_ms: Millis) -> Holding:
-    """With every moment of ours moved back by what is too much; unchanged where nothing lies ahead."""
+    """With every moment of ours moved back by as much as the newest lies ahead; unchanged where none does."""
     happened = [work.accepted_ms for work in holding.intents.values()]
     happened += [event.at_ms for event in holding.outbox]
     back = max(holding.filled_ms, holding.surveyed_ms, *happened, now_ms) - now_ms

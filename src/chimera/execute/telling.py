@@ -4,8 +4,8 @@ States are immutable, so what did not change is the same object and costs nothin
 """
 
 from chimera.execute import entry
-from chimera.execute.guards import news_of_guards
-from chimera.execute.lists import news_of_lists
+from chimera.execute.guard_news import news_of_guards
+from chimera.execute.list_news import news_of_lists
 from chimera.execute.overtaken import STOP_FIRST
 from chimera.trading.booking import Booking
 from chimera.trading.events import (
@@ -35,7 +35,7 @@ from chimera.wire.codec import encode
 from chimera.wire.results import done, order_result
 
 CANCEL_TRIES = 3  # sent so often and not gone: it failed (it is sent again all the same)
-EXIT_TRIES = 3
+EXIT_TRIES = 3  # failed in a row: somebody must hear, and it is tried on
 
 CHANGE, DAY = "CHANGE", "DAY"  # why a position is told: it is another, or a UTC day began with it open
 

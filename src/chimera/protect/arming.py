@@ -1,4 +1,4 @@
-"""The duty of watching: what should be protected, and is not by any order of the venue's, is watched by a guard here.
+"""The duty of watching: what should be protected, and is not by an order at the venue, is watched by a guard here.
 
 Level-triggered, after the duty of protection: it compares what should stand with what stands. A guard fires by closing
 the position at market, once; it also fires where the price of this moment has passed it already, so that a restart or

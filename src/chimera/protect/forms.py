@@ -44,6 +44,7 @@ def _occupies(order: Order, wanted: Bracket, holding: Holding, scene: Scene) -> 
 
 
 def _carries(form: Form, qty: Qty, rules: Instrument) -> bool:
+    """Whether the venue's rules let an order of this form close this quantity."""
     if form is Form.WHOLE:
         return True
     return rules.on_step(qty) and rules.min_qty <= qty <= rules.market_max_qty
@@ -82,9 +83,7 @@ def fits(request: NewOrder, rules: Instrument) -> bool:
     trigger = request.trigger_price
     if trigger is not None and not (rules.on_tick(trigger) and rules.min_price <= trigger <= rules.max_price):
         return False
-    return request.form is Form.WHOLE or (
-        rules.on_step(request.qty) and rules.min_qty <= request.qty <= rules.market_max_qty
-    )
+    return _carries(request.form, request.qty, rules)
 
 
 def mendable(request: NewOrder, rules: Instrument) -> bool:

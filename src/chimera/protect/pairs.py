@@ -19,7 +19,7 @@ from chimera.protect.tries import count_try, strike_form
 from chimera.protect.verdicts import Verdict, verdict
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place, PlacePair
-from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, STOP_STUCK, TARGET_CROSSED, Exit, Phase
+from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, STOP_STUCK, TARGET_CROSSED, Exit, Phase, Working
 from chimera.trading.facts import PlaceNotSent, PlaceRefused
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
@@ -35,6 +35,7 @@ LISTS_MAX: Final = 3  # of one symbol; the venue takes five conditional orders (
 NOT_SENT_MS: Final = 500  # after a list that never left, by a glitch: how long until the next
 LONGEST_NOT_SENT_MS: Final = 2_000  # and by a ban
 DEAREST: Final = Decimal("0.001")  # Binance's usual spot fee; before rates have been read, futures' stand for them
+_LIST: Final = "l"  # the letter of a list's own id
 _CROSSED: Final = (Refusal.WOULD_TRIGGER, Refusal.BAD_PRICES)  # the market has passed one of its prices
 _OF_PRICE: Final = (Refusal.PRICE_BAND, Refusal.PRICE_RULE, Refusal.TOO_PRECISE)  # of a list: the target's, perhaps
 _STANDING: Final = (Status.PENDING_NEW, Status.NEW, Status.IN_DOUBT)
@@ -132,13 +133,12 @@ def _to_protect(holding: Holding, scene: Scene) -> Qty:
     """What is held and is not to be sold by something else: whole steps, less the fee where it is not known."""
     wanted = holding.exit
     closing = wanted.left_qty if wanted is not None and wanted.left_qty is not None else ZERO
-    leaving = sum((_leaving(holding, work.intent_id) for work in holding.intents.values()), ZERO)
+    leaving = sum((_leaving(holding, work) for work in holding.intents.values()), ZERO)
     return scene.instrument.floor_to_step(max(ours_qty(holding, scene) - closing - leaving, ZERO))
 
 
-def _leaving(holding: Holding, intent_id: str) -> Decimal:
+def _leaving(holding: Holding, work: Working) -> Decimal:
     """What an intent that sells is about to sell."""
-    work = next(work for work in holding.intents.values() if work.intent_id == intent_id)
     if not work.intent.reduce_only or work.phase is not Phase.WORKING or work.canceling:
         return ZERO
     sold = sum((order.cum_qty + order.owed_qty for order in holding.of_intent(work.intent_id)), ZERO)
@@ -226,9 +226,6 @@ def _place(
     )
     holding = _with(_with(holding, stop, Role.STOP, scene), target, Role.TARGET, scene)
     return holding, (PlacePair(stop=stop, target=target),)
-
-
-_LIST: Final = "l"  # the letter of a list's own id
 
 
 def _with(holding: Holding, request: NewOrder, role: Role, scene: Scene) -> Holding:

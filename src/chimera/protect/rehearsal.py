@@ -1,9 +1,9 @@
 """The book of forms, and the order that asks for one without doing anything.
 
-``Book`` is what is known of each form in which a stop can stand: taken, refused, or nothing; by whom and since when.
-Its forms are those not known to be refused, so that nothing is ever kept from a position for want of an answer.
-An order asks in a symbol that is flat and quiet, and could only reduce what is not there; sending it, and withdrawing
-it, is the shell's (``services/router/probing.py``).
+``FormBook`` is what is known of each form in which a stop can stand: taken, refused, or nothing; by whom and since
+when. Its forms are those not known to be refused, so no position is denied a stop for want of an answer. A question is
+an order in a symbol that is flat and quiet: it could only reduce what is not there. The shell sends and withdraws it
+(``services/router/probing.py``).
 """
 
 from typing import Final
@@ -34,12 +34,10 @@ class Known(Value):
     at_ms: Millis = Millis(0)
 
 
-class Book(Value):
+class FormBook(Value):
     """What is known of each form, the first choice first."""
 
-    known: tuple[Known, ...] = tuple(
-        Known(form=form, works=None, why="not asked yet", at_ms=Millis(0)) for form in FORMS
-    )
+    known: tuple[Known, ...] = tuple(Known(form=form) for form in FORMS)
 
     @property
     def forms(self) -> tuple[Form, ...]:
@@ -59,27 +57,27 @@ class Book(Value):
     def works(self, form: Form) -> bool | None:
         return next(each.works for each in self.known if each.form is form)
 
-    def learned(self, form: Form, works: bool | None, why: str, now_ms: Millis) -> "Book":
+    def learned(self, form: Form, works: bool | None, why: str, now_ms: Millis) -> "FormBook":
         new = Known(form=form, works=works, why=why, at_ms=now_ms)
         return self.but(known=tuple(new if each.form is form else each for each in self.known))
 
-    def answered(self, form: Form, code: int, why: str, now_ms: Millis) -> "Book":
+    def answered(self, form: Form, code: int, why: str, now_ms: Millis) -> "FormBook":
         """An order that only asked was refused with this code."""
         return self.learned(form, takes_form(code), why, now_ms)
 
-    def took(self, order: NewOrder, now_ms: Millis) -> "Book":
+    def took(self, order: NewOrder, now_ms: Millis) -> "FormBook":
         """A real order was accepted: a stop or target teaches as much as a question."""
         if not order.type.conditional or self.works(order.form) is True:
             return self
         return self.learned(order.form, True, f"{order.ref} was taken", now_ms)
 
-    def refused(self, order: NewOrder, code: int, message: str, now_ms: Millis) -> "Book":
+    def refused(self, order: NewOrder, code: int, message: str, now_ms: Millis) -> "FormBook":
         """A real order was refused; a stop for its form means that no other symbol need try it first."""
         if order.type is not OrderType.STOP_MARKET or verdict(code) is not Verdict.FORM:
             return self
         return self.learned(order.form, False, f"{code}: {message}", now_ms)
 
-    def news(self, before: "Book") -> Alert | None:
+    def news(self, before: "FormBook") -> Alert | None:
         """What somebody should hear: the first choice is refused, or taken again."""
         first, was = self.known[0], before.known[0].works
         if first.works is was or not (first.works is False or was is False):
@@ -96,7 +94,7 @@ def quiet(holding: Holding, rules: Instrument) -> bool:
 
 
 def question(key: PositionKey, form: Form, mark: Price, rules: Instrument, *, now_ms: Millis, number: int) -> NewOrder:
-    """The smallest stop, as far below the market as the venue takes one and some of the way back.
+    """The smallest stop, almost as far below the market as the venue takes one (``FAR``).
 
     ``number`` of ours tells apart what is asked in one millisecond. A crash leaves an id of our own pattern behind,
     which the next survey adopts and cancels.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.protect.rehearsal import Book, question, quiet
+from chimera.protect.rehearsal import FormBook, question, quiet
 from chimera.trading.events import Severity
 from chimera.trading.form import FORMS, Form
 from chimera.trading.ids import child_of
@@ -19,16 +19,16 @@ MARK = Price(Decimal(65_000))
 NOT_TAKEN, FLAT, NO_KEY = -4120, -4509, -2015
 
 
-def heard(*lessons: tuple[Form, bool | None]) -> Book:
-    book = Book()
+def heard(*lessons: tuple[Form, bool | None]) -> FormBook:
+    book = FormBook()
     for form, works in lessons:
         book = book.learned(form, works, "by a test", T0)
     return book
 
 
 def test_what_nobody_could_say_is_not_given_up() -> None:
-    assert Book().forms == FORMS
-    assert not Book().sure
+    assert FormBook().forms == FORMS
+    assert not FormBook().sure
     assert heard((Form.QTY, None)).forms == FORMS
     assert heard((Form.QTY, False)).forms == (Form.WHOLE, Form.REGULAR)
 
@@ -45,24 +45,24 @@ def test_only_what_is_refused_is_left_out_and_none_left_says_why(lessons: dict[F
     ("code", "works"), [(NOT_TAKEN, False), (FLAT, True), (NO_KEY, None)], ids=["form", "flat", "key"]
 )
 def test_a_refusal_of_a_question_is_read_as_what_it_says_of_the_form(code: int, works: bool | None) -> None:
-    assert Book().answered(Form.WHOLE, code, "no", T0).works(Form.WHOLE) is works
+    assert FormBook().answered(Form.WHOLE, code, "no", T0).works(Form.WHOLE) is works
 
 
 def test_a_real_stop_teaches_and_an_entry_does_not() -> None:
     desk = a_long()
     stop, entry = (desk.holding.in_role(role)[0].request for role in (Role.STOP, Role.TAKER))
-    refused = Book().refused(stop, NOT_TAKEN, "not supported", T0)
+    refused = FormBook().refused(stop, NOT_TAKEN, "not supported", T0)
     assert refused.works(stop.form) is False
-    assert Book().refused(stop, FLAT, "no position", T0) == Book()
-    assert Book().refused(entry, NOT_TAKEN, "not supported", T0) == Book()
-    assert Book().took(entry, T0) == Book()
+    assert FormBook().refused(stop, FLAT, "no position", T0) == FormBook()
+    assert FormBook().refused(entry, NOT_TAKEN, "not supported", T0) == FormBook()
+    assert FormBook().took(entry, T0) == FormBook()
     taken = refused.took(stop, Millis(T0 + 5))
     assert taken.works(stop.form) is True
     assert taken.took(stop, Millis(T0 + 9)) == taken, "since when, not when again"
 
 
 def test_only_the_loss_of_the_first_choice_and_its_return_are_news() -> None:
-    fresh, lost, back = Book(), heard((Form.QTY, False)), heard((Form.QTY, False), (Form.QTY, True))
+    fresh, lost, back = FormBook(), heard((Form.QTY, False)), heard((Form.QTY, False), (Form.QTY, True))
     assert heard((Form.QTY, True)).news(fresh) is None
     assert heard((Form.WHOLE, False)).news(fresh) is None
     assert lost.news(lost) is None

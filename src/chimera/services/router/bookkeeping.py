@@ -5,10 +5,10 @@ add to it. Movements are booked in the cash ledger; what does not add up is told
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -29,6 +29,7 @@ from chimera.reconcile.money import (
 )
 from chimera.services.router.cash_book import CashBook
 from chimera.services.router.ground import Ground
+from chimera.services.router.patience import Looks
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
 from chimera.trading.fill import Fill
@@ -61,7 +62,7 @@ class Books:
         self._settled_ms = Millis(0)  # trades up to here were compared
 
     @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def looks(self) -> Looks:
         """What goes on for ever, by name."""
         return {"money": self.run, "cash recount": self.book.recount_daily}
 

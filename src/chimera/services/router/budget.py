@@ -4,9 +4,8 @@ Told twice a second, which also tells whether the bus is there. Best effort: an 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -14,6 +13,7 @@ from chimera.admit.limits import LimitBook
 from chimera.ports.streams import Bus
 from chimera.services.router.ground import Ground
 from chimera.services.router.market import MarketView
+from chimera.services.router.patience import Looks
 from chimera.services.router.standing_in import StandingIn
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
@@ -57,7 +57,7 @@ class Budgeting:
         self._standing_in = standing_in
 
     @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def looks(self) -> Looks:
         """What goes on for ever, by name; none of it needs memory of ours."""
         return {"budget": self.run}
 

@@ -6,23 +6,21 @@ caller wants it gone, and then that it is filled is no refusal. Before the holdi
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from chimera.services.router.intake import Intake
+from chimera.services.router.owner import Owner
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Phase
 from chimera.trading.facts import CancelAsked
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import OrderList
 
-if TYPE_CHECKING:
-    from chimera.services.router.intake import Intake
-    from chimera.services.router.owner import Owner
-
 WAIT_MS = 2_000  # for the venue to end what works
 
 
 async def cancel(
-    intake: "Intake", name: str, *, by: str, reason: str, escalate: bool, cascade: bool = True, loaded: bool
+    intake: Intake, name: str, *, by: str, reason: str, escalate: bool, cascade: bool = True, loaded: bool
 ) -> dict[str, object]:
     """Raises ``Refused`` NOT_READY, NOT_FOUND or ALREADY_FILLED. ``loaded``: every holding is in memory."""
     owner, intent_id = intake.find_working(name)
@@ -48,7 +46,7 @@ async def cancel(
     return _answer(outcome.row, f"canceled{kept}")
 
 
-def _listed(owner: "Owner", intent_id: IntentId) -> bool:
+def _listed(owner: Owner, intent_id: IntentId) -> bool:
     """Whether it is an OCO whose entry is over, and its list stands or is to stand."""
     holding = owner.holding
     held = any(lot.intent_id == intent_id for lot in holding.position.lots)

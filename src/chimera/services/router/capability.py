@@ -6,8 +6,8 @@ Read before anything is sent (``learn``), kept fresh beside everything else (``l
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 
@@ -16,7 +16,7 @@ from chimera.ports.venue import Records, Rulebook, Venue
 from chimera.services.router import venue_checks
 from chimera.services.router.ground import Ground
 from chimera.services.router.market import MarketView
-from chimera.services.router.patience import until_answered
+from chimera.services.router.patience import Looks, until_answered
 from chimera.services.router.probing import Probing
 from chimera.services.router.rules import Rules
 from chimera.services.router.sweeping import Sweeping
@@ -62,10 +62,9 @@ class Capability:
         return SPOT_FORMS if self.rules.instruments[symbol].takes_pairs else (Form.ALONE,)
 
     @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def looks(self) -> Looks:
         """What goes on for ever, by name."""
-        looks: dict[str, Callable[[], Coroutine[Any, Any, None]]]
-        looks = {"rules": self.rules.daily, "modes": self._modes}
+        looks: Looks = {"rules": self.rules.daily, "modes": self._modes}
         return looks | {"probe": self.probing.run} if self._probes else looks
 
     async def learn(self, read_clock: Callable[[], Awaitable[None]]) -> None:

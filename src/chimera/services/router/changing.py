@@ -11,7 +11,7 @@ from typing import Final
 from chimera.admit.admission import objections
 from chimera.services.router.api import Outcome
 from chimera.services.router.ground import Ground
-from chimera.services.router.intake import Intake
+from chimera.services.router.intake import Intake, not_working
 from chimera.services.router.owner import Owner
 from chimera.services.router.routing import Routing
 from chimera.trading.errors import Refused
@@ -41,12 +41,12 @@ async def change(
     if owner is None or intent_id is None:
         if await intake.find(name) is None:
             raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
-        raise _over(name)
+        raise not_working(name)
     working = owner.holding.intents[intent_id]
     after = changed(document, working.intent, ground.instruments[working.intent.symbol])
     if after != working.intent:
         if working.canceling:
-            raise _over(name)
+            raise not_working(name)
         owner.hear(_judged(ground, routing, object_to_entry, owner, working, after))
     kept = await owner.saved_soon()
     row = intake.row(intent_id, {})
@@ -84,7 +84,3 @@ def _judged(
 
 def _filled(owner: Owner, intent_id: IntentId) -> Decimal:
     return sum((order.cum_qty + order.owed_qty for order in owner.holding.of_intent(intent_id)), ZERO)
-
-
-def _over(name: str) -> Refused:
-    return Refused("NOT_WORKING", f"{name} is not being worked any more", field="order_id", value=name)

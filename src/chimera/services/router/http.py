@@ -23,15 +23,17 @@ from chimera.services.router.transfers_http import add_transfers
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.wire import asks, bodies, failures, policies, request_json, requests
 
-_HANDS: Final = {
+_STEERING: Final = {
     "pause": "Send nothing more of an order until it is resumed; what rests leaves the book.",
     "resume": "Go on with an order that pauses: waits and gaps go on where they stopped.",
     "finish": "Take all that is left of an order now.",
 }
 MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
+MAX_NAME_CHARS: Final = 128  # no id of ours or of a caller's is longer
 _FINAL_WORDS: Final = ("CANCELED", "FILLED", "REJECTED", "FLAT", "CLOSED")
 
 
@@ -47,7 +49,8 @@ def build_app(
     app.add_middleware(face.Net, new_id=new_id)
     for kind in (Refused, StoreUnavailable, StaleWriter, NotSent, HTTPException):
         app.add_exception_handler(kind, _say_no)
-    _add_orders(app, router, clock, allow_unprotected)
+    _add_intents(app, router, clock, allow_unprotected)
+    _add_orders(app, router)
     _add_positions(app, router)
     _add_controls(app, router, clock)
     add_cash(app, lambda: router.cash, clock, _answers(None))
@@ -59,7 +62,17 @@ def build_app(
     return app
 
 
-def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected: bool) -> None:
+def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected: bool) -> None:
+    async def read_intent(request: Request) -> Intent:
+        document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
+        return requests.order_intent(
+            document,
+            instruments=_instruments(router),
+            now_ms=clock.now_ms(),
+            allow_unprotected=allow_unprotected,
+            idempotency_key=request.headers.get("idempotency-key"),
+        )
+
     @app.post(
         "/orders",
         operation_id="submit_order",
@@ -68,14 +81,7 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
     )
     async def submit(request: Request) -> Response:
         """Submit an intent, in the flat or the wrapped shape. The same intent again gives the same result."""
-        document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
-        intent = requests.order_intent(
-            document,
-            instruments=_instruments(router),
-            now_ms=clock.now_ms(),
-            allow_unprotected=allow_unprotected,
-            idempotency_key=request.headers.get("idempotency-key"),
-        )
+        intent = await read_intent(request)
         wait_ms = asks.wait_ms(request.headers.get("prefer"))
         outcome = await router.submit(intent, requests.body_hash(intent), wait_ms=wait_ms)
         headers = {"Location": f"/orders/{outcome.row['order_id']}"}
@@ -83,7 +89,22 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
             headers["Preference-Applied"] = f"wait={wait_ms // 1000}" if wait_ms else "respond-async"
         return Answer(outcome.row, _order_status(outcome), headers)
 
-    _add_hands(app, router, clock, allow_unprotected)
+    @app.post(
+        "/orders/preview",
+        operation_id="preview_order",
+        responses=_answers(bodies.PreviewResult),
+        **face.takes("OrderCmdRequest"),
+    )
+    async def preview(request: Request) -> Response:
+        """What would come of an intent: plan and why, cost, protection, limits. Nothing is kept or sent."""
+        return Answer(await router.preview(await read_intent(request)))
+
+
+def _add_orders(app: FastAPI, router: RouterApi) -> None:
+    for ask in steering.ASKS:
+        app.post(f"/orders/{{name}}/{ask}", operation_id=f"{ask}_order", responses=_answers(bodies.OrderResult, 404))(
+            _steer(router, ask)
+        )
 
     @app.post(
         "/orders/{name}/replace",
@@ -94,17 +115,15 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
     async def replace(name: str, request: Request) -> Response:
         """Change an order that lives: what rests is cancelled, and exactly what is left goes on under the new terms."""
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
-        if len(name) > 128:
-            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
-        outcome = await router.replace(name, document)
+        outcome = await router.replace(_known_length(name), document)
         return Answer(outcome.row, _order_status(outcome))
 
     @app.get("/orders/{name:path}", operation_id="get_order", responses=_answers(bodies.OrderResult, 404))
     async def order(name: str) -> Response:
         """The order by order, client or intent id, with its children, fills and timeline."""
-        row = await router.order(name) if len(name) <= 128 else None
+        row = await router.order(_known_length(name))
         if row is None:
-            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
+            raise _no_such(name)
         return Answer(row)
 
     @app.post(
@@ -126,39 +145,11 @@ def _add_orders(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected
         return Answer(row, _working_status(row))
 
 
-def _add_hands(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected: bool) -> None:
-    @app.post(
-        "/orders/preview",
-        operation_id="preview_order",
-        responses=_answers(bodies.PreviewResult),
-        **face.takes("OrderCmdRequest"),
-    )
-    async def preview(request: Request) -> Response:
-        """What would come of an intent: plan and why, cost, protection, limits. Nothing is kept or sent."""
-        document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
-        intent = requests.order_intent(
-            document,
-            instruments=_instruments(router),
-            now_ms=clock.now_ms(),
-            allow_unprotected=allow_unprotected,
-            idempotency_key=request.headers.get("idempotency-key"),
-        )
-        return Answer(await router.preview(intent))
-
-    for ask in steering.ASKS:
-        app.post(f"/orders/{{name}}/{ask}", operation_id=f"{ask}_order", responses=_answers(bodies.OrderResult, 404))(
-            _steer(router, ask)
-        )
-
-
 def _steer(router: RouterApi, ask: steering.Ask) -> Callable[[str], Awaitable[Response]]:
     async def steer(name: str) -> Response:
-        row = await router.steer(name, ask) if len(name) <= 128 else None
-        if row is None:
-            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
-        return Answer(row)
+        return Answer(await router.steer(_known_length(name), ask))
 
-    steer.__doc__ = _HANDS[ask]
+    steer.__doc__ = _STEERING[ask]
     return steer
 
 
@@ -234,6 +225,17 @@ def _instruments(router: RouterApi) -> requests.Instruments:
         return found
 
     return find
+
+
+def _known_length(name: str) -> str:
+    """The name; raises ``Refused`` NOT_FOUND for one too long to be an order's."""
+    if len(name) > MAX_NAME_CHARS:
+        raise _no_such(name)
+    return name
+
+
+def _no_such(name: str) -> Refused:
+    return Refused("NOT_FOUND", "no such order", field="order_id", value=name)
 
 
 def _order_status(outcome: Outcome) -> int:

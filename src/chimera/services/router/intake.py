@@ -27,7 +27,8 @@ RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; th
 RECENT_MS: Final = 3_600_000  # and no longer than that: what is over leaves memory (I30)
 DEFAULT_WAIT_MS: Final = 5_000  # beyond the plan's own schedule, how long POST /orders waits for the end
 LONGEST_WAIT_MS: Final = 10_000  # S4_SUBMIT_WAIT_MS
-ORPHAN_POLLS: Final = 50  # of 20 ms: how long a claim may be without its intent before its maker counts as dead
+ORPHAN_POLL_S: Final = 0.02
+ORPHAN_POLLS: Final = 50  # how long a claim may be without its intent before whoever made it counts as dead
 
 
 class Intake:
@@ -92,7 +93,7 @@ class Intake:
         for _ in range(ORPHAN_POLLS):
             if await self.known(intent, won[0].body_hash) is not None:
                 return False
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(ORPHAN_POLL_S)
         return True
 
     async def find(self, name: str) -> dict[str, Any] | None:
@@ -100,12 +101,10 @@ class Intake:
         owner, intent_id = self.find_working(name)
         if owner is not None and intent_id is not None:
             return order_result(owner.holding, intent_id)
-        recent = self._recent.get(
-            self._of_order.get(name, IntentId(name))
-        )  # newer than its row, which the relay writes
-        recent = recent or self._unwritten(name)
-        if recent is not None:
-            return recent
+        known = self._of_order.get(name, IntentId(name))
+        newest = self._recent.get(known) or self._unwritten(name)  # newer than its row, which the relay writes
+        if newest is not None:
+            return newest
         row = await self._ledger.get(keys.ORDERS, name)
         if row is None:
             rows = await self._ledger.find(keys.ORDERS, where={"intent_id": name, "kind": "PARENT"}, newest=1)
@@ -226,3 +225,7 @@ def other_body(intent: Intent) -> Refused:
         value=intent.intent_id,
         accepted="the same body, or new ids",
     )
+
+
+def not_working(name: str) -> Refused:
+    return Refused("NOT_WORKING", f"{name} is not being worked any more", field="order_id", value=name)

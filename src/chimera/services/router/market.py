@@ -62,9 +62,8 @@ class MarketView:
         self._booked_ms: dict[Symbol, Millis] = {}  # monotonic
         self._hours: dict[Symbol, LastHour] = {}
         self._venue_due_ms = 0  # monotonic
-        self.listeners: list[
-            Callable[[Symbol, Touch, Price | None], None]
-        ] = []  # hear each look, with the mark as fresh
+        # They hear each look, with the mark where it is fresh.
+        self.listeners: list[Callable[[Symbol, Touch, Price | None], None]] = []
 
     def touch(self, symbol: Symbol) -> Touch | None:
         """None when nothing fresh is known."""

@@ -4,8 +4,8 @@ A store that is away is tried again for ever; how soon is said here for all of t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -14,6 +14,7 @@ from chimera.trading.errors import ChimeraError, NotSent, StoreUnavailable, Venu
 log = structlog.get_logger()
 
 T = TypeVar("T")
+Looks = dict[str, Callable[[], Coroutine[Any, Any, None]]]  # what goes on for ever, by name (``going_on``)
 
 LOOK_AGAIN_S: Final = 1.0
 BOOT_PATIENCE_S: Final = 1.5

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from chimera.ports.venue import Rulebook, Venue
-from chimera.protect.rehearsal import Book, question, quiet
+from chimera.protect.rehearsal import FormBook, question, quiet
 from chimera.services.router.ground import Ground
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
@@ -65,7 +65,7 @@ class Probing:
         self._after = after
         self._number = 0
         self._again = asyncio.Event()
-        self._book = Book()
+        self._book = FormBook()
 
     # ── what is known ──
 
@@ -91,7 +91,7 @@ class Probing:
         if self._book.forms != before:
             self._again.set()
 
-    def _learn(self, book: Book) -> None:
+    def _learn(self, book: FormBook) -> None:
         before, self._book = self._book, book
         news = book.news(before)
         if news is not None:

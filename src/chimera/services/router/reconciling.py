@@ -1,7 +1,6 @@
 """What looks after the account as a whole, beside the owners: the ledger's memory, the sweep, the inbox of doubt."""
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from chimera.ports.ledger import Ledger
 from chimera.ports.venue import Records
@@ -10,6 +9,7 @@ from chimera.reconcile.sweep import SweepPolicy
 from chimera.services.router.controls import Controls
 from chimera.services.router.doubting import Inbox
 from chimera.services.router.ground import Ground
+from chimera.services.router.patience import Looks
 from chimera.services.router.remembering import Remembering
 from chimera.services.router.sweeping import Sweeping
 from chimera.trading.ids import Symbol
@@ -40,7 +40,7 @@ class Reconciling:
         )
 
     @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def looks(self) -> Looks:
         """What goes on for ever, by name."""
         return {"memory": self.memory.run, "sweep": self.sweeping.run, "doubts": self.inbox.run}
 

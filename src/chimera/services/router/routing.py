@@ -5,14 +5,15 @@ last good one stays in force, and somebody is told why, once. A new revision is 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Snapshots
 from chimera.route.plan import RoutePolicy, Sight, plan_for
 from chimera.services.router.levels import Levels
 from chimera.services.router.market import MarketView
+from chimera.services.router.patience import Looks
 from chimera.services.router.settings import SettingsError
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.events import Alert, Severity
@@ -51,7 +52,7 @@ class Routing:
         self._read_table = read_table
 
     @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def looks(self) -> Looks:
         return {"routes": self.run}
 
     async def run(self) -> None:

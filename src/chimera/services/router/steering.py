@@ -3,21 +3,19 @@
 The answer is about the intent, and given once it is on disk: what a caller was told of outlives the process.
 """
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
+from chimera.services.router.intake import Intake, not_working
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Phase
 from chimera.trading.facts import FinishAsked, PauseAsked, ResumeAsked
-
-if TYPE_CHECKING:
-    from chimera.services.router.intake import Intake
 
 Ask = Literal["pause", "resume", "finish"]
 ASKS: Final[tuple[Ask, ...]] = ("pause", "resume", "finish")
 REASON: Final = "OPERATOR"
 
 
-async def steer(intake: "Intake", name: str, ask: Ask, *, loaded: bool) -> dict[str, object]:
+async def steer(intake: Intake, name: str, ask: Ask, *, loaded: bool) -> dict[str, object]:
     """Raises ``Refused`` NOT_READY, NOT_FOUND or NOT_WORKING. ``loaded``: every holding is in memory."""
     owner, intent_id = intake.find_working(name)
     if owner is None or intent_id is None:
@@ -25,10 +23,10 @@ async def steer(intake: "Intake", name: str, ask: Ask, *, loaded: bool) -> dict[
             raise Refused("NOT_READY", "positions are still being loaded; try again", field="order_id", value=name)
         if await intake.find(name) is None:
             raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
-        raise _over(name)
+        raise not_working(name)
     working = owner.holding.intents[intent_id]
     if working.phase is not Phase.WORKING or working.canceling:
-        raise _over(name)
+        raise not_working(name)
     match ask:
         case "pause":
             owner.hear(PauseAsked(intent_id=intent_id, reason=REASON))
@@ -38,7 +36,3 @@ async def steer(intake: "Intake", name: str, ask: Ask, *, loaded: bool) -> dict[
             owner.hear(FinishAsked(intent_id=intent_id, reason=REASON))
     kept = await owner.saved_soon()
     return intake.row(intent_id, {}) | {"in_doubt": not kept}
-
-
-def _over(name: str) -> Refused:
-    return Refused("NOT_WORKING", f"{name} is not being worked any more", field="order_id", value=name)

@@ -33,7 +33,7 @@ from chimera.admit.transfers import (
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.ports.wallets import Wallets
-from chimera.services.router.patience import STORE_AGAIN_S
+from chimera.services.router.patience import STORE_AGAIN_S, Looks
 from chimera.services.router.relay import Relay
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, Refused, StoreUnavailable, VenueRejected
 from chimera.trading.events import Alert, Severity
@@ -91,7 +91,7 @@ class Transferring:
     # ── life ──
 
     @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def looks(self) -> Looks:
         """What goes on for ever, by name; nothing where there are no wallets."""
         return {} if self._wallets is None else {"transfers": self.run}
 

@@ -6,9 +6,8 @@ What is out of bounds is ``admit.vigil``'s to say.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -20,6 +19,7 @@ from chimera.services.router.ground import Ground
 from chimera.services.router.intake import Intake
 from chimera.services.router.levels import Levels
 from chimera.services.router.market import MarketView
+from chimera.services.router.patience import Looks
 from chimera.services.router.probing import Probing
 from chimera.services.router.sweeping import Sweeping
 from chimera.services.router.tallying import Tallying
@@ -90,7 +90,7 @@ class Watchdogs:
         return {"polling": self.polling, "loop_worst_lag_ms": self.lag.worst_ms, "notices": notices}
 
     @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def looks(self) -> Looks:
         """What goes on for ever, by name."""
         return {"user stream": self.listen, "watchdogs": self.run}
 

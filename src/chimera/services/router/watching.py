@@ -4,9 +4,8 @@ None of it holds anything up: what was not heard stays as it was, and how old it
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -20,6 +19,7 @@ from chimera.services.router.capability import Capability
 from chimera.services.router.fee_book import FeeBook
 from chimera.services.router.ground import Ground
 from chimera.services.router.market import REFRESH_MS, MarketView
+from chimera.services.router.patience import Looks
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.trading.errors import ChimeraError
 from chimera.trading.events import Event, PositionChanged
@@ -66,7 +66,7 @@ class Watch:
         self._watchdogs = watchdogs
 
     @property
-    def looks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def looks(self) -> Looks:
         """What goes on for ever, by name; none of it needs memory of ours."""
         return {"clock": self.clock, "market": self.prices, "funds": self.account}
 
