@@ -188,6 +188,11 @@ class Stage:
             settings |= {"S4_SPOT_URL": self.spot_url, "S4_SPOT_SYMBOLS": ",".join(self.spot_symbols)}
         return self._service(["s4"], settings | changes)
 
+    @property
+    def redis(self) -> EmbeddedRedis:
+        """The server, which begins anew by itself when it ends."""
+        return self._redis
+
     def ledger_path(self, service: str) -> Path:
         return self.folder / f"{service}.sqlite"
 

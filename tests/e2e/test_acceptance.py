@@ -97,7 +97,7 @@ async def test_acc_7_spot_oco_one_leg_fills_and_the_other_is_cancelled(goes: str
     assert (told["stop_ref"], told["target_ref"], told["market"]) == (by_name["STOP"], by_name["TARGET"], "SPOT")
 
 
-@pytest.mark.req("ACC-8", "S4-SPOT-2", "S4-SPOT-3")
+@pytest.mark.req("ACC-8", "S4-SPOT-2", "S4-SPOT-3", "S4-EVT-1")
 @pytest.mark.parametrize(("bid", "sold"), [(UP, "up"), (DOWN, "down")])
 async def test_acc_8_no_native_oco_and_the_stream_is_down_yet_one_leg_ends_the_other(
     bid: Decimal, sold: str, tmp_path: Path
@@ -112,10 +112,12 @@ async def test_acc_8_no_native_oco_and_the_stream_is_down_yet_one_leg_ends_the_o
         house.quote(Market.SPOT, bid)
         flat = await house.until(lambda: house.row(Market.SPOT), lambda row: not row["qty"] and row["exit"] is None)
         await house.until(lambda: house.order("a-1"), lambda row: row["status"] == "FILLED")
+        armed = await house.until(lambda: house.stream("guard:spot:arm"), bool)
 
     sales = [fill for fill in await house.kept("fills", market="SPOT") if fill["side"] == "SELL"]
     assert held["target"] is None
     assert [guard["kind"] for guard in held["guards"]] == ["TARGET"]
+    assert ("GUARD_ARMED", "SPOT", "TARGET") in {(each["kind"], each["market"], each["role"]) for each in armed}
     assert flat["closed_count"] == 1
     assert sum(D(str(fill["qty"])) for fill in sales) == D("0.00299"), "never both"
     assert not [

@@ -133,6 +133,31 @@ async def test_an_intent_in_flight_is_one_order_whoever_dies(house: Stage) -> No
     assert oracle.entered_once(house.audit()) == []
 
 
+@pytest.mark.req("S4-API-5", "S4-IDEM-1", "S4-REC-1")
+async def test_an_order_in_doubt_is_answered_alike_after_a_kill_and_never_as_rejected(house: Stage) -> None:
+    """Its request was lost on the way in, which nobody can know before its window is over."""
+    lost = {"name": "timeout_before", "match": {"path": "/fapi/v1/order", "method": "POST"}, "count": 1}
+    await house.ask("POST", f"{house.venue_url}/sim/faults", lost)
+    first = await taken(house, an_order("a"), prefer="wait=1")
+    before = await house.ask("GET", f"{house.s4_url}/orders/a")
+    await house.s4.kill()
+    await house.s4.start()
+    heard: list[tuple[int, dict[str, Any]]] = []
+    async with asyncio.timeout(60):
+        while not heard or heard[-1][0] in (202, 503):
+            with suppress(ClientError, TimeoutError):
+                heard.append(await post(house, an_order("a"), prefer="wait=0"))
+            await asyncio.sleep(0.1)
+    meanwhile = [row for status, row in heard if status == 202]
+
+    assert (first[0], first[1]["result"], first[1]["status"], first[1]["in_doubt"]) == (202, "OK", "ACCEPTED", True)
+    assert meanwhile
+    assert {row["code"] for status, row in heard if status == 503} <= {"NOT_READY"}
+    assert [settled(row) for row in meanwhile] == [settled(before[1])] * len(meanwhile)  # field by field
+    assert (heard[-1][0], heard[-1][1]["code"]) == (422, "VENUE_UNAVAILABLE")  # once it is proved, and its time is over
+    assert sent(house.audit(), "a") == []
+
+
 @pytest.mark.req("S4-IDEM-2")
 async def test_a_cancel_means_the_same_in_flight_after_the_end_and_after_a_restart(house: Stage) -> None:
     await taken(house, resting("a"), prefer="respond-async")

@@ -98,7 +98,7 @@ def restarted(order: Order, scene: Scene) -> Order:
     if after.status is Status.IN_DOUBT and after.dead_after_ms is None:
         latest = max(order.request.not_after_ms or scene.venue_now_ms, scene.venue_now_ms)
         after = after.but(dead_after_ms=Millis(latest + scene.policy.doubt_margin_ms))
-    if after.resendable:  # the venue is asked first: what we were sending may have lived and ended while we were dead
+    if after.resendable and order.request.reduce_only:  # the venue is asked first: it may be over meanwhile
         after = after.but(created_ms=Millis(scene.now_ms + scene.policy.restart_patience_ms), resends=0)
     if after.owed:  # nobody has asked for its trades while we were dead
         after = after.but(asks=0, ask_at_ms=scene.now_ms)
