@@ -72,10 +72,13 @@ class HandMarket:
 class WholeHouse:
     """Made by ``whole_house``."""
 
-    def __init__(self, folder: Path, redis: EmbeddedRedis, factors: Mapping[str, Decimal]) -> None:
+    def __init__(
+        self, folder: Path, redis: EmbeddedRedis, factors: Mapping[str, Decimal], settings: Mapping[str, str]
+    ) -> None:
         self.folder = folder
         self.market = HandMarket()
         self._factors = factors
+        self._settings = settings
         self.redis = redis
         self.s3, self.s4 = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self.http = aiohttp.ClientSession()
@@ -96,6 +99,7 @@ class WholeHouse:
             "S4_LEDGER_PATH": str(self.folder / "s4.sqlite"),
             "S4_RECEIPT_KEY_PATH": str(self.folder / "receipt.key"),
             "PORT": _port(self.s4),
+            **self._settings,
         }
         s3 = {
             "S3_S4_URL": self.s4,
@@ -174,6 +178,12 @@ class WholeHouse:
         status, told = await self.ask("POST", "/sim/faults", {"name": name, **more}, at=url)
         assert status == 200, told
 
+    async def at_venue(self) -> Document:
+        """The account's positions and orders there."""
+        url = f"http://127.0.0.1:{self.simulator.address[1]}"
+        account: Document = (await self.ask("GET", "/sim/state", at=url))[1]["accounts"]["main"]
+        return account
+
     # ── what is kept ──
 
     async def stream(self, name: str) -> list[Document]:
@@ -199,10 +209,15 @@ def _port(url: str) -> str:
 
 
 @asynccontextmanager
-async def whole_house(folder: Path, **factors: Decimal) -> AsyncIterator[WholeHouse]:
-    """Everything up and ready; all of it is stopped. ``factors``: what no market shows, as the feed is to tell it."""
+async def whole_house(
+    folder: Path, settings: Mapping[str, str] | None = None, **factors: Decimal
+) -> AsyncIterator[WholeHouse]:
+    """Everything up and ready; all of it is stopped. ``settings``: more of S4's.
+
+    ``factors``: what no market shows, as the feed is to tell it.
+    """
     redis = await EmbeddedRedis.start(folder / "redis")
-    house = WholeHouse(folder, redis, factors)
+    house = WholeHouse(folder, redis, factors, settings or {})
     try:
         await house.open()
         yield house
