@@ -30,6 +30,7 @@ from chimera.trading.venue import MARGIN_SHARE, OrderRef
 
 KILLED = "KILL_SWITCH"  # begins the reason of an intent that a kill ended
 NOTHING_LEFT = "NOTHING_TO_REDUCE"
+OPPOSED = "POSITION_OPPOSED"
 NO_MARGIN = "INSUFFICIENT_BALANCE"
 VENUE_AWAY = "VENUE_UNAVAILABLE"
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
@@ -69,6 +70,10 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
     kill = None if working.intent.reduce_only else scene.standstill.over(holding.key, working.intent.strategy_id)
     if kill is not None and not working.canceling:
         working = working.but(canceling=True, reason=f"{KILLED}: {kill.told}", refusal_code=KILLED)
+        holding = _put(holding, working)
+    if not working.canceling and _opposed(working, holding):
+        told = f"{OPPOSED}: a position of {text(Qty(abs(holding.exposure)))} stands on the other side by now"
+        working = working.but(canceling=True, reason=told, refusal_code=OPPOSED)
         holding = _put(holding, working)
     orders = holding.of_intent(working.intent_id)
     if working.failures and _taken(working, orders):
@@ -116,6 +121,12 @@ def _taken(working: Working, orders: Sequence[Order]) -> bool:
     """Whether the venue took the newest child, though it may be over by now."""
     newest = {child_id(working.root, role.value, working.child_no) for role in (Role.MAKER, Role.TAKER)}
     return any(order.ref in newest and order.venue_id is not None for order in orders)
+
+
+def _opposed(working: Working, holding: Holding) -> bool:
+    """What it would open closes another's position: that came while this one waited, or was opened by hand."""
+    intent = working.intent
+    return intent.market.reduces_only and not intent.reduce_only and holding.exposure * intent.side.sign < 0
 
 
 def _pointless(working: Working, orders: Sequence[Order], holding: Holding) -> bool:

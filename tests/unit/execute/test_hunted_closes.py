@@ -195,6 +195,40 @@ def test_a_part_of_one_position_is_not_closed_out_of_the_next() -> None:
     assert lots(desk) == {TWO: Decimal("0.02")}
 
 
+@pytest.mark.req("S4-POS-1")
+def test_an_entry_that_waits_does_not_close_what_came_on_the_other_side() -> None:
+    """Both were admitted while flat; the one's maker then bought back what the other had sold, stop and all."""
+    desk = Desk()
+    desk.submit(an_intent("i1", qty="0.02"), wait_ms=60_000)
+    maker = desk.placed(Role.MAKER)
+    desk.ack(maker)
+    desk.later(10).submit(an_intent("i2", side=Side.SELL, qty="0.01"))
+    sale = desk.placed(Role.TAKER)
+    desk.ack(sale)
+    desk.fill(sale, "0.01", "65000")
+
+    assert maker.ref in desk.canceled()
+    desk.hear(Reported(order=desk.word(maker, Status.CANCELED)))
+    assert ONE not in desk.holding.intents or not desk.holding.entering
+    assert lots(desk) == {TWO: Decimal("0.01")}
+    assert desk.holding.exit is None
+
+
+@pytest.mark.req("S4-POS-1")
+def test_a_schedule_does_not_buy_back_what_somebody_sold_by_hand() -> None:
+    desk = Desk()
+    desk.submit(an_intent(qty="0.02"), "0.01", "0.01", gap_ms=5_000, wait_ms=1_000)
+    maker = desk.placed(Role.MAKER)
+    desk.ack(maker)
+    desk.later(10).hear(by("web_1", desk, "0.05"))
+    desk.hear(Reported(order=desk.word(maker, Status.CANCELED)))
+    desk.later(6_000).hear(Ticked())
+
+    assert desk.count(Role.MAKER) + desk.count(Role.TAKER) == 1
+    assert not desk.holding.entering
+    assert desk.holding.position.qty == Decimal("-0.05")
+
+
 # ── closed by somebody else ──
 
 
