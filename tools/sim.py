@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="of the sweep: so many drawn worlds instead of the stories")
     parser.add_argument("--stride", type=int, default=1, help="of the sweep: at every so manieth step")
     parser.add_argument("--spot", action="store_true", help="the world of spot instead of futures'")
+    parser.add_argument("--net", action="store_true", help="with S4_ON_OPPOSITE=net")
     asked = parser.parse_args()
     if asked.safeguards:
         return world.safeguards()
@@ -36,7 +37,7 @@ def main() -> int:
         totals = campaign.play(asked.seed, asked.count)
         print(campaign.line(totals))
         return 0 if totals.good else 1
-    options = (CAMPAIGN if asked.long else Options()).but(scenario=asked.scenario, spot=asked.spot)
+    options = (CAMPAIGN if asked.long else Options()).but(scenario=asked.scenario, spot=asked.spot, nets=asked.net)
     if asked.spot:
         options = options.but(part_share=0.4, socket_share=0.2)
     if asked.count > 1:

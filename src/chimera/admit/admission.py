@@ -6,6 +6,7 @@ The last hop checks limits again, atomically (``admit.limits``): this is the ans
 from decimal import Decimal
 from typing import Final
 
+from chimera.admit.netting import netted, opening, opposed
 from chimera.trading.errors import Refused
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
@@ -23,11 +24,11 @@ def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional:
     rules = scene.instrument
     if intent.kind is IntentKind.PROTECT:
         return tuple(_stop_alone(intent, holding, scene))
-    found = [*_killed(intent, scene), *_shape(intent, rules), *_time(intent, scene), *_position(intent, holding)]
+    found = [*_killed(intent, scene), *_shape(intent, rules), *_time(intent, scene), *_position(intent, holding, scene)]
     if scene.near is None:
         found.append(Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again"))
     else:
-        found += _prices(intent, scene.near, holding, scene)
+        found += _prices(*opening(intent, holding, scene.policy), scene.near, scene)
     if isinstance(intent.policy, OrderList):
         found = [_renamed(no, _OF_LIST.get(no.field or "", no.field)) for no in found]
     if not intent.reduce_only and not stop_optional and intent.stop is None:
@@ -37,7 +38,7 @@ def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional:
 
 def _stop_alone(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]:
     """A stop on its own: it needs a position of the other side, and its price must stand there."""
-    found, near = _position(intent, holding), scene.near
+    found, near = _position(intent, holding, scene), scene.near
     if holding.exit is not None:
         found.append(Refused("CLOSING", f"{intent.symbol} is being closed ({holding.exit.reason})"))
     if near is None:
@@ -92,7 +93,7 @@ def _time(intent: Intent, scene: Scene) -> list[Refused]:
     return [Refused("STALE_INTENT", "the intent expired", field="valid_until_ms", value=latest, accepted=now)]
 
 
-def _position(intent: Intent, holding: Holding) -> list[Refused]:
+def _position(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]:
     held = holding.exposure
     if intent.reduce_only or intent.kind is IntentKind.EXIT:
         if held == 0 or (held > 0) == (intent.side is Side.BUY):
@@ -104,7 +105,7 @@ def _position(intent: Intent, holding: Holding) -> list[Refused]:
             ]  # fmt: skip
         return []
     found = []
-    if held and (held > 0) != (intent.side is Side.BUY):
+    if opposed(intent, holding) and not netted(intent, holding, scene.policy):
         found.append(
             Refused(
                 "POSITION_OPPOSED", f"{intent.side} against an open position of {text(held)}", field="side",
@@ -122,7 +123,7 @@ def _position(intent: Intent, holding: Holding) -> list[Refused]:
     return found
 
 
-def _prices(intent: Intent, near: Price, holding: Holding, scene: Scene) -> list[Refused]:
+def _prices(intent: Intent, holding: Holding, near: Price, scene: Scene) -> list[Refused]:
     rules = scene.instrument
     found = []
     notional = intent.qty * near

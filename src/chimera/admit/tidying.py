@@ -1,5 +1,6 @@
 """What we change in a request before judging it, and say so: never what the caller could have meant otherwise."""
 
+from chimera.admit.netting import netted
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, IntentKind
@@ -18,7 +19,10 @@ def tidied(intent: Intent, rules: Instrument, policy: Policy, holding: Holding) 
         intent = intent.but(qty=qty)
     if intent.stop is not None and intent.stop.price is None and not intent.reduce_only:
         notes.append(f"no stop was given: the default stop, {text(policy.default_stop_bps)} bps from the entry, is set")
-    if holding.position.lots and not intent.reduce_only:
+    if nets := netted(intent, holding, policy):
+        opens = f"{text(Qty(intent.qty - nets))} opens" if intent.qty > nets else "nothing opens"
+        notes.append(f"{text(nets)} of it reduces the open position first, reduce-only; then {opens}")
+    elif holding.position.lots and not intent.reduce_only:
         notes.append("it joins an open position: one stop serves all of it, the tightest of its lots' stops")
     return intent, tuple(notes)
 

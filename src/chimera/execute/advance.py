@@ -6,7 +6,7 @@ protect, close, enter, ask. The duties are level-triggered, so a restart is this
 ``telling`` as events in the holding's outbox.
 """
 
-from chimera.execute import closing, entry
+from chimera.execute import closing, entry, netting
 from chimera.execute.asking import ask, next_survey_ms
 from chimera.execute.believing import believe_position
 from chimera.execute.changing import change, without_list
@@ -111,6 +111,7 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             if intent.intent_id in holding.intents:
                 return holding
             working = Working(intent=intent, plan=plan, body_hash=body_hash, accepted_ms=scene.now_ms)
+            working = netting.begun(working, holding, scene)
             if intent.kind is IntentKind.PROTECT:
                 working = working.but(phase=Phase.STANDING, episode=holding.position.closed_count)
             return holding.but(intents={**holding.intents, intent.intent_id: working})

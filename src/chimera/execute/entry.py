@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from chimera.execute.changing import taken_up
 from chimera.execute.children import Child, follows, next_child, rest_over
+from chimera.execute.netting import gone_qty, reduces_first
 from chimera.execute.overtaken import STOP_FIRST, overtaken
 from chimera.protect.pairs import locked_qty, ours_qty
 from chimera.route.probe import Wait
@@ -84,19 +85,22 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
     if not working.canceling and _pointless(working, orders, holding):
         working = working.but(canceling=True, reason=NOTHING_LEFT)
         holding = _put(holding, working)
-    if filled < working.plan.total and not any(order.role is Role.TAKER for order in alive):
+    opens = filled < working.plan.total and working.nets < working.plan.total  # what only reduces needs no stop
+    if opens and not any(order.role is Role.TAKER for order in alive):
         holding, working = _stop_first(holding, working, scene)
     if alive:
         return _tend(holding, working, alive, scene)
     if working.next_plan is not None and not working.canceling:
         working = taken_up(working, filled, scene.now_ms)
         holding = _put(holding, working)
-    if working.canceling or filled >= working.plan.total or scene.now_ms >= working.ends_ms(scene.now_ms):
+    done = filled + gone_qty(working, orders, holding)
+    if working.canceling or done >= working.plan.total or scene.now_ms >= working.ends_ms(scene.now_ms):
         return _finish(holding, working, filled, scene), NOTHING
     if not _may_send(working, scene):
         return holding, NOTHING
-    left = Qty(working.due_qty - filled)
-    if left <= 0 or _hopeless(working, left, scene):
+    left = Qty(working.due_qty - done)
+    reduces = working.intent.reduce_only or reduces_first(working, holding)
+    if left <= 0 or _hopeless(working, left, scene, reduces=reduces):
         return _next_slice(holding, working, filled, scene)
     return _send(holding, working, left, filled, scene)
 
@@ -165,7 +169,8 @@ def _send(
         free = max(ours_qty(holding, scene) - locked_qty(holding), ZERO)
         if free < left or holding.unseen:  # protection is making room for it; what is not there is not sold
             return holding, NOTHING
-    child = next_child(working, left, filled, scene)
+    flips = reduces_first(working, holding)
+    child = next_child(working, Qty(min(left, abs(holding.exposure))) if flips else left, filled, scene)
     if isinstance(child, Wait):
         later = Millis(scene.now_ms + child.ms)
         waiting = working.but(waited_ms=working.waited_ms + child.ms, retry_at_ms=later)
@@ -179,7 +184,7 @@ def _send(
         qty=child.qty,
         price=child.price,
         time_in_force=child.time_in_force,
-        reduce_only=intent.reduce_only,
+        reduce_only=intent.reduce_only or flips,
         not_after_ms=Millis(min(scene.now_ms + scene.policy.send_within_ms, working.ends_ms(scene.now_ms))),
     )
     order = Order(
@@ -220,12 +225,12 @@ def _of_slice(working: Working, why: str) -> str:
     return f"slice {working.slice_no + 1} of {len(working.plan.slices)}: {why}"
 
 
-def _hopeless(working: Working, left: Qty, scene: Scene) -> bool:
+def _hopeless(working: Working, left: Qty, scene: Scene, *, reduces: bool = False) -> bool:
     """Too small for the venue by itself, or refused often enough: this slice sends no more."""
     if working.taker_tries >= scene.policy.taker_tries:
         return True
-    near, least = scene.near, scene.instrument.min_notional
-    too_small = near is not None and not working.intent.reduce_only and left * near < least
+    near = scene.near
+    too_small = near is not None and not reduces and left * near < scene.instrument.min_notional
     return too_small or left < scene.instrument.min_qty
 
 
@@ -246,6 +251,8 @@ def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -
     if not reason or (filled >= working.plan.total and reason.startswith(STOP_FIRST)):  # it filled before the cancel
         if filled >= working.plan.total:
             reason = "FILLED" if filled >= working.intent.qty else f"REDUCED: {NO_MARGIN}"
+        elif gone_qty(working, holding.of_intent(working.intent_id), holding) + filled >= working.plan.total:
+            reason = NOTHING_LEFT
         elif scene.now_ms >= working.ends_ms(scene.now_ms):
             reason = "DEADLINE"
         else:
@@ -264,6 +271,8 @@ def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> H
     code, message = no.code, no.message
     if code == CROSSES or no.refusal is Refusal.WOULD_TAKE:
         return _put(holding, working.but(retry_at_ms=Millis(scene.now_ms + REPRICE_MS)))
+    if order.request.reduce_only and not working.intent.reduce_only:  # what it was to net may be gone: the survey tells
+        return _put(holding.but(survey_due_ms=scene.now_ms), working.but(retry_at_ms=Millis(scene.now_ms + RETRY_MS)))
     if code in LACKS_MARGIN or no.refusal is Refusal.LACKS_BALANCE:
         return _put(holding, _reduced(holding, working, order, message, scene))
     name = message.split(":", 1)[0] if code == 0 else f"VENUE_{code}"

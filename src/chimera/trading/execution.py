@@ -135,6 +135,7 @@ class Working(Value):
     finishing: bool = False  # all that is left is taken now
     next_plan: Plan | None = None  # asked for: it takes over once the end of every child is known
     episode: int = 0  # of a stop on its own: for which opening of the position (``Position.closed_count``)
+    nets: Qty = Qty(ZERO)  # of the intent: it reduces a position of the other side, and never opens one
     steps: tuple[Step, ...] = ()
     close_as: str = ""  # why all that it holds, and what of it may still fill, is to be closed; empty: it may stay
 

@@ -28,6 +28,7 @@ class Policy(Value):
     trades_overlap_ms: int = 60_000
     stop_refusals: int = 2  # then the position is flattened
     guard_ms: int = 0  # how long a guard of ours may stand in for a stop that the venue refuses; 0: close at once
+    nets_opposite: bool = False  # an entry against a position of the other side reduces it first; else it is refused
     stop_limit_bps: Decimal = Decimal(100)  # spot: how far below its trigger a stop that fired may sell
     maker_tries: int = 3
     taker_tries: int = 3

@@ -119,7 +119,6 @@ def test_a_secret_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         ({"S4_BINANCE_KEY": "k", "S4_BINANCE_SECRET_FILE": "/nowhere"}, "No such file"),
         ({"S4_BINANCE_SECRET": "a", "S4_BINANCE_SECRET_FILE": "/nowhere", "S4_BINANCE_KEY": "k"}, "both set"),
         ({"S4_BINANCE_KEY": "k"}, "go together"),
-        ({"S4_ON_OPPOSITE": "net"}, "S4_ON_OPPOSITE=net is not in this version"),
         ({"S4_MAX_ORDER_NOTIONAL_USDT": "5000"}, "less than S4_MAX_ORDER_NOTIONAL_USDT"),
     ],
 )

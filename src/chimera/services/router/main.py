@@ -37,7 +37,7 @@ from chimera.services.router.http import build_app
 from chimera.services.router.receipts import Seal
 from chimera.services.router.router import Router, RouterConfig
 from chimera.services.router.seal import seal_at
-from chimera.services.router.settings import RouterSettings, SettingsError
+from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
 from chimera.simulate import ready_key
@@ -182,6 +182,7 @@ def router_of(
             survey_every_ms=max(SURVEY_EVERY_MS, SURVEY_PACE_MS * len(symbols)),
             maker_check_ms=max(MAKER_CHECK_MS, CHECK_PACE_MS * len(symbols)),
             guard_ms=settings.guard_ms,
+            nets_opposite=settings.on_opposite is OnOpposite.NET,
             stop_limit_bps=settings.spot_stop_limit_bps,
             stop_check_ms=max(STOP_CHECK_MS, CHECK_PACE_MS * len(symbols)),
         ),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from chimera.admit.limits import LimitBook
+from chimera.admit.netting import opening
 from chimera.protect.bracket import bracket_for
 from chimera.route.plan import Sight
 from chimera.route.preview import MODEL, expected
@@ -49,8 +50,8 @@ def preview(
         "why": list(plan.why),
         "notes": list(plan.notes),
         "expected": None if costs is None else _bare(plain(costs)) | {"model": MODEL},
-        "protection": _protection(intent, price, holding, scene),
-        "limits": _limits(intent, plan, price, holding, limits),
+        "protection": _protection(*opening(intent, holding, scene.policy), price, scene),
+        "limits": _limits(*opening(intent, holding, scene.policy), plan, price, limits),
     }
 
 
@@ -70,7 +71,7 @@ def _bare(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name != "is"}
 
 
-def _protection(intent: Intent, price: Price, holding: Holding, scene: Scene) -> dict[str, Any] | None:
+def _protection(intent: Intent, holding: Holding, price: Price, scene: Scene) -> dict[str, Any] | None:
     """Stop and target of the whole position as they would stand once all of it has filled at the expected price."""
     if intent.reduce_only:
         return None
@@ -98,11 +99,11 @@ def _protection(intent: Intent, price: Price, holding: Holding, scene: Scene) ->
     }
 
 
-def _limits(intent: Intent, plan: Plan, price: Price, holding: Holding, book: LimitBook) -> list[dict[str, Any]]:
+def _limits(intent: Intent, holding: Holding, plan: Plan, price: Price, book: LimitBook) -> list[dict[str, Any]]:
     """Each ceiling of the last hop, and what of it would be used; what reduces uses none."""
     if intent.reduce_only:
         return []
-    largest = max((part.qty for part in plan.slices), default=Qty(ZERO))
+    largest = min(max((part.qty for part in plan.slices), default=Qty(ZERO)), intent.qty)
     held = abs(holding.exposure) + holding.open_qty(intent.side) + intent.qty
     limits = book.limits
     rows: tuple[tuple[str, Decimal, Decimal], ...] = (

@@ -133,7 +133,7 @@ class RouterSettings(TransferSettings):
         "S4_ON_OPPOSITE",
         OnOpposite.REFUSE,
         "refuse|net",
-        "An entry against an open position: 409; to net it is not in this version, which refuses to start with net.",
+        "A futures entry against an open position: 409, or it reduces it first and only the rest opens.",
     )
     cb_error_rate_window: Annotated[int, BeforeValidator(duration)] = setting(
         "S4_CB_ERROR_RATE_WINDOW",
@@ -247,8 +247,6 @@ def load(environ: Mapping[str, str]) -> RouterSettings:
     except ValidationError as wrong:
         faults += [_fault(fault) for fault in wrong.errors(include_url=False, include_input=True)]
         raise _all(faults) from None  # the chained error would show the input
-    if settings.on_opposite is OnOpposite.NET:
-        faults.append("S4_ON_OPPOSITE=net is not in this version: leave it at refuse")
     if settings.transfer_max_day < settings.transfer_max:
         faults.append("S4_TRANSFER_MAX_DAY is less than S4_TRANSFER_MAX")
     if settings.max_position_notional_usdt < settings.max_order_notional_usdt:

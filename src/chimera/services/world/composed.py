@@ -49,6 +49,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.market import MarketEvent
 from chimera.trading.money import Millis, Quote
 from chimera.trading.routes import RouteTable, Row, Twap
+from chimera.trading.scene import Policy
 from chimera.wire import codec
 
 INSTRUMENT: Final = DEMO[0]
@@ -219,6 +220,7 @@ class World:
                 market=self.instrument.market,
                 owner_name=f"s4-{proc.incarnation}",
                 probe=self.probe,
+                policy=Policy(nets_opposite=self.plan.nets),
             ),
             venue=account.venue,
             records=account.records,

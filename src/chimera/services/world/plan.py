@@ -159,6 +159,7 @@ class Plan(Value):
     restart_ms: tuple[int, int] = (100, 4_000)  # how long a machine is down: least and most
     scenario: str = ROUGH
     by_socket: bool = False  # orders go by the venue's WebSocket API while it is connected
+    nets: bool = False  # an entry against the position reduces it first
 
 
 CALM: Final = Plan(rates={}, blows=(), offset_ms=0)

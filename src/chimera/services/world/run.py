@@ -66,6 +66,7 @@ class Options(Value):
     who: str | None = None  # whose intents: CALLERS, S3 or BOTH; None: drawn
     socket_share: float = 0  # of the seeds whose orders go by the venue's WebSocket API
     part_share: float = 0  # of the seeds in which callers close parts
+    nets: bool = False  # S4_ON_OPPOSITE=net
     spot: bool = False  # the world of spot (``spot_world``) instead
     at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
 
@@ -173,12 +174,11 @@ def run(
 
 
 def _plan(tape: Tape, options: Options) -> Plan:
-    by_socket = tape.u("by_socket") < options.socket_share
+    how_told = {"by_socket": tape.u("by_socket") < options.socket_share, "nets": options.nets}
     if not options.faults:
-        return CALM.but(by_socket=by_socket)
+        return CALM.but(**how_told)
     how: dict[str, Any] = {"most_kills": options.most_kills, "scenario": options.scenario, "spot": options.spot}
-    plan = draw(tape, safety_s=options.safety_s, **how)
-    return plan.but(by_socket=by_socket)
+    return draw(tape, safety_s=options.safety_s, **how).but(**how_told)
 
 
 def _whose(tape: Tape, options: Options, scenario: str) -> str:
@@ -199,8 +199,8 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
     world.start(market_s=whole_s - options.market_stops_s)
     wanted: Sequence[Wish] = ()
     if who != S3:
-        tight = world.plan.scenario in (TIGHT_STOPS, STUCK)
-        wanted = story or wishes(world.tape, world.instrument, last_s=options.safety_s - 5, tight=tight)
+        how = {"tight": world.plan.scenario in (TIGHT_STOPS, STUCK), "nets": options.nets}
+        wanted = story or wishes(world.tape, world.instrument, last_s=options.safety_s - 5, **how)
     for wish in wanted:
         world.callers.want(wish)
     for part in parts(world.tape, world.instrument, wanted, last_s=options.safety_s, share=options.part_share):

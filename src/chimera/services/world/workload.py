@@ -70,11 +70,18 @@ class Part(Value):
 Request = Callable[[Router], Coroutine[Any, Any, Any]]
 
 
-def wishes(tape: Tape, instrument: Instrument, *, last_s: float, tight: bool = False) -> list[Wish]:
-    """Three to six of them, both sides, every policy; ``tight``: with stops that fire soon."""
+def wishes(tape: Tape, instrument: Instrument, *, last_s: float, tight: bool = False, nets: bool = False) -> list[Wish]:
+    """Three to six of them, both sides, every policy; ``tight``: with stops that fire soon.
+
+    ``nets``: each is against the one before it, and held longer, so that many meet a position of the other side.
+    """
     count = tape.whole("intents", 3, 6)
     main = tape.pick("main_side", SIDES[instrument.market])  # a wish of the other side is refused while one is open
     made = [_wish(tape, number, instrument, last_s, main) for number in range(count)]
+    if nets:
+        in_time = sorted(made, key=lambda wish: wish.at_s)
+        sides = (main, main.opposite)
+        made = [wish.but(side=sides[at % 2], hold_s=wish.hold_s * 2) for at, wish in enumerate(in_time)]
     return [wish.but(stop_bps=tape.whole("tight_bps", *TIGHT_BPS)) for wish in made] if tight else made
 
 
