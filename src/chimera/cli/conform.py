@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from chimera.cli.codes import ended_well
+from chimera.cli.options import Json
 
 
 def conform(
@@ -16,7 +17,7 @@ def conform(
     ] = None,
     symbol: Annotated[str, typer.Option(help="Must be flat; it is again at the end.")] = "BTCUSDT",
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="The rows as JSON, keys struck out.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Ask a venue what the documents say it answers, and the open questions; on demo with your keys, against the twin.
 

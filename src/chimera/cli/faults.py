@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from chimera.cli.codes import ended_well
+from chimera.cli.options import Json
 
 SIM_URL: Final = "http://127.0.0.1:9020"
 _TIMEOUT_S: Final = 5
@@ -23,7 +24,6 @@ app = typer.Typer(
 )
 
 Sim = Annotated[str, typer.Option("--sim", envvar="CHIMERA_SIM_URL", help="Where the simulator answers.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Pairs = Annotated[list[str] | None, typer.Argument(metavar="[PARAM=VALUE]...", help="As `list` tells them.")]
 Aims = Annotated[
     list[str] | None, typer.Option("--match", metavar="FIELD=GLOB", help="At what: method, path, symbol, account, ...")

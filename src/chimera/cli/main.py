@@ -13,6 +13,7 @@ import typer
 
 from chimera.cli import conform, faults, report, transfers
 from chimera.cli.codes import MEANING, ended_well
+from chimera.cli.options import S3, S3_URL, S4, S4_URL, Json
 from chimera.trading.market import Market
 
 _CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
@@ -30,11 +31,6 @@ app.add_typer(faults.app, name="faults")
 app.add_typer(report.app, name="report")
 app.command()(conform.conform)
 app.command()(transfers.transfer)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-S3 = Annotated[str, typer.Option("--s3", envvar="CHIMERA_S3_URL", help="Where S3 answers.")]
-S4 = Annotated[str, typer.Option("--s4", envvar="CHIMERA_S4_URL", help="Where S4 answers.")]
-S3_URL, S4_URL = "http://127.0.0.1:8083", "http://127.0.0.1:8084"
 
 
 # ── the whole house ──

@@ -1,17 +1,17 @@
 """Verbs that ask S3 or S4 over HTTP, by the same client that S3 itself uses, and print the answer."""
 
-import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
+from chimera.cli.asking import answer_to, changing_nothing
 from chimera.cli.codes import Exit, Stop
 from chimera.cli.told import doubt_told, order_told, position_told
 from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
-from chimera.trading.errors import OutcomeUnknown, Refused
+from chimera.trading.errors import Refused
 from chimera.trading.market import Market
 from chimera.trading.standstill import Scope
 from chimera.trading.transfer import Route
@@ -19,7 +19,6 @@ from chimera.wire import request_json
 from chimera.wire.answers import encode_answer
 from chimera.wire.codec import plain
 
-T = TypeVar("T")
 _TRANSFER_MS = 20_000
 _SPARE_S = 5  # beyond what S4 was asked to wait
 
@@ -32,7 +31,7 @@ def decide(s3_url: str, symbol: str, side: str | None, dry_run: bool, as_json: b
             answer: dict[str, Any] = plain(await client.decide(symbol.upper(), side_hint=hint, dry_run=dry_run))
             return answer
 
-    answer = _await(ask())
+    answer = answer_to(ask())
     if as_json:
         print_json(answer)
         return
@@ -51,7 +50,7 @@ def order(s4_url: str, asked: Mapping[str, Any], wait_s: int, as_json: bool) -> 
             answer: dict[str, Any] = plain(await client.submit(body, wait_s=wait_s))
             return answer
 
-    answer = _await(send())
+    answer = answer_to(send())
     if as_json:
         print_json(answer)
     else:
@@ -95,7 +94,7 @@ def cancel(s4_url: str, order_id: str, flatten: bool, as_json: bool) -> None:
         async with RouterClient(s4_url) as client:
             return await client.cancel(order_id=order_id, reason="USER_REQUEST", escalate=flatten)
 
-    answer = _await(ask())
+    answer = answer_to(ask())
     if as_json:
         print_json(answer)
     else:
@@ -115,7 +114,7 @@ def close(s4_url: str, symbol: str, qty: str | None, market: Market, as_json: bo
             answer: dict[str, Any] = plain(await client.close(symbol.upper(), amount, market=market))
             return answer
 
-    answer = _await(ask())
+    answer = answer_to(ask())
     if as_json:
         print_json(answer)
     else:
@@ -130,7 +129,7 @@ def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> 
         async with RouterClient(s4_url) as client:
             return await client.kill(by=_me(), reason=reason, scope=scope, name=name, flatten=flatten)
 
-    receipt = _await(ask())
+    receipt = answer_to(ask())
     if as_json:
         print_json(receipt)
         return bool(receipt["verified"])
@@ -150,7 +149,7 @@ def arm(s4_url: str, place: str, reason: str, confirm: str | None, as_json: bool
         async with RouterClient(s4_url) as client:
             return await client.arm(by=_me(), reason=reason, scope=scope, name=name, confirm=confirm)
 
-    answer = _await(ask())
+    answer = answer_to(ask())
     if as_json:
         print_json(answer)
     elif confirm is None:
@@ -179,10 +178,8 @@ def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
         async with RouterClient(s4_url) as client:
             return plain(await client.positions() if order_id is None else await client.order(order_id))
 
-    try:
-        answer = _await(ask())
-    except OutcomeUnknown as error:
-        raise Stop(Exit.UNREACHABLE, f"no answer; it was only a question, nothing happened: {error}") from error
+    with changing_nothing():
+        answer = answer_to(ask())
     if answer is None:
         raise Refused("NOT_FOUND", "S4 has no such order", field="order_id", value=order_id)
     if as_json:
@@ -198,10 +195,8 @@ def doubts(s4_url: str, as_json: bool) -> None:
         async with RouterClient(s4_url) as client:
             return plain(await client.doubts())
 
-    try:
-        answer = _await(ask())
-    except OutcomeUnknown as error:
-        raise Stop(Exit.UNREACHABLE, f"no answer; it was only a question, nothing happened: {error}") from error
+    with changing_nothing():
+        answer = answer_to(ask())
     if as_json:
         print_json({"doubts": answer})
     else:
@@ -214,7 +209,7 @@ def transfers(s4_url: str) -> dict[str, Any]:
             answer: dict[str, Any] = plain(await client.transfers())
             return answer
 
-    return _await(ask())
+    return answer_to(ask())
 
 
 def transfer(s4_url: str, route: str, asset: str, amount: Decimal, reason: str) -> dict[str, Any]:
@@ -223,16 +218,9 @@ def transfer(s4_url: str, route: str, asset: str, amount: Decimal, reason: str) 
             answer: dict[str, Any] = plain(await client.transfer(Route(route), asset, amount, by=_me(), reason=reason))
             return answer
 
-    return _await(ask())
+    return answer_to(ask())
 
 
 def print_json(answer: Any) -> None:
     """As S3 and S4 answer: amounts are numbers."""
     print(encode_answer(answer).decode())
-
-
-def _await(asking: Awaitable[T]) -> T:
-    async def main() -> T:
-        return await asking
-
-    return asyncio.run(main())

@@ -3,17 +3,15 @@
 What is printed is what S4 answers; pages of profit and loss are added up here, since lines add.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import typer
 
-from chimera.cli.codes import Exit, Stop, ended_well
+from chimera.cli.codes import ended_well
+from chimera.cli.options import S4, S4_URL, Json
 
-T = TypeVar("T")
-S4_URL: Final = "http://127.0.0.1:8084"
 PAGE: Final = "1000"
 _AMOUNTS: Final = ("realized", "fees", "funding", "liquidation", "other", "net", "venue_realized")
 
@@ -24,8 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-S4 = Annotated[str, typer.Option("--s4", envvar="CHIMERA_S4_URL", help="Where S4 answers.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 From = Annotated[str | None, typer.Option("--from", help="A UTC date or ms; unless given, 31 days back.")]
 To = Annotated[str | None, typer.Option("--to", help="Before this UTC date or ms.")]
@@ -46,7 +43,9 @@ def cash(
     """Every entry: trades, fees, funding, transfers, liquidations."""
     with ended_well(as_json=as_json):
         asked = _given({"from": since, "to": until, "asset": asset, "account": account, "limit": PAGE})
-        _await(_cash(s4, asked, as_csv=as_csv, as_json=as_json))
+        from chimera.cli.asking import answer_to
+
+        answer_to(_cash(s4, asked, as_csv=as_csv, as_json=as_json))
 
 
 @app.command()
@@ -60,11 +59,12 @@ def pnl(
 ) -> None:
     """Realised profit and loss with fees and funding; what is open is not in it."""
     with ended_well(as_json=as_json):
+        from chimera.cli.asking import answer_to
         from chimera.wire.answers import encode_answer
         from chimera.wire.cash import rows_csv
         from chimera.wire.codec import plain
 
-        lines = _await(_lines(s4, _given({"by": by, "from": since, "to": until}), by))
+        lines = answer_to(_lines(s4, _given({"by": by, "from": since, "to": until}), by))
         if as_json:
             print(encode_answer({"by": by, "lines": lines}).decode())
         elif as_csv:
@@ -106,17 +106,14 @@ def added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _pages(s4: str, path: str, asked: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+    from chimera.cli.asking import changing_nothing
     from chimera.client import RouterClient
-    from chimera.trading.errors import OutcomeUnknown
 
     async with RouterClient(s4) as client:
         cursor: str | None = None
         while True:
-            try:
+            with changing_nothing():
                 page = await client.report(path, asked if cursor is None else {**asked, "cursor": cursor})
-            except OutcomeUnknown as error:
-                told = f"no answer; it was only a question, nothing happened: {error}"
-                raise Stop(Exit.UNREACHABLE, told) from error
             yield page
             cursor = page["cursor"]
             if cursor is None:
@@ -143,10 +140,3 @@ def _told(line: Mapping[str, Any], by: str) -> str:
         + ", ".join(f"{name} {value}" for name, value in shown.items())
         + f" {line['asset']}"
     )
-
-
-def _await(asking: Awaitable[T]) -> T:
-    async def main() -> T:
-        return await asking
-
-    return asyncio.run(main())

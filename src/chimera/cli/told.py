@@ -7,13 +7,13 @@ from typing import Any
 
 from chimera.trading.money import text
 
-_CENT = Decimal("0.0001")
+_SHOWN = Decimal("0.0001")
 
 
 def position_told(row: Mapping[str, Any]) -> str:
     """One line, whatever the width of the terminal."""
     if not Decimal(row["qty"]):
-        realised = text(Decimal(row["realized_pnl"]).quantize(_CENT))
+        realised = text(Decimal(row["realized_pnl"]).quantize(_SHOWN))
         return f"{row['symbol']} flat, closed {row['closed_count']}, realised {realised}, fees {row['fees']}"
     return (
         f"{row['symbol']} {row['qty']} at {row['entry_price']}, mark {row['mark_price']}, stop {_resting(row['stop'])},"
@@ -24,7 +24,7 @@ def position_told(row: Mapping[str, Any]) -> str:
 def doubt_told(row: Mapping[str, Any]) -> str:
     """What is not known, since when, what it counts for meanwhile, and what would settle it."""
     counted = row["notional_counted"]
-    against = "" if counted is None or not Decimal(counted) else f", {text(Decimal(counted).quantize(_CENT))} counted"
+    against = "" if counted is None or not Decimal(counted) else f", {text(Decimal(counted).quantize(_SHOWN))} counted"
     return (
         f"{row['symbol']} {row['client_order_id']} {str(row['role']).lower()} {row['qty']}: {str(row['about']).lower()}"
         f" unknown since {_clock(row['since_ms'])}, asked {row['asks']} times{against}\n  it takes {row['settles']}"

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from chimera.cli.codes import Exit, Stop, ended_well
-
-_S4_URL = "http://127.0.0.1:8084"
+from chimera.cli.options import S4, S4_URL, Json
 
 
 def transfer(
@@ -15,8 +14,8 @@ def transfer(
     amount: Annotated[str | None, typer.Argument(help="In the asset's own unit, plain digits.")] = None,
     asset: Annotated[str, typer.Option()] = "USDT",
     reason: Annotated[str, typer.Option(help="It stands in the events.")] = "by hand",
-    s4: Annotated[str, typer.Option("--s4", envvar="CHIMERA_S4_URL", help="Where S4 answers.")] = _S4_URL,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
 ) -> None:
     """Move money between the spot and the futures wallet, or show what was moved."""
     with ended_well(as_json=as_json):

@@ -64,8 +64,6 @@ class Locks(Protocol):
         """Set if absent; the value that was there before, or None when ours was set."""
         ...
 
-    async def overwrite(self, key: str, value: str, ttl_ms: int) -> None: ...
-
 
 class Task(Value):
     """What a queue holds: when it was due (UTC ms) and its name, one of its kind in a queue."""

@@ -26,6 +26,10 @@ class Route(StrEnum):
     def source(self) -> Wallet:
         return Wallet.SPOT if self is Route.SPOT_TO_FUT else Wallet.FUT
 
+    @property
+    def target(self) -> Wallet:
+        return Wallet.FUT if self is Route.SPOT_TO_FUT else Wallet.SPOT
+
     @classmethod
     def into(cls, wallet: Wallet) -> "Route":
         """The route that fills this wallet."""

@@ -44,21 +44,21 @@ RECEIPTS: Final = "receipts"
 TRANSFERS: Final = "transfers"
 
 
-def spot_tick_key(symbol: str) -> str:
-    """The same of spot, whose symbols have the names of futures."""
-    return f"mkt:tick:spot:{symbol}"
-
-
-def spot_depth_key(symbol: str) -> str:
-    return f"mkt:depth:spot:{symbol}"
-
-
 def tick_key(symbol: str) -> str:
     return f"mkt:tick:{symbol}"
 
 
 def depth_key(symbol: str) -> str:
     return f"mkt:depth:{symbol}"
+
+
+def spot_tick_key(symbol: str) -> str:
+    """Spot's, apart: its symbols have the names of futures."""
+    return f"mkt:tick:spot:{symbol}"
+
+
+def spot_depth_key(symbol: str) -> str:
+    return f"mkt:depth:spot:{symbol}"
 
 
 def features_key(symbol: str) -> str:

@@ -58,9 +58,8 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
     filled = sum((fill.qty for fill in fills), ZERO)
     status = _status_alone(work, filled) if isinstance(intent.policy, StopAlone) else _status(work, children, filled)
     if isinstance(intent.policy, OrderList) and status is OrderStatus.FILLED and _holds(holding, intent_id):
-        status = (
-            OrderStatus.CANCELED if work.canceling else OrderStatus.ACCEPTED
-        )  # bought, and its list stands or is to stand; FILLED when that has sold
+        # Bought, and its list stands or is to stand; FILLED when that has sold.
+        status = OrderStatus.CANCELED if work.canceling else OrderStatus.ACCEPTED
     return {
         "result": "FAIL" if status is OrderStatus.REJECTED else "OK",
         "status": status.value,

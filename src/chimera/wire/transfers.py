@@ -19,7 +19,7 @@ def transfer_row(account_id: AccountId, transfer: Transfer) -> dict[str, Any]:
     return {
         "transfer_id": transfer_id(account_id, transfer),
         "from": str(transfer.route.source),
-        "to": "FUT" if transfer.route.source == "SPOT" else "SPOT",
+        "to": str(transfer.route.target),
         "asset": transfer.asset,
         "amount": plain(transfer.amount),
         "status": str(transfer.stage),

@@ -18,8 +18,6 @@ from chimera.wire import keys
 APPLICATION_ID: Final = 0x4368_4C67  # "ChLg", so that no other program's file is taken for a ledger
 BUSY_MS: Final = 5000
 INDEXED: Final = ("symbol", "status", "intent_id", "client_order_id")  # what ``find`` is asked for on the hot paths
-
-
 BY_TIME: Final = {keys.CASH: "cash_by_time"}  # collections that are read by time, and the index of each
 
 

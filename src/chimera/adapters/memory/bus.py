@@ -109,9 +109,6 @@ class MemoryBus:
     async def remember(self, key: str, value: str, ttl_ms: int) -> str | None:
         return await self._apply("remember", key, lambda: self._set_absent(key, value, ttl_ms))
 
-    async def overwrite(self, key: str, value: str, ttl_ms: int) -> None:
-        await self._apply("overwrite", key, lambda: self._content.set(key, value.encode(), ttl_ms, self._now()))
-
     # ── queues ──
 
     async def schedule(self, queue: str, due_ms: Mapping[str, Millis]) -> None:

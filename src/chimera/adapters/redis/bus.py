@@ -183,9 +183,6 @@ class RedisBus:
         there = await self._call("remember", once)
         return None if there is None else there.decode()
 
-    async def overwrite(self, key: str, value: str, ttl_ms: int) -> None:
-        await self._call("overwrite", lambda _: self._client.set(key, value, px=ttl_ms))
-
     # ── queues ──
 
     async def schedule(self, queue: str, due_ms: Mapping[str, Millis]) -> None:

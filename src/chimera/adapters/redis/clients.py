@@ -1,4 +1,4 @@
-"""The raw storey: redis-py clients with the settings that were measured to be safe (stores.md section 5).
+"""The raw storey: redis-py clients with the settings that were measured to be safe.
 
 One address is a single server, several are the seeds of a Cluster; both answer the same calls. RESP2, because
 XREADGROUP has another shape in RESP3. No driver retries: ``patience`` retries.

@@ -1,7 +1,7 @@
 """When a Redis call is tried again, and when it is given up.
 
 The driver's own retries are off: they have no pause, so a fail-over of seconds always surfaces, and during a reshard
-they send appends twice (measured, stores.md section 5). Every operation above is safe to repeat, so here each is
+they send appends twice (measured). Every operation above is safe to repeat, so here each is
 repeated with growing, jittered pauses until its deadline; then ``StoreUnavailable``.
 """
 
