@@ -12,9 +12,10 @@ import zlib
 from collections.abc import Sequence
 from decimal import Decimal
 
+from chimera.admit.netting import opposed
 from chimera.execute.changing import taken_up
 from chimera.execute.children import Child, follows, next_child, rest_over
-from chimera.execute.netting import gone_qty, reduces_first
+from chimera.execute.netting import gone_qty, to_reduce
 from chimera.execute.overtaken import STOP_FIRST, overtaken
 from chimera.protect.pairs import locked_qty, ours_qty
 from chimera.route.probe import Wait
@@ -72,11 +73,11 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
     if kill is not None and not working.canceling:
         working = working.but(canceling=True, reason=f"{KILLED}: {kill.told}", refusal_code=KILLED)
         holding = _put(holding, working)
-    if not working.canceling and _opposed(working, holding):
+    orders = holding.of_intent(working.intent_id)
+    if not working.canceling and _opposed(working, orders, holding):
         told = f"{OPPOSED}: a position of {text(Qty(abs(holding.exposure)))} stands on the other side by now"
         working = working.but(canceling=True, reason=told, refusal_code=OPPOSED)
         holding = _put(holding, working)
-    orders = holding.of_intent(working.intent_id)
     if working.failures and _taken(working, orders):
         working = working.but(failures=0, refusal_code="")
         holding = _put(holding, working)
@@ -99,7 +100,7 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
     if not _may_send(working, scene):
         return holding, NOTHING
     left = Qty(working.due_qty - done)
-    reduces = working.intent.reduce_only or reduces_first(working, holding)
+    reduces = working.intent.reduce_only or bool(to_reduce(working, orders, holding))
     if left <= 0 or _hopeless(working, left, scene, reduces=reduces):
         return _next_slice(holding, working, filled, scene)
     return _send(holding, working, left, filled, scene)
@@ -127,10 +128,12 @@ def _taken(working: Working, orders: Sequence[Order]) -> bool:
     return any(order.ref in newest and order.venue_id is not None for order in orders)
 
 
-def _opposed(working: Working, holding: Holding) -> bool:
+def _opposed(working: Working, orders: Sequence[Order], holding: Holding) -> bool:
     """What it would open closes another's position: that came while this one waited, or was opened by hand."""
     intent = working.intent
-    return intent.market.reduces_only and not intent.reduce_only and holding.exposure * intent.side.sign < 0
+    if not intent.market.reduces_only or intent.reduce_only or not opposed(intent, holding):
+        return False
+    return not to_reduce(working, orders, holding)
 
 
 def _pointless(working: Working, orders: Sequence[Order], holding: Holding) -> bool:
@@ -169,8 +172,8 @@ def _send(
         free = max(ours_qty(holding, scene) - locked_qty(holding), ZERO)
         if free < left or holding.unseen:  # protection is making room for it; what is not there is not sold
             return holding, NOTHING
-    flips = reduces_first(working, holding)
-    child = next_child(working, Qty(min(left, abs(holding.exposure))) if flips else left, filled, scene)
+    first = to_reduce(working, holding.of_intent(working.intent_id), holding)
+    child = next_child(working, min(left, first) if first else left, filled, scene)
     if isinstance(child, Wait):
         later = Millis(scene.now_ms + child.ms)
         waiting = working.but(waited_ms=working.waited_ms + child.ms, retry_at_ms=later)
@@ -184,7 +187,7 @@ def _send(
         qty=child.qty,
         price=child.price,
         time_in_force=child.time_in_force,
-        reduce_only=intent.reduce_only or flips,
+        reduce_only=intent.reduce_only or bool(first),
         not_after_ms=Millis(min(scene.now_ms + scene.policy.send_within_ms, working.ends_ms(scene.now_ms))),
     )
     order = Order(

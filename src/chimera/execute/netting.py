@@ -26,14 +26,22 @@ def begun(working: Working, holding: Holding, scene: Scene) -> Working:
     return working.but(nets=nets).noting(told, scene.now_ms)
 
 
-def reduces_first(working: Working, holding: Holding) -> bool:
-    """Whether its next child may only reduce: the position is still of the other side."""
-    return bool(working.nets) and opposed(working.intent, holding)
+def to_reduce(working: Working, orders: Sequence[Order], holding: Holding) -> Qty:
+    """Base asset that its next child may only reduce; 0 where that part is over, and for every other entry.
+
+    What stands on the other side once that is done, or once something was sent to open, is another's.
+    """
+    if not working.nets or not opposed(working.intent, holding) or not all(each.request.reduce_only for each in orders):
+        return Qty(ZERO)
+    return Qty(min(max(working.nets - _reduced(orders), ZERO), abs(holding.exposure)))
 
 
 def gone_qty(working: Working, orders: Sequence[Order], holding: Holding) -> Decimal:
     """Base asset that it was to reduce and that somebody else has: it counts as done, and is not opened instead."""
     if not working.nets or opposed(working.intent, holding):
         return ZERO
-    reduced = sum((order.cum_qty for order in orders if order.request.reduce_only), ZERO)
-    return max(working.nets - reduced, ZERO)
+    return max(working.nets - _reduced(orders), ZERO)
+
+
+def _reduced(orders: Sequence[Order]) -> Decimal:
+    return sum((order.cum_qty for order in orders if order.request.reduce_only), ZERO)

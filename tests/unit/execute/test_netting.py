@@ -11,14 +11,15 @@ from chimera.admit.admission import objections
 from chimera.admit.netting import netted
 from chimera.admit.tidying import tidied
 from chimera.trading.commands import Command, Place, waits_for_save
+from chimera.trading.events import IntentChanged
 from chimera.trading.execution import Phase
-from chimera.trading.facts import CloseAsked, PlaceRefused, Ticked
+from chimera.trading.facts import CloseAsked, PlaceRefused, Reported, Ticked
 from chimera.trading.holding import Holding
-from chimera.trading.ids import IntentId
+from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.intent import Intent, StopSpec
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Price, Qty, text
-from chimera.trading.order import Role
+from chimera.trading.order import Role, Status
 from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
 from support.desk import BTC, Desk, a_long, an_intent
@@ -252,3 +253,19 @@ def test_what_only_reduces_goes_whatever_stop_was_named() -> None:
     desk = a_netting_long()
     desk.submit(a_sell("0.004", stop=StopSpec(price=Price(Decimal("64000.0")))))
     assert [(each[2]) for each in sent(desk)] == [True]
+
+
+def test_more_than_it_was_to_reduce_is_anothers() -> None:
+    """By hand the long was made larger meanwhile: once its own part is done it ends, and opens nothing."""
+    desk = a_netting_long()
+    desk.submit(a_sell("0.03"))
+    reducing = desk.placed(Role.TAKER)
+    stranger = reducing.but(ref=ClientOrderId("by-hand"), side=Side.BUY, reduce_only=False)
+    word = desk.word(stranger, Status.FILLED, "0.005").but(qty=Qty(Decimal("0.005")))
+    desk.hear(Reported(order=word, fill=desk.a_fill(stranger, "0.005", "65000.1", "hand-1")))
+    desk.fill(reducing, "0.010")
+    told = [event.body for event in desk.holding.outbox if isinstance(event.body, IntentChanged)]
+    assert desk.holding.position.qty == Decimal("0.005")
+    assert (told[-1].intent_id, told[-1].done) == ("i2", True)
+    assert "POSITION_OPPOSED: a position of 0.005 stands" in str(told[-1].row)
+    assert len(sent(desk)) == 1
