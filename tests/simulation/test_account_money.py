@@ -46,7 +46,7 @@ def of_day(hands: tuple[Any, ...]) -> Story:
 def test_funding_counts_into_the_loss_of_the_day_and_a_restart_forgets_it_not() -> None:
     with without(LOW_LIMIT):
         told, spared = play(of_day(((20.0, pay_funding),))), play(of_day(()))
-        with without(("chimera.services.router.bookkeeping:Books", "funding", lambda self, symbol: Decimal(0))):
+        with without(("chimera.services.router.bookkeeping:Bookkeeping", "funding", lambda self, symbol: Decimal(0))):
             unread = play(of_day(((20.0, pay_funding),)))
 
     assert told.answers == {"w-0": "FILLED", "w-1": "REJECTED", "w-2": "REJECTED"}
@@ -71,7 +71,7 @@ def test_money_that_nothing_explains_is_told_once_with_its_numbers() -> None:
 @pytest.mark.req("I7")
 def test_a_trade_that_the_venue_lists_and_nobody_counted_is_told() -> None:
     story = Story(wishes=(a_wish(),), calm_s=220.0)
-    with without(("chimera.services.router.bookkeeping:Books", "heard", lambda self, events: None)):
+    with without(("chimera.services.router.bookkeeping:Bookkeeping", "heard", lambda self, events: None)):
         told = play(story)
 
     assert len(drifts(told)) == 2  # the entry's and the exit's

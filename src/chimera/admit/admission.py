@@ -1,6 +1,7 @@
 """May this intent trade now? Every reason against it, each with its numbers; none means it may.
 
-The last hop checks limits again, atomically (``admit.limits``): this is the answer to the caller, that is the wall.
+This is the answer to the caller. The wall is the last hop, which checks the limits in the step that sends
+(``admit.limits``).
 """
 
 from decimal import Decimal

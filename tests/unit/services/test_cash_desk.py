@@ -10,7 +10,7 @@ import pytest
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.reconcile.cash import of_fill, of_income
 from chimera.services.router import cash_desk
-from chimera.services.router.bookkeeping import Books
+from chimera.services.router.bookkeeping import Bookkeeping
 from chimera.services.router.cash_book import CashBook
 from chimera.services.router.cash_desk import CashDesk
 from chimera.trading.booking import Booking, Effect, Share
@@ -168,7 +168,7 @@ def test_spots_wallet_is_its_owners_too_and_is_not_compared() -> None:
     async def story() -> None:
         alerts: list[Alert] = []
         venue: Any = Venue()
-        books = Books(a_ground(tell=alerts.append)._replace(market=Market.SPOT), venue, MemoryLedger())
+        books = Bookkeeping(a_ground(tell=alerts.append)._replace(market=Market.SPOT), venue, MemoryLedger())
         for _ in range(5):
             await books._look()
         assert alerts == []

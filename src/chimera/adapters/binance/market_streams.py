@@ -1,7 +1,7 @@
 """The live public streams of Binance, or of anything that speaks like it, as market events.
 
 USD-M streams are routed: ``/public`` carries books, ``/market`` trades and mark prices; a stream asked for on the wrong
-route connects, pings and stays silent (binance.md 1.2). So there is one connection per route, and silence is a fault:
+route connects, pings and stays silent. So there is one connection per route, and silence is a fault:
 a connection without a frame for ``silence_ms`` is dropped and opened again, a stream without a first frame is reported.
 Depth is made whole by a REST snapshot after each connection and each gap. ``at_us`` is our receive time.
 
@@ -262,13 +262,12 @@ def targets(market: Market, symbols: Sequence[str], streams: Sequence[str]) -> M
     """Paths to connect to, each with the streams it carries: USD-M by route, spot all on one."""
     routes: dict[str, list[str]] = {}
     for stream in streams:
-        kind = stream.partition("@")[0]
-        route = (
-            ""
-            if market is Market.SPOT
-            else "/public"
-            if kind == "bookTicker" or kind.startswith("depth")
-            else "/market"
-        )
-        routes.setdefault(route, []).extend(f"{symbol.lower()}@{stream}" for symbol in symbols)
+        names = routes.setdefault(_route(market, stream.partition("@")[0]), [])
+        names += [f"{symbol.lower()}@{stream}" for symbol in symbols]
     return {f"{route}/stream?streams={'/'.join(names)}": tuple(names) for route, names in routes.items()}
+
+
+def _route(market: Market, kind: str) -> str:
+    if market is Market.SPOT:
+        return ""
+    return "/public" if kind == "bookTicker" or kind.startswith("depth") else "/market"

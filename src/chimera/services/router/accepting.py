@@ -1,7 +1,7 @@
-"""The taking of an intent: once per id for ever, admitted by what is so now, claimed before anything leaves, answered.
+"""Taking an intent: once per id for ever, admitted by the state of the moment, claimed before anything leaves.
 
-It is objected to twice: before the claim, for the caller's sake, and after it, since the ledger may have been slow, by
-who owns the position then. From there on nothing comes in between: it is planned, and its owner hears of it.
+It is judged twice: before the claim, so that the caller hears at once, and after it, since the ledger may have been
+slow, against whoever owns the position by then. Between the second judgement and the owner's hearing nothing waits.
 """
 
 from collections.abc import Callable, Mapping

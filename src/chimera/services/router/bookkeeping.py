@@ -45,8 +45,8 @@ RETRY_S: Final = 2.0
 QUOTE: Final = "USDT"
 
 
-class Books:
-    """Of one account."""
+class Bookkeeping:
+    """The looks at one account's money on one market; ``book`` keeps what they find."""
 
     def __init__(self, ground: Ground, records: Records, rows: Rows) -> None:
         self.read = asyncio.Event()  # today's funding is known

@@ -1,6 +1,6 @@
 """What S3's risk gate may still promise: positions, intents in flight, margin, notional and loss left (wire.budget).
 
-Told twice a second, which also tells whether the bus is there. Best effort: an old budget makes S3 skip.
+Published twice a second, which also shows whether the bus is there. Best effort: an old budget makes S3 skip.
 """
 
 import asyncio

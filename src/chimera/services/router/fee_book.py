@@ -1,6 +1,6 @@
 """The fee rates that this account pays, by symbol: read from the venue, kept, and known again after a restart.
 
-Until they are known a symbol counts with the venue's usual ones. A ledger that is away holds nothing up: what was read
+Until they are known, the venue's usual ones stand in. A ledger that is away holds nothing up: what was read
 is in force at once, and is kept at the next reading that finds the store.
 """
 

@@ -1,6 +1,6 @@
 """What the parts of one router stand on: whose account on which market, its owners and rules, its clocks, its voice.
 
-It knows none of the parts and decides nothing. The dictionaries are the same for ever; what is in them changes.
+It knows none of the parts and decides nothing. The dictionaries are never replaced; what is in them changes.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How a router is: each dependency as our own last business with it went. It asks nobody, so it answers at once."""
+"""How a router is: each dependency judged by our own last dealing with it. It asks nobody, so it answers at once."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -30,7 +30,7 @@ class Level(Value):
 
 
 class Levels:
-    """Those of one account. As they stand here they only tell: notices."""
+    """The levels of one account. Used as they are, they only tell: notices."""
 
     kind = "notice"
     usual = Severity.WARN

@@ -1,4 +1,4 @@
-"""Asking until there is an answer, and looking again after a mistake of ours: what a router must not end of.
+"""Asking until there is an answer, and going on after a mistake of ours: neither may end a router.
 
 A store that is away is tried again for ever; how soon is said here for all of them. Each try has its own deadline.
 """
@@ -26,7 +26,7 @@ BOOT_LONGEST_PAUSE_S: Final = 2.0  # what was held back may leave sooner than wa
 
 
 async def until_answered(question: Callable[[], Awaitable[T]]) -> T:
-    """Asked again and again, each time not waited for for long: positions may be bare until the last of these answers.
+    """Asked again and again, with little patience each time: positions may be bare until the last of these is answered.
 
     Where the venue, or our own governor, names a time, that is waited for, but not blindly.
     Raises ``VenueRejected``: a refusal does not change by asking.

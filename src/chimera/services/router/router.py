@@ -29,7 +29,7 @@ from chimera.services.router.accepting import Accepting
 from chimera.services.router.api import Outcome
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.board import position_row
-from chimera.services.router.bookkeeping import Books
+from chimera.services.router.bookkeeping import Bookkeeping
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.budget import Budgeting
 from chimera.services.router.capability import Capability
@@ -135,7 +135,7 @@ class Router:
             config.table, config.route_policy, market, bus, clock, self.alarms.tell, read_table=read_table
         )
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
-        self.books = Books(ground, records, ledger)
+        self.books = Bookkeeping(ground, records, ledger)
         self.cash = CashDesk(ledger, (self.books.book,))
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
         self._loaded = shared.loaded[config.market]

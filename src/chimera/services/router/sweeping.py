@@ -1,7 +1,7 @@
 """The look at the account as a whole, every ``S4_SWEEP_EVERY_S``: ask, compare, send the owners to look; tell.
 
-``reconcile.sweep`` compares, owners decide and act. What is not ours is kept count of here, for the last hop, the
-barriers and whoever looks; the user stream tells of it at once, the sweep of what the stream did not.
+``reconcile.sweep`` compares, owners decide and act. Orders that are not ours are kept track of here, for the last hop,
+the barriers and whoever looks: the user stream tells of them at once, and the sweep finds those of which it did not.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from chimera.execute.overtaken import any_overtaken
 from chimera.ports.ledger import Rows
 from chimera.ports.venue import Records, Rulebook
 from chimera.protect.crossing import crossed
-from chimera.services.router.bookkeeping import Books
+from chimera.services.router.bookkeeping import Bookkeeping
 from chimera.services.router.capability import Capability
 from chimera.services.router.fee_book import FeeBook
 from chimera.services.router.ground import Ground
@@ -47,7 +47,7 @@ class Watch:
         rulebook: Rulebook,
         market: MarketView,
         limits: LimitBook,
-        books: Books,
+        books: Bookkeeping,
         capability: Capability,
         watchdogs: Watchdogs,
         rows: Rows,
