@@ -8,12 +8,12 @@ from collections import OrderedDict, deque
 from decimal import Decimal
 from typing import Final
 
-from chimera.trading.ids import ClientOrderId
 from chimera.trading.money import ZERO, Millis
 
 HOUR_MS: Final = 3_600_000
 MAKERS_MIN: Final = 20  # fewer say nothing
 MAKERS_MAX: Final = 200
+SLICES_MAX: Final = 2_000
 
 BALANCE_TIMES: Final = 3
 BALANCE_MS: Final = 600_000
@@ -21,17 +21,18 @@ BALANCE_MS: Final = 600_000
 FAILURES: Final = 3  # in a row
 
 
-class Makers:
-    """How much of the resting orders filled."""
+class Shares:
+    """How much filled of what ended in the last hour, of no more than ``most``."""
 
-    def __init__(self) -> None:
-        self._ended: OrderedDict[ClientOrderId, tuple[Millis, Decimal]] = OrderedDict()
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._ended: OrderedDict[str, tuple[Millis, Decimal]] = OrderedDict()
 
-    def ended(self, ref: ClientOrderId, share: Decimal, now_ms: Millis) -> None:
+    def ended(self, ref: str, share: Decimal, now_ms: Millis) -> None:
         """``share`` of its quantity that filled; told again (a trade after the end) it is the newer that counts."""
         began = self._ended[ref][0] if ref in self._ended else now_ms
         self._ended[ref] = (began, share)
-        while len(self._ended) > MAKERS_MAX:
+        while len(self._ended) > self._most:
             self._ended.popitem(last=False)
 
     def ratio(self, now_ms: Millis) -> tuple[int, Decimal]:
@@ -40,6 +41,13 @@ class Makers:
             self._ended.popitem(last=False)
         count = len(self._ended)
         return count, sum((share for _, share in self._ended.values()), ZERO) / count if count else ZERO
+
+
+class Makers(Shares):
+    """How much of the resting orders filled."""
+
+    def __init__(self) -> None:
+        super().__init__(MAKERS_MAX)
 
     def low(self, least: Decimal, now_ms: Millis) -> str | None:
         count, ratio = self.ratio(now_ms)

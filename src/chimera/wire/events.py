@@ -56,6 +56,7 @@ class PutSnapshot(Value):
     ttl_ms: int | None = None
 
 
+_KINDS = {PairResolved: "OCO_RESOLVE", DustLeft: "DUST", CancelRecorded: "CANCEL"}
 DISARMED_TTL_MS = 3_600_000
 IDEMPOTENCY_TTL_MS = 3_600_000  # S3-IDEM-1; the ledger's claim is for ever
 
@@ -100,8 +101,8 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
                 Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
                 Publish(stream=keys.SPOT_OCO_ARMED, event_id=name, fields=fields_of(row)),
             )
-        case PairResolved() | DustLeft():
-            row = common | plain(body) | {"kind": "DUST" if isinstance(body, DustLeft) else "OCO_RESOLVE"}
+        case PairResolved() | DustLeft() | CancelRecorded():
+            row = common | plain(body) | {"kind": _KINDS[type(body)]}
             return (
                 InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
                 Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
@@ -113,12 +114,6 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
             return (
                 InsertRow(collection=keys.POSITIONS_SNAPSHOTS, key=name, document=row),
                 PutSnapshot(key=keys.position_key(key.account, key.market, key.symbol), document=encode(row)),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
-            )
-        case CancelRecorded():
-            row = common | plain(body) | {"kind": "CANCEL"}
-            return (
-                InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
                 Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
             )
         case Alert():

@@ -295,6 +295,9 @@ class FakeRouter:
     def health(self) -> dict[str, object]:
         return {"status": "ok", "checks": {"ledger": "ok"}}
 
+    def fill_ratios(self) -> dict[Market, dict[str, Decimal]]:
+        return {Market.FUT: {"maker_fill_ratio": Decimal("0.25")}, Market.SPOT: {}}
+
     def ready(self) -> bool:
         return self.is_ready
 

@@ -263,6 +263,15 @@ async def test_health_and_readiness(client: httpx2.AsyncClient, router: FakeRout
     assert (health.status_code, ready.status_code, not_ready.status_code) == (200, 200, 503)
 
 
+@pytest.mark.req("S4-MET-1")
+async def test_the_metrics_page_has_what_is_known_of_each_market(client: httpx2.AsyncClient) -> None:
+    page = await client.get("/metrics")
+
+    assert page.status_code == 200
+    assert 'maker_fill_ratio{market="FUT"} 0.25' in page.text
+    assert 'market="SPOT"' not in page.text
+
+
 @pytest.mark.req("S4-API-5")
 async def test_amounts_are_numbers_of_exact_digits_and_ids_are_not(
     client: httpx2.AsyncClient, router: FakeRouter

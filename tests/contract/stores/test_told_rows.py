@@ -50,7 +50,8 @@ async def told(desk: Desk, ledger: Ledger) -> Heard:
     relay = Relay(ledger, cast("Bus", heard))
     for event in desk.holding.outbox:
         for _ in range(2):
-            await relay.tell(desk.holding.key, event)
+            await relay.keep(desk.holding.key, event)
+            await relay.spread(desk.holding.key, event)
     return heard
 
 

@@ -138,3 +138,28 @@ def test_intents_that_the_venue_ends_fail_and_one_that_it_took_begins_the_count_
     assert codes(told) == ["ORDERS_FAILING"], "nothing of these reached the venue"
     tallies.heard(ended("CANCELED", taken=True))
     assert codes(told) == ["ORDERS_FAILING", "ORDERS_FAILING_OVER"]
+
+
+def of_slices(name: str, *filled: str | None, done: bool = True) -> tuple[Event, ...]:
+    """An intent of slices of 2 each; None: one that did not begin."""
+    slices = [
+        {"qty": "2", "due_ms": 1, "began_ms": None if part is None else 1, "filled_qty": part or "0"} for part in filled
+    ]
+    row = encode({"intent_id": name, "status": "CANCELED", "code": None, "order_ids": ["7"], "slices": slices})
+    return event(IntentChanged(intent_id=IntentId(name), client_order_id=ClientOrderId(name), row=row, done=done))
+
+
+@pytest.mark.req("S4-MET-1")
+def test_what_share_of_makers_and_of_slices_filled_is_known_only_once_some_ended(tallies: Tallying) -> None:
+    assert tallies.fill_ratios == {}
+    tallies.heard((a_maker(1, Status.FILLED, filled="1"), a_maker(2, Status.CANCELED, filled="0.5")))
+    assert tallies.fill_ratios == {"maker_fill_ratio": Decimal("0.75")}
+    tallies.heard(of_slices("one", "2"))  # no schedule
+    tallies.heard(of_slices("working", "2", "0", done=False))
+    assert "twap_slice_fill_ratio" not in tallies.fill_ratios
+    tallies.heard(of_slices("i1", "2", "1", None))
+    assert tallies.fill_ratios["twap_slice_fill_ratio"] == Decimal("0.75")
+    tallies.heard(of_slices("i2", "0", "4"))  # what the first left over rode with the second
+    assert tallies.fill_ratios["twap_slice_fill_ratio"] == Decimal("0.625")
+    tallies.heard(of_slices("i2", "0", "4"))  # told again
+    assert tallies.fill_ratios["twap_slice_fill_ratio"] == Decimal("0.625")

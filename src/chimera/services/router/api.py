@@ -103,6 +103,10 @@ class RouterApi(Protocol):
 
     def health(self) -> dict[str, object]: ...
 
+    def fill_ratios(self) -> Mapping[Market, Mapping[str, Decimal]]:
+        """What ``/metrics`` shows of each market."""
+        ...
+
     def ready(self) -> bool: ...
 
     @property

@@ -115,5 +115,8 @@ class House:
         status = min((told["status"] for told in each.values()), key=WORST.index)
         return self._first.health() | {"status": status, "markets": each}
 
+    def fill_ratios(self) -> dict[Market, dict[str, Decimal]]:
+        return {market: router.tallies.fill_ratios for market, router in self._routers.items()}
+
     def ready(self) -> bool:
         return all(router.ready() for router in self._routers.values())

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from chimera.ports.clock import Clock
 from chimera.services import face
 from chimera.services.face import Answer
-from chimera.services.router import steering
+from chimera.services.router import steering, telemetry
 from chimera.services.router.api import Outcome, RouterApi
 from chimera.services.router.cash_http import add_cash
 from chimera.services.router.transfers_http import add_transfers
@@ -211,6 +211,10 @@ def _add_health(app: FastAPI, router: RouterApi) -> None:
         """200 when new orders are taken, else 503: for the scheduler."""
         is_ready = router.ready()
         return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+
+    @app.get("/metrics", operation_id="metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(telemetry.page(router.fill_ratios()), media_type="text/plain; version=0.0.4")
 
 
 def _instruments(router: RouterApi) -> requests.Instruments:

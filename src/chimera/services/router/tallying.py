@@ -11,7 +11,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
 
-from chimera.admit.tallies import Failures, Makers, Shortages
+from chimera.admit.tallies import SLICES_MAX, Failures, Makers, Shares, Shortages
 from chimera.ports.clock import Clock
 from chimera.services.router.levels import Levels
 from chimera.trading.errors import Refused, VenueRejected
@@ -32,6 +32,7 @@ class Tallying:
         self._clock = clock
         self._notices = Levels(clock, tell)
         self._makers = Makers()
+        self._slices = Shares(SLICES_MAX)
         self._shortages = Shortages()
         self._failures = Failures()
 
@@ -42,7 +43,9 @@ class Tallying:
                 case OrderChanged(order=order) if order.role is Role.MAKER and _rested(order):
                     self._makers.ended(order.ref, order.cum_qty / order.qty, self._clock.monotonic_ms())
                 case IntentChanged(done=True, row=row):
-                    self._ended(decode(row, dict[str, Any]))
+                    ended = decode(row, dict[str, Any])
+                    self._ended(ended)
+                    self._count_slices(ended)
                 case _:
                     continue
 
@@ -71,6 +74,23 @@ class Tallying:
         self._notices.level("MAKER_FILL_RATIO_LOW", self._makers.low(self._least, now_ms))
         self._notices.level("INSUFFICIENT_BALANCE_OFTEN", self._shortages.often(now_ms))
         self._notices.level("ORDERS_FAILING", self._failures.failing, severity=Severity.ERROR)
+
+    @property
+    def fill_ratios(self) -> dict[str, Decimal]:
+        """By metric, of the last hour; absent where nothing ended in it: what is not known is not 0."""
+        now_ms = self._clock.monotonic_ms()
+        told = {"maker_fill_ratio": self._makers.ratio(now_ms), "twap_slice_fill_ratio": self._slices.ratio(now_ms)}
+        return {name: ratio for name, (count, ratio) in told.items() if count}
+
+    def _count_slices(self, row: dict[str, Any]) -> None:
+        """Those that began, of an intent in several; what one left over counts with the next, which is full at most."""
+        slices = row.get("slices") or []
+        if len(slices) < 2:  # no schedule
+            return
+        for number, part in enumerate(slices):
+            if part["began_ms"] is not None:
+                share = min(Decimal(part["filled_qty"]) / Decimal(part["qty"]), Decimal(1))
+                self._slices.ended(f"{row['intent_id']}:{number}", share, self._clock.monotonic_ms())
 
     def _ended(self, row: dict[str, Any]) -> None:
         code = str(row.get("code") or "")
