@@ -95,13 +95,13 @@ class Load(Value):
 BOUNDS: Final = Load(outbox=5_000, held=200, tasks=200, alarms=500, callers=1_000)
 
 
-def overfull(load: Load, bounds: Load = BOUNDS) -> str | None:
+def overfull(load: Load) -> str | None:
     """The queues beyond their bounds, all of them."""
     names = Load.__struct_fields__
-    beyond = [name for name in names if getattr(load, name) > getattr(bounds, name)]
+    beyond = [name for name in names if getattr(load, name) > getattr(BOUNDS, name)]
     if not beyond:
         return None
-    return ", ".join(f"{name} {getattr(load, name)} > {getattr(bounds, name)}" for name in beyond)
+    return ", ".join(f"{name} {getattr(load, name)} > {getattr(BOUNDS, name)}" for name in beyond)
 
 
 # ── the user stream ──

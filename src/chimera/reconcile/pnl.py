@@ -6,7 +6,7 @@ Lines add up: those of two spans are those of both together, so an answer may co
 it is shared by what each held at that moment, by the last trade before it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -65,11 +65,11 @@ _LineKey = tuple[str, str, Market]
 
 
 class Fold:
-    """Entries in the order of their moments, in; lines, out. ``standing``: the last trade before the first of them."""
+    """Entries in the order of their moments, in; lines, out."""
 
-    def __init__(self, by: By, standing: Mapping[Where, Entry] | None = None) -> None:
+    def __init__(self, by: By) -> None:
         self.by = by
-        self._last: dict[Where, Entry] = dict(standing or {})
+        self._last: dict[Where, Entry] = {}
         self._lines: dict[_LineKey, Line] = {}
 
     def lacks(self, entry: Entry) -> Where | None:

@@ -28,6 +28,7 @@ HISTORY: Final = Endpoint(method="GET", path="/sapi/v1/asset/transfer")
 SPOT_ACCOUNT: Final = Endpoint(method="GET", path="/api/v3/account", weight=20)
 SERVER_TIME: Final = Endpoint(method="GET", path="/api/v3/time", security=Security.NONE)
 PAGE: Final = 100  # the largest
+QUOTE: Final = "USDT"  # what the futures wallet is counted in
 _LIMITS: Final = (RateLimit(counts=Metered.WEIGHT, span_ms=60_000, most=6_000),)  # spot's, which the balances count in
 _TYPES: Final = {Route.SPOT_TO_FUT: "MAIN_UMFUTURE", Route.FUT_TO_SPOT: "UMFUTURE_MAIN"}
 
@@ -94,7 +95,7 @@ class _Account(Struct):
 
 
 class BinanceWallets:
-    """``transport`` leads to the spot host. ``futures`` reads what is available of ``quote`` in the futures wallet."""
+    """``transport`` leads to the spot host. ``futures`` reads what is available of ``QUOTE`` in the futures wallet."""
 
     def __init__(
         self,
@@ -104,15 +105,13 @@ class BinanceWallets:
         clock: Clock,
         *,
         futures: Callable[[], Awaitable[Funds]],
-        quote: str = "USDT",
     ) -> None:
         self.raw = SignedAccount(WALLETS, transport, key, signer, clock)
         self._futures = futures
-        self._quote = quote
 
     async def free(self, wallet: Wallet, asset: str) -> Decimal:
         if wallet is Wallet.FUT:
-            return max((await self._futures()).available, ZERO) if asset == self._quote else ZERO
+            return max((await self._futures()).available, ZERO) if asset == QUOTE else ZERO
         found = answer(await self.raw.call(SPOT_ACCOUNT, {"omitZeroBalances": "true"}), _Account)
         return next((balance.free for balance in found.balances if balance.asset == asset), ZERO)
 

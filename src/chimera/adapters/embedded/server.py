@@ -78,12 +78,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _prepare(state_dir: Path, port: int | None, binary: Path | None) -> tuple[Path, Path, int, ProcessLock]:
+def _prepare(state_dir: Path, port: int | None) -> tuple[Path, Path, int, ProcessLock]:
     """A directory that is ours alone, the server to run in it, and its port."""
     state_dir = state_dir.absolute()
     if len(os.fsencode(state_dir / "redis.sock")) > SOCKET_PATH_MAX:
         raise StoreUnavailable(f"{state_dir} is too long a path for a unix socket: choose a shorter state directory")
-    found = binary or find_server()
+    found = find_server()
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = ProcessLock.take(state_dir / "redis.lock", guards=f"the Redis directory {state_dir}")
     return state_dir, found, port or free_port(), lock
@@ -117,12 +117,12 @@ class EmbeddedRedis:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     @classmethod
-    async def start(cls, state_dir: Path, *, port: int | None = None, binary: Path | None = None) -> Self:
+    async def start(cls, state_dir: Path, *, port: int | None = None) -> Self:
         """Start it on what the directory holds and wait until it answers. ``port`` None picks a free one.
 
         Raises ``StoreUnavailable``: no binary, directory in use, port taken, append-only file damaged.
         """
-        server = cls(*_prepare(state_dir, port, binary))
+        server = cls(*_prepare(state_dir, port))
         try:
             await server._outwait_survivor()
             await server._launch()

@@ -24,18 +24,10 @@ T = TypeVar("T")
 class MemoryBus:
     """``chimera.ports.streams.Bus`` in memory."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        *,
-        faults: Faults | None = None,
-        deadline_ms: Millis = DEADLINE_MS,
-        stream_max: int = STREAM_MAX,
-    ) -> None:
+    def __init__(self, clock: Clock, *, faults: Faults | None = None) -> None:
         self.faults: Faults = faults or NoFaults()
         self._clock = clock
-        self._deadline_ms = deadline_ms
-        self._content = Content(stream_max)
+        self._content = Content(STREAM_MAX)
         self._arrivals: dict[str, asyncio.Event] = {}
 
     def snapshot(self) -> int:
@@ -150,7 +142,7 @@ class MemoryBus:
         return None
 
     async def _apply(self, operation: str, key: str, apply: Callable[[], T]) -> T:
-        return await through(self.faults, self._deadline_ms, operation, key, apply)
+        return await through(self.faults, DEADLINE_MS, operation, key, apply)
 
     async def _until_some(
         self, operation: str, stream: str, block_ms: int, look: Callable[[], list[Entry]]

@@ -23,14 +23,12 @@ BUSY_S: Final = 20.0  # an intent that has neither filled nor ended by then hold
 TAIL_MS: Final = 1_000
 TAIL_COUNT: Final = 100
 AWAY_S: Final = 0.5
-_CENT: Final = Decimal("1E-8")
+SETTLE_S: Final = 1.0  # after the last close, or the market: what S4 tells its ledger is told
+_SHOWN: Final = Decimal("1E-8")  # of what a position gained, quote asset
 
 Event = dict[str, Any]
 Tell = Callable[[Event], None]
 Look = Callable[[Mapping[str, Any]], None]  # every row of every look, for a screen
-
-
-SETTLE_S: Final = 1.0  # after the last close, or the market: what S4 tells its ledger is told
 
 
 class House(Protocol):
@@ -183,7 +181,7 @@ class Session:
         before, seen.row = seen.row, row
         if int(row["closed_count"]) > int(before["closed_count"]):
             seen.busy_until_s = 0.0
-            gained = (_net(row) - seen.net_when_flat).quantize(_CENT)
+            gained = (_net(row) - seen.net_when_flat).quantize(_SHOWN)
             self._say("closed", symbol=symbol, closed=self.closed, pnl_usdt=text(gained))
         if any(row[part] != before[part] for part in ("qty", "stop", "target", "exit")):
             self._say("position", **_position(row))

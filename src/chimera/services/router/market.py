@@ -26,6 +26,7 @@ from chimera.wire.keys import depth_key, spot_depth_key, spot_tick_key, tick_key
 STALE_MS = 3_000
 MARK_STALE_MS = 10_000
 REFRESH_MS = 200
+WITHIN_S = 0.3  # one symbol, from feed or venue
 FEED_WITHIN_S = 0.05  # a caller waits for it: an entry must be refused fast while the bus is away
 VENUE_EVERY_MS = 1_000  # three looks before a price is stale
 ONE_BY_ONE = 5  # symbols
@@ -96,10 +97,10 @@ class MarketView:
         age_ms = 0 if seen is None else self._clock.monotonic_ms() - seen
         return None if age_ms <= STALE_MS else f"the market has not been seen for more than {STALE_MS} ms"
 
-    async def refresh(self, symbol: Symbol, *, within_ms: int = 300) -> None:
+    async def refresh(self, symbol: Symbol) -> None:
         """Look again, from the feed's snapshot or, where that is stale or away, from the venue; silence is no error."""
         try:
-            async with asyncio.timeout(within_ms / 1000):
+            async with asyncio.timeout(WITHIN_S):
                 if not await self._from_feed(symbol):
                     await self._from_venue(symbol)
         except (TimeoutError, ChimeraError):

@@ -134,10 +134,10 @@ class Owner:
         async with self._on_disk:
             await self._on_disk.wait_for(lambda: self._saved >= version)
 
-    async def saved_soon(self, patience_s: float = SAVE_PATIENCE_S) -> bool:
+    async def saved_soon(self) -> bool:
         """Whether what is known now is on disk before patience runs out."""
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(SAVE_PATIENCE_S):
                 await self.saved()
         except TimeoutError:
             return False
