@@ -1,6 +1,8 @@
-"""One decision: gates, rules, score, size, stop and target, in that order, over values taken at one moment.
+"""One decision: gates, rules, side and policy, size, stop and target, in that order, over values of one moment.
 
-It holds no state and asks nobody. A skip names every reason of the stage it ended in and keeps the trace so far.
+It holds no state and asks nobody. A skip names every reason of the stage it ended in and keeps the trace so far. Each
+market is judged by its own touch. A rule may move the entry to the other market: that market's gates are then judged,
+too, and the rules are not asked again, since a rule that moves an entry would else have to hold in both.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from chimera.trading.budget import Reserve, RiskBudget
 from chimera.trading.decision import Code, Explanation, Levels, Open, Score, Sizing, Skip, Verdict
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import ExecPolicy, MakerThenTaker, StopSpec, TargetKind, TargetSpec
+from chimera.trading.intent import ExecPolicy, MakerThenTaker, OrderList, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Market, Side, Touch
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
@@ -31,12 +33,13 @@ class Terms(Value):
 
 
 class Policy(Value):
-    """What does not depend on the symbol."""
+    """What does not depend on the symbol. How it is traded where no rule says is one for each market."""
 
     sizes: SizePolicy
     levels: LevelPolicy
     touch_max_age_ms: Millis
     execution: ExecPolicy = MakerThenTaker()
+    spot_execution: ExecPolicy = OrderList()
 
 
 class Case(Value):
@@ -46,7 +49,7 @@ class Case(Value):
     asked_market: Market | None
     side_hint: Side | None
     features: Features
-    touch: Touch | None
+    touches: dict[Market, Touch]
     terms: dict[Market, Terms]
     policy: Policy
     budget: RiskBudget | None
@@ -59,32 +62,34 @@ class Case(Value):
         return self.features.now_ms
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """One market as it is seen: its touch, and the factors that its touch is part of."""
+
+    touch: Touch
+    features: Features
+
+
 def decide(bundle: Bundle, case: Case) -> Open | Skip:
     """Yes or no, with everything that led to it."""
     trace = _Trace(bundle, case)
-    touch = case.touch
-    if touch is None:
-        words = f"no touch of {case.symbol}"
-        return trace.skip((Verdict(code=Code.MARKET_MISSING, passed=False, name="touch", text=words),))
-    if stale := _stale(case, touch):
-        return trace.skip((stale,))
-    features = _seen(case, touch)
-    if against := trace.gates(features):
-        return trace.skip(against)
-    fired = trace.rules(features)
+    view = trace.enter(case.asked_market or Market.FUT)
+    if isinstance(view, Skip):
+        return view
+    fired = trace.rules(view.features)
     if fired.against:
         return trace.skip(fired.against)
     if fired.market is not None and fired.market is not trace.market:
-        if case.asked_market is not None:
-            words = f"asked for {case.asked_market}, the rules say {fired.market}"
-            return trace.skip((Verdict(code=Code.MARKET_CONFLICT, passed=False, text=words),))
-        trace.market = fired.market
-        if against := trace.gates(features):
-            return trace.skip(against)
+        view = trace.move(fired.market)
+        if isinstance(view, Skip):
+            return view
     side = _side(trace.market, fired, case.side_hint)
     if isinstance(side, Verdict):
         return trace.skip((side,))
-    return _open(trace, features, touch, fired, side)
+    policy = _execution(trace.market, fired, case.policy)
+    if isinstance(policy, Verdict):
+        return trace.skip((policy,))
+    return _open(trace, view, fired, side, policy)
 
 
 def _seen(case: Case, touch: Touch) -> Features:
@@ -93,17 +98,17 @@ def _seen(case: Case, touch: Touch) -> Features:
     return case.features.but(values={**case.features.values, **own, **supposed(case.supposed, case.now_ms)})
 
 
-def _open(trace: "_Trace", features: Features, touch: Touch, fired: Fired, side: Side) -> Open | Skip:
+def _open(trace: "_Trace", view: View, fired: Fired, side: Side, policy: ExecPolicy) -> Open | Skip:
     case, market = trace.case, trace.market
     terms = case.terms[market]
     sizing = size(
-        terms.instrument, case.policy.sizes, touch.aggressive(side), fired.size_mult * case.score.size_mult_ml
+        terms.instrument, case.policy.sizes, view.touch.aggressive(side), fired.size_mult * case.score.size_mult_ml
     )
     trace.why = trace.why.but(score=case.score)
     if isinstance(sizing, Verdict):
         return trace.skip((sizing,))
     trace.why = trace.why.but(sizing=sizing)
-    bars = _levels(trace, features, touch, fired, side, sizing)
+    bars = _levels(trace, view, fired, side, sizing)
     if isinstance(bars, Verdict):
         return trace.skip((bars,))
     trace.why = trace.why.but(levels=bars)
@@ -121,7 +126,7 @@ def _open(trace: "_Trace", features: Features, touch: Touch, fired: Fired, side:
         config_rev=trace.bundle.rev,
         side=side,
         qty=sizing.qty,
-        policy=fired.policy or case.policy.execution,
+        policy=policy,
         stop=StopSpec(price=bars.stop_price),
         target=target,
         leverage=sizing.leverage,
@@ -132,13 +137,11 @@ def _open(trace: "_Trace", features: Features, touch: Touch, fired: Fired, side:
     )
 
 
-def _levels(
-    trace: "_Trace", features: Features, touch: Touch, fired: Fired, side: Side, sizing: Sizing
-) -> Levels | Verdict:
+def _levels(trace: "_Trace", view: View, fired: Fired, side: Side, sizing: Sizing) -> Levels | Verdict:
     case, market, policy = trace.case, trace.market, trace.case.policy.levels
     atr: Decimal | None = None
     if market is Market.FUT:
-        found = features.need(ATR)
+        found = view.features.need(ATR)
         if isinstance(found, Verdict):
             return found
         atr = found
@@ -149,7 +152,7 @@ def _levels(
         policy,
         sizing,
         side,
-        touch,
+        view.touch,
         taker_fee=case.budget.markets[market].fees_for(case.terms[market].instrument.symbol).taker,
         d_wanted=stop_distance(market, policy, sizing.price, atr, fired.sl_mult),
         wanted=profit_wanted(market, policy, sizing, fired.tp_mult),
@@ -167,6 +170,16 @@ def _side(market: Market, fired: Fired, hint: Side | None) -> Side | Verdict:
     return side
 
 
+def _execution(market: Market, fired: Fired, policy: Policy) -> ExecPolicy | Verdict:
+    """A rule's word, else the market's own way. An order list is a form that spot alone has."""
+    if fired.policy is None:
+        return policy.execution if market is Market.FUT else policy.spot_execution
+    if isinstance(fired.policy, OrderList) and market is not Market.SPOT:
+        words = f"the rules say exec_policy OCO, which is of SPOT, and the market is {market}"
+        return Verdict(code=Code.POLICY_CONFLICT, passed=False, name="exec_policy", text=words)
+    return fired.policy
+
+
 def _stale(case: Case, touch: Touch) -> Verdict | None:
     age, limit = Decimal(abs(case.now_ms - touch.at_ms)), Decimal(case.policy.touch_max_age_ms)
     verdict = at_most(Code.MARKET_STALE, "touch.age_ms", age, limit)
@@ -180,11 +193,8 @@ class _Trace:
     bundle: Bundle
     case: Case
     why: Explanation = field(default_factory=Explanation)
-    market: Market = field(init=False)
+    market: Market = Market.FUT
     fired: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        self.market = self.case.asked_market or Market.FUT
 
     def skip(self, reasons: Sequence[Verdict]) -> Skip:
         return Skip(
@@ -195,6 +205,28 @@ class _Trace:
             rules_fired=self.fired,
             why=self.why,
         )
+
+    def enter(self, market: Market) -> View | Skip:
+        """Its view, once its touch is there and fresh and its gates are open."""
+        self.market = market
+        touch = self.case.touches.get(market)
+        if touch is None:
+            words = f"no touch of {self.case.symbol} on {market}"
+            return self.skip((Verdict(code=Code.MARKET_MISSING, passed=False, name="touch", text=words),))
+        if stale := _stale(self.case, touch):
+            return self.skip((stale,))
+        features = _seen(self.case, touch)
+        if against := self.gates(features):
+            return self.skip(against)
+        return View(touch, features)
+
+    def move(self, market: Market) -> View | Skip:
+        """To the market the rules say, unless the caller has asked for this one."""
+        asked = self.case.asked_market
+        if asked is not None:
+            words = f"asked for {asked}, the rules say {market}"
+            return self.skip((Verdict(code=Code.MARKET_CONFLICT, passed=False, name="market", text=words),))
+        return self.enter(market)
 
     def gates(self, features: Features) -> tuple[Verdict, ...]:
         """L0 for the present market, with what a plain entry would use; what failed."""

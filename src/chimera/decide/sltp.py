@@ -9,7 +9,11 @@ With E the entry, q the quantity, f the taker fee rate, and s = +1 for a long, -
 
 ``d_cap`` is (max_loss - fees at the stop) / q with the fees written out: they depend on the stop themselves. Both legs
 are charged as taker. The stop rounds toward the entry, the target away from it, so both bounds hold after rounding.
-Slippage past the stop is excluded: it has no bound before the fact.
+Slippage past the stop is excluded, for it has no bound before the fact, and reported: what each basis point costs.
+
+On spot the venue takes the fee of a buy from what is bought, unless the account pays with another coin. Then less is
+sold, at the stop for less loss than above, at the target for less profit: q (1 - f)^2 T - q E >= wanted. The target
+there is the one of this second form, so that the profit is reached however the fee is paid.
 """
 
 from decimal import Decimal
@@ -47,6 +51,32 @@ def profit_wanted(market: Market, policy: LevelPolicy, sizing: Sizing, tp_mult: 
     return policy.roe * sizing.margin_usdt * tp_mult
 
 
+class _Fees(Value):
+    """Of one unit, both taken in quote asset."""
+
+    rate: Decimal
+    sign: int
+
+    def target(self, entry: Decimal, wanted: Decimal) -> Decimal:
+        """Where ``wanted`` is left of a unit after both fees; not rounded."""
+        return (entry * (self.sign + self.rate) + wanted) / (self.sign - self.rate)
+
+    def at_target(self, entry: Decimal, target: Decimal) -> Decimal:
+        return self.rate * (entry + target)
+
+
+class _SpotFees(Value):
+    """Of one unit bought, the first taken from it."""
+
+    rate: Decimal
+
+    def target(self, entry: Decimal, wanted: Decimal) -> Decimal:
+        return (entry + wanted) / (1 - self.rate) ** 2
+
+    def at_target(self, entry: Decimal, target: Decimal) -> Decimal:
+        return target * (1 - (1 - self.rate) ** 2)
+
+
 def levels(
     instrument: Instrument,
     policy: LevelPolicy,
@@ -67,12 +97,13 @@ def levels(
     stands_off = stop < touch.bid if side is Side.BUY else stop > touch.ask
     if not stands_off or stop <= ZERO:
         return _inside_spread(side, stop, touch)
-    target = instrument.target_away((entry * (sign + taker_fee) + wanted / qty) / (sign - taker_fee), out)
+    fees = _SpotFees(rate=taker_fee) if instrument.market is Market.SPOT else _Fees(rate=taker_fee, sign=sign)
+    target = instrument.target_away(fees.target(entry, wanted / qty), out)
     if target <= ZERO or not instrument.min_price <= target <= instrument.max_price:
         words = f"target {text(target)} is outside {text(instrument.min_price)}..{text(instrument.max_price)}"
         return Verdict(code=Code.TARGET_UNREACHABLE, passed=False, name="target_price", value=target, text=words)
     fees_at_stop = qty * taker_fee * (entry + stop)
-    fees_at_target = qty * taker_fee * (entry + target)
+    fees_at_target = qty * fees.at_target(entry, target)
     return Levels(
         entry_price=entry,
         stop_price=stop,
@@ -81,6 +112,7 @@ def levels(
         d_cap=d_cap,
         fees_at_stop=Quote(fees_at_stop),
         loss_at_stop=Quote(abs(entry - stop) * qty + fees_at_stop),
+        slippage_per_bp=Quote(qty * stop / BPS * (1 - sign * taker_fee)),
         fees_at_target=Quote(fees_at_target),
         profit_at_target=Quote(abs(target - entry) * qty - fees_at_target),
         profit_wanted=Quote(wanted),

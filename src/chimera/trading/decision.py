@@ -53,6 +53,7 @@ class Code(StrEnum):
     SKIP_ENTRY = "SKIP_ENTRY"
     SIDE_CONFLICT = "SIDE_CONFLICT"
     MARKET_CONFLICT = "MARKET_CONFLICT"
+    POLICY_CONFLICT = "POLICY_CONFLICT"  # an execution policy that the market does not have
     NO_SIDE = "NO_SIDE"
     SPOT_LONG_ONLY = "SPOT_LONG_ONLY"
     BELOW_STEP = "BELOW_STEP"
@@ -128,7 +129,8 @@ class Sizing(Value, tag=False):
 class Levels(Value, tag=False):
     """Stop and target. Distances and prices quote per base, fees and profit quote asset; both legs pay taker fees.
 
-    Slippage past the stop is not in ``loss_at_stop``: it has no bound before the fact.
+    Slippage past the stop is not in ``loss_at_stop``: it has no bound before the fact. ``slippage_per_bp`` is what each
+    basis point of it would add, fee included.
     """
 
     entry_price: Price
@@ -138,6 +140,7 @@ class Levels(Value, tag=False):
     d_cap: Decimal
     fees_at_stop: Quote
     loss_at_stop: Quote
+    slippage_per_bp: Quote
     fees_at_target: Quote
     profit_at_target: Quote
     profit_wanted: Quote

@@ -18,7 +18,6 @@ from chimera.trading.intent import (
     TargetKind,
     TargetSpec,
 )
-from chimera.trading.market import Market
 from chimera.trading.money import text
 from chimera.wire.codec import SCHEMA_VERSION
 
@@ -39,7 +38,7 @@ def order_body(intent: Intent) -> dict[str, Any]:
         "position_side": intent.position_side.value,
         "created_ms": intent.created_ms,
     }
-    if isinstance(intent.policy, OrderList) or (intent.market is Market.SPOT and _both_prices(intent)):
+    if isinstance(intent.policy, OrderList):
         body["exec_policy"] = _oco(intent)
     elif isinstance(intent.policy, StopAlone):
         body["exec_policy"] = _alone(intent)
@@ -73,11 +72,6 @@ def intent_record(intent: Intent) -> dict[str, str]:
     }
 
 
-def _both_prices(intent: Intent) -> bool:
-    stop, target = intent.stop, intent.target
-    return stop is not None and stop.price is not None and target is not None and target.kind is TargetKind.PRICE
-
-
 def _oco(intent: Intent) -> dict[str, Any]:
     if intent.stop is None or intent.stop.price is None or intent.target is None:
         raise AssertionError("an OCO has both prices")
@@ -93,8 +87,10 @@ def _alone(intent: Intent) -> dict[str, Any]:
 
 def _policy(policy: ExecPolicy) -> dict[str, Any]:
     match policy:
-        case MarketNow() | OrderList() | StopAlone():
+        case MarketNow():
             return {"type": "MARKET"}
+        case OrderList() | StopAlone():
+            raise AssertionError("what has prices of its own is written with them")
         case MakerThenTaker(wait_ms=wait_ms):
             body: dict[str, Any] = {"type": "MakerThenTaker"}
             if wait_ms is not None:

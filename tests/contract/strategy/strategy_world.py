@@ -12,6 +12,7 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.ports.intents import OrderAnswer
+from chimera.services.strategy.config import ACTIVE
 from chimera.services.strategy.demo import ensure_demo_bundle
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.settings import StrategySettings, read_settings
@@ -26,7 +27,15 @@ from chimera.wire import codec
 from chimera.wire.board import FeatureBoard, TickBoard
 from chimera.wire.budget import budget_document
 from chimera.wire.decisions import DecideRequest
-from chimera.wire.keys import features_key, risk_budget_key, tick_key
+from chimera.wire.keys import (
+    CONFIG_ACTIVE,
+    CONFIG_BUNDLES,
+    STRATEGY_RULES,
+    features_key,
+    risk_budget_key,
+    spot_tick_key,
+    tick_key,
+)
 
 D = Decimal
 START = 1_763_000_000_000
@@ -89,6 +98,14 @@ class Stage:
         await self.bus.put(features_key("BTCUSDT"), codec.encode(board))
         await self.budget()
 
+    async def show_spot(self, bid: str, ask: str) -> None:
+        """Spot's own touch, as of now."""
+        tick = TickBoard(
+            symbol="BTCUSDT", at_ms=self.clock.now_ms(), bid=Price(D(bid)), bid_qty=Qty(D(1)), ask=Price(D(ask)),
+            ask_qty=Qty(D(1)), mid=Price((D(bid) + D(ask)) / 2), spread_bps=D("0.15"),
+        )  # fmt: skip
+        await self.bus.put(spot_tick_key("BTCUSDT"), codec.encode(tick))
+
     async def budget(self, **changes: Any) -> None:
         share = MarketBudget(
             fees=FeeRates(maker=D("0.0002"), taker=D("0.0005")),
@@ -134,6 +151,23 @@ class Served:
 
     stage: Stage
     url: str
+
+
+def a_rule(rule_id: str, action: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "rule_id": rule_id, "priority": 1, "applies": {"symbols": ["*"]}, "status": "ENABLED",
+        "when": {"f": "atr", "op": ">", "v": 0}, "action": action,
+    } | more  # fmt: skip
+
+
+async def activate(stage: Stage, rev: int, *rules: dict[str, Any]) -> None:
+    """As an operator does, with a bundle of its own for each revision; it counts when S3 looks."""
+    bundle_id = f"b{rev}"
+    for rule in rules:
+        await stage.ledger.put(STRATEGY_RULES, f"{bundle_id}:{rule['rule_id']}", rule)
+    names = [rule["rule_id"] for rule in rules]
+    await stage.ledger.put(CONFIG_BUNDLES, bundle_id, {"bundle_id": bundle_id, "rules": names})
+    await stage.ledger.put(CONFIG_ACTIVE, ACTIVE, {"rev": rev, "bundle_id": bundle_id})
 
 
 async def until(condition: Any, turns: int = 2000) -> None:

@@ -3,27 +3,10 @@
 from typing import Any
 
 import pytest
-from strategy_world import Stage, ask
+from strategy_world import Stage, a_rule, activate, ask
 
 from chimera.services.strategy import config
-from chimera.services.strategy.config import ACTIVE
-from chimera.wire.keys import ALERTS, CONFIG_ACTIVE, CONFIG_BUNDLES, STRATEGY_RULES
-
-
-def a_rule(rule_id: str, action: Any, **more: Any) -> dict[str, Any]:
-    return {
-        "rule_id": rule_id, "priority": 1, "applies": {"symbols": ["*"]}, "status": "ENABLED",
-        "when": {"f": "atr", "op": ">", "v": 0}, "action": action,
-    } | more  # fmt: skip
-
-
-async def activate(stage: Stage, rev: int, *rules: dict[str, Any]) -> None:
-    bundle_id = f"b{rev}"
-    for rule in rules:
-        await stage.ledger.put(STRATEGY_RULES, f"{bundle_id}:{rule['rule_id']}", rule)
-    names = [rule["rule_id"] for rule in rules]
-    await stage.ledger.put(CONFIG_BUNDLES, bundle_id, {"bundle_id": bundle_id, "rules": names})
-    await stage.ledger.put(CONFIG_ACTIVE, ACTIVE, {"rev": rev, "bundle_id": bundle_id})
+from chimera.wire.keys import ALERTS
 
 
 @pytest.fixture

@@ -112,6 +112,8 @@ def a_policy(**levels: Any) -> Policy:
 
 
 def a_case(**changes: Any) -> Case:
+    """``touch`` is that of both markets, ``touches`` each one's."""
+    touch = changes.pop("touch", a_touch())
     rules = read_listed(fixture("instrument_btcusdt.json") | {"base": "BTC"}).instrument
     terms = {market: Terms(instrument=rules.but(market=market), gates=some_limits()) for market in Market}
     return Case(
@@ -119,7 +121,7 @@ def a_case(**changes: Any) -> Case:
         asked_market=None,
         side_hint=Side.BUY,
         features=some_features(),
-        touch=a_touch(),
+        touches={} if touch is None else dict.fromkeys(Market, touch),
         terms=terms,
         policy=a_policy(),
         budget=a_budget(),

@@ -62,7 +62,7 @@ def test_every_open_obeys_filters_loss_and_profit(case: Case) -> None:
     rules: Instrument = case.terms[Market.FUT].instrument
     fee = case.budget.markets[Market.FUT].fees.taker  # type: ignore[union-attr]  # every case has one
     bars, qty, side = decision.levels, decision.qty, decision.side
-    entry = case.touch.aggressive(side)  # type: ignore[union-attr]  # every case has one
+    entry = case.touches[Market.FUT].aggressive(side)
 
     assert rules.on_step(qty)
     assert qty >= rules.step
@@ -83,11 +83,12 @@ def test_every_open_obeys_filters_loss_and_profit(case: Case) -> None:
 @given(cases(fee=Decimal(0)))
 def test_short_is_the_mirror_of_long(case: Case) -> None:
     """Without fees, around one price: the touch is moved so that both sides would take the same."""
-    assert case.touch is not None
-    touch, tick = case.touch, case.terms[Market.FUT].instrument.tick
+    touch, tick = case.touches[Market.FUT], case.terms[Market.FUT].instrument.tick
     price = touch.ask
-    long = decide(a_bundle(), case.but(side_hint=Side.BUY, touch=touch.but(bid=price - tick)))
-    short = decide(a_bundle(), case.but(side_hint=Side.SELL, touch=touch.but(bid=price, ask=price + tick)))
+    around = {Side.BUY: touch.but(bid=price - tick), Side.SELL: touch.but(bid=price, ask=price + tick)}
+    long, short = (
+        decide(a_bundle(), case.but(side_hint=side, touches={Market.FUT: at})) for side, at in around.items()
+    )
 
     assert type(long) is type(short)
     if isinstance(long, Open) and isinstance(short, Open):

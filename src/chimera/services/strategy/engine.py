@@ -199,7 +199,7 @@ class Strategy:
         """Facts and score, then the pure decision: no await between it and the caller's reservation."""
         symbol = Symbol(request.symbol)
         try:
-            facts = await self._board.look(symbol, request.market)
+            facts = await self._board.look(symbol)
         except StoreUnavailable as away:
             gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"what the market shows cannot be read: {away}")
             return skip(snapshot.bundle.rev, request, gone), Facts()
@@ -210,7 +210,7 @@ class Strategy:
             asked_market=request.market,
             side_hint=request.sideHint,
             features=Features(values=dict(facts.features), ages=snapshot.ages, now_ms=now_ms),
-            touch=facts.touch,
+            touches=dict(facts.touches),
             terms=terms(snapshot, request.symbol, self._settings),
             policy=self._policy,
             budget=facts.budget,

@@ -26,9 +26,9 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one symbol at one moment; None and empty are what nobody has told."""
+    """Of one symbol at one moment; None and empty are what nobody has told. Spot without a touch has futures'."""
 
-    touch: Touch | None = None
+    touches: Mapping[Market, Touch] = field(default_factory=dict)
     budget: RiskBudget | None = None
     features: Mapping[str, Feature] = field(default_factory=dict)
     unreadable: tuple[tuple[str, str], ...] = ()  # key and what is wrong
@@ -40,24 +40,26 @@ class Board:
         self._ledger = ledger
         self._account_id = account_id
 
-    async def look(self, symbol: str, market: Market | None = None) -> Facts:
+    async def look(self, symbol: str) -> Facts:
         """Raises ``StoreUnavailable`` of the bus (or of the ledger, where the cache has no features).
 
-        For spot its own touch, where the feed shows one; features are one set per symbol.
+        Both markets' touches, since a rule may choose; features are one set per symbol.
         """
-        tick_at = spot_tick_key(symbol) if market is Market.SPOT else tick_key(symbol)
-        keys = (tick_at, features_key(symbol), risk_budget_key(self._account_id), tick_key(symbol))
-        tick, features, budget, futures = await self._snapshots.get_many(keys)
-        tick = futures if tick is None else tick
+        keys = (tick_key(symbol), spot_tick_key(symbol), features_key(symbol), risk_budget_key(self._account_id))
+        futures, spot, features, budget = await self._snapshots.get_many(keys)
         reading = _Reading()
         known: Mapping[str, Feature] | None = reading.of(
-            keys[1], lambda: None if features is None else codec.decode(features, FeatureBoard).features
+            keys[2], lambda: None if features is None else codec.decode(features, FeatureBoard).features
         )
         if known is None:
             known = await self._of_newest_signal(symbol, reading)
+        touches = {Market.FUT: reading.of(keys[0], lambda: None if futures is None else _touch(futures))}
+        touches[Market.SPOT] = touches[Market.FUT]
+        if spot is not None:
+            touches[Market.SPOT] = reading.of(keys[1], lambda: _touch(spot))
         return Facts(
-            touch=reading.of(keys[0], lambda: None if tick is None else _touch(tick)),
-            budget=reading.of(keys[2], lambda: None if budget is None else read_budget(budget)),
+            touches={market: touch for market, touch in touches.items() if touch is not None},
+            budget=reading.of(keys[3], lambda: None if budget is None else read_budget(budget)),
             features=known,
             unreadable=tuple(reading.wrong),
         )
