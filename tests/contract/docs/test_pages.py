@@ -1,7 +1,9 @@
 """Pages that are drawn from the code are current, and no page points at nothing."""
 
+import json
 import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ import rule_schema  # noqa: E402
 import settings_page  # noqa: E402
 from requirement_rows import read_rows  # noqa: E402
 
+from chimera.decide.features import BUILT_IN  # noqa: E402
+from chimera.decide.rules.bundle import read_rule  # noqa: E402
 from chimera.services.world.plan import MISHAPS, MOST  # noqa: E402
 from chimera.services.world.rows import ROWS  # noqa: E402
 
@@ -52,6 +56,15 @@ def test_no_row_of_the_fault_matrix_and_no_incident_claims_what_nothing_plays() 
 
 def test_the_faults_that_the_matrix_names_are_the_worlds() -> None:
     assert set(ROWS) <= {*MOST, *MISHAPS}
+
+
+def test_the_rules_on_the_rules_page_are_rules() -> None:
+    told = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    rules = [json.loads(block, parse_float=Decimal) for block in re.findall(r"```json\n(.*?)```", told, re.DOTALL)]
+    factors = ("rv_pctile_30d", "rho_usdttwd_14", *BUILT_IN)
+
+    assert len(rules) > 1
+    assert [read_rule(rule, factors)[1] for rule in rules] == [()] * len(rules)
 
 
 def test_requirement_rows_are_well_formed() -> None:

@@ -328,6 +328,7 @@ async def test_without_the_cache_features_come_from_the_newest_signal_with_their
     assert {reason["code"] for reason in stale.reasons} == {"FEATURE_STALE"}
 
 
+@pytest.mark.req("S3-L1-5")
 async def test_a_rule_s_missing_factor_is_an_alert(stage: Stage) -> None:
     await stage.ledger.put(
         STRATEGY_RULES,
