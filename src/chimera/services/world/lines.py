@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from chimera.services.world.network import Venue
 
 FRAME_US: Final = 6_000
+LATE_US: Final = (50_000, 3_000_000)
+_EXPIRED: Final = b'"X":"EXPIRED"'
 _USERS: Final = (PRIVATE, SPOT_PRIVATE)
 
 
@@ -42,7 +44,9 @@ class Line(ABC):
             return
         wait_us = venue.wait_us(f"frame:{event}", FRAME_US) + frame.delay_ms * 1000
         if venue.fires("frame_delay", event):
-            wait_us += venue.tape.whole(f"frame_delay_us:{event}", 50_000, 3_000_000)
+            wait_us += venue.tape.whole(f"frame_delay_us:{event}", *LATE_US)
+        if _EXPIRED in frame.payload and venue.fires("end_delay", event):
+            wait_us += venue.tape.whole(f"end_delay_us:{event}", *LATE_US)
         due_us = max(venue.loop.now_us + wait_us, self._due_us.get(event, 0) + 1)
         self._due_us[event] = due_us
         self._arrive_at(due_us, frame)

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from chimera.adapters.binance.transport import Reply, Socket
+from chimera.services.world import crossing
 from chimera.services.world.clock import VirtualClock
 from chimera.services.world.lines import Line
 from chimera.services.world.loop import DetLoop
@@ -31,12 +32,14 @@ from chimera.trading.money import Millis
 TICK_MS: Final = 250
 MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per order request or frame
     "connect_refused": 0.10,
+    crossing.CROSSED: 0.30,
     "drop_request": 0.12,
     "drop_reply": 0.20,
     "reset_reply": 0.20,
     "slow_request": 0.12,
     "slow_reply": 0.12,
     "frame_delay": 0.50,
+    "end_delay": 0.30,  # of the news that the rest of an order has expired
     "frame_duplicate": 0.30,
     "stream_cut": 0.08,
     "stream_stall": 0.02,
@@ -95,8 +98,12 @@ class Venue:
     async def run_market(self, events: AsyncIterator[MarketEvent]) -> None:
         """Release each event when it comes; time passes for the venue between them too."""
         async for event in events:
-            self.twin.market(event, self._clock.now_ms(), self._market)
-            self.pump()
+            self.moved(event)
+
+    def moved(self, event: MarketEvent) -> None:
+        """The market did this now."""
+        self.twin.market(event, self._clock.now_ms(), self._market)
+        self.pump()
 
     async def run_ticks(self) -> None:
         """Marks, depth frames and listen keys need time to be told."""
@@ -212,8 +219,9 @@ class WorldTransport:
         path, _, query = target.partition("?")
         request = WireRequest(method=method, path=path, query=query, headers=dict(headers), body=body.decode())
         trip: Trip[WireResponse] = Trip(self._venue, request, lambda: self._venue.execute(request))
-        if trip.refused():
-            await asyncio.sleep(self._venue.wait_us("connect", ONE_WAY_US) / 1_000_000)
+        in_vain_us = crossing.unsent_us(self._venue) if crossing.crosses(self._venue, request) else None
+        if in_vain_us is not None or trip.refused():
+            await asyncio.sleep((in_vain_us or self._venue.wait_us("connect", ONE_WAY_US)) / 1_000_000)
             raise NotSent(f"connection refused: {method} {path}")
         answer: asyncio.Future[WireResponse | None] = self._venue.loop.create_future()
         trip.begin(lambda told: None if answer.done() else answer.set_result(told))

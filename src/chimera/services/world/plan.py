@@ -4,7 +4,8 @@ spells of the venue's and deeds of others on the account by hand.
 A scenario is a class of runs with faults of its own: ``rough`` has a little of everything; in ``slow_entries`` entries
 linger in the network while S4 dies and comes back, so that it asks for orders which have not arrived yet; in
 ``tight_stops`` stops fire within seconds while S4 is dead, so that it comes back to ids which have already lived; in
-``slow_disk`` it dies while its ledger is still writing what it has just decided.
+``slow_disk`` it dies while its ledger is still writing what it has just decided; in ``crossed`` the market reaches
+stops and targets while S4 cancels them, many of them fill in part only, and the news of that comes slowly.
 
 ``fair`` has no fault at all, and is judged strictly; in ``overload`` the venue throttles entries for a while; in
 ``stuck``, ``zeros``, ``refused`` and ``cuts`` one thing goes wrong, often: stops that fire and hang, positions that
@@ -43,9 +44,10 @@ ROUGH: Final = "rough"
 SLOW_ENTRIES: Final = "slow_entries"
 TIGHT_STOPS: Final = "tight_stops"
 SLOW_DISK: Final = "slow_disk"
+CROSSED: Final = "crossed"
 FAIR: Final = "fair"
 OVERLOAD: Final = "overload"
-DRAWN: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS, SLOW_DISK)
+DRAWN: Final = (ROUGH, SLOW_ENTRIES, TIGHT_STOPS, SLOW_DISK, CROSSED)
 STUCK: Final = "stuck"
 ZEROS: Final = "zeros"
 REFUSED: Final = "refused"
@@ -64,6 +66,7 @@ ALONE_ON_SPOT: Final = {
     REFUSED: {"oco_refused": 0.6},
     CUTS: {"stream_cut": 0.3},
 }
+CROSSING: Final = {"cancel_crossed": 0.6, "trigger_partial_fill": 0.7, "end_delay": 0.7}
 HOURS_MS: Final = (-3_600_000, 3_600_000)
 SHARE: Final = 0.06  # of the seeds whose scenario is drawn, for each but the first
 SLOW_RATE: Final = 0.6
@@ -175,6 +178,8 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
             return _tight_stops(tape)
         case "slow_disk":
             return _slow_disk(tape)
+        case "crossed":
+            return CALM.but(rates=CROSSING, scenario=CROSSED)
         case "fair":
             return CALM.but(scenario=FAIR)
         case "stuck" | "zeros" | "refused" | "cuts" as alone:

@@ -42,6 +42,7 @@ ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "stop_refused": ("B36",),
     "stuck_triggering": ("B21",),
     "trigger_partial_fill": ("B40",),
+    "cancel_crossed": ("B18", "B40"),
     "cancel_only": ("B29",),
     # other hands
     "adl": ("B30",),
@@ -50,6 +51,7 @@ ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "rest": ("B32",),
     # streams
     "frame_delay": ("C1", "C2"),
+    "end_delay": ("C2",),
     "frame_duplicate": ("C3",),
     "frame_drop": ("C4",),
     "stream_cut": ("C4",),

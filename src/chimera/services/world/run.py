@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from chimera.services.world import decided, oracle, quiet, spot_judge, spot_oracle
+from chimera.services.world import decided, oracle, quiet, spot_judge
 from chimera.services.world.closed import no_more_than_asked, watched
 from chimera.services.world.composed import LIMITS, World
 from chimera.services.world.fences import fenced
@@ -27,13 +27,14 @@ from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
 from chimera.services.world.plan import CALM, FAIR, OVERLOAD, SLOW_DISK, STUCK, TIGHT_STOPS, Plan, draw
 from chimera.services.world.safeguards import switched_off
-from chimera.services.world.sometimes import counted, stories
+from chimera.services.world.sometimes import counted
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.spot_world import SpotWorld
 from chimera.services.world.steps import FenceBroken
+from chimera.services.world.tallied import faults, of_the_run, tallied
 from chimera.services.world.tape import Tape
 from chimera.services.world.trouble import Spell
-from chimera.services.world.workload import WORKLOAD, Wish, parts, wishes
+from chimera.services.world.workload import Wish, parts, wishes
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
 from chimera.trading.market import MarketEvent, Side
@@ -74,7 +75,6 @@ class Options(Value):
 # Of ``make sim-long``: three minutes each, with everything in each.
 CAMPAIGN: Final = Options(safety_s=60, liveness_s=120, socket_share=0.25, part_share=0.5, at_least=True)
 LEAST: Final = {"intents": 3, "faults": 3, "crashes": 1}
-_KILLS: Final = ("kill", "s3_kill", "rekill")
 
 
 class Verdict(Value):
@@ -133,7 +133,6 @@ def run(
     world = (SpotWorld if options.spot else World)(seed, loop, tape, plan, market)
     if branch is not None:
         branch(world)
-    violations: list[Violation] = []
     counts: Counter[str] = Counter()
     with (
         switched_off(off),
@@ -144,18 +143,12 @@ def run(
         _no_collection(),
         fenced(loop),
     ):
-        try:
-            if script is not None:
-                script.begin(world)
-            _live(world, options, story)
-        except (FenceBroken, Stuck) as error:
-            violations.append(Violation(invariant="HARNESS", at_us=loop.now_us, text=repr(error)))
-        world.power_off()
+        violations = _played(world, options, story, script)
         kept = loop.run_until_complete(quiet.read(world))
         if script is not None:
             loop.run_until_complete(script.end(world))
         violations += judge(world, kept, options, [of_the_run(record) for record in world.twin.audit])
-        counters = _counters(world, kept, counts)
+        counters = tallied(world, kept, counts)
         violations += _too_little(counters, loop.now_us) if options.at_least else []
         verdict = Verdict(
             seed=seed,
@@ -189,6 +182,19 @@ def _whose(tape: Tape, options: Options, scenario: str) -> str:
     return CALLERS if drawn < 0.35 else S3 if drawn < 0.6 else BOTH
 
 
+def _played(world: World, options: Options, story: Sequence[Wish] | None, script: Script | None) -> list[Violation]:
+    """From the beginning to the end, when nobody runs any more; what broke is the harness's own."""
+    broken = []
+    try:
+        if script is not None:
+            script.begin(world)
+        _live(world, options, story)
+    except (FenceBroken, Stuck) as error:
+        broken.append(Violation(invariant="HARNESS", at_us=world.loop.now_us, text=repr(error)))
+    world.power_off()
+    return broken
+
+
 def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
     """Safety phase, heal, liveness phase, quiet."""
     who = _whose(world.tape, options, world.plan.scenario)
@@ -213,11 +219,6 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
         world.loop.run_for(options.safety_s)
     world.heal()
     world.loop.run_for(options.liveness_s)
-
-
-def of_the_run(record: AuditRecord) -> AuditRecord:
-    """With the run's own time, which begins at zero."""
-    return record.but(at_us=record.at_us - quiet.EPOCH_US)
 
 
 def judge(world: World, kept: quiet.Kept, options: Options, audit: Sequence[AuditRecord]) -> list[Violation]:
@@ -283,7 +284,7 @@ def _at_least(world: World, who: str, safety_s: float) -> None:
         for wish in wishes(tape, world.instrument, last_s=safety_s * 0.4):
             world.callers.want(wish)
     loop.run_for(safety_s * 0.2)
-    if _faults(tape.fired) < LEAST["faults"]:
+    if faults(tape.fired) < LEAST["faults"]:
         if tape.event("stream_cut_late#0"):
             world.venue.cut_all()
         for store in ("bus", "ledger"):
@@ -295,54 +296,12 @@ def _at_least(world: World, who: str, safety_s: float) -> None:
     loop.run_for(safety_s * 0.15)
 
 
-def _faults(fired: Iterable[str]) -> int:
-    """Without the kills."""
-    return sum(not name.startswith(_KILLS) for name in fired)
-
-
 def _too_little(counters: Mapping[str, int], now_us: int) -> list[Violation]:
     return [
         Violation(invariant="COVERAGE", at_us=now_us, text=f"{counters[name]} {name}, {least} at least are promised")
         for name, least in LEAST.items()
         if counters[name] < least
     ]
-
-
-def _counters(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dict[str, int]:
-    """What really happened, for coverage: a campaign in which one stays at zero proves little."""
-    counts: dict[str, int] = {"steps": world.loop.steps, "kills": world.s4.deaths, "requests": world.venue.requests}
-    counts |= counted
-    counts |= {
-        "intents": len(world.callers.intended) + len(decided.opens(kept.signals)),
-        "faults": _faults(world.tape.fired),
-        "crashes": world.s4.deaths + world.s3.machine.deaths,
-        "s4_rough_steps": world.rough_steps,
-        "s3_kills": world.s3.machine.deaths,
-        "s3_asks": world.s3.asks,
-        "operator_kills": world.operator.kills,
-        "s3_signals": len(kept.signals),
-        "parts_begun": sum(each.qty is not None and each.reason == WORKLOAD for each in world.closes),
-        "by_socket": world.venue.by_socket,
-        "cut_in_flight": world.venue.cut_in_flight,
-    }
-    for did in world.others.done:
-        counts[f"deed_{did}"] = counts.get(f"deed_{did}", 0) + 1
-    for signal in decided.opens(kept.signals):
-        name = f"s3_{signal['delivery'].lower()}"
-        counts[name] = counts.get(name, 0) + 1
-    for record in world.twin.audit:
-        name = f"venue_{record.kind}"
-        counts[name] = counts.get(name, 0) + 1
-    for fired in world.tape.fired:
-        name = "fault_" + fired.split("#")[0].split(":")[0]
-        counts[name] = counts.get(name, 0) + 1
-    audit = [of_the_run(record) for record in world.twin.audit]
-    if isinstance(world, SpotWorld):
-        spans = spot_oracle.uncovered_spans(spot_oracle.of_ours(audit), world.loop.now_us, world.instrument)
-    else:
-        spans = oracle.uncovered_spans(audit, world.loop.now_us)
-    counts |= stories(world, counts, spans)
-    return counts | {"longest_bare_ms": oracle.longest_us(spans) // 1000, "exits": len(world.s4.exits)}
 
 
 def _hash(audit: Iterable[AuditRecord]) -> str:

@@ -89,6 +89,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "recover_pending": Safeguard(
         "After a restart, what was on its way is taken for never sent.",
         (Seam(_ADVANCE, "restarted", removals.recover_pending),),
+        TIGHT_STOPS,
     ),
     "wait_out_window": Safeguard(
         "An order that a query does not know is dead at once, though it may still arrive.",

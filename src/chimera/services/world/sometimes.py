@@ -118,13 +118,12 @@ _RARE: Final[Mapping[Status, tuple[str, str]]] = {
         "PART_FILLED TRIGGERED CANCELED EXPIRED MISSING",
     ),
     Status.PARTIALLY_FILLED: (
-        "parts follow each other within a second, and nothing is asked, sent or answered in between",
-        "ACKED TIMED_OUT RESTARTED TRIGGERED CANCEL_SENT CANCELED MISSING NOT_SENT REFUSED CANCEL_REFUSED"
-        " CANCEL_NOT_SENT",
+        "parts follow each other within a second, and nothing is asked or sent in between",
+        "ACKED TIMED_OUT RESTARTED TRIGGERED CANCEL_SENT CANCELED MISSING NOT_SENT REFUSED",
     ),
     Status.TRIGGERING: (
         "a stop fires and is done within the same instant, but for stuck ones, which are closed past",
-        "ACKED CANCEL_SENT CANCELED MISSING NOT_SENT CANCEL_NOT_SENT",
+        "ACKED CANCEL_SENT CANCELED MISSING NOT_SENT",
     ),
     Status.PENDING_CANCEL: (
         "a second cancel, a part or a refusal within the few ms of a cancel's way",

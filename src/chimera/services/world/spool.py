@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chimera.services.world.run import of_the_run
+from chimera.services.world.tallied import of_the_run
 from chimera.simulate.venue.audit import ASKED, AuditRecord, Kind
 
 _CHUNK: Final = 512  # records packed together
