@@ -159,11 +159,11 @@ def test_the_witness_sees_an_entry_that_outruns_the_disk() -> None:
 
 @pytest.mark.req("I25")
 def test_the_witness_sees_events_that_are_lost_or_turned_around() -> None:
-    tell = Relay.tell
+    spread = Relay.spread
 
     async def forgetful(relay: Relay, key: Any, event: Event) -> None:
         if event.seq % 7:
-            await tell(relay, key, event)
+            await spread(relay, key, event)
 
     held: list[tuple[Any, Event]] = []
 
@@ -171,9 +171,9 @@ def test_the_witness_sees_events_that_are_lost_or_turned_around() -> None:
         held.append((key, event))
         if len(held) == 2:
             for each_key, each in (held.pop(), held.pop()):
-                await tell(relay, each_key, each)
+                await spread(relay, each_key, each)
 
-    with without(("chimera.services.router.relay:Relay", "tell", forgetful)):
+    with without(("chimera.services.router.relay:Relay", "spread", forgetful)):
         assert not_published(seen(SEEDS[0], ROUGH)[1])
-    with without(("chimera.services.router.relay:Relay", "tell", turned)):
+    with without(("chimera.services.router.relay:Relay", "spread", turned)):
         assert out_of_order(seen(SEEDS[0], ROUGH)[1])

@@ -8,7 +8,7 @@ import pytest
 from desk import Desk, a_long
 from standing import CLOCK
 
-from chimera.services.router.owner import Owner
+from chimera.services.router.owner import GIVES_WAY_S, GIVES_WAY_TIMES, Owner
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Event
 from chimera.trading.holding import Holding
@@ -69,3 +69,22 @@ async def test_an_event_whose_rows_are_not_there_is_not_told_nor_any_after_it() 
 
     assert teller.told == seqs[:2]
     assert [event.seq for event in left.outbox] == seqs[2:]
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+async def test_what_is_under_way_at_the_venue_goes_first_but_not_for_ever(under_way: bool) -> None:
+    desk, teller, rested = a_long(), Teller(), list[float]()
+    parts = cast("Any", {"ledger": None, "sender": None, "relay": teller})
+    owner = Owner(desk.holding, rev=1, fence=1, clock=CLOCK, scene=lambda _: desk.scene, **parts)
+    if under_way:
+        owner._tasks.add(cast("Any", object()))
+
+    async def rest(delay_s: float) -> None:
+        assert not teller.asked, "it rests before it writes anything"
+        rested.append(delay_s)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chimera.services.router.owner.asyncio.sleep", rest)
+        await owner._give_way()
+
+    assert rested == ([GIVES_WAY_S] * GIVES_WAY_TIMES if under_way else [])

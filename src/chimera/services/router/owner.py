@@ -4,7 +4,7 @@
 disk: what can increase exposure, closes a part, or removes a stop, waits until the state that ordered it is durable;
 stops, targets, whole closes, entry-cancels and questions never wait. On spot, where nothing is reduce-only, what sells
 waits, too: protection and whole closes for a moment, then they go all the same. A relay follows the saver and tells the
-world. Neither can hold up protection, however long a store is away.
+world, a moment later where something is under way. Neither can hold up protection, however long a store is away.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 SAVE_PATIENCE_S = 3.0  # how long an answer waits for the disk before it says "in doubt"
 RELAYED_AT_ONCE = 64  # events whose rows are written together
+GIVES_WAY_S, GIVES_WAY_TIMES = 0.005, 20  # the relay, to what is under way at the venue: never for longer than that
 RETRY_FAULT_S = 1.0  # after a mistake of ours: how soon the duties look again though nothing happens
 
 
@@ -229,6 +230,7 @@ class Owner:
         while True:
             await self._outbox_ready.wait()
             self._outbox_ready.clear()
+            await self._give_way()
             ready = tuple(event for event in self.holding.outbox if event.seq <= self._saved_seq)
             if not ready:
                 continue
@@ -252,6 +254,13 @@ class Owner:
                 await asyncio.sleep(STORE_AGAIN_S)
             elif len(ready) == RELAYED_AT_ONCE:
                 self._outbox_ready.set()  # there may be more
+
+    async def _give_way(self) -> None:
+        """Rows and streams take the disk and the loop from what protects: it goes first, for a moment."""
+        for _ in range(GIVES_WAY_TIMES):
+            if not (self._tasks or self._held):
+                return
+            await asyncio.sleep(GIVES_WAY_S)
 
     async def _kept(self, events: tuple[Event, ...]) -> list[BaseException | None]:
         """The rows of all of them at once, so that the disk is asked once for many; what went wrong with each."""
