@@ -7,8 +7,9 @@ from unittest import mock
 import pytest
 
 from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.services.router.config import RouterConfig
 from chimera.services.router.remembering import Remembering
-from chimera.services.router.router import Router, RouterConfig
+from chimera.services.router.router import Router
 from chimera.services.world import composed
 from chimera.services.world.clock import EPOCH_MS
 from chimera.services.world.plan import KillAt

@@ -10,8 +10,9 @@ import pytest
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
 from chimera.services.router import patience, venue_checks
+from chimera.services.router.config import RouterConfig
 from chimera.services.router.main import hosts_of
-from chimera.services.router.router import Router, RouterConfig
+from chimera.services.router.router import Router
 from chimera.services.router.settings import SettingsError, load
 from chimera.trading.errors import Refused, VenueRejected
 from chimera.trading.ids import Symbol

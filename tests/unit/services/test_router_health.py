@@ -5,8 +5,9 @@ from typing import Any, cast
 import pytest
 
 from chimera.admit.limits import LimitBook, Limits
+from chimera.services.router.config import RouterConfig
 from chimera.services.router.health import VENUE_SILENT_MS
-from chimera.services.router.router import Router, RouterConfig
+from chimera.services.router.router import Router
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis

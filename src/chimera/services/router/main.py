@@ -32,10 +32,11 @@ from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router.common import Common
+from chimera.services.router.config import RouterConfig
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.receipts import Seal
-from chimera.services.router.router import Router, RouterConfig
+from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_at
 from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError
 from chimera.services.serving import Ready, listen, serve_app

@@ -13,17 +13,13 @@ from typing import Any, Final
 
 import structlog
 
-from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook
-from chimera.admit.transfer_policy import TransferPolicy
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
 from chimera.ports.rates import Rates
 from chimera.ports.streams import Bus
 from chimera.ports.venue import Pairs, Records, Rulebook, Venue
 from chimera.ports.wallets import Wallets
-from chimera.reconcile.sweep import SweepPolicy
-from chimera.route.plan import RoutePolicy
 from chimera.services.router import canceling, closing, steering
 from chimera.services.router.accepting import Accepting
 from chimera.services.router.api import Outcome
@@ -35,11 +31,12 @@ from chimera.services.router.budget import Budgeting
 from chimera.services.router.capability import Capability
 from chimera.services.router.cash_desk import CashDesk
 from chimera.services.router.common import Common
+from chimera.services.router.config import RouterConfig
 from chimera.services.router.governing import Governing
 from chimera.services.router.ground import Ground, VenueClock
 from chimera.services.router.guarding import Guarding
 from chimera.services.router.health import health_of
-from chimera.services.router.intake import LONGEST_WAIT_MS, Intake
+from chimera.services.router.intake import Intake
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on, until_kept
@@ -57,41 +54,20 @@ from chimera.services.router.watching import Watch
 from chimera.trading.errors import Refused
 from chimera.trading.facts import Restarted
 from chimera.trading.holding import Holding
-from chimera.trading.ids import DEFAULT_ACCOUNT, AccountId, PositionKey, Symbol
+from chimera.trading.ids import PositionKey, Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.trading.routes import RouteTable
-from chimera.trading.scene import Policy, Scene
+from chimera.trading.scene import Scene
 from chimera.trading.standstill import Kill, Scope
-from chimera.trading.value import Value
 from chimera.wire.results import answer_of
 
 log = structlog.get_logger()
 
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
 KILL_PATIENCE_S: Final = 2.0  # for the venue to show that all is gone; a client waits 5 s, stores that are away cost 2
-
-
-class RouterConfig(Value):
-    """What a router is told at its start."""
-
-    symbols: tuple[Symbol, ...]
-    table: RouteTable
-    market: Market = Market.FUT
-    policy: Policy = Policy()
-    route_policy: RoutePolicy = RoutePolicy()
-    account_id: AccountId = DEFAULT_ACCOUNT
-    owner_name: str = "router-1"
-    breaker: BreakerPolicy = BreakerPolicy()
-    allow_unprotected: bool = False
-    submit_wait_ms: int = LONGEST_WAIT_MS
-    maker_fill_ratio_min: Decimal = Decimal("0.2")
-    sweep: SweepPolicy = SweepPolicy()
-    environment: str = "sim"  # whose hosts it talks to
-    transfers: TransferPolicy = TransferPolicy()
-    probe: bool = False  # ask which forms of stop the venue takes, by orders that can do nothing
 
 
 class Router:

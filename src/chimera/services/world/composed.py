@@ -20,7 +20,8 @@ from chimera.admit.limits import LimitBook, Limits
 from chimera.services.clock import SteadyClock
 from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
-from chimera.services.router.router import Router, RouterConfig
+from chimera.services.router.config import RouterConfig
+from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_of
 from chimera.services.world.blows import Blows
 from chimera.services.world.clock import EPOCH_MS, ProcClock, VirtualClock
