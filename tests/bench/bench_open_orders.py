@@ -1,0 +1,143 @@
+"""What an intent costs while 100 orders are open on the account, and while 10,000 are: processor time of one thread.
+
+One intent goes through what S4 does with it on its own loop: is it known, may it trade, its claim, its plan, the
+reducer, the answer. The open orders rest in 100 other positions, each the maker of its own intent. Requirement RT-4.
+
+Run: ``python tests/bench/bench_open_orders.py``. Prints, asserts nothing; ``measure`` is for the proof.
+"""
+
+import asyncio
+import gc
+import sys
+from pathlib import Path
+from time import process_time
+from typing import Any, Final, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.admit.admission import objections
+from chimera.route.plan import RoutePolicy, plan_for
+from chimera.services.clock import SystemClock
+from chimera.services.router.intake import Intake
+from chimera.services.router.owner import Owner
+from chimera.services.world.composed import TABLE
+from chimera.trading.facts import Submitted
+from chimera.trading.holding import Holding
+from chimera.trading.ids import AccountId, ClientOrderId, IntentId, PositionKey, Symbol
+from chimera.trading.money import Millis
+from chimera.trading.order import Role
+from support.desk import BTC, KEY, T0, Desk, an_intent
+
+POSITIONS: Final = 100
+FEW: Final = 100
+MANY: Final = 10_000
+INTENTS: Final = 100
+ROUNDS: Final = 15
+
+
+class Cost(NamedTuple):
+    """Microseconds of one intent, the best of the rounds."""
+
+    few_us: float
+    many_us: float
+
+
+class Nobody:
+    """Takes every command and answers none."""
+
+    async def carry_out(self, *_: Any) -> None: ...
+
+
+class Account:
+    """So many resting makers in 100 positions, and one flat position for the intents that are measured."""
+
+    def __init__(self, open_orders: int) -> None:
+        self.desk = Desk()
+        self.owners: dict[PositionKey, Owner] = {}
+        self.intake = Intake(self.owners, MemoryLedger(), SystemClock())
+        pattern = _resting(open_orders // POSITIONS)
+        for number in range(POSITIONS):
+            self._own(_named(pattern, f"a{number}"))
+        self.own_key = KEY.but(symbol=Symbol("ETHUSDT"))
+        self._numbers = iter(range(10**9))
+
+    def _own(self, holding: Holding) -> Owner:
+        nobody: Any = Nobody()
+        owner = Owner(
+            holding, rev=0, fence=0, ledger=nobody, sender=nobody, relay=nobody, clock=SystemClock(),
+            scene=lambda _: self.desk.scene,
+        )  # fmt: skip
+        owner._set_timer = lambda: None  # type: ignore[method-assign]  # the loop's timers are not what is measured
+        owner.listeners.append(self.intake.heard)
+        self.owners[holding.key] = owner
+        return owner
+
+    async def take(self) -> None:
+        """The way of ``Accepting.take``."""
+        number = next(self._numbers)
+        owner = self._own(Holding(key=self.own_key, survey_due_ms=Millis(T0 + 10**9)))
+        intent = an_intent(f"own{number}").but(symbol=self.own_key.symbol)
+        assert await self.intake.known(intent, "h") is None
+        scene = self.desk.scene
+        assert not objections(intent, owner.holding, scene)
+        assert await self.intake.claim(intent, "h")
+        assert not self.intake.lives(intent.intent_id)
+        assert scene.near is not None
+        plan = plan_for(intent, TABLE, BTC, scene.near, RoutePolicy(), scene.now_ms)
+        owner.hear(Submitted(intent=intent, plan=plan, body_hash="h"))
+        assert self.intake.row(intent.intent_id, {})
+        for task in tuple(owner._tasks):
+            task.cancel()
+
+
+def _resting(count: int) -> Holding:
+    """A position with so many post-only entries that rest, each of an intent of its own."""
+    desk = Desk()
+    for number in range(count):
+        desk.submit(an_intent(f"p{number}"), wait_ms=10**6)
+        desk.ack(desk.placed(Role.MAKER))
+    return desk.holding.but(outbox=())
+
+
+def _named(pattern: Holding, name: str) -> Holding:
+    """The same at another position, its intents and orders under names of its own."""
+    works = {
+        IntentId(f"{name}-{key}"): work.but(
+            intent=work.intent.but(
+                intent_id=IntentId(f"{name}-{key}"), client_order_id=ClientOrderId(f"{name}-{work.root}")
+            )
+        )
+        for key, work in pattern.intents.items()
+    }
+    orders = {
+        ClientOrderId(f"{name}-{ref}"): order.but(
+            request=order.request.but(ref=ClientOrderId(f"{name}-{ref}")),
+            intent_id=IntentId(f"{name}-{order.intent_id}"),
+        )
+        for ref, order in pattern.orders.items()
+    }
+    return pattern.but(key=KEY.but(account=AccountId(name)), intents=works, orders=orders)
+
+
+def measure() -> Cost:
+    return asyncio.run(_measure())
+
+
+async def _measure() -> Cost:
+    accounts = {count: Account(count) for count in (FEW, MANY)}
+    best = dict.fromkeys(accounts, float("inf"))
+    gc.collect()
+    gc.freeze()
+    for _ in range(ROUNDS):  # in turns, so that what else the machine does meets both
+        for count, account in accounts.items():
+            began = process_time()
+            for _ in range(INTENTS):
+                await account.take()
+            best[count] = min(best[count], (process_time() - began) / INTENTS * 1e6)
+    gc.unfreeze()
+    return Cost(best[FEW], best[MANY])
+
+
+if __name__ == "__main__":
+    print(measure())
