@@ -23,7 +23,7 @@ from chimera.trading.commands import NOTHING, Cancel, Command, Place
 from chimera.trading.execution import Phase, Working
 from chimera.trading.facts import PlaceNotSent, PlaceRefused
 from chimera.trading.holding import Holding
-from chimera.trading.ids import child_id
+from chimera.trading.ids import CHILDREN_MAX, child_id
 from chimera.trading.money import ZERO, Millis, Qty, text
 from chimera.trading.order import OPEN, NewOrder, Order, Role, TimeInForce
 from chimera.trading.refusal import Refusal
@@ -33,6 +33,7 @@ from chimera.trading.venue import MARGIN_SHARE, OrderRef
 KILLED = "KILL_SWITCH"  # begins the reason of an intent that a kill ended
 NOTHING_LEFT = "NOTHING_TO_REDUCE"
 OPPOSED = "POSITION_OPPOSED"
+SPENT = "IDS_SPENT"
 NO_MARGIN = "INSUFFICIENT_BALANCE"
 VENUE_AWAY = "VENUE_UNAVAILABLE"
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
@@ -99,6 +100,9 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
         return _finish(holding, working, filled, scene), NOTHING
     if not _may_send(working, scene):
         return holding, NOTHING
+    if working.child_no >= CHILDREN_MAX:
+        told = f"{SPENT}: {working.child_no} orders were made for it, and no id is left"
+        return _finish(holding, working.but(reason=told, refusal_code=SPENT), filled, scene), NOTHING
     left = Qty(working.due_qty - done)
     reduces = working.intent.reduce_only or bool(to_reduce(working, orders, holding))
     if left <= 0 or _hopeless(working, left, scene, reduces=reduces):
@@ -325,6 +329,7 @@ def not_sent(holding: Holding, order: Order, fact: PlaceNotSent, scene: Scene) -
     taker = 1 if order.role is Role.TAKER else 0
     posted = 1 if order.request.time_in_force is TimeInForce.GTX else 0  # a chase counts for nothing
     pause = RETRY_MS + zlib.crc32(order.ref.encode()) % RETRY_MS
+    pause *= 2 ** min(max(failures - scene.policy.entry_retries, 0), 4)  # for ever, but not by thousands
     again = working.but(
         retry_at_ms=Millis(max(scene.now_ms + max(fact.retry_after_ms or 0, pause), working.retry_at_ms or 0)),
         taker_tries=max(working.taker_tries - taker, 0),

@@ -9,6 +9,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.order import Order, Status
 from chimera.trading.scene import Scene
 
+CROWD = 100  # orders from which those that came to nothing leave before their intent: the archive has them
 LINGER_MS = 60_000  # a trade may be told after its order's end; until then the order is kept to receive it
 
 
@@ -17,10 +18,11 @@ def prune(holding: Holding, scene: Scene) -> Holding:
     waited_for = {order.intent_id for order in holding.orders.values() if _may_fill_late(order, holding, scene)}
     kept = waited_for.union(holding.engaged)
     intents = {key: work for key, work in holding.intents.items() if key in kept}
+    crowded = len(holding.orders) > CROWD
     orders = {
         ref: order
         for ref, order in holding.orders.items()
-        if _lingers(order, scene) or order.owed or order.intent_id in intents
+        if _lingers(order, scene) or order.owed or (order.intent_id in intents and not (crowded and _nothing(order)))
     }
     oldest = holding.trades_confirmed_ms - 2 * scene.policy.trades_overlap_ms
     trades = {trade: at for trade, at in holding.seen_trades.items() if at >= oldest}
@@ -31,6 +33,11 @@ def prune(holding: Holding, scene: Scene) -> Holding:
 
 def _lingers(order: Order, scene: Scene) -> bool:
     return order.ended_ms is None or scene.now_ms < order.ended_ms + LINGER_MS
+
+
+def _nothing(order: Order) -> bool:
+    """Refused, or kept back, and never in doubt: nothing of it can come any more."""
+    return order.status is Status.REJECTED and not order.fills and order.dead_after_ms is None
 
 
 def _may_fill_late(order: Order, holding: Holding, scene: Scene) -> bool:

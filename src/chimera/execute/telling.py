@@ -235,7 +235,9 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
         if work.intent.reduce_only and work.failures >= EXIT_TRIES > (known.failures if known else 0):
             told = f"{key}: {work.failures} sendings in a row failed, {after.position.qty} is held; trying on"
             alarms.append(Alert(severity=Severity.FATAL, code="EXIT_FAILING", text=told))
-        if work.canceling and work.refusal_code in _GIVEN_UP and not (known is not None and known.canceling):
+        given_up = work.canceling and work.refusal_code in _GIVEN_UP and not (known is not None and known.canceling)
+        spent = work.refusal_code == entry.SPENT != (known.refusal_code if known else "")
+        if given_up or spent:
             alarms.append(Alert(severity=Severity.ERROR, code=work.refusal_code, text=f"{key}: {work.reason}"))
         if work.canceling and work.reason.startswith(STOP_FIRST) and not (known is not None and known.canceling):
             alarms.append(Alert(severity=Severity.WARN, code=STOP_FIRST, text=f"{key}: {work.reason}"))
