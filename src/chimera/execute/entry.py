@@ -121,9 +121,8 @@ def _stop_first(holding: Holding, working: Working, scene: Scene) -> tuple[Holdi
 
 def _may_send(working: Working, scene: Scene) -> bool:
     """Neither paused, nor to try again later, nor before the slice's time."""
-    if working.paused_ms is not None or (working.retry_at_ms is not None and scene.now_ms < working.retry_at_ms):
-        return False
-    return working.slice_begun or working.finishing or scene.now_ms >= working.slice_due_ms
+    later = working.retry_at_ms is not None and scene.now_ms < working.retry_at_ms
+    return not later and working.works_at(scene.now_ms)
 
 
 def _taken(working: Working, orders: Sequence[Order]) -> bool:
@@ -173,8 +172,10 @@ def _send(
     if scene.touch is None and not intent.reduce_only:
         return holding, NOTHING
     if intent.reduce_only and not holding.key.market.reduces_only:
-        free = max(ours_qty(holding, scene) - locked_qty(holding), ZERO)
-        if free < left or holding.unseen:  # protection is making room for it; what is not there is not sold
+        ours = ours_qty(holding, scene)
+        left = scene.instrument.floor_to_step(Qty(min(left, ours)))  # as a venue that knows reduce-only would
+        free = max(ours - locked_qty(holding), ZERO)
+        if not left or free < left or holding.unseen:  # protection is making room for it
             return holding, NOTHING
     first = to_reduce(working, holding.of_intent(working.intent_id), holding)
     child = next_child(working, min(left, first) if first else left, filled, scene)

@@ -133,16 +133,19 @@ def _to_protect(holding: Holding, scene: Scene) -> Qty:
     """What is held and is not to be sold by something else: whole steps, less the fee where it is not known."""
     wanted = holding.exit
     closing = wanted.left_qty if wanted is not None and wanted.left_qty is not None else ZERO
-    leaving = sum((_leaving(holding, work) for work in holding.intents.values()), ZERO)
+    leaving = sum((_leaving(holding, work, scene) for work in holding.intents.values()), ZERO)
     return scene.instrument.floor_to_step(max(ours_qty(holding, scene) - closing - leaving, ZERO))
 
 
-def _leaving(holding: Holding, work: Working) -> Decimal:
-    """What an intent that sells is about to sell."""
-    if not work.intent.reduce_only or work.phase is not Phase.WORKING or work.canceling:
+def _leaving(holding: Holding, work: Working, scene: Scene) -> Decimal:
+    """What an intent that sells is about to sell; of one that pauses, waits or ends only what may still fill."""
+    if not work.intent.reduce_only:
         return ZERO
-    sold = sum((order.cum_qty + order.owed_qty for order in holding.of_intent(work.intent_id)), ZERO)
-    return max(work.due_qty - sold, ZERO)
+    orders = holding.of_intent(work.intent_id)
+    live = sum((order.leaves_qty - order.owed_qty for order in orders if not order.status.final), ZERO)
+    if work.phase is not Phase.WORKING or work.canceling or not work.works_at(scene.now_ms):
+        return live
+    return max(work.due_qty - sum((order.cum_qty + order.owed_qty for order in orders), ZERO), live)
 
 
 def _form(holding: Holding, wanted: Bracket, scene: Scene) -> Form | None:

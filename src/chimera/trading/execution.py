@@ -173,6 +173,12 @@ class Working(Value):
     def slice_begun(self) -> bool:
         return len(self.begun) > self.slice_no
 
+    def works_at(self, now_ms: Millis) -> bool:
+        """Whether its present slice is being worked: it neither pauses nor waits for its time."""
+        if self.paused_ms is not None:
+            return False
+        return self.slice_begun or self.finishing or now_ms >= self.slice_due_ms
+
     @property
     def rests_until_ms(self) -> Millis | None:
         """When what rests is to leave the book; None where this slice has not rested yet."""
