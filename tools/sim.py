@@ -39,7 +39,7 @@ def main() -> int:
         return 0 if totals.good else 1
     options = (CAMPAIGN if asked.long else Options()).but(scenario=asked.scenario, spot=asked.spot, nets=asked.net)
     if asked.spot:
-        options = options.but(part_share=0.4, socket_share=0.2)
+        options = options.but(part_share=0.4, socket_share=0.2, demand_share=0.4)
     if asked.count > 1:
         return 1 if world.campaign(asked.seed, asked.count, asked.off, options=options).failed else 0
     return world.sim(asked.seed, asked.off, verbose=asked.verbose, options=options)

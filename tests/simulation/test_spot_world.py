@@ -46,6 +46,26 @@ def test_a_verdict_on_spot_is_a_function_of_its_seed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.req("S4-API-10", "S4-API-11", "I12")
+@pytest.mark.parametrize(
+    ("seed", "options", "taken"),
+    [
+        (212, FAIR.but(part_share=0.2, socket_share=0.2), {"sell", "stop", "money"}),
+        (215, FAIR.but(part_share=0.2, socket_share=0.2), {"sell"}),
+        (2, Options(spot=True), {"change", "money"}),
+    ],
+)
+def test_sales_stops_and_changes_by_callers_bare_nothing_and_sell_nothing_twice(
+    seed: int, options: Options, taken: set[str]
+) -> None:
+    """212 and 215: a sale of more than was held had the list ended, and then waited for coins that nobody had."""
+    verdict = run(seed, options=options.but(demand_share=1.0))
+
+    assert told(verdict) == []
+    assert {name.removeprefix("demand_") for name in verdict.counters if name.startswith("demand_")} == taken
+
+
+@pytest.mark.slow
 @pytest.mark.req("S4-SPOT-1", "S4-SPOT-2", "S4-SPOT-3", "ACC-4", "ACC-8", "I12", "I15")
 def test_a_sample_of_rough_seeds_on_spot_holds_every_invariant() -> None:
     lines: list[str] = []

@@ -5,6 +5,7 @@ the production feed; only what lies below their ports is ours.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import Context
 from decimal import Decimal
@@ -124,6 +125,7 @@ class World:
         self.rough_steps = 0  # of S4, up to the healing: in place of each of them a blow may strike, of no later one
         self.s4.on_birth.append(self._born)
         self.closes: list[Begun] = []
+        self.taken: Counter[str] = Counter()  # demands (``demands``) that S4 took up, or the venue, by kind
         self.own_faults: list[str] = []  # exceptions that S3 or S4 caught and logged as their own mistakes
         self._seed = seed
         self._seal = seal_of(sha256(f"{seed}:seal".encode()).digest())

@@ -22,6 +22,7 @@ import structlog
 from chimera.services.world import decided, oracle, quiet, spot_judge
 from chimera.services.world.closed import no_more_than_asked, watched
 from chimera.services.world.composed import LIMITS, World
+from chimera.services.world.demands import demanded
 from chimera.services.world.fences import fenced
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
@@ -68,6 +69,7 @@ class Options(Value):
     socket_share: float = 0  # of the seeds whose orders go by the venue's WebSocket API
     part_share: float = 0  # of the seeds in which callers close parts
     nets: bool = False  # S4_ON_OPPOSITE=net
+    demand_share: float = 0  # of the seeds in which they ask for sales, stops and changes beside (``demands``)
     spot: bool = False  # the world of spot (``spot_world``) instead
     at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
 
@@ -211,6 +213,7 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
         world.callers.want(wish)
     for part in parts(world.tape, world.instrument, wanted, last_s=options.safety_s, share=options.part_share):
         world.callers.part(part)
+    demanded(world, wanted, last_s=options.safety_s, share=options.demand_share)
     if options.faults:
         world.operator.start(until_s=options.safety_s, always=world.plan.scenario == SLOW_DISK)
     if options.at_least:

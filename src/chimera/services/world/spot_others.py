@@ -17,6 +17,7 @@ from chimera.trading.money import ZERO, text
 
 BY_HAND: Final = "web_by_hand"
 _MOST: Final = Decimal("0.05")  # base asset that he sells at once
+_KEEP: Final = Decimal(20)  # quote asset that stays where the rest is moved away
 
 
 class SpotOthers(Others):
@@ -25,6 +26,7 @@ class SpotOthers(Others):
     def __init__(self, twin: Twin, clock: VirtualClock, instrument: Instrument, own: Decimal) -> None:
         super().__init__(twin, clock, instrument)
         self.own = own
+        self._away = ZERO  # quote asset that is in the other wallet
 
     def do(self, deed: Deed) -> None:
         """Now. What it sends to streams waits to be pumped."""
@@ -34,6 +36,8 @@ class SpotOthers(Others):
                 did = self._cancel_all()
             case "close":
                 did = self._sell_own(deed.share)
+            case "money_out" | "money_back":
+                did = self._move_money(out=deed.what == "money_out")
             case _:
                 did = self._rest_and_take_back()
         if did:
@@ -48,6 +52,15 @@ class SpotOthers(Others):
         except Refusal:  # nothing is open
             return False
         return bool(ended)
+
+    def _move_money(self, *, out: bool) -> bool:
+        """Nearly all that is free goes to the futures' wallet; or so much comes back."""
+        if out:
+            free = self._twin.spot.floor.accounts[READY_ACCOUNT.name].balance(self._instrument.quote).free
+            self._away = max(free - _KEEP, ZERO).quantize(_KEEP)
+        route = "MAIN_UMFUTURE" if out else "UMFUTURE_MAIN"
+        told = {"type": route, "asset": self._instrument.quote, "amount": text(self._away)}
+        return bool(self._away) and self._ask("POST", "/sapi/v1/asset/transfer", **told).status == 200
 
     def _sell_own(self, share: float) -> bool:
         qty = self._instrument.floor_to_step(min(self.own, _MOST) * Decimal(str(share)))

@@ -29,7 +29,7 @@ def faults(fired: Iterable[str]) -> int:
 def tallied(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dict[str, int]:
     """What really happened, for coverage: a campaign in which one stays at zero proves little."""
     counts: dict[str, int] = {"steps": world.loop.steps, "kills": world.s4.deaths, "requests": world.venue.requests}
-    counts |= counted
+    counts |= {**counted, **world.taken}
     counts |= {
         "intents": len(world.callers.intended) + len(decided.opens(kept.signals)),
         "faults": faults(world.tape.fired),
