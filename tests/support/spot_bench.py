@@ -3,46 +3,28 @@
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from decimal import Decimal
 from typing import Any
 
 from chimera.adapters.binance.hosts import Hosts
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.spot.account import BinanceSpot, open_spot
-from chimera.adapters.binance.transport import Reply, Transport
+from chimera.adapters.binance.transport import Transport
 from chimera.ports.venue import OrderReport, Report, StreamUp
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
-from chimera.simulate.door.messages import SPOT_PRIVATE, WireRequest
+from chimera.simulate.door.messages import SPOT_PRIVATE
 from chimera.simulate.door.session import Session
 from chimera.simulate.twin import Twin
-from chimera.trading.errors import OutcomeUnknown
-from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.ids import ClientOrderId
 from chimera.trading.market import Market, Side, TopOfBook, Traded
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.money import Price, Qty
 from chimera.trading.order import NewOrder, OrderType, TimeInForce
 from chimera.trading.venue import OrderRef, VenueOrder
+from support.twin_inside import BTC, KEY, SECRET, D, HandClock, Listener, TwinInside
 
-D = Decimal
-KEY, SECRET = "chimera-sim-key", "chimera-sim-secret"
-BTC = Symbol("BTCUSDT")
-START = 1_763_635_200_000
 WAYS = ("memory", "wire", "socket")
-
-
-class HandClock:
-    """Moves when told."""
-
-    def __init__(self) -> None:
-        self.at_ms = START
-
-    def now_ms(self) -> Millis:
-        return Millis(self.at_ms)
-
-    def monotonic_ms(self) -> Millis:
-        return Millis(self.at_ms - START)
 
 
 class InsideSocket:
@@ -65,25 +47,12 @@ class InsideSocket:
         self._pump()
 
 
-class InsideTransport:
+class InsideTransport(TwinInside):
     """The twin without a wire."""
 
     def __init__(self, twin: Twin, clock: HandClock) -> None:
-        self._twin = twin
-        self._clock = clock
+        super().__init__(twin, clock)
         self.sockets: list[InsideSocket] = []
-
-    async def request(
-        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
-    ) -> Reply:
-        path, _, query = target.partition("?")
-        request = WireRequest(method=method, path=path, query=query, headers=dict(headers), body=body.decode())
-        answer = self._twin.handle(request, self._clock.now_ms())
-        self.pump()
-        if answer.dropped:
-            raise OutcomeUnknown("dropped")
-        found = {name.lower(): value for name, value in answer.headers.items()}
-        return Reply(status=answer.status, headers=found, body=answer.body)
 
     @asynccontextmanager
     async def connect(self, target: str) -> AsyncIterator[InsideSocket]:
@@ -106,15 +75,15 @@ class InsideTransport:
                         socket.queue.put_nowait(payload)
 
 
-class SpotBench:
+class SpotBench(Listener):
     """A market that moves by hand, a clock that does too."""
 
     def __init__(
         self, twin: Twin, transport: Transport, pump: Callable[[], None], clock: HandClock, orders_by: Transport | None
     ) -> None:
+        super().__init__()
         self.twin = twin
         self.clock = clock
-        self.heard: list[Report] = []
         self.transport = transport
         self._pump = pump
         self.spot = open_spot(transport, KEY, SECRET, clock, jitter=random.Random(0), orders_by=orders_by)
@@ -144,11 +113,6 @@ class SpotBench:
         event = Traded(symbol=BTC, at_us=self.clock.at_ms * 1000, price=Price(D(price)), qty=Qty(D(qty)), taker=taker)
         self.twin.market(event, self.clock.now_ms(), Market.SPOT)
         self._pump()
-
-    async def until(self, enough: Callable[[list[Report]], bool]) -> None:
-        async with asyncio.timeout(5):
-            while not enough(self.heard):  # noqa: ASYNC110  # frames of a real socket tell no event
-                await asyncio.sleep(0.001)
 
     async def told(self, ref: str, status: str) -> VenueOrder:
         """The newest word of the stream on ``ref``, once it is ``status``."""

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.governor import THROTTLED_MS
 from chimera.adapters.binance.hosts import Hosts
 from chimera.adapters.binance.http import AiohttpTransport
-from chimera.adapters.binance.transport import Reply, Transport
+from chimera.adapters.binance.transport import Transport
 from chimera.ports.venue import OrderReport, Records, Report, Rulebook, StreamUp, Venue
 from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
@@ -25,51 +25,21 @@ from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
-from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.ids import ClientOrderId
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Marked, Side, TopOfBook
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
 from chimera.trading.venue import OrderRef, VenueOrder
-
-D = Decimal
-KEY, SECRET = "chimera-sim-key", "chimera-sim-secret"
-BTC = Symbol("BTCUSDT")
-START = 1_763_635_200_000
+from support.twin_inside import BTC, KEY, SECRET, START, D, HandClock, Listener, TwinInside
 
 
-class HandClock:
-    """Moves when told."""
-
-    def __init__(self) -> None:
-        self.at_ms = START
-
-    def now_ms(self) -> Millis:
-        return Millis(self.at_ms)
-
-    def monotonic_ms(self) -> Millis:
-        return Millis(self.at_ms - START)
-
-
-class TwinTransport:
+class TwinTransport(TwinInside):
     """The twin without a wire."""
 
     def __init__(self, twin: Twin, clock: HandClock) -> None:
-        self._twin = twin
-        self._clock = clock
+        super().__init__(twin, clock)
         self._readers: dict[str, asyncio.Queue[bytes]] = {}
-
-    async def request(
-        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
-    ) -> Reply:
-        path, _, query = target.partition("?")
-        request = WireRequest(method=method, path=path, query=query, headers=dict(headers), body=body.decode())
-        answer = self._twin.handle(request, self._clock.now_ms())
-        self.pump()
-        if answer.dropped:
-            raise OutcomeUnknown("dropped")
-        found = {name.lower(): value for name, value in answer.headers.items()}
-        return Reply(status=answer.status, headers=found, body=answer.body)
 
     @asynccontextmanager
     async def connect(self, target: str) -> AsyncIterator["TwinTransport"]:
@@ -98,7 +68,7 @@ class TwinTransport:
                 self._readers[frame.channel].put_nowait(frame.payload)
 
 
-class Bench:
+class Bench(Listener):
     """One twin, one account opened on it, and what its stream said."""
 
     def __init__(
@@ -109,9 +79,9 @@ class Bench:
         clock: HandClock,
         orders_by: Transport | None = None,
     ) -> None:
+        super().__init__()
         self.twin = twin
         self.clock = clock
-        self.heard: list[Report] = []
         self._transport = transport
         self._pump = pump
         self.futures = open_futures(transport, KEY, SECRET, clock, jitter=random.Random(0), orders_by=orders_by)
@@ -135,11 +105,6 @@ class Bench:
         for event in (top, mark):
             self.twin.market(event, self.clock.now_ms())
         self._pump()
-
-    async def until(self, enough: Callable[[list[Report]], bool]) -> None:
-        async with asyncio.timeout(5):
-            while not enough(self.heard):  # noqa: ASYNC110  # frames of a real socket tell no event
-                await asyncio.sleep(0.001)
 
     async def listen(self) -> None:
         async with aclosing(self.futures.venue.reports()) as reports:

@@ -11,13 +11,8 @@ from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
 from chimera.trading.order import OrderType, Status, TimeInForce
 from chimera.trading.refusal import Refusal
-from support.spot_bench import (
-    BTC,
-    START,
-    SpotBench,
-    a_pair,
-    a_ref,
-)
+from support.spot_bench import SpotBench, a_pair, a_ref
+from support.twin_inside import BTC, START
 
 D = Decimal
 

@@ -13,17 +13,8 @@ from chimera.simulate.trouble.faults import NoFaults, RequestFault, Trouble
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.money import Millis
 from chimera.trading.order import Status
-from support.spot_bench import (
-    KEY,
-    SECRET,
-    START,
-    HandClock,
-    SpotBench,
-    a_pair,
-    a_ref,
-    an_order,
-    resting,
-)
+from support.spot_bench import SpotBench, a_pair, a_ref, an_order, resting
+from support.twin_inside import KEY, SECRET, START, HandClock
 
 D = Decimal
 

@@ -17,18 +17,8 @@ from chimera.trading.money import DAY_MS, Millis, Qty
 from chimera.trading.order import OrderType, Status, TimeInForce
 from chimera.trading.rates import Metered
 from chimera.trading.refusal import Refusal
-from support.spot_bench import (
-    BTC,
-    KEY,
-    SECRET,
-    START,
-    SpotBench,
-    a_ref,
-    an_order,
-    orders,
-    resting,
-    stop_at,
-)
+from support.spot_bench import SpotBench, a_ref, an_order, orders, resting, stop_at
+from support.twin_inside import BTC, KEY, SECRET, START
 
 D = Decimal
 
