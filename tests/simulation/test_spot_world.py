@@ -52,13 +52,15 @@ def test_a_verdict_on_spot_is_a_function_of_its_seed() -> None:
     [
         (212, FAIR.but(part_share=0.2, socket_share=0.2), {"sell", "stop", "money"}),
         (215, FAIR.but(part_share=0.2, socket_share=0.2), {"sell"}),
+        (202, FAIR.but(part_share=0.2, socket_share=0.2), {"sell", "stop", "money"}),
         (2, Options(spot=True), {"change", "money"}),
     ],
 )
 def test_sales_stops_and_changes_by_callers_bare_nothing_and_sell_nothing_twice(
     seed: int, options: Options, taken: set[str]
 ) -> None:
-    """212 and 215: a sale of more than was held had the list ended, and then waited for coins that nobody had."""
+    """212 and 215: a sale of more than was held had the list ended, and then waited for coins that nobody had. 202: one
+    asks to rest for five seconds, and gets the one that it may be bare."""
     verdict = run(seed, options=options.but(demand_share=1.0))
 
     assert told(verdict) == []

@@ -24,6 +24,7 @@ class RoutePolicy(Value):
     """Caps on whatever table and caller ask for."""
 
     maker_max_wait_ms: int = 3000
+    bare_rest_ms: int = 1_000  # of a slice that reduces on spot, chase included: what rests there has no stop
     twap_max_slices: int = 4
     patience_ms: int = 10_000  # beyond the schedule
     slack_ms: int = 60_000  # how far late slices may move the deadline
@@ -71,10 +72,11 @@ def plan_for(
     if isinstance(intent.policy, StopAlone):
         told = "a stop on its own: it moves the stop of the position and trades nothing"
         return Plan(slices=(Slice(qty=intent.qty),), deadline_ms=now_ms, why=(told,))
-    wish = _capped(_wished(intent, table, price, sight, curves), policy)
+    bare_ms = policy.bare_rest_ms if intent.reduce_only and not intent.market.reduces_only else None
+    wish = _capped(_wished(intent, table, price, sight, curves), policy, bare_ms)
     slices = schedule(intent.qty, wish.spread, instrument, price, seed=intent.intent_id, reduces=intent.reduce_only)
     why = [*wish.why, *_told(slices, wish.spread)]
-    maker, cut = _maker(wish.wait_ms, slices, table.terms)
+    maker, cut = _maker(wish.wait_ms, slices, table.terms, bare_ms)
     liquidity, probed = _liquidity(intent, sight, table.terms)
     worst = _worst(intent, instrument, price, table.terms)
     if worst is not None:
@@ -153,12 +155,15 @@ def _named(asked: MakerThenTaker) -> list[str]:
     return [name for name, value in named.items() if value is not None]
 
 
-def _capped(wish: _Wish, policy: RoutePolicy) -> _Wish:
+def _capped(wish: _Wish, policy: RoutePolicy, bare_ms: int | None) -> _Wish:
     why = list(wish.why)
     wait_ms, spread = wish.wait_ms, wish.spread
     if wait_ms > policy.maker_max_wait_ms:
         why.append(f"maker_wait_ms {wait_ms} capped to {policy.maker_max_wait_ms}")
         wait_ms = policy.maker_max_wait_ms
+    if bare_ms is not None and wait_ms > bare_ms:
+        why.append(f"maker_wait_ms {wait_ms} capped to {bare_ms}: on spot what rests to be sold has no stop meanwhile")
+        wait_ms = bare_ms
     if spread.slices > policy.twap_max_slices:
         why.append(f"slices {spread.slices} capped to {policy.twap_max_slices}")
         spread = spread.but(slices=policy.twap_max_slices)
@@ -174,8 +179,8 @@ def _told(slices: tuple[Slice, ...], spread: Spread) -> list[str]:
     return why
 
 
-def _maker(wait_ms: int, slices: tuple[Slice, ...], terms: Terms) -> tuple[Maker, tuple[str, ...]]:
-    """Waiting and chasing of a slice end before the next begins."""
+def _maker(wait_ms: int, slices: tuple[Slice, ...], terms: Terms, bare_ms: int | None) -> tuple[Maker, tuple[str, ...]]:
+    """Waiting and chasing of a slice end before the next begins, and within ``bare_ms``."""
     if not wait_ms:
         return Maker(theta=terms.theta), ()
     room = min((later.after_ms - part.after_ms for part, later in pairwise(slices)), default=None)
@@ -183,7 +188,8 @@ def _maker(wait_ms: int, slices: tuple[Slice, ...], terms: Terms) -> tuple[Maker
     if room is not None and wait_ms > room:
         cut = (f"maker_wait_ms {wait_ms} cut to the gap {room}",)
         wait_ms = room
-    chase_ms = terms.chase_ms if room is None else min(terms.chase_ms, room - wait_ms)
+    bounds = [most - wait_ms for most in (room, bare_ms) if most is not None]
+    chase_ms = min(terms.chase_ms, *bounds) if bounds else terms.chase_ms
     reprices = terms.reprices if wait_ms else 0
     return Maker(wait_ms=wait_ms, reprices=reprices, theta=terms.theta, chase_ms=chase_ms), cut
 

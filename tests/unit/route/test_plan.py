@@ -12,7 +12,7 @@ from chimera.trading.errors import Refused
 from chimera.trading.execution import Plan
 from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow
 from chimera.trading.liquidity import Book, Hour
-from chimera.trading.market import Level, Side
+from chimera.trading.market import Level, Market, Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.routes import Curves, Measures, Point, RouteTable, Row, Shape, Terms, Twap
 from chimera.wire.route_table import DEFAULT, read_route_table
@@ -189,6 +189,41 @@ def test_what_reduces_has_no_terms_and_no_band() -> None:
     banded = EXACT.but(band_bps=Decimal(10))
     made = plan(an_intent(reduce_only=True, side=Side.SELL), banded, sight=Sight(book=a_book(), hour=hour))
     assert (made.liquidity, made.worst_price) == (None, None)
+
+
+@pytest.mark.req("S4-SPOT-2", "I10")
+@given(
+    wait_ms=st.integers(0, 60_000),
+    slices=st.integers(1, 4),
+    gap_ms=st.integers(0, 20_000),
+    chase_ms=st.integers(0, 60_000),
+)
+def test_a_sale_on_spot_rests_a_second_at_most_for_what_rests_has_no_stop(
+    wait_ms: int, slices: int, gap_ms: int, chase_ms: int
+) -> None:
+    asked = MakerThenTaker(wait_ms=wait_ms, slices=slices, gap_ms=gap_ms)
+    policy, terms = RoutePolicy(maker_max_wait_ms=60_000), EXACT.but(chase_ms=chase_ms)
+    sale = an_intent(qty="0.1", side=Side.SELL, policy=asked, reduce_only=True)
+
+    made = plan(sale.but(market=Market.SPOT), terms, policy).maker
+    assert made.wait_ms <= min(wait_ms, 1_000)
+    assert made.wait_ms + made.chase_ms <= 1_000
+    by_venue = plan(sale, terms, policy).maker
+    assert by_venue.wait_ms >= made.wait_ms, "futures' stop stands beside what rests"
+
+
+@pytest.mark.req("S4-SPOT-2")
+def test_the_plan_tells_why_a_sale_on_spot_rests_no_longer() -> None:
+    sale = an_intent(qty="0.1", side=Side.SELL, policy=MakerThenTaker(wait_ms=3_000, slices=1), reduce_only=True)
+    told = "maker_wait_ms 3000 capped to 1000: on spot what rests to be sold has no stop meanwhile"
+
+    on_spot = plan(sale.but(market=Market.SPOT))
+    assert (on_spot.maker.wait_ms, on_spot.maker.chase_ms) == (1_000, 0)
+    assert told in on_spot.why
+    assert plan(sale).maker.wait_ms == 3_000
+    assert told not in plan(sale).why
+    bought = plan(sale.but(market=Market.SPOT, side=Side.BUY, reduce_only=False))
+    assert bought.maker.wait_ms == 3_000
 
 
 @pytest.mark.parametrize(("side", "worst"), [(Side.BUY, "65065.0"), (Side.SELL, "64935.0")])

@@ -23,7 +23,7 @@ from chimera.trading.value import Value
 
 SELL, STOP, CHANGE, MONEY = "sell", "stop", "change", "money"
 KINDS: Final = (SELL, SELL, STOP, STOP, CHANGE, CHANGE, MONEY)
-RESTS_MS: Final = (0, 0, 300, 800)  # of a sale: while one rests on spot, its part is locked and has no stop
+RESTS_MS: Final = (0, 0, 300, 5_000)  # of a sale, as asked for: on spot a plan grants a second of it (``route.plan``)
 TRIES: Final = 6  # of one demand
 
 
