@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from chimera.services.clock import SystemClock
 from chimera.services.router.guarding import Guarding
 from chimera.services.router.owner import Owner
-from chimera.trading.facts import PlaceRefused
 from chimera.trading.guard import GuardRef
 from chimera.trading.holding import Holding
 from chimera.trading.ids import AccountId, PositionKey
@@ -29,6 +28,7 @@ from chimera.trading.market import Touch
 from chimera.trading.money import Price
 from chimera.trading.order import Role
 from support.desk import SYMBOL, Desk, an_intent
+from support.refusals import said_no
 
 GUARDS: Final = 10_000
 FIRED: Final = 100
@@ -80,7 +80,7 @@ def _refused() -> Desk:
     desk = Desk()
     desk.submit(an_intent(stop=StopSpec(price=Price(_NEAREST))))
     desk.fill(desk.placed(Role.TAKER), "0.01")
-    desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=-4045, message="no"))
+    desk.hear(said_no(ref=desk.placed(Role.STOP).ref, code=-4045, message="no"))
     return desk
 
 

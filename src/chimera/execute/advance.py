@@ -19,7 +19,6 @@ from chimera.execute.steering import steer
 from chimera.execute.telling import tell
 from chimera.protect import arming, asked, guard, pairs
 from chimera.protect.bracket import bracket_for
-from chimera.protect.verdicts import Verdict, verdict
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
 from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
@@ -64,7 +63,6 @@ SURVEY_RETRY_MS = 500
 GAP_LOOK_MS = 200  # how soon a position that the venue shows differently is looked at again
 SHRUNK_LOOK_MS = 3_000  # ... where ours would become smaller: many looks over a while, for zeros that pass
 PUZZLED_MS = 1_000  # an answer that the table does not allow: when to ask again, then more slowly
-DUPLICATE_ID = -4116  # Binance: an open order has this id. Proof of life, not of quantity
 
 
 def advance(holding: Holding, fact: Fact, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -182,8 +180,8 @@ def _answer(
 ) -> Holding:
     """What an answer, or the lack of one, means for the order it was about."""
     match fact:
-        case PlaceRefused(code=code, message=message):
-            if _lives(order, code, fact.refusal):
+        case PlaceRefused(message=message):
+            if _lives(order, fact.refusal):
                 return holding.with_order(in_doubt(order, scene))
             after = holding.with_order(settle(order.after(Trigger.REFUSED).but(refusal=message), order, scene))
             return _after_refusal(after, order, fact, scene)
@@ -218,10 +216,9 @@ def _unknown(holding: Holding, order: Order, asked_server_ms: Millis, scene: Sce
     return look_elsewhere(after, order, scene)
 
 
-def _lives(order: Order, code: int, refusal: Refusal | None) -> bool:
+def _lives(order: Order, refusal: Refusal | None) -> bool:
     """Whether the refusal proves that an order of this id is there: its own first sending."""
-    duplicate = code == DUPLICATE_ID or refusal is Refusal.DUPLICATE
-    return duplicate or (bool(order.resends) and verdict(code) is Verdict.OCCUPIED)
+    return refusal is Refusal.DUPLICATE or (bool(order.resends) and refusal is Refusal.OCCUPIED)
 
 
 def _may_resend(order: Order, holding: Holding) -> bool:
@@ -267,9 +264,8 @@ def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         acked = working.but(first_ack_ms=scene.now_ms)
         holding = holding.but(intents={**holding.intents, working.intent_id: acked})
     if heard.status is Status.REJECTED and order.status is not Status.REJECTED:
-        return _after_refusal(
-            holding, order, PlaceRefused(ref=word.ref, code=0, message=word.reason or "REJECTED"), scene
-        )
+        no = PlaceRefused(ref=word.ref, code=0, message=word.reason or "REJECTED", refusal=Refusal.ENDED)
+        return _after_refusal(holding, order, no, scene)
     if heard.status.final and not order.status.final and not heard.cum_qty and not heard.owed:
         return _ended_unfilled(holding, order, scene)
     return holding

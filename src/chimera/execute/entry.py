@@ -38,8 +38,6 @@ NO_MARGIN = "INSUFFICIENT_BALANCE"
 VENUE_AWAY = "VENUE_UNAVAILABLE"
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
 RETRY_MS = 200  # after a sending that failed: so much, and up to as much again, drawn from the order's id
-CROSSES = -5022  # Binance: post-only, and it would have traded
-LACKS_MARGIN = (-2019, -2018)  # Binance: margin, balance not sufficient
 
 
 def work_entries(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -272,19 +270,18 @@ def _finish(holding: Holding, working: Working, filled: Decimal, scene: Scene) -
 
 
 def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> Holding:
-    """An entry the venue or our last hop said no to. -5022: the touch moved, try again; otherwise the intent ends."""
+    """An entry the venue or our last hop said no to. Where the touch moved, try again; otherwise the intent ends."""
     working = holding.working_of(order)
     if working is None or working.canceling:
         return holding
-    code, message = no.code, no.message
-    if code == CROSSES or no.refusal is Refusal.WOULD_TAKE:
+    if no.refusal is Refusal.WOULD_TAKE:
         return _put(holding, working.but(retry_at_ms=Millis(scene.now_ms + REPRICE_MS)))
     if order.request.reduce_only and not working.intent.reduce_only:  # what it was to net may be gone: the survey tells
         return _put(holding.but(survey_due_ms=scene.now_ms), working.but(retry_at_ms=Millis(scene.now_ms + RETRY_MS)))
-    if code in LACKS_MARGIN or no.refusal is Refusal.LACKS_BALANCE:
-        return _put(holding, _reduced(holding, working, order, message, scene))
-    name = message.split(":", 1)[0] if code == 0 else f"VENUE_{code}"
-    return _put(holding, working.but(canceling=True, reason=message, refusal_code=name))
+    if no.refusal is Refusal.LACKS_BALANCE:
+        return _put(holding, _reduced(holding, working, order, no.message, scene))
+    name = no.message.split(":", 1)[0] if no.code == 0 else f"VENUE_{no.code}"
+    return _put(holding, working.but(canceling=True, reason=no.message, refusal_code=name))
 
 
 def _reduced(holding: Holding, working: Working, order: Order, message: str, scene: Scene) -> Working:

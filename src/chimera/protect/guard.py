@@ -160,7 +160,7 @@ def ended(holding: Holding, order: Order, scene: Scene) -> Holding:
 def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> Holding:
     """After the venue refused a stop or target; the duty that runs next acts on it. Of no position the survey tells."""
     role = order.role
-    match verdict(no.code):
+    match verdict(no.refusal):
         case Verdict.CROSSED if not holding.flattening:
             reason = STOP_CROSSED if role is Role.STOP else TARGET_CROSSED
             return holding.but(exit=Exit(reason=reason, asked_ms=scene.now_ms))

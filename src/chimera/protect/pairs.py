@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from chimera.protect.arming import patient
 from chimera.protect.forms import left
 from chimera.protect.tries import count_try, strike_form
-from chimera.protect.verdicts import Verdict, verdict
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place, PlacePair
 from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, STOP_STUCK, TARGET_CROSSED, Exit, Phase, Working
@@ -299,7 +298,7 @@ def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> H
         return strike_form(holding, order).but(stop_retry_at_ms=None)
     if order.request.form is Form.OCO and no.refusal in _OF_PRICE:  # then the stop goes alone, the target is watched
         return count_try(strike_form(holding, order), Role.STOP, scene)
-    known = no.refusal not in (None, Refusal.OTHER) or verdict(no.code) is not Verdict.UNSURE
+    known = no.refusal not in (None, Refusal.OTHER)
     return count_try(holding if known else strike_form(holding, order), Role.STOP, scene)
 
 

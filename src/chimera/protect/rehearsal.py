@@ -9,6 +9,7 @@ an order in a symbol that is flat and quiet: it could only reduce what is not th
 from typing import Final
 
 from chimera.protect.verdicts import Verdict, takes_form, verdict
+from chimera.trading.errors import VenueRejected
 from chimera.trading.events import Alert, Severity
 from chimera.trading.form import FORMS, Form
 from chimera.trading.holding import Holding
@@ -61,9 +62,9 @@ class FormBook(Value):
         new = Known(form=form, works=works, why=why, at_ms=now_ms)
         return self.but(known=tuple(new if each.form is form else each for each in self.known))
 
-    def answered(self, form: Form, code: int, why: str, now_ms: Millis) -> "FormBook":
-        """An order that only asked was refused with this code."""
-        return self.learned(form, takes_form(code), why, now_ms)
+    def answered(self, form: Form, no: VenueRejected, now_ms: Millis) -> "FormBook":
+        """An order that only asked was refused."""
+        return self.learned(form, takes_form(no.refusal), str(no), now_ms)
 
     def took(self, order: NewOrder, now_ms: Millis) -> "FormBook":
         """A real order was accepted: a stop or target teaches as much as a question."""
@@ -71,11 +72,11 @@ class FormBook(Value):
             return self
         return self.learned(order.form, True, f"{order.ref} was taken", now_ms)
 
-    def refused(self, order: NewOrder, code: int, message: str, now_ms: Millis) -> "FormBook":
+    def refused(self, order: NewOrder, no: VenueRejected, now_ms: Millis) -> "FormBook":
         """A real order was refused; a stop for its form means that no other symbol need try it first."""
-        if order.type is not OrderType.STOP_MARKET or verdict(code) is not Verdict.FORM:
+        if order.type is not OrderType.STOP_MARKET or verdict(no.refusal) is not Verdict.FORM:
             return self
-        return self.learned(order.form, False, f"{code}: {message}", now_ms)
+        return self.learned(order.form, False, str(no), now_ms)
 
     def news(self, before: "FormBook") -> Alert | None:
         """What somebody should hear: the first choice is refused, or taken again."""

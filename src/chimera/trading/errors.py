@@ -9,13 +9,17 @@ class ChimeraError(Exception):
 
 
 class VenueRejected(ChimeraError):
-    """It said no; nothing happened. ``code`` is the venue's (Binance: negative), ``refusal`` what it means, if read."""
+    """It said no; nothing happened. ``code`` is the venue's (Binance: negative), ``refusal`` what it means, if read.
 
-    def __init__(self, code: int, message: str, refusal: Refusal | None = None) -> None:
+    ``of_rules``: the symbol's rules, read anew, may explain it.
+    """
+
+    def __init__(self, code: int, message: str, refusal: Refusal | None = None, *, of_rules: bool = False) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.refusal = refusal
+        self.of_rules = of_rules
 
 
 class NotSent(ChimeraError):

@@ -80,9 +80,9 @@ class PlaceRefused(Value):
     """Nothing happened, by the venue's word."""
 
     ref: ClientOrderId
-    code: int
+    code: int  # the venue's, for telling; 0: no venue said it
     message: str
-    refusal: Refusal | None = None  # what the code means, where the adapter has read it
+    refusal: Refusal | None = None  # what the code means, where the adapter has read it: what decides goes by this
 
 
 class PlaceNotSent(Value):

@@ -4,11 +4,12 @@ import pytest
 
 from chimera.execute.setback import rebased
 from chimera.trading.commands import Ask
-from chimera.trading.facts import PlaceRefused, PlaceUnanswered, Restarted, Ticked
+from chimera.trading.facts import PlaceUnanswered, Restarted, Ticked
 from chimera.trading.ids import IntentId
 from chimera.trading.money import Millis
 from chimera.trading.order import Role, Status
 from support.desk import Desk, a_long, an_intent
+from support.refusals import said_no
 
 HOUR_MS = 3_600_000
 
@@ -34,7 +35,7 @@ def test_a_refused_stop_is_placed_again_at_once() -> None:
     desk.submit(an_intent())
     entry = desk.placed(Role.TAKER)
     desk.fill(entry, str(entry.qty))
-    desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=-4045, message="Reach max stop order limit."))
+    desk.hear(said_no(ref=desk.placed(Role.STOP).ref, code=-4045, message="Reach max stop order limit."))
     assert desk.holding.stop_retry_at_ms is not None
     stops = desk.count(Role.STOP)
 

@@ -6,12 +6,13 @@ import pytest
 
 from chimera.execute.due import next_due_ms
 from chimera.trading.commands import Ask, Place, Survey, waits_for_save
-from chimera.trading.facts import CloseAsked, Found, NotFound, PlaceRefused, PlaceUnanswered, Reported, Ticked
+from chimera.trading.facts import CloseAsked, Found, NotFound, PlaceUnanswered, Reported, Ticked
 from chimera.trading.intent import TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
 from chimera.trading.order import Role, Status
 from support.desk import a_long, an_intent
+from support.refusals import said_no
 
 TARGET = TargetSpec(kind=TargetKind.PRICE, value=Decimal(66000))
 
@@ -121,7 +122,7 @@ def test_a_part_in_doubt_of_what_its_stop_then_closed_whole_does_not_stay_in_dou
 def test_a_refused_exit_asks_what_is_there_and_goes_on() -> None:
     desk = a_long()
     desk.hear(CloseAsked(reason="OPERATOR"))
-    desk.hear(PlaceRefused(ref=desk.placed(Role.EXIT).ref, code=-2022, message="ReduceOnly Order is rejected."))
+    desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-2022, message="ReduceOnly Order is rejected."))
     desk.survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
     desk.later(300).hear(Ticked())
 
@@ -166,7 +167,7 @@ def test_a_stop_that_fails_closes_all_though_a_part_is_being_closed(refused: int
         if desk.holding.flattening:
             break
         desk.later(500).hear(Ticked())
-        desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=refused, message="no"))
+        desk.hear(said_no(ref=desk.placed(Role.STOP).ref, code=refused, message="no"))
     assert desk.holding.flattening
     desk.later(300).hear(Ticked())
     last = next(command for command in reversed(desk.told) if isinstance(command, Place) and command.role is Role.EXIT)

@@ -14,7 +14,6 @@ from chimera.trading.facts import (
     Found,
     NotFound,
     PlaceNotSent,
-    PlaceRefused,
     PlaceUnanswered,
     Restarted,
     Ticked,
@@ -25,6 +24,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import Millis
 from chimera.trading.order import OrderType, Role, Status, TimeInForce
 from support.desk import Desk, an_intent
+from support.refusals import said_no
 
 I1 = IntentId("i1")
 
@@ -82,7 +82,7 @@ def test_post_only_refusal_reprices_and_at_last_takes() -> None:
     desk = Desk()
     desk.submit(an_intent(), wait_ms=1500)
     for _ in range(3):
-        desk.hear(PlaceRefused(ref=desk.placed(Role.MAKER).ref, code=-5022, message="post only"))
+        desk.hear(said_no(ref=desk.placed(Role.MAKER).ref, code=-5022, message="post only"))
         desk.later(100).hear(Ticked())
 
     assert desk.count(Role.MAKER) == 3
@@ -212,7 +212,7 @@ def test_filled_plus_leaves_never_exceed_the_intent(story: list[str], slices: in
             case "unanswered":
                 desk.hear(PlaceUnanswered(ref=order.ref, dead_after_ms=Millis(desk.now + 14_000)))
             case "refused":
-                desk.hear(PlaceRefused(ref=order.ref, code=-5022, message="x"))
+                desk.hear(said_no(ref=order.ref, code=-5022, message="x"))
             case "not_sent":
                 desk.hear(PlaceNotSent(ref=order.ref, reason="x"))
             case "restart":

@@ -15,7 +15,6 @@ from chimera.trading.facts import (
     CancelUnanswered,
     CloseAsked,
     PlaceNotSent,
-    PlaceRefused,
     Ticked,
 )
 from chimera.trading.ids import IntentId
@@ -23,6 +22,7 @@ from chimera.trading.intent import MakerThenTaker
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Quote
 from chimera.trading.order import Role, Status
+from support.refusals import said_no
 
 I1 = IntentId("i1")
 
@@ -111,7 +111,7 @@ def test_one_that_was_taken_forgives_the_failures_before_it() -> None:
 
 # ── the margin does not suffice ─────────────────────────────────────────────────────────────────────────────────────
 def short(desk: Desk, role: Role = Role.TAKER) -> None:
-    desk.hear(PlaceRefused(ref=desk.placed(role).ref, code=-2019, message="Margin is insufficient."))
+    desk.hear(said_no(ref=desk.placed(role).ref, code=-2019, message="Margin is insufficient."))
     desk.later(400).hear(Ticked())
 
 
@@ -195,7 +195,7 @@ def test_a_close_that_fails_is_fatal_and_goes_on() -> None:
     desk.hear(CloseAsked(reason="user"))
     for _ in range(5):
         desk.later(9_000).hear(Ticked())
-        desk.hear(PlaceRefused(ref=desk.placed(Role.EXIT).ref, code=-1008, message="throttled"))
+        desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-1008, message="throttled"))
     desk.later(9_000).hear(Ticked())
     assert desk.count(Role.EXIT) >= 5
     assert [code for code, _ in alerts(desk)].count("EXIT_FAILING") == 1

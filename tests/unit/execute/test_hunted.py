@@ -11,7 +11,6 @@ from chimera.trading.facts import (
     CloseAsked,
     Found,
     NotFound,
-    PlaceRefused,
     PlaceUnanswered,
     Reported,
     SurveyUnanswered,
@@ -23,6 +22,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import Role, Status
 from support.desk import Desk, a_long, an_intent
+from support.refusals import said_no
 
 
 def settle(desk: Desk, rounds: int = 50) -> None:
@@ -264,7 +264,7 @@ def test_refusals_of_one_position_are_not_held_against_the_next() -> None:
     desk.submit(an_intent())
     desk.fill(desk.placed(Role.TAKER), "0.01")
     for _ in range(2):
-        desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=-4045, message="max stop orders"))
+        desk.hear(said_no(ref=desk.placed(Role.STOP).ref, code=-4045, message="max stop orders"))
         desk.later(200).hear(Ticked())
     desk.fill(desk.placed(Role.EXIT), "0.01")
     desk.submit(an_intent("i2"))

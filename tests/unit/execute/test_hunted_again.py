@@ -13,7 +13,6 @@ from chimera.trading.facts import (
     Found,
     Gapped,
     NotFound,
-    PlaceRefused,
     PlaceUnanswered,
     Reported,
     Ticked,
@@ -26,6 +25,7 @@ from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import Role, Status
 from chimera.trading.venue import VenueOrder, VenuePosition, VenueSnapshot
 from support.desk import SYMBOL, Desk, a_long, an_intent
+from support.refusals import said_no
 
 
 def survey(desk: Desk, *orders: VenueOrder, asked_ms: int, qty: str, trades: tuple[Fill, ...] = ()) -> None:
@@ -82,7 +82,7 @@ def test_what_calls_for_a_survey_while_one_is_under_way_gets_its_own() -> None:
     desk.later(3_000).hear(Gapped())
     asked = desk.now
     desk.later(20).hear(CloseAsked(reason="OPERATOR"))
-    desk.hear(PlaceRefused(ref=desk.placed(Role.EXIT).ref, code=-2022, message="no position"))
+    desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-2022, message="no position"))
     survey(desk, desk.word(desk.placed(Role.STOP), Status.NEW), asked_ms=asked, qty="0.01")
 
     assert any(isinstance(command, Survey) for command in desk.last)

@@ -23,6 +23,7 @@ from chimera.trading.order import Role, Status
 from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
 from support.desk import BTC, Desk, a_long, an_intent
+from support.refusals import said_no
 
 pytestmark = pytest.mark.req("S4-POS-1")
 
@@ -151,7 +152,7 @@ def test_what_a_stop_closed_meanwhile_is_not_opened_instead() -> None:
     desk.submit(a_sell("0.03"))
     reducing = desk.placed(Role.TAKER)
     desk.fill(stop, "0.010", "64000.0")
-    desk.hear(PlaceRefused(ref=reducing.ref, code=-2022, message="ReduceOnly Order is rejected."))
+    desk.hear(said_no(ref=reducing.ref, code=-2022, message="ReduceOnly Order is rejected."))
     desk.later(300).hear(Ticked())
     assert sent(desk)[1:] == [("s3-btc-i2-t2", "0.02", False)]
     desk.fill(desk.placed(Role.TAKER), "0.020")
@@ -242,7 +243,7 @@ def test_whatever_happens_it_never_flips_in_one_order_nor_opens_more_than_the_re
         elif (
             what == "refuse" and order is not None and order.reduce_only and left == desk.holding.orders[order.ref].qty
         ):
-            hear(lambda order=order: desk.hear(PlaceRefused(ref=order.ref, code=-2022, message="ReduceOnly")))
+            hear(lambda order=order: desk.hear(said_no(ref=order.ref, code=-2022, message="ReduceOnly")))
         else:
             hear(lambda: desk.later(300).hear(Ticked()))
     assert desk.holding.position.qty >= -rest

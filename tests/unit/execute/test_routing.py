@@ -18,7 +18,6 @@ from chimera.trading.facts import (
     NotFound,
     PauseAsked,
     PlaceNotSent,
-    PlaceRefused,
     PlaceUnanswered,
     Restarted,
     ResumeAsked,
@@ -31,6 +30,7 @@ from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, OrderType, Role, Status, TimeInForce
 from chimera.wire.results import order_result
 from support.desk import T0, Desk, an_intent
+from support.refusals import said_no
 
 I1 = IntentId("i1")
 RESTS = Maker(wait_ms=2_000, reprices=2, theta=Decimal("0.5"), chase_ms=500)
@@ -455,7 +455,7 @@ def _answered(desk: Desk, event: str, order: NewOrder, leaves: Decimal) -> None:
         case "not_found":
             desk.hear(NotFound(ref=order.ref, asked_server_ms=desk.now))
         case "crosses":
-            desk.hear(PlaceRefused(ref=order.ref, code=-5022, message="x"))
+            desk.hear(said_no(ref=order.ref, code=-5022, message="x"))
         case "not_sent":
             desk.hear(PlaceNotSent(ref=order.ref, reason="x"))
         case "cancel_refused":

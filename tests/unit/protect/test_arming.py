@@ -7,7 +7,7 @@ import pytest
 from chimera.trading.commands import Place
 from chimera.trading.events import GuardChanged
 from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, TARGET_CROSSED
-from chimera.trading.facts import PlaceRefused, Reported, Restarted, Ticked, Touched
+from chimera.trading.facts import Reported, Restarted, Ticked, Touched
 from chimera.trading.guard import Gauge, GuardRef
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
@@ -18,6 +18,7 @@ from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Policy, Scene
 from chimera.wire.codec import seal, unseal
 from support.desk import Desk, an_intent
+from support.refusals import said_no
 from support.spot_desk import SpotDesk, a_spot_long, buy
 
 TOO_MANY = -4045
@@ -50,7 +51,7 @@ def a_fill(guard_ms: int = 0) -> PatientDesk:
 
 def refuse(desk: Desk, code: int = TOO_MANY) -> None:
     order = desk.placed(Role.STOP)
-    desk.hear(PlaceRefused(ref=order.ref, code=code, message="no"))
+    desk.hear(said_no(ref=order.ref, code=code, message="no"))
 
 
 def a_refused(guard_ms: int = 0) -> PatientDesk:

@@ -15,7 +15,6 @@ from chimera.trading.facts import (
     Found,
     NotFound,
     PlaceNotSent,
-    PlaceRefused,
     PlaceUnanswered,
     Reported,
     Restarted,
@@ -28,6 +27,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import NewOrder, OrderType, Role, Status
 from support.desk import BTC, Desk, a_long, an_intent
+from support.refusals import refusal_of, said_no
 
 NOT_TAKEN = -4120
 AT_64000 = StopSpec(price=Price(Decimal(64000)))
@@ -35,7 +35,7 @@ AT_64500 = StopSpec(price=Price(Decimal(64500)))
 
 
 def refuse(desk: Desk, order: NewOrder, code: int) -> tuple[object, ...]:
-    return desk.hear(PlaceRefused(ref=order.ref, code=code, message="no"))
+    return desk.hear(said_no(ref=order.ref, code=code, message="no"))
 
 
 def a_fill_at(desk: Desk, qty: str = "0.01", stop: StopSpec = AT_64000) -> NewOrder:
@@ -445,9 +445,9 @@ def _answer(desk: Desk, stop: NewOrder, said: int | str) -> None:
     ],
 )  # fmt: skip
 def test_what_a_refusal_says(code: int, told: Verdict) -> None:
-    assert verdict(code) is told
+    assert verdict(refusal_of(code)) is told
 
 
 @pytest.mark.parametrize(("code", "taken"), [(-4120, False), (-4509, True), (-4141, True), (-1111, None), (-9, None)])
 def test_what_a_refusal_says_of_the_form(code: int, taken: bool | None) -> None:
-    assert takes_form(code) is taken
+    assert takes_form(refusal_of(code)) is taken

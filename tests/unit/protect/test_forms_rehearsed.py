@@ -14,6 +14,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price
 from chimera.trading.order import Role
 from support.desk import BTC, KEY, T0, Desk, a_long, an_intent
+from support.refusals import rejected
 
 MARK = Price(Decimal(65_000))
 NOT_TAKEN, FLAT, NO_KEY = -4120, -4509, -2015
@@ -45,16 +46,16 @@ def test_only_what_is_refused_is_left_out_and_none_left_says_why(lessons: dict[F
     ("code", "works"), [(NOT_TAKEN, False), (FLAT, True), (NO_KEY, None)], ids=["form", "flat", "key"]
 )
 def test_a_refusal_of_a_question_is_read_as_what_it_says_of_the_form(code: int, works: bool | None) -> None:
-    assert FormBook().answered(Form.WHOLE, code, "no", T0).works(Form.WHOLE) is works
+    assert FormBook().answered(Form.WHOLE, rejected(code), T0).works(Form.WHOLE) is works
 
 
 def test_a_real_stop_teaches_and_an_entry_does_not() -> None:
     desk = a_long()
     stop, entry = (desk.holding.in_role(role)[0].request for role in (Role.STOP, Role.TAKER))
-    refused = FormBook().refused(stop, NOT_TAKEN, "not supported", T0)
+    refused = FormBook().refused(stop, rejected(NOT_TAKEN, "not supported"), T0)
     assert refused.works(stop.form) is False
-    assert FormBook().refused(stop, FLAT, "no position", T0) == FormBook()
-    assert FormBook().refused(entry, NOT_TAKEN, "not supported", T0) == FormBook()
+    assert FormBook().refused(stop, rejected(FLAT, "no position"), T0) == FormBook()
+    assert FormBook().refused(entry, rejected(NOT_TAKEN, "not supported"), T0) == FormBook()
     assert FormBook().took(entry, T0) == FormBook()
     taken = refused.took(stop, Millis(T0 + 5))
     assert taken.works(stop.form) is True

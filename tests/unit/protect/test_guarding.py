@@ -10,7 +10,6 @@ from chimera.trading.facts import (
     Found,
     NotFound,
     PlaceNotSent,
-    PlaceRefused,
     PlaceUnanswered,
     Restarted,
     Ticked,
@@ -20,6 +19,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price
 from chimera.trading.order import OrderType, Role, Status
 from support.desk import Desk, a_long, an_intent
+from support.refusals import said_no
 
 STOP_AT_64000 = StopSpec(price=Price(Decimal(64000)))
 
@@ -95,7 +95,7 @@ def test_a_stop_whose_price_has_passed_means_close_now(code: int) -> None:
     desk = Desk()
     desk.submit(an_intent(stop=STOP_AT_64000))
     desk.fill(desk.placed(Role.TAKER), "0.01")
-    desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=code, message="would trigger"))
+    desk.hear(said_no(ref=desk.placed(Role.STOP).ref, code=code, message="would trigger"))
     order = desk.placed(Role.EXIT)
 
     assert (order.type, order.qty, order.side, order.reduce_only) == (
@@ -110,12 +110,12 @@ def test_a_refused_stop_is_tried_once_more_then_the_position_closes() -> None:
     desk.submit(an_intent())
     desk.fill(desk.placed(Role.TAKER), "0.01")
     first = desk.placed(Role.STOP)
-    desk.hear(PlaceRefused(ref=first.ref, code=-4045, message="Reach max stop order limit."))
+    desk.hear(said_no(ref=first.ref, code=-4045, message="Reach max stop order limit."))
     desk.later(100).hear(Ticked())
     second = desk.placed(Role.STOP)
     assert second.ref != first.ref
     assert desk.count(Role.EXIT) == 0
-    desk.hear(PlaceRefused(ref=second.ref, code=-4045, message="Reach max stop order limit."))
+    desk.hear(said_no(ref=second.ref, code=-4045, message="Reach max stop order limit."))
 
     assert desk.placed(Role.EXIT).qty == Decimal("0.01")
 
@@ -141,7 +141,7 @@ def test_duplicate_id_proves_life_but_not_quantity() -> None:
     desk.submit(an_intent())
     desk.fill(desk.placed(Role.TAKER), "0.01")
     stop = desk.placed(Role.STOP)
-    asked = desk.hear(PlaceRefused(ref=stop.ref, code=-4116, message="ClientOrderId is duplicated."))
+    asked = desk.hear(said_no(ref=stop.ref, code=-4116, message="ClientOrderId is duplicated."))
     assert any(isinstance(c, Ask) for c in asked)
     assert desk.holding.covered_qty == 0
     smaller = desk.word(stop, Status.NEW).but(qty=Decimal("0.004"))

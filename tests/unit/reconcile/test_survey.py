@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from chimera.trading.commands import Ask, Survey
-from chimera.trading.facts import PlaceRefused, Ticked
+from chimera.trading.facts import Ticked
 from chimera.trading.holding import Holding
 from chimera.trading.ids import derived_id
 from chimera.trading.money import Millis
 from chimera.trading.order import Role, Status
 from chimera.wire.codec import decode, encode
 from support.desk import KEY, Desk, a_long, an_intent
+from support.refusals import said_no
 
 
 @pytest.mark.fault("C4", "G15", "C14")
@@ -181,14 +182,14 @@ def test_what_was_refused_to_a_position_that_is_believed_gone_is_not_held_agains
     desk.submit(an_intent())
     desk.fill(desk.placed(Role.TAKER), "0.01")
     for _ in range(3):
-        desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=-4045, message="no"))
+        desk.hear(said_no(ref=desk.placed(Role.STOP).ref, code=-4045, message="no"))
         desk.later(500).hear(Ticked())
     close = desk.placed(Role.EXIT)
-    desk.hear(PlaceRefused(ref=close.ref, code=-2022, message="nothing to reduce"))
+    desk.hear(said_no(ref=close.ref, code=-2022, message="nothing to reduce"))
     for _ in range(desk.scene.policy.strikes_to_shrink):
         desk.later(3_000).survey(qty="0")
         if (again := desk.placed(Role.EXIT)) is not close:
-            desk.hear(PlaceRefused(ref=(close := again).ref, code=-2022, message="nothing to reduce"))
+            desk.hear(said_no(ref=(close := again).ref, code=-2022, message="nothing to reduce"))
     assert not desk.holding.position.lots
     desk.later(1_000).hear(Ticked())
     assert desk.holding.exit is None

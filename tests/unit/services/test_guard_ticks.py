@@ -7,7 +7,7 @@ import pytest
 from chimera.services.router.covering import Cover
 from chimera.services.router.guarding import Guarding
 from chimera.trading.execution import STOP_CROSSED
-from chimera.trading.facts import PlaceRefused, Restarted, Ticked, Touched
+from chimera.trading.facts import Restarted, Ticked, Touched
 from chimera.trading.holding import Holding
 from chimera.trading.ids import AccountId
 from chimera.trading.intent import StopSpec
@@ -16,6 +16,7 @@ from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import Role
 from chimera.wire.codec import seal, unseal
 from support.desk import KEY, SYMBOL, Desk, a_long, an_intent
+from support.refusals import said_no
 
 AT_64000 = StopSpec(price=Price(Decimal(64000)))
 
@@ -42,7 +43,7 @@ def a_refused(account: str = "main") -> OwnerDesk:
     desk = OwnerDesk(account)
     desk.submit(an_intent(stop=AT_64000))
     desk.fill(desk.placed(Role.TAKER), "0.01")
-    desk.hear(PlaceRefused(ref=desk.placed(Role.STOP).ref, code=-4045, message="no"))
+    desk.hear(said_no(ref=desk.placed(Role.STOP).ref, code=-4045, message="no"))
     return desk
 
 

@@ -14,12 +14,13 @@ from chimera.services.router.config import RouterConfig
 from chimera.services.router.main import hosts_of
 from chimera.services.router.router import Router
 from chimera.services.router.settings import SettingsError, load
-from chimera.trading.errors import Refused, VenueRejected
+from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Quote
 from chimera.trading.venue import AccountModes
 from chimera.wire.route_table import DEFAULT
 from support.desk import BTC, SYMBOL, T0
+from support.refusals import rejected
 
 LIMITS = Limits(
     max_order_notional=Quote(DEFAULT.rows[0].notional_usdt_max),
@@ -48,7 +49,7 @@ class Account:
 
     async def modes(self) -> AccountModes:
         if self._refuses:
-            raise VenueRejected(self._refuses.pop(0), "Invalid API-key, IP, or permissions for action.")
+            raise rejected(self._refuses.pop(0), "Invalid API-key, IP, or permissions for action.")
         return self._modes
 
 
@@ -118,7 +119,7 @@ async def test_it_refuses_to_start_and_names_the_fix(
 def test_a_key_of_another_environment_is_named_with_its_fix(
     code: int, environment: str, words: tuple[str, ...]
 ) -> None:
-    fault = venue_checks.key_fault(VenueRejected(code, "no"), environment)
+    fault = venue_checks.key_fault(rejected(code), environment)
 
     assert fault is not None
     assert fault.field == ("S4_BINANCE_SECRET" if code == -1022 else "S4_BINANCE_KEY")
@@ -127,7 +128,7 @@ def test_a_key_of_another_environment_is_named_with_its_fix(
 
 
 def test_another_refusal_says_nothing_of_the_key() -> None:
-    assert venue_checks.key_fault(VenueRejected(-1121, "Invalid symbol."), "live") is None
+    assert venue_checks.key_fault(rejected(-1121, "Invalid symbol."), "live") is None
 
 
 @pytest.mark.req("S4-LIM-3", "I32")

@@ -4,7 +4,7 @@ Sources, named beside each row: BEC = developers.binance.com USD-M error-code pa
 project's Binance reference "Executed, not executed, unknown"; RC = its reliability reference "Reply classes". Where
 they differ the more careful one wins. What no row knows may have happened.
 The codes here are futures': spot gives several numbers another meaning (-2021, -2022, -1008, every 5xx) and has a
-table of its own. What both have in common is ``judged``.
+table of its own. What both have in common is ``judged``. Why a certain no was said stands in ``refusals``.
 """
 
 import re
@@ -13,10 +13,10 @@ from typing import Final
 
 import msgspec
 
+from chimera.adapters.binance.refusals import BY_CODE, BY_STATUS, NEWER_RULES
 from chimera.adapters.binance.transport import Reply
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.money import Millis
-from chimera.trading.refusal import Refusal
 
 NO_SUCH_ORDER: Final = -2013
 NO_NEED_TO_CHANGE_MARGIN: Final = -4046
@@ -52,17 +52,6 @@ _NOT_SENT: Final[dict[int, str]] = {
     -1021: "time stamp outside recvWindow or ahead; 7.4",
     -5028: "too late at the matching engine; 7.4",
 }
-_REFUSALS: Final[dict[int, Refusal]] = {  # reference 8.2, 8.3
-    -2011: Refusal.NOT_OPEN,
-    -2018: Refusal.LACKS_BALANCE,
-    -2019: Refusal.LACKS_BALANCE,
-    -2021: Refusal.WOULD_TRIGGER,
-    -4116: Refusal.DUPLICATE,
-    -4142: Refusal.WOULD_TRIGGER,
-    -4164: Refusal.NOTIONAL,
-    -5022: Refusal.WOULD_TAKE,
-}
-_STATUS_REJECTED: Final = frozenset({401, 404, 405, 410})  # 7.4, 7.2: key, or an endpoint that is not there
 BANNED: Final = 418
 BAN_MS: Final = Millis(120_000)  # the shortest ban (7.2), where neither header nor text dates it
 LIMITED: Final = frozenset({BANNED, 429})  # 7.2: refused at the door
@@ -103,8 +92,8 @@ def judged(
         return None if code is None or code >= 0 else by_code(code, text)
     if code is not None and code < 0 and reply.status not in (403, 408):
         return by_code(code, text)
-    if reply.status in _STATUS_REJECTED:
-        return VenueRejected(reply.status, text or "HTTP status without a code")
+    if reply.status in BY_STATUS:  # 7.4, 7.2: key, or an endpoint that is not there
+        return VenueRejected(reply.status, text or "HTTP status without a code", BY_STATUS[reply.status])
     # 403 is the firewall (RC: unknown once), 408 the backend's time-out (BGI), 3xx and codeless 4xx are nobody we know.
     return OutcomeUnknown(f"HTTP {reply.status} {code or ''} {text}".strip())
 
@@ -118,7 +107,8 @@ def by_code(code: int, text: str) -> ChimeraError:
     if code == -2010 and _DUPLICATE in text.lower():
         return OutcomeUnknown(f"{code}: {text}")  # an order with this id lives: ask for it
     if any(low <= code <= high for low, high, _ in _REJECTED):
-        return VenueRejected(code, text, _REFUSALS.get(code))
+        why = BY_CODE.get(code)
+        return VenueRejected(code, text, why, of_rules=why in NEWER_RULES)
     return OutcomeUnknown(f"{code}: {text}")  # -1000, -1001, -1006, -1007, -1010, -1008 otherwise, and the unheard of
 
 

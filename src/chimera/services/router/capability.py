@@ -90,8 +90,8 @@ class Capability:
         """The venue refused it: what that teaches is learned before the owner hears of it."""
         try:
             if self._probes:
-                self.probing.refused(order, error.code, error.message)
-            await self.rules.refused(order.symbol, error.code)
+                self.probing.refused(order, error)
+            await self.rules.refused(order.symbol, error)
         except Exception:  # a mistake of ours: the owner must hear of the refusal all the same
             log.exception("lesson_fault", ref=order.ref, code=error.code)
 

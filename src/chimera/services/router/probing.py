@@ -84,10 +84,10 @@ class Probing:
         """A real order was accepted."""
         self._learn(self._book.took(order, self._ground.clock.now_ms()))
 
-    def refused(self, order: NewOrder, code: int, message: str) -> None:
+    def refused(self, order: NewOrder, no: VenueRejected) -> None:
         """A real order was refused."""
         before = self._book.forms
-        self._learn(self._book.refused(order, code, message, self._ground.clock.now_ms()))
+        self._learn(self._book.refused(order, no, self._ground.clock.now_ms()))
         if self._book.forms != before:
             self._again.set()
 
@@ -159,8 +159,8 @@ class Probing:
                 await self._withdraw(owner, order)
             self._learn(self._book.learned(form, True, "taken", self._ground.clock.now_ms()))
         except VenueRejected as error:
-            self._learn(self._book.answered(form, error.code, str(error), self._ground.clock.now_ms()))
-            await self._rules.refused(order.symbol, error.code)
+            self._learn(self._book.answered(form, error, self._ground.clock.now_ms()))
+            await self._rules.refused(order.symbol, error)
         except OutcomeUnknown as error:
             log.warning("probe_in_doubt", form=form, error=str(error))
             if form is not Form.REGULAR:

@@ -12,9 +12,8 @@ from typing import Final
 import structlog
 
 from chimera.ports.venue import Rulebook
-from chimera.protect.verdicts import Verdict, verdict
 from chimera.services.router.ground import Ground
-from chimera.trading.errors import ChimeraError
+from chimera.trading.errors import ChimeraError, VenueRejected
 from chimera.trading.events import Severity
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import MarginStep
@@ -67,9 +66,9 @@ class Rules:
                     log.warning("rules_unread", error=str(error))
                 await asyncio.sleep(AGAIN_S)
 
-    async def refused(self, symbol: Symbol, code: int) -> None:
+    async def refused(self, symbol: Symbol, no: VenueRejected) -> None:
         """Before anybody else hears of a refusal that newer rules could explain; never for long."""
-        if verdict(code) not in (Verdict.RULES, Verdict.STATUS):
+        if not no.of_rules:
             return
         if self._read_ms is not None and self._ground.clock.monotonic_ms() < self._read_ms + REREAD_PAUSE_MS:
             return
@@ -77,7 +76,7 @@ class Rules:
             async with asyncio.timeout(REREAD_PATIENCE_S):
                 await self.read()
         except (TimeoutError, ChimeraError) as error:
-            log.warning("rules_unread", symbol=symbol, code=code, error=str(error) or "no answer in time")
+            log.warning("rules_unread", symbol=symbol, code=no.code, error=str(error) or "no answer in time")
 
     def _held(self, symbol: Symbol) -> bool | None:
         """Whether a position is open in it; None: it is not ours."""

@@ -158,7 +158,7 @@ class Sender:
         if any(order is None or order.status.final for order in known) or self._pairs is None:
             return None
         if (over := _oversold(holding)) is not None:
-            facts: tuple[Fact, ...] = tuple(PlaceRefused(ref=leg.ref, code=0, message=over) for leg in legs)
+            facts: tuple[Fact, ...] = tuple(_kept_back(leg, over) for leg in legs)
         else:
             for leg in legs:
                 self._limits.count(leg, self._clock.now_ms())
@@ -221,7 +221,7 @@ class Sender:
         if order.reduce_only:
             over = self._over(order, holding, now_ms)
             if over is None and (oversold := _oversold(holding)) is not None:
-                over = PlaceRefused(ref=order.ref, code=0, message=oversold)
+                over = _kept_back(order, oversold)
             if over is None:
                 self._limits.count(order, now_ms)
             return over
@@ -252,7 +252,7 @@ class Sender:
             or self._limits.reserve(order, exposure, now_ms)
         )
         if refusal is not None:
-            return PlaceRefused(ref=order.ref, code=0, message=refusal)
+            return _kept_back(order, refusal)
         self._remember(order.ref)
         self.breaker.entering()
         return None
@@ -265,7 +265,7 @@ class Sender:
         if order.not_after_ms is not None and now_ms > order.not_after_ms:
             return _held(order, "LATE: held back past its moment")
         refusal = self._parent_objection(holding.working_of(known), holding)
-        return None if refusal is None else PlaceRefused(ref=order.ref, code=0, message=refusal)
+        return None if refusal is None else _kept_back(order, refusal)
 
     def _remember(self, ref: ClientOrderId) -> None:
         """That this entry has left. A day of ids need not be kept: past ``not_after_ms`` no order leaves anyway."""
@@ -382,3 +382,8 @@ def _bares(command: Cancel, holding: Holding) -> bool:
 def _held(order: NewOrder, reason: str, wait_ms: Millis | None = None) -> PlaceNotSent:
     """We keep it back ourselves: no try of its intent is used up."""
     return PlaceNotSent(ref=order.ref, reason=reason, retry_after_ms=wait_ms, held=True)
+
+
+def _kept_back(order: NewOrder, why: str) -> PlaceRefused:
+    """Our own last look says no, and would again."""
+    return PlaceRefused(ref=order.ref, code=0, message=why, refusal=Refusal.KEPT_BACK)

@@ -15,6 +15,7 @@ from chimera.services.router.patience import until_answered
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.events import Severity
 from chimera.trading.ids import Symbol
+from chimera.trading.refusal import Refusal
 from chimera.trading.venue import AccountModes
 
 KEY_REFUSED: Final = "KEY_REFUSED"
@@ -26,7 +27,7 @@ _ELSEWHERE: Final = {
     "demo": "it is the demo's (S4_TESTNET=true): make one at demo.binance.com, or set S4_TESTNET=false to go live",
     "sim": "it is the simulator's (S4_FUT_URL): unset S4_BINANCE_KEY and S4_BINANCE_SECRET for its ready account",
 }
-_KEY_FAULTS: Final = {
+_KEY_FAULTS: Final = {  # by the venue's code: for telling
     -1022: "S4_BINANCE_SECRET does not belong to S4_BINANCE_KEY, or to another environment",
     -2014: "S4_BINANCE_KEY has not the shape of a key here",
     -2015: "S4_BINANCE_KEY is not known here, or may not be used from this address or for futures",
@@ -37,11 +38,12 @@ _KEY_FAULTS: Final = {
 
 def key_fault(error: ChimeraError, environment: str) -> Refused | None:
     """What is wrong with the key by the venue's answer to a signed question; None where it speaks of something else."""
-    if not isinstance(error, VenueRejected) or verdict(error.code) is not Verdict.KEY:
+    if not isinstance(error, VenueRejected) or verdict(error.refusal) is not Verdict.KEY:
         return None
     fix = f"a key belongs to one environment, here {_ELSEWHERE.get(environment, environment)}"
     why = f"{environment}: {_KEY_FAULTS.get(error.code, 'S4_BINANCE_KEY is not taken here')} ({error}); {fix}"
-    return Refused("WRONG_KEY", why, field="S4_BINANCE_SECRET" if error.code == -1022 else "S4_BINANCE_KEY")
+    field = "S4_BINANCE_SECRET" if error.refusal is Refusal.SIGNATURE else "S4_BINANCE_KEY"
+    return Refused("WRONG_KEY", why, field=field)
 
 
 def account_fault(modes: AccountModes) -> Refused | None:

@@ -16,8 +16,9 @@ from chimera.trading.refusal import Refusal
 
 ARCHIVED: Final = -2026  # ended unfilled more than 90 days ago
 OVERLOADED: Final = -1008
+_FILTERED: Final = -1013  # a filter, or a sentence of -2010 that was said before the matching engine
 _ENGINE: Final = -1010  # the matching engine's words, whatever they are
-_BY_TEXT: Final = frozenset({-1013, _ENGINE, -2010})
+_BY_TEXT: Final = frozenset({_FILTERED, _ENGINE, -2010})
 _FILTER: Final = "filter failure: "
 _DUPLICATE: Final = "duplicate order"
 
@@ -87,9 +88,19 @@ _BY_CODE: Final[dict[int, Refusal]] = {
     -1197: Refusal.BAD_PRICES,
     -1198: Refusal.BAD_PRICES,
     -1199: Refusal.BAD_PRICES,
-    -2014: Refusal.NOT_PERMITTED,
-    -2015: Refusal.NOT_PERMITTED,
+    -1101: Refusal.MALFORMED,
+    -1102: Refusal.MALFORMED,
+    -1103: Refusal.MALFORMED,
+    -1104: Refusal.MALFORMED,
+    -1105: Refusal.MALFORMED,
+    -1106: Refusal.MALFORMED,
+    -1116: Refusal.MALFORMED,
+    -1122: Refusal.MARKET_CLOSED,
+    -1022: Refusal.SIGNATURE,
+    -2014: Refusal.KEY,
+    -2015: Refusal.KEY,
 }
+_OF_RULES: Final = frozenset({_FILTERED, -1111, -1122})  # what rules of the symbol read anew may explain
 
 
 def trouble(reply: Reply, server_ms: Millis) -> ChimeraError | None:
@@ -107,14 +118,15 @@ def by_code(code: int, text: str) -> ChimeraError:
     if code == _ENGINE and meant in (None, Refusal.OTHER):
         return OutcomeUnknown(f"{code}: {text}")
     if code == _ENGINE or any(low <= code <= high for low, high, _ in _REJECTED):
-        return VenueRejected(code, text, meant)
+        return VenueRejected(code, text, meant, of_rules=code in _OF_RULES)
     return OutcomeUnknown(f"{code}: {text}")  # -1000, -1001, -1006, -1007, -1008, and the unheard of
 
 
 def refusal(code: int, text: str) -> Refusal | None:
     """Why it said no; None where the code says all there is."""
     if code in _BY_TEXT:
-        return _read(text.lower())
+        meant = _read(text.lower())
+        return Refusal.FILTER if code == _FILTERED and meant is Refusal.OTHER else meant
     if code == -2011:
         return Refusal.OTHER if "restrictions" in text else Refusal.NOT_OPEN
     return _BY_CODE.get(code)
