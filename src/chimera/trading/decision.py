@@ -65,6 +65,7 @@ class Code(StrEnum):
     LOCKED = "LOCKED"
     BUS_AWAY = "BUS_AWAY"
     NO_CONFIG = "NO_CONFIG"
+    FLAG_OFF = "FLAG_OFF"  # a flag of the bundle: nothing of this kind is opened
 
 
 class Verdict(Value, tag=False):

@@ -12,9 +12,9 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.ports.intents import OrderAnswer
-from chimera.services.strategy.config import ACTIVE
 from chimera.services.strategy.demo import ensure_demo_bundle
 from chimera.services.strategy.engine import Strategy
+from chimera.services.strategy.revisions import ACTIVE
 from chimera.services.strategy.settings import StrategySettings, read_settings
 from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.decision import Feature

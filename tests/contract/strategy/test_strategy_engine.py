@@ -8,7 +8,7 @@ import pytest
 from strategy_world import D, Stage, ask, until
 
 from chimera.adapters.memory.faults import NoFaults
-from chimera.services.strategy.config import ACTIVE
+from chimera.services.strategy.revisions import ACTIVE
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.market import Side
 from chimera.wire import bodies, codec, request_json, requests, shape

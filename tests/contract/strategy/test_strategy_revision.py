@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from strategy_world import Stage, a_rule, activate, ask
 
-from chimera.services.strategy import config
+from chimera.decide.rules import bundle
+from chimera.services.strategy import compiling
 from chimera.wire.keys import ALERTS
 
 
@@ -20,14 +21,14 @@ async def stage() -> Stage:
 async def test_a_revision_is_compiled_once_however_often_it_is_looked_at(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    revs: list[int] = []
-    real = config.compile_bundle
+    made: list[str] = []
+    real = bundle.compiling
 
     def counted(*rules: Any, **how: Any) -> Any:
-        revs.append(how["rev"])
+        made.append(how["bundle_id"])
         return real(*rules, **how)
 
-    monkeypatch.setattr(config, "compile_bundle", counted)
+    monkeypatch.setattr(compiling, "compiling", counted)
     async with stage.process() as strategy:
         for rev in (1, 2):
             if rev > 1:
@@ -35,7 +36,7 @@ async def test_a_revision_is_compiled_once_however_often_it_is_looked_at(
             for _ in range(5):
                 await strategy.config.refresh()
 
-    assert revs == [1, 2]
+    assert made == ["demo-1", "b2"]
 
 
 async def test_what_a_bundle_may_not_have_meant_is_told_and_refuses_nothing(stage: Stage) -> None:

@@ -26,12 +26,17 @@ Pair = tuple[type[Action], Rule, Rule]
 
 def advise(bundle: Bundle) -> tuple[Finding, ...]:
     """Each under the rule that fires later, which is the one to look at."""
+    return tuple(dict.fromkeys(finding for found in advising(bundle) for finding in found))
+
+
+def advising(bundle: Bundle) -> Iterator[tuple[Finding, ...]]:
+    """The same, one pair of rules a step; a finding may come twice."""
     pairs = _pairs(bundle)
-    found = {finding: None for pair in islice(pairs, PAIRS_MAX) for finding in _of(*pair)}
+    for pair in islice(pairs, PAIRS_MAX):
+        yield tuple(_of(*pair))
     if next(pairs, None) is not None:
         words = f"more than {PAIRS_MAX} pairs of rules meet; the rest is not compared"
-        found[Finding(rule_id="*", path="$", message=words)] = None
-    return tuple(found)
+        yield (Finding(rule_id="*", path="$", message=words),)
 
 
 def _pairs(bundle: Bundle) -> Iterator[Pair]:

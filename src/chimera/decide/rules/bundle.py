@@ -5,7 +5,7 @@ bundle with any finding does not exist (``LintFailed`` tells them all); what a d
 that name other symbols. Rule documents have the shape of R-023 (``docs/rule.schema.json``).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -110,11 +110,25 @@ def compile_bundle(
     documents: Sequence[Mapping[str, Any]], *, bundle_id: str, rev: int, bounds: Bounds, factors: Collection[str]
 ) -> Bundle:
     """Raises ``LintFailed`` with every finding of every rule, disabled ones included: they may be enabled tomorrow."""
+    work = compiling(documents, bundle_id=bundle_id, rev=rev, bounds=bounds, factors=factors)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            bundle: Bundle = done.value
+            return bundle
+
+
+def compiling(
+    documents: Sequence[Mapping[str, Any]], *, bundle_id: str, rev: int, bounds: Bounds, factors: Collection[str]
+) -> Generator[None, None, Bundle]:
+    """The same, one rule a step, so that whoever drives it may do other things between two of them."""
     findings: list[Finding] = []
     rules: list[Rule] = []
     seen: set[str] = set()
+    known = frozenset(factors)
     for position, document in enumerate(documents):
-        rule, found = read_rule(document, factors, name=f"rule[{position}]")
+        rule, found = read_rule(document, known, name=f"rule[{position}]")
         findings += found
         rule_id = document.get("rule_id") if isinstance(document, Mapping) else None
         if isinstance(rule_id, str):
@@ -123,6 +137,7 @@ def compile_bundle(
             seen.add(rule_id)
         if rule is not None:
             rules.append(rule)
+        yield
     if findings:
         raise LintFailed(findings)
     rules.sort(key=order)
@@ -132,7 +147,7 @@ def compile_bundle(
         rev=rev,
         rules=tuple(rules),
         bounds=bounds,
-        factors=frozenset(factors),
+        factors=known,
         everywhere=everywhere,
         by_symbol=by_symbol,
     )

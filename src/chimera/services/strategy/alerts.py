@@ -9,6 +9,7 @@ from chimera.ports.clock import Clock
 from chimera.ports.streams import Streams
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Severity
+from chimera.trading.money import Millis
 from chimera.wire.codec import SCHEMA_VERSION
 from chimera.wire.keys import ALERTS
 
@@ -26,6 +27,9 @@ class Alerts:
         self._account_id = account_id
         self._said: dict[tuple[str, str], int] = {}
         self._kept: deque[tuple[str, dict[str, str]]] = deque(maxlen=KEPT_MAX)
+
+    def now_ms(self) -> Millis:
+        return self._clock.now_ms()
 
     async def say(self, severity: Severity, code: str, subject: str, text: str) -> None:
         """``subject`` is what it is about (a symbol, a rule, an intent): the same code and subject wait a minute."""

@@ -1,33 +1,36 @@
 """What S3 decides with, loaded from the ledger and swapped in one assignment.
 
-A ``Snapshot`` is whole: rules, factor ages and instruments of one reading. A bundle that fails lint never becomes one:
-the old stays and an alert names the rule and the path. What lint finds and does not refuse (``advice``) is an alert,
-too. A revision is compiled once: a look that reads what is loaded already compiles nothing. A decision keeps the
-snapshot it began with.
+A ``Snapshot`` is whole: rules, flags, factor ages and instruments of one reading; ``Loaded`` is the active one and the
+candidate beside it. A bundle that fails lint never becomes one: the old stays and an alert names the rule and the path.
+What lint finds and does not refuse (``advice``) is an alert, too. A decision keeps what it began with.
 
-Documents: ``config_active/active`` ``{rev, bundle_id}``; ``config_bundles/{bundle_id}`` ``{bundle_id, rules[],
-bounds?}``; ``strategy_rules/{bundle_id}:{rule_id}``, never changed once written, so that a revision is never mixed;
-``factor_registry/{f}`` ``{f, max_age_ms?}``; ``instrument_registry/{market}:{symbol}``.
+Documents: ``config_active/active`` ``{rev, bundle_id, digest?, log?, trial?}``; ``config_bundles/{bundle_id}``
+``{bundle_id, rules[], bounds?, flags?, digest?}``; ``strategy_rules/{bundle_id}:{rule_id}``, never changed once
+written, so that a revision is never mixed; ``factor_registry/{f}`` ``{f, max_age_ms?}``;
+``instrument_registry/{market}:{symbol}``.
 """
 
 import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 import structlog
 
 from chimera.decide.features import BUILT_IN, FROM_TOUCH, Ages
-from chimera.decide.rules.advice import advise
-from chimera.decide.rules.bundle import Bound, Bounds, Bundle, compile_bundle
+from chimera.decide.revisions import Deciding, Standing, Trial
+from chimera.decide.rules.bundle import Bundle
 from chimera.decide.rules.finding import Finding, LintFailed
+from chimera.decide.rules.flags import Flags
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Bus
 from chimera.services.strategy.alerts import Alerts
+from chimera.services.strategy.compiling import BadConfig, Compiler, Content
+from chimera.services.strategy.revisions import Revisions
 from chimera.services.strategy.settings import StrategySettings
 from chimera.trading.errors import NewerSchema, StoreUnavailable
 from chimera.trading.events import Severity
@@ -36,7 +39,6 @@ from chimera.trading.money import Millis
 from chimera.wire.keys import (
     CFG_ACTIVE_REV,
     CFG_EVENTS,
-    CONFIG_ACTIVE,
     CONFIG_BUNDLES,
     FACTOR_REGISTRY,
     INSTRUMENT_REGISTRY,
@@ -44,10 +46,10 @@ from chimera.wire.keys import (
 )
 from chimera.wire.registry import Listed, read_listed
 
-ACTIVE: Final = "active"
 FACTORS_MAX: Final = 10_000
 INSTRUMENTS_MAX: Final = 10_000
 DIFFERS_POLLS: Final = 3  # looks in a row at another rev than ours before it is an alert
+FINDINGS_TOLD: Final = 20  # of a refused bundle, one alert each
 
 log = structlog.get_logger(__name__)
 
@@ -59,53 +61,66 @@ class Snapshot:
     bundle: Bundle
     ages: Ages
     listed: Mapping[tuple[Market, str], Listed]
-
-
-class BadConfig(ValueError):
-    """A configuration document that is missing or not in its form."""
+    flags: Flags
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """The documents of one look, before anything is made of them."""
+class OnTrial:
+    """A candidate, compiled."""
 
-    rev: int
-    bundle_id: str
-    head: Mapping[str, Any]
-    rules: Sequence[Mapping[str, Any]]
+    trial: Trial
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What decides, and what decides beside it; swapped as one."""
+
+    active: Snapshot
+    on_trial: OnTrial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Registries:
+    """Factors and instruments of one look."""
+
     factors: Sequence[Mapping[str, Any]]
     instruments: Sequence[Mapping[str, Any]]
 
     @property
-    def fingerprint(self) -> str:
-        parts = [self.rev, self.bundle_id, self.head, list(self.rules), list(self.factors), list(self.instruments)]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    def names(self) -> frozenset[str]:
+        return frozenset(str(factor["f"]) for factor in self.factors if "f" in factor) | frozenset(BUILT_IN)
 
-    def compiled(self, settings: StrategySettings) -> Snapshot:
-        """Raises ``LintFailed`` and ``BadConfig``."""
-        bundle = compile_bundle(
-            self.rules,
-            bundle_id=self.bundle_id,
-            rev=self.rev,
-            bounds=_bounds(self.head.get("bounds"), settings),
-            factors={str(factor["f"]) for factor in self.factors if "f" in factor} | set(BUILT_IN),
-        )
-        return Snapshot(bundle=bundle, ages=_ages(self.factors, settings), listed=_listed(self.instruments))
+    @property
+    def fingerprint(self) -> str:
+        parts = [list(self.factors), list(self.instruments)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class ConfigWatcher:
-    """Owns the current snapshot."""
+    """Owns what is loaded. ``differs_since_ms``: since when it is not what is active, after a few looks."""
 
     def __init__(self, ledger: Rows, bus: Bus, alerts: Alerts, settings: StrategySettings) -> None:
         self._ledger = ledger
         self._bus = bus
         self._alerts = alerts
         self._settings = settings
-        self._loaded = ""  # fingerprint of what the snapshot was made from
+        self._turn = asyncio.Lock()
+        self._fingerprints: tuple[str, ...] = ()  # of what ``loaded`` was made from
         self._differs = 0
-        self.snapshot: Snapshot | None = None
+        self._aside: set[int] = set()  # trials that decide nothing any more
+        self.revisions = Revisions(ledger, bus)
+        self.compiler = Compiler(settings)
+        self.loaded: Loaded | None = None
         self.wanted_rev: int | None = None
         self.fault = ""
+        self.trial_fault = ""
+        self.differs_since_ms: Millis | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The active one."""
+        return self.loaded.active if self.loaded else None
 
     async def run(self) -> None:
         """Look at each event and at least every ``S3_CONFIG_POLL_SEC``."""
@@ -123,47 +138,86 @@ class ConfigWatcher:
 
     async def refresh(self) -> None:
         """Load what is active; anything wrong leaves the old snapshot and says so."""
-        try:
-            reading = await self._read()
-            fresh = None if reading.fingerprint == self._loaded else reading.compiled(self._settings)
-        except StoreUnavailable as away:
-            self.fault = f"the ledger is away: {away}"
-        except LintFailed as wrong:
-            self.fault = str(wrong)
-            for finding in wrong.findings:
-                await self._alerts.say(Severity.ERROR, "CONFIG_REFUSED", finding.rule_id, str(finding))
-        except (BadConfig, NewerSchema, msgspec.ValidationError) as wrong:
-            self.fault = str(wrong)
-            await self._alerts.say(Severity.ERROR, "CONFIG_REFUSED", "config", str(wrong))
-        else:
-            self.fault = ""
-            if fresh is not None:
-                self._loaded, self.snapshot = reading.fingerprint, fresh
-                log.info("config_swapped", rev=fresh.bundle.rev, rules=len(fresh.bundle.rules))
-                for finding in advise(fresh.bundle):
-                    await self._alerts.say(Severity.WARN, "CONFIG_ADVICE", finding.rule_id, str(finding))
-        await self._compare_revs()
+        async with self._turn:
+            try:
+                standing = await self.revisions.look()
+                if standing.active is None:
+                    raise BadConfig("config_active: nothing is active")
+                self.wanted_rev = standing.active.rev
+                await self._load(standing, standing.active)
+            except StoreUnavailable as away:
+                self.fault = f"the ledger is away: {away}"
+            except LintFailed as wrong:
+                self.fault = str(wrong)
+                await self._refuse("CONFIG_REFUSED", wrong)
+            except (BadConfig, NewerSchema, msgspec.ValidationError) as wrong:
+                self.fault = str(wrong)
+                await self._alerts.say(Severity.ERROR, "CONFIG_REFUSED", "config", str(wrong))
+            else:
+                self.fault = ""
+            await self._compare_revs()
 
-    async def _read(self) -> "_Reading":
-        active = await self._ledger.get(CONFIG_ACTIVE, ACTIVE)
-        if active is None:
-            raise BadConfig("config_active: nothing is active")
-        rev, bundle_id = active.get("rev"), active.get("bundle_id")
-        if not isinstance(rev, int) or not isinstance(bundle_id, str):
-            raise BadConfig(f"config_active: needs rev and bundle_id, has {rev!r} and {bundle_id!r}")
-        self.wanted_rev = rev
-        document = await self._ledger.get(CONFIG_BUNDLES, bundle_id)
-        names = (document or {}).get("rules")
-        if document is None or not isinstance(names, list):
+    async def names(self) -> frozenset[str]:
+        """Every factor that a rule may name now."""
+        return (await self._registries(instruments=False)).names
+
+    async def content(self, bundle_id: str, *, whole: bool = False) -> Content:
+        """A bundle's documents; its rules only where there is no digest to know them by, or all are wanted."""
+        head = await self._ledger.get(CONFIG_BUNDLES, bundle_id)
+        names = (head or {}).get("rules")
+        if head is None or not isinstance(names, list):
             raise BadConfig(f"config_bundles: {bundle_id} is missing or has no rules")
-        return _Reading(
-            rev=rev,
-            bundle_id=bundle_id,
-            head=document,
-            rules=await self._rules(bundle_id, names),
-            factors=await self._ledger.find(FACTOR_REGISTRY, newest=FACTORS_MAX),
-            instruments=await self._ledger.find(INSTRUMENT_REGISTRY, newest=INSTRUMENTS_MAX),
-        )
+        rules = await self._rules(bundle_id, names) if whole or not head.get("digest") else None
+        return Content(bundle_id, head, rules)
+
+    def set_trial_aside(self, rev: int) -> None:
+        """It decides nothing from now on, whatever the ledger still says."""
+        self._aside.add(rev)
+        if self.loaded is not None and self.loaded.on_trial is not None and self.loaded.on_trial.trial.rev == rev:
+            self.loaded = Loaded(self.loaded.active)
+
+    async def _load(self, standing: Standing, active: Deciding) -> None:
+        content = await self.content(active.bundle_id)
+        registries = await self._registries()
+        fingerprints = (str(standing.active), str(standing.trial), content.key, registries.fingerprint)
+        if fingerprints == self._fingerprints and not self.trial_fault:
+            return
+        fresh, advice = await self._snapshot(active, content, registries)
+        on_trial = await self._on_trial(standing.trial, registries)
+        swapped = self.snapshot is None or self.snapshot.bundle.rev != active.rev
+        self._fingerprints, self.loaded = fingerprints, Loaded(fresh, on_trial)
+        if swapped:
+            log.info("config_swapped", rev=active.rev, rules=len(fresh.bundle.rules))
+        for finding in advice:
+            await self._alerts.say(Severity.WARN, "CONFIG_ADVICE", finding.rule_id, str(finding))
+
+    async def _snapshot(
+        self, deciding: Deciding, content: Content, registries: _Registries
+    ) -> tuple[Snapshot, Sequence[Finding]]:
+        if content.rules is None and not self.compiler.knows(content, registries.names):
+            content = await self.content(content.bundle_id, whole=True)
+        made = await self.compiler.made(content, registries.names)
+        ages, listed = _ages(registries.factors, self._settings), _listed(registries.instruments)
+        return Snapshot(made.under(deciding.rev), ages, listed, made.flags), made.advice
+
+    async def _on_trial(self, trial: Trial | None, registries: _Registries) -> OnTrial | None:
+        """A candidate that cannot be loaded harms nobody: it does not decide, and an alert says why."""
+        self.trial_fault = ""
+        if trial is None:
+            return None
+        try:
+            snapshot, _ = await self._snapshot(trial.deciding, await self.content(trial.bundle_id), registries)
+        except (LintFailed, BadConfig) as wrong:
+            self.trial_fault = str(wrong)
+            words = f"the candidate {trial.bundle_id} does not decide: {wrong}"
+            await self._alerts.say(Severity.ERROR, "TRIAL_REFUSED", trial.bundle_id, words)
+            return None
+        return None if trial.rev in self._aside else OnTrial(trial, snapshot)
+
+    async def _registries(self, *, instruments: bool = True) -> _Registries:
+        factors = await self._ledger.find(FACTOR_REGISTRY, newest=FACTORS_MAX)
+        listed = await self._ledger.find(INSTRUMENT_REGISTRY, newest=INSTRUMENTS_MAX) if instruments else ()
+        return _Registries(factors, listed)
 
     async def _rules(self, bundle_id: str, names: Sequence[Any]) -> list[dict[str, Any]]:
         rules = []
@@ -176,36 +230,29 @@ class ConfigWatcher:
             rules.append(document)
         return rules
 
+    async def _refuse(self, code: str, wrong: LintFailed) -> None:
+        for finding in wrong.findings[:FINDINGS_TOLD]:
+            await self._alerts.say(Severity.ERROR, code, finding.rule_id, str(finding))
+        if (more := len(wrong.findings) - FINDINGS_TOLD) > 0:
+            await self._alerts.say(Severity.ERROR, code, "config", f"and {more} more findings")
+
     async def _compare_revs(self) -> None:
         """Redis may know of a newer revision than the ledger shows us, and ours may be refused: both end here."""
-        try:
+        with suppress(StoreUnavailable):  # the ledger's word is there all the same
             cached = await self._bus.get(CFG_ACTIVE_REV)
-        except StoreUnavailable:
-            return
-        if cached is not None and cached.isdigit():
-            self.wanted_rev = max(self.wanted_rev or 0, int(cached))
+            if cached is not None and cached.isdigit():
+                self.wanted_rev = max(self.wanted_rev or 0, int(cached))
         ours = self.snapshot.bundle.rev if self.snapshot else None
-        self._differs = 0 if ours == self.wanted_rev else self._differs + 1
+        if ours == self.wanted_rev:
+            if self.differs_since_ms is not None:
+                await self._alerts.say(Severity.INFO, "CONFIG_REV_DIFFERS_OVER", "config", f"rev {ours} is loaded")
+            self._differs, self.differs_since_ms = 0, None
+            return
+        self._differs += 1
         if self._differs >= DIFFERS_POLLS:
+            self.differs_since_ms = self.differs_since_ms or self._alerts.now_ms()
             words = f"active rev {self.wanted_rev}, loaded rev {ours}: {self.fault or 'the ledger does not have it'}"
             await self._alerts.say(Severity.ERROR, "CONFIG_REV_DIFFERS", "config", words)
-
-
-def _bounds(given: object, settings: StrategySettings) -> Bounds:
-    """The bundle's own, each product apart, else the environment's."""
-    own = given if isinstance(given, Mapping) else {}
-    defaults = {
-        "size_mult": Bound(low=settings.size_mult_min, high=settings.size_mult_max),
-        "sl_mult": Bound(low=settings.sl_mult_min, high=settings.sl_mult_max),
-        "tp_mult": Bound(low=Decimal(1), high=settings.tp_mult_max),
-    }
-    bounds = {}
-    for name, default in defaults.items():
-        bound = msgspec.convert(own[name], Bound, strict=False) if name in own else default
-        if not 0 < bound.low <= bound.high or (name == "tp_mult" and bound.low < 1):
-            raise BadConfig(f"bounds.{name}: {bound.low}..{bound.high} is no range here")
-        bounds[name] = bound
-    return Bounds(**bounds)
 
 
 def _ages(factors: Sequence[Mapping[str, Any]], settings: StrategySettings) -> Ages:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from chimera.ports.ledger import Rows
-from chimera.services.strategy.config import ACTIVE
+from chimera.services.strategy.revisions import ACTIVE
 from chimera.wire.codec import SCHEMA_VERSION, plain
 from chimera.wire.keys import CONFIG_ACTIVE, CONFIG_BUNDLES, FACTOR_REGISTRY, INSTRUMENT_REGISTRY, STRATEGY_RULES
 from chimera.wire.registry import Listed, registry_document, registry_key

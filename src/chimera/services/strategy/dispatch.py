@@ -7,6 +7,7 @@ can include it.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,8 +55,18 @@ class Item:
 
 class Dispatcher:
     def __init__(
-        self, ledger: Rows, streams: Streams, sink: IntentSink, alerts: Alerts, clock: Clock, tracks: configured.Track
+        self,
+        ledger: Rows,
+        streams: Streams,
+        sink: IntentSink,
+        alerts: Alerts,
+        clock: Clock,
+        tracks: configured.Track,
+        *,
+        settled: Callable[[Item], None] = lambda _: None,
     ) -> None:
+        """``settled`` is told of each intent whose delivery is over."""
+        self._settled = settled
         self._ledger = ledger
         self._streams = streams
         self._sink = sink
@@ -156,6 +167,7 @@ class Dispatcher:
                 await self._save(item)
             if item.tracks.settled and item.saved:
                 log.info("delivered", signal_id=item.signal_id, delivery=item.tracks.delivery.value)
+                self._settled(item)
                 return
             await asyncio.sleep(pause_ms / 1000)
             pause_ms = min(pause_ms * 2, RETRY_MAX_MS)

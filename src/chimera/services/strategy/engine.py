@@ -10,9 +10,9 @@ asyncio alone, time by the clock that is handed in: the virtual-time world runs 
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -20,22 +20,25 @@ from chimera.decide import score as scores
 from chimera.decide.decision import Case, decide
 from chimera.decide.features import Features
 from chimera.decide.rules.bundle import EVERY_SYMBOL
+from chimera.decide.rules.flags import under
 from chimera.ports.clock import Clock
 from chimera.ports.intents import IntentSink
 from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
 from chimera.ports.streams import Bus
-from chimera.services.strategy import signals
+from chimera.services.strategy import health, signals
 from chimera.services.strategy.alerts import Alerts
 from chimera.services.strategy.answers import answer as answer_of
 from chimera.services.strategy.answers import each, skip
-from chimera.services.strategy.config import ConfigWatcher, Snapshot
+from chimera.services.strategy.bundles import Bundles
+from chimera.services.strategy.config import ConfigWatcher, Loaded, Snapshot
 from chimera.services.strategy.dispatch import Dispatcher, Item
 from chimera.services.strategy.facts import Board, Facts
 from chimera.services.strategy.ids import new_client_order_id, new_intent_id, new_uuid
 from chimera.services.strategy.limits import policy, terms
 from chimera.services.strategy.settings import StrategySettings
 from chimera.services.strategy.telemetry import Telemetry
+from chimera.services.strategy.trials import Trials
 from chimera.trading.budget import Reserve
 from chimera.trading.decision import Code, Feature, Open, Score, Skip, Verdict
 from chimera.trading.errors import NotSent, Refused, StoreUnavailable
@@ -50,10 +53,17 @@ from chimera.wire.keys import SIGNALS, idempotency_key, position_lock_key
 LOCK_MS: Final = 3_000
 LOCK_SPARE_MS: Final = 500  # of the lock, left for the write that makes a decision durable
 RESERVED_MS: Final = 3_600_000
-PING_S: Final = 1.0
 SERVICE: Final = "s3-strategy"
 
 log = structlog.get_logger(__name__)
+
+
+class Judged(NamedTuple):
+    """A decision, and what it was made from; no case where the market could not be looked at."""
+
+    decision: Open | Skip
+    facts: Facts
+    case: Case | None
 
 
 class Strategy:
@@ -82,7 +92,11 @@ class Strategy:
         self.alerts = Alerts(bus, clock, settings.account_id)
         self.config = ConfigWatcher(ledger, bus, self.alerts, settings)
         self._board = Board(bus, ledger, settings.account_id)
-        self._dispatcher = Dispatcher(ledger, bus, router, self.alerts, clock, settings.tracks)
+        self.bundles = Bundles(ledger, self.config, clock)
+        self.trials = Trials(ledger, self.config, self.alerts, clock)
+        self._dispatcher = Dispatcher(
+            ledger, bus, router, self.alerts, clock, settings.tracks, settled=self.trials.delivered
+        )
 
     async def run(self) -> None:
         """In the background until cancelled: configuration, deliveries, what an earlier run left undone."""
@@ -90,18 +104,19 @@ class Strategy:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.config.run())
             tasks.create_task(self._dispatcher.run())
+            tasks.create_task(self.trials.run())
 
     # ── the faces ──
 
     async def decide(self, request: DecideRequest) -> DecisionAnswer:
         """Raises ``Refused``, and ``StoreUnavailable`` when the decision could not be made durable."""
         began_ms = self._clock.monotonic_ms()
-        snapshot = self._checked(request)
+        loaded = self._checked(request)
         if request.dry_run:
-            decision, _ = await self._judge(snapshot, request)
-            answer = answer_of(decision, self._intent(decision), dry_run=True, signal_id=None)
+            decision = (await self._judge(loaded.active, request)).decision
+            answer = answer_of(decision, self._intent(loaded.active, decision), dry_run=True, signal_id=None)
         else:
-            decision, answer = await self._decide_in_turn(snapshot, request)
+            decision, answer = await self._decide_in_turn(loaded, request)
         took_ms = self._clock.monotonic_ms() - began_ms
         self.telemetry.decided(decision, took_ms)
         log.info(
@@ -126,15 +141,10 @@ class Strategy:
         return await self._ledger.find(SIGNALS, newest=newest)
 
     async def health(self) -> dict[str, object]:
-        redis, ledger = await asyncio.gather(_ping(self._bus.ping()), _ping(self._ledger.ping()))
         snapshot = self.config.snapshot
-        config: dict[str, object] = {"status": "ok" if snapshot and not self.config.fault else "down"}
-        if self.config.fault:
-            config["reason"] = self.config.fault
-        checks = {"redis": redis, "document_store": ledger, "config": config}
-        good = all(check["status"] == "ok" for check in checks.values())
+        checks = {**await health.pings(self._bus, self._ledger), "config": health.of_config(self.config)}
         return {
-            "status": "ok" if good else "degraded",
+            "status": "ok" if health.well(checks) else "degraded",
             "service": SERVICE,
             "checks": checks,
             "config_rev": snapshot.bundle.rev if snapshot else None,
@@ -150,12 +160,12 @@ class Strategy:
         """Whether a decision asked for now could become durable."""
         if self.config.snapshot is None or not self._dispatcher.restored:
             return False
-        redis, ledger = await asyncio.gather(_ping(self._bus.ping()), _ping(self._ledger.ping()))
-        return redis["status"] == "ok" and ledger["status"] == "ok"
+        return health.well(await health.pings(self._bus, self._ledger))
 
     # ── one decision ──
 
-    def _checked(self, request: DecideRequest) -> Snapshot:
+    def _checked(self, request: DecideRequest) -> Loaded:
+        """What this decision is made with, to its end."""
         symbols = self._settings.symbols
         if request.symbol not in symbols and EVERY_SYMBOL not in symbols:
             raise Refused(
@@ -172,37 +182,43 @@ class Strategy:
                 field="context",
                 accepted="context with dry_run: true",
             )
-        snapshot = self.config.snapshot
-        if snapshot is None:
+        loaded = self.config.loaded
+        if loaded is None:
             raise Refused("NOT_READY", f"no configuration is loaded yet: {self.config.fault or 'still reading'}")
         if not self._dispatcher.restored:
             raise Refused("NOT_READY", "what an earlier run left undone is not read yet; try again")
-        unknown = sorted(set(request.context or ()) - snapshot.bundle.factors)
+        unknown = sorted(set(request.context or ()) - loaded.active.bundle.factors)
         if unknown:
-            accepted = ", ".join(sorted(snapshot.bundle.factors))
+            accepted = ", ".join(sorted(loaded.active.bundle.factors))
             raise Refused(
                 "UNKNOWN_FACTOR", "no such factor", field=f"context.{unknown[0]}", value=unknown[0], accepted=accepted
             )
-        return snapshot
+        return loaded
 
-    async def _decide_in_turn(self, snapshot: Snapshot, request: DecideRequest) -> tuple[Open | Skip, DecisionAnswer]:
+    async def _decide_in_turn(self, loaded: Loaded, request: DecideRequest) -> tuple[Open | Skip, DecisionAnswer]:
         async with self._turn(request.symbol) as (locked_out, until_ms):
+            signal_id, snapshot = self.trials.drawn(loaded, lambda: new_uuid(self._rng))
             if locked_out is not None:
-                return await self._record_skip(skip(snapshot.bundle.rev, request, locked_out), {})
-            decision, facts = await self._judge(snapshot, request)
-            if isinstance(decision, Skip):
-                await self._alert_skip(decision, facts)
-                return await self._record_skip(decision, facts.features)
-            return await self._record_open(snapshot, request, decision, facts, until_ms)
+                return await self._record_skip(skip(snapshot.bundle.rev, request, locked_out), {}, signal_id)
+            judged = await self._judge(snapshot, request)
+            if isinstance(judged.decision, Skip):
+                await self._alert_skip(judged.decision, judged.facts)
+                recorded = await self._record_skip(judged.decision, judged.facts.features, signal_id)
+            else:
+                recorded = await self._record_open(
+                    snapshot, request, judged.decision, judged.facts, until_ms, signal_id
+                )
+            self.trials.compare(loaded, snapshot, str(recorded[1].signal_id), judged.case, judged.decision)
+            return recorded
 
-    async def _judge(self, snapshot: Snapshot, request: DecideRequest) -> tuple[Open | Skip, Facts]:
+    async def _judge(self, snapshot: Snapshot, request: DecideRequest) -> Judged:
         """Facts and score, then the pure decision: no await between it and the caller's reservation."""
         symbol = Symbol(request.symbol)
         try:
             facts = await self._board.look(symbol)
         except StoreUnavailable as away:
             gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"what the market shows cannot be read: {away}")
-            return skip(snapshot.bundle.rev, request, gone), Facts()
+            return Judged(skip(snapshot.bundle.rev, request, gone), Facts(), None)
         score = await self._scored(symbol, facts.features)
         now_ms = self._clock.now_ms()
         case = Case(
@@ -218,7 +234,7 @@ class Strategy:
             score=score,
             supposed=request.context or {},
         )
-        return decide(snapshot.bundle, case), facts
+        return Judged(under(snapshot.flags, decide(snapshot.bundle, case)), facts, case)
 
     async def _scored(self, symbol: Symbol, features: Mapping[str, Feature]) -> Score:
         values = {name: feature.value for name, feature in features.items()}
@@ -227,18 +243,26 @@ class Strategy:
         except NotSent as late:
             return scores.fallback(late.reason)
 
-    async def _record_skip(self, decision: Skip, features: Mapping[str, Feature]) -> tuple[Open | Skip, DecisionAnswer]:
-        signal_id = new_uuid(self._rng)
+    async def _record_skip(
+        self, decision: Skip, features: Mapping[str, Feature], signal_id: str | None
+    ) -> tuple[Open | Skip, DecisionAnswer]:
+        signal_id = signal_id or new_uuid(self._rng)
         row = self._row(signal_id, decision, features)
         await self._ledger.insert(SIGNALS, signal_id, row)
         return decision, answer_of(decision, None, dry_run=False, signal_id=signal_id)
 
     async def _record_open(
-        self, snapshot: Snapshot, request: DecideRequest, decision: Open, facts: Facts, until_ms: Millis
+        self,
+        snapshot: Snapshot,
+        request: DecideRequest,
+        decision: Open,
+        facts: Facts,
+        until_ms: Millis,
+        given_id: str | None,
     ) -> tuple[Open | Skip, DecisionAnswer]:
         """Reserve, claim the id, make it durable, start it. Whatever breaks off leaves nothing that is sent."""
-        signal_id = new_uuid(self._rng)
-        intent = self._intent(decision, trace_id=signal_id)
+        signal_id = given_id or new_uuid(self._rng)
+        intent = self._intent(snapshot, decision, trace_id=signal_id)
         if intent is None:
             raise AssertionError("an open has an intent")
         item = self._item(signal_id, decision, intent, facts)
@@ -255,7 +279,7 @@ class Strategy:
             raise
         if refused is not None:
             self._dispatcher.forget(item)
-            return await self._record_skip(skip(snapshot.bundle.rev, request, refused), facts.features)
+            return await self._record_skip(skip(snapshot.bundle.rev, request, refused), facts.features, given_id)
         self._dispatcher.start(item)
         return decision, answer_of(decision, intent, dry_run=False, signal_id=signal_id)
 
@@ -320,11 +344,11 @@ class Strategy:
 
     # ── values ──
 
-    def _intent(self, decision: Open | Skip, *, trace_id: str = "") -> Intent | None:
+    def _intent(self, snapshot: Snapshot, decision: Open | Skip, *, trace_id: str = "") -> Intent | None:
         if isinstance(decision, Skip):
             return None
-        snapshot, settings, now_ms = self.config.snapshot, self._settings, self._clock.now_ms()
-        listed = snapshot.listed.get((decision.market, decision.symbol)) if snapshot else None
+        settings, now_ms = self._settings, self._clock.now_ms()
+        listed = snapshot.listed.get((decision.market, decision.symbol))
         base = listed.instrument.base if listed else decision.symbol
         return Intent(
             intent_id=new_intent_id(self._rng),
@@ -370,12 +394,3 @@ class Strategy:
             strategy_id=self._settings.strategy_id,
             **delivery,
         )
-
-
-async def _ping(ping: Awaitable[None]) -> dict[str, object]:
-    try:
-        async with asyncio.timeout(PING_S):
-            await ping
-    except (StoreUnavailable, TimeoutError) as away:
-        return {"status": "down", "reason": str(away) or f"no answer in {PING_S} s"}
-    return {"status": "ok"}

@@ -11,7 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
-from chimera.services.strategy.config import ACTIVE
+from chimera.services.strategy.revisions import ACTIVE
 from chimera.services.world.composed import World
 from chimera.services.world.paths import HOUR_S
 from chimera.services.world.plan import MOST, Away, Blow, KillAt
