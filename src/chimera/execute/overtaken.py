@@ -44,8 +44,10 @@ def _stop(working: Working, holding: Holding, scene: Scene) -> Price | None:
     wish = working.intent.stop
     if wish is None:
         return None
-    lot = next((lot for lot in holding.position.lots if lot.intent_id == working.intent_id), None)
     asked = asked_stop(holding)
+    matters = asked is not None or wish.price is None  # many intents, and as many lots: each is not sought for nothing
+    lots = holding.position.lots if matters else ()
+    lot = next((lot for lot in lots if lot.intent_id == working.intent_id), None)
     if asked is not None and lot is not None and overruled(lot, asked):
         return asked.stop_price
     if wish.price is not None:

@@ -13,8 +13,7 @@ from chimera.trading.scene import Scene
 
 def asked_stop(holding: Holding) -> Working | None:
     """The word that counts now."""
-    standing = [work for work in holding.intents.values() if work.phase is Phase.STANDING and not work.canceling]
-    return standing[-1] if standing else None  # intents are kept in the order in which they came
+    return holding.standing
 
 
 def settled(holding: Holding, scene: Scene) -> Holding:

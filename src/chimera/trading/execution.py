@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -32,7 +33,7 @@ class Maker(Value, tag=False):
     chase_ms: int = 0
 
 
-class Plan(Value):
+class Plan(Value, dict=True):
     """How an admitted intent will be traded, and why; immutable once made.
 
     ``slices`` sum to exactly the intended quantity, the first due at once. ``worst_price``: no child is sent beyond it.
@@ -48,7 +49,7 @@ class Plan(Value):
     why: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what the caller should know: rounded down, default stop
 
-    @property
+    @cached_property
     def total(self) -> Qty:
         """All of it; less than the intent asked for where the margin did not suffice."""
         return Qty(sum((part.qty for part in self.slices), ZERO))

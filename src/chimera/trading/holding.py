@@ -70,26 +70,30 @@ class Holding(Value, dict=True):
 
     def open_qty(self, side: Side) -> Decimal:
         """Base asset that entries of one side may still add; what filled by the venue's word is in ``exposure``."""
-        return sum(
-            (
-                order.leaves_qty - order.owed_qty
-                for order in self.orders.values()
-                if order.request.side is side and not order.request.reduce_only and not order.status.final
-            ),
-            Decimal(0),
-        )
+        return self._open_qty[side]
+
+    @cached_property
+    def _open_qty(self) -> dict[Side, Decimal]:
+        added = dict.fromkeys(Side, Decimal(0))
+        for order in self.orders.values():
+            if not order.request.reduce_only and not order.status.final:
+                added[order.request.side] += order.leaves_qty - order.owed_qty
+        return added
 
     @property
     def flattening(self) -> bool:
         """Whether all of it is being closed; the close of a part is another matter."""
         return self.exit is not None and self.exit.qty is None
 
-    @property
+    @cached_property
     def entering(self) -> bool:
         """Whether something may still open or add: an intent being worked, or an entry order not known to be over."""
-        return any(working.phase is Phase.WORKING for working in self.intents.values()) or any(
-            not order.request.reduce_only and not order.status.final for order in self.orders.values()
-        )
+        return self.resting or any(working.phase is Phase.WORKING for working in self.intents.values())
+
+    @cached_property
+    def resting(self) -> bool:
+        """Whether an entry order is not known to be over: it may fill at any moment."""
+        return any(not order.request.reduce_only and not order.status.final for order in self.orders.values())
 
     @cached_property
     def exposure(self) -> Decimal:
@@ -136,6 +140,7 @@ class Holding(Value, dict=True):
         stops = (order for order in self.in_role(Role.STOP) if order.episode == work.episode)
         return tuple(order for order in stops if order.request.trigger_price == price)
 
+    @cached_property
     def conditional(self) -> tuple[Order, ...]:
         """Stops and targets that take one of the venue's places."""
         return tuple(order for order in self.in_role(Role.STOP, Role.TARGET) if not order.status.final)
@@ -145,7 +150,22 @@ class Holding(Value, dict=True):
         return self.intents.get(order.intent_id) if order.intent_id else None
 
     def of_intent(self, intent_id: IntentId) -> tuple[Order, ...]:
-        return tuple(order for order in self.orders.values() if order.intent_id == intent_id)
+        """Its entries, oldest first."""
+        return self._of_intents.get(intent_id, ())
+
+    @cached_property
+    def _of_intents(self) -> dict[IntentId | None, tuple[Order, ...]]:
+        """Of all of them at once: each step asks for each of them."""
+        found: dict[IntentId | None, list[Order]] = {}
+        for order in self.orders.values():
+            found.setdefault(order.intent_id, []).append(order)
+        return {intent_id: tuple(orders) for intent_id, orders in found.items()}
+
+    @cached_property
+    def standing(self) -> Working | None:
+        """The newest stop asked for on its own that is in force."""
+        standing = [work for work in self.intents.values() if work.phase is Phase.STANDING and not work.canceling]
+        return standing[-1] if standing else None  # intents are kept in the order in which they came
 
     def next_child(self, role: Role) -> tuple["Holding", ClientOrderId]:
         """The next protective or exit id of this position, and the holding that remembers it was given out."""

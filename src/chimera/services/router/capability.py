@@ -104,8 +104,9 @@ class Capability:
         others = self._sweeping.externals.orders.values()
         standing = Counter(order.symbol for order in others if order.conditional)
         for key, owner in self._ground.owners.items():
-            waiting = owner.holding.conditional()
-            standing[key.symbol] += sum(self._probes or order.role is Role.STOP for order in waiting)
+            waiting = owner.holding.conditional
+            if waiting:
+                standing[key.symbol] += sum(self._probes or order.role is Role.STOP for order in waiting)
         rules = self.rules.instruments.get(symbol)
         needs = OF_ENTRY if self._probes else OF_SPOT_ENTRY
         return no_place(symbol, standing, None if rules is None else rules.max_conditional, needs)

@@ -101,5 +101,4 @@ class Governing:
 
 def _may_need_a_stop(holding: Holding) -> bool:
     """An entry of it may fill at any moment, or has filled and is not guarded yet."""
-    resting = any(not order.request.reduce_only and not order.status.final for order in holding.orders.values())
-    return resting or holding.covered_qty < abs(holding.exposure)
+    return holding.resting or holding.covered_qty < abs(holding.exposure)
