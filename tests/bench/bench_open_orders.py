@@ -32,8 +32,8 @@ from support.desk import BTC, KEY, T0, Desk, an_intent
 POSITIONS: Final = 100
 FEW: Final = 100
 MANY: Final = 10_000
-INTENTS: Final = 100
-ROUNDS: Final = 15
+INTENTS: Final = 20
+ROUNDS: Final = 75
 
 
 class Cost(NamedTuple):

@@ -1,9 +1,14 @@
 """An intent is found by either name in whoever holds it now; what is gone, or new, is seen at once."""
 
+from types import SimpleNamespace
 from typing import Any, cast
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.intake import Intake
+from chimera.services.router.whereabouts import Whereabouts
 from chimera.trading.ids import AccountId, IntentId
 from support.desk import KEY, Desk, an_intent
 from support.standing import CLOCK, StubOwner
@@ -24,3 +29,30 @@ def test_it_is_found_by_both_names_as_holdings_change() -> None:
     assert intake.find_working("i2") == (None, None)
     owners[first.holding.key] = heir = StubOwner(first.holding)
     assert intake.find_working("s3-btc-i1") == (heir, IntentId("i1"))
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.integers(0, 9), st.integers(0, 3), max_size=8).map(lambda who: tuple(sorted(who.items()))),
+        max_size=12,
+    )
+)
+def test_it_answers_as_a_look_into_every_holding_would(moments: list[tuple[tuple[int, int], ...]]) -> None:
+    """``moments``: one after another, who of four positions holds which of ten intents; positions come and go."""
+    owners: dict[Any, Any] = {}
+    found = Whereabouts(owners)
+    for moment in moments:
+        for position in range(4):
+            mine = [number for number, where in moment if where == position]
+            if not mine:
+                owners.pop(position, None)
+                continue
+            kept = owners.get(position)
+            intents = {f"i{number}": SimpleNamespace(root=f"r{number}") for number in mine}
+            if kept is not None and kept.holding.intents.keys() == intents.keys():
+                continue  # it is the same object still
+            owners[position] = SimpleNamespace(holding=SimpleNamespace(intents=intents))
+        held = dict(moment)
+        for number in range(10):
+            expected = (owners[held[number]], f"i{number}") if number in held else (None, None)
+            assert found.of(f"i{number}") == found.of(f"r{number}") == expected

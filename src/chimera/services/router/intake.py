@@ -13,9 +13,10 @@ from chimera.ports.clock import Clock
 from chimera.ports.ledger import Claim, Ledger
 from chimera.services.router.api import Outcome
 from chimera.services.router.owner import Owner
+from chimera.services.router.whereabouts import Whereabouts
 from chimera.trading.errors import Refused
 from chimera.trading.events import Event, IntentChanged
-from chimera.trading.execution import Phase, Working
+from chimera.trading.execution import Phase
 from chimera.trading.ids import ClientOrderId, IntentId, PositionKey
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
@@ -47,7 +48,7 @@ class Intake:
         self._clock = clock
         self._longest_wait_ms = longest_wait_ms
         self._recent: OrderedDict[IntentId, dict[str, Any]] = OrderedDict()  # the least lately told first
-        self._names: dict[int, tuple[dict[IntentId, Working], dict[str, IntentId]]] = {}  # by the owner's identity
+        self._whereabouts = Whereabouts(owners)
         self._told: dict[IntentId, tuple[Millis, ClientOrderId]] = {}  # of each of them: when, monotonic; its order
         self._of_order: dict[str, IntentId] = {}
         self._waiting: dict[IntentId, list[asyncio.Future[None]]] = {}
@@ -123,19 +124,7 @@ class Intake:
 
     def find_working(self, name: str) -> tuple[Owner | None, IntentId | None]:
         """The owner that holds this intent, by intent or client id."""
-        for owner in self._owners.values():
-            if owner.holding.intents and (intent_id := self._names_of(owner).get(name)) is not None:
-                return owner, intent_id
-        return None, None
-
-    def _names_of(self, owner: Owner) -> dict[str, IntentId]:
-        """Its intents by both names, read again only when they have changed: each new intent asks this of everybody."""
-        intents = owner.holding.intents
-        of, names = self._names.get(id(owner), (None, {}))
-        if of is not intents:  # also where the number was another's before
-            names = {name: intent_id for intent_id, work in intents.items() for name in (work.root, intent_id)}
-            self._names[id(owner)] = intents, names
-        return names
+        return self._whereabouts.of(name)
 
     def row(self, intent_id: IntentId, known: dict[str, Any]) -> dict[str, Any]:
         """The present row of an intent that lives here, or lived here lately; else what is ``known`` of it already."""
