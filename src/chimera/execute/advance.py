@@ -17,8 +17,9 @@ from chimera.execute.pruning import prune
 from chimera.execute.setback import rebased
 from chimera.execute.steering import steer
 from chimera.execute.telling import tell
-from chimera.protect import arming, asked, guard, pairs
+from chimera.protect import arming, asked, pairs
 from chimera.protect.bracket import bracket_for
+from chimera.protect.duty import duty_on
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
 from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
@@ -93,13 +94,13 @@ def _turn_day(holding: Holding, scene: Scene) -> Holding:
 def _duties(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Protection first, always."""
     holding = asked.settled(left_over(holding, scene), scene)
-    protect, wanted = guard.guard if holding.key.market.reduces_only else pairs.guard, bracket_for(holding, scene)
-    holding, guarding = protect(holding, wanted, scene)
+    wanted = bracket_for(holding, scene)
+    holding, protecting = duty_on(holding.key.market).protect(holding, wanted, scene)
     holding = arming.watched(holding, wanted, scene)
     holding, leaving = closing.close_out(holding, scene)
     holding, entering = entry.work_entries(holding, scene)
     holding, asking = ask(holding, scene)
-    return holding, guarding + leaving + entering + asking
+    return holding, protecting + leaving + entering + asking
 
 
 def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
@@ -232,8 +233,8 @@ def _after_refusal(holding: Holding, order: Order, no: PlaceRefused, scene: Scen
     if not holding.orders[order.ref].status.final:
         return holding  # it had been acknowledged before: asked for, not believed dead
     if order.role.protective:
-        refused = guard.refused if holding.key.market.reduces_only else pairs.refused
-        return refused(holding, order, no, scene).but(survey_due_ms=scene.now_ms)
+        after = duty_on(holding.key.market).refused(holding, order, no, scene)
+        return after.but(survey_due_ms=scene.now_ms)
     if order.role is Role.EXIT:
         return closing.failed(holding, scene)
     return entry.refused(holding, order, no, scene)
@@ -276,8 +277,7 @@ def _ended_unfilled(holding: Holding, order: Order, scene: Scene) -> Holding:
     if order.role is Role.EXIT:
         return closing.failed(holding, scene)
     if order.role.protective and not order.cancels:
-        ended = guard.ended if holding.key.market.reduces_only else pairs.ended
-        return ended(holding, order, scene)
+        return duty_on(holding.key.market).ended(holding, order, scene)
     return holding
 
 

@@ -77,6 +77,6 @@ def _standing(holding: Holding, role: Role, side: Side) -> Price | None:
     live = (
         order.request
         for order in holding.in_role(role)
-        if order.guards and order.request.side is side and holding.stands(order)
+        if order.live and order.request.side is side and holding.stands(order)
     )
     return next((request.trigger_price for request in live), None)

@@ -84,7 +84,7 @@ def _check_at(order: Order, scene: Scene) -> Millis | None:
     if order.status not in OPEN or order.role in (Role.TARGET, Role.EXTERNAL):
         return None
     if order.role is Role.STOP:
-        return Millis(scene.now_ms + scene.policy.stop_check_ms) if order.guards else None
+        return Millis(scene.now_ms + scene.policy.stop_check_ms) if order.live else None
     asked = order.request
     at_once = asked.type is OrderType.MARKET or asked.time_in_force is TimeInForce.IOC
     pause = MARKET_CHECK_MS if at_once else scene.policy.maker_check_ms

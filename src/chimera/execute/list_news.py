@@ -18,7 +18,7 @@ def news_of_lists(before: Holding, after: Holding, scene: Scene) -> list[Happeni
         known_target = mate_of(before, stop)
         if target is None or (known is stop and known_target is target):
             continue
-        if stop.guards and target.guards and not (known and known_target and known.guards and known_target.guards):
+        if stop.live and target.live and not (known and known_target and known.live and known_target.live):
             news += _armed(stop, target, after)
         if _over(stop, target) and not (known and known_target and _over(known, known_target)):
             news += _resolved(stop, target)

@@ -261,7 +261,7 @@ def _fired_for(holding: Holding, scene: Scene) -> str:
 def _of_form(holding: Holding) -> str:
     """Which form was refused and how; what stands meanwhile."""
     refusal = next((order.refusal for order in reversed(holding.in_role(Role.STOP)) if order.refusal), "")
-    standing = next((order.ref for order in holding.in_role(Role.STOP) if order.guards), "none")
+    standing = next((order.ref for order in holding.in_role(Role.STOP) if order.live), "none")
     return f"{holding.key}: {holding.refused_stop_forms[-1]}: {refusal}; standing meanwhile: {standing}"
 
 

@@ -12,7 +12,7 @@ from chimera.trading.scene import Scene
 
 def crossed(holding: Holding, scene: Scene) -> tuple[Order, ...]:
     """By the mark, or by the touch where the stop goes by the last price, as on spot all do."""
-    stops = (order for order in holding.in_role(Role.STOP) if order.guards)
+    stops = (order for order in holding.in_role(Role.STOP) if order.live)
     return tuple(order for order in stops if _passed(order, scene))
 
 

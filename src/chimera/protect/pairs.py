@@ -1,6 +1,6 @@
 """The duty of protection on spot: order lists that lock what is held, each a stop and a target of which one may fill.
 
-Level-triggered like ``protect.guard``, and unlike it: a balance is locked once, so what must change is cancelled
+Level-triggered like ``protect.stops``, and unlike it: a balance is locked once, so what must change is cancelled
 first and placed anew when its end is known; nothing is reduce-only, so nothing in doubt is sent again. What has come
 since gets a list of its own beside the others. While no stop stands the price is watched here, and a price beyond the
 stop closes the position.
@@ -96,7 +96,7 @@ def ours_qty(holding: Holding, scene: Scene) -> Decimal:
     return max(holding.exposure - bought * max(scene.fees.taker, scene.fees.maker, DEAREST), ZERO)
 
 
-def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+def protect(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Lists for all that is held and meant to stay."""
     pairs = pairs_of(holding)
     if wanted is None:
@@ -276,7 +276,7 @@ def _beyond(holding: Holding, wanted: Bracket, scene: Scene) -> str | None:
         return None
     pairs = pairs_of(holding)
     firing = any(leg.status in FIRING for pair in pairs for leg in pair.legs)
-    stops = sum((pair.locked for pair in pairs if pair.stop is not None and pair.stop.guards), ZERO)
+    stops = sum((pair.locked for pair in pairs if pair.stop is not None and pair.stop.live), ZERO)
     targets = any(pair.target is not None and not pair.target.status.final for pair in pairs)
     room = _to_protect(holding, scene)
     if firing or not room:

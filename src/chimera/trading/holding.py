@@ -109,7 +109,7 @@ class Holding(Value, dict=True):
         """Base asset that live stops would close now, at most the exposure."""
         held = self.exposure
         exit_side = Side.SELL if held > 0 else Side.BUY
-        live = (order for order in self.in_role(Role.STOP) if order.guards and order.request.side is exit_side)
+        live = (order for order in self.in_role(Role.STOP) if order.live and order.request.side is exit_side)
         return min(sum((order.closes(abs(held)) for order in live if self.stands(order)), Decimal(0)), abs(held))
 
     def stands(self, order: Order) -> bool:

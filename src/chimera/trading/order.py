@@ -340,7 +340,7 @@ class Order(Value, dict=True):
         return Millis(self.created_ms + (RESEND_MS * 2 ** min(self.resends, 2) if self.resends else 0))
 
     @property
-    def guards(self) -> bool:
+    def live(self) -> bool:
         """Whether it protects now, by what the venue last said: NEW, triggered by nothing, cancelled by nobody."""
         return self.status is Status.NEW
 

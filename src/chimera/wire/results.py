@@ -47,11 +47,11 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
     work = holding.intents[intent_id]
     intent = work.intent
     children = sorted((o for o in holding.orders.values() if o.intent_id == intent_id), key=_age)
-    guards = sorted((o for o in holding.orders.values() if _guards(o, holding, intent_id)), key=_age)
+    legs = sorted((o for o in holding.orders.values() if _protects(o, holding, intent_id)), key=_age)
     if isinstance(intent.policy, StopAlone):
-        guards = sorted(holding.carrying_out(work), key=_age)
-        children = [order for order in guards if order.fills]
-        guards = [order for order in guards if not order.status.final]
+        legs = sorted(holding.carrying_out(work), key=_age)
+        children = [order for order in legs if order.fills]
+        legs = [order for order in legs if not order.status.final]
     sent = [(fill, child.mid_at_send) for child in children for fill in child.fills.values()]
     sent.sort(key=lambda pair: (pair[0].at_ms, pair[0].trade_id))
     fills = [fill for fill, _ in sent]
@@ -68,9 +68,9 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         "order_ids": [str(child.venue_id) for child in children if child.venue_id is not None],
         **_asked(intent),
         **_got(work, sent, filled),
-        "legs": [_leg(guard) for guard in guards],
+        "legs": [_leg(leg) for leg in legs],
         "children": [_sent(child) for child in children],
-        "working_type": _working_type(intent.stop, guards),
+        "working_type": _working_type(intent.stop, legs),
         "message": work.reason or None,
         "code": work.refusal_code or None,
         "notes": list(work.plan.notes),
@@ -92,7 +92,7 @@ def done(holding: Holding, intent_id: IntentId) -> bool:
     """
     work = holding.intents[intent_id]
     if work.phase is Phase.STANDING:
-        return any(order.guards for order in holding.carrying_out(work))
+        return any(order.live for order in holding.carrying_out(work))
     if work.phase is not Phase.DONE or in_doubt(holding, intent_id):
         return False
     if not isinstance(work.intent.policy, OrderList) or holding.exit is not None or not _holds(holding, intent_id):
@@ -106,9 +106,9 @@ def _holds(holding: Holding, intent_id: IntentId) -> bool:
 
 def _armed(holding: Holding, intent_id: IntentId) -> bool:
     """Whether a stop of its position stands, and nothing of its protection is still on the way."""
-    guards = [order for order in holding.orders.values() if _guards(order, holding, intent_id)]
-    standing = all(order.guards for order in guards)
-    return standing and any(order.role is Role.STOP for order in guards)
+    legs = [order for order in holding.orders.values() if _protects(order, holding, intent_id)]
+    standing = all(order.live for order in legs)
+    return standing and any(order.role is Role.STOP for order in legs)
 
 
 def answer_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _fill(fill: Fill, mid: Price | None) -> dict[str, Any]:
     }
 
 
-def _guards(order: Order, holding: Holding, intent_id: IntentId) -> bool:
+def _protects(order: Order, holding: Holding, intent_id: IntentId) -> bool:
     """Whether it is a live stop or target of the position in which this intent still has a lot."""
     if not order.role.protective or order.status.final:
         return False
@@ -241,9 +241,9 @@ def _leg_status(order: Order) -> OrderStatus:
     return _SHOWN[order.status]
 
 
-def _working_type(stop: StopSpec | None, guards: Iterable[Order]) -> str | None:
+def _working_type(stop: StopSpec | None, legs: Iterable[Order]) -> str | None:
     """The live stop's; else the one that was asked for; None is the router's default."""
-    live = next((o.request.working_type for o in guards if o.role is Role.STOP and o.request.working_type), None)
+    live = next((o.request.working_type for o in legs if o.role is Role.STOP and o.request.working_type), None)
     chosen = live or (stop.working_type if stop else None)
     return None if chosen is None else chosen.value
 

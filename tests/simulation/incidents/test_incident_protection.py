@@ -8,7 +8,8 @@ import pytest
 
 import chimera.adapters.binance
 from chimera.execute import hear
-from chimera.protect import guard, tries
+from chimera.protect import stops as protection
+from chimera.protect import tries
 from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.commands import NOTHING
@@ -20,8 +21,8 @@ from chimera.trading.order import OrderType, Role, Status
 from support.incident_stage import SHOWN, Kind, Stage, Story, Told, a_wish, play, policy_of, role_of, steps, without
 
 STOPS = {"path": "/fapi/v1/algoOrder", "method": "POST"}
-PATIENT = ("chimera.protect.guard", "_lose_patience", lambda holding, scene: holding)
-LEAVES_ALL = ("chimera.protect.guard", "_dismiss", lambda holding, orders, scene: (holding, NOTHING))
+PATIENT = ("chimera.protect.stops", "_lose_patience", lambda holding, scene: holding)
+LEAVES_ALL = ("chimera.protect.stops", "_dismiss", lambda holding, orders, scene: (holding, NOTHING))
 
 
 def stops(told: Told, kind: Kind = Kind.ACCEPT) -> list[AuditRecord]:
@@ -177,7 +178,7 @@ def test_incident_10_a_stop_goes_only_when_another_stands_or_nothing_is_held() -
     assert len(stops(told)) > 1
     assert len(told.only(Kind.FAULT, "x")) > 2
     assert uncovered_by_cancel(told) == []
-    cancel_first = ("chimera.protect.guard", "_keep_one", _cancel_first(guard._keep_one))
+    cancel_first = ("chimera.protect.stops", "_keep_one", _cancel_first(protection._keep_one))
     with without(cancel_first):  # what left as it was ordered is looked at once more at the last hop
         assert uncovered_by_cancel(play(story)) == []
     with without(cancel_first, ("chimera.services.router.sender", "_bares", lambda command, holding: False)):
@@ -188,9 +189,9 @@ def _cancel_first(keep_one: Any) -> Any:
     """The old stop is gone before the new one is placed."""
 
     def keep(holding: Holding, role: Role, wanted: Any, price: Any, scene: Any) -> Any:
-        wrong = tuple(o for o in holding.in_role(role) if o.guards and not guard.serves(o, wanted, price, holding))
+        wrong = tuple(o for o in holding.in_role(role) if o.live and not protection.serves(o, wanted, price, holding))
         if wrong:
-            return guard._dismiss(holding, wrong, scene)
+            return protection._dismiss(holding, wrong, scene)
         if any(order.status is Status.PENDING_CANCEL for order in holding.in_role(role)):
             return holding, NOTHING
         return keep_one(holding, role, wanted, price, scene)
@@ -236,7 +237,7 @@ def test_incident_13_a_stop_that_the_market_has_passed_is_not_tried_again_but_cl
     assert [fill.qty for fill in told.only(Kind.FILL, "x")] == [steps(10)]
     assert told.only(Kind.FILL, "x")[0].at_us < 3_300_000
     assert len(stops(told, Kind.REFUSE)) <= 2
-    with without(PATIENT, ("chimera.protect.guard", "refused", _never_mind)):
+    with without(PATIENT, ("chimera.protect.stops", "refused", _never_mind)):
         stubborn = play(story)
     assert len(stops(stubborn, Kind.REFUSE)) > 2
 

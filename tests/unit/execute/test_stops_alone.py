@@ -41,7 +41,7 @@ def shown(desk: Desk, name: str = "p1") -> dict[str, Any]:
 
 
 def stands(desk: Desk) -> list[str]:
-    return [str(order.request.trigger_price) for order in desk.holding.in_role(Role.STOP) if order.guards]
+    return [str(order.request.trigger_price) for order in desk.holding.in_role(Role.STOP) if order.live]
 
 
 @pytest.mark.parametrize("price", ["64500", "63500"])

@@ -103,7 +103,7 @@ def test_what_a_dead_recovery_left_on_the_venue_is_taken_up_and_not_placed_again
     again, more = recovered(left._replace(orders=(*left.orders, *live)))
     assert {order.ref for order in placed(more) if order.type.conditional} <= set(stops)
     assert again.holding.covered_qty == abs(again.holding.exposure) != 0
-    assert len([order for order in again.holding.in_role(Role.STOP) if order.guards]) == 1
+    assert len([order for order in again.holding.in_role(Role.STOP) if order.live]) == 1
 
 
 @pytest.mark.req("I27")

@@ -77,7 +77,7 @@ def test_what_the_owner_then_hears_adopts_the_orphan_and_cancels_it_never_the_st
     stop = desk.placed(Role.STOP)
     desk.survey(*of(desk), resting("s3-btc-old-p2"), qty="0.01")
     assert desk.canceled() == ["s3-btc-old-p2"]
-    assert desk.holding.orders[stop.ref].guards
+    assert desk.holding.orders[stop.ref].live
 
 
 @pytest.mark.req("S4-REC-2")

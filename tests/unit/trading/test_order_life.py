@@ -157,7 +157,7 @@ def test_mean_price_weighs_by_quantity() -> None:
 
 @pytest.mark.req("I11")
 def test_only_a_live_untouched_order_guards() -> None:
-    guarding = {status for status in Status if an_order().but(status=status).guards}
+    guarding = {status for status in Status if an_order().but(status=status).live}
 
     assert guarding == {S.NEW}
 

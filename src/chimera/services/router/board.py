@@ -62,7 +62,7 @@ def _armed(guard: Guard) -> dict[str, Any]:
 
 
 def _resting(holding: Holding, role: Role) -> dict[str, Any] | None:
-    order: Order | None = next((order for order in holding.in_role(role) if order.guards), None)
+    order: Order | None = next((order for order in holding.in_role(role) if order.live), None)
     price = None if order is None else order.request.trigger_price or order.request.price  # spot's target is a limit
     if order is None or price is None:
         return None

@@ -159,11 +159,11 @@ def new_stop_first(keep_one: Any) -> Any:
     """The stop that stands goes first, and its successor is placed when it is gone."""
 
     def old_first(holding: Holding, role: Role, wanted: Any, price: Any, scene: Scene) -> Any:
-        from chimera.protect import guard  # noqa: PLC0415  # its parts, whatever has been replaced in it by now
+        from chimera.protect import stops  # noqa: PLC0415  # its parts, whatever has been replaced in it by now
 
         standing = [order for order in holding.in_role(role) if order.status in (Status.NEW, Status.PENDING_CANCEL)]
         if standing and not any(_serves(order, wanted, price) for order in standing):
-            return guard._dismiss(holding, tuple(standing), scene)
+            return stops._dismiss(holding, tuple(standing), scene)
         return keep_one(holding, role, wanted, price, scene)
 
     return old_first
@@ -174,15 +174,15 @@ def _serves(order: Order, wanted: Any, price: Any) -> bool:
     return order.leaves_qty >= wanted.qty and request.side is wanted.side and request.trigger_price == price
 
 
-def stop_until_flat(guard: Any) -> Any:
+def stop_until_flat(protect: Any) -> Any:
     """A close takes the stop away before it begins."""
 
     def bare(holding: Holding, wanted: Any, scene: Scene) -> Any:
-        from chimera.protect import guard as protection  # noqa: PLC0415  # its parts as they are by now
+        from chimera.protect import stops  # noqa: PLC0415  # its parts as they are by now
 
         if holding.exit is not None:
-            return protection._dismiss(holding, holding.in_role(Role.STOP, Role.TARGET), scene)
-        return guard(holding, wanted, scene)
+            return stops._dismiss(holding, holding.in_role(Role.STOP, Role.TARGET), scene)
+        return protect(holding, wanted, scene)
 
     return bare
 

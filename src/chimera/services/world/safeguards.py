@@ -48,7 +48,7 @@ class Redundant(NamedTuple):
 
 
 _ADVANCE: Final = "chimera.execute.advance"
-_GUARD: Final = "chimera.protect.guard"
+_STOPS: Final = "chimera.protect.stops"
 _INTAKE: Final = "chimera.services.router.intake:Intake"
 _LEDGER: Final = "chimera.adapters.memory.ledger:MemoryLedger"
 _SENDER: Final = "chimera.services.router.sender:Sender"
@@ -107,30 +107,30 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     ),
     "protect_fills": Safeguard(
         "Fills get no stop and no target.",
-        (Seam(_GUARD, "guard", removals.protect_fills),),
+        (Seam(_STOPS, "protect", removals.protect_fills),),
     ),
     "new_stop_first": Safeguard(
         "The old stop is cancelled before its successor lives.",
-        (Seam(_GUARD, "_keep_one", removals.new_stop_first), _LAST_LOOK),
+        (Seam(_STOPS, "_keep_one", removals.new_stop_first), _LAST_LOOK),
         FAIR,
     ),
     "stop_until_flat": Safeguard(
         "A close takes the stop away before the position is flat.",
-        (Seam(_GUARD, "guard", removals.stop_until_flat), _LAST_LOOK),
+        (Seam(_STOPS, "protect", removals.stop_until_flat), _LAST_LOOK),
         FAIR,
     ),
     "dismissal": Safeguard(
         "Stops and targets that are needed no more are left standing.",
-        (Seam(_GUARD, "_dismiss", removals.dismissal),),
+        (Seam(_STOPS, "_dismiss", removals.dismissal),),
     ),
     "patience": Safeguard(
         "A stop that fires and does not fill is waited for, for ever.",
-        (Seam(_GUARD, "_lose_patience", removals.patience),),
+        (Seam(_STOPS, "_lose_patience", removals.patience),),
         STUCK,
     ),
     "refused_stops": Safeguard(
         "A refused stop is neither tried again nor closed for.",
-        (Seam(_GUARD, "refused", removals.refused_stops),),
+        (Seam(_STOPS, "refused", removals.refused_stops),),
         REFUSED,
     ),
     "reduce_only_exits": Safeguard(
@@ -192,7 +192,7 @@ REDUNDANT: Final[dict[str, Redundant]] = {
     "same_stop_id": Redundant(
         Safeguard(
             "A stop without an answer is sent again under another id.",
-            (Seam(_GUARD, "_resend", removals.same_stop_id),),
+            (Seam(_STOPS, "_resend", removals.same_stop_id),),
         ),
         "Whatever stands in excess is dismissed once it is known (`dismissal`).",
     ),

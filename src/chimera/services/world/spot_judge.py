@@ -63,7 +63,7 @@ def _neglected(holding: Holding, scene: Scene) -> bool:
     if any(guard.role is Role.STOP for guard in holding.guards):
         return False
     stops = holding.in_role(Role.STOP)
-    return not any(stop.guards or stop.status in _COMING or stop.status in FIRING for stop in stops)
+    return not any(stop.live or stop.status in _COMING or stop.status in FIRING for stop in stops)
 
 
 def unwatched(spans: Iterable[Span], excused: Sequence[Span]) -> list[Violation]:

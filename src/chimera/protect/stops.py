@@ -1,4 +1,4 @@
-"""The duty of protection: whatever just happened, bring the live stop and target to what the position needs.
+"""The duty of protection on futures: whatever just happened, bring the live stop and target to what the position needs.
 
 Level-triggered: it compares what should stand with what is live or on its way, so a crash, a lost answer and a normal
 fill take the same path. A stop is placed at once and for the whole position; the old one goes only when the new one is
@@ -28,7 +28,7 @@ KEY_MS = 1_000
 _PROTECTIVE = (Role.STOP, Role.TARGET)
 
 
-def guard(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
+def protect(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Stop first, then target, then whatever stands in excess."""
     if wanted is None:
         # No price known yet, or the venue shows a position that we cannot explain yet: what stands there stays.
@@ -53,7 +53,7 @@ def _keep_one(
     if any(order.status in FIRING and order.episode == holding.position.closed_count for order in standing):
         return holding, NOTHING  # it is doing its work, or patience will run out
     right = [order for order in standing if serves(order, wanted, price, holding)]
-    live = next((order for order in reversed(right) if order.guards), None)  # the newest: an older word may be late
+    live = next((order for order in reversed(right) if order.live), None)  # the newest: an older word may be late
     if live is not None:
         holding = _calm(holding, live, scene)
         return _dismiss(holding, tuple(order for order in standing if order is not live), scene)
