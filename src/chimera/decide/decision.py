@@ -1,22 +1,34 @@
 """One decision: gates, rules, side and policy, size, stop and target, in that order, over values of one moment.
 
-It holds no state and asks nobody. A skip names every reason of the stage it ended in and keeps the trace so far. Each
-market is judged by its own touch. A rule may move the entry to the other market: that market's gates are then judged,
-too, and the rules are not asked again, since a rule that moves an entry would else have to hold in both.
+It holds no state and asks nobody. A skip names every reason of the stage it ended in. What a decision keeps is the
+values it was made of (``Trail``); the verdicts on every gate, rule and comparison are written from them when they are
+read, which takes many times as long as deciding. Each market is judged by its own touch. A rule may move the entry to
+the other market: that market's gates are then judged, too, and the rules are not asked again, since a rule that moves
+an entry would else have to hold in both.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from chimera.decide.features import ATR, Features, from_caller, from_touch, supposed
-from chimera.decide.gates import GateLimits, Needs, at_most, budget_gates, failed, market_gates
-from chimera.decide.rules.bundle import Bundle
-from chimera.decide.rules.fire import Fired, fire
+from chimera.decide.gates import (
+    GateLimits,
+    Needs,
+    Room,
+    at_most,
+    budget_gates,
+    failed,
+    market_gates,
+    market_open,
+    room,
+)
+from chimera.decide.rules.bundle import Bundle, Rule
+from chimera.decide.rules.fire import Fired, ask_each, fire
 from chimera.decide.sizing import SizePolicy, size
 from chimera.decide.sltp import LevelPolicy, levels, profit_wanted, stop_distance
 from chimera.trading.budget import Reserve, RiskBudget
-from chimera.trading.decision import Code, Explanation, Levels, Open, Score, Sizing, Skip, Verdict
+from chimera.trading.decision import Clamp, Code, Explanation, Levels, Open, Score, Sizing, Skip, Verdict
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import ExecPolicy, MakerThenTaker, OrderList, StopSpec, TargetKind, TargetSpec
@@ -62,12 +74,62 @@ class Case(Value):
         return self.features.now_ms
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One market as it is seen: its touch, and the factors that its touch is part of."""
+class View(Value):
+    """One market as it is seen: its touch, the factors that its touch is part of, and what its budget has left.
 
+    ``plain`` is what an entry would use that no rule scales.
+    """
+
+    market: Market
     touch: Touch
+    limits: GateLimits
     features: Features
+    left: Room | None
+    plain: Needs
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every gate is."""
+        return (
+            self.left is not None
+            and self.left.fits(self.plain, self.limits)
+            and market_open(self.market, self.features, self.limits)
+            and (self.market is not Market.FUT or self.features.usable(ATR) is not None)
+        )
+
+    def gates(self) -> tuple[Verdict, ...]:
+        """L0 with what a plain entry would use: every gate's verdict."""
+        verdicts = market_gates(self.market, self.features, self.limits) + budget_gates(
+            self.market, self.left, self.plain, self.limits
+        )
+        if self.market is Market.FUT and isinstance(atr := self.features.need(ATR), Verdict):
+            return (*verdicts, atr)
+        return verdicts
+
+
+class Trail(Value):
+    """How a decision came about, in the values it was made of: a ``chimera.trading.decision.Trace``.
+
+    ``rules`` were asked with ``asked``; ``asked`` None: it did not come so far.
+    """
+
+    entered: tuple[View, ...]
+    rules: tuple[Rule, ...]
+    asked: Features | None
+    clamps: tuple[Clamp, ...]
+    score: Score | None
+    sizing: Sizing | None
+    levels: Levels | None
+
+    def written(self) -> Explanation:
+        return Explanation(
+            gates=tuple(verdict for view in self.entered for verdict in view.gates()),
+            rules=() if self.asked is None else ask_each(self.rules, self.asked).verdicts,
+            clamps=self.clamps,
+            score=self.score,
+            sizing=self.sizing,
+            levels=self.levels,
+        )
 
 
 def decide(bundle: Bundle, case: Case) -> Open | Skip:
@@ -94,8 +156,11 @@ def decide(bundle: Bundle, case: Case) -> Open | Skip:
 
 def _seen(case: Case, touch: Touch) -> Features:
     """What the producer says, under what the touch shows, under what the caller supposes."""
-    own = from_touch(touch) | from_caller(case.side_hint, case.now_ms)
-    return case.features.but(values={**case.features.values, **own, **supposed(case.supposed, case.now_ms)})
+    now_ms, told = case.now_ms, case.features
+    values = {**told.values, **from_touch(touch), **from_caller(case.side_hint, now_ms)}
+    if case.supposed:
+        values |= supposed(case.supposed, now_ms)
+    return Features(values=values, ages=told.ages, now_ms=now_ms)
 
 
 def _open(trace: "_Trace", view: View, fired: Fired, side: Side, policy: ExecPolicy) -> Open | Skip:
@@ -104,18 +169,17 @@ def _open(trace: "_Trace", view: View, fired: Fired, side: Side, policy: ExecPol
     sizing = size(
         terms.instrument, case.policy.sizes, view.touch.aggressive(side), fired.size_mult * case.score.size_mult_ml
     )
-    trace.why = trace.why.but(score=case.score)
+    trace.score = case.score
     if isinstance(sizing, Verdict):
         return trace.skip((sizing,))
-    trace.why = trace.why.but(sizing=sizing)
+    trace.sizing = sizing
     bars = _levels(trace, view, fired, side, sizing)
     if isinstance(bars, Verdict):
         return trace.skip((bars,))
-    trace.why = trace.why.but(levels=bars)
+    trace.levels = bars
     needs = Needs(margin_usdt=sizing.margin_usdt, notional_usdt=sizing.notional_usdt, loss_usdt=bars.loss_at_stop)
-    final = budget_gates(market, terms.gates, case.budget, case.reserved, needs, case.now_ms)
-    if against := failed(final):
-        return trace.skip(against)
+    if view.left is None or not view.left.fits(needs, view.limits):
+        return trace.skip(failed(budget_gates(market, view.left, needs, view.limits)))
     if market is Market.FUT:
         target = TargetSpec(kind=TargetKind.NET_PROFIT_USDT, value=bars.profit_wanted)
     else:
@@ -133,7 +197,7 @@ def _open(trace: "_Trace", view: View, fired: Fired, side: Side, policy: ExecPol
         rules_fired=fired.rule_ids,
         sizing=sizing,
         levels=bars,
-        why=trace.why,
+        trace=trace.trail(),
     )
 
 
@@ -181,20 +245,37 @@ def _execution(market: Market, fired: Fired, policy: Policy) -> ExecPolicy | Ver
 
 
 def _stale(case: Case, touch: Touch) -> Verdict | None:
-    age, limit = Decimal(abs(case.now_ms - touch.at_ms)), Decimal(case.policy.touch_max_age_ms)
-    verdict = at_most(Code.MARKET_STALE, "touch.age_ms", age, limit)
-    return None if verdict.passed else verdict
+    age, limit = abs(case.now_ms - touch.at_ms), case.policy.touch_max_age_ms
+    if age <= limit:
+        return None
+    return at_most(Code.MARKET_STALE, "touch.age_ms", Decimal(age), Decimal(limit))
 
 
-@dataclass
+@dataclass(slots=True)
 class _Trace:
-    """The explanation as it grows; one per decision."""
+    """The trail as it grows; one per decision."""
 
     bundle: Bundle
     case: Case
-    why: Explanation = field(default_factory=Explanation)
     market: Market = Market.FUT
+    entered: tuple[View, ...] = ()
+    asked: Features | None = None
     fired: tuple[str, ...] = ()
+    clamps: tuple[Clamp, ...] = ()
+    score: Score | None = None
+    sizing: Sizing | None = None
+    levels: Levels | None = None
+
+    def trail(self) -> Trail:
+        return Trail(
+            entered=self.entered,
+            rules=self.bundle.for_symbol(self.case.symbol),
+            asked=self.asked,
+            clamps=self.clamps,
+            score=self.score,
+            sizing=self.sizing,
+            levels=self.levels,
+        )
 
     def skip(self, reasons: Sequence[Verdict]) -> Skip:
         return Skip(
@@ -203,7 +284,7 @@ class _Trace:
             config_rev=self.bundle.rev,
             reasons=tuple(reasons),
             rules_fired=self.fired,
-            why=self.why,
+            trace=self.trail(),
         )
 
     def enter(self, market: Market) -> View | Skip:
@@ -215,10 +296,23 @@ class _Trace:
             return self.skip((Verdict(code=Code.MARKET_MISSING, passed=False, name="touch", text=words),))
         if stale := _stale(self.case, touch):
             return self.skip((stale,))
-        features = _seen(self.case, touch)
-        if against := self.gates(features):
-            return self.skip(against)
-        return View(touch, features)
+        terms = self.case.terms.get(market)
+        if terms is None:
+            words = f"{self.case.symbol} has no instrument on {market}"
+            return self.skip((Verdict(code=Code.NOT_LISTED, passed=False, text=words),))
+        if not terms.instrument.trading:
+            words = f"{self.case.symbol} does not trade on {market} now"
+            return self.skip((Verdict(code=Code.NOT_TRADING, passed=False, text=words),))
+        view = View(
+            market=market,
+            touch=touch,
+            limits=terms.gates,
+            features=_seen(self.case, touch),
+            left=room(market, self.case.budget, self.case.reserved, self.case.now_ms),
+            plain=_plain_needs(market, self.case.policy),
+        )
+        self.entered += (view,)
+        return view if view.is_open else self.skip(failed(view.gates()))
 
     def move(self, market: Market) -> View | Skip:
         """To the market the rules say, unless the caller has asked for this one."""
@@ -228,28 +322,9 @@ class _Trace:
             return self.skip((Verdict(code=Code.MARKET_CONFLICT, passed=False, name="market", text=words),))
         return self.enter(market)
 
-    def gates(self, features: Features) -> tuple[Verdict, ...]:
-        """L0 for the present market, with what a plain entry would use; what failed."""
-        case, terms = self.case, self.case.terms.get(self.market)
-        if terms is None:
-            words = f"{case.symbol} has no instrument on {self.market}"
-            return (Verdict(code=Code.NOT_LISTED, passed=False, text=words),)
-        if not terms.instrument.trading:
-            words = f"{case.symbol} does not trade on {self.market} now"
-            return (Verdict(code=Code.NOT_TRADING, passed=False, text=words),)
-        verdicts = market_gates(self.market, features, terms.gates) + budget_gates(
-            self.market, terms.gates, case.budget, case.reserved, _plain_needs(self.market, case.policy), case.now_ms
-        )
-        if self.market is Market.FUT and isinstance(atr := features.need(ATR), Verdict):
-            verdicts = (*verdicts, atr)
-        self.why = self.why.but(gates=self.why.gates + verdicts)
-        return failed(verdicts)
-
     def rules(self, features: Features) -> Fired:
-        rules = self.bundle.for_symbol(self.case.symbol)
-        fired = fire(self.case.symbol, rules, features, self.bundle.bounds)
-        self.fired = fired.rule_ids
-        self.why = self.why.but(rules=fired.verdicts, clamps=fired.clamps)
+        fired = fire(self.bundle, self.case.symbol, features)
+        self.asked, self.fired, self.clamps = features, fired.rule_ids, fired.clamps
         return fired
 
 

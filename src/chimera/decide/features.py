@@ -10,7 +10,7 @@ from typing import Final
 
 from chimera.trading.decision import Code, Feature, Verdict
 from chimera.trading.market import Side, Touch
-from chimera.trading.money import Millis
+from chimera.trading.money import ONE, ZERO, Millis
 from chimera.trading.value import Value
 
 ATR: Final = "atr"  # quote per base, of the period and bar its producer names
@@ -18,6 +18,7 @@ FUNDING: Final = "funding_next_abs"  # |next funding rate|, a fraction of notion
 SPREAD: Final = "spread_bps"
 DEPTH: Final = "depth_top1_usdt"  # the smaller side of the touch, quote asset
 SIDE_HINT: Final = "side_hint"  # what the caller wished: 1 BUY, -1 SELL, 0 nothing
+HINTS: Final = {None: ZERO, Side.BUY: ONE, Side.SELL: -ONE}
 FROM_TOUCH: Final = (SPREAD, DEPTH)
 BUILT_IN: Final = (*FROM_TOUCH, SIDE_HINT)  # known to every bundle, whatever the registry holds
 
@@ -38,6 +39,13 @@ class Features(Value):
     values: dict[str, Feature]
     ages: Ages
     now_ms: Millis
+
+    def usable(self, name: str) -> Decimal | None:
+        """The value, where ``need`` has one."""
+        feature = self.values.get(name)
+        if feature is None or abs(self.now_ms - feature.at_ms) > self.ages.by_name.get(name, self.ages.default_ms):
+            return None
+        return feature.value
 
     def need(self, name: str) -> Decimal | Verdict:
         """The value, or why there is none to use. A time stamp ahead of us is as bad as one behind."""
@@ -61,15 +69,15 @@ class Features(Value):
 
 def from_touch(touch: Touch) -> dict[str, Feature]:
     """Spread, and the thinner side's value in quote asset."""
-    depth = min(touch.bid * touch.bid_qty, touch.ask * touch.ask_qty)
+    bid, ask = touch.bid * touch.bid_qty, touch.ask * touch.ask_qty
     return {
         SPREAD: Feature(value=touch.spread_bps, at_ms=touch.at_ms),
-        DEPTH: Feature(value=depth, at_ms=touch.at_ms),
+        DEPTH: Feature(value=bid if bid < ask else ask, at_ms=touch.at_ms),
     }
 
 
 def from_caller(hint: Side | None, now_ms: Millis) -> dict[str, Feature]:
-    return {SIDE_HINT: Feature(value=Decimal(0 if hint is None else hint.sign), at_ms=now_ms)}
+    return {SIDE_HINT: Feature(value=HINTS[hint], at_ms=now_ms)}
 
 
 def supposed(values: Mapping[str, Decimal], now_ms: Millis) -> dict[str, Feature]:

@@ -1,7 +1,9 @@
-"""L0: may we trade at all? Every gate is judged and every verdict kept, not only the first that failed.
+"""L0: may we trade at all? Every gate is judged and every verdict told, not only the first that failed.
 
 The budget is judged twice by the same function: before the rules with what a plain entry would use, and after sizing
-with what this one will. Our own intents that S4's figures do not yet include are counted against it.
+with what this one will. Our own intents that S4's figures do not yet include are counted against it. Whether all
+gates are open is asked first (``market_open``, ``Room.fits``); the verdicts, which take longer, are written for a gate
+that is shut and for the explanation.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,6 +55,17 @@ def _verdict(code: Code, name: str, value: Decimal, op: str, limit: Decimal, mar
     )
 
 
+def market_open(market: Market, features: Features, limits: GateLimits) -> bool:
+    """Whether ``market_gates`` would all pass."""
+    spread, depth = features.usable(SPREAD), features.usable(DEPTH)
+    if spread is None or depth is None or spread > limits.spread_bp_limit or depth < limits.depth_top1_usdt_min:
+        return False
+    if market is not Market.FUT:
+        return True
+    funding = features.usable(FUNDING)
+    return funding is not None and funding <= limits.max_funding_abs
+
+
 def market_gates(market: Market, features: Features, limits: GateLimits) -> tuple[Verdict, ...]:
     """Funding (FUT alone pays it), spread and depth."""
     verdicts = []
@@ -68,34 +81,64 @@ def _judge(features: Features, code: Code, name: str, compare: Compare, limit: D
     return value if isinstance(value, Verdict) else compare(code, name, value, limit)
 
 
-def budget_gates(
-    market: Market,
-    limits: GateLimits,
-    budget: RiskBudget | None,
-    reserved: Sequence[Reserve],
-    needs: Needs,
-    now_ms: Millis,
-) -> tuple[Verdict, ...]:
-    """Loss, margin and notional that are left, and how many entries the market already has."""
+class Room(Value):
+    """What a market's budget has left for one more entry, our own that S4 has not counted yet taken off.
+
+    ``entries`` is how many there would be.
+    """
+
+    age_ms: Millis
+    loss: Decimal
+    margin: Decimal
+    notional: Decimal
+    entries: int
+
+    def fits(self, needs: Needs, limits: GateLimits) -> bool:
+        """Whether ``budget_gates`` would all pass."""
+        return (
+            self.age_ms <= limits.budget_max_age_ms
+            and self.entries <= limits.concurrent_entries
+            and needs.loss_usdt <= self.loss
+            and needs.margin_usdt <= self.margin
+            and needs.notional_usdt <= self.notional
+        )
+
+
+def room(market: Market, budget: RiskBudget | None, reserved: Sequence[Reserve], now_ms: Millis) -> Room | None:
+    """None: S4 has published nothing for this market."""
     share = budget.markets.get(market) if budget is not None else None
     if budget is None or share is None:
+        return None
+    loss: Decimal = budget.remaining_loss_usdt
+    margin: Decimal = share.remaining_margin_usdt
+    notional: Decimal = share.remaining_notional_usdt
+    entries = share.entries + 1
+    for item in reserved:
+        if item.intent_id in share.inflight:
+            continue
+        loss -= item.loss_usdt
+        if item.market is market:
+            margin -= item.margin_usdt
+            notional -= item.notional_usdt
+            entries += 1
+    age_ms = Millis(abs(now_ms - budget.at_ms))
+    return Room(age_ms=age_ms, loss=loss, margin=margin, notional=notional, entries=entries)
+
+
+def budget_gates(market: Market, left: Room | None, needs: Needs, limits: GateLimits) -> tuple[Verdict, ...]:
+    """Loss, margin and notional that are left, and how many entries the market already has."""
+    if left is None:
         words = f"S4 has published no risk budget for {market}"
         return (Verdict(code=Code.BUDGET_MISSING, passed=False, name="risk.budget", text=words),)
-    age = Decimal(abs(now_ms - budget.at_ms))
+    age, entries = Decimal(left.age_ms), Decimal(left.entries)
     fresh = at_most(Code.BUDGET_STALE, "risk.budget.age_ms", age, Decimal(limits.budget_max_age_ms))
     if not fresh.passed:
         return (fresh,)
-    ours = [item for item in reserved if item.intent_id not in share.inflight]
-    here = [item for item in ours if item.market is market]
-    loss = budget.remaining_loss_usdt - sum((item.loss_usdt for item in ours), ZERO)
-    margin = share.remaining_margin_usdt - sum((item.margin_usdt for item in here), ZERO)
-    notional = share.remaining_notional_usdt - sum((item.notional_usdt for item in here), ZERO)
-    entries = Decimal(share.entries + len(here) + 1)
     return (
         fresh,
-        at_least(Code.BUDGET_LOSS, "risk.budget.loss_usdt", loss, needs.loss_usdt),
-        at_least(Code.BUDGET_MARGIN, "risk.budget.margin_usdt", margin, needs.margin_usdt),
-        at_least(Code.BUDGET_NOTIONAL, "risk.budget.notional_usdt", notional, needs.notional_usdt),
+        at_least(Code.BUDGET_LOSS, "risk.budget.loss_usdt", left.loss, needs.loss_usdt),
+        at_least(Code.BUDGET_MARGIN, "risk.budget.margin_usdt", left.margin, needs.margin_usdt),
+        at_least(Code.BUDGET_NOTIONAL, "risk.budget.notional_usdt", left.notional, needs.notional_usdt),
         at_most(Code.CONCURRENT_ENTRIES, "concurrent_entries", entries, Decimal(limits.concurrent_entries)),
     )
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from chimera.trading.decision import Code, Sizing, Verdict
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market
-from chimera.trading.money import Price, Qty, Quote, text
+from chimera.trading.money import ONE, ZERO, Price, Qty, Quote, text
 from chimera.trading.value import Value
 
 
@@ -28,8 +28,8 @@ def size(instrument: Instrument, policy: SizePolicy, price: Price, size_mult: De
             price,
             instrument.floor_to_step(policy.spot_quote_budget_usdt / price),
             leverage=1,
-            size_mult=Decimal(1),
-            planned=Decimal(0),
+            size_mult=ONE,
+            planned=ZERO,
         )
     margin = policy.margin_base_usdt * size_mult
     return _checked(
@@ -46,8 +46,8 @@ def _checked(
     instrument: Instrument, price: Price, qty: Qty, *, leverage: int, size_mult: Decimal, planned: Decimal
 ) -> Sizing | Verdict:
     notional = qty * price
-    smallest = max(instrument.step, instrument.min_qty)
-    largest = min(instrument.max_qty, instrument.market_max_qty)
+    smallest = instrument.min_qty if instrument.step < instrument.min_qty else instrument.step
+    largest = instrument.max_qty if instrument.max_qty < instrument.market_max_qty else instrument.market_max_qty
     if qty < smallest:
         return _no(Code.BELOW_STEP, "qty", qty, ">=", smallest, qty - smallest)
     if notional < instrument.min_notional:

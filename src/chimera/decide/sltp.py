@@ -17,12 +17,15 @@ there is the one of this second form, so that the profit is reached however the 
 """
 
 from decimal import Decimal
+from typing import Final
 
 from chimera.trading.decision import Code, Levels, Sizing, Verdict
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, Side, Touch
-from chimera.trading.money import BPS, ZERO, Quote, text
+from chimera.trading.money import BPS, ONE, TWO, ZERO, Quote, text
 from chimera.trading.value import Value
+
+SIGNS: Final = {Side.BUY: ONE, Side.SELL: -ONE}
 
 
 class LevelPolicy(Value):
@@ -55,7 +58,7 @@ class _Fees(Value):
     """Of one unit, both taken in quote asset."""
 
     rate: Decimal
-    sign: int
+    sign: Decimal
 
     def target(self, entry: Decimal, wanted: Decimal) -> Decimal:
         """Where ``wanted`` is left of a unit after both fees; not rounded."""
@@ -89,8 +92,9 @@ def levels(
     wanted: Decimal,
 ) -> Levels | Verdict:
     """Both prices, or why there are none: the loss cannot be held, or the venue would trigger the stop at once."""
-    entry, qty, sign, out = sizing.price, sizing.qty, side.sign, side.opposite
-    d_cap = (policy.max_loss_usdt / qty - 2 * entry * taker_fee) / (1 - sign * taker_fee)
+    entry, qty, out, sign = sizing.price, sizing.qty, side.opposite, SIGNS[side]
+    kept = ONE - sign * taker_fee
+    d_cap = (policy.max_loss_usdt / qty - TWO * entry * taker_fee) / kept
     if d_cap <= ZERO:
         return _no_room(policy, entry * qty * taker_fee * 2)
     stop = instrument.stop_toward_entry(entry - sign * min(d_wanted, d_cap), out)
@@ -112,7 +116,7 @@ def levels(
         d_cap=d_cap,
         fees_at_stop=Quote(fees_at_stop),
         loss_at_stop=Quote(abs(entry - stop) * qty + fees_at_stop),
-        slippage_per_bp=Quote(qty * stop / BPS * (1 - sign * taker_fee)),
+        slippage_per_bp=Quote(qty * stop / BPS * kept),
         fees_at_target=Quote(fees_at_target),
         profit_at_target=Quote(abs(target - entry) * qty - fees_at_target),
         profit_wanted=Quote(wanted),

@@ -1,10 +1,12 @@
 """A decision and why: every verdict is a value with its numbers, so that a skip can be answered for years later.
 
-``margin`` always reads the same way: + is the room that was left, - is by how much it failed.
+``margin`` always reads the same way: + is the room that was left, - is by how much it failed. A decision keeps its
+``trace``, from which ``why`` writes the explanation whenever it is read: always the same one.
 """
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol, Self
 
 from chimera.trading.ids import Symbol
 from chimera.trading.intent import ExecPolicy, StopSpec, TargetSpec
@@ -148,7 +150,7 @@ class Levels(Value, tag=False):
 
 
 class Explanation(Value, tag=False):
-    """The whole trace, as far as the decision got."""
+    """Everything that led to a decision, as far as it got, in words and numbers."""
 
     gates: tuple[Verdict, ...] = ()
     rules: tuple[RuleVerdict, ...] = ()
@@ -156,6 +158,18 @@ class Explanation(Value, tag=False):
     score: Score | None = None
     sizing: Sizing | None = None
     levels: Levels | None = None
+
+    def written(self) -> Self:
+        """Already an explanation."""
+        return self
+
+
+class Trace(Protocol):
+    """What a decision keeps of how it came about."""
+
+    def written(self) -> Explanation:
+        """All of it in words and numbers: for a durable record, not for the hot path."""
+        ...
 
 
 class Skip(Value):
@@ -166,7 +180,11 @@ class Skip(Value):
     config_rev: int
     reasons: tuple[Verdict, ...]
     rules_fired: tuple[str, ...] = ()
-    why: Explanation = Explanation()
+    trace: Trace = Explanation()
+
+    @property
+    def why(self) -> Explanation:
+        return self.trace.written()
 
     @property
     def reason(self) -> str:
@@ -188,7 +206,11 @@ class Open(Value):
     rules_fired: tuple[str, ...]
     sizing: Sizing
     levels: Levels
-    why: Explanation
+    trace: Trace
+
+    @property
+    def why(self) -> Explanation:
+        return self.trace.written()
 
     @property
     def reason(self) -> str:

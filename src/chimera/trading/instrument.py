@@ -104,4 +104,4 @@ class Instrument(Value):
 def _snap(amount: Decimal, unit: Decimal, rounding: str) -> Decimal:
     if unit <= ZERO:
         raise ValueError(f"unit must be > 0, got {unit}")
-    return (amount / unit).to_integral_value(rounding=rounding) * unit
+    return (amount / unit).to_integral_value(rounding) * unit

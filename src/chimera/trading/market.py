@@ -7,7 +7,7 @@ exchange and the feed consume. Times are UTC **microseconds** of the event, beca
 from decimal import Decimal
 from enum import StrEnum
 
-from chimera.trading.money import BPS, Millis, Price, Qty
+from chimera.trading.money import BPS, TWO, Millis, Price, Qty
 from chimera.trading.value import Value
 
 FUNDING_MS = 8 * 3_600_000  # 00:00, 08:00, 16:00 UTC
@@ -55,7 +55,7 @@ class Touch(Value):
 
     @property
     def mid(self) -> Price:
-        return Price((self.bid + self.ask) / 2)
+        return Price((self.bid + self.ask) / TWO)
 
     @property
     def spread_bps(self) -> Decimal:

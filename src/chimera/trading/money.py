@@ -16,6 +16,8 @@ Quote = NewType("Quote", Decimal)  # an amount of quote asset (USDT), signed
 Millis = NewType("Millis", int)  # UTC milliseconds since the epoch, or a span of them
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
+TWO = Decimal(2)
 BPS = Decimal(10_000)
 DAY_MS = 86_400_000
 

@@ -67,7 +67,7 @@ def test_a_skip_as_s3_writes_it() -> None:
     )
     skip = Skip(
         symbol=Symbol("BTCUSDT"), market=Market.FUT, config_rev=4, reasons=(no,),
-        why=Explanation(gates=(no,), rules=(RuleVerdict(rule_id="R023", fired=False, action="OPEN BUY"),)),
+        trace=Explanation(gates=(no,), rules=(RuleVerdict(rule_id="R023", fired=False, action="OPEN BUY"),)),
     )  # fmt: skip
 
     row = read_row(signals.row("sig", T0, skip, {}, account_id="main", strategy_id="s3"), DecisionRow)

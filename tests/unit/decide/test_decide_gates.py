@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 from decide_cases import BTC, NOW, D, a_budget, a_bundle, a_case, a_share, a_touch, some_features
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from chimera.decide.decision import decide
+from chimera.decide.decision import Trail, decide
+from chimera.decide.gates import failed
 from chimera.trading.budget import Reserve
 from chimera.trading.decision import Code, Open, Skip
 from chimera.trading.ids import IntentId
@@ -126,3 +129,48 @@ def test_a_what_if_replaces_features_and_touch() -> None:
 
     assert isinstance(decision, Skip)
     assert [reason.code for reason in decision.reasons] == [Code.SPREAD]
+
+
+around = {  # each figure just inside its limit, at it, and just outside
+    "funding_next_abs": ["0.0004", "0.0005", "0.00050001"],
+    "ask": ["64001", "64019.20", "64019.21", "66000"],
+    "qty": ["1", "0.0031251", "0.003125", "0.003"],
+    "budget_age_ms": [0, 5_000, 5_001, -5_001],
+    "loss": ["50", "1.2", "1.1999"],
+    "margin": ["1000", "20", "19.99"],
+    "notional": ["20000", "400", "399.99"],
+    "open": [(), (BTC,)],
+    "reserved": [(), (a_reserve(),)],
+    "atr_age_ms": [0, 60_000, 60_001],
+    "market": [None, Market.SPOT],
+}
+
+
+@pytest.mark.req("S3-L0-1", "S3-L0-2", "S3-L0-3", "S3-L0-4")
+@settings(max_examples=500, deadline=None)
+@given(st.fixed_dictionaries({name: st.sampled_from(values[:1] * 4 + values) for name, values in around.items()}))
+def test_asking_whether_all_gates_are_open_is_what_their_verdicts_say(at: dict[str, Any]) -> None:
+    told = some_features(funding_next_abs=at["funding_next_abs"])
+    values = told.values | {"atr": told.values["atr"].but(at_ms=NOW - at["atr_age_ms"])}
+    share = a_share(
+        remaining_margin_usdt=D(at["margin"]), remaining_notional_usdt=D(at["notional"]), open_symbols=at["open"]
+    )
+    case = a_case(
+        asked_market=at["market"],
+        features=told.but(values=values),
+        touch=a_touch("64000", at["ask"], at["qty"]),
+        budget=a_budget(
+            at_ms=NOW - at["budget_age_ms"], remaining_loss_usdt=D(at["loss"]), markets=dict.fromkeys(Market, share)
+        ),
+        reserved=at["reserved"],
+    )
+
+    decision = decide(a_bundle(), case)
+
+    assert isinstance(decision.trace, Trail)
+    (view,) = decision.trace.entered
+    assert view.is_open == (not failed(view.gates()))
+    assert decision.why.gates == view.gates()
+    if not view.is_open:
+        assert isinstance(decision, Skip)
+        assert decision.reasons == failed(view.gates())

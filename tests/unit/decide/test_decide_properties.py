@@ -197,7 +197,7 @@ def test_a_rule_that_does_not_fire_changes_nothing(
     with_it = decide(a_bundle(*rules, a_rule("QUIET", action=action, priority=priority) | more), case)
 
     assert type(with_it) is type(without)
-    assert with_it.but(why=without.why) == without
+    assert with_it.but(trace=without.trace) == without
     told = [rule for rule in with_it.why.rules if rule.rule_id != "QUIET"]
     assert with_it.why.but(rules=tuple(told)) == without.why
 

@@ -219,7 +219,7 @@ def test_a_rule_that_does_not_fire_changes_nothing(priority: int, kind: str, val
 
     assert isinstance(with_it, Open)
     assert isinstance(without, Open)
-    assert with_it.but(why=without.why) == without
+    assert with_it.but(trace=without.trace) == without
 
 
 def test_a_bundle_keeps_its_factors() -> None:

@@ -2,7 +2,8 @@
 
 Invariants: rules stand in ascending ``priority``, ties by ``rule_id``; only enabled ones of this service are kept; a
 bundle with any finding does not exist (``LintFailed`` tells them all); what a decision costs does not depend on rules
-that name other symbols. Rule documents have the shape of R-023 (``docs/rule.schema.json``).
+that name other symbols, and hardly on the number of those that do (``sieve``). Rule documents have the shape of R-023
+(``docs/rule.schema.json``).
 """
 
 from collections.abc import Collection, Generator, Mapping, Sequence
@@ -12,10 +13,11 @@ from decimal import Decimal
 from heapq import merge
 from typing import Any, Final
 
-from chimera.decide.rules.action import Action, describe, read_actions
+from chimera.decide.rules.action import Action, SkipEntry, describe, read_actions
 from chimera.decide.rules.clause import Clause, compile_clause
 from chimera.decide.rules.finding import Finding, Lint, LintFailed
 from chimera.decide.rules.reach import dead_ends
+from chimera.decide.rules.sieve import Sieve, sieve_of
 from chimera.trading.decision import Clamp
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
@@ -36,9 +38,9 @@ class Bound(Value, tag=False):
 
     def clamp(self, name: str, asked: Decimal) -> tuple[Decimal, tuple[Clamp, ...]]:
         """The value inside, and the clamp if it bit."""
+        if self.low <= asked <= self.high:
+            return asked, ()
         given = min(max(asked, self.low), self.high)
-        if given == asked:
-            return given, ()
         return given, (Clamp(name=name, asked=asked, given=given, low=self.low, high=self.high),)
 
 
@@ -65,6 +67,9 @@ class Window(Value, tag=False):
         return ""
 
 
+ALWAYS: Final = Window()
+
+
 def _moment(at_ms: Millis) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
@@ -80,10 +85,14 @@ class Rule:
     actions: Mapping[str, Action]
     action_text: str
     window: Window
+    ends: bool  # it says skip_entry: nothing after it runs
 
     @property
     def everywhere(self) -> bool:
         return EVERY_SYMBOL in self.symbols
+
+    def applies(self, symbol: str) -> bool:
+        return self.everywhere or symbol in self.symbols
 
 
 def order(rule: Rule) -> tuple[int, str]:
@@ -92,7 +101,10 @@ def order(rule: Rule) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What decides. ``by_symbol`` has each symbol that a rule names; ``everywhere`` is for all others."""
+    """What decides. ``by_symbol`` has each symbol that a rule names; ``everywhere`` is for all others.
+
+    ``sieves`` have the same names; that of all others is ``sieve``. Bits stand for the rules in firing order.
+    """
 
     bundle_id: str
     rev: int
@@ -101,9 +113,20 @@ class Bundle:
     factors: frozenset[str]
     everywhere: tuple[Rule, ...]
     by_symbol: Mapping[str, tuple[Rule, ...]]
+    sieve: Sieve
+    sieves: Mapping[str, Sieve]
+    timed: tuple[Rule, ...]  # with a time of their own
 
     def for_symbol(self, symbol: str) -> tuple[Rule, ...]:
         return self.by_symbol.get(symbol, self.everywhere)
+
+    def sieve_for(self, symbol: str) -> Sieve:
+        return self.sieves.get(symbol, self.sieve)
+
+    def counted(self, symbol: str, now_ms: Millis) -> int:
+        """How many rules apply to the symbol and are inside their time."""
+        apart = sum(1 for rule in self.timed if rule.applies(symbol) and rule.window.closed(now_ms))
+        return len(self.for_symbol(symbol)) - apart
 
 
 def compile_bundle(
@@ -150,7 +173,14 @@ def compiling(
         factors=known,
         everywhere=everywhere,
         by_symbol=by_symbol,
+        sieve=_sieve(everywhere),
+        sieves={symbol: _sieve(own) for symbol, own in by_symbol.items()},
+        timed=tuple(rule for rule in rules if rule.window is not ALWAYS),
     )
+
+
+def _sieve(rules: Sequence[Rule]) -> Sieve:
+    return sieve_of([rule.clause for rule in rules])
 
 
 def index(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], dict[str, tuple[Rule, ...]]]:
@@ -196,7 +226,8 @@ def read_rule(
     if status == "DISABLED" or SERVICE not in services:
         return None, ()
     action_text = ", ".join(map(describe, actions.values()))
-    return Rule(lint.rule_id, priority, symbols, clause, actions, action_text, window), ()
+    ends = any(isinstance(action, SkipEntry) for action in actions.values())
+    return Rule(lint.rule_id, priority, symbols, clause, actions, action_text, window, ends), ()
 
 
 def _window(document: Mapping[str, Any], lint: Lint) -> Window:
@@ -207,4 +238,4 @@ def _window(document: Mapping[str, Any], lint: Lint) -> Window:
     start, end = moments["valid_from"], moments["valid_until"]
     if start is not None and end is not None and end <= start:
         lint.say("$.valid_until", "is not after valid_from: the rule never counts")
-    return Window(from_ms=start, until_ms=end)
+    return ALWAYS if start is end is None else Window(from_ms=start, until_ms=end)

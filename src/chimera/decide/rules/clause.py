@@ -52,12 +52,12 @@ def compile_clause(node: Any, lint: Lint, known: Collection[str], path: str = "$
     condition = _read(node, lint, known, path, 0)
     if condition is None:
         return None
-    leaves = tuple(_leaves(condition))
+    found = tuple(leaves(condition))
     return Clause(
         condition=condition,
         holds=_compile(condition),
-        comparisons=leaves,
-        factors=tuple(dict.fromkeys(leaf.factor for leaf in leaves)),
+        comparisons=found,
+        factors=tuple(dict.fromkeys(leaf.factor for leaf in found)),
     )
 
 
@@ -72,12 +72,13 @@ def inverse(condition: Condition) -> Condition:
             return AllOf(path, tuple(inverse(part) for part in parts))
 
 
-def _leaves(condition: Condition) -> Iterator[Comparison]:
+def leaves(condition: Condition) -> Iterator[Comparison]:
+    """Its comparisons, in the order in which they are written."""
     if isinstance(condition, Comparison):
         yield condition
         return
     for part in condition.parts:
-        yield from _leaves(part)
+        yield from leaves(part)
 
 
 def _compile(condition: Condition) -> Test:

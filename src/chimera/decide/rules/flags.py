@@ -57,5 +57,5 @@ def under(flags: Flags, decision: Open | Skip) -> Open | Skip:
         config_rev=decision.config_rev,
         reasons=off,
         rules_fired=decision.rules_fired,
-        why=decision.why,
+        trace=decision.trace,
     )

@@ -1,4 +1,4 @@
-"""Which values a condition can hold for: lint's knowledge of contradictions, and of one rule covering another.
+"""Which values a condition can hold for: what lint knows of contradictions and shadows, and the sieve sifts by.
 
 A factor's region is a set of spans between *cuts*. A cut stands just below a number, ``(5, 0)``, or just above it,
 ``(5, 1)``: so open and closed ends need no flags, and a span is empty exactly where its low cut is not under its high.
@@ -6,13 +6,13 @@ A factor's region is a set of spans between *cuts*. A cut stands just below a nu
 contradiction in a huge condition, and never invents one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import combinations
 from typing import Final
 
 from chimera.decide.features import SIDE_HINT
-from chimera.decide.rules.clause import AllOf, AnyOf, Condition, inverse
+from chimera.decide.rules.clause import AllOf, AnyOf, Condition, inverse, leaves
 from chimera.decide.rules.compare import INVERSE, Comparison, Limits
 
 Cut = tuple[Decimal, int]
@@ -56,6 +56,47 @@ def meet(one: Region, other: Region) -> Region:
         else:
             j += 1
     return tuple(spans)
+
+
+def join(regions: Iterable[Region]) -> Region:
+    """What is in any of them."""
+    spans: list[tuple[Cut, Cut]] = []
+    for low, high in sorted(span for spans_of_one in regions for span in spans_of_one):
+        if spans and low <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], high))
+        else:
+            spans.append((low, high))
+    return tuple(spans)
+
+
+def bounding(condition: Condition) -> Box:
+    """For each factor, the values for which the condition may hold, the others being what they will.
+
+    A factor that is not in the box may have any value.
+    """
+    match condition:
+        case Comparison(factor=factor, op=op, limits=limits):
+            return {factor: region(op, limits)}
+        case AllOf(parts=parts):
+            inside: dict[str, Region] = {}
+            for factor, spans in (item for part in parts for item in bounding(part).items()):
+                inside[factor] = meet(inside[factor], spans) if factor in inside else spans
+            return inside
+        case AnyOf(parts=parts):
+            boxes = [bounding(part) for part in parts]
+            shared = [factor for factor in boxes[0] if all(factor in box for box in boxes)]
+            return {factor: join(box[factor] for box in boxes) for factor in shared}
+
+
+def is_box(condition: Condition) -> bool:
+    """Whether it holds everywhere inside its bounding box, so that the box says all."""
+    match condition:
+        case Comparison():
+            return True
+        case AllOf(parts=parts):
+            return all(map(is_box, parts))
+        case AnyOf():
+            return len({leaf.factor for leaf in leaves(condition)}) == 1
 
 
 KNOWN: Final[Box] = {SIDE_HINT: region("in", (Decimal(-1), Decimal(0), Decimal(1)))}  # what a factor can be at all
