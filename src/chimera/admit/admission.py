@@ -7,7 +7,7 @@ This is the answer to the caller. The wall is the last hop, which checks the lim
 from decimal import Decimal
 from typing import Final
 
-from chimera.admit.netting import netted, opening, opposed
+from chimera.admit.netting import growing, netted, opening, opposed
 from chimera.trading.errors import Refused
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
@@ -113,6 +113,10 @@ def _position(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]:
                 value=str(intent.side), accepted="the position's own side, or close it first",
             )
         )  # fmt: skip
+    elif not scene.policy.nets_opposite and growing(holding, intent.side.opposite):
+        told = f"{intent.side} against an entry of the other side that is on its way"
+        accepted = "the other entry's side, or later"
+        found.append(Refused("POSITION_OPPOSED", told, field="side", value=str(intent.side), accepted=accepted))
     if any(
         order.status in FIRING and order.episode < holding.position.closed_count for order in holding.in_role(Role.STOP)
     ):

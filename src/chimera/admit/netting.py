@@ -7,6 +7,7 @@ rest's, and what a stop or a close takes away meanwhile is not opened instead. I
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
 from chimera.trading.intent import Intent, IntentKind
+from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Qty
 from chimera.trading.scene import Policy
 
@@ -16,21 +17,28 @@ def opposed(intent: Intent, holding: Holding) -> bool:
     return holding.exposure * intent.side.sign < 0
 
 
+def growing(holding: Holding, side: Side) -> bool:
+    """Whether entries of ``side`` are on their way: worked, or sent and not known to be over."""
+    return bool(holding.open_qty(side)) or any(
+        work.phase is Phase.WORKING and work.intent.side is side and not _reduces(work.intent)
+        for work in holding.intents.values()
+    )
+
+
+def _reduces(intent: Intent) -> bool:
+    return intent.reduce_only or intent.kind is not IntentKind.ENTRY
+
+
 def netted(intent: Intent, holding: Holding, policy: Policy) -> Qty:
     """Base asset by which it reduces before anything of it opens; 0 where nothing opposes it, or it is to be refused.
 
     A position that entries of its own side still add to is not netted: what there will be to reduce is not known.
     """
-    reduces = intent.reduce_only or intent.kind is not IntentKind.ENTRY
-    if not policy.nets_opposite or not intent.market.reduces_only or reduces or not opposed(intent, holding):
+    if not policy.nets_opposite or not intent.market.reduces_only or _reduces(intent) or not opposed(intent, holding):
         return Qty(ZERO)
-    growing = any(
-        work.phase is Phase.WORKING and work.intent.side is not intent.side and not work.intent.reduce_only
-        for work in holding.intents.values()
-    )
-    return (
-        Qty(ZERO) if growing or holding.open_qty(intent.side.opposite) else Qty(min(intent.qty, abs(holding.exposure)))
-    )
+    if growing(holding, intent.side.opposite):
+        return Qty(ZERO)
+    return Qty(min(intent.qty, abs(holding.exposure)))
 
 
 def opening(intent: Intent, holding: Holding, policy: Policy) -> tuple[Intent, Holding]:

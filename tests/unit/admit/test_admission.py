@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from chimera.admit.admission import objections
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Exit
+from chimera.trading.facts import CancelAsked, Found
+from chimera.trading.ids import IntentId
 from chimera.trading.instrument import MarginStep
 from chimera.trading.intent import Intent, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price
+from chimera.trading.order import Role, Status
 from chimera.wire.failures import status_of
 from support.desk import BTC, Desk, a_long, an_intent
 
@@ -158,6 +161,28 @@ def test_an_entry_against_the_position_is_opposed_and_with_it_is_not() -> None:
     desk = a_long()
     assert "POSITION_OPPOSED" in refusals(an_intent("i2", side=Side.SELL), desk)
     assert not refusals(an_intent("i2"), desk)
+
+
+@pytest.mark.req("S4-POS-1")
+def test_an_entry_against_one_that_is_on_its_way_is_opposed_until_that_is_over() -> None:
+    """Both taken while the symbol was flat, the two netted each other at the venue."""
+    desk, sell = Desk(), an_intent("i2", side=Side.SELL)
+    assert "POSITION_OPPOSED" not in refusals(sell, desk)
+    desk.submit(an_intent(), wait_ms=2_000)
+    assert refusals(sell, desk)["POSITION_OPPOSED"].field == "side", "from the moment on that it is taken"
+    assert "POSITION_OPPOSED" not in refusals(an_intent("i2"), desk), "its own side may enter"
+    desk.hear(CancelAsked(intent_id=IntentId("i1"), reason="USER_REQUEST"))
+    assert "POSITION_OPPOSED" in refusals(sell, desk), "it may still fill"
+    maker = desk.placed(Role.MAKER)
+    desk.hear(Found(order=desk.word(maker, Status.CANCELED)))
+    assert "POSITION_OPPOSED" not in refusals(sell, desk)
+
+
+@pytest.mark.req("S4-POS-1")
+def test_an_exit_is_not_on_its_way_in() -> None:
+    desk = a_long("0.02")
+    desk.submit(an_intent("out", side=Side.SELL, qty="0.01", reduce_only=True, stop=None))
+    assert "POSITION_OPPOSED" not in refusals(an_intent("i2"), desk)
 
 
 @pytest.mark.fault("F9")
