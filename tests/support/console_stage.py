@@ -125,7 +125,9 @@ class FakeS4:
             raise self.error
         return self.told
 
-    async def close(self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT) -> dict[str, Any]:
+    async def close(
+        self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT, close_id: str | None = None
+    ) -> dict[str, Any]:
         self.closed.append(symbol)
         if self.close_error:
             raise self.close_error

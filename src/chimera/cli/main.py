@@ -264,6 +264,9 @@ def close(
     symbol: str,
     qty: Annotated[str | None, typer.Option(help="A part of it, base asset.")] = None,
     market: Annotated[Market, typer.Option(help="A symbol may be traded on both.", case_sensitive=False)] = Market.FUT,
+    close_id: Annotated[
+        str | None, typer.Option("--id", help="By one id nothing is closed twice; default: new.")
+    ] = None,
     s4: S4 = S4_URL,
     as_json: Json = False,
 ) -> None:
@@ -271,7 +274,7 @@ def close(
     with ended_well(as_json=as_json):
         from chimera.cli import orders
 
-        orders.close(s4, symbol, qty, market, as_json)
+        orders.close(s4, symbol, qty, market, close_id, as_json)
 
 
 @app.command()

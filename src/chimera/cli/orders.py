@@ -11,7 +11,7 @@ from chimera.cli.codes import Exit, Stop
 from chimera.cli.told import doubt_told, order_told, position_told
 from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
-from chimera.trading.errors import Refused
+from chimera.trading.errors import OutcomeUnknown, Refused
 from chimera.trading.market import Market
 from chimera.trading.standstill import Scope
 from chimera.trading.transfer import Route
@@ -101,8 +101,9 @@ def cancel(s4_url: str, order_id: str, flatten: bool, as_json: bool) -> None:
         print(f"{answer.get('order_id')} {answer.get('status')}: {answer.get('message')}")
 
 
-def close(s4_url: str, symbol: str, qty: str | None, market: Market, as_json: bool) -> None:
+def close(s4_url: str, symbol: str, qty: str | None, market: Market, close_id: str | None, as_json: bool) -> None:
     amount: Decimal | None = None
+    name = close_id or f"cli-{secrets.token_hex(8)}"
     if qty is not None:
         try:
             amount = request_json.amount(qty)
@@ -111,10 +112,14 @@ def close(s4_url: str, symbol: str, qty: str | None, market: Market, as_json: bo
 
     async def ask() -> dict[str, Any]:
         async with RouterClient(s4_url) as client:
-            answer: dict[str, Any] = plain(await client.close(symbol.upper(), amount, market=market))
+            asked = client.close(symbol.upper(), amount, market=market, close_id=name)
+            answer: dict[str, Any] = plain(await asked)
             return answer
 
-    answer = answer_to(ask())
+    try:
+        answer = answer_to(ask())
+    except OutcomeUnknown as error:
+        raise Stop(Exit.UNKNOWN, f"outcome unknown; ask the same again with --id {name}: {error}") from error
     if as_json:
         print_json(answer)
     else:

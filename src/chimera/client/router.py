@@ -72,10 +72,21 @@ class RouterClient:
         return read_plain(await self._http.post("/cancel", body))
 
     async def close(
-        self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT, reason: str = "USER_REQUEST"
+        self,
+        symbol: str,
+        qty: Decimal | None = None,
+        *,
+        market: Market = Market.FUT,
+        reason: str = "USER_REQUEST",
+        close_id: str | None = None,
     ) -> dict[str, Any]:
-        """Reduce the position of ``symbol`` to flat, or by ``qty`` (base asset)."""
+        """Reduce the position of ``symbol`` to flat, or by ``qty`` (base asset).
+
+        After ``OutcomeUnknown`` ask the same with the same ``close_id``; without one a part may be closed again.
+        """
         body: dict[str, Any] = {"market": market.value, "reason": reason}
+        if close_id is not None:
+            body["close_id"] = close_id
         if qty is not None:
             body["qty"] = text(qty)
         return read_plain(await self._http.post(f"/positions/{quote(symbol, safe='')}/close", body))

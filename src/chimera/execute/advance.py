@@ -23,7 +23,7 @@ from chimera.protect.duty import duty_on
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
 from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
-from chimera.trading.events import Alert, Severity
+from chimera.trading.events import Alert, CloseTaken, Severity
 from chimera.trading.execution import CANCELED_BY, Exit, Phase, Working
 from chimera.trading.facts import (
     CancelAsked,
@@ -114,8 +114,11 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             if intent.kind is IntentKind.PROTECT:
                 working = working.but(phase=Phase.STANDING, episode=holding.position.closed_count)
             return holding.but(intents={**holding.intents, intent.intent_id: working})
-        case CloseAsked(reason=reason, qty=qty, lots=lots):
-            wanted = Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=lots)
+        case CloseAsked(reason=reason, qty=qty, lots=lots, name=name):
+            if name is not None:
+                taken = CloseTaken(name=name, held=holding.exposure, qty=qty, reason=reason)
+                holding = holding.but(closes=(*holding.closes, taken))
+            wanted = Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=lots, name=name)
             return closing.begin(holding, wanted) if holding.exposure or qty is None else holding
         case CancelAsked():
             return _cancel_intent(holding, fact, scene)

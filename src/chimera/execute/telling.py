@@ -65,7 +65,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
     happenings += [
         _of_intent(after, key) for key in after.intents if key in touched and _newsworthy(before, after, key)
     ]
-    happenings += _cancels(before, after)
+    happenings += (*_cancels(before, after), *after.closes)
     after, timeouts = _maker_timeouts(before, after, scene)
     happenings += alerts + timeouts + _alarms(before, after, scene)
     if not happenings:
@@ -74,7 +74,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
         Event(seq=after.event_seq + number, at_ms=scene.now_ms, body=body)
         for number, body in enumerate(happenings, start=1)
     )
-    return after.but(event_seq=after.event_seq + len(events), outbox=after.outbox + events, booked={})
+    return after.but(event_seq=after.event_seq + len(events), outbox=after.outbox + events, booked={}, closes=())
 
 
 def _of_order(known: Order | None, order: Order, holding: Holding) -> list[Happening]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from chimera.trading.booking import Booking
+from chimera.trading.execution import CloseName
 from chimera.trading.fill import Fill
 from chimera.trading.guard import Guard
 from chimera.trading.ids import ClientOrderId, IntentId, StrategyId
@@ -128,6 +129,15 @@ class CancelRecorded(Value):
     escalate: bool
 
 
+class CloseTaken(Value):
+    """A close that its caller named. ``held``: signed position at that moment, base asset; ``qty`` None: all of it."""
+
+    name: CloseName
+    held: Decimal
+    qty: Qty | None
+    reason: str
+
+
 class Alert(Value):
     """Somebody should know. ``code`` is stable; ``text`` carries the numbers."""
 
@@ -147,6 +157,7 @@ Happening = (
     | GuardChanged
     | PositionChanged
     | CancelRecorded
+    | CloseTaken
     | Alert
 )
 

@@ -242,6 +242,13 @@ TARGET_CROSSED: Final = "TARGET_CROSSED"
 UNGUARDABLE: Final = (STOP_STUCK, STOP_REFUSED, STOP_CROSSED, TARGET_CROSSED)  # their stop or target cannot stand
 
 
+class CloseName(Value):
+    """What a caller calls his close, and the hash of what he asked: by one name nothing is closed twice."""
+
+    id: str
+    body_hash: str
+
+
 class Exit(Value):
     """A close being worked. ``qty`` None means all of it, sized by the position at each try."""
 
@@ -252,3 +259,4 @@ class Exit(Value):
     lots: tuple[IntentId, ...] = ()  # whose lots it closes first; empty: oldest first
     tries: int = 0
     retry_at_ms: Millis | None = None
+    name: CloseName | None = None

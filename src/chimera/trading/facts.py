@@ -1,6 +1,6 @@
 """What happened, as the owner of a position hears it. Trouble is a fact like a fill."""
 
-from chimera.trading.execution import Plan
+from chimera.trading.execution import CloseName, Plan
 from chimera.trading.fill import Fill
 from chimera.trading.guard import GuardRef
 from chimera.trading.ids import ClientOrderId, IntentId
@@ -20,11 +20,12 @@ class Submitted(Value):
 
 
 class CloseAsked(Value):
-    """Reduce to flat, or by ``qty`` (base asset), the lots of ``lots`` first."""
+    """Reduce to flat, or by ``qty`` (base asset), the lots of ``lots`` first; under the caller's ``name``."""
 
     reason: str
     qty: Qty | None = None
     lots: tuple[IntentId, ...] = ()
+    name: CloseName | None = None
 
 
 class CancelAsked(Value):

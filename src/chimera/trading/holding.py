@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from chimera.trading.booking import Booking
-from chimera.trading.events import Event
+from chimera.trading.events import CloseTaken, Event
 from chimera.trading.execution import Exit, Phase, Working
 from chimera.trading.form import Form
 from chimera.trading.guard import Guard
@@ -59,6 +59,7 @@ class Holding(Value, dict=True):
     day: int = 0  # UTC day number of ``day_start_net``
     day_start_net: Quote = Quote(Decimal(0))  # realised - fees when that day began
     booked: dict[TradeId, Booking] = {}  # what the trades of this step did to the lots; cleared once told
+    closes: tuple[CloseTaken, ...] = ()  # heard in this step under a name of the caller's; cleared once told
     maker_timeouts: int = 0  # takers that were sent because their maker's time was up
     event_seq: int = 0
     outbox: tuple[Event, ...] = ()

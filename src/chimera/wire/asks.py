@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from chimera.trading.errors import Refused
+from chimera.trading.execution import CloseName
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market
 from chimera.trading.money import Millis, Qty
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
-from chimera.wire import bodies, shape
-from chimera.wire.requests import Instruments, check_qty, instrument_of
+from chimera.wire import bodies, closes, shape
+from chimera.wire.requests import Instruments, check_qty, instrument_of, read_key
 
 MAX_WAIT_S: Final = 60
 
@@ -37,6 +38,7 @@ class CloseAsk(Value):
     symbol: Symbol
     qty: Qty | None
     reason: str
+    name: CloseName | None
 
 
 class ArmAsk(Value):
@@ -70,14 +72,25 @@ def cancel(document: Mapping[str, object]) -> CancelAsk:
     )
 
 
-def close(document: Mapping[str, object], symbol: str, instruments: Instruments) -> CloseAsk:
+def close(
+    document: Mapping[str, object], symbol: str, instruments: Instruments, *, idempotency_key: str | None = None
+) -> CloseAsk:
     """A ``POST /positions/{symbol}/close`` body, where an empty object closes all."""
     body = shape.fit(document, bodies.CloseRequest)
     instrument = instrument_of(instruments, body.market, symbol)
     if body.qty is not None:
         check_qty(body.qty, "qty", instrument)
     qty = None if body.qty is None else Qty(body.qty)
-    return CloseAsk(market=body.market, symbol=instrument.symbol, qty=qty, reason=body.reason.value)
+    name, key = body.close_id, read_key(idempotency_key)
+    if name is not None and key not in (None, name):
+        told = "Idempotency-Key is the same key as close_id, and does not equal it"
+        raise Refused("KEY_MISMATCH", told, field="Idempotency-Key", value=key, accepted=name)
+    asked = CloseAsk(market=body.market, symbol=instrument.symbol, qty=qty, reason=body.reason.value, name=None)
+    return asked if (named := name or key) is None else asked.but(name=_named(named, asked))
+
+
+def _named(close_id: str, ask: CloseAsk) -> CloseName:
+    return closes.named(close_id, market=ask.market, symbol=ask.symbol, qty=ask.qty, reason=ask.reason)
 
 
 def kill(document: Mapping[str, object], now_ms: Millis) -> Kill:

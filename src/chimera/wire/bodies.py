@@ -202,6 +202,9 @@ class CancelRequest(_Asked):
 class CloseRequest(_Asked):
     """Close a position, or ``qty`` (base asset) of it."""
 
+    close_id: Id | None = Field(
+        None, description="the same id and body again closes nothing more; `Idempotency-Key` may stand in"
+    )
     qty: Amount | None = None
     market: Market = Market.FUT
     reason: Annotated[CancelReason, BeforeValidator(_name)] = CancelReason.UNSPECIFIED

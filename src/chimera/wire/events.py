@@ -9,6 +9,7 @@ from typing import Any
 from chimera.trading.events import (
     Alert,
     CancelRecorded,
+    CloseTaken,
     DustLeft,
     Event,
     FillRecorded,
@@ -24,7 +25,7 @@ from chimera.trading.ids import PositionKey
 from chimera.trading.market import Market
 from chimera.trading.order import Role
 from chimera.trading.value import Value
-from chimera.wire import keys
+from chimera.wire import closes, keys
 from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain
 from chimera.wire.sending import top3
 
@@ -105,6 +106,12 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
             row = common | plain(body) | {"kind": _KINDS[type(body)]}
             return (
                 InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
+                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
+            )
+        case CloseTaken():
+            row = common | closes.document(body) | {"kind": "CLOSE"}
+            return (
+                InsertRow(collection=keys.CLOSES, key=closes.row_key(key.account, body.name.id), document=row),
                 Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
             )
         case GuardChanged():

@@ -45,6 +45,7 @@ FEE_RATES: Final = "fee_rates"
 CONTROLS: Final = "controls"
 RECEIPTS: Final = "receipts"
 TRANSFERS: Final = "transfers"
+CLOSES: Final = "closes"  # those that their callers named
 
 
 def tick_key(symbol: str) -> str:

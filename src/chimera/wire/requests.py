@@ -143,17 +143,18 @@ def _strategy(named: str | None) -> StrategyId:
     return DEFAULT_STRATEGY if named in (None, DEFAULT_STRATEGY) else StrategyId(named or "")
 
 
+def read_key(header: str | None) -> str | None:
+    """An ``Idempotency-Key``, quoted or not. Raises ``Refused``."""
+    key = None if header is None else header.strip().removeprefix('"').removesuffix('"')
+    if key is not None and not _ID.fullmatch(key):
+        told, name = "Idempotency-Key is not an id", "Idempotency-Key"
+        raise Refused("MALFORMED", told, field=name, value=key, accepted=bodies.ID_PATTERN)
+    return key
+
+
 def _ids(body: bodies.OrderIntentBody, key: str | None) -> tuple[IntentId, ClientOrderId]:
     """Both ids; the header stands in where the body names none."""
-    key = None if key is None else key.strip().removeprefix('"').removesuffix('"')
-    if key is not None and not _ID.fullmatch(key):
-        raise Refused(
-            "MALFORMED",
-            "Idempotency-Key is not an id",
-            field="Idempotency-Key",
-            value=key,
-            accepted=bodies.ID_PATTERN,
-        )
+    key = read_key(key)
     named = body.client_order_id
     if named is not None and not is_client_order_id(named):
         raise Refused(

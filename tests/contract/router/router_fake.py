@@ -13,7 +13,7 @@ from chimera.services.router.cash_desk import line_row
 from chimera.services.router.http import Outcome
 from chimera.trading.cash import Entry
 from chimera.trading.errors import Refused
-from chimera.trading.execution import Maker, Phase, Plan, Slice, Working
+from chimera.trading.execution import CloseName, Maker, Phase, Plan, Slice, Working
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import (
@@ -222,6 +222,7 @@ class FakeRouter:
         self.replaced: list[tuple[str, Mapping[str, object]]] = []
         self.cancels: list[dict[str, Any]] = []
         self.closes: list[tuple[Any, ...]] = []
+        self.close_names: list[CloseName | None] = []
         self.kills: list[Kill] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.is_ready = True
@@ -264,7 +265,10 @@ class FakeRouter:
             raise Refused("NOT_FOUND", "no such order", field=how["by"], value=name)
         return {"order_id": name, "status": "CANCELED", "message": "canceled"}
 
-    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
+    async def close(
+        self, market: Market, symbol: str, qty: Decimal | None, reason: str, name: CloseName | None = None
+    ) -> dict[str, object]:
+        self.close_names.append(name)
         self.closes.append((market, symbol, qty, reason))
         return {"symbol": symbol, "position_qty": "-0.002", "status": "ACCEPTED", "message": "closing"}
 

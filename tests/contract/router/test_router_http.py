@@ -253,6 +253,25 @@ async def test_close(client: httpx2.AsyncClient, router: FakeRouter) -> None:
     ]
 
 
+@pytest.mark.req("S4-IDEM-1")
+async def test_a_close_has_a_name_by_its_body_or_by_the_header(client: httpx2.AsyncClient, router: FakeRouter) -> None:
+    url, key = "/positions/BTCUSDT/close", {"Idempotency-Key": '"p1"'}
+    await client.post(url, content=b'{"qty": "0.001", "close_id": "p1"}')
+    await client.post(url, content=b'{"qty": "0.0010"}', headers=key)
+    await client.post(url, content=b'{"qty": "0.002", "close_id": "p1"}')
+    other = await client.post(url, content=b'{"close_id": "p2"}', headers=key)
+    unreadable = await client.post(url, content=b'{"close_id": "a b"}')
+
+    first, second, third = router.close_names
+    assert first is not None
+    assert first.id == "p1"
+    assert first == second, "however its number is written"
+    assert third is not None
+    assert (third.id, third.body_hash == first.body_hash) == ("p1", False)
+    assert (other.status_code, other.json()["code"]) == (422, "KEY_MISMATCH")
+    assert (unreadable.status_code, unreadable.json()["field"]) == (400, "close_id")
+
+
 @pytest.mark.req("S4-API-1")
 async def test_health_and_readiness(client: httpx2.AsyncClient, router: FakeRouter) -> None:
     health, ready = await client.get("/health"), await client.get("/ready")

@@ -180,12 +180,12 @@ async def test_the_other_calls(server: Server) -> None:
         assert await client.positions() == [{"symbol": "BTCUSDT"}]
         assert (await client.health())["status"] == "ok"
         assert await client.ready()
-        await client.close("BTCUSDT", INTENT.qty)
+        await client.close("BTCUSDT", INTENT.qty, close_id="p1")
         await client.cancel(client_order_id="c", escalate=True)
         server.answer = refuse(404, code="NOT_FOUND")
         assert await client.order("a/b") is None
 
     assert server.seen[3][1:] == (
-        "/positions/BTCUSDT/close", None, {"market": "FUT", "reason": "USER_REQUEST", "qty": "0.002"},
+        "/positions/BTCUSDT/close", None, {"market": "FUT", "reason": "USER_REQUEST", "qty": "0.002", "close_id": "p1"},
     )  # fmt: skip
     assert server.seen[4][3] == {"client_order_id": "c", "reason": "USER_REQUEST", "escalate": "market"}

@@ -6,7 +6,9 @@ from typing import cast
 
 import pytest
 
-from chimera.services.router import closing
+from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.ports.ledger import Rows
+from chimera.services.router.closing import Closing
 from chimera.services.router.standing_in import StandingIn
 from chimera.trading.errors import Refused
 from chimera.trading.facts import Fact
@@ -34,7 +36,9 @@ class DeskOwner:
         return True
 
 
-async def closed(desk: Desk, qty: str | None) -> dict[str, object]:
+def closing(desk: Desk, rows: Rows) -> Closing:
+    """As a process has it that has just begun."""
+
     def scene(holding: Holding) -> Scene:
         return desk.scene
 
@@ -42,9 +46,13 @@ async def closed(desk: Desk, qty: str | None) -> dict[str, object]:
     ground = a_ground({desk.holding.key: DeskOwner(desk)}, scene=scene)._replace(
         market=market, instruments={SYMBOL: desk.rules}
     )
-    asked = None if qty is None else Decimal(qty)
     nobody = cast("StandingIn", SimpleNamespace(at=lambda key: False))
-    return await closing.close(ground, nobody, market, SYMBOL, asked, "CALLER")
+    return Closing(ground, nobody, rows)
+
+
+async def closed(desk: Desk, qty: str | None) -> dict[str, object]:
+    asked = None if qty is None else Decimal(qty)
+    return await closing(desk, MemoryLedger()).close(desk.holding.key.market, SYMBOL, asked, "CALLER")
 
 
 async def refused(desk: Desk, qty: str) -> Refused:

@@ -122,8 +122,9 @@ class Console:
 
     async def close(self, effect: Effect) -> Close:
         """Ask S4; what it said, also when it said nothing."""
+        close_id = secrets.token_hex(6)
         try:
-            told = await self.router.close(effect.symbol, market=effect.market)
+            told = await self.router.close(effect.symbol, market=effect.market, close_id=f"console-{close_id}")
             answer, words = Answer.TAKEN, str(told.get("message") or "taken")
         except Refused as no:
             answer, words = Answer.REFUSED, f"{no.code}: {no.message}"
@@ -132,7 +133,7 @@ class Console:
         except ChimeraError as unknown:
             answer, words = Answer.UNKNOWN, str(unknown)
         close = Close(
-            close_id=secrets.token_hex(6),
+            close_id=close_id,
             effect=effect,
             asked_ms=self.clock.now_ms(),
             answer=answer,

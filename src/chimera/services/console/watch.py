@@ -52,7 +52,9 @@ class RouterSource(Protocol):
 
     async def health(self) -> dict[str, Any]: ...
 
-    async def close(self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT) -> dict[str, Any]:
+    async def close(
+        self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT, close_id: str | None = None
+    ) -> dict[str, Any]:
         """Reduce the position to flat, or by ``qty``."""
         ...
 

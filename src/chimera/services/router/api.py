@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from chimera.services.router.cash_desk import CashApi
+from chimera.trading.execution import CloseName
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
@@ -73,7 +74,11 @@ class RouterApi(Protocol):
         """``CancelResponse``; raises ``Refused`` (``NOT_FOUND``, ``ALREADY_FILLED``)."""
         ...
 
-    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]: ...
+    async def close(
+        self, market: Market, symbol: str, qty: Decimal | None, reason: str, name: CloseName | None = None
+    ) -> dict[str, object]:
+        """``qty`` None: all of it. Asked again by the same ``name`` it closes nothing more. Raises ``Refused``."""
+        ...
 
     async def order(self, name: str) -> dict[str, object] | None:
         """By order, client or intent id."""

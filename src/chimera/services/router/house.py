@@ -13,6 +13,7 @@ from chimera.services.router.api import Outcome
 from chimera.services.router.cash_desk import CashDesk
 from chimera.services.router.common import Common
 from chimera.services.router.router import Router
+from chimera.trading.execution import CloseName
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
@@ -47,8 +48,10 @@ class House:
     async def preview(self, intent: Intent) -> dict[str, object]:
         return await self._of(intent.market).preview(intent)
 
-    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
-        return await self._of(market).close(market, symbol, qty, reason)
+    async def close(
+        self, market: Market, symbol: str, qty: Decimal | None, reason: str, name: CloseName | None = None
+    ) -> dict[str, object]:
+        return await self._of(market).close(market, symbol, qty, reason, name)
 
     @property
     def markets(self) -> tuple[Market, ...]:

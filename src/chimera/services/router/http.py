@@ -173,8 +173,9 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
     async def close(symbol: str, request: Request) -> Response:
         """Close a position or a part of it: reduce-only, target cancelled first, stop last."""
         body = await face.whole_body(request, MAX_BODY_BYTES)
-        ask = asks.close(request_json.read_object(body) if body.strip() else {}, symbol, _instruments(router))
-        row = await router.close(ask.market, ask.symbol, ask.qty, ask.reason)
+        document, key = request_json.read_object(body) if body.strip() else {}, request.headers.get("idempotency-key")
+        ask = asks.close(document, symbol, _instruments(router), idempotency_key=key)
+        row = await router.close(ask.market, ask.symbol, ask.qty, ask.reason, ask.name)
         return Answer(row, _working_status(row))
 
 

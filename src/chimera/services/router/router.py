@@ -20,7 +20,7 @@ from chimera.ports.rates import Rates
 from chimera.ports.streams import Bus
 from chimera.ports.venue import Pairs, Records, Rulebook, Venue
 from chimera.ports.wallets import Wallets
-from chimera.services.router import canceling, closing, steering
+from chimera.services.router import canceling, steering
 from chimera.services.router.accepting import Accepting
 from chimera.services.router.api import Outcome
 from chimera.services.router.barriers import Barriers
@@ -30,6 +30,7 @@ from chimera.services.router.breaking import Breaking
 from chimera.services.router.budget import Budgeting
 from chimera.services.router.capability import Capability
 from chimera.services.router.cash_desk import CashDesk
+from chimera.services.router.closing import Closing
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.governing import Governing
@@ -52,6 +53,7 @@ from chimera.services.router.transferring import Transferring
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
 from chimera.trading.errors import Refused
+from chimera.trading.execution import CloseName
 from chimera.trading.facts import Restarted
 from chimera.trading.holding import Holding
 from chimera.trading.ids import PositionKey, Symbol
@@ -274,9 +276,11 @@ class Router:
             self.intake, name, by=by, reason=reason, escalate=escalate, cascade=cascade, loaded=ready
         )
 
-    async def close(self, market: Market, symbol: str, qty: Decimal | None, reason: str) -> dict[str, object]:
-        """Close a position, or part of it: reduce-only, target first, stop last. Asked again it changes nothing."""
-        return await closing.close(self.ground, self.standing_in, market, symbol, qty, reason)
+    async def close(
+        self, market: Market, symbol: str, qty: Decimal | None, reason: str, name: CloseName | None = None
+    ) -> dict[str, object]:
+        """Close a position, or part of it: reduce-only, target first, stop last; once by each name."""
+        return await self.closing.close(market, symbol, qty, reason, name)
 
     async def kill(self, kill: Kill, *, wait_ms: int | None) -> dict[str, object]:
         """In force before this waits for anything; the signed receipt by the venue's word."""
@@ -353,6 +357,7 @@ class Router:
         self.standing_in = StandingIn(
             ground, records, self._ledger, self.sender, self._relay, self.watch, dogs, begin=begin, take_over=own
         )
+        self.closing = Closing(ground, self.standing_in, self._ledger)
         self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in, shared.budgets)
 
     def _transferring(self, wallets: Wallets | None, relay: Relay) -> Transferring:

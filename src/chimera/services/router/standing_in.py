@@ -109,7 +109,7 @@ class StandingIn:
         owner.deposed = True
         task.cancel()
         wanted = owner.holding.exit
-        return CloseAsked(reason=wanted.reason) if wanted is not None and wanted.qty is None else None
+        return CloseAsked(reason=wanted.reason, name=wanted.name) if wanted is not None and wanted.qty is None else None
 
     async def _stand(self, group: asyncio.TaskGroup) -> None:
         if self._began_ms is None:
