@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Snapshots
@@ -12,7 +15,8 @@ from chimera.ports.venue import Rulebook
 from chimera.services.router.market import STALE_MS, MarketView
 from chimera.trading.errors import NotSent
 from chimera.trading.ids import Symbol
-from chimera.trading.money import Millis
+from chimera.trading.market import Market, Touch
+from chimera.trading.money import Millis, Price, Qty
 
 SYMBOL = Symbol("BTCUSDT")
 NOW_MS = 1_000_000
@@ -105,3 +109,50 @@ def test_each_look_is_heard_with_the_mark_as_fresh_as_it_is() -> None:
     asyncio.run(view.refresh(SYMBOL))
 
     assert heard == [(SYMBOL, "100.0", "100.0"), (SYMBOL, "99.0", None)]
+
+
+class Sights(Board):
+    """Feed and venue, each with a price that is the moment it shows."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.now_ms = NOW_MS
+
+    def feed(self, at_ms: int) -> None:
+        self.document = a_tick(at_ms=at_ms, bid=str(at_ms), ask=str(at_ms + 2), mark=None)
+
+    async def touch(self, symbol: Symbol) -> Touch:
+        """Unchanged for a minute, so that its date is old; it is the market of now."""
+        bid, qty = Price(Decimal(self.now_ms)), Qty(Decimal(1))
+        return Touch(bid=bid, bid_qty=qty, ask=Price(bid + 2), ask_qty=qty, at_ms=Millis(self.now_ms - 60_000))
+
+    async def mark(self, symbol: Symbol) -> Price:
+        return (await self.touch(symbol)).mid
+
+
+@pytest.mark.req("I21")
+@given(
+    looks=st.lists(
+        st.tuples(st.integers(0, STALE_MS // 10), st.none() | st.integers(0, STALE_MS)), min_size=1, max_size=9
+    )
+)
+def test_the_newest_look_counts_whoever_came_last(looks: list[tuple[int, int | None]]) -> None:
+    """An older snapshot of the feed's took the place of what the venue had just shown; on spot an old mid outlived it.
+
+    Each look: how long after the one before, and how old the feed's word is then; None: the feed is away.
+    """
+    board, clock = Sights(), Hand()
+    who = cast("Snapshots", board), cast("Rulebook", board), cast("Clock", clock)
+    view = MarketView(*who, Market.SPOT)
+    newest = 0
+    for pause_ms, age_ms in looks:
+        clock.utc, clock.steady = Millis(clock.utc + pause_ms), Millis(clock.steady + pause_ms)
+        board.now_ms, board.document = clock.utc, None
+        if age_ms is not None:
+            board.feed(clock.utc - age_ms)
+        newest = max(newest, clock.utc - (age_ms or 0))
+        asyncio.run(view.refresh(SYMBOL))
+        touch = view.touch(SYMBOL)
+        assert touch is not None
+        assert touch.bid == newest
+        assert view.mark(SYMBOL) == touch.mid

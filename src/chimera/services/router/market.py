@@ -1,7 +1,8 @@
 """What the router sees of the market: the feed's snapshots, else the venue itself; never older than it admits.
 
 The view is read without waiting. It refreshes in the background and before each new intent; a price older than
-``STALE_MS`` is no price.
+``STALE_MS`` is no price, and while one counts no look at an earlier moment takes its place, whoever looked and
+whichever came first. Spot has no mark: there it is the mid of what was seen last.
 """
 
 import asyncio
@@ -55,7 +56,9 @@ class MarketView:
         self._key, self._depth_key = (tick_key, depth_key) if futures else (spot_tick_key, spot_depth_key)
         self._rulebook = rulebook
         self._clock = clock
+        self._mid_is_mark = not futures
         self._touches: dict[Symbol, Touch] = {}
+        self._of_ms: dict[Symbol, Millis] = {}  # the moment that the touch shows, UTC
         self._marks: dict[Symbol, Price] = {}
         self._seen_ms: dict[Symbol, Millis] = {}
         self._marked_ms: dict[Symbol, Millis] = {}
@@ -121,6 +124,7 @@ class MarketView:
         if len(missing) <= ONE_BY_ONE:
             await asyncio.gather(*(self.refresh(symbol) for symbol in missing))
             return
+        asked_ms = self._clock.now_ms()
         try:
             async with asyncio.timeout(ALL_WITHIN_MS / 1000):
                 found = await self._rulebook.prices()
@@ -128,7 +132,7 @@ class MarketView:
             return
         for symbol in missing:
             if symbol in found:
-                self._put(symbol, *found[symbol])
+                self._put(symbol, *found[symbol], of_ms=asked_ms)
 
     async def _from_feed(self, symbol: Symbol) -> bool:
         try:
@@ -150,18 +154,15 @@ class MarketView:
         age_ms = self._clock.now_ms() - tick.at_ms
         if not sane or abs(age_ms) > STALE_MS:
             return False
-        self._put(
-            symbol,
-            Touch(
-                bid=Price(tick.bid),
-                bid_qty=Qty(tick.bid_qty),
-                ask=Price(tick.ask),
-                ask_qty=Qty(tick.ask_qty),
-                at_ms=Millis(tick.at_ms),
-            ),
-            None if tick.mark is None else Price(tick.mark),
-            age_ms=max(age_ms, 0),
+        touch = Touch(
+            bid=Price(tick.bid),
+            bid_qty=Qty(tick.bid_qty),
+            ask=Price(tick.ask),
+            ask_qty=Qty(tick.ask_qty),
+            at_ms=Millis(tick.at_ms),
         )
+        mark = touch.mid if self._mid_is_mark else None if tick.mark is None else Price(tick.mark)
+        self._put(symbol, touch, mark, of_ms=touch.at_ms, age_ms=max(age_ms, 0))
         return True
 
     def _take_depth(self, symbol: Symbol, document: bytes | None) -> None:
@@ -180,10 +181,18 @@ class MarketView:
         self._booked_ms[symbol] = Millis(self._clock.monotonic_ms() - max(age_ms, 0))
 
     async def _from_venue(self, symbol: Symbol) -> None:
-        self._put(symbol, await self._rulebook.touch(symbol), await self._rulebook.mark(symbol))
+        asked_ms = self._clock.now_ms()
+        self._put(symbol, await self._rulebook.touch(symbol), await self._rulebook.mark(symbol), of_ms=asked_ms)
 
-    def _put(self, symbol: Symbol, touch: Touch, mark: Price | None, *, age_ms: int = 0) -> None:
-        """``age_ms``: how old it was when we read it, so that a snapshot does not grow young by being read."""
+    def _put(self, symbol: Symbol, touch: Touch, mark: Price | None, *, of_ms: Millis, age_ms: int = 0) -> None:
+        """Unless a newer one counts. ``of_ms``: the moment it shows; of the venue's answer that of the question, since
+        a touch that stands unchanged has an old date. ``age_ms``: how old it was when we read it, so that a snapshot
+        does not grow young by being read.
+        """
+        of_ms = max(of_ms, touch.at_ms)
+        if of_ms < self._of_ms.get(symbol, of_ms) and self.touch(symbol) is not None:
+            return
+        self._of_ms[symbol] = of_ms
         seen_ms = Millis(self._clock.monotonic_ms() - age_ms)
         self._touches[symbol] = touch
         self._seen_ms[symbol] = seen_ms
