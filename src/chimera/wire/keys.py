@@ -45,7 +45,13 @@ FEE_RATES: Final = "fee_rates"
 CONTROLS: Final = "controls"
 RECEIPTS: Final = "receipts"
 TRANSFERS: Final = "transfers"
+ALERTS_TOLD: Final = "alerts_told"  # how far each account's outbox of alerts has been told
 CLOSES: Final = "closes"  # those that their callers named
+
+
+def alerts_outbox(account_id: str) -> str:
+    """The collection of an account's alerts that belong to no position, in the order in which they were told."""
+    return f"alerts_outbox:{account_id}"
 
 
 def tick_key(symbol: str) -> str:

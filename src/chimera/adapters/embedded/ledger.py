@@ -26,7 +26,7 @@ from chimera.trading.ids import PositionKey
 from chimera.trading.money import Millis
 from chimera.wire import codec, keys
 
-RELAXED: Final = frozenset({keys.STRATEGY_EVENTS, keys.POSITIONS_SNAPSHOTS})  # told from the holding, so re-tellable
+RELAXED: Final = frozenset({keys.STRATEGY_EVENTS, keys.POSITIONS_SNAPSHOTS, keys.ALERTS_TOLD})  # can be told again
 DEADLINE_MS: Final = Millis(2000)
 
 T = TypeVar("T")

@@ -1,13 +1,19 @@
-"""Alerts of the router itself, which belong to no position: told in order, as soon as the stores can hear them."""
+"""Alerts of the router itself, which belong to no position: told in order, as soon as the stores can hear them.
+
+They have an outbox, as a position's events have: each is a row of it before anything else is done with it, and how far
+the outbox has been told is a row as well. So what the ledger took is told sooner or later, at least once, also where
+the bus is away and the process is killed meanwhile. In memory waits only what the ledger has not taken yet.
+"""
 
 import asyncio
 from collections import deque
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import structlog
 
 from chimera.ports.clock import Clock
-from chimera.ports.ledger import Rows
+from chimera.ports.ledger import Row, Rows
 from chimera.ports.streams import Bus
 from chimera.services.router.patience import ALERT_AGAIN_S
 from chimera.trading.errors import StoreUnavailable
@@ -18,11 +24,12 @@ from chimera.wire.codec import SCHEMA_VERSION, plain
 
 log = structlog.get_logger()
 
-MOST_WAITING: Final = 1_000  # the oldest is dropped, and that is logged
+MOST_WAITING: Final = 1_000  # for the ledger; the oldest is dropped, and that is logged
+PAGE: Final = 100
 
 
 class Alarms:
-    """A queue in front of two stores; telling never waits."""
+    """A queue in front of the outbox, and the outbox in front of two stores; telling never waits."""
 
     def __init__(self, account_id: AccountId, owner: str, *, rows: Rows, bus: Bus, clock: Clock) -> None:
         self._account_id = account_id
@@ -30,9 +37,13 @@ class Alarms:
         self._rows = rows
         self._bus = bus
         self._clock = clock
+        self._outbox = keys.alerts_outbox(account_id)
         self._waiting: deque[tuple[str, dict[str, object]]] = deque()
         self._news = asyncio.Event()
+        self._kept = asyncio.Event()
         self._number = 0
+        self._told: int | None = None  # the outbox's rows up to this number; None: not read yet
+        self._in_outbox = 0  # put there by this process and not told yet
 
     def tell(self, alert: Alert) -> None:
         """Remember it for the stores."""
@@ -48,23 +59,63 @@ class Alarms:
     @property
     def waiting(self) -> int:
         """Alerts that the stores have not heard."""
-        return len(self._waiting)
+        return len(self._waiting) + self._in_outbox
 
     async def run(self) -> None:
         """Until cancelled."""
+        self._kept.set()  # what a life before this one has left
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep(), name="alerts kept")
+            group.create_task(self._spread(), name="alerts told")
+
+    async def _keep(self) -> None:
+        """From memory to the outbox."""
         while True:
             await self._news.wait()
             self._news.clear()
             while self._waiting:
                 name, row = self._waiting[0]
                 try:
-                    await self._rows.insert(keys.STRATEGY_EVENTS, name, row)
-                    await self._bus.publish(keys.ALERTS, name, {field: str(value) for field, value in row.items()})
+                    self._in_outbox += await self._rows.insert(self._outbox, name, row)
+                    self._kept.set()
                 except StoreUnavailable as error:
                     log.warning("alert_waits", event_id=name, error=str(error))
                     await asyncio.sleep(ALERT_AGAIN_S)
                     continue
-                except Exception:  # one that cannot be told must hold up neither the next nor what protects
+                except Exception:  # one that cannot be kept must hold up neither the next nor what protects
                     log.exception("alert_untold", event_id=name, alert=row)
                 if self._waiting and self._waiting[0][0] == name:  # it may have been dropped meanwhile
                     self._waiting.popleft()
+
+    async def _spread(self) -> None:
+        """From the outbox to the rows that people read, and to the stream."""
+        while True:
+            await self._kept.wait()
+            self._kept.clear()
+            try:
+                if self._told is None:
+                    self._told = await self._told_before()
+                while page := await self._rows.page(self._outbox, after=self._told, limit=PAGE):
+                    for row in page:
+                        await self._tell(row)
+            except StoreUnavailable as error:
+                log.warning("alerts_wait", error=str(error))
+                self._kept.set()
+                await asyncio.sleep(ALERT_AGAIN_S)
+
+    async def _tell(self, row: Row) -> None:
+        """One of them; raises ``StoreUnavailable`` with some of it done."""
+        name = str(row.document.get("event_id"))
+        try:
+            await self._rows.insert(keys.STRATEGY_EVENTS, name, row.document)
+            await self._bus.publish(keys.ALERTS, name, {field: str(value) for field, value in row.document.items()})
+        except StoreUnavailable:
+            raise
+        except Exception:  # as above
+            log.exception("alert_untold", event_id=name, alert=row.document)
+        await self._rows.put(keys.ALERTS_TOLD, self._account_id, {"through": row.number})
+        self._told, self._in_outbox = row.number, max(self._in_outbox - 1, 0)
+
+    async def _told_before(self) -> int:
+        found: Mapping[str, Any] | None = await self._rows.get(keys.ALERTS_TOLD, self._account_id)
+        return 0 if found is None else int(found["through"])

@@ -1,0 +1,118 @@
+"""Alerts of the router itself: none that the ledger took is lost, whoever is away and whoever is killed meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+
+from chimera.adapters.memory.bus import MemoryBus
+from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.services.router import alarms as alarms_module
+from chimera.services.router.alarms import Alarms
+from chimera.trading.errors import StoreUnavailable
+from chimera.trading.events import Alert, Severity
+from chimera.trading.ids import DEFAULT_ACCOUNT
+from chimera.wire import keys
+from support.standing import CLOCK
+
+pytestmark = pytest.mark.req("S4-EVT-1")
+
+
+class Bus(MemoryBus):
+    """Away, or there; and what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__(CLOCK)
+        self.away = False
+        self.told: list[str] = []
+
+    async def publish(self, stream: str, event_id: str, fields: Mapping[str, str]) -> None:
+        if self.away:
+            raise StoreUnavailable("away")
+        assert stream == keys.ALERTS
+        self.told.append(fields["code"])
+
+
+@asynccontextmanager
+async def living(ledger: MemoryLedger, bus: Bus, owner: str = "r1") -> AsyncIterator[Alarms]:
+    """A router until it is killed: nothing of its memory outlives it."""
+    alarms = Alarms(DEFAULT_ACCOUNT, owner, rows=ledger, bus=bus, clock=CLOCK)
+    task = asyncio.create_task(alarms.run())
+    yield alarms
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def tell(alarms: Alarms, *codes: str) -> None:
+    for code in codes:
+        alarms.tell(Alert(severity=Severity.WARN, code=code, text=""))
+
+
+async def turns(number: int = 200) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarms_module, "ALERT_AGAIN_S", 0)
+
+
+async def test_what_waits_for_the_bus_is_told_by_the_next_life() -> None:
+    """They waited in memory: a kill -9 while Redis was away took them from the stream for ever."""
+    ledger, bus = MemoryLedger(), Bus()
+    bus.away = True
+    async with living(ledger, bus) as alarms:
+        tell(alarms, "A", "B", "C")
+        await turns()
+        assert alarms.waiting == 3
+    bus.away = False
+    async with living(ledger, bus, "r2") as alarms:
+        tell(alarms, "D")
+        await turns()
+        assert alarms.waiting == 0
+    assert bus.told == ["A", "B", "C", "D"]
+    assert sorted(str(row["code"]) for row in await ledger.find(keys.STRATEGY_EVENTS)) == ["A", "B", "C", "D"]
+
+
+async def test_what_was_told_is_not_told_by_the_next_life() -> None:
+    ledger, bus = MemoryLedger(), Bus()
+    for owner in ("r1", "r2", "r3"):
+        async with living(ledger, bus, owner) as alarms:
+            tell(alarms, owner)
+            await turns()
+    assert bus.told == ["r1", "r2", "r3"]
+
+
+async def test_more_than_memory_holds_wait_for_the_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarms_module, "MOST_WAITING", 3)
+    ledger, bus = MemoryLedger(), Bus()
+    bus.away = True
+    codes = [str(number) for number in range(12)]
+    async with living(ledger, bus) as alarms:
+        for code in codes:
+            tell(alarms, code)
+            await turns(20)
+        bus.away = False
+        await turns()
+    assert bus.told == codes
+
+
+async def test_a_ledger_that_is_away_keeps_what_the_bus_has_not_heard_in_memory() -> None:
+    class Away(MemoryLedger):
+        away = True
+
+        async def insert(self, collection: str, key: str, document: Mapping[str, object]) -> bool:
+            if self.away:
+                raise StoreUnavailable("away")
+            return await super().insert(collection, key, document)
+
+    ledger, bus = Away(), Bus()
+    async with living(ledger, bus) as alarms:
+        tell(alarms, "A")
+        await turns()
+        assert (alarms.waiting, bus.told) == (1, [])
+        ledger.away = False
+        await turns()
+    assert bus.told == ["A"]
