@@ -189,17 +189,22 @@ def most_in_ten_seconds(verdict: Verdict) -> int:
 
 
 def late_entries(verdict: Verdict) -> tuple[bool, list[int]]:
-    """Whether the day lost what it may lose; entries that the venue took more than 300 ms after that."""
-    net, spent_us, late = Decimal(0), None, []
+    """Whether the day lost what it may lose; entries that the venue took when that had been so for 300 ms.
+
+    What is closed at a gain afterwards counts, too: the limit is on the day's sum, and not on its worst moment.
+    """
+    net, spent_us, late, spent = Decimal(0), None, [], False
     for record in verdict.audit:
         if record.kind is Kind.FILL:
             net += (record.realized_pnl or Decimal(0)) - (record.fee or Decimal(0))
-            if spent_us is None and -net >= CAPS.max_daily_loss:
-                spent_us = record.at_us
+            if -net < CAPS.max_daily_loss:
+                spent_us = None
+            elif spent_us is None:
+                spent_us, spent = record.at_us, True
         entry = record.kind is Kind.ACCEPT and record.order_id is not None and oracle.is_entry(record)
         if entry and spent_us is not None and record.at_us > spent_us + 300_000:
             late.append(record.at_us - EPOCH_MS * 1000)
-    return spent_us is not None, late
+    return spent, late
 
 
 def largest_order(verdict: Verdict) -> Decimal:

@@ -24,6 +24,9 @@ from starlette.types import ASGIApp
 from chimera.trading.errors import ChimeraError
 
 GRACE_S: Final = 1  # for open requests and streams
+KEEP_ALIVE_S: Final = (
+    75  # longer than any usual client keeps a connection: an order must not meet one that has just been closed
+)
 STOP_S: Final = 1.5  # for the whole HTTP face
 HARD_EXIT_S: Final = 10.0  # from the signal: whoever hangs is ended as by kill -9, which recovery knows
 _POLL_S: Final = 0.005
@@ -115,7 +118,13 @@ async def serve_app(
 ) -> None:
     """Serve ``app`` on ``bound`` and run ``work`` until ``stop``, or until either ends; raises what it raised."""
     config = uvicorn.Config(
-        app, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=GRACE_S, ws="none"
+        app,
+        access_log=False,
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        ws="none",
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]), name="http")

@@ -12,7 +12,7 @@ from aiohttp import web
 from chimera.client import RouterClient
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 from chimera.trading.ids import ClientOrderId, IntentId, Symbol
-from chimera.trading.intent import Intent, MakerThenTaker, StopSpec, TargetKind, TargetSpec
+from chimera.trading.intent import Intent, MakerThenTaker, OrderList, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty
 from chimera.wire.intents import order_body
@@ -106,7 +106,9 @@ async def test_a_number_that_is_none_says_nothing_of_what_happened(server: Serve
 
 def test_a_spot_intent_with_both_exits_is_an_oco() -> None:
     both = INTENT.but(
-        market=Market.SPOT, target=TargetSpec(kind=TargetKind.PRICE, value=Price(INTENT.qty * 33_500_000))
+        market=Market.SPOT,
+        policy=OrderList(),
+        target=TargetSpec(kind=TargetKind.PRICE, value=Price(INTENT.qty * 33_500_000)),
     )
 
     body = order_body(both)

@@ -57,6 +57,7 @@ class Remembering:
     def __init__(self, ground: Ground, *, records: Records, ledger: Ledger, controls: Controls) -> None:
         self.checked = asyncio.Event()
         self.empty = False  # the ledger held no position key when it was loaded
+        self._unreadable: set[Symbol] = set()  # on record, and not to be read: killed already, and no proof of a loss
         self._ground = ground
         self._records = records
         self._ledger = ledger
@@ -78,6 +79,7 @@ class Remembering:
             now_ms, name = self._ground.clock.now_ms(), str(key.symbol)
             kill = Kill(scope=Scope.SYMBOL, name=name, by=UNREADABLE, reason=str(error), at_ms=now_ms)
             self._controls.kill(kill)
+            self._unreadable.add(key.symbol)
             return None, Unkept(self._ledger, str(error))
 
     def refuse_old(self, intent: Intent) -> None:
@@ -106,9 +108,9 @@ class Remembering:
         self._ground.barriers.level(CODE, None)
 
     async def _traces(self, since_ms: Millis) -> tuple[VenueOrder, ...]:
-        """The newest entry of each symbol, where the ledger does not know it."""
+        """The newest entry of each symbol that could be read, where the ledger does not know it."""
         found = []
-        for symbol in sorted({key.symbol for key in self._ground.owners}):
+        for symbol in sorted({key.symbol for key in self._ground.owners} - self._unreadable):
             newest = await self._newest(symbol, since_ms)
             if newest is not None and not await self._knows(newest.ref):
                 found.append(newest)
