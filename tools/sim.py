@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="of the sweep: so many drawn worlds instead of the stories")
     parser.add_argument("--stride", type=int, default=1, help="of the sweep: at every so manieth step")
     parser.add_argument("--spot", action="store_true", help="the world of spot instead of futures'")
+    parser.add_argument("--house", action="store_true", help="both markets in one process")
     parser.add_argument("--net", action="store_true", help="with S4_ON_OPPOSITE=net")
     asked = parser.parse_args()
     if asked.safeguards:
@@ -38,7 +39,8 @@ def main() -> int:
         print(campaign.line(totals))
         return 0 if totals.good else 1
     options = (CAMPAIGN if asked.long else Options()).but(scenario=asked.scenario, spot=asked.spot, nets=asked.net)
-    if asked.spot:
+    options = options.but(house=asked.house)
+    if asked.spot or asked.house:
         options = options.but(part_share=0.4, socket_share=0.2, demand_share=0.4)
     if asked.count > 1:
         return 1 if world.campaign(asked.seed, asked.count, asked.off, options=options).failed else 0

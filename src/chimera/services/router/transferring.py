@@ -8,6 +8,7 @@ each is on disk before the next is heard; a state that somebody else has written
 import asyncio
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -242,7 +243,7 @@ class Transferring:
     async def _begin(self, wish: Wish) -> int:
         """Its number, once it is on disk; raises ``Refused``, or ``StoreUnavailable`` and it may begin all the same."""
         begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._start(self._begin_in_turn(wish, begun))
+        self._start(partial(self._begin_in_turn, wish, begun))
         try:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 return await asyncio.shield(begun)
@@ -291,7 +292,7 @@ class Transferring:
             async with self._moved_on:
                 self._moved_on.notify_all()
         for command in commands:
-            self._start(self._carry_out(command))
+            self._start(partial(self._carry_out, command))
 
     async def _save(self, state: Transfers) -> None:
         """Until it is there. A newer one that is not ours deposes us: nothing is sent for what was not saved."""
@@ -314,14 +315,14 @@ class Transferring:
         told = "transfers of this account were written by another process: this one moves nothing more"
         self._tell(Alert(severity=Severity.FATAL, code="TRANSFERS_DEPOSED", text=told))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except StoreUnavailable as error:
             log.warning("transfer_left", error=str(error))
         except Exception:  # a mistake of ours: what is under way stays so, and the history decides after a restart

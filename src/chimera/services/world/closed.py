@@ -21,6 +21,7 @@ from chimera.simulate.venue.audit import ASKED, AuditRecord, Kind
 from chimera.trading.execution import Exit
 from chimera.trading.facts import Restarted
 from chimera.trading.ids import ClientOrderId, child_of
+from chimera.trading.market import Market
 from chimera.trading.money import ZERO, text
 from chimera.trading.order import Role
 from chimera.trading.value import Value
@@ -34,6 +35,7 @@ class Begun(Value):
     reason: str = ""
     qty: Decimal | None = None
     over: bool = False
+    market: Market = Market.FUT
 
 
 @contextmanager
@@ -46,11 +48,11 @@ def watched(begun: list[Begun], now_us: Callable[[], int]) -> Iterator[None]:
         before = self.holding.exit
         real(self, fact)
         after = self.holding.exit
-        symbol = str(self.holding.key.symbol)
+        symbol, market = str(self.holding.key.symbol), self.holding.key.market
         if after is None and (before is not None or isinstance(fact, Restarted)):
-            begun.append(Begun(at_us=now_us(), symbol=symbol, over=True))
+            begun.append(Begun(at_us=now_us(), symbol=symbol, market=market, over=True))
         elif after is not None and (before is None or _meant(before) != _meant(after)):
-            begun.append(Begun(at_us=now_us(), symbol=symbol, reason=after.reason, qty=after.qty))
+            begun.append(Begun(at_us=now_us(), symbol=symbol, market=market, reason=after.reason, qty=after.qty))
 
     setattr(owner.Owner, "hear", hear)  # noqa: B010  # a plain assignment to a method is none that mypy takes
     try:

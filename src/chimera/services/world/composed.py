@@ -18,10 +18,13 @@ from chimera.adapters.binance.spot.account import BinanceSpot
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
+from chimera.admit.transfer_policy import TransferPolicy
+from chimera.ports.clock import Clock
 from chimera.services.clock import SteadyClock
 from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
 from chimera.services.router.config import RouterConfig
+from chimera.services.router.owner import Owner
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_of
 from chimera.services.world.blows import Blows
@@ -48,13 +51,16 @@ from chimera.simulate.venue.listing import Listing
 from chimera.tape.profile import SPARSE
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.holding import Holding
-from chimera.trading.market import MarketEvent
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis, Quote
 from chimera.trading.routes import RouteTable, Row, Twap
 from chimera.trading.scene import Policy
 from chimera.wire import codec
 
 INSTRUMENT: Final = DEMO[0]
+OFF: Final = TransferPolicy()
+Opens = Callable[..., BinanceFutures | BinanceSpot]
 # Livelier than measured, so that stops and targets are reached within a short run.
 MARKET: Final = SPARSE.but(volatility_bps=Decimal(4), jumps_per_hour=Decimal(120), jump_bps=Decimal(25), band_bps=None)
 TABLE: Final = RouteTable(
@@ -137,9 +143,9 @@ class World:
         loop = self.loop
         self.venue.sent = self._sent
         self.s3.asked = self.blows.asked
-        loop.outside(self.venue.run_market(self._events(market_s)), name="market")
+        loop.outside(self.venue.run_market(self._events(market_s, self._market, self._to_feed)), name="market")
         loop.outside(self.venue.run_ticks(), name="ticks")
-        loop.outside(self._feed(), name="feed")
+        loop.outside(self._feed(self.instrument.market, self._to_feed), name="feed")
         self.blows.aim()
         loop.call_later(0.5, self.s4.start, context=Context())
 
@@ -154,9 +160,12 @@ class World:
         self.s4.proc.on_death.append(self._died)
 
     def _died(self) -> None:
-        owners = {} if self.router is None else self.router.owners
-        self._known = {str(ref) for owner in owners.values() for ref in owner.holding.orders}
-        self.died_in_recovery += not (owners and all(owner.recovered.is_set() for owner in owners.values()))
+        owners = list(self._owners())
+        self._known = {str(ref) for owner in owners for ref in owner.holding.orders}
+        self.died_in_recovery += not (owners and all(owner.recovered.is_set() for owner in owners))
+
+    def _owners(self) -> Iterable[Owner]:
+        return () if self.router is None else self.router.owners.values()
 
     def _on_disk(self) -> set[str]:
         """Orders that the ledger would tell of now."""
@@ -208,7 +217,12 @@ class World:
 
     async def _s4(self, proc: Proc) -> None:
         clock = SteadyClock(ProcClock(proc, self.s4_clock))
-        account = self._open(
+        self.router = router = self._router(proc, clock, self._account(proc, clock, self._open), self.instrument)
+        self.link.serve(proc, lambda request: request(router))
+        await router.run()
+
+    def _account(self, proc: Proc, clock: Clock, opens: Opens) -> BinanceFutures | BinanceSpot:
+        return opens(
             self.venue.transport(proc),
             READY_ACCOUNT.api_key,
             READY_ACCOUNT.secret,
@@ -216,50 +230,58 @@ class World:
             jitter=Random(f"{self._seed}:jitter:{proc.incarnation}"),
             orders_by=self.venue.transport(proc) if self.plan.by_socket else None,
         )
-        router = Router(
+
+    def _router(
+        self, proc: Proc, clock: Clock, account: BinanceFutures | BinanceSpot, instrument: Instrument, **more: Any
+    ) -> Router:
+        """``more``: what an account of two markets has beside it."""
+        common, transfers = more.get("common"), more.pop("transfers", OFF)
+        return Router(
             RouterConfig(
-                symbols=(self.instrument.symbol,),
+                symbols=(instrument.symbol,),
                 table=TABLE,
-                market=self.instrument.market,
+                market=instrument.market,
                 owner_name=f"s4-{proc.incarnation}",
                 probe=self.probe,
                 policy=Policy(nets_opposite=self.plan.nets),
+                transfers=transfers,
             ),
             venue=account.venue,
             records=account.records,
             rulebook=account.rulebook,
             ledger=ledger_of(proc, self.ledger),
             bus=bus_of(proc, self.bus),
-            limits=LimitBook(LIMITS),
+            limits=LimitBook(LIMITS, None if common is None else common.day_pnl),
             clock=clock,
             seal=self._seal,
             rates=account.raw,
             pairs=account.venue if isinstance(account, BinanceSpot) else None,
+            **more,
         )
-        self.router = router
-        self.link.serve(proc, lambda request: request(router))
-        await router.run()
 
     # ── the market and its feed ──
 
-    async def _events(self, market_s: float) -> AsyncIterator[MarketEvent]:
-        """The market at its own pace."""
+    async def _events(
+        self, market_s: float, market: Iterable[MarketEvent], to_feed: "asyncio.Queue[MarketEvent]"
+    ) -> AsyncIterator[MarketEvent]:
+        """A market at its own pace."""
         until_us = EPOCH_MS * 1000 + round(market_s * 1_000_000)
-        for event in self._market:
+        for event in market:
             if event.at_us > until_us:
                 return
             wait_us = event.at_us - EPOCH_MS * 1000 - self.loop.now_us
             if wait_us > 0:
                 await asyncio.sleep(wait_us / 1_000_000)
             yield event
-            self._to_feed.put_nowait(event)
+            to_feed.put_nowait(event)
 
-    async def _feed(self) -> None:
+    async def _feed(self, market: Market, events: "asyncio.Queue[MarketEvent]") -> None:
         """The production feed. It is handed the market's events themselves: the way of the public streams through the
         production adapter is the stage's, and would cost as much again as everything else here."""
-        feed = Feed(self.bus, self.clock, FEED, market=self.instrument.market)
-        await feed.run(self._heard())
+        feed = Feed(self.bus, self.clock, FEED, market=market)
+        await feed.run(_heard(events))
 
-    async def _heard(self) -> AsyncIterator[MarketEvent]:
-        while True:
-            yield await self._to_feed.get()
+
+async def _heard(events: "asyncio.Queue[MarketEvent]") -> AsyncIterator[MarketEvent]:
+    while True:
+        yield await events.get()

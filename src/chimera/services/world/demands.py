@@ -6,16 +6,23 @@ Each demand is about the intent of one wish, or the position it made. What was t
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from chimera.services.router.router import Router
-from chimera.services.world.composed import World
+from chimera.services.world.clock import VirtualClock
+from chimera.services.world.link import Link
+from chimera.services.world.loop import DetLoop
+from chimera.services.world.network import Venue
+from chimera.services.world.others import Others
 from chimera.services.world.plan import Deed
-from chimera.services.world.workload import AGAIN_S, CALL_MS, ON_SPOT, Request, Wish
+from chimera.services.world.tape import Tape
+from chimera.services.world.workload import AGAIN_S, CALL_MS, ON_SPOT, Callers, Request, Wish
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.ids import ClientOrderId, IntentId, stem_of
+from chimera.trading.instrument import Instrument
 from chimera.trading.intent import ExecPolicy, Intent, IntentKind, MakerThenTaker, MarketNow, StopAlone, StopSpec
 from chimera.trading.market import Market
 from chimera.trading.money import BPS, Millis, Price, Qty, text
@@ -40,7 +47,30 @@ class Demand(Value):
     for_s: float
 
 
-def _drawn(world: World, near: Sequence[Wish], *, last_s: float, share: float) -> Iterator[Demand]:
+class Asked(Protocol):
+    """What demands need of a world, or of one market of it."""
+
+    instrument: Instrument
+    taken: Counter[str]
+
+    @property
+    def loop(self) -> DetLoop: ...
+    @property
+    def tape(self) -> Tape: ...
+    @property
+    def clock(self) -> VirtualClock: ...
+    @property
+    def venue(self) -> Venue: ...
+    @property
+    def link(self) -> Link[Request, Any]: ...
+    @property
+    def callers(self) -> Callers: ...
+    @property
+    def others(self) -> Others: ...
+    def mid(self) -> Decimal: ...
+
+
+def _drawn(world: Asked, near: Sequence[Wish], *, last_s: float, share: float) -> Iterator[Demand]:
     """Two to five of them in ``share`` of the runs."""
     tape = world.tape
     if tape.u("demands?") >= share or not near:
@@ -63,17 +93,17 @@ def _drawn(world: World, near: Sequence[Wish], *, last_s: float, share: float) -
         )
 
 
-def demanded(world: World, near: Sequence[Wish], *, last_s: float, share: float) -> None:
-    """Drawn, and pursued each from its moment on."""
+def demanded(world: Asked, near: Sequence[Wish], *, last_s: float, share: float, first: int = 0) -> None:
+    """Drawn, and pursued each from its moment on; ``first``: an even number that they count from."""
     asking = _Asking(world)
     for demand in _drawn(world, near, last_s=last_s, share=share):
-        asking.want(demand)
+        asking.want(demand.but(number=demand.number + first))
 
 
 class _Asking:
     """Who asks; what was taken up is counted in ``World.taken``."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Asked) -> None:
         self._world = world
         self._asks: dict[str, Callable[[Demand], Coroutine[Any, Any, None]]] = {
             SELL: self._submit, STOP: self._submit, CHANGE: self._change, MONEY: self._move_money,

@@ -95,14 +95,14 @@ class Venue:
 
     # ── the market ──
 
-    async def run_market(self, events: AsyncIterator[MarketEvent]) -> None:
-        """Release each event when it comes; time passes for the venue between them too."""
+    async def run_market(self, events: AsyncIterator[MarketEvent], market: Market | None = None) -> None:
+        """Release each event when it comes; time passes for the venue between them too. None: the one that moves."""
         async for event in events:
-            self.moved(event)
+            self.moved(event, market)
 
-    def moved(self, event: MarketEvent) -> None:
+    def moved(self, event: MarketEvent, market: Market | None = None) -> None:
         """The market did this now."""
-        self.twin.market(event, self._clock.now_ms(), self._market)
+        self.twin.market(event, self._clock.now_ms(), market or self._market)
         self.pump()
 
     async def run_ticks(self) -> None:

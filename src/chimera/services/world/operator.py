@@ -19,6 +19,7 @@ from chimera.simulate.door.messages import WireRequest
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.ids import DEFAULT_STRATEGY
 from chimera.trading.instrument import Instrument
+from chimera.trading.market import Market
 from chimera.trading.standstill import Kill, Scope
 
 SHARE: Final = 0.3  # of the runs
@@ -40,6 +41,8 @@ class Operator:
     ) -> None:
         self.windows: list[Span] = []
         self.entries_sent: list[int] = []  # moments at which an order that may add exposure left S4, µs
+        self.entries_on: dict[Market, list[int]] = {market: [] for market in Market}  # the same, by market
+        self.everywhere: list[Span] = []  # the windows in which its other market stands still, too
         self.kills = 0
         self._loop = loop
         self._tape = tape
@@ -52,6 +55,8 @@ class Operator:
         """S4 let a request go."""
         if is_entry(request):
             self.entries_sent.append(self._loop.now_us)
+            market = Market.SPOT if request.path.startswith("/api/") else Market.FUT
+            self.entries_on[market].append(self._loop.now_us)
 
     def start(self, *, until_s: float, always: bool = False) -> None:
         """In some runs: kill at a drawn moment, arm at a later one."""
@@ -79,6 +84,8 @@ class Operator:
         self.kills += 1
         await asyncio.sleep(hold_s)
         self.windows.append((began_us, self._loop.now_us))
+        if scope is not Scope.MARKET:
+            self.everywhere.append(self.windows[-1])
         word: str | None = None
 
         async def arm(router: Router) -> Any:

@@ -168,7 +168,15 @@ class Plan(Value):
 CALM: Final = Plan(rates={}, blows=(), offset_ms=0)
 
 
-def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | None = None, spot: bool = False) -> Plan:
+def draw(
+    tape: Tape,
+    *,
+    safety_s: float,
+    most_kills: int = 3,
+    scenario: str | None = None,
+    spot: bool = False,
+    house: bool = False,
+) -> Plan:
     """The plan of this seed. Everything drawn happens inside the safety phase. ``scenario`` None: drawn, too."""
     drawn_scenario = _scenario(tape)
     match scenario or drawn_scenario:
@@ -183,7 +191,7 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
         case "fair":
             return CALM.but(scenario=FAIR)
         case "stuck" | "zeros" | "refused" | "cuts" as alone:
-            return CALM.but(rates=(ALONE_ON_SPOT if spot else ALONE)[alone], scenario=alone)
+            return CALM.but(rates=_alone(alone, spot=spot, house=house), scenario=alone)
         case "overload":
             return _overload(tape)
     blows: list[Blow] = []
@@ -204,10 +212,14 @@ def draw(tape: Tape, *, safety_s: float, most_kills: int = 3, scenario: str | No
         )
         if drawn and tape.event(f"away_{what}#0"):
             blows.append(away)
-    here = (row for row in _mishaps(tape, safety_s, spot=spot) if not (spot and row[0].split("#")[0] in NOT_ON_SPOT))
+    here = (
+        row
+        for row in _mishaps(tape, safety_s, spot=spot or house)
+        if not (spot and row[0].split("#")[0] in NOT_ON_SPOT)
+    )
     blows += (each for name, share, each in here if tape.u(f"{name}?") < share and tape.event(name))
     return Plan(
-        rates=swarm(tape, SPOT_MOST if spot else MOST),
+        rates=swarm(tape, MOST | SPOT_MOST if house else SPOT_MOST if spot else MOST),
         blows=tuple(blows),
         offset_ms=tape.whole("offset_ms", -300, 300),
         s3_offset_ms=tape.whole("s3_offset_ms", -300, 300),
@@ -249,6 +261,12 @@ def _mishaps(tape: Tape, safety_s: float, *, spot: bool) -> Iterator[tuple[str, 
         yield f"{name}#0", share, Spell(name=name, at_s=begun_s, for_s=for_s, params=params | more)
     if spot:
         yield "fee_in_base#0", 0.3, Spell(name="fee_in_base", at_s=at_s("fee"), for_s=long_s("fee", 2, 30))
+
+
+def _alone(scenario: str, *, spot: bool, house: bool) -> dict[str, float]:
+    if house:
+        return ALONE[scenario] | ALONE_ON_SPOT[scenario]
+    return (ALONE_ON_SPOT if spot else ALONE)[scenario]
 
 
 def _scenario(tape: Tape) -> str:

@@ -17,6 +17,7 @@ from chimera.services.world.oracle import Violation
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.execution import Phase
 from chimera.trading.holding import Holding
+from chimera.trading.instrument import Instrument
 from chimera.trading.money import ZERO, text
 from chimera.trading.order import Status
 from chimera.wire import keys
@@ -34,13 +35,13 @@ class Kept(NamedTuple):
     signals: list[dict[str, Any]]
 
 
-async def read(world: World) -> Kept:
-    """Everything, in good weather."""
-    ledger = world.ledger
+async def read(world: World, instrument: Instrument | None = None) -> Kept:
+    """Everything of one market, in good weather; the world's own unless it says which."""
+    ledger, rules = world.ledger, instrument or world.instrument
     ledger.faults = NoFaults()
-    here = [key for key in await ledger.keys() if key.symbol == world.instrument.symbol]
+    here = [key for key in await ledger.keys() if (key.market, key.symbol) == (rules.market, rules.symbol)]
     stored = [await ledger.load(key) for key in here]
-    rows = await ledger.find(keys.FILLS, newest=_ALL)
+    rows = await ledger.find(keys.FILLS, where={"market": str(rules.market)}, newest=_ALL)
     orders = await ledger.find(keys.ORDERS, where={"kind": "PARENT"}, newest=_ALL)
     return Kept(
         stored=next((each for each in stored if each is not None), None),

@@ -19,11 +19,12 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from chimera.services.world import decided, oracle, quiet, spot_judge
+from chimera.services.world import decided, house_judge, oracle, quiet, spot_judge
 from chimera.services.world.closed import no_more_than_asked, watched
 from chimera.services.world.composed import LIMITS, World
 from chimera.services.world.demands import demanded
 from chimera.services.world.fences import fenced
+from chimera.services.world.house_world import HouseWorld, Told
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
 from chimera.services.world.plan import CALM, FAIR, OVERLOAD, SLOW_DISK, STUCK, TIGHT_STOPS, Plan, draw
@@ -38,7 +39,7 @@ from chimera.services.world.trouble import Spell
 from chimera.services.world.workload import Wish, parts, wishes
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
-from chimera.trading.market import MarketEvent, Side
+from chimera.trading.market import Market, MarketEvent, Side
 from chimera.trading.value import Value
 from chimera.wire.codec import encode
 
@@ -71,6 +72,7 @@ class Options(Value):
     nets: bool = False  # S4_ON_OPPOSITE=net
     demand_share: float = 0  # of the seeds in which they ask for sales, stops and changes beside (``demands``)
     spot: bool = False  # the world of spot (``spot_world``) instead
+    house: bool = False  # both markets in one process (``house_world``)
     at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
 
 
@@ -132,7 +134,7 @@ def run(
         plan = _plan(tape, options)
     fifo = tape.u("fifo") < FIFO_SHARE if options.fifo is None else options.fifo
     loop = DetLoop(seed, fifo=fifo, trace=options.trace)
-    world = (SpotWorld if options.spot else World)(seed, loop, tape, plan, market)
+    world = _kind(options)(seed, loop, tape, plan, market)
     if branch is not None:
         branch(world)
     counts: Counter[str] = Counter()
@@ -147,9 +149,10 @@ def run(
     ):
         violations = _played(world, options, story, script)
         kept = loop.run_until_complete(quiet.read(world))
+        beside = loop.run_until_complete(house_judge.read(world)) if isinstance(world, HouseWorld) else None
         if script is not None:
             loop.run_until_complete(script.end(world))
-        violations += judge(world, kept, options, [of_the_run(record) for record in world.twin.audit])
+        violations += judge(world, kept, options, [of_the_run(record) for record in world.twin.audit], beside)
         counters = tallied(world, kept, counts)
         violations += _too_little(counters, loop.now_us) if options.at_least else []
         verdict = Verdict(
@@ -168,11 +171,16 @@ def run(
     return verdict
 
 
+def _kind(options: Options) -> type[World]:
+    return HouseWorld if options.house else SpotWorld if options.spot else World
+
+
 def _plan(tape: Tape, options: Options) -> Plan:
     how_told = {"by_socket": tape.u("by_socket") < options.socket_share, "nets": options.nets}
     if not options.faults:
         return CALM.but(**how_told)
     how: dict[str, Any] = {"most_kills": options.most_kills, "scenario": options.scenario, "spot": options.spot}
+    how["house"] = options.house
     return draw(tape, safety_s=options.safety_s, **how).but(**how_told)
 
 
@@ -214,6 +222,9 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
     for part in parts(world.tape, world.instrument, wanted, last_s=options.safety_s, share=options.part_share):
         world.callers.part(part)
     demanded(world, wanted, last_s=options.safety_s, share=options.demand_share)
+    if isinstance(world, HouseWorld):
+        how_many = {"parts_share": options.part_share, "demand_share": options.demand_share}
+        world.spot.want(last_s=options.safety_s, **how_many)
     if options.faults:
         world.operator.start(until_s=options.safety_s, always=world.plan.scenario == SLOW_DISK)
     if options.at_least:
@@ -224,32 +235,55 @@ def _live(world: World, options: Options, story: Sequence[Wish] | None) -> None:
     world.loop.run_for(options.liveness_s)
 
 
-def judge(world: World, kept: quiet.Kept, options: Options, audit: Sequence[AuditRecord]) -> list[Violation]:
+def judge(
+    world: World,
+    kept: quiet.Kept,
+    options: Options,
+    audit: Sequence[AuditRecord],
+    beside: house_judge.Beside | None = None,
+) -> list[Violation]:
     """By the venue's log, in the run's own time, and what the ledgers hold: every invariant, one pass each."""
     now_us = world.loop.now_us
     down = world.s4.down_spans(now_us)
     troubles = stretched([*down, *world.blows.outages], round(options.recovery_s * 1_000_000))
     is_fair = not options.faults or world.plan.scenario == FAIR
     rough: list[Span] = [] if is_fair else [(0, round(options.safety_s * 1_000_000) + HEALING_US)]
+    if isinstance(world, HouseWorld) and beside is not None:
+        judged = house_judge.judge(world, beside, audit, troubles, rough)
+        futures = _of_futures(world, kept, options, house_judge.of_futures(audit), troubles, rough)
+        return [*judged, *futures, *_own_troubles(world)]
     if isinstance(world, SpotWorld):
         return [*spot_judge.judge(world, kept, audit, troubles, rough), *_own_troubles(world)]
-    spans = oracle.uncovered_spans(audit, now_us)
+    return [*_of_futures(world, kept, options, audit, troubles, rough), *_own_troubles(world)]
+
+
+def _of_futures(
+    world: World,
+    kept: quiet.Kept,
+    options: Options,
+    audit: Sequence[AuditRecord],
+    troubles: list[Span],
+    rough: list[Span],
+) -> list[Violation]:
+    closes, told, is_fair = world.closes, Told(world.operator.entries_sent, world.operator.windows), not rough
+    if isinstance(world, HouseWorld):
+        closes, told = world.closes_on(Market.FUT), world.told(Market.FUT)
+    spans = oracle.uncovered_spans(audit, world.loop.now_us)
     throttled = [_span(blow) for blow in world.plan.blows if isinstance(blow, Spell)]
     return [
         *oracle.entered_once(audit),
         *oracle.within_parents(audit, world.callers.intended | decided.intended(kept.signals)),
         *oracle.within_limits(audit, LIMITS.max_position_notional),
         *oracle.never_flips(audit),
-        *no_more_than_asked(audit, world.closes, world.callers.parts_asked),
-        *oracle.stands_still(world.operator.entries_sent, world.operator.windows),
+        *no_more_than_asked(audit, closes, world.callers.parts_asked),
+        *oracle.stands_still(told.entries_sent, told.windows),
         *(oracle.lived_once(audit, world.forgotten) if world.plan.scenario == TIGHT_STOPS else ()),
         *(oracle.never_bared(audit) if is_fair else ()),
         *(oracle.protected(spans, bound_us=STUCK_BOUND_US, excused=()) if world.plan.scenario == STUCK else ()),
-        *(oracle.few_while_down(world.operator.entries_sent, throttled) if world.plan.scenario == OVERLOAD else ()),
+        *(oracle.few_while_down(told.entries_sent, throttled) if world.plan.scenario == OVERLOAD else ()),
         *oracle.protected(spans, bound_us=HEALTHY_BOUND_US, excused=[*troubles, *rough]),
         *oracle.protected(spans, bound_us=round(options.fault_bound_s * 1_000_000), excused=troubles),
         *quiet.judge(world, kept, audit),
-        *_own_troubles(world),
     ]
 
 

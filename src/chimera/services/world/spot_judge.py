@@ -8,20 +8,28 @@ recvWindow and what surrounds it. In all that time S4 watches the price itself: 
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from chimera.admit.limits import Limits
 from chimera.services.router import owner
 from chimera.services.world import oracle, quiet, spot_oracle
-from chimera.services.world.closed import no_more_than_asked
+from chimera.services.world.closed import Begun, no_more_than_asked
 from chimera.services.world.composed import World
+from chimera.services.world.loop import DetLoop
 from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import OVERLOAD, STUCK
+from chimera.services.world.others import Others
+from chimera.services.world.plan import OVERLOAD, STUCK, Plan
 from chimera.services.world.spans import Span, minus
-from chimera.services.world.spot_world import SpotWorld
+from chimera.services.world.spot_world import SpotSide
 from chimera.services.world.trouble import Spell
+from chimera.services.world.workload import Callers
+from chimera.simulate.spot.accounts import SpotAccount
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.holding import Holding
+from chimera.trading.instrument import Instrument
+from chimera.trading.market import Market
 from chimera.trading.money import ZERO
 from chimera.trading.order import FIRING, Role, Status
 from chimera.trading.scene import Scene
@@ -33,10 +41,44 @@ UNWATCHED_US: Final = 1_500_000
 _COMING: Final = (Status.PENDING_NEW, Status.IN_DOUBT)
 
 
+class StoodStill(Protocol):
+    """What was told of kills (``operator``)."""
+
+    @property
+    def entries_sent(self) -> Sequence[int]: ...
+    @property
+    def windows(self) -> Sequence[Span]: ...
+
+
+class Judged(Protocol):
+    """What is judged: a world of spot, or the spot face of a house."""
+
+    instrument: Instrument
+    limits: Limits
+    own: Decimal
+
+    @property
+    def loop(self) -> DetLoop: ...
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def wallet(self) -> SpotAccount: ...
+    @property
+    def others(self) -> Others: ...
+    @property
+    def callers(self) -> Callers: ...
+    @property
+    def operator(self) -> StoodStill: ...
+    @property
+    def closes(self) -> Sequence[Begun]: ...
+    def neglected_spans(self, until_us: int) -> list[Span]: ...
+
+
 @contextmanager
 def watched(world: World) -> Iterator[None]:
     """While this is open, the moments at which S4 begins and ceases to neglect what it holds are put down (on spot)."""
-    if not isinstance(world, SpotWorld):
+    face = getattr(world, "spot", world)
+    if not isinstance(face, SpotSide):
         yield
         return
     real = owner.Owner.hear
@@ -44,8 +86,8 @@ def watched(world: World) -> Iterator[None]:
     @wraps(real)
     def hear(self: owner.Owner, fact: Any) -> None:
         real(self, fact)
-        if self.holding.key.symbol == world.instrument.symbol:
-            world.neglect(_neglected(self.holding, self._scene(self.holding)))
+        if (self.holding.key.market, self.holding.key.symbol) == (Market.SPOT, face.instrument.symbol):
+            face.neglect(_neglected(self.holding, self._scene(self.holding)))
 
     setattr(owner.Owner, "hear", hear)  # noqa: B010  # a plain assignment to a method is none that mypy takes
     try:
@@ -77,7 +119,7 @@ def unwatched(spans: Iterable[Span], excused: Sequence[Span]) -> list[Violation]
 
 
 def judge(
-    world: SpotWorld, kept: quiet.Kept, audit: Sequence[AuditRecord], troubles: Sequence[Span], rough: Sequence[Span]
+    world: Judged, kept: quiet.Kept, audit: Sequence[AuditRecord], troubles: Sequence[Span], rough: Sequence[Span]
 ) -> list[Violation]:
     """``troubles``: when S4 could not act; ``rough``: while the network lies, and a while after."""
     rules, now_us, scenario = world.instrument, world.loop.now_us, world.plan.scenario

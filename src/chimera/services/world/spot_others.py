@@ -26,6 +26,7 @@ class SpotOthers(Others):
     def __init__(self, twin: Twin, clock: VirtualClock, instrument: Instrument, own: Decimal) -> None:
         super().__init__(twin, clock, instrument)
         self.own = own
+        self.moved: set[int] = set()  # what he moved between his wallets, by the venue's ids
         self._away = ZERO  # quote asset that is in the other wallet
 
     def do(self, deed: Deed) -> None:
@@ -60,7 +61,10 @@ class SpotOthers(Others):
             self._away = max(free - _KEEP, ZERO).quantize(_KEEP)
         route = "MAIN_UMFUTURE" if out else "UMFUTURE_MAIN"
         told = {"type": route, "asset": self._instrument.quote, "amount": text(self._away)}
-        return bool(self._away) and self._ask("POST", "/sapi/v1/asset/transfer", **told).status == 200
+        if not self._away or self._ask("POST", "/sapi/v1/asset/transfer", **told).status != 200:
+            return False
+        self.moved.add(self._twin.transfers.book[-1].tran_id)
+        return True
 
     def _sell_own(self, share: float) -> bool:
         qty = self._instrument.floor_to_step(min(self.own, _MOST) * Decimal(str(share)))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from chimera.adapters.binance.account import BinanceFutures
 from chimera.adapters.binance.spot.account import BinanceSpot, open_spot
-from chimera.services.world.clock import EPOCH_MS
+from chimera.services.world.clock import EPOCH_MS, VirtualClock
 from chimera.services.world.composed import LIMITS, MARKET, World
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.others import Others
@@ -22,6 +22,7 @@ from chimera.services.world.spot_others import SpotOthers
 from chimera.services.world.tape import Tape
 from chimera.simulate.spot.accounts import SpotAccount
 from chimera.simulate.spot.pair import SPOT_DEMO
+from chimera.simulate.twin import Twin
 from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.simulate.venue.listing import Listing
@@ -36,30 +37,19 @@ SPOT_INSTRUMENT: Final = SPOT_DEMO[0]
 _BNB_PRICE: Final = Price(Decimal(600))
 
 
-class SpotWorld(World):
-    """``own``: base asset that was the user's before anything moved."""
+class SpotSide:
+    """Spot as it is in any world. ``own``: base asset that was the user's before anything moved."""
 
     instrument = SPOT_INSTRUMENT
     limits = LIMITS
+    own: Decimal
+    loop: DetLoop
+    twin: Twin
+    clock: VirtualClock
 
-    def __init__(
-        self,
-        seed: int,
-        loop: DetLoop,
-        tape: Tape,
-        plan: Plan,
-        market: Iterable[MarketEvent] | None = None,
-        *,
-        on_audit: Callable[[AuditRecord], None] | None = None,
-        audit_keep: int | None = None,
-    ) -> None:
-        self.own = tape.pick("own", OWN)
-        self.fees = tape.pick("fees", tuple(BNB))
+    def __init__(self) -> None:
         self._neglects: list[Span] = []
         self._neglected_us: int | None = None
-        market = Synthetic(seed, profile=MARKET.but(marks=False)) if market is None else market
-        super().__init__(seed, loop, tape, plan, market, on_audit=on_audit, audit_keep=audit_keep)
-        self.wallet.bnb_discount = self.fees != "in_base"
 
     def neglect(self, is_so: bool) -> None:
         """S4's state now has something held that nobody minds, or has not."""
@@ -80,16 +70,40 @@ class SpotWorld(World):
         """The venue's own account of it."""
         return self.twin.spot.floor.accounts[READY_ACCOUNT.name]
 
-    def start(self, *, market_s: float) -> None:
-        self.loop.call_later(0.001, self._price_bnb, context=Context())
-        super().start(market_s=market_s)
-
-    def _price_bnb(self) -> None:
+    def price_bnb(self) -> None:
         """Fees are paid in it at its last price."""
         trade = Traded(
             symbol=SPOT_DEMO[2].symbol, at_us=EPOCH_MS * 1000, price=_BNB_PRICE, qty=Qty(Decimal(1)), taker=Side.BUY
         )
         self.twin.market(trade, self.clock.now_ms(), Market.SPOT)
+
+
+class SpotWorld(SpotSide, World):
+    """With callers alone."""
+
+    instrument = SPOT_INSTRUMENT
+
+    def __init__(
+        self,
+        seed: int,
+        loop: DetLoop,
+        tape: Tape,
+        plan: Plan,
+        market: Iterable[MarketEvent] | None = None,
+        *,
+        on_audit: Callable[[AuditRecord], None] | None = None,
+        audit_keep: int | None = None,
+    ) -> None:
+        self.own = tape.pick("own", OWN)
+        self.fees = tape.pick("fees", tuple(BNB))
+        SpotSide.__init__(self)
+        market = Synthetic(seed, profile=MARKET.but(marks=False)) if market is None else market
+        World.__init__(self, seed, loop, tape, plan, market, on_audit=on_audit, audit_keep=audit_keep)
+        self.wallet.bnb_discount = self.fees != "in_base"
+
+    def start(self, *, market_s: float) -> None:
+        self.loop.call_later(0.001, self.price_bnb, context=Context())
+        super().start(market_s=market_s)
 
     def _accounts(self) -> tuple[AccountSpec, ...]:
         spot = {"USDT": FUNDS, SPOT_INSTRUMENT.base: self.own, "BNB": BNB[self.fees]}

@@ -6,8 +6,9 @@ Read from the venue's log, the tape and what the ledgers hold in the end. Knows 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from chimera.services.world import decided, oracle, quiet, spot_oracle
+from chimera.services.world import decided, house_judge, oracle, quiet, spot_oracle
 from chimera.services.world.composed import World
+from chimera.services.world.house_world import HouseWorld
 from chimera.services.world.sometimes import stories
 from chimera.services.world.spot_world import SpotWorld
 from chimera.services.world.workload import WORKLOAD
@@ -55,7 +56,10 @@ def tallied(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dict[
         name = "fault_" + fired.split("#")[0].split(":")[0]
         counts[name] = counts.get(name, 0) + 1
     audit = [of_the_run(record) for record in world.twin.audit]
-    if isinstance(world, SpotWorld):
+    if isinstance(world, HouseWorld):
+        counts |= house_judge.counted(world)
+        spans = house_judge.bare(world, audit)
+    elif isinstance(world, SpotWorld):
         spans = spot_oracle.uncovered_spans(spot_oracle.of_ours(audit), world.loop.now_us, world.instrument)
     else:
         spans = oracle.uncovered_spans(audit, world.loop.now_us)
