@@ -8,7 +8,7 @@ import pytest
 from desk import KEY, Desk, a_long, an_intent
 from standing import CLOCK, StubOwner
 
-from chimera.services.router.closing import close
+from chimera.services.router.closing import Closing
 from chimera.services.router.owner import RETRY_FAULT_S, Owner
 from chimera.services.router.sender import Sender
 from chimera.trading.commands import Cancel, Place
@@ -182,8 +182,8 @@ async def test_a_part_is_measured_by_what_has_filled_though_its_trades_are_late(
 
     owner = StandingOwner(desk.holding)
     ground = a_ground({KEY: owner}, scene=lambda holding: desk.scene)
-    nobody_stands_in = cast("Any", None)
-    told = await close(ground, nobody_stands_in, Market.FUT, "BTCUSDT", Decimal("0.004"), "OPERATOR")
+    nobody = cast("Any", None)  # stands in, and no name is looked for
+    told = await Closing(ground, nobody, nobody).close(Market.FUT, "BTCUSDT", Decimal("0.004"), "OPERATOR")
 
     assert owner.heard == [CloseAsked(reason="OPERATOR", qty=Qty(Decimal("0.004")))]
     assert told["position_qty"] == "0.01"
