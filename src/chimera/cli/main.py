@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera.cli import conform, faults, report, transfers
+from chimera.cli import bundle, conform, faults, report, transfers
 from chimera.cli.codes import MEANING, ended_well
 from chimera.cli.options import S3, S3_URL, S4, S4_URL, Json
 from chimera.trading.market import Market
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(faults.app, name="faults")
 app.add_typer(report.app, name="report")
+app.add_typer(bundle.app, name="bundle")
 app.command()(conform.conform)
 app.command()(transfers.transfer)
 

@@ -33,6 +33,11 @@ CONFLICT: Final = (
     "CONFIRM",  # the word that arms again
     "TRANSFER_UNDER_WAY",
     "TRANSFER_IN_DOUBT",  # nothing more moves until the venue's history has spoken
+    "BUNDLE_EXISTS",  # another content under this name
+    "CONFIG_MOVED",  # others change it at the same time
+    "NOTHING_ACTIVE",
+    "NO_TRIAL",
+    "TRIAL_RUNNING",
     "SYMBOL_ISOLATED",  # others trade it on the account, and the policy is to keep away
 )
 AWAY: Final = (
@@ -78,6 +83,7 @@ RULES: Final = (
     "KILL_SWITCH",
     "STALE_INTENT",
     "VENUE_REFUSED",
+    "BUNDLE_REFUSED",  # by lint
     "TRANSFERS_OFF",
     "TRANSFER_ASSET",
     "TRANSFER_LIMIT",
@@ -92,6 +98,7 @@ STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     **dict.fromkeys(RULES, HTTPStatus.UNPROCESSABLE_ENTITY),
     "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "OUTCOME_UNKNOWN": HTTPStatus.INTERNAL_SERVER_ERROR,  # the store was away in the middle of a change
     **dict.fromkeys(AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
 }
 

@@ -112,9 +112,9 @@ async def in_turns(work: Generator[None, None, T]) -> T:
 
 def digesting(head: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> Generator[None, None, str]:
     """SHA-256 of what a bundle says, rule by rule: not of its name, nor of who made it."""
-    hashing = hashlib.sha256(_text([head.get("bounds") or {}, head.get("flags") or {}]))
+    hashing = hashlib.sha256(_text(_worded([head.get("bounds") or {}, head.get("flags") or {}])))
     for rule in sorted(rules, key=lambda rule: str(rule.get("rule_id"))):
-        hashing.update(_text(rule))
+        hashing.update(_text(_worded(rule)))
         yield
     return hashing.hexdigest()
 
@@ -145,6 +145,19 @@ def _advice(bundle: Bundle) -> Generator[None, None, tuple[Finding, ...]]:
         found.update(dict.fromkeys(findings))
         yield
     return tuple(found)
+
+
+def _worded(node: object) -> object:
+    """Numbers as words: ``1`` and ``"1"`` say the same in a rule."""
+    match node:
+        case Mapping():
+            return {name: _worded(inner) for name, inner in node.items()}
+        case list() | tuple():
+            return [_worded(inner) for inner in node]
+        case bool() | None:
+            return node
+        case _:
+            return str(node)
 
 
 def _text(node: object) -> bytes:

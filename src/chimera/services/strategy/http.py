@@ -16,10 +16,12 @@ from starlette.exceptions import HTTPException
 
 from chimera.services import face
 from chimera.services.face import Answer
+from chimera.services.strategy import config_http
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.wire import request_json, shape
 from chimera.wire.bodies import ErrorBody, HealthResponse
+from chimera.wire.bundles import BODIES
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
 
 RECENT_MAX: Final = 200
@@ -34,7 +36,8 @@ def build_app(strategy: Strategy, *, new_id: Callable[[], str] = lambda: secrets
         app.add_exception_handler(kind, _say_no)
     _add_decisions(app, strategy)
     _add_health(app, strategy)
-    face.publish(app, (DecideRequest, BatchRequest))
+    config_http.add(app, strategy)
+    face.publish(app, (DecideRequest, BatchRequest, *BODIES))
     return app
 
 
