@@ -4,14 +4,15 @@ This is the answer to the caller. The wall is the last hop, which checks the lim
 (``admit.limits``).
 """
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from chimera.admit.netting import growing, netted, opening, opposed
 from chimera.trading.errors import Refused
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
-from chimera.trading.intent import Intent, IntentKind, OrderList
+from chimera.trading.intent import Intent, IntentKind, OrderList, TargetKind
 from chimera.trading.market import Market, Side
 from chimera.trading.money import BPS, ZERO, Price, Qty, text
 from chimera.trading.order import FIRING, Role
@@ -50,12 +51,12 @@ def _stop_alone(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]
     if _wrong_side(stop, near, opened):
         side = "below" if opened is Side.BUY else "above"
         told = f"a stop of a position opened by {opened} belongs {side} the market"
-        found = [Refused("WRONG_SIDE_STOP", told, value=text(stop), accepted=f"{side} {text(near)}")]
+        no: Refused | None = Refused("WRONG_SIDE_STOP", told, value=text(stop), accepted=f"{side} {text(near)}")
     else:
         leverage = max((lot.leverage for lot in holding.position.lots), default=intent.leverage)
         whole = intent.but(side=opened, qty=Qty(ZERO), leverage=leverage)
-        found = _stop_in_time(whole, stop, near, holding, scene.instrument)
-    return [_renamed(no, "exec_policy.stop_price") for no in found]
+        no = _stop_in_time(whole, stop, near, holding, scene.instrument)
+    return [] if no is None else [_renamed(no, "exec_policy.stop_price")]
 
 
 def _renamed(no: Refused, field: str | None) -> Refused:
@@ -95,93 +96,123 @@ def _time(intent: Intent, scene: Scene) -> list[Refused]:
 
 
 def _position(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]:
-    held = holding.exposure
-    if intent.reduce_only or intent.kind is IntentKind.EXIT:
-        if held == 0 or (held > 0) == (intent.side is Side.BUY):
-            return [
-                Refused(
-                    "REDUCE_ONLY_OPENS", f"reduce-only {intent.side} against a position of {text(held)} would open",
-                    field="reduce_only", value=True, accepted="a position of the other side",
-                )
-            ]  # fmt: skip
+    """By what is held: a reduction needs a position of the other side, an entry one that nothing speaks against."""
+    reduces = intent.reduce_only or intent.kind is IntentKind.EXIT
+    return _reduction(intent, holding.exposure) if reduces else _entry(intent, holding, scene)
+
+
+def _reduction(intent: Intent, held: Decimal) -> list[Refused]:
+    if held and (held > 0) != (intent.side is Side.BUY):
         return []
+    told = f"reduce-only {intent.side} against a position of {text(Qty(held))} would open"
+    accepted = "a position of the other side"
+    return [Refused("REDUCE_ONLY_OPENS", told, field="reduce_only", value=True, accepted=accepted)]
+
+
+def _entry(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]:
     found = []
     if opposed(intent, holding) and not netted(intent, holding, scene.policy):
-        found.append(
-            Refused(
-                "POSITION_OPPOSED", f"{intent.side} against an open position of {text(held)}", field="side",
-                value=str(intent.side), accepted="the position's own side, or close it first",
-            )
-        )  # fmt: skip
+        told = f"{intent.side} against an open position of {text(Qty(holding.exposure))}"
+        accepted = "the position's own side, or close it first"
+        found.append(Refused("POSITION_OPPOSED", told, field="side", value=str(intent.side), accepted=accepted))
     elif not scene.policy.nets_opposite and growing(holding, intent.side.opposite):
         told = f"{intent.side} against an entry of the other side that is on its way"
         accepted = "the other entry's side, or later"
         found.append(Refused("POSITION_OPPOSED", told, field="side", value=str(intent.side), accepted=accepted))
-    if any(
-        order.status in FIRING and order.episode < holding.position.closed_count for order in holding.in_role(Role.STOP)
-    ):
-        found.append(
-            Refused("STALE_TRIGGER", f"an earlier stop of {intent.symbol} is stuck in its trigger; see the venue")
-        )
+    episode = holding.position.closed_count
+    if any(stop.status in FIRING and stop.episode < episode for stop in holding.in_role(Role.STOP)):
+        told = f"an earlier stop of {intent.symbol} is stuck in its trigger; see the venue"
+        found.append(Refused("STALE_TRIGGER", told))
     if holding.exit is not None:
         found.append(Refused("CLOSING", f"{intent.symbol} is being closed ({holding.exit.reason}); wait until flat"))
     return found
 
 
+class _Priced(NamedTuple):
+    """What of an intent opens, onto what is held, and the price by which it is judged."""
+
+    intent: Intent
+    holding: Holding
+    scene: Scene
+    near: Price
+
+    @property
+    def stop(self) -> Price | None:
+        """The stop's price, where the intent names one."""
+        return self.intent.stop.price if self.intent.stop else None
+
+
 def _prices(intent: Intent, holding: Holding, near: Price, scene: Scene) -> list[Refused]:
-    rules = scene.instrument
-    found = []
-    notional = intent.qty * near
-    least = rules.min_notional
-    if intent.market is Market.SPOT and not intent.reduce_only:
-        found += _sellable(intent, near, scene)
-    if notional < least and not intent.reduce_only:
-        found.append(
-            Refused(
-                "MIN_NOTIONAL", f"notional {notional:.2f} is below the venue's minimum", field="qty",
-                value=text(intent.qty), accepted=f"notional >= {text(least)}",
-            )
-        )  # fmt: skip
-    stop = intent.stop.price if intent.stop else None
-    if stop is not None and not intent.reduce_only and _wrong_side(stop, near, intent.side):
-        side = "below" if intent.side is Side.BUY else "above"
-        found.append(
-            Refused(
-                "WRONG_SIDE_STOP", f"a {intent.side}'s stop belongs {side} the market", field="sl.price",
-                value=text(stop), accepted=f"{side} {text(near)}",
-            )
-        )  # fmt: skip
-    if intent.stop is not None and not intent.reduce_only:
-        default = near * (1 - intent.side.sign * scene.policy.default_stop_bps / BPS)
-        asked = default if stop is None else stop
-        found += [] if _wrong_side(asked, near, intent.side) else _stop_in_time(intent, asked, near, holding, rules)
-    if not intent.reduce_only:
-        found += _leverage(intent, near, holding, rules)
-    target = intent.target.value if intent.target and intent.target.kind == "price" else None
-    if target is not None and not _wrong_side(target, near, intent.side):
-        side = "above" if intent.side is Side.BUY else "below"
-        found.append(
-            Refused(
-                "WRONG_SIDE_TARGET", f"a {intent.side}'s target belongs {side} the market", field="tp.value",
-                value=text(target), accepted=f"{side} {text(near)}",
-            )
-        )  # fmt: skip
-    return found
+    checks = _OF_REDUCTION if intent.reduce_only else _OF_ENTRY
+    asked = _Priced(intent, holding, scene, near)
+    return [no for check in checks if (no := check(asked)) is not None]
 
 
-def _sellable(intent: Intent, near: Price, scene: Scene) -> list[Refused]:
+def _sellable(asked: _Priced) -> Refused | None:
     """Spot: what the fee leaves must be worth enough at the stop's limit that the venue takes a stop for it."""
-    rules, policy = scene.instrument, scene.policy
-    stop = intent.stop.price if intent.stop and intent.stop.price else near * (1 - policy.default_stop_bps / BPS)
+    intent, rules, policy, fee = asked.intent, asked.scene.instrument, asked.scene.policy, asked.scene.fees.taker
+    if intent.market is not Market.SPOT:
+        return None
+    stop = asked.stop or asked.near * (1 - policy.default_stop_bps / BPS)
     lowest = stop * (1 - policy.stop_limit_bps / BPS)
-    left = rules.floor_to_step(intent.qty * (1 - scene.fees.taker))
+    left = rules.floor_to_step(Qty(intent.qty * (1 - fee)))
     if left * lowest >= rules.min_notional:
-        return []
-    needed = rules.ceil_to_step(rules.min_notional / lowest / (1 - scene.fees.taker))
-    told = (
-        f"after the fee {text(left)} would be worth {left * lowest:.2f} at its stop, too little for the venue to sell"
-    )
-    return [Refused("MIN_NOTIONAL", told, field="qty", value=text(intent.qty), accepted=f">= {text(needed)}")]
+        return None
+    needed = rules.ceil_to_step(rules.min_notional / lowest / (1 - fee))
+    worth = f"{left * lowest:.2f} at its stop, too little for the venue to sell"
+    told = f"after the fee {text(left)} would be worth {worth}"
+    return Refused("MIN_NOTIONAL", told, field="qty", value=text(intent.qty), accepted=f">= {text(needed)}")
+
+
+def _worth(asked: _Priced) -> Refused | None:
+    notional, least = asked.intent.qty * asked.near, asked.scene.instrument.min_notional
+    if notional >= least:
+        return None
+    told, accepted = f"notional {notional:.2f} is below the venue's minimum", f"notional >= {text(least)}"
+    return Refused("MIN_NOTIONAL", told, field="qty", value=text(asked.intent.qty), accepted=accepted)
+
+
+def _stop_side(asked: _Priced) -> Refused | None:
+    opened, stop = asked.intent.side, asked.stop
+    if stop is None or not _wrong_side(stop, asked.near, opened):
+        return None
+    side = "below" if opened is Side.BUY else "above"
+    told, accepted = f"a {opened}'s stop belongs {side} the market", f"{side} {text(asked.near)}"
+    return Refused("WRONG_SIDE_STOP", told, field="sl.price", value=text(stop), accepted=accepted)
+
+
+def _stop_reach(asked: _Priced) -> Refused | None:
+    intent, near = asked.intent, asked.near
+    default = near * (1 - intent.side.sign * asked.scene.policy.default_stop_bps / BPS)
+    stop = default if asked.stop is None else asked.stop
+    if intent.stop is None or _wrong_side(stop, near, intent.side):
+        return None
+    return _stop_in_time(intent, stop, near, asked.holding, asked.scene.instrument)
+
+
+def _leverage(asked: _Priced) -> Refused | None:
+    """The larger a position, the less leverage the venue allows it (S4-LIM-2)."""
+    leverage, notional = asked.intent.leverage, _after(asked.intent, asked.holding) * asked.near
+    step = asked.scene.instrument.step_of(notional)
+    if step is None or leverage <= step.max_leverage:
+        return None
+    told, accepted = f"the position would come to a notional of {notional:.2f}", f"<= {step.max_leverage}"
+    return Refused("LEVERAGE_TOO_HIGH", told, field="leverage", value=leverage, accepted=accepted)
+
+
+def _target_side(asked: _Priced) -> Refused | None:
+    intent = asked.intent
+    target = intent.target.value if intent.target and intent.target.kind is TargetKind.PRICE else None
+    if target is None or _wrong_side(target, asked.near, intent.side):
+        return None
+    side = "above" if intent.side is Side.BUY else "below"
+    told, accepted = f"a {intent.side}'s target belongs {side} the market", f"{side} {text(asked.near)}"
+    return Refused("WRONG_SIDE_TARGET", told, field="tp.value", value=text(target), accepted=accepted)
+
+
+_Check = Callable[[_Priced], Refused | None]
+_OF_ENTRY: Final[tuple[_Check, ...]] = (_sellable, _worth, _stop_side, _stop_reach, _leverage, _target_side)
+_OF_REDUCTION: Final[tuple[_Check, ...]] = (_target_side,)  # what only lowers a risk is kept back by nothing else
 
 
 def _after(intent: Intent, holding: Holding) -> Decimal:
@@ -189,21 +220,7 @@ def _after(intent: Intent, holding: Holding) -> Decimal:
     return abs(holding.exposure) + holding.open_qty(intent.side) + intent.qty
 
 
-def _leverage(intent: Intent, near: Price, holding: Holding, rules: Instrument) -> list[Refused]:
-    """The larger a position, the less leverage the venue allows it (S4-LIM-2)."""
-    notional = _after(intent, holding) * near
-    step = rules.step_of(notional)
-    if step is None or intent.leverage <= step.max_leverage:
-        return []
-    return [
-        Refused(
-            "LEVERAGE_TOO_HIGH", f"the position would come to a notional of {notional:.2f}", field="leverage",
-            value=intent.leverage, accepted=f"<= {step.max_leverage}",
-        )
-    ]  # fmt: skip
-
-
-def _stop_in_time(intent: Intent, stop: Decimal, near: Price, holding: Holding, rules: Instrument) -> list[Refused]:
+def _stop_in_time(intent: Intent, stop: Decimal, near: Price, holding: Holding, rules: Instrument) -> Refused | None:
     """The venue takes triggers within its price band only, and liquidates before a stop that is too far away.
 
     What is judged is the position that it would make: what is held at its own entry price, the rest at the market.
@@ -220,9 +237,8 @@ def _stop_in_time(intent: Intent, stop: Decimal, near: Price, holding: Holding, 
         if (stop - limit) * intent.side.sign <= 0:
             side = "above" if intent.side is Side.BUY else "below"
             bound = rules.stop_toward_entry(limit, intent.side.opposite)
-            found = Refused(code, why, field="sl.price", value=text(stop), accepted=f"{side} {text(bound)}")
-            return [found]
-    return []
+            return Refused(code, why, field="sl.price", value=text(stop), accepted=f"{side} {text(bound)}")
+    return None
 
 
 def _wrong_side(stop: Decimal, near: Decimal, side: Side) -> bool:
