@@ -241,6 +241,25 @@ async def test_cancel(reason: str, client: httpx2.AsyncClient, router: FakeRoute
     ]
 
 
+@pytest.mark.req("S4-VAL-1")
+@pytest.mark.parametrize(
+    ("target", "field"), [({"price": 70_000}, "price"), ({"target": "price", "value": 70_000}, "value")]
+)
+async def test_a_refusal_by_the_router_names_the_field_that_was_sent(
+    client: httpx2.AsyncClient, router: FakeRouter, target: dict[str, Any], field: str
+) -> None:
+    """An off-side ``tp.price`` was refused as ``tp.value``, which nobody had sent."""
+
+    def refuse(_: Intent) -> Outcome:
+        raise Refused("WRONG_SIDE_TARGET", "off", field="tp.value", value="1")
+
+    router.answer = refuse
+    flat = json.loads(GOOD) | {"tp": target}
+    for body, prefix in ((flat, ""), ({"intent": flat}, "intent.")):
+        answer = await client.post("/orders", json=body)
+        assert (answer.status_code, answer.json()["field"]) == (422, f"{prefix}tp.{field}"), answer.json()
+
+
 @pytest.mark.req("S4-EXIT-1")
 async def test_close(client: httpx2.AsyncClient, router: FakeRouter) -> None:
     all_of_it = await client.post("/positions/BTCUSDT/close")

@@ -25,7 +25,7 @@ from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
-from chimera.wire import asks, bodies, failures, policies, request_json, requests
+from chimera.wire import asks, bodies, failures, naming, policies, request_json, requests
 
 _STEERING: Final = {
     "pause": "Send nothing more of an order until it is resumed; what rests leaves the book.",
@@ -63,15 +63,16 @@ def build_app(
 
 
 def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected: bool) -> None:
-    async def read_intent(request: Request) -> Intent:
+    async def read_intent(request: Request) -> tuple[Intent, Mapping[str, object]]:
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
-        return requests.order_intent(
+        intent = requests.order_intent(
             document,
             instruments=_instruments(router),
             now_ms=clock.now_ms(),
             allow_unprotected=allow_unprotected,
             idempotency_key=request.headers.get("idempotency-key"),
         )
+        return intent, document
 
     @app.post(
         "/orders",
@@ -81,9 +82,10 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
     )
     async def submit(request: Request) -> Response:
         """Submit an intent, in the flat or the wrapped shape. The same intent again gives the same result."""
-        intent = await read_intent(request)
+        intent, document = await read_intent(request)
         wait_ms = asks.wait_ms(request.headers.get("prefer"))
-        outcome = await router.submit(intent, requests.body_hash(intent), wait_ms=wait_ms)
+        with naming.by_caller(document):
+            outcome = await router.submit(intent, requests.body_hash(intent), wait_ms=wait_ms)
         headers = {"Location": f"/orders/{outcome.row['order_id']}"}
         if wait_ms is not None:
             headers["Preference-Applied"] = f"wait={wait_ms // 1000}" if wait_ms else "respond-async"
@@ -97,7 +99,10 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
     )
     async def preview(request: Request) -> Response:
         """What would come of an intent: plan and why, cost, protection, limits. Nothing is kept or sent."""
-        return Answer(await router.preview(await read_intent(request)))
+        intent, document = await read_intent(request)
+        with naming.by_caller(document):
+            row = await router.preview(intent)
+        return Answer(naming.row_by_caller(row, document))
 
 
 def _add_orders(app: FastAPI, router: RouterApi) -> None:
@@ -115,7 +120,8 @@ def _add_orders(app: FastAPI, router: RouterApi) -> None:
     async def replace(name: str, request: Request) -> Response:
         """Change an order that lives: what rests is cancelled, and exactly what is left goes on under the new terms."""
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
-        outcome = await router.replace(_known_length(name), document)
+        with naming.by_caller(document):
+            outcome = await router.replace(_known_length(name), document)
         return Answer(outcome.row, _order_status(outcome))
 
     @app.get("/orders/{name:path}", operation_id="get_order", responses=_answers(bodies.OrderResult, 404))
