@@ -85,6 +85,16 @@ def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
 
 
+@pytest.fixture
+def locked_valkey(tmp_path: Path) -> Iterator[str]:
+    """One that wants the password ``p:/,@1``, or the user ``desk`` with ``p2``."""
+    for address in _server(tmp_path):
+        with Redis(port=int(address.rpartition(":")[2])) as client:
+            client.execute_command("ACL", "SETUSER", "desk", "on", ">p2", "~*", "&*", "+@all")
+            client.config_set("requirepass", "p:/,@1")
+        yield address
+
+
 def _server(directory: Path, *options: str) -> Iterator[str]:
     port = free_port()
     where = ("--dir", str(directory), "--bind", "127.0.0.1", "--port", str(port), "--logfile", str(directory / "log"))

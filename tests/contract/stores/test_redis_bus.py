@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from redis import exceptions as redis_errors
-from redis.asyncio import Redis
+from redis.asyncio import Redis, SSLConnection
 
 from chimera.adapters.redis import bus as redis_bus
 from chimera.adapters.redis import patience
 from chimera.adapters.redis.bus import connect
-from chimera.adapters.redis.clients import host_and_port
+from chimera.adapters.redis.clients import Address, address_of, client
 from chimera.adapters.redis.slots import beside, by_slot, same_slot, slot
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.money import Millis
@@ -284,10 +284,64 @@ def test_a_bad_address_is_told(address: str) -> None:
         connect(address)
 
 
-def test_addresses_are_read() -> None:
-    assert host_and_port("redis") == ("redis", 6379)
-    assert host_and_port("10.0.0.1:7000") == ("10.0.0.1", 7000)
-    assert host_and_port("[::1]:7000") == ("::1", 7000)
+@pytest.mark.parametrize(
+    ("address", "read"),
+    [
+        ("redis", Address("redis", 6379)),
+        ("10.0.0.1:7000", Address("10.0.0.1", 7000)),
+        ("[::1]:7000", Address("::1", 7000)),
+        ("unix:/run/r.sock", Address(path="/run/r.sock")),
+        ("redis://h", Address("h", 6379)),
+        ("redis://:p%3A%2F%2C%401@h:7", Address("h", 7, password="p:/,@1")),
+        ("redis://desk:p2@[::1]:7/", Address("::1", 7, user="desk", password="p2")),
+        (
+            "rediss://desk:p2@h?ca=/etc/ca.pem",
+            Address("h", 6379, user="desk", password="p2", tls=True, ca="/etc/ca.pem"),
+        ),
+    ],
+)
+def test_addresses_are_read(address: str, read: Address) -> None:
+    assert address_of(address) == read
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["redis://u:geheim@", "http://u:geheim@h", "redis://u:geheim@h:port", "redis://u:geheim@h/1", "u:geheim@h:1",
+     "redis://u:geheim@h?ca=x", "rediss://u:geheim@h?cert=x", "redis://u:geheim@h#1"],
+)  # fmt: skip
+def test_a_bad_address_with_a_password_is_told_without_it(address: str) -> None:
+    with pytest.raises(ValueError, match=r"address|ca goes with") as told:
+        connect(address)
+    assert "geheim" not in str(told.value)
+
+
+def test_nodes_of_one_cluster_are_come_to_alike() -> None:
+    with pytest.raises(ValueError, match="same user"):
+        connect("redis://:a@h:1,redis://:b@h:2")
+
+
+@pytest.mark.req("RD-1")
+async def test_a_server_with_a_password_and_one_with_users_is_used(locked_valkey: str, fresh: str) -> None:
+    """No password could be told: such a Redis could not be used at all."""
+    for known in (":p%3A%2F%2C%401@", "desk:p2@"):
+        bus = connect(f"redis://{known}{locked_valkey}")
+        await bus.ping()
+        await bus.publish(fresh, known, {"n": "1"})
+        await bus.close()
+    for unknown in ("", "redis://:wrong@", "redis://desk:wrong@"):
+        bus = connect(unknown + locked_valkey, deadline_ms=Millis(300))
+        with pytest.raises(StoreUnavailable) as refused:
+            await bus.ping()
+        assert "wrong" not in str(refused.value).replace("WRONGPASS", "")
+        await bus.close()
+
+
+async def test_over_tls_the_server_must_prove_who_it_is() -> None:
+    speaking = client(["rediss://h:7?ca=/etc/ca.pem"], cluster=False, answer_s=1)
+    assert isinstance(speaking, Redis)
+    made = speaking.connection_pool.make_connection()
+    assert isinstance(made, SSLConnection)
+    assert (made.ca_certs, made.check_hostname) == ("/etc/ca.pem", True)
 
 
 @pytest.mark.slow

@@ -58,7 +58,6 @@ def connect(
     addresses: str | Sequence[str],
     *,
     cluster: bool | None = None,
-    password: str | None = None,
     deadline_ms: Millis = DEADLINE_MS,
     stream_max: int = STREAM_MAX,
 ) -> "RedisBus":
@@ -73,8 +72,8 @@ def connect(
     is_cluster = len(wanted) > 1 if cluster is None else cluster
     patient_s = BLOCK_SLICE_MS / 1000 + 1
     return RedisBus(
-        clients.client(wanted, cluster=is_cluster, answer_s=clients.ANSWER_S, password=password),
-        clients.client(wanted, cluster=is_cluster, answer_s=patient_s, password=password),
+        clients.client(wanted, cluster=is_cluster, answer_s=clients.ANSWER_S),
+        clients.client(wanted, cluster=is_cluster, answer_s=patient_s),
         deadline_ms=deadline_ms,
         stream_max=stream_max,
     )

@@ -5,7 +5,8 @@ XREADGROUP has another shape in RESP3. No driver retries: ``patience`` retries.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
@@ -19,12 +20,35 @@ CONNECT_S: Final = 0.25
 CONNECTIONS_MAX: Final = 64
 DEFAULT_PORT: Final = 6379
 UNIX: Final = "unix:"
+_SHAPE: Final = "a Redis address is host:port, unix:/path or redis[s]://user:password@host:port"
 
 
-def client(addresses: Sequence[str], *, cluster: bool, answer_s: float, password: str | None) -> Client:
-    """A client that has not connected yet. ``host:port`` each; a single server may be ``unix:/path`` instead."""
+class Address(NamedTuple):
+    """Where one server is, and as whom to come. ``path``: a unix socket, in place of host and port."""
+
+    host: str = ""
+    port: int = DEFAULT_PORT
+    path: str = ""
+    user: str | None = None
+    password: str | None = None
+    tls: bool = False
+    ca: str | None = None  # the file of the authority, in place of the machine's own list
+
+    @property
+    def manner(self) -> tuple[object, ...]:
+        """What the servers of one Cluster have in common."""
+        return self.user, self.password, self.tls, self.ca
+
+
+def client(addresses: Sequence[str], *, cluster: bool, answer_s: float) -> Client:
+    """A client that has not connected yet. What an address looks like, ``address_of`` says."""
+    found = [address_of(address) for address in addresses]
+    first = found[0]
+    if any(each.manner != first.manner for each in found):
+        raise ValueError("the addresses of one Redis Cluster must name the same user, password and encryption")
     settings: dict[str, Any] = {
-        "password": password,
+        "username": first.user,
+        "password": first.password,
         "socket_timeout": answer_s,
         "socket_connect_timeout": CONNECT_S,
         "max_connections": CONNECTIONS_MAX,
@@ -32,21 +56,48 @@ def client(addresses: Sequence[str], *, cluster: bool, answer_s: float, password
         "protocol": 2,
         "health_check_interval": 0,
     }
+    if first.tls:
+        settings |= {"ssl": True, "ssl_ca_certs": first.ca}
     if cluster:
-        nodes = [ClusterNode(*host_and_port(address)) for address in addresses]
+        nodes = [ClusterNode(each.host, each.port) for each in found]
         return RedisCluster(startup_nodes=nodes, reinitialize_steps=0, require_full_coverage=False, **settings)
-    [address] = addresses
+    if first.path:
+        return Redis(unix_socket_path=first.path, **settings)
+    return Redis(host=first.host, port=first.port, **settings)
+
+
+def address_of(address: str) -> Address:
+    """``host:port``, ``unix:/path``, or ``redis://user:password@host:port``; ``rediss`` is over TLS, ``?ca=file``.
+
+    A user may be left out (``redis://:password@host``); what has a meaning in a URL is percent-encoded. Raises
+    ``ValueError``, which says what an address looks like and never repeats one with a password in it.
+    """
+    scheme, colon, _ = address.partition("://")
+    if not colon:
+        return _plain(address)
+    try:
+        url = urlsplit(address)
+        port, asked = url.port, parse_qs(url.query, strict_parsing=True) if url.query else {}
+    except ValueError:
+        raise ValueError(_SHAPE) from None
+    authority = asked.pop("ca", [None])[0]
+    tls = scheme == "rediss"
+    if scheme not in ("redis", "rediss") or not url.hostname or asked or url.path not in ("", "/") or url.fragment:
+        raise ValueError(_SHAPE)
+    if authority is not None and not tls:
+        raise ValueError("ca goes with rediss://")
+    user, password = (unquote(each) if each else None for each in (url.username, url.password))
+    return Address(url.hostname, port or DEFAULT_PORT, user=user, password=password, tls=tls, ca=authority)
+
+
+def _plain(address: str) -> Address:
     if address.startswith(UNIX):
-        return Redis(unix_socket_path=address.removeprefix(UNIX), **settings)
-    host, port = host_and_port(address)
-    return Redis(host=host, port=port, **settings)
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """``ValueError`` says what an address looks like."""
+        return Address(path=address.removeprefix(UNIX))
+    if "@" in address:
+        raise ValueError(_SHAPE)
     host, colon, port = address.rpartition(":")
     if not colon:
         host, port = address, str(DEFAULT_PORT)
     if not host or not port.isdigit():
         raise ValueError(f"{address!r} is not a Redis address: host:port or unix:/path")
-    return host.strip("[]"), int(port)
+    return Address(host.strip("[]"), int(port))

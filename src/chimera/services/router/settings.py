@@ -64,7 +64,10 @@ class RouterSettings(TransferSettings):
         "S4_SPOT_STOP_LIMIT_BPS", Decimal(100), "bps", "How far below its trigger a spot stop that fired may sell."
     )
     redis_addresses: Names = setting(
-        "S4_REDIS_ADDRESSES", (), "host:port, list", "Redis, single or Cluster; unset: the embedded one."
+        "S4_REDIS_ADDRESSES",
+        (),
+        "host:port, list",
+        "Redis, single or Cluster, or redis[s]://user:password@host:port?ca=file; unset: the embedded one.",
     )
     db_arango_uri: str | None = setting(
         "S4_DB_ARANGO_URI", None, "URL", "ArangoDB: not in this version, which refuses to start with it."
