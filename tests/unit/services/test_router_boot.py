@@ -81,7 +81,7 @@ async def start(account: Account, symbol: str = SYMBOL) -> None:
     await router.run()
 
 
-@pytest.mark.req("S4-LIM-3", "I32")
+@pytest.mark.req("S4-LIM-3", "I32", "I12")
 @pytest.mark.parametrize(
     ("account", "symbol", "code"),
     [
