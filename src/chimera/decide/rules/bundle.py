@@ -17,7 +17,7 @@ from chimera.decide.rules.action import Action, SkipEntry, describe, read_action
 from chimera.decide.rules.clause import Clause, compile_clause
 from chimera.decide.rules.finding import Finding, Lint, LintFailed
 from chimera.decide.rules.reach import dead_ends
-from chimera.decide.rules.sieve import Sieve, sieve_of
+from chimera.decide.rules.sieve import Sieve, sieving
 from chimera.trading.decision import Clamp
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
@@ -145,7 +145,7 @@ def compile_bundle(
 def compiling(
     documents: Sequence[Mapping[str, Any]], *, bundle_id: str, rev: int, bounds: Bounds, factors: Collection[str]
 ) -> Generator[None, None, Bundle]:
-    """The same, one rule a step, so that whoever drives it may do other things between two of them."""
+    """The same in small steps, so that whoever drives it may do other things between two of them."""
     findings: list[Finding] = []
     rules: list[Rule] = []
     seen: set[str] = set()
@@ -165,6 +165,10 @@ def compiling(
         raise LintFailed(findings)
     rules.sort(key=order)
     everywhere, by_symbol = index(rules)
+    sieve = yield from _sieving(everywhere)
+    sieves = {}
+    for symbol, own in by_symbol.items():
+        sieves[symbol] = yield from _sieving(own)
     return Bundle(
         bundle_id=bundle_id,
         rev=rev,
@@ -173,14 +177,14 @@ def compiling(
         factors=known,
         everywhere=everywhere,
         by_symbol=by_symbol,
-        sieve=_sieve(everywhere),
-        sieves={symbol: _sieve(own) for symbol, own in by_symbol.items()},
+        sieve=sieve,
+        sieves=sieves,
         timed=tuple(rule for rule in rules if rule.window is not ALWAYS),
     )
 
 
-def _sieve(rules: Sequence[Rule]) -> Sieve:
-    return sieve_of([rule.clause for rule in rules])
+def _sieving(rules: Sequence[Rule]) -> Generator[None, None, Sieve]:
+    return sieving([rule.clause for rule in rules])
 
 
 def index(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], dict[str, tuple[Rule, ...]]]:

@@ -10,7 +10,7 @@ factors are fresh, what a rule does, nor when it counts.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
@@ -59,7 +59,8 @@ class Sieve:
         return [i for i in positions if not self.unsure >> i & 1 or self.clauses[i].holds(values)]
 
 
-def sieve_of(clauses: Sequence[Clause]) -> Sieve:
+def sieving(clauses: Sequence[Clause]) -> Generator[None, None, Sieve]:
+    """Made in small steps, so that whoever drives it may do other things between two of them."""
     spans: dict[str, dict[int, Region]] = {}
     unsure = 0
     for position, clause in enumerate(clauses):
@@ -67,9 +68,10 @@ def sieve_of(clauses: Sequence[Clause]) -> Sieve:
             spans.setdefault(factor, {})[position] = region
         if not is_box(clause.condition):
             unsure |= 1 << position
+        yield
     axes = []
     for factor, regions in spans.items():
-        axis = _axis(factor, regions, len(clauses))
+        axis = yield from _axis(factor, regions, len(clauses))
         if axis is not None:
             axes.append(axis)
         else:
@@ -83,7 +85,7 @@ def sieve_of(clauses: Sequence[Clause]) -> Sieve:
     )
 
 
-def _axis(factor: str, regions: Mapping[int, Region], size: int) -> Axis | None:
+def _axis(factor: str, regions: Mapping[int, Region], size: int) -> Generator[None, None, Axis | None]:
     """None where its masks would be too large. A mask is the one before it, less and plus what ends and begins."""
     cuts = {cut[0] for region in regions.values() for span in region for cut in span}
     numbers = (*sorted(cuts - {LOWEST[0], _END}), _END)
@@ -97,6 +99,7 @@ def _axis(factor: str, regions: Mapping[int, Region], size: int) -> Axis | None:
         for span in region:
             for cut in span:
                 changes[_first_cell(cut, cell_at)] ^= 1 << position
+        yield
     return Axis(factor, numbers, tuple(accumulate(changes, xor)))
 
 

@@ -148,7 +148,7 @@ class ConfigWatcher:
             except StoreUnavailable as away:
                 self.fault = f"the ledger is away: {away}"
             except LintFailed as wrong:
-                self.fault = str(wrong)
+                self.fault = _short(wrong)
                 await self._refuse("CONFIG_REFUSED", wrong)
             except (BadConfig, NewerSchema, msgspec.ValidationError) as wrong:
                 self.fault = str(wrong)
@@ -208,8 +208,8 @@ class ConfigWatcher:
         try:
             snapshot, _ = await self._snapshot(trial.deciding, await self.content(trial.bundle_id), registries)
         except (LintFailed, BadConfig) as wrong:
-            self.trial_fault = str(wrong)
-            words = f"the candidate {trial.bundle_id} does not decide: {wrong}"
+            self.trial_fault = _short(wrong) if isinstance(wrong, LintFailed) else str(wrong)
+            words = f"the candidate {trial.bundle_id} does not decide: {self.trial_fault}"
             await self._alerts.say(Severity.ERROR, "TRIAL_REFUSED", trial.bundle_id, words)
             return None
         return None if trial.rev in self._aside else OnTrial(trial, snapshot)
@@ -253,6 +253,13 @@ class ConfigWatcher:
             self.differs_since_ms = self.differs_since_ms or self._alerts.now_ms()
             words = f"active rev {self.wanted_rev}, loaded rev {ours}: {self.fault or 'the ledger does not have it'}"
             await self._alerts.say(Severity.ERROR, "CONFIG_REV_DIFFERS", "config", words)
+
+
+def _short(wrong: LintFailed) -> str:
+    """Of ten thousand findings the first few: it stands at ``/health``."""
+    more = len(wrong.findings) - FINDINGS_TOLD
+    words = "; ".join(map(str, wrong.findings[:FINDINGS_TOLD]))
+    return f"{words}; and {more} more" if more > 0 else words
 
 
 def _ages(factors: Sequence[Mapping[str, Any]], settings: StrategySettings) -> Ages:
