@@ -146,7 +146,7 @@ around = {  # each figure just inside its limit, at it, and just outside
 }
 
 
-@pytest.mark.req("S3-L0-1", "S3-L0-2", "S3-L0-3", "S3-L0-4")
+@pytest.mark.req("DE-1", "S3-L0-1", "S3-L0-2", "S3-L0-3", "S3-L0-4")
 @settings(max_examples=500, deadline=None)
 @given(st.fixed_dictionaries({name: st.sampled_from(values[:1] * 4 + values) for name, values in around.items()}))
 def test_asking_whether_all_gates_are_open_is_what_their_verdicts_say(at: dict[str, Any]) -> None:

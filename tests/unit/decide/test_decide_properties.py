@@ -84,7 +84,7 @@ def proceeds(decision: Open, price: Decimal, fee: Decimal, *, in_base: bool) -> 
     return sign * qty * (price - entry) - qty * entry * fee - qty * price * fee
 
 
-@pytest.mark.req("S3-SIZE-1", "S3-SIZE-2", "S3-SLTP-1", "S3-SLTP-2", "S3-SLTP-3")
+@pytest.mark.req("DE-1", "S3-SIZE-1", "S3-SIZE-2", "S3-SLTP-1", "S3-SLTP-2", "S3-SLTP-3")
 @settings(max_examples=400, deadline=None)
 @given(cases(), sets_of_rules)
 def test_every_open_obeys_filters_max_loss_and_profit(case: Case, rules: list[dict[str, Any]]) -> None:
@@ -115,7 +115,7 @@ def test_every_open_obeys_filters_max_loss_and_profit(case: Case, rules: list[di
         assert decision.qty * entry <= case.policy.sizes.spot_quote_budget_usdt
 
 
-@pytest.mark.req("S3-SLTP-2")
+@pytest.mark.req("DE-1", "S3-SLTP-2")
 @settings(max_examples=100, deadline=None)
 @given(cases(Market.FUT))
 def test_the_profit_wanted_is_a_share_of_the_margin_and_the_target_no_further_than_a_tick(case: Case) -> None:
@@ -131,7 +131,7 @@ def test_the_profit_wanted_is_a_share_of_the_margin_and_the_target_no_further_th
     assert proceeds(decision, nearer, fee, in_base=False) < bars.profit_wanted
 
 
-@pytest.mark.req("S3-SLTP-1")
+@pytest.mark.req("DE-1", "S3-SLTP-1")
 @settings(max_examples=200, deadline=None)
 @given(cases())
 def test_slippage_past_the_stop_is_excluded_and_what_it_costs_is_reported(case: Case) -> None:
@@ -148,7 +148,7 @@ def test_slippage_past_the_stop_is_excluded_and_what_it_costs_is_reported(case: 
     assert abs((at_stop - past_it) - 7 * bars.slippage_per_bp) < D("1e-15")
 
 
-@pytest.mark.req("S3-L1-3")
+@pytest.mark.req("DE-1", "S3-L1-3")
 @settings(max_examples=200, deadline=None)
 @given(st.lists(mults, min_size=1, max_size=6))
 def test_every_clamp_holds_and_is_reported_exactly_where_it_bites(actions: list[dict[str, Any]]) -> None:
@@ -180,7 +180,7 @@ any_action = st.one_of(
 )
 
 
-@pytest.mark.req("S3-L1-4")
+@pytest.mark.req("DE-1", "S3-L1-4")
 @settings(max_examples=300, deadline=None)
 @given(cases(), sets_of_rules, any_action, st.integers(0, 100), st.sampled_from(["silent", "later", "elsewhere"]))
 def test_a_rule_that_does_not_fire_changes_nothing(
@@ -202,7 +202,7 @@ def test_a_rule_that_does_not_fire_changes_nothing(
     assert with_it.why.but(rules=tuple(told)) == without.why
 
 
-@pytest.mark.req("S3-SLTP-1", "S3-SLTP-2")
+@pytest.mark.req("DE-1", "S3-SLTP-1", "S3-SLTP-2")
 @settings(max_examples=300, deadline=None)
 @given(cases(Market.FUT), sets_of_rules)
 def test_short_is_the_mirror_of_long(case: Case, rules: list[dict[str, Any]]) -> None:

@@ -74,7 +74,7 @@ def features(draw: Any) -> Features:
     return told.but(values=values)
 
 
-@pytest.mark.req("S3-L1-2", "S3-L1-4")
+@pytest.mark.req("DE-1", "S3-L1-2", "S3-L1-4")
 @pytest.mark.parametrize("bits_max", [sieve.BITS_MAX, 0], ids=["sifted", "nothing sifted by"])
 @settings(max_examples=400, deadline=None)
 @given(st.data())
@@ -95,7 +95,7 @@ def test_the_sieve_fires_what_asking_every_rule_fires(bits_max: int, data: Any) 
         assert fired.against[0].text == f"none of {asked.counted} rules fired"
 
 
-@pytest.mark.req("S3-L1-2")
+@pytest.mark.req("DE-1", "S3-L1-2")
 @settings(max_examples=300, deadline=None)
 @given(bundles(), features())
 def test_the_trace_has_every_comparison_s_own_verdict(bundle: Any, told: Features) -> None:

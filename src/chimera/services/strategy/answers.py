@@ -1,6 +1,7 @@
 """Between the engine's values and S3's bodies."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from chimera.trading.decision import Open, Skip, Verdict
 from chimera.trading.errors import Refused
@@ -12,7 +13,10 @@ from chimera.wire.decisions import BATCH_MAX, BatchRequest, DecideRequest, Decis
 from chimera.wire.intents import order_body
 
 
-def answer(decision: Open | Skip, intent: Intent | None, *, dry_run: bool, signal_id: str | None) -> DecisionAnswer:
+def answer(
+    decision: Open | Skip, intent: Intent | None, *, dry_run: bool, signal_id: str | None, explained: Any = None
+) -> DecisionAnswer:
+    """``explained``: its explanation in builtins, where the durable row has it already; writing it is what costs."""
     return DecisionAnswer(
         decision="open" if isinstance(decision, Open) else "skip",
         symbol=decision.symbol,
@@ -22,7 +26,7 @@ def answer(decision: Open | Skip, intent: Intent | None, *, dry_run: bool, signa
         config_rev=decision.config_rev,
         rules_fired=list(decision.rules_fired),
         reasons=[] if isinstance(decision, Open) else plain(decision.reasons),
-        explanation=plain(decision.why),
+        explanation=plain(decision.why) if explained is None else explained,
         dry_run=dry_run,
         signal_id=signal_id,
     )

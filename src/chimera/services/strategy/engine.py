@@ -249,7 +249,8 @@ class Strategy:
         signal_id = signal_id or new_uuid(self._rng)
         row = self._row(signal_id, decision, features)
         await self._ledger.insert(SIGNALS, signal_id, row)
-        return decision, answer_of(decision, None, dry_run=False, signal_id=signal_id)
+        explained = row["explanation"]
+        return decision, answer_of(decision, None, dry_run=False, signal_id=signal_id, explained=explained)
 
     async def _record_open(
         self,
@@ -281,7 +282,8 @@ class Strategy:
             self._dispatcher.forget(item)
             return await self._record_skip(skip(snapshot.bundle.rev, request, refused), facts.features, given_id)
         self._dispatcher.start(item)
-        return decision, answer_of(decision, intent, dry_run=False, signal_id=signal_id)
+        explained = item.row["explanation"]
+        return decision, answer_of(decision, intent, dry_run=False, signal_id=signal_id, explained=explained)
 
     async def _claim(self, intent: Intent) -> Verdict | None:
         """``idem:order:{client_order_id}`` RESERVED; why not, where it is not ours."""
