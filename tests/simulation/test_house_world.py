@@ -135,9 +135,9 @@ def test_a_lost_answer_taken_for_a_no_or_asked_again_would_be_noticed(again: boo
         return await real(self, transfer) if again else Declined(number=transfer.number, reason="no answer")
 
     with without(("chimera.services.router.transferring:Transferring", "_send", send)):
-        broken = run(14, options=HOUSE)
+        broken = run(3, options=HOUSE)
     assert {each.invariant for each in broken.violations} == {"XFER"}
-    assert told(run(14, options=HOUSE)) == []
+    assert told(run(3, options=HOUSE)) == []
 
 
 def row(number: int, amount: str = "50") -> Row:

@@ -129,7 +129,7 @@ _PAIRS, _CLOSING, _SENDER = "chimera.protect.pairs", "chimera.execute.closing", 
 _GROSS = lambda holding, scene: max(holding.exposure, ZERO)  # noqa: E731  # stands in a table
 MISSED: dict[str, tuple[int, Options, str, Callable[[], Seams]]] = {
     "what is in doubt is sent again": (
-        3, Options(spot=True), "I12", lambda: ((f"{_SENDER}:Sender", "_send", _resent(sender.Sender._send)),)
+        27, Options(spot=True), "I12", lambda: ((f"{_SENDER}:Sender", "_send", _resent(sender.Sender._send)),)
     ),
     "what is sold while its list may still sell": (
         0, Options(spot=True, scenario="tight_stops"), "I12",
@@ -151,7 +151,7 @@ MISSED: dict[str, tuple[int, Options, str, Callable[[], Seams]]] = {
         lambda: ((_PAIRS, "_dismiss", lambda holding, *_: (holding, ())),),
     ),
     "a leg that never said that it ended is not asked for": (
-        17, SPOT, "I14", lambda: (("chimera.execute.asking", "bereft", lambda _: ()),)
+        5, SPOT, "I14", lambda: (("chimera.execute.asking", "bereft", lambda _: ()),)
     ),
 }  # fmt: skip
 

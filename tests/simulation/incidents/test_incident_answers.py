@@ -68,7 +68,7 @@ def test_incident_05_a_duplicate_id_means_that_the_stop_lives() -> None:
     assert -4116 in {refused.code for refused in told.only(Kind.REFUSE, "s")}
     assert len(told.only(Kind.ACCEPT, "s", conditional=True)) == 1
     assert "STOP_TRY_REFUSED" not in told.alerts
-    with without(("chimera.execute.advance", "_lives", lambda order, code, refusal: False)):
+    with without(("chimera.execute.advance", "_lives", lambda order, refusal: False)):
         taken_for_refused = play(story)
     assert "STOP_TRY_REFUSED" in taken_for_refused.alerts
 
