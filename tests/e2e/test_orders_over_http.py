@@ -28,7 +28,7 @@ REFUSED: Final = [  # what is asked otherwise; status, code, field
     ("VAL-3", FUT | {"sl": {"type": "STOP_MARKET"}}, 400, "STOP_PRICE_MISSING", "sl.price"),
     ("VAL-4", FUT | {"side": "SELL", "reduce_only": True}, 422, "REDUCE_ONLY_OPENS", "reduce_only"),
     ("VAL-5 stop", FUT | {"sl": {"price": 66000}}, 422, "WRONG_SIDE_STOP", "sl.price"),
-    ("VAL-5 target", FUT | {"sl": {"price": 65000}, "tp": {"price": 65500}}, 422, "WRONG_SIDE_TARGET", "tp.value"),
+    ("VAL-5 target", FUT | {"sl": {"price": 65000}, "tp": {"price": 65500}}, 422, "WRONG_SIDE_TARGET", "tp.price"),
 ]
 
 
