@@ -123,7 +123,8 @@ def close(s4_url: str, symbol: str, qty: str | None, market: Market, close_id: s
     if as_json:
         print_json(answer)
     else:
-        print(f"{answer.get('symbol')} held {answer.get('position_qty')}: {answer.get('message')}")
+        doubt = f"; not on disk yet, ask again with --id {name}" if answer.get("in_doubt") else ""
+        print(f"{answer.get('symbol')} held {answer.get('position_qty')}: {answer.get('message')}{doubt}")
 
 
 def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> bool:

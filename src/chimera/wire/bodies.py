@@ -1,14 +1,13 @@
 """S4's HTTP bodies as models: the shape that is checked is the shape that OpenAPI shows.
 
 Only shape lives here: names, kinds, bounds that hold for every market. What the fields mean together, aliases and the
-symbol's own rules are ``requests``'s; ``results`` builds the answers. Amounts arrive as ``request_json.Number`` or
-a string and become exact decimals; every model refuses names that it does not know. Answers carry amounts as numbers,
-written by ``answers``: the models of answers describe them and carry none, since pydantic reads numbers as floats.
+symbol's own rules are ``requests``'s; what is answered is ``shown``. Amounts arrive as ``request_json.Number`` or
+a string and become exact decimals; every model refuses names that it does not know.
 """
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, StrictBool, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -246,157 +245,3 @@ class SettleRequest(_Asked):
 
     happened: StrictBool
     by: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=64)]
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-Signed = Annotated[Decimal, WithJsonSchema({"type": "number"})]
-Unsigned = Annotated[Decimal, Field(ge=0), WithJsonSchema({"type": "number", "minimum": 0})]
-
-
-class OrderStatus(StrEnum):
-    """The statuses an answer shows; CLOSED, a state of ours, shows as FILLED."""
-
-    NEW = "NEW"
-    ACCEPTED = "ACCEPTED"
-    PARTIALLY_FILLED = "PARTIALLY_FILLED"
-    FILLED = "FILLED"
-    CANCELED = "CANCELED"
-    REJECTED = "REJECTED"
-
-
-class FillShown(_Answer):
-    fill_id: str
-    order_id: str
-    price: Unsigned
-    qty: Unsigned
-    size: Unsigned
-    fee: Signed
-    fee_asset: str
-    mid_at_send: Unsigned | None = Field(
-        None, description="middle of the touch when its order was sent; null: not known"
-    )
-    slip_bps: Signed | None = Field(
-        None, description="(price - mid_at_send) / mid_at_send in bps, above 0 when adverse"
-    )
-    slippage_bps: Unsigned | None = Field(description="slip_bps where adverse, else 0; null: not known")
-    timestamp: int
-
-
-class LevelShown(_Answer):
-    price: Unsigned
-    qty: Unsigned
-
-
-class TopShown(_Answer):
-    """The three best levels of each side, the best first."""
-
-    at_ms: int
-    bids: list[LevelShown]
-    asks: list[LevelShown]
-
-
-class LegShown(_Answer):
-    """A child order, or a stop or target of the position that the intent opened."""
-
-    leg: Literal["MAKER", "TAKER", "STOP", "TARGET", "EXIT"]
-    order_id: str | None
-    client_order_id: str
-    status: str
-    side: Side
-    qty: Unsigned
-    filled_qty: Unsigned
-
-
-class ChildShown(LegShown):
-    """A child order, with the market as it was when it was sent."""
-
-    mid_at_send: Unsigned | None = None
-    book_top3: TopShown | None = Field(None, description="null: nobody showed the book then")
-
-
-class OrderResult(_Answer):
-    """The one answer about an order, at once or later."""
-
-    result: Literal["OK", "FAIL"]
-    status: OrderStatus
-    in_doubt: bool
-    order_id: str
-    intent_id: str
-    client_order_id: str
-    order_ids: list[str]
-    filled_qty: Unsigned
-    avg_price: Unsigned | None = None
-    filled_avg: Unsigned | None = None
-    mid_at_send: Unsigned | None = Field(None, description="when the first child was sent")
-    slip_bps: Signed | None = Field(None, description="of the mean price against `mid_at_send`, above 0 when adverse")
-    slippage_bps: Unsigned | None = Field(None, description="slip_bps where adverse, else 0")
-    fills: list[FillShown]
-    legs: list[LegShown]
-    children: list[ChildShown]
-    reduce_only: bool
-    working_type: WorkingType | None = None
-    message: str | None = None
-    code: str | None = None
-    notes: list[str]
-
-
-class ExpectedShown(_Answer):
-    """Estimates against the book as it is now; costs in bps of the mid, above 0 when they cost; shares from 0 to 1."""
-
-    mid: Unsigned
-    fill_probability: Unsigned = Field(description="of the maker leg, by the plain model that `model` names")
-    maker_share: Unsigned
-    taker_share: Unsigned
-    maker_bps: Signed
-    taker_bps: Signed
-    spread_bps: Signed
-    slippage_bps: Signed
-    fees_bps: Signed
-    cost_bps: Signed
-    avg_price: Unsigned
-    model: str
-
-
-class LimitShown(_Answer):
-    limit: str
-    used: Unsigned
-    of: Unsigned
-
-
-class PreviewResult(_Answer):
-    """What would come of an intent; nothing was kept or sent."""
-
-    would: Literal["ACCEPT", "REFUSE"]
-    refusal: dict[str, object] | None = Field(None, description="as `POST /orders` would answer")
-    qty: Unsigned
-    plan: dict[str, object]
-    why: list[str]
-    notes: list[str]
-    expected: ExpectedShown | None = None
-    protection: dict[str, object] | None = Field(None, description="stop and target once all of it has filled")
-    limits: list[LimitShown]
-
-
-class CancelResponse(_Answer):
-    order_id: str
-    status: str
-    message: str
-
-
-class HealthResponse(_Answer):
-    status: str
-    checks: dict[str, Any]
-
-
-class ErrorBody(BaseModel):
-    """Every refusal."""
-
-    result: Literal["FAIL"] = "FAIL"
-    code: str
-    message: str
-    field: str | None = None
-    value: Any = None
-    accepted: str | None = None

@@ -90,30 +90,17 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
             return _intent(name, event.seq, common, body)
         case ProtectionArmed():
             row = common | plain(body) | {"kind": "TP_SL_PLACED", "protection": body.kind}
-            armed = (
-                (Publish(stream=keys.RISK_SL_ARM, event_id=name, fields=fields_of(row)),) if body.kind == "STOP" else ()
-            )
-            router = Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row))
-            return (InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row), router, *armed)
+            armed = (_published(keys.RISK_SL_ARM, name, row),) if body.kind == "STOP" else ()
+            return (*_told(name, row), *armed)
         case PairArmed():
             row = common | plain(body) | {"kind": "OCO_ARMED"}
-            return (
-                InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
-                Publish(stream=keys.SPOT_OCO_ARMED, event_id=name, fields=fields_of(row)),
-            )
+            return (*_told(name, row), _published(keys.SPOT_OCO_ARMED, name, row))
         case PairResolved() | DustLeft() | CancelRecorded():
-            row = common | plain(body) | {"kind": _KINDS[type(body)]}
-            return (
-                InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
-            )
+            return _told(name, common | plain(body) | {"kind": _KINDS[type(body)]})
         case CloseTaken():
             row = common | closes.document(body) | {"kind": "CLOSE"}
-            return (
-                InsertRow(collection=keys.CLOSES, key=closes.row_key(key.account, body.name.id), document=row),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
-            )
+            taken = InsertRow(collection=keys.CLOSES, key=closes.row_key(key.account, body.name.id), document=row)
+            return (taken, _published(keys.ROUTER_EVENTS, name, row))
         case GuardChanged():
             return _guard(key, name, common, body)
         case PositionChanged():
@@ -121,14 +108,19 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
             return (
                 InsertRow(collection=keys.POSITIONS_SNAPSHOTS, key=name, document=row),
                 PutSnapshot(key=keys.position_key(key.account, key.market, key.symbol), document=encode(row)),
-                Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
+                _published(keys.ROUTER_EVENTS, name, row),
             )
         case Alert():
-            row = common | plain(body) | {"kind": "ALERT"}
-            return (
-                InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
-                Publish(stream=keys.ALERTS, event_id=name, fields=fields_of(row)),
-            )
+            return _told(name, common | plain(body) | {"kind": "ALERT"}, keys.ALERTS)
+
+
+def _told(name: str, row: dict[str, Any], stream: str = keys.ROUTER_EVENTS) -> tuple[Write, ...]:
+    """As one of the events that people read."""
+    return InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row), _published(stream, name, row)
+
+
+def _published(stream: str, name: str, row: dict[str, Any]) -> Publish:
+    return Publish(stream=stream, event_id=name, fields=fields_of(row))
 
 
 def _guard(key: PositionKey, name: str, common: dict[str, Any], body: GuardChanged) -> tuple[Write, ...]:
@@ -150,14 +142,14 @@ def _guard(key: PositionKey, name: str, common: dict[str, Any], body: GuardChang
     mirror = {field: row[field] for field in ("schema_version", "armed", "armed_at", "price", "qty", "role")}
     told: tuple[Write, ...] = (
         InsertRow(collection=keys.STRATEGY_EVENTS, key=name, document=row),
-        Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
+        _published(keys.ROUTER_EVENTS, name, row),
     )
     if guard.role is Role.STOP:
         place = keys.guard_key(key.symbol, guard.intent_id or str(guard.ref))
         ttl_ms = None if body.armed else DISARMED_TTL_MS
         told += (PutSnapshot(key=place, document=encode(mirror), ttl_ms=ttl_ms),)
     if key.market is Market.SPOT and body.armed:
-        told += (Publish(stream=keys.GUARD_SPOT_ARM, event_id=name, fields=fields_of(row)),)
+        told += (_published(keys.GUARD_SPOT_ARM, name, row),)
     return told
 
 
@@ -184,10 +176,10 @@ def _order(name: str, seq: int, common: dict[str, Any], body: OrderChanged) -> t
     }
     told: tuple[Write, ...] = (
         PutRow(collection=keys.ORDERS, key=order.ref, document=row, seq=seq),
-        Publish(stream=keys.ROUTER_EVENTS, event_id=name, fields=fields_of(row)),
+        _published(keys.ROUTER_EVENTS, name, row),
     )
     if order.status.final:
-        told += (Publish(stream=keys.ORDER_RESULTS, event_id=name, fields=fields_of(row)),)
+        told += (_published(keys.ORDER_RESULTS, name, row),)
     return told
 
 
@@ -204,7 +196,7 @@ def _fill(name: str, common: dict[str, Any], body: FillRecorded) -> tuple[Write,
     fill = body.fill
     return (
         InsertRow(collection=keys.FILLS, key=f"{fill.market}:{fill.symbol}:{fill.trade_id}", document=row),
-        Publish(stream=keys.ORDER_RESULTS, event_id=name, fields=fields_of(row)),
+        _published(keys.ORDER_RESULTS, name, row),
     )
 
 

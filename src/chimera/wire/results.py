@@ -18,8 +18,8 @@ from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent, IntentKind, OrderList, StopAlone, StopSpec
 from chimera.trading.money import ZERO, Price, text
 from chimera.trading.order import OPEN, Order, Role, Status
-from chimera.wire.bodies import OrderStatus
 from chimera.wire.sending import slippage, top3
+from chimera.wire.shown import OrderStatus
 
 _PX: Final = Decimal("1e-8")  # a mean price is shown to eight decimals, half to even
 _SHOWN: Final = {

@@ -18,8 +18,8 @@ from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import Order, Role, Status
 from chimera.trading.position import Position
 from chimera.wire.answers import encode_answer, exact
-from chimera.wire.bodies import OrderResult
 from chimera.wire.results import done, in_doubt, order_result
+from chimera.wire.shown import OrderResult
 
 HALF, WHOLE = a_fill("0.001", "65800"), a_fill("0.002", "65800")
 SEEN = (("bids", (65800, 65799, 65798, 65797)), ("asks", (65801, 65802, 65803, 65804)))

@@ -23,7 +23,7 @@ from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailab
 from chimera.trading.execution import Phase
 from chimera.trading.intent import Intent, MakerThenTaker
 from chimera.trading.order import Role, Status
-from chimera.wire import bodies
+from chimera.wire import shown
 from chimera.wire.results import order_result
 
 GOOD = raw(good_order())
@@ -297,7 +297,7 @@ async def test_health_and_readiness(client: httpx2.AsyncClient, router: FakeRout
     router.is_ready = False
     not_ready = await client.get("/ready")
 
-    bodies.HealthResponse.model_validate(health.json())
+    shown.HealthResponse.model_validate(health.json())
     assert (health.status_code, ready.status_code, not_ready.status_code) == (200, 200, 503)
 
 

@@ -116,3 +116,24 @@ async def test_a_ledger_that_is_away_keeps_what_the_bus_has_not_heard_in_memory(
         ledger.away = False
         await turns()
     assert bus.told == ["A"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(10, 0), (0, 10), (7, 7)])
+async def test_one_that_is_kept_while_another_is_told_leaves_none_waiting(before: int, after: int) -> None:
+    """The count was read before the wait for the ledger; one told meanwhile stayed counted as waiting for ever."""
+
+    class Slow(MemoryLedger):
+        async def insert(self, collection: str, key: str, document: Mapping[str, object]) -> bool:
+            mine = collection.startswith("alerts_outbox")
+            await turns(before if mine else 0)
+            new = await super().insert(collection, key, document)
+            await turns(after if mine else 0)
+            return new
+
+    ledger, bus = Slow(), Bus()
+    async with living(ledger, bus) as alarms:
+        for code in range(12):
+            tell(alarms, str(code))
+        await turns(1000)
+        assert alarms.waiting == 0
+    assert len(bus.told) == 12

@@ -14,6 +14,7 @@ from chimera.trading.errors import Refused
 from chimera.trading.facts import Fact
 from chimera.trading.holding import Holding
 from chimera.trading.scene import Scene
+from chimera.wire import closes
 from support.desk import SYMBOL, Desk, a_long
 from support.grounds import a_ground
 from support.spot_desk import a_spot_long
@@ -24,6 +25,7 @@ class DeskOwner:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self.ledger_is_there = True
 
     @property
     def holding(self) -> Holding:
@@ -33,17 +35,17 @@ class DeskOwner:
         self.desk.hear(fact)
 
     async def saved_soon(self) -> bool:
-        return True
+        return self.ledger_is_there
 
 
-def closing(desk: Desk, rows: Rows) -> Closing:
+def closing(desk: Desk, rows: Rows, owner: DeskOwner | None = None) -> Closing:
     """As a process has it that has just begun."""
 
     def scene(holding: Holding) -> Scene:
         return desk.scene
 
     market = desk.holding.key.market
-    ground = a_ground({desk.holding.key: DeskOwner(desk)}, scene=scene)._replace(
+    ground = a_ground({desk.holding.key: owner or DeskOwner(desk)}, scene=scene)._replace(
         market=market, instruments={SYMBOL: desk.rules}
     )
     nobody = cast("StandingIn", SimpleNamespace(at=lambda key: False))
@@ -93,3 +95,22 @@ async def test_a_part_worth_too_little_on_spot_is_refused() -> None:
     desk = a_spot_long()
     assert (await refused(desk, "0.00005")).code == "MIN_NOTIONAL"
     assert (await closed(desk, "0.005"))["status"] == "CLOSING"
+
+
+@pytest.mark.req("S4-EXIT-1")
+@pytest.mark.parametrize("qty", [Decimal("0.01"), None])
+async def test_a_close_that_is_not_on_disk_is_in_doubt_until_it_is(qty: Decimal | None) -> None:
+    """It was answered as if nothing could forget it; so was the same asked again while the ledger was still away."""
+    desk = a_long("0.03")
+    owner = DeskOwner(desk)
+    shop = closing(desk, MemoryLedger(), owner)
+    name = closes.named("p1", market="FUT", symbol=SYMBOL, qty=qty, reason="CALLER")
+
+    async def asked() -> dict[str, object]:
+        return await shop.close(desk.holding.key.market, SYMBOL, qty, "CALLER", name)
+
+    owner.ledger_is_there = False
+    for answer in (await asked(), await asked()):
+        assert (answer["status"], answer["in_doubt"]) == ("CLOSING", True)
+    owner.ledger_is_there = True
+    assert (await asked())["in_doubt"] is False

@@ -15,7 +15,7 @@ from chimera.trading.budget import Reserve
 from chimera.trading.decision import Explanation, Feature, Verdict
 from chimera.trading.errors import Refused
 from chimera.trading.intent import Intent
-from chimera.wire import bodies
+from chimera.wire import shown
 from chimera.wire.answers import AMOUNT_FIELDS, encode_answer, exact
 from chimera.wire.failures import error_body
 
@@ -105,7 +105,10 @@ def test_every_decimal_that_s3_shows_is_an_amount(kind: type) -> None:
 @pytest.mark.req("S4-API-9")
 def test_the_published_models_call_amounts_what_the_encoder_does() -> None:
     _, schema = models_json_schema(
-        [(model, "serialization") for model in (bodies.OrderResult, bodies.CancelResponse, bodies.HealthResponse)]
+        [
+            (model, "serialization")
+            for model in (shown.OrderResult, shown.CancelResponse, shown.CloseResponse, shown.HealthResponse)
+        ]
     )
     fields = [item for model in schema["$defs"].values() for item in model.get("properties", {}).items()]
     numbers = {name for name, about in fields if '"number"' in json.dumps(about)}

@@ -194,7 +194,7 @@ class RedisBus:
 
     async def claim(self, queue: str, *, now_ms: Millis, until_ms: Millis, count: int) -> Sequence[Task]:
         found = await self._call("claim", lambda _: _CLAIM_DUE.run(self._client, [queue], now_ms, until_ms, count))
-        pairs = zip(found[::2], found[1::2], strict=True)
+        pairs = zip(found[::2], found[1::2], strict=True)  # a score is a double: whole milliseconds are exact in it
         return [Task(due_ms=Millis(int(float(due_ms))), name=name.decode()) for name, due_ms in pairs]
 
     async def hand_back(self, queue: str, due_ms: Mapping[str, Millis], *, claimed_until_ms: Millis) -> int:

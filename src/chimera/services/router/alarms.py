@@ -43,7 +43,7 @@ class Alarms:
         self._kept = asyncio.Event()
         self._number = 0
         self._told: int | None = None  # the outbox's rows up to this number; None: not read yet
-        self._in_outbox = 0  # put there by this process and not told yet
+        self._untold: set[str] = set()  # names, of this process: from the moment it spoke until the bus has heard
 
     def tell(self, alert: Alert) -> None:
         """Remember it for the stores."""
@@ -52,14 +52,17 @@ class Alarms:
         name = f"router:{self._account_id}:{self._owner}:{at_ms}:{self._number}"
         row = {"schema_version": SCHEMA_VERSION, "event_id": name, "account_id": self._account_id, "at_ms": at_ms}
         if len(self._waiting) == MOST_WAITING:
-            log.error("alert_dropped", event_id=self._waiting.popleft()[0])
+            oldest = self._waiting.popleft()[0]
+            self._untold.discard(oldest)
+            log.error("alert_dropped", event_id=oldest)
+        self._untold.add(name)
         self._waiting.append((name, row | plain(alert) | {"kind": "ALERT"}))
         self._news.set()
 
     @property
     def waiting(self) -> int:
         """Alerts that the stores have not heard."""
-        return len(self._waiting) + self._in_outbox
+        return len(self._untold)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -76,13 +79,14 @@ class Alarms:
             while self._waiting:
                 name, row = self._waiting[0]
                 try:
-                    self._in_outbox += await self._rows.insert(self._outbox, name, row)
+                    await self._rows.insert(self._outbox, name, row)
                     self._kept.set()
                 except StoreUnavailable as error:
                     log.warning("alert_waits", event_id=name, error=str(error))
                     await asyncio.sleep(ALERT_AGAIN_S)
                     continue
                 except Exception:  # one that cannot be kept must hold up neither the next nor what protects
+                    self._untold.discard(name)
                     log.exception("alert_untold", event_id=name, alert=row)
                 if self._waiting and self._waiting[0][0] == name:  # it may have been dropped meanwhile
                     self._waiting.popleft()
@@ -114,7 +118,8 @@ class Alarms:
         except Exception:  # as above
             log.exception("alert_untold", event_id=name, alert=row.document)
         await self._rows.put(keys.ALERTS_TOLD, self._account_id, {"through": row.number})
-        self._told, self._in_outbox = row.number, max(self._in_outbox - 1, 0)
+        self._told = row.number
+        self._untold.discard(name)
 
     async def _told_before(self) -> int:
         found: Mapping[str, Any] | None = await self._rows.get(keys.ALERTS_TOLD, self._account_id)

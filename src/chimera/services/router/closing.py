@@ -4,7 +4,8 @@ That a name was used and that the close began are one write (the holding with it
 neither. What was asked by a name is looked for in memory, then in the outboxes, then among the ledger's rows. While the
 ledger is away a named close of everything goes out all the same: done twice it finds nothing left; a part is refused.
 
-The answer is about the position as it is held by the venue's word; that it is under way is on disk, or soon will be.
+The answer is about the position as it is held by the venue's word. ``in_doubt``: the ledger has not taken it in time;
+the close works in memory, and a crash before the ledger is back forgets a part and its name.
 """
 
 import asyncio
@@ -55,22 +56,22 @@ class Closing:
         if owner is None:
             raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
         if name is not None and taken is not None:
-            return _again(owner, name, taken, symbol)
+            return await _again(owner, name, taken, symbol)
         held = owner.holding.exposure  # what filled by the venue's word too: its trades may be late
         flat = not (held or owner.holding.entering)
         if flat and self._standing_in.at(owner.holding.key) and not owner.recovered.is_set():
             raise Refused("RECOVERING", f"{symbol}: the ledger is away, the venue not heard yet; try again")
         if flat and name is None:
-            return _answer(symbol, held, "FLAT", "already flat", name)
+            return _answer(symbol, held, "FLAT", "already flat", name, kept=True)
         part = None if qty is None or qty >= abs(held) else Qty(qty)
         if part is not None:
             _object(part, name, owner.holding, self._ground)
         if name is not None:
             self._remember(name, held)  # nothing waits between the look for it and this
         owner.hear(CloseAsked(reason=reason, qty=part, name=name))
-        await owner.saved_soon()
+        kept = await owner.saved_soon()
         status, told = ("FLAT", "already flat") if flat else ("CLOSING", "closing")
-        return _answer(symbol, held, status, told, name)
+        return _answer(symbol, held, status, told, name, kept=kept)
 
     async def _taken(self, name: CloseName, *, whole: bool) -> Taken | None:
         """What began by this name. Raises ``Refused`` for another body, ``StoreUnavailable`` where a part must know."""
@@ -110,14 +111,15 @@ class Closing:
             self._recent.popitem(last=False)
 
 
-def _again(owner: Owner, name: CloseName, taken: Taken, symbol: str) -> dict[str, object]:
+async def _again(owner: Owner, name: CloseName, taken: Taken, symbol: str) -> dict[str, object]:
     """The same answer, and how far it has come."""
+    kept = await owner.saved_soon()
     present, held = owner.holding.exit, taken[1]
     if present is not None and (present.name == name or present.qty is None):
-        return _answer(symbol, held, "CLOSING", "closing", name)
+        return _answer(symbol, held, "CLOSING", "closing", name, kept=kept)
     if owner.holding.exposure or owner.holding.entering:
-        return _answer(symbol, held, "CLOSED", "this close is over; nothing more is closed by its id", name)
-    return _answer(symbol, held, "FLAT", "already flat", name)
+        return _answer(symbol, held, "CLOSED", "this close is over; nothing more is closed by its id", name, kept=kept)
+    return _answer(symbol, held, "FLAT", "already flat", name, kept=kept)
 
 
 def _object(part: Qty, name: CloseName | None, holding: Holding, ground: Ground) -> None:
@@ -137,6 +139,8 @@ def _object(part: Qty, name: CloseName | None, holding: Holding, ground: Ground)
     raise Refused("MIN_NOTIONAL", "a part too little for the venue", field="qty", value=text(part), accepted=least)
 
 
-def _answer(symbol: str, held: Decimal, status: str, message: str, name: CloseName | None) -> dict[str, object]:
+def _answer(
+    symbol: str, held: Decimal, status: str, message: str, name: CloseName | None, *, kept: bool
+) -> dict[str, object]:
     told: dict[str, object] = {"result": "OK", "symbol": symbol, "position_qty": text(held), "status": status}
-    return told | {"message": message} | ({} if name is None else {"close_id": name.id})
+    return told | {"message": message, "in_doubt": not kept} | ({} if name is None else {"close_id": name.id})

@@ -25,7 +25,7 @@ from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
-from chimera.wire import asks, bodies, failures, naming, policies, request_json, requests
+from chimera.wire import asks, bodies, failures, naming, policies, request_json, requests, shown
 
 _STEERING: Final = {
     "pause": "Send nothing more of an order until it is resumed; what rests leaves the book.",
@@ -77,7 +77,7 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
     @app.post(
         "/orders",
         operation_id="submit_order",
-        responses=_answers(bodies.OrderResult, 202),
+        responses=_answers(shown.OrderResult, 202),
         **face.takes("OrderCmdRequest"),
     )
     async def submit(request: Request) -> Response:
@@ -94,7 +94,7 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
     @app.post(
         "/orders/preview",
         operation_id="preview_order",
-        responses=_answers(bodies.PreviewResult),
+        responses=_answers(shown.PreviewResult),
         **face.takes("OrderCmdRequest"),
     )
     async def preview(request: Request) -> Response:
@@ -107,14 +107,14 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
 
 def _add_orders(app: FastAPI, router: RouterApi) -> None:
     for ask in steering.ASKS:
-        app.post(f"/orders/{{name}}/{ask}", operation_id=f"{ask}_order", responses=_answers(bodies.OrderResult, 404))(
+        app.post(f"/orders/{{name}}/{ask}", operation_id=f"{ask}_order", responses=_answers(shown.OrderResult, 404))(
             _steer(router, ask)
         )
 
     @app.post(
         "/orders/{name}/replace",
         operation_id="replace_order",
-        responses=_answers(bodies.OrderResult, 202),
+        responses=_answers(shown.OrderResult, 202),
         **face.takes("ReplaceRequest"),
     )
     async def replace(name: str, request: Request) -> Response:
@@ -124,7 +124,7 @@ def _add_orders(app: FastAPI, router: RouterApi) -> None:
             outcome = await router.replace(_known_length(name), document)
         return Answer(outcome.row, _order_status(outcome))
 
-    @app.get("/orders/{name:path}", operation_id="get_order", responses=_answers(bodies.OrderResult, 404))
+    @app.get("/orders/{name:path}", operation_id="get_order", responses=_answers(shown.OrderResult, 404))
     async def order(name: str) -> Response:
         """The order by order, client or intent id, with its children, fills and timeline."""
         row = await router.order(_known_length(name))
@@ -135,7 +135,7 @@ def _add_orders(app: FastAPI, router: RouterApi) -> None:
     @app.post(
         "/cancel",
         operation_id="cancel_order",
-        responses=_answers(bodies.CancelResponse, 202),
+        responses=_answers(shown.CancelResponse, 202),
         **face.takes("CancelRequest"),
     )
     async def cancel(request: Request) -> Response:
@@ -173,7 +173,7 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
     @app.post(
         "/positions/{symbol}/close",
         operation_id="close_position",
-        responses=_answers(None, 202),
+        responses=_answers(shown.CloseResponse, 202),
         **face.takes("CloseRequest", required=False),
     )
     async def close(symbol: str, request: Request) -> Response:
@@ -208,7 +208,7 @@ def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
 
 
 def _add_health(app: FastAPI, router: RouterApi) -> None:
-    @app.get("/health", operation_id="health", responses=_answers(bodies.HealthResponse))
+    @app.get("/health", operation_id="health", responses=_answers(shown.HealthResponse))
     async def health() -> Response:
         """State of each dependency, always 200 while the process answers."""
         return Answer(router.health())
@@ -252,7 +252,7 @@ def _no_such(name: str) -> Refused:
 def _order_status(outcome: Outcome) -> int:
     if not outcome.done:
         return 202
-    if outcome.row["status"] == bodies.OrderStatus.REJECTED:
+    if outcome.row["status"] == shown.OrderStatus.REJECTED:
         return failures.status_of(str(outcome.row.get("code") or "VENUE_REFUSED"))
     return 200
 
@@ -280,10 +280,10 @@ def _as_refused(error: Exception) -> Refused:
 
 
 def _answers(model: type[BaseModel] | None, *others: int) -> dict[int | str, dict[str, Any]]:
-    shown: dict[str, Any] = {} if model is None else {"model": model}
-    answers: dict[int | str, dict[str, Any]] = {200: {**shown, "description": "final"}}
+    body: dict[str, Any] = {} if model is None else {"model": model}
+    answers: dict[int | str, dict[str, Any]] = {200: {**body, "description": "final"}}
     if 202 in others:
-        answers[202] = {**shown, "description": "still working, or the outcome is in doubt"}
+        answers[202] = {**body, "description": "still working, or the outcome is in doubt"}
     for status in (400, 403, 404, 409, 413, 422, 500, 503):
-        answers[status] = {"model": bodies.ErrorBody, "description": "refused"}
+        answers[status] = {"model": shown.ErrorBody, "description": "refused"}
     return answers

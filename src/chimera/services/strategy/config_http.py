@@ -20,9 +20,9 @@ from chimera.services.strategy.bundles import Linted, Offered
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.wire import request_json, shape
-from chimera.wire.bodies import ErrorBody
 from chimera.wire.bundles import ActivateBody, BundleBody, EndTrialBody, LintBody, RollbackBody, TrialBody
 from chimera.wire.codec import plain
+from chimera.wire.shown import ErrorBody
 
 MAX_BODY_BYTES: Final = 8_388_608  # ten thousand rules
 LISTED_MAX: Final = 200

@@ -20,9 +20,9 @@ from chimera.services.strategy import config_http
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.wire import request_json, shape
-from chimera.wire.bodies import ErrorBody, HealthResponse
 from chimera.wire.bundles import BODIES
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
+from chimera.wire.shown import ErrorBody, HealthResponse
 
 RECENT_MAX: Final = 200
 MAX_BODY_BYTES: Final = 262_144  # a batch of a hundred with their contexts

@@ -155,20 +155,19 @@ def run(
         violations += judge(world, kept, options, [of_the_run(record) for record in world.twin.audit], beside)
         counters = tallied(world, kept, counts)
         violations += _too_little(counters, loop.now_us) if options.at_least else []
-        verdict = Verdict(
-            seed=seed,
-            off=off,
-            violations=tuple(violations),
-            counters=counters,
-            fired=tuple(tape.fired),
-            audit_hash=_hash(world.twin.audit),
-            trace_hash=loop.trace_hash() if options.trace else "",
-            answers=_answers(world, kept),
-            plan=repr(plan.blows),
-            audit=tuple(world.twin.audit) if keep_audit else (),
-        )
         loop.close()
-    return verdict
+    return Verdict(
+        seed=seed,
+        off=off,
+        violations=tuple(violations),
+        counters=counters,
+        fired=tuple(tape.fired),
+        audit_hash=_hash(world.twin.audit),
+        trace_hash=loop.trace_hash() if options.trace else "",
+        answers=_answers(world, kept),
+        plan=repr(plan.blows),
+        audit=tuple(world.twin.audit) if keep_audit else (),
+    )
 
 
 def _kind(options: Options) -> type[World]:
