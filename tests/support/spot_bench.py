@@ -22,7 +22,8 @@ from chimera.trading.market import Market, Side, TopOfBook, Traded
 from chimera.trading.money import Price, Qty
 from chimera.trading.order import NewOrder, OrderType, TimeInForce
 from chimera.trading.venue import OrderRef, VenueOrder
-from support.twin_inside import BTC, KEY, SECRET, D, HandClock, Listener, TwinInside
+from support.to_twin import ToTwin
+from support.twin_inside import BTC, KEY, SECRET, D, HandClock, Listener
 
 WAYS = ("memory", "wire", "socket")
 
@@ -47,7 +48,7 @@ class InsideSocket:
         self._pump()
 
 
-class InsideTransport(TwinInside):
+class InsideTransport(ToTwin):
     """The twin without a wire."""
 
     def __init__(self, twin: Twin, clock: HandClock) -> None:

@@ -1,4 +1,4 @@
-"""The exchange twin without a wire, for adapters that only ask: one request in trouble, and no other."""
+"""The exchange twin without a wire: requests go to it directly, and one of them in trouble, and no other."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from chimera.trading.errors import OutcomeUnknown
 
 
 class ToTwin:
-    """A ``Transport``; it has no streams."""
+    """A ``Transport``; without streams, unless a child of it ``pump``s what the twin has to say."""
 
     def __init__(self, twin: Twin, clock: Clock) -> None:
         self._twin = twin
@@ -24,12 +24,16 @@ class ToTwin:
         path, _, query = target.partition("?")
         request = WireRequest(method=method, path=path, query=query, headers=dict(headers), body=body.decode())
         told = self._twin.handle(request, self._clock.now_ms())
+        self.pump()
         if told.dropped:
             raise OutcomeUnknown("dropped")
         return Reply(status=told.status, headers={k.lower(): v for k, v in told.headers.items()}, body=told.body)
 
     def connect(self, target: str) -> Any:
         raise AssertionError("nobody listens here")
+
+    def pump(self) -> None:
+        """Nobody listens."""
 
     async def close(self) -> None: ...
 

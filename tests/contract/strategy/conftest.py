@@ -3,11 +3,14 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import uvicorn
 from strategy_world import Served, Stage, until
 
+from chimera.decide.rules import bundle
+from chimera.services.strategy import compiling
 from chimera.services.strategy.http import build_app
 
 
@@ -24,3 +27,17 @@ async def served() -> AsyncIterator[Served]:
         yield Served(stage, f"http://127.0.0.1:{listening.getsockname()[1]}")
         server.should_exit = True
         await serving
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which bundles were compiled, in order."""
+    made: list[str] = []
+    real = bundle.compiling
+
+    def counted(*rules: Any, **how: Any) -> Any:
+        made.append(how["bundle_id"])
+        return real(*rules, **how)
+
+    monkeypatch.setattr(compiling, "compiling", counted)
+    return made

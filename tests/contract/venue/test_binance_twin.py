@@ -31,10 +31,11 @@ from chimera.trading.market import Marked, Side, TopOfBook
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
 from chimera.trading.venue import OrderRef, VenueOrder
-from support.twin_inside import BTC, KEY, SECRET, START, D, HandClock, Listener, TwinInside
+from support.to_twin import ToTwin
+from support.twin_inside import BTC, KEY, SECRET, START, D, HandClock, Listener
 
 
-class TwinTransport(TwinInside):
+class TwinTransport(ToTwin):
     """The twin without a wire."""
 
     def __init__(self, twin: Twin, clock: HandClock) -> None:

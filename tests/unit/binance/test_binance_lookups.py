@@ -1,10 +1,7 @@
 """Finding and surveying where the two order services disagree or lag: each answer given by the test."""
 
 import random
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
@@ -12,12 +9,12 @@ import pytest
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.order_names import OrderNames
-from chimera.adapters.binance.transport import Reply, Socket
 from chimera.trading.errors import OutcomeUnknown
 from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.money import Millis
 from chimera.trading.order import Status
 from chimera.trading.venue import OrderRef
+from support.lookups import Answers, NoonClock
 
 BTC = Symbol("BTCUSDT")
 STOP = OrderRef(symbol=BTC, ref=ClientOrderId("a-s1"), conditional=True)
@@ -36,38 +33,6 @@ TRADE: dict[str, Any] = {
     "id": 1, "orderId": 77, "symbol": "BTCUSDT", "side": "SELL", "price": "65000", "qty": "0.010", "commission": "0.1",
     "commissionAsset": "USDT", "realizedPnl": "0", "maker": False, "time": 9,
 }  # fmt: skip
-
-
-class NoonClock:
-    def now_ms(self) -> Millis:
-        return Millis(100)
-
-    def monotonic_ms(self) -> Millis:
-        return Millis(100)
-
-
-class Answers:
-    """One answer per path; an error body comes with status 400."""
-
-    def __init__(self, **bodies: Any) -> None:
-        self.bodies = bodies
-        self.asked: list[tuple[str, dict[str, str]]] = []
-
-    async def request(
-        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
-    ) -> Reply:
-        path, _, query = target.partition("?")
-        name = path.rpartition("/")[2]
-        self.asked.append((name, dict(parse_qsl(query))))
-        said = self.bodies[name]
-        status = 400 if isinstance(said, dict) and "code" in said else 200
-        return Reply(status=status, headers={}, body=msgspec.json.encode(said))
-
-    def connect(self, target: str) -> AbstractAsyncContextManager[Socket]:
-        raise AssertionError("no stream here")
-
-    async def close(self) -> None:
-        return
 
 
 def opened(venue: Answers) -> Any:

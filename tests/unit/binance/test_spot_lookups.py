@@ -1,23 +1,19 @@
 """Spot answers that are about something else, or say less than was asked: never taken for what was asked."""
 
 import random
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl
 
-import msgspec
 import pytest
 
 from chimera.adapters.binance.spot.account import BinanceSpot, open_spot
-from chimera.adapters.binance.transport import Reply, Socket
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
 from chimera.trading.venue import OrderRef
+from support.lookups import Answers, NoonClock
 
 BTC = Symbol("BTCUSDT")
 UNKNOWN = {"code": -2013, "msg": "Order does not exist."}
@@ -43,38 +39,6 @@ TRADE = {
     "commissionAsset": "USDT", "time": 90, "isBuyer": False, "isMaker": True,
 }  # fmt: skip
 WALLET = {"canTrade": True, "balances": [{"asset": "BTC", "free": "0.1", "locked": "0"}]}
-
-
-class NoonClock:
-    def now_ms(self) -> Millis:
-        return Millis(100)
-
-    def monotonic_ms(self) -> Millis:
-        return Millis(100)
-
-
-class Answers:
-    """One answer per path; an error body comes with status 400."""
-
-    def __init__(self, **bodies: Any) -> None:
-        self.bodies = bodies
-        self.asked: list[tuple[str, dict[str, str]]] = []
-
-    async def request(
-        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
-    ) -> Reply:
-        path, _, query = target.partition("?")
-        name = path.rpartition("/")[2]
-        self.asked.append((name, dict(parse_qsl(query))))
-        said = self.bodies[name]
-        status = 400 if isinstance(said, dict) and "code" in said else 200
-        return Reply(status=status, headers={}, body=msgspec.json.encode(said))
-
-    def connect(self, target: str) -> AbstractAsyncContextManager[Socket]:
-        raise AssertionError("no stream here")
-
-    async def close(self) -> None:
-        return
 
 
 def opened(**bodies: Any) -> BinanceSpot:
