@@ -33,7 +33,7 @@ from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import ExecPolicy, MakerThenTaker, OrderList, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Market, Side, Touch
-from chimera.trading.money import Millis
+from chimera.trading.money import ZERO, Millis, sound, text
 from chimera.trading.value import Value
 
 
@@ -251,6 +251,26 @@ def _stale(case: Case, touch: Touch) -> Verdict | None:
     return at_most(Code.MARKET_STALE, "touch.age_ms", Decimal(age), Decimal(limit))
 
 
+def _no_book(touch: Touch) -> Verdict | None:
+    """Why this touch is none to decide by: no prices, or sides that meet (locked) or cross."""
+    figures = (touch.bid, touch.ask, touch.bid_qty, touch.ask_qty)
+    if not all(map(sound, figures)) or touch.bid <= ZERO or min(figures) < ZERO:
+        words = f"bid {touch.bid} x {touch.bid_qty}, ask {touch.ask} x {touch.ask_qty} is no touch"
+        return Verdict(code=Code.MARKET_INVALID, passed=False, name="touch", text=words)
+    if touch.bid < touch.ask:
+        return None
+    return Verdict(
+        code=Code.MARKET_CROSSED,
+        passed=False,
+        name="touch.bid",
+        value=touch.bid,
+        op="<",
+        limit=touch.ask,
+        margin=touch.ask - touch.bid,
+        text=f"bid {text(touch.bid)} is not < ask {text(touch.ask)}: the book is locked or crossed",
+    )
+
+
 @dataclass(slots=True)
 class _Trace:
     """The trail as it grows; one per decision."""
@@ -294,8 +314,8 @@ class _Trace:
         if touch is None:
             words = f"no touch of {self.case.symbol} on {market}"
             return self.skip((Verdict(code=Code.MARKET_MISSING, passed=False, name="touch", text=words),))
-        if stale := _stale(self.case, touch):
-            return self.skip((stale,))
+        if unfit := _stale(self.case, touch) or _no_book(touch):
+            return self.skip((unfit,))
         terms = self.case.terms.get(market)
         if terms is None:
             words = f"{self.case.symbol} has no instrument on {market}"

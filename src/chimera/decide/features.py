@@ -1,4 +1,5 @@
-"""Factors with their ages. A factor that is needed and is missing or too old is a reason to skip, never a default.
+"""Factors with their ages. A factor that is needed and is missing, too old or no number is a reason to skip, never a
+default. NaN and infinities end here: no comparison ever sees them.
 
 The touch gives two factors of its own, ``spread_bps`` and ``depth_top1_usdt``, and the caller one, ``side_hint``. A
 what-if replaces values and makes them fresh. This module does not know which factors anybody needs.
@@ -10,7 +11,7 @@ from typing import Final
 
 from chimera.trading.decision import Code, Feature, Verdict
 from chimera.trading.market import Side, Touch
-from chimera.trading.money import ONE, ZERO, Millis
+from chimera.trading.money import ONE, ZERO, Millis, sound
 from chimera.trading.value import Value
 
 ATR: Final = "atr"  # quote per base, of the period and bar its producer names
@@ -45,13 +46,21 @@ class Features(Value):
         feature = self.values.get(name)
         if feature is None or abs(self.now_ms - feature.at_ms) > self.ages.by_name.get(name, self.ages.default_ms):
             return None
-        return feature.value
+        return feature.value if sound(feature.value) else None
+
+    def all_usable(self) -> dict[str, Decimal]:
+        """Each factor that ``usable`` has, by name."""
+        found = {name: self.usable(name) for name in self.values}
+        return {name: value for name, value in found.items() if value is not None}
 
     def need(self, name: str) -> Decimal | Verdict:
         """The value, or why there is none to use. A time stamp ahead of us is as bad as one behind."""
         feature = self.values.get(name)
         if feature is None:
             return Verdict(code=Code.FEATURE_MISSING, passed=False, name=name, text=f"feature {name} is missing")
+        if not sound(feature.value):
+            words = f"feature {name} is {feature.value}, which is no number to decide by"
+            return Verdict(code=Code.FEATURE_INVALID, passed=False, name=name, text=words)
         age, limit = abs(self.now_ms - feature.at_ms), self.ages.limit(name)
         if age <= limit:
             return feature.value

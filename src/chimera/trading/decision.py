@@ -46,8 +46,11 @@ class Code(StrEnum):
     CONCURRENT_ENTRIES = "CONCURRENT_ENTRIES"
     FEATURE_MISSING = "FEATURE_MISSING"
     FEATURE_STALE = "FEATURE_STALE"
+    FEATURE_INVALID = "FEATURE_INVALID"  # NaN, infinite, or of a size that no factor has
     MARKET_MISSING = "MARKET_MISSING"  # no touch
     MARKET_STALE = "MARKET_STALE"
+    MARKET_INVALID = "MARKET_INVALID"  # prices or quantities that are none
+    MARKET_CROSSED = "MARKET_CROSSED"  # bid and ask meet or cross: a book that nobody trades on
     NOT_LISTED = "NOT_LISTED"  # no instrument for this market
     NOT_TRADING = "NOT_TRADING"
     NO_RULE = "NO_RULE"  # nothing enabled applies to the symbol

@@ -22,6 +22,15 @@ BPS = Decimal(10_000)
 DAY_MS = 86_400_000
 
 
+def sound(number: Decimal) -> bool:
+    """Whether it can be reckoned with: finite, and of a size that something has (10^-40 to 10^20, or 0).
+
+    What comes from elsewhere as ``NaN``, ``Infinity`` or ``1E+999999999`` is not: comparing the first raises, and the
+    last has a gigabyte of digits.
+    """
+    return number.is_finite() and (not number or -40 <= number.adjusted() < 20)
+
+
 def text(amount: Decimal) -> str:
     """Plain digits, no exponent, no trailing zeros: ``0E-8`` is ``"0"``."""
     if amount == 0:

@@ -12,6 +12,7 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.ports.intents import OrderAnswer
+from chimera.ports.score import Scorer
 from chimera.services.strategy.demo import ensure_demo_bundle
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.revisions import ACTIVE
@@ -83,6 +84,7 @@ class Stage:
         self.ledger = MemoryLedger()
         self.bus = MemoryBus(self.clock)
         self.router = ScriptedRouter()
+        self.scorer: Scorer = ConstantScorer()
         self.settings: StrategySettings = read_settings(environ)
 
     async def show(self, **changes: Any) -> None:
@@ -97,6 +99,13 @@ class Stage:
         board = FeatureBoard(symbol="BTCUSDT", at_ms=now, features=features)
         await self.bus.put(features_key("BTCUSDT"), codec.encode(board))
         await self.budget()
+
+    async def features(self, **told: tuple[str, int]) -> None:
+        """Factors alone: each one's number as text, and its age in milliseconds."""
+        now = self.clock.now_ms()
+        features = {name: Feature(value=D(value), at_ms=Millis(now - age)) for name, (value, age) in told.items()}
+        board = FeatureBoard(symbol="BTCUSDT", at_ms=now, features=features)
+        await self.bus.put(features_key("BTCUSDT"), codec.encode(board))
 
     async def show_spot(self, bid: str, ask: str) -> None:
         """Spot's own touch, as of now."""
@@ -125,7 +134,7 @@ class Stage:
         """One life of S3; leaving kills it."""
         await ensure_demo_bundle(self.ledger)
         strategy = Strategy(
-            ledger=self.ledger, bus=self.bus, clock=self.clock, score=ConstantScorer(), router=self.router,
+            ledger=self.ledger, bus=self.bus, clock=self.clock, score=self.scorer, router=self.router,
             settings=self.settings, rng=random.Random(seed),
         )  # fmt: skip
         running = asyncio.create_task(strategy.run())

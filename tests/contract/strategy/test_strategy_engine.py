@@ -358,8 +358,8 @@ async def test_rows_are_found_by_the_fields_the_dispatcher_asks_for(stage: Stage
 
 @pytest.mark.req("S3-L2-1")
 async def test_a_model_that_fails_is_a_fallback_that_shows(stage: Stage) -> None:
+    stage.scorer = Late()
     async with stage.process() as strategy:
-        strategy._score = Late()
         answer = await strategy.decide(ask(dry_run=True))
 
     assert answer.decision == "open"

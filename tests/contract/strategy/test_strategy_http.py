@@ -86,7 +86,7 @@ async def test_health_and_ready(served: Served) -> None:
         health = await client.health()
         assert health["status"] == "ok"
         assert {name: check["status"] for name, check in health["checks"].items()} == {
-            "redis": "ok", "document_store": "ok", "config": "ok",
+            "redis": "ok", "document_store": "ok", "config": "ok", "score": "ok",
         }  # fmt: skip
         assert (health["config_rev"], health["rules_loaded"]) == (1, 4)
         assert await client.ready()

@@ -4,7 +4,8 @@
 time: by a lock of this process, then by ``lock:pos:{symbol}``, held at most three seconds and let go on every path; a
 decision that took longer is given up before it becomes durable. A dry run takes no lock and leaves nothing behind. The
 budget is judged and reserved in one step without an await, so several decisions at once never overspend it.
-asyncio alone, time by the clock that is handed in: the virtual-time world runs this class unchanged.
+asyncio alone, time by the clock that is handed in, of which a step of the wall's moves nothing: ages, deadlines and
+stamps go on as they began. The virtual-time world runs this class unchanged.
 """
 
 import asyncio
@@ -16,7 +17,6 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from chimera.decide import score as scores
 from chimera.decide.decision import Case, decide
 from chimera.decide.features import Features
 from chimera.decide.rules.bundle import EVERY_SYMBOL
@@ -26,6 +26,7 @@ from chimera.ports.intents import IntentSink
 from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
 from chimera.ports.streams import Bus
+from chimera.services.clock import SteadyClock
 from chimera.services.strategy import health, signals
 from chimera.services.strategy.alerts import Alerts
 from chimera.services.strategy.answers import answer as answer_of
@@ -36,12 +37,13 @@ from chimera.services.strategy.dispatch import Dispatcher, Item
 from chimera.services.strategy.facts import Board, Facts
 from chimera.services.strategy.ids import new_client_order_id, new_intent_id, new_uuid
 from chimera.services.strategy.limits import policy, terms
+from chimera.services.strategy.scoring import Scoring
 from chimera.services.strategy.settings import StrategySettings
 from chimera.services.strategy.telemetry import Telemetry
 from chimera.services.strategy.trials import Trials
 from chimera.trading.budget import Reserve
-from chimera.trading.decision import Code, Feature, Open, Score, Skip, Verdict
-from chimera.trading.errors import NotSent, Refused, StoreUnavailable
+from chimera.trading.decision import Code, Feature, Open, Skip, Verdict
+from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.ids import AccountId, StrategyId, Symbol
 from chimera.trading.intent import Intent
@@ -54,6 +56,9 @@ LOCK_MS: Final = 3_000
 LOCK_SPARE_MS: Final = 500  # of the lock, left for the write that makes a decision durable
 RESERVED_MS: Final = 3_600_000
 SERVICE: Final = "s3-strategy"
+TOLD: Final = (
+    Code.FEATURE_MISSING, Code.FEATURE_STALE, Code.FEATURE_INVALID, Code.MARKET_INVALID, Code.MARKET_CROSSED,
+)  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -80,16 +85,19 @@ class Strategy:
         settings: StrategySettings,
         rng: random.Random,
     ) -> None:
+        clock = SteadyClock(clock)
         self._ledger = ledger
         self._bus = bus
         self._clock = clock
-        self._score = score
         self._settings = settings
         self._rng = rng
         self._policy = policy(settings)
         self._locks: dict[str, asyncio.Lock] = {}
         self.telemetry = Telemetry()
         self.alerts = Alerts(bus, clock, settings.account_id)
+        self._scoring = Scoring(
+            score, self.alerts, clock, timeout_ms=settings.score_timeout_ms, most=settings.score_size_mult_max
+        )
         self.config = ConfigWatcher(ledger, bus, self.alerts, settings)
         self._board = Board(bus, ledger, settings.account_id)
         self.bundles = Bundles(ledger, self.config, clock)
@@ -105,6 +113,7 @@ class Strategy:
             tasks.create_task(self.config.run())
             tasks.create_task(self._dispatcher.run())
             tasks.create_task(self.trials.run())
+            tasks.create_task(self._scoring.run())
 
     # ── the faces ──
 
@@ -143,6 +152,7 @@ class Strategy:
     async def health(self) -> dict[str, object]:
         snapshot = self.config.snapshot
         checks = {**await health.pings(self._bus, self._ledger), "config": health.of_config(self.config)}
+        checks["score"] = self._scoring.health()
         return {
             "status": "ok" if health.well(checks) else "degraded",
             "service": SERVICE,
@@ -219,13 +229,14 @@ class Strategy:
         except StoreUnavailable as away:
             gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"what the market shows cannot be read: {away}")
             return Judged(skip(snapshot.bundle.rev, request, gone), Facts(), None)
-        score = await self._scored(symbol, facts.features)
+        known = Features(values=dict(facts.features), ages=snapshot.ages, now_ms=self._clock.now_ms())
+        score = await self._scoring.of(symbol, known.all_usable(), leaves_trace=not request.dry_run)
         now_ms = self._clock.now_ms()
         case = Case(
             symbol=symbol,
             asked_market=request.market,
             side_hint=request.sideHint,
-            features=Features(values=dict(facts.features), ages=snapshot.ages, now_ms=now_ms),
+            features=known.but(now_ms=now_ms),
             touches=dict(facts.touches),
             terms=terms(snapshot, request.symbol, self._settings),
             policy=self._policy,
@@ -235,13 +246,6 @@ class Strategy:
             supposed=request.context or {},
         )
         return Judged(under(snapshot.flags, decide(snapshot.bundle, case)), facts, case)
-
-    async def _scored(self, symbol: Symbol, features: Mapping[str, Feature]) -> Score:
-        values = {name: feature.value for name, feature in features.items()}
-        try:
-            return await self._score.score(symbol, values, timeout_ms=self._settings.score_timeout_ms)
-        except NotSent as late:
-            return scores.fallback(late.reason)
 
     async def _record_skip(
         self, decision: Skip, features: Mapping[str, Feature], signal_id: str | None
@@ -331,7 +335,7 @@ class Strategy:
         for reason in decision.reasons:
             if reason.code is Code.NO_RULE:
                 await self.alerts.say(Severity.WARN, "NO_USABLE_RULE", decision.symbol, reason.text)
-            elif reason.code in (Code.FEATURE_MISSING, Code.FEATURE_STALE):
+            elif reason.code in TOLD:
                 about = f"{decision.symbol} {reason.name}"
                 await self.alerts.say(Severity.WARN, reason.code.value, about, reason.text)
 

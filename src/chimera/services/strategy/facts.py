@@ -6,7 +6,8 @@ leaves no trace, so a dry run may look, too.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from decimal import Decimal
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,10 +17,13 @@ from chimera.trading.budget import RiskBudget
 from chimera.trading.decision import Feature
 from chimera.trading.errors import NewerSchema
 from chimera.trading.market import Market, Touch
+from chimera.trading.money import sound
 from chimera.wire import codec
 from chimera.wire.board import FeatureBoard, TickBoard
 from chimera.wire.budget import read_budget
 from chimera.wire.keys import SIGNALS, features_key, risk_budget_key, spot_tick_key, tick_key
+
+NO_NUMBER: Final = Decimal("NaN")
 
 V = TypeVar("V")
 
@@ -49,7 +53,7 @@ class Board:
         futures, spot, features, budget = await self._snapshots.get_many(keys)
         reading = _Reading()
         known: Mapping[str, Feature] | None = reading.of(
-            keys[2], lambda: None if features is None else codec.decode(features, FeatureBoard).features
+            keys[2], lambda: None if features is None else _features(codec.decode(features, FeatureBoard).features)
         )
         if known is None:
             known = await self._of_newest_signal(symbol, reading)
@@ -70,16 +74,25 @@ class Board:
         if not newest:
             return {}
         features = newest[0].get("features", {})
-        return reading.of(f"{SIGNALS} of {symbol}", lambda: _features(features)) or {}
+        return reading.of(f"{SIGNALS} of {symbol}", lambda: _features(_stored(features))) or {}
 
 
-def _features(document: object) -> dict[str, Feature]:
+def _stored(document: object) -> dict[str, Feature]:
     return msgspec.convert(document, dict[str, Feature], strict=False)
 
 
+def _features(features: Mapping[str, Feature]) -> Mapping[str, Feature]:
+    """What is no number stays a factor, as NaN: deciding names it where it is needed, and only there."""
+    if all(sound(feature.value) for feature in features.values()):
+        return features
+    return {name: each if sound(each.value) else each.but(value=NO_NUMBER) for name, each in features.items()}
+
+
 def _touch(document: bytes) -> Touch:
+    """Whether its sides are apart is not judged here."""
     board = codec.decode(document, TickBoard)
-    if not 0 < board.bid <= board.ask or board.bid_qty < 0 or board.ask_qty < 0:
+    figures = (board.bid, board.ask, board.bid_qty, board.ask_qty)
+    if not all(map(sound, figures)) or min(figures) < 0 or not board.bid:
         raise ValueError(f"bid {board.bid} x {board.bid_qty}, ask {board.ask} x {board.ask_qty} is no touch")
     return Touch(bid=board.bid, bid_qty=board.bid_qty, ask=board.ask, ask_qty=board.ask_qty, at_ms=board.at_ms)
 

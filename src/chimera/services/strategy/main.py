@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-import aiohttp
 import structlog
 
 from chimera.adapters.binance.account import open_futures
@@ -18,8 +17,8 @@ from chimera.adapters.binance.hosts import hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.spot.account import open_spot
 from chimera.adapters.embedded.ledger import SqliteLedger
+from chimera.adapters.scoring import http as model
 from chimera.adapters.scoring.constant import ConstantScorer
-from chimera.adapters.scoring.http import HttpScorer
 from chimera.client import RouterClient
 from chimera.ports.intents import OrderAnswer
 from chimera.ports.score import Scorer
@@ -126,5 +125,5 @@ async def _scorer(settings: StrategySettings) -> AsyncIterator[Scorer]:
     if not settings.score_url:
         yield ConstantScorer(settings.score_p, settings.score_size_mult)
         return
-    async with aiohttp.ClientSession() as session:
-        yield HttpScorer(session, settings.score_url)
+    async with model.session() as session:
+        yield model.HttpScorer(session, settings.score_url)

@@ -104,6 +104,9 @@ class StrategySettings(BaseModel):
         Decimal("0.65"), description="the constant score: the chance that a trade is good"
     )
     score_size_mult: Amount = Field(Decimal(1), description="the constant score's multiplier of the size")
+    score_size_mult_max: Positive = Field(
+        Decimal(2), description="a larger multiplier of the score is not believed: then the size is as it is"
+    )
     score_url: str = Field("", description="an HTTP model; empty: the constant above")
     score_timeout_ms: Span = Field(50, description="the model's time to answer; then the score is 0.65, size as it is")
     # what it runs on
