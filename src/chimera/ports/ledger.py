@@ -114,10 +114,6 @@ class Claims(Protocol):
         """Insert it, or answer the one that was there first: the caller compares ``body_hash``."""
         ...
 
-    async def claims_since(self, at_ms: Millis) -> Sequence[Claim]:
-        """Claims made at or after ``at_ms``, oldest first: what a crash may have left unstarted."""
-        ...
-
 
 class Ledger(Holdings, Rows, Claims, Protocol):
     """All of it, one store."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from chimera.trading.fill import Fill
-from chimera.trading.ids import ClientOrderId, Symbol, TradeId
+from chimera.trading.ids import Symbol, TradeId
 from chimera.trading.instrument import Instrument, MarginStep
 from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price
@@ -111,10 +111,6 @@ class Pairs(Protocol):
 
         A *partial* fill of the target ends the stop too; what is left of the target rests on, guarded by nothing.
         """
-        ...
-
-    async def cancel_pair(self, symbol: Symbol, group: ClientOrderId, *, timeout_ms: int) -> tuple[VenueOrder, ...]:
-        """End what is left of the list, by the name it was given; those of its legs that this ended."""
         ...
 
 

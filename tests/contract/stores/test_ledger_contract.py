@@ -218,13 +218,6 @@ async def test_of_many_claims_one_is_first(ledger: Ledger) -> None:
     assert len({answer.body_hash for answer in answers}) == 1
 
 
-async def test_claims_since_a_moment_come_oldest_first(ledger: Ledger) -> None:
-    for name, at_ms in (("b", 20), ("c", 30), ("a", 10), ("d", 20)):
-        await ledger.claim(a_claim(name, at_ms=at_ms))
-    assert [claim.id for claim in await ledger.claims_since(Millis(20))] == ["b", "d", "c"]
-    assert list(await ledger.claims_since(Millis(31))) == []
-
-
 @pytest.mark.req("LED-3")
 @pytest.mark.fault("A20", "G3")
 async def test_documents_of_a_newer_version_are_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +226,7 @@ async def test_documents_of_a_newer_version_are_refused(ledger: Ledger, monkeypa
         await ledger.save(a_holding(), rev=0, fence=await ledger.fence(BTC, "a"))
         await ledger.put("orders", "o", {"a": 1})
         await ledger.claim(a_claim())
-    for read in (ledger.load(BTC), ledger.get("orders", "o"), ledger.find("orders"), ledger.claims_since(Millis(0))):
+    for read in (ledger.load(BTC), ledger.get("orders", "o"), ledger.find("orders"), ledger.claim(a_claim())):
         with pytest.raises(NewerSchema):
             await read
 

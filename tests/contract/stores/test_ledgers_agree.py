@@ -71,7 +71,6 @@ calls = st.one_of(
         backwards=st.booleans(),
     ),
     call("claim", claim=claims),
-    call("claims_since", at_ms=small),
     st.just(("reopen", {})),
 )
 

@@ -91,16 +91,6 @@ async def test_cancelling_a_leg_ends_both(bench: SpotBench, leg: str) -> None:
     assert (await bench.spot.records.survey(BTC, Millis(START))).orders == ()
 
 
-async def test_a_list_is_cancelled_once_by_its_own_name(bench: SpotBench) -> None:
-    await bench.pair()
-    gone = await bench.spot.venue.cancel_pair(BTC, ClientOrderId("a-l1"), timeout_ms=2000)
-
-    assert {order.ref: order.status for order in gone} == {"a-p1": Status.CANCELED, "a-s1": Status.CANCELED}
-    with pytest.raises(VenueRejected) as refused:
-        await bench.spot.venue.cancel_pair(BTC, ClientOrderId("a-l1"), timeout_ms=2000)
-    assert refused.value.refusal is Refusal.NOT_OPEN
-
-
 @pytest.mark.parametrize(
     ("target", "stop", "qty", "why"),
     [

@@ -11,7 +11,7 @@ from chimera.adapters.binance.spot.account import open_spot
 from chimera.ports.venue import OrderReport, Pairs, Records, Rulebook, Venue
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
-from chimera.trading.ids import ClientOrderId, Symbol
+from chimera.trading.ids import Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import DAY_MS, Millis, Qty
 from chimera.trading.order import OrderType, Status, TimeInForce
@@ -104,7 +104,7 @@ async def test_no_more_weight_is_used_than_was_booked(bench: SpotBench) -> None:
     await spot.records.placed_lately(BTC)
     await spot.records.fee_rates(BTC)
     await bench.pair()
-    await spot.venue.cancel_pair(BTC, ClientOrderId("a-l1"), timeout_ms=2000)
+    await spot.venue.cancel(a_ref("a-p1"), timeout_ms=2000)
     for attempt in (bench.place("a-t1", qty="1"), spot.venue.cancel(a_ref("nobody"), timeout_ms=2000)):
         with pytest.raises(VenueRejected):
             await attempt

@@ -85,13 +85,6 @@ async def test_an_answer_that_is_not_about_both_legs_proves_nothing(change: dict
 
 
 @pytest.mark.fault("B33")
-@pytest.mark.parametrize("change", [{"listClientOrderId": "b-l1"}, {"symbol": "ETHUSDT"}, {"orderReports": None}])
-async def test_a_cancelled_list_is_the_one_that_was_meant(change: dict[str, Any]) -> None:
-    with pytest.raises(OutcomeUnknown):
-        await opened(orderList=LIST | change).venue.cancel_pair(BTC, ClientOrderId("a-l1"), timeout_ms=100)
-
-
-@pytest.mark.fault("B33")
 async def test_a_list_that_says_nothing_of_the_cancelled_leg_proves_nothing() -> None:
     gone = {"origClientOrderId": "a-p1", "clientOrderId": "theirs", "status": "CANCELED"}
     told = opened(order=LIST | {"orderReports": [LEG | gone]}).venue

@@ -157,10 +157,6 @@ class SqliteLedger:
         first = await self._write("claim", lambda db: _claim(db, claim), durable=True)
         return claim if first is None else codec.unseal(first, Claim)
 
-    async def claims_since(self, at_ms: Millis) -> Sequence[Claim]:
-        select = "SELECT body FROM claims WHERE at_ms >= ? ORDER BY at_ms, number"
-        return [codec.unseal(row[0], Claim) for row in await self._read("claims_since", select, (at_ms,))]
-
     # ── how ──
 
     async def _write(self, operation: str, write: Write[T], *, durable: bool) -> T:

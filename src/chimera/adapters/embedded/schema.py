@@ -34,7 +34,6 @@ _LAYOUT_1: Final = (
     " body TEXT NOT NULL, UNIQUE (collection, key)) STRICT",
     "CREATE TABLE claims (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL,"
     " body TEXT NOT NULL) STRICT",
-    "CREATE INDEX claims_by_time ON claims (at_ms)",
     "CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), beats INTEGER NOT NULL) STRICT",
     "CREATE INDEX rows_by_collection ON rows (collection)",  # newest first without a sort
     *(

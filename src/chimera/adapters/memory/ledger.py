@@ -247,13 +247,6 @@ class MemoryLedger:
 
         return await through(self.faults, self._deadline_ms, "claim", claim.id, apply)
 
-    async def claims_since(self, at_ms: Millis) -> Sequence[Claim]:
-        def apply() -> list[Claim]:
-            claims = [codec.unseal(body, Claim) for body in self._claims.values()]
-            return sorted((claim for claim in claims if claim.at_ms >= at_ms), key=lambda claim: claim.at_ms)
-
-        return await through(self.faults, self._deadline_ms, "claims_since", "", apply)
-
     def _rows(self, collection: str) -> _Collection:
         return self._collections.setdefault(collection, _Collection())
 

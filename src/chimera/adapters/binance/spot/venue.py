@@ -20,7 +20,6 @@ from chimera.adapters.binance.signed import SignedAccount, answer, understood
 from chimera.adapters.binance.spot import payloads, translate
 from chimera.adapters.binance.spot.outcomes import ARCHIVED
 from chimera.adapters.binance.spot.raw import (
-    CANCEL_LIST,
     CANCEL_ORDER,
     GET_ORDER,
     PLACE_OCO,
@@ -87,14 +86,6 @@ class SpotVenue:
         if legs.keys() != {target.ref, stop.ref}:
             raise OutcomeUnknown(f"placed {target.ref} and {stop.ref}, heard of {', '.join(sorted(legs))}")
         return _accepted(legs[target.ref], target), _accepted(legs[stop.ref], stop)
-
-    async def cancel_pair(self, symbol: Symbol, group: ClientOrderId, *, timeout_ms: int) -> tuple[VenueOrder, ...]:
-        """``VenueRejected(-2011)``: nothing of it is open: ask for the legs."""
-        params = {"symbol": symbol, "listClientOrderId": group}
-        told = answer(await self._raw.call(CANCEL_LIST, params, timeout_ms=timeout_ms), payloads.ListAnswer)
-        if (told.symbol, told.list_client_order_id) != (symbol, group):
-            raise OutcomeUnknown(f"cancelled {group}, heard of {told.list_client_order_id[:40]} of {told.symbol}")
-        return self._legs(told)
 
     async def find(self, ref: OrderRef) -> VenueOrder | None:
         """None: not known now, which proves nothing by itself (reads lag), or ended unfilled more than 90 days ago."""
