@@ -207,7 +207,36 @@ class FakeTransfers:
         return a_transfer(Stage.DONE)
 
     def shown(self) -> Mapping[str, Any]:
-        return {"enabled": True, "ceiling": "100", "present": a_transfer(), "ended": []}
+        limits = {"ceiling": "100", "day_ceiling": "500", "floor": "0"}
+        moved = [{"asset": "USDT", "amount": "12.5"}]
+        return {
+            "enabled": True,
+            "assets": ["USDT"],
+            **limits,
+            "moved_today": moved,
+            "present": a_transfer(),
+            "ended": [],
+        }
+
+
+RESTING: dict[str, Any] = {
+    "client_order_id": "s3-btc-1-s1",
+    "price": "64800",
+    "qty": "0.002",
+    "rests": "venue",
+    "form": "QTY",
+}
+BOARD: dict[str, Any] = {
+    "symbol": "BTCUSDT", "market": "FUT", "account_id": "main", "position_side": "BOTH", "qty": "-0.002",
+    "entry_price": "65800", "mark_price": None, "unrealized_pnl": "-1.5", "realized_pnl": "0", "fees": "0.02",
+    "closed_count": 0, "stop": RESTING, "target": None, "covered_qty": "0.002", "coverage": "1", "unprotected_ms": 0,
+    "max_unprotected_ms": 80, "guards": [], "guarded_ms": 0, "exit": None, "seq": 4, "intents": ["uuid-1"],
+    "strategy_ids": ["s3"], "in_doubt": [],
+}  # fmt: skip
+DOUBT: dict[str, Any] = {
+    "client_order_id": "s3-btc-1-t1", "intent_id": "uuid-1", "symbol": "BTCUSDT", "role": "TAKER", "about": "OUTCOME",
+    "qty": "0.002", "since_ms": NOW, "asks": 1, "dead_after_ms": NOW, "notional_counted": None, "settles": "a question",
+}  # fmt: skip
 
 
 class FakeRouter:
@@ -225,6 +254,7 @@ class FakeRouter:
         self.close_names: list[CloseName | None] = []
         self.kills: list[Kill] = []
         self.rows: dict[str, dict[str, Any]] = {}
+        self.board = BOARD
         self.is_ready = True
         self.markets: tuple[Market, ...] = (Market.FUT,)
         self.knows = instruments
@@ -279,22 +309,33 @@ class FakeRouter:
         return []
 
     def doubts(self) -> list[dict[str, object]]:
-        return [{"client_order_id": "s3-btc-1-t1", "qty": "0.002", "about": "OUTCOME"}]
+        return [DOUBT]
 
     async def positions(self) -> list[dict[str, object]]:
-        return [{"symbol": "BTCUSDT", "qty": "0.002"}]
+        return [self.board]
 
     async def kill(self, kill: Kill, *, wait_ms: int | None) -> dict[str, object]:
         self.kills.append(kill)
-        return {"scope": str(kill.scope), "name": kill.name, "verified": not kill.flatten, "signature": "c2ln"}
+        came = {"flatten": kill.flatten, "durable": True, "verified": not kill.flatten, "asked_ms": NOW}
+        return self._signed(kill.scope, kill.name, kill.by, kill.reason) | came | {"remains": [], "positions": {}}
 
     async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str | None) -> dict[str, object]:
         if confirm not in (None, "w0rd"):
             raise Refused("CONFIRM", "that is not this kill's word", field="confirm", value=confirm)
-        return {"scope": str(scope), "name": name, "confirm": "w0rd"} if confirm is None else {"signature": "c2ln"}
+        word = {"scope": str(scope), "name": name, "status": "CONFIRM", "confirm": "w0rd", "message": "again"}
+        return word if confirm is None else self._signed(scope, name, by, reason)
+
+    def _signed(self, scope: Scope, name: str, by: str, reason: str) -> dict[str, object]:
+        body = {"scope": str(scope), "name": name, "by": by, "reason": reason, "at_ms": NOW, "rev": len(self.kills)}
+        return body | {"account_id": DEFAULT_ACCOUNT, "key_id": "a2V5", "signature": "c2ln"}
 
     def killed(self) -> dict[str, object]:
-        return {"killed": bool(self.kills)}
+        kills = [
+            {name: getattr(kill, name) for name in ("scope", "name", "by", "reason", "at_ms", "flatten")}
+            | {"scope": str(kill.scope), "confirm": "w0rd"}
+            for kill in self.kills
+        ]
+        return {"killed": bool(self.kills), "durable": True, "rev": len(self.kills), "kills": kills}
 
     def health(self) -> dict[str, object]:
         return {"status": "ok", "checks": {"ledger": "ok"}}

@@ -323,6 +323,7 @@ async def test_amounts_are_numbers_of_exact_digits_and_ids_are_not(
     assert b'"filled_qty":0.002,"avg_price":65800,"filled_avg":65800,' in posted.content
     assert posted.content == got.content
     assert (row["order_ids"], row["fills"][0]["fill_id"], row["children"][0]["order_id"]) == (["77"], "t1", "77")
+    router.board = {"symbol": "BTCUSDT", "qty": "0.002"}
     assert (await client.get("/positions")).content == (
         b'{"positions":[{"symbol":"BTCUSDT","qty":0.002}],"external":[]}'
     )
@@ -337,6 +338,7 @@ async def test_amounts_are_numbers_of_exact_digits_and_ids_are_not(
 
 async def test_the_client_reads_every_digit(address: tuple[str, int], router: FakeRouter) -> None:
     router.rows["old"] = {"order_id": "1234", "price": "0.12345678901234567890", "qty": "2", "accepted_ms": 5}
+    router.board = {"symbol": "BTCUSDT", "qty": "0.002"}
     async with RouterClient(f"http://{address[0]}:{address[1]}") as caller:
         answer = await caller.submit(json.loads(GOOD) | {"qty": Decimal("0.002")}, wait_s=None)
         old = await caller.order("old")
@@ -375,7 +377,8 @@ async def test_kill_and_arm_over_http(client: httpx2.AsyncClient, router: FakeRo
     assert (killed.status_code, router.kills[0].scope, router.kills[0].flatten) == (200, "GLOBAL", False)
     slow = await client.post("/kill", json=said | {"scope": "symbol", "name": "BTCUSDT", "flatten": True})
     assert slow.status_code == 202, "the venue does not show it yet"
-    assert (await client.get("/killed")).json() == {"killed": True}
+    standing = (await client.get("/killed")).json()
+    assert (standing["killed"], [kill["scope"] for kill in standing["kills"]]) == (True, ["GLOBAL", "SYMBOL"])
     first = await client.post("/arm", json=said)
     assert (first.status_code, first.json()["confirm"]) == (202, "w0rd")
     assert (await client.post("/arm", json=said | {"confirm": "w0rd"})).status_code == 200

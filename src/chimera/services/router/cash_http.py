@@ -4,14 +4,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel
 
 from chimera.ports.clock import Clock
 from chimera.reconcile.pnl import By
 from chimera.services.face import Answer
 from chimera.services.router.cash_desk import CashApi
 from chimera.trading.cash import Account
+from chimera.wire import account_shown
 from chimera.wire.cash import LIMIT, MOST, cash_ask, entries_csv, entry_document, pnl_ask
 
+Answers = dict[int | str, dict[str, Any]]
 _TEXT: Final = {"type": "string"}
 _MOMENT: Final = "a UTC date (2026-11-21), or milliseconds since the epoch"
 
@@ -41,31 +44,44 @@ _PNL: Final = {
 }
 
 
-def add_cash(app: FastAPI, desk: Callable[[], CashApi], clock: Clock, answers: dict[int | str, dict[str, Any]]) -> None:
-    """``desk`` is asked for with each request; ``answers``: the statuses of every route."""
+def add_cash(
+    app: FastAPI, desk: Callable[[], CashApi], clock: Clock, answers: Callable[[type[BaseModel]], Answers]
+) -> None:
+    """``desk`` is asked for with each request; ``answers``: the statuses of a route that answers so."""
 
-    @app.get("/cash/entries", operation_id="list_cash_entries", responses=answers, openapi_extra=_ENTRIES)
+    @app.get(
+        "/cash/entries",
+        operation_id="list_cash_entries",
+        responses=answers(account_shown.EntriesResponse),
+        openapi_extra=_ENTRIES,
+    )
     async def entries(request: Request) -> Response:
         """Entries of the cash ledger by time; their postings sum to zero per asset. ``cursor``: there is more."""
         found, cursor = await desk().entries(cash_ask(request.query_params, clock.now_ms()))
         return Answer({"entries": [entry_document(entry) for entry in found], "cursor": cursor})
 
-    @app.get("/cash/balances", operation_id="list_cash_balances", responses=answers)
+    @app.get("/cash/balances", operation_id="list_cash_balances", responses=answers(account_shown.BalancesResponse))
     async def balances() -> Response:
         """What stands on each account of the cash ledger; an income account stands below zero."""
         return Answer({"balances": await desk().balances()})
 
     written = {"description": "one line for each posting", "content": {"text/csv": {"schema": _TEXT}}}
-    csv: dict[int | str, dict[str, Any]] = {**answers, 200: written}
+    csv: Answers = {**answers(account_shown.EntriesResponse), 200: written}
 
-    @app.get("/cash.csv", operation_id="export_cash", responses=csv, openapi_extra=_ENTRIES)
+    @app.get(
+        "/cash.csv",
+        operation_id="export_cash",
+        response_class=Response,
+        responses=csv,
+        openapi_extra=_ENTRIES,
+    )
     async def export(request: Request) -> Response:
         """The same entries as CSV, the first page with its columns' names; the header ``X-Cursor``: there is more."""
         found, cursor = await desk().entries(cash_ask(request.query_params, clock.now_ms()))
         lines = entries_csv(found, header="cursor" not in request.query_params)
         return Response(lines, media_type="text/csv", headers={} if cursor is None else {"X-Cursor": cursor})
 
-    @app.get("/pnl", operation_id="profit_and_loss", responses=answers, openapi_extra=_PNL)
+    @app.get("/pnl", operation_id="profit_and_loss", responses=answers(account_shown.PnlResponse), openapi_extra=_PNL)
     async def pnl(request: Request) -> Response:
         """Profit and loss by UTC day, strategy or position, without what is open. Lines of further pages add up."""
         by, ask = pnl_ask(request.query_params, clock.now_ms(), [str(by) for by in By])

@@ -25,7 +25,7 @@ from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
-from chimera.wire import asks, bodies, failures, naming, policies, request_json, requests, shown
+from chimera.wire import account_shown, asks, bodies, failures, naming, policies, request_json, requests, shown
 
 _STEERING: Final = {
     "pause": "Send nothing more of an order until it is resumed; what rests leaves the book.",
@@ -34,6 +34,9 @@ _STEERING: Final = {
 }
 MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
 MAX_NAME_CHARS: Final = 128  # no id of ours or of a caller's is longer
+_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"model": account_shown.ReadyResponse, "description": "new orders are not taken"}
+}
 _FINAL_WORDS: Final = ("CANCELED", "FILLED", "REJECTED", "FLAT", "CLOSED")
 
 
@@ -53,8 +56,8 @@ def build_app(
     _add_orders(app, router)
     _add_positions(app, router)
     _add_controls(app, router, clock)
-    add_cash(app, lambda: router.cash, clock, _answers(None))
-    add_transfers(app, lambda: router.transferring, _answers(None, 202))
+    add_cash(app, lambda: router.cash, clock, _answers)
+    add_transfers(app, lambda: router.transferring, _answers)
     _add_health(app, router)
     of_orders = (bodies.OrderCmdRequest, bodies.ReplaceRequest, bodies.CancelRequest, bodies.CloseRequest)
     others = (bodies.KillRequest, bodies.ArmRequest, bodies.TransferRequest, bodies.SettleRequest)
@@ -160,12 +163,12 @@ def _steer(router: RouterApi, ask: steering.Ask) -> Callable[[str], Awaitable[Re
 
 
 def _add_positions(app: FastAPI, router: RouterApi) -> None:
-    @app.get("/positions", operation_id="list_positions", responses=_answers(None))
+    @app.get("/positions", operation_id="list_positions", responses=_answers(account_shown.PositionsResponse))
     async def positions() -> Response:
         """Every position with its lots and protection; and the account's open orders that are not ours."""
         return Answer({"positions": await router.positions(), "external": router.external()})
 
-    @app.get("/doubts", operation_id="list_doubts", responses=_answers(None))
+    @app.get("/doubts", operation_id="list_doubts", responses=_answers(account_shown.DoubtsResponse))
     async def doubts() -> Response:
         """Every order whose outcome, cancel or trades are not known yet, and what would settle it."""
         return Answer({"doubts": router.doubts()})
@@ -186,7 +189,9 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
 
 
 def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
-    @app.post("/kill", operation_id="kill", responses=_answers(None, 202), **face.takes("KillRequest"))
+    receipt, armed = account_shown.KillReceipt, account_shown.ArmReceipt
+
+    @app.post("/kill", operation_id="kill", responses=_answers(receipt, 202), **face.takes("KillRequest"))
     async def kill(request: Request) -> Response:
         """Forbid entries, cancel those that work, flatten where asked. 200: the venue shows that it is done."""
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
@@ -194,14 +199,19 @@ def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
         row = await router.kill(asks.kill(document, clock.now_ms()), wait_ms=wait_ms)
         return Answer(row, 200 if row["verified"] else 202)
 
-    @app.post("/arm", operation_id="arm", responses=_answers(None, 202), **face.takes("ArmRequest"))
+    @app.post(
+        "/arm",
+        operation_id="arm",
+        responses=_answers(armed, 202, later=account_shown.ArmWord),
+        **face.takes("ArmRequest"),
+    )
     async def arm(request: Request) -> Response:
         """Take entries again, in two steps: 202 names the word that the second must repeat."""
         ask = asks.arm(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)))
         row = await router.arm(ask.scope, ask.name, by=ask.by, reason=ask.reason, confirm=ask.confirm)
         return Answer(row, 200 if ask.confirm is not None else 202)
 
-    @app.get("/killed", operation_id="killed", responses=_answers(None))
+    @app.get("/killed", operation_id="killed", responses=_answers(account_shown.KilledResponse))
     async def killed() -> Response:
         """What stands still, since when, by whom and why; and the words that would arm it again."""
         return Answer(router.killed())
@@ -213,7 +223,7 @@ def _add_health(app: FastAPI, router: RouterApi) -> None:
         """State of each dependency, always 200 while the process answers."""
         return Answer(router.health())
 
-    @app.get("/ready", operation_id="ready", responses=_answers(None, 503))
+    @app.get("/ready", operation_id="ready", responses=_answers(account_shown.ReadyResponse) | _NOT_READY)
     async def ready() -> Response:
         """200 when new orders are taken, else 503: for the scheduler."""
         is_ready = router.ready()
@@ -279,11 +289,13 @@ def _as_refused(error: Exception) -> Refused:
             return face.unread(error)
 
 
-def _answers(model: type[BaseModel] | None, *others: int) -> dict[int | str, dict[str, Any]]:
-    body: dict[str, Any] = {} if model is None else {"model": model}
-    answers: dict[int | str, dict[str, Any]] = {200: {**body, "description": "final"}}
+def _answers(
+    model: type[BaseModel], *others: int, later: type[BaseModel] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """``later``: what a 202 looks like where it is not ``model``."""
+    answers: dict[int | str, dict[str, Any]] = {200: {"model": model, "description": "final"}}
     if 202 in others:
-        answers[202] = {**body, "description": "still working, or the outcome is in doubt"}
+        answers[202] = {"model": later or model, "description": "still working, or the outcome is in doubt"}
     for status in (400, 403, 404, 409, 413, 422, 500, 503):
         answers[status] = {"model": shown.ErrorBody, "description": "refused"}
     return answers

@@ -10,22 +10,26 @@ from chimera.services import face
 from chimera.services.face import Answer
 from chimera.services.router.api import TransfersApi
 from chimera.trading.transfer import Stage
-from chimera.wire import bodies, request_json, shape
+from chimera.wire import account_shown, bodies, request_json, shape
 
 MAX_BODY_BYTES: Final = 4_096
 _NEITHER: Final = ("DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "TRACE")
 _OPEN: Final = (Stage.ASKED, Stage.IN_DOUBT)
 
 
-def add_transfers(app: FastAPI, api: Callable[[], TransfersApi], answers: dict[int | str, dict[str, Any]]) -> None:
-    """``api`` is asked for with each request; ``answers``: the statuses of every route, 202 among them."""
+def add_transfers(
+    app: FastAPI, api: Callable[[], TransfersApi], answers: Callable[..., dict[int | str, dict[str, Any]]]
+) -> None:
+    """``api`` is asked for with each request; ``answers``: the statuses of a route that answers so, 202 on demand."""
 
-    @app.get("/transfers", operation_id="list_transfers", responses={k: v for k, v in answers.items() if k != 202})
+    moved = answers(account_shown.TransferShown, 202)
+
+    @app.get("/transfers", operation_id="list_transfers", responses=answers(account_shown.TransfersResponse))
     async def transfers() -> Response:
         """What may move between the wallets, what is under way, and the newest that are over."""
         return Answer(api().shown())
 
-    @app.post("/transfers", operation_id="transfer", responses=answers, **face.takes("TransferRequest"))
+    @app.post("/transfers", operation_id="transfer", responses=moved, **face.takes("TransferRequest"))
     async def transfer(request: Request) -> Response:
         """Move money between the spot and the futures wallet. 202: its outcome is not known yet; ask again, never
         send again."""
@@ -39,7 +43,7 @@ def add_transfers(app: FastAPI, api: Callable[[], TransfersApi], answers: dict[i
         """Starlette names the methods of one route alone where two share a path."""
         raise HTTPException(405, headers={"Allow": "GET, POST"})
 
-    @app.post("/transfers/settle", operation_id="settle_transfer", responses=answers, **face.takes("SettleRequest"))
+    @app.post("/transfers/settle", operation_id="settle_transfer", responses=moved, **face.takes("SettleRequest"))
     async def settle(request: Request) -> Response:
         """Say whether an AMBIGUOUS transfer happened, once somebody has looked: then others may follow."""
         body = shape.fit(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)), bodies.SettleRequest)
