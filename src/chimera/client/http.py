@@ -128,7 +128,7 @@ def _said_no(where: str, status: int, text: bytes, retry_after: str | None) -> E
     message = str(body.get("message") or f"{where}: HTTP {status}")
     if status == 503:
         wait = Millis(int(retry_after) * 1000) if retry_after and retry_after.isdecimal() else None
-        return NotSent(f"{body.get('code', status)}: {message}", wait)
+        return NotSent(f"{body.get('code', status)}: {message}", wait, code=str(body.get("code") or ""))
     if 400 <= status < 500:
         return Refused(
             str(body.get("code") or f"HTTP_{status}"),

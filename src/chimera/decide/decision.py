@@ -67,7 +67,8 @@ class Case(Value):
     budget: RiskBudget | None
     reserved: tuple[Reserve, ...]
     score: Score
-    supposed: dict[str, Decimal] = {}  # a caller's what-if, over features and touch
+    supposed: dict[str, Decimal] = {}  # a caller's what-if (``suppose``): factors, over features and touch
+    supposed_room: dict[str, Decimal] = {}  # and what the budget has left
 
     @property
     def now_ms(self) -> Millis:
@@ -328,11 +329,15 @@ class _Trace:
             touch=touch,
             limits=terms.gates,
             features=_seen(self.case, touch),
-            left=room(market, self.case.budget, self.case.reserved, self.case.now_ms),
+            left=self._left(market),
             plain=_plain_needs(market, self.case.policy),
         )
         self.entered += (view,)
         return view if view.is_open else self.skip(failed(view.gates()))
+
+    def _left(self, market: Market) -> Room | None:
+        left = room(market, self.case.budget, self.case.reserved, self.case.now_ms)
+        return left.supposing(self.case.supposed_room) if left and self.case.supposed_room else left
 
     def move(self, market: Market) -> View | Skip:
         """To the market the rules say, unless the caller has asked for this one."""

@@ -6,8 +6,9 @@ gates are open is asked first (``market_open``, ``Room.fits``); the verdicts, wh
 that is shut and for the explanation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from chimera.decide.features import DEPTH, FUNDING, SPREAD, Features
 from chimera.trading.budget import Reserve, RiskBudget
@@ -15,6 +16,14 @@ from chimera.trading.decision import Code, Verdict
 from chimera.trading.market import Market
 from chimera.trading.money import ZERO, Millis, text
 from chimera.trading.value import Value
+
+ROOM: Final = {  # the budget gates' names, and what each judges of ``Room``
+    "risk.budget.age_ms": "age_ms",
+    "risk.budget.loss_usdt": "loss",
+    "risk.budget.margin_usdt": "margin",
+    "risk.budget.notional_usdt": "notional",
+    "concurrent_entries": "entries",
+}
 
 
 class GateLimits(Value):
@@ -92,6 +101,13 @@ class Room(Value):
     margin: Decimal
     notional: Decimal
     entries: int
+
+    def supposing(self, given: Mapping[str, Decimal]) -> "Room":
+        """With what a caller supposes, by the gates' names."""
+        fields = {ROOM[name]: value for name, value in given.items()}
+        return self.but(
+            **{name: int(value) if name in ("age_ms", "entries") else value for name, value in fields.items()}
+        )
 
     def fits(self, needs: Needs, limits: GateLimits) -> bool:
         """Whether ``budget_gates`` would all pass."""

@@ -26,13 +26,17 @@ class NotSent(ChimeraError):
     """The venue never took it; the same request may be sent again after ``retry_after_ms``.
 
     ``held``: we kept it back ourselves (the rate governor, a ban that lasts), which is no failure of the venue.
+    ``code``: the word of a service of ours that could not take it now; empty where nobody said one.
     """
 
-    def __init__(self, reason: str, retry_after_ms: Millis | None = None, *, held: bool = False) -> None:
+    def __init__(
+        self, reason: str, retry_after_ms: Millis | None = None, *, held: bool = False, code: str = ""
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after_ms = retry_after_ms
         self.held = held
+        self.code = code
 
 
 class OutcomeUnknown(ChimeraError):

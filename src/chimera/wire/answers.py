@@ -27,7 +27,7 @@ _INTENTS: Final = ("tp_price", "sl_price", "value")
 _EXPLANATIONS: Final = (
     "value", "limit", "limits", "margin", "asked", "given", "low", "high", "p", "size_mult_ml", "size_mult",
     "notional_usdt", "margin_usdt", "loss_usdt", "target_price", "d_wanted", "d_cap", "fees_at_stop", "loss_at_stop",
-    "slippage_per_bp", "fees_at_target", "profit_at_target", "profit_wanted",
+    "slippage_per_bp", "fees_at_target", "profit_at_target", "profit_wanted", "seen", "needed", "difference",
 )  # fmt: skip
 _ROUTES: Final = (
     "slice_usdt", "mid", "fill_probability", "maker_share", "taker_share", "maker_bps", "taker_bps", "spread_bps",

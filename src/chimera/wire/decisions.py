@@ -59,9 +59,10 @@ class DecideRequest(_Asked):
     dry_run: StrictBool = Field(False, description="run everything, leave nothing behind")
     context: dict[str, Figure] | None = Field(
         None,
-        description="a what-if: factors by name, instead of the features'; with dry_run only",
+        description="a what-if: factors and figures by name, instead of what is seen; with dry_run only",
         max_length=CONTEXT_MAX,
     )
+    explain: StrictBool = Field(False, description="with dry_run: what would have to change, as `needed`")
 
 
 class BatchRequest(_Asked):
@@ -91,6 +92,8 @@ class DecisionAnswer(BaseModel):
     explanation: dict[str, Any] = Field(description="gates, rules, clamps, score, sizing, levels as far as it got")
     dry_run: bool
     signal_id: str | None = Field(None, description="the durable row; none for a dry run")
+    overridden: list[dict[str, Any]] = Field([], description="each figure of context, what was given and what is seen")
+    needed: dict[str, Any] | None = Field(None, description="of a skip, where explain was asked: the nearest misses")
 
 
 class BatchAnswer(BaseModel):

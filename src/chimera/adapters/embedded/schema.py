@@ -18,7 +18,10 @@ from chimera.wire import keys
 APPLICATION_ID: Final = 0x4368_4C67  # "ChLg", so that no other program's file is taken for a ledger
 BUSY_MS: Final = 5000
 INDEXED: Final = ("symbol", "status", "intent_id", "client_order_id")  # what ``find`` is asked for on the hot paths
-BY_TIME: Final = {keys.CASH: "cash_by_time"}  # collections that are read by time, and the index of each
+BY_TIME: Final = {  # collections that are read by time, and the index of each
+    keys.CASH: "cash_by_time",
+    keys.SIGNALS: "signals_by_time",
+}
 
 
 def field_expression(name: str) -> str:
@@ -44,12 +47,16 @@ _LAYOUT_1: Final = (
 )
 _LAYOUT_2: Final = (
     # the cash ledger is read by moment and kept for ever; the other collections are not, and pay nothing for it
-    *(
-        f"CREATE INDEX {index} ON rows ({field_expression('at_ms')}) WHERE collection = '{collection}'"
-        for collection, index in BY_TIME.items()
-    ),
+    f"CREATE INDEX cash_by_time ON rows ({field_expression('at_ms')}) WHERE collection = '{keys.CASH}'",
 )
-LAYOUTS: Final[tuple[tuple[str, ...], ...]] = (_LAYOUT_1, _LAYOUT_2)  # entry n carries layout n to n + 1
+_LAYOUT_3: Final = (
+    # decisions are read by moment, and by what is in the index without reading a row; those made before rows had their
+    # moment by this name are not in it
+    f"CREATE INDEX signals_by_time ON rows"
+    f" ({field_expression('at_ms')}, {field_expression('symbol')}, {field_expression('decision')})"
+    f" WHERE collection = '{keys.SIGNALS}' AND {field_expression('at_ms')} IS NOT NULL",
+)
+LAYOUTS: Final[tuple[tuple[str, ...], ...]] = (_LAYOUT_1, _LAYOUT_2, _LAYOUT_3)  # entry n carries layout n to n + 1
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from chimera.decide.seek import Needed
+from chimera.decide.suppose import Supposed
 from chimera.trading.decision import Open, Skip, Verdict
 from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
@@ -14,7 +16,14 @@ from chimera.wire.intents import order_body
 
 
 def answer(
-    decision: Open | Skip, intent: Intent | None, *, dry_run: bool, signal_id: str | None, explained: Any = None
+    decision: Open | Skip,
+    intent: Intent | None,
+    *,
+    dry_run: bool,
+    signal_id: str | None,
+    explained: Any = None,
+    supposed: Sequence[Supposed] = (),
+    needed: Needed | None = None,
 ) -> DecisionAnswer:
     """``explained``: its explanation in builtins, where the durable row has it already; writing it is what costs."""
     return DecisionAnswer(
@@ -29,6 +38,8 @@ def answer(
         explanation=plain(decision.why) if explained is None else explained,
         dry_run=dry_run,
         signal_id=signal_id,
+        overridden=plain(supposed),
+        needed=None if needed is None else plain(needed),
     )
 
 

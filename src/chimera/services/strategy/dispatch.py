@@ -20,7 +20,16 @@ from chimera.ports.ledger import Rows
 from chimera.ports.streams import Streams
 from chimera.services.strategy import settings as configured
 from chimera.services.strategy.alerts import Alerts
-from chimera.services.strategy.signals import Delivery, Track, Tracks, Undelivered, read_undelivered, with_tracks
+from chimera.services.strategy.signals import (
+    Delivery,
+    Heard,
+    Said,
+    Track,
+    Tracks,
+    Undelivered,
+    read_undelivered,
+    with_tracks,
+)
 from chimera.trading.budget import Reserve, RiskBudget
 from chimera.trading.errors import NewerSchema, NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.events import Severity
@@ -166,7 +175,7 @@ class Dispatcher:
             if not item.saved:
                 await self._save(item)
             if item.tracks.settled and item.saved:
-                log.info("delivered", signal_id=item.signal_id, delivery=item.tracks.delivery.value)
+                _log_delivered(item)
                 self._settled(item)
                 return
             await asyncio.sleep(pause_ms / 1000)
@@ -190,20 +199,28 @@ class Dispatcher:
         try:
             answer = await self._sink.submit(item.intent)
         except Refused as no:
-            item.tracks = item.tracks.but(
-                rest=Track.REFUSED, answered_ms=self._clock.now_ms(), code=no.code, message=no.message
+            said = self._said(Heard.REFUSED, no.code, no.message, no.field)
+            item.tracks = item.tracks.saying(said).but(
+                rest=Track.REFUSED, answered_ms=said.at_ms, code=no.code, message=no.message
             )
         except (NotSent, OutcomeUnknown, StoreUnavailable) as trouble:
-            item.tracks = item.tracks.but(message=str(trouble))
+            heard = Heard.UNKNOWN if isinstance(trouble, OutcomeUnknown) else Heard.NOT_SENT
+            code = trouble.code if isinstance(trouble, NotSent) else ""
+            item.tracks = item.tracks.saying(self._said(heard, code, str(trouble))).but(code=code, message=str(trouble))
             await self._publishing_failed(item, "REST", trouble)
         else:
-            item.tracks = item.tracks.but(
+            said = self._said(Heard.ANSWERED, answer.code or "", answer.message or "")
+            item.tracks = item.tracks.saying(said).but(
                 rest=Track.ANSWERED,
-                answered_ms=self._clock.now_ms(),
+                answered_ms=said.at_ms,
                 status=answer.status,
-                code=answer.code or "",
-                message=answer.message or "",
+                code=said.code,
+                message=said.message,
             )
+
+    def _said(self, heard: Heard, code: str, message: str, field: str | None = None) -> Said:
+        now_ms = self._clock.now_ms()
+        return Said(heard=heard, at_ms=now_ms, last_ms=now_ms, code=code, message=message, field=field or "")
 
     async def _stream(self, item: Item) -> None:
         try:
@@ -246,6 +263,20 @@ class Dispatcher:
                 self._voided.pop(signal_id, None)
             await self._alerts.flush()
             await asyncio.sleep(RETRY_MAX_MS / 1000)
+
+
+def _log_delivered(item: Item) -> None:
+    tracks = item.tracks
+    log.info(
+        "delivered",
+        signal_id=item.signal_id,
+        intent_id=item.intent.intent_id,
+        delivery=tracks.delivery.value,
+        status=tracks.status,
+        code=tracks.code,
+        message=tracks.message,
+        tries=tracks.tries,
+    )
 
 
 def _known(item: Item, budget: RiskBudget | None, now_ms: int) -> bool:

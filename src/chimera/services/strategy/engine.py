@@ -11,16 +11,13 @@ stamps go on as they began. The virtual-time world runs this class unchanged.
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 
-from chimera.decide.decision import Case, decide
-from chimera.decide.features import Features
 from chimera.decide.rules.bundle import EVERY_SYMBOL
-from chimera.decide.rules.flags import under
 from chimera.ports.clock import Clock
 from chimera.ports.intents import IntentSink
 from chimera.ports.ledger import Ledger
@@ -36,16 +33,18 @@ from chimera.services.strategy.config import ConfigWatcher, Loaded, Snapshot
 from chimera.services.strategy.dispatch import Dispatcher, Item
 from chimera.services.strategy.facts import Board, Facts
 from chimera.services.strategy.ids import new_client_order_id, new_intent_id, new_uuid
-from chimera.services.strategy.limits import policy, terms
+from chimera.services.strategy.judging import Judge, check_dry
+from chimera.services.strategy.limits import policy
 from chimera.services.strategy.scoring import Scoring
 from chimera.services.strategy.settings import StrategySettings
+from chimera.services.strategy.signals import Origin
 from chimera.services.strategy.telemetry import Telemetry
 from chimera.services.strategy.trials import Trials
 from chimera.trading.budget import Reserve
-from chimera.trading.decision import Code, Feature, Open, Skip, Verdict
+from chimera.trading.decision import Code, Open, Skip, Verdict
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.events import Severity
-from chimera.trading.ids import AccountId, StrategyId, Symbol
+from chimera.trading.ids import AccountId, StrategyId
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.wire import failures, requests
@@ -61,14 +60,6 @@ TOLD: Final = (
 )  # fmt: skip
 
 log = structlog.get_logger(__name__)
-
-
-class Judged(NamedTuple):
-    """A decision, and what it was made from; no case where the market could not be looked at."""
-
-    decision: Open | Skip
-    facts: Facts
-    case: Case | None
 
 
 class Strategy:
@@ -91,7 +82,6 @@ class Strategy:
         self._clock = clock
         self._settings = settings
         self._rng = rng
-        self._policy = policy(settings)
         self._locks: dict[str, asyncio.Lock] = {}
         self.telemetry = Telemetry()
         self.alerts = Alerts(bus, clock, settings.account_id)
@@ -99,12 +89,13 @@ class Strategy:
             score, self.alerts, clock, timeout_ms=settings.score_timeout_ms, most=settings.score_size_mult_max
         )
         self.config = ConfigWatcher(ledger, bus, self.alerts, settings)
-        self._board = Board(bus, ledger, settings.account_id)
         self.bundles = Bundles(ledger, self.config, clock)
         self.trials = Trials(ledger, self.config, self.alerts, clock)
         self._dispatcher = Dispatcher(
             ledger, bus, router, self.alerts, clock, settings.tracks, settled=self.trials.delivered
         )
+        board = Board(bus, ledger, settings.account_id)
+        self._judge = Judge(board, self._scoring, clock, self._dispatcher, settings, policy(settings))
 
     async def run(self) -> None:
         """In the background until cancelled: configuration, deliveries, what an earlier run left undone."""
@@ -122,8 +113,10 @@ class Strategy:
         began_ms = self._clock.monotonic_ms()
         loaded = self._checked(request)
         if request.dry_run:
-            decision = (await self._judge(loaded.active, request)).decision
-            answer = answer_of(decision, self._intent(loaded.active, decision), dry_run=True, signal_id=None)
+            judged = await self._judge.judge(loaded.active, request)
+            decision, intent = judged.decision, self._intent(loaded.active, judged.decision)
+            needed = await self._judge.needed(loaded.active, judged.case) if request.explain else None
+            answer = answer_of(decision, intent, dry_run=True, signal_id=None, supposed=judged.supposed, needed=needed)
         else:
             decision, answer = await self._decide_in_turn(loaded, request)
         took_ms = self._clock.monotonic_ms() - began_ms
@@ -185,73 +178,35 @@ class Strategy:
                 value=request.symbol,
                 accepted=", ".join(symbols),
             )
-        if request.context is not None and not request.dry_run:
-            raise Refused(
-                "CONTEXT_IS_WHAT_IF",
-                "context supposes what is not so; no order follows from it",
-                field="context",
-                accepted="context with dry_run: true",
-            )
         loaded = self.config.loaded
         if loaded is None:
             raise Refused("NOT_READY", f"no configuration is loaded yet: {self.config.fault or 'still reading'}")
         if not self._dispatcher.restored:
             raise Refused("NOT_READY", "what an earlier run left undone is not read yet; try again")
-        unknown = sorted(set(request.context or ()) - loaded.active.bundle.factors)
-        if unknown:
-            accepted = ", ".join(sorted(loaded.active.bundle.factors))
-            raise Refused(
-                "UNKNOWN_FACTOR", "no such factor", field=f"context.{unknown[0]}", value=unknown[0], accepted=accepted
-            )
+        check_dry(loaded.active, request)
         return loaded
 
     async def _decide_in_turn(self, loaded: Loaded, request: DecideRequest) -> tuple[Open | Skip, DecisionAnswer]:
         async with self._turn(request.symbol) as (locked_out, until_ms):
             signal_id, snapshot = self.trials.drawn(loaded, lambda: new_uuid(self._rng))
+            origin = signals.origin(loaded, snapshot, request)
             if locked_out is not None:
-                return await self._record_skip(skip(snapshot.bundle.rev, request, locked_out), {}, signal_id)
-            judged = await self._judge(snapshot, request)
+                return await self._record_skip(skip(snapshot.bundle.rev, request, locked_out), origin, signal_id)
+            judged = await self._judge.judge(snapshot, request)
+            origin = origin.of(judged.facts, judged.case)
             if isinstance(judged.decision, Skip):
                 await self._alert_skip(judged.decision, judged.facts)
-                recorded = await self._record_skip(judged.decision, judged.facts.features, signal_id)
+                recorded = await self._record_skip(judged.decision, origin, signal_id)
             else:
-                recorded = await self._record_open(
-                    snapshot, request, judged.decision, judged.facts, until_ms, signal_id
-                )
+                recorded = await self._record_open(snapshot, request, judged.decision, origin, until_ms, signal_id)
             self.trials.compare(loaded, snapshot, str(recorded[1].signal_id), judged.case, judged.decision)
             return recorded
 
-    async def _judge(self, snapshot: Snapshot, request: DecideRequest) -> Judged:
-        """Facts and score, then the pure decision: no await between it and the caller's reservation."""
-        symbol = Symbol(request.symbol)
-        try:
-            facts = await self._board.look(symbol)
-        except StoreUnavailable as away:
-            gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"what the market shows cannot be read: {away}")
-            return Judged(skip(snapshot.bundle.rev, request, gone), Facts(), None)
-        known = Features(values=dict(facts.features), ages=snapshot.ages, now_ms=self._clock.now_ms())
-        score = await self._scoring.of(symbol, known.all_usable(), leaves_trace=not request.dry_run)
-        now_ms = self._clock.now_ms()
-        case = Case(
-            symbol=symbol,
-            asked_market=request.market,
-            side_hint=request.sideHint,
-            features=known.but(now_ms=now_ms),
-            touches=dict(facts.touches),
-            terms=terms(snapshot, request.symbol, self._settings),
-            policy=self._policy,
-            budget=facts.budget,
-            reserved=self._dispatcher.reserved(facts.budget),
-            score=score,
-            supposed=request.context or {},
-        )
-        return Judged(under(snapshot.flags, decide(snapshot.bundle, case)), facts, case)
-
     async def _record_skip(
-        self, decision: Skip, features: Mapping[str, Feature], signal_id: str | None
+        self, decision: Skip, origin: Origin, signal_id: str | None
     ) -> tuple[Open | Skip, DecisionAnswer]:
         signal_id = signal_id or new_uuid(self._rng)
-        row = self._row(signal_id, decision, features)
+        row = self._row(signal_id, decision, origin)
         await self._ledger.insert(SIGNALS, signal_id, row)
         explained = row["explanation"]
         return decision, answer_of(decision, None, dry_run=False, signal_id=signal_id, explained=explained)
@@ -261,7 +216,7 @@ class Strategy:
         snapshot: Snapshot,
         request: DecideRequest,
         decision: Open,
-        facts: Facts,
+        origin: Origin,
         until_ms: Millis,
         given_id: str | None,
     ) -> tuple[Open | Skip, DecisionAnswer]:
@@ -270,7 +225,7 @@ class Strategy:
         intent = self._intent(snapshot, decision, trace_id=signal_id)
         if intent is None:
             raise AssertionError("an open has an intent")
-        item = self._item(signal_id, decision, intent, facts)
+        item = self._item(signal_id, decision, intent, origin)
         self._dispatcher.reserve(item)
         try:
             refused = await self._claim(intent)
@@ -284,7 +239,7 @@ class Strategy:
             raise
         if refused is not None:
             self._dispatcher.forget(item)
-            return await self._record_skip(skip(snapshot.bundle.rev, request, refused), facts.features, given_id)
+            return await self._record_skip(skip(snapshot.bundle.rev, request, refused), origin.otherwise, given_id)
         self._dispatcher.start(item)
         explained = item.row["explanation"]
         return decision, answer_of(decision, intent, dry_run=False, signal_id=signal_id, explained=explained)
@@ -375,7 +330,7 @@ class Strategy:
             trace_id=trace_id,
         )
 
-    def _item(self, signal_id: str, decision: Open, intent: Intent, facts: Facts) -> Item:
+    def _item(self, signal_id: str, decision: Open, intent: Intent, origin: Origin) -> Item:
         tracks = self._dispatcher.fresh_tracks()
         reserve = Reserve(
             intent_id=intent.intent_id,
@@ -385,17 +340,15 @@ class Strategy:
             notional_usdt=decision.sizing.notional_usdt,
             loss_usdt=decision.levels.loss_at_stop,
         )
-        row = self._row(signal_id, decision, facts.features, intent=intent, tracks=tracks, reserve=reserve)
+        row = self._row(signal_id, decision, origin, intent=intent, tracks=tracks, reserve=reserve)
         return Item(signal_id, row, intent, tracks, reserve)
 
-    def _row(
-        self, signal_id: str, decision: Open | Skip, features: Mapping[str, Feature], **delivery: Any
-    ) -> dict[str, Any]:
+    def _row(self, signal_id: str, decision: Open | Skip, origin: Origin, **delivery: Any) -> dict[str, Any]:
         return signals.row(
             signal_id,
             self._clock.now_ms(),
             decision,
-            features,
+            origin,
             account_id=self._settings.account_id,
             strategy_id=self._settings.strategy_id,
             **delivery,

@@ -4,17 +4,24 @@ It is S3's only atomic unit: what was decided is sent because it stands here, an
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, Self
 
 import msgspec
 
+from chimera.decide.decision import Case
+from chimera.services.strategy.config import Loaded, Snapshot
+from chimera.services.strategy.facts import Facts
 from chimera.trading.budget import Reserve
 from chimera.trading.decision import Feature, Open, Skip
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
 from chimera.wire.codec import SCHEMA_VERSION, check_version, plain
+from chimera.wire.decisions import DecideRequest
+
+SAID_MAX: Final = 8  # different answers of the router in a row, to one intent
 
 
 class Delivery(StrEnum):
@@ -41,8 +48,32 @@ class Track(StrEnum):
         return self is not Track.WAITING
 
 
+class Heard(StrEnum):
+    """What came of one try by REST."""
+
+    ANSWERED = "ANSWERED"
+    REFUSED = "REFUSED"
+    NOT_SENT = "NOT_SENT"  # it took nothing: away, or a barrier
+    UNKNOWN = "UNKNOWN"  # it may have taken it
+
+
+class Said(Value, tag=False):
+    """The router's answer to one or several tries alike; moments are our clock. ``code`` is its own word."""
+
+    heard: Heard
+    at_ms: Millis
+    last_ms: Millis
+    code: str = ""
+    message: str = ""
+    field: str = ""
+    times: int = 1
+
+    def like(self, other: "Said") -> bool:
+        return (self.heard, self.code, self.field) == (other.heard, other.code, other.field)
+
+
 class Tracks(Value, tag=False):
-    """Both ways to the router. ``answered_ms`` is our clock."""
+    """Both ways to the router. ``answered_ms`` is our clock; ``said`` has its newest answers, oldest first."""
 
     rest: Track
     stream: Track
@@ -51,6 +82,14 @@ class Tracks(Value, tag=False):
     status: str = ""  # the router's word
     code: str = ""
     message: str = ""
+    said: tuple[Said, ...] = ()
+
+    def saying(self, said: Said) -> Self:
+        """One more answer; one like the last is that one again."""
+        if self.said and self.said[-1].like(said):
+            same = self.said[-1].but(last_ms=said.last_ms, message=said.message, times=self.said[-1].times + 1)
+            return self.but(said=(*self.said[:-1], same))
+        return self.but(said=(*self.said, said)[-SAID_MAX:])
 
     @property
     def settled(self) -> bool:
@@ -65,6 +104,42 @@ class Tracks(Value, tag=False):
         return Delivery.DONE if self.rest is Track.ANSWERED else Delivery.FAILED
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a decision was made from. ``case`` None: it was not made of one (a lock, a market that cannot be read)."""
+
+    bundle_id: str
+    experiment: Mapping[str, Any] | None
+    asked: Mapping[str, Any]
+    features: Mapping[str, Feature] = field(default_factory=dict)
+    case: Case | None = None
+
+    def of(self, facts: Facts, case: Case | None) -> Self:
+        return replace(self, features=facts.features, case=case)
+
+    @property
+    def otherwise(self) -> Self:
+        """Of a skip that is not what the case led to."""
+        return replace(self, case=None)
+
+
+def origin(loaded: Loaded, by: Snapshot, request: DecideRequest) -> Origin:
+    """``experiment`` None: nothing is on trial. ``by`` is whoever decides."""
+    on_trial = loaded.on_trial
+    experiment = None if on_trial is None else {
+        "kind": "CANARY" if on_trial.trial.share else "SHADOW",
+        "trial": on_trial.trial.rev,
+        "bundle_id": on_trial.trial.bundle_id,
+        "share": plain(on_trial.trial.share),
+        "decided_by": "candidate" if by is on_trial.snapshot else "active",
+    }  # fmt: skip
+    asked = {
+        "market": None if request.market is None else request.market.value,
+        "side_hint": None if request.sideHint is None else request.sideHint.value,
+    }
+    return Origin(by.bundle.bundle_id, experiment, asked)
+
+
 class Undelivered(Value, tag=False):
     """What a row says of its intent, read back after a restart."""
 
@@ -77,7 +152,7 @@ def row(
     signal_id: str,
     t0: Millis,
     decision: Open | Skip,
-    features: Mapping[str, Feature],
+    origin: Origin,
     *,
     account_id: str,
     strategy_id: str,
@@ -85,11 +160,12 @@ def row(
     tracks: Tracks | None = None,
     reserve: Reserve | None = None,
 ) -> dict[str, Any]:
-    """A new row; ``why`` is the whole explanation."""
+    """A new row; ``case`` is all that was known, so that it can be decided again."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "signal_id": signal_id,
         "t0": t0,
+        "at_ms": t0,  # by which collections are read
         "account_id": account_id,
         "strategy_id": strategy_id,
         "symbol": decision.symbol,
@@ -99,10 +175,14 @@ def row(
         "reason": decision.reason,
         "reasons": [] if isinstance(decision, Open) else plain(decision.reasons),
         "config_rev": decision.config_rev,
+        "bundle_id": origin.bundle_id,
+        "experiment": origin.experiment,
+        "asked": origin.asked,
         "rules_fired": list(decision.rules_fired),
-        "features": plain(dict(features)),
+        "features": plain(dict(origin.features)),
         "explanation": plain(decision.why),
         "delivery": Delivery.NONE.value,
+        "case": origin.case,
     }
     if intent is None or tracks is None or reserve is None:
         return document
