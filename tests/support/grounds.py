@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from chimera.services.router.barriers import Barriers
-from chimera.services.router.ground import Ground, VenueClock
+from chimera.services.router.ground import Ground, VenueTime
 from chimera.trading.events import Alert
 from chimera.trading.ids import DEFAULT_ACCOUNT, PositionKey
 from chimera.trading.market import Market
@@ -28,7 +28,7 @@ def a_ground(
         owners=cast("Any", {} if owners is None else owners),
         instruments={},
         clock=clock,
-        venue_clock=VenueClock(clock),
+        venue_clock=VenueTime(clock),
         barriers=Barriers(clock, tell),
         tell=tell,
         scene=scene,

@@ -18,7 +18,7 @@ from chimera.trading.money import Millis
 from chimera.trading.scene import Policy, Scene
 
 
-class VenueClock:
+class VenueTime:
     """The venue's clock by our estimate: ours, and how far the venue's was ahead when it was read last."""
 
     def __init__(self, clock: Clock) -> None:
@@ -39,7 +39,7 @@ class Ground(NamedTuple):
     owners: dict[PositionKey, Owner]
     instruments: dict[Symbol, Instrument]
     clock: Clock
-    venue_clock: VenueClock
+    venue_clock: VenueTime
     barriers: Barriers
     tell: Callable[[Alert], None]
     scene: Callable[[Holding], Scene]  # the present moment for one holding

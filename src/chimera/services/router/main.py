@@ -15,7 +15,7 @@ from typing import Final
 from yarl import URL
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
-from chimera.adapters.binance.hosts import Hosts, environment_of, hosts_named
+from chimera.adapters.binance.hosts import SIM, Hosts, environment_of, hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.sign import signer_for
 from chimera.adapters.binance.spot.account import BinanceSpot, open_spot
@@ -57,7 +57,6 @@ STOP_CHECK_MS: Final = Policy().stop_check_ms
 MAKER_CHECK_MS: Final = Policy().maker_check_ms
 CHECK_PACE_MS: Final = 100  # for each symbol: a question weighs 1, all of them a quarter of 2,400 a minute
 SURVEY_PACE_MS: Final = 3_000  # for each symbol: surveys weigh 12 and may take a tenth of 2,400 a minute
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _DEFAULT_TABLE: Final = Path(str(RouterSettings.model_fields["route_table_path"].default))
 
 
@@ -272,7 +271,7 @@ def hosts_of(settings: RouterSettings, market: Market = Market.FUT) -> Hosts:
     else:
         rest = settings.spot_url or (settings.fut_url if environment == "sim" else None)
         streams = settings.spot_ws_url
-    if environment == "sim" and rest is not None:
+    if environment == SIM.name and rest is not None:
         streams = streams or _as_socket(rest)
     try:
         return hosts_named(environment, rest=rest, streams=streams, market=market)
@@ -281,8 +280,8 @@ def hosts_of(settings: RouterSettings, market: Market = Market.FUT) -> Hosts:
 
 
 def _environment(settings: RouterSettings) -> str:
-    if settings.fut_url is not None and URL(settings.fut_url).host in _LOOPBACK:
-        return "sim"
+    if settings.fut_url is not None and environment_of(settings.fut_url) == SIM.name:
+        return SIM.name
     return "demo" if settings.testnet else "live"
 
 

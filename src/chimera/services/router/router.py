@@ -34,7 +34,7 @@ from chimera.services.router.closing import Closing
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.governing import Governing
-from chimera.services.router.ground import Ground, VenueClock
+from chimera.services.router.ground import Ground, VenueTime
 from chimera.services.router.guarding import Guarding
 from chimera.services.router.health import health_of
 from chimera.services.router.intake import Intake
@@ -339,7 +339,7 @@ class Router:
             owners=self.owners,
             instruments={},
             clock=self.clock,
-            venue_clock=VenueClock(self.clock),
+            venue_clock=VenueTime(self.clock),
             barriers=self.barriers,
             tell=self.alarms.tell,
             scene=self.scene,

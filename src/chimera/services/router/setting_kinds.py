@@ -8,11 +8,10 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 from yarl import URL
 
+from chimera.adapters.binance.hosts import SIM, environment_of
 from chimera.trading.money import text
 from chimera.wire import request_json
 
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_VENUE_HOSTS: Final = ("binance.com", "binancefuture.com", "binance.vision")
 _DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
@@ -58,14 +57,11 @@ def _venue_url(given: str | None) -> str | None:
     """Keys and orders go to this machine or to the venue, never elsewhere, whatever the environment says."""
     if given is None:
         return None
-    url = URL(given)
-    host = url.host or ""
-    at_venue = any(host == known or host.endswith("." + known) for known in _VENUE_HOSTS)
-    if host in LOOPBACK and url.scheme in ("http", "https", "ws", "wss"):
-        return given
-    if at_venue and url.scheme in ("https", "wss"):
-        return given
-    raise ValueError("must be a URL of this machine, or an encrypted one of " + " or ".join(_VENUE_HOSTS))
+    environment = environment_of(given)
+    schemes = ("http", "https", "ws", "wss") if environment == SIM.name else ("https", "wss")
+    if environment is None or URL(given).scheme not in schemes:
+        raise ValueError("must be a URL of this machine, or an encrypted one of Binance's")
+    return given
 
 
 Truth = Annotated[bool, BeforeValidator(_truth)]
