@@ -5,8 +5,10 @@ intent have one body hash. Amounts are strings of plain digits.
 """
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
+from chimera.trading.errors import Refused
 from chimera.trading.intent import (
     ExecPolicy,
     Intent,
@@ -19,7 +21,12 @@ from chimera.trading.intent import (
     TargetSpec,
 )
 from chimera.trading.money import text
+from chimera.wire import request_json
 from chimera.wire.codec import SCHEMA_VERSION
+
+MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
+REFUSED: Final = "INTENT_REFUSED"  # the event's kind
+_ID_CHARS: Final = 128
 
 
 def order_body(intent: Intent) -> dict[str, Any]:
@@ -70,6 +77,35 @@ def intent_record(intent: Intent) -> dict[str, str]:
         "symbol": intent.symbol,
         "body": json.dumps(order_body(intent), separators=(",", ":")),
     }
+
+
+def read_record(fields: Mapping[str, str]) -> dict[str, object]:
+    """The body in a record of ``orders:intent``, as ``POST /orders`` would have it. Raises ``Refused``."""
+    version = fields.get("schema_version", str(SCHEMA_VERSION))
+    if not version.isascii() or not version.isdecimal() or not 1 <= int(version[:9]) <= SCHEMA_VERSION:
+        told, accepted = "written by another version of Chimera", f"schema_version {SCHEMA_VERSION}"
+        raise Refused("MALFORMED", told, field="schema_version", value=version, accepted=accepted)
+    if "body" not in fields:
+        told, accepted = "the record has no body", "a body of POST /orders, as JSON"
+        raise Refused("MISSING_FIELD", told, field="body", accepted=accepted)
+    body = fields["body"].encode("utf-8", "surrogateescape")
+    if len(body) > MAX_BODY_BYTES:
+        raise Refused("TOO_LARGE", f"the body has {len(body)} bytes", field="body", accepted=f"{MAX_BODY_BYTES} bytes")
+    return request_json.read_object(body)
+
+
+def names_in(fields: Mapping[str, str], document: Mapping[str, object] | None) -> dict[str, str]:
+    """Whose the intent says it is, by its body, and where that cannot be read by the record beside it."""
+    inner = document.get("intent", document) if document else {}
+    body = inner if isinstance(inner, Mapping) else {}
+    wanted = ("intent_id", "client_order_id", "account_id", "market", "symbol")
+    found = {name: body.get(name, fields.get(name)) for name in wanted}
+    return {name: readable(value[:_ID_CHARS]) for name, value in found.items() if isinstance(value, str) and value}
+
+
+def readable(words: str) -> str:
+    """Text that every store takes: half a character is written out."""
+    return words.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _oco(intent: Intent) -> dict[str, Any]:

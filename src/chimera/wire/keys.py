@@ -8,6 +8,7 @@ from typing import Final
 
 # streams
 ORDERS_INTENT: Final = "orders:intent"
+ORDERS_INTENT_DEAD: Final = "orders:intent:dead"  # what came there and could not be read
 ORDERS_EXECUTED: Final = "orders:executed"
 ROUTER_EVENTS: Final = "router:events"
 ORDER_RESULTS: Final = "ord:{results}"
@@ -17,8 +18,8 @@ RISK_SL_ARM: Final = "risk:sl_arm"
 ALERTS: Final = "alerts"
 CFG_EVENTS: Final = "cfg:events"
 STREAMS: Final = (
-    ORDERS_INTENT, ORDERS_EXECUTED, ROUTER_EVENTS, ORDER_RESULTS, SPOT_OCO_ARMED, GUARD_SPOT_ARM, RISK_SL_ARM,
-    ALERTS, CFG_EVENTS,
+    ORDERS_INTENT, ORDERS_INTENT_DEAD, ORDERS_EXECUTED, ROUTER_EVENTS, ORDER_RESULTS, SPOT_OCO_ARMED, GUARD_SPOT_ARM,
+    RISK_SL_ARM, ALERTS, CFG_EVENTS,
 )  # fmt: skip
 
 # snapshots
@@ -47,6 +48,7 @@ RECEIPTS: Final = "receipts"
 TRANSFERS: Final = "transfers"
 ALERTS_TOLD: Final = "alerts_told"  # how far each account's outbox of alerts has been told
 CLOSES: Final = "closes"  # those that their callers named
+REFUSALS: Final = "refusals"  # of intents that came by either track and were claimed by none
 
 
 def alerts_outbox(account_id: str) -> str:

@@ -38,6 +38,7 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_MAKER_MAX_WAIT_MS": "1", "S4_TWAP_MAX_SLICES": "2", "S4_SUBMIT_WAIT_MS": "3",
         "S4_WORKING_TYPE": "CONTRACT_PRICE", "S4_OCO_GUARDIAN": "false", "S4_DEFAULT_STOP_BPS": "4.5",
         "S4_ALLOW_UNPROTECTED": "true", "S4_ON_OPPOSITE": "refuse", "S4_CB_ERROR_RATE_WINDOW": "5m",
+        "S4_INTENT_STREAM": "false", "S4_INTENT_GROUP": "of-btc", "S4_INTENT_MAX_AGE": "45s",
         "S4_ORDERS_BY": "socket", "S4_PROBE": "false",
         "S4_CB_ERROR_RATE_THRESH": "0.5", "S4_MAX_ORDER_NOTIONAL_USDT": "6", "S4_MAX_POSITION_NOTIONAL_USDT": "7",
         "S4_MAX_DAILY_LOSS_USDT": "8.25", "S4_PRICE_COLLAR_BPS": "9", "S4_MAX_ORDERS_PER_10S": "10",

@@ -283,7 +283,8 @@ def _records(found: Any) -> list[Entry]:
 
 
 def _fields(pairs: Any) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in pairs}
+    """Others write streams, too: bytes that are no text are kept as surrogates, and hold up no reader."""
+    return {name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape") for name, value in pairs}
 
 
 def _maybe_bytes(value: Any) -> bytes | None:

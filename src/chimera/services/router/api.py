@@ -8,13 +8,17 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from chimera.services.router.cash_desk import CashApi
+from chimera.trading.errors import Refused
 from chimera.trading.execution import CloseName
+from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.transfer import Route
 from chimera.trading.value import Value
+from chimera.wire.policies import not_enabled
+from chimera.wire.requests import Instruments
 
 
 class Outcome(Value):
@@ -120,3 +124,28 @@ class RouterApi(Protocol):
         ...
 
     def instrument(self, market: Market, symbol: str) -> Instrument | None: ...
+
+
+class Listed(Protocol):
+    """Who knows what is traded."""
+
+    @property
+    def markets(self) -> tuple[Market, ...]: ...
+
+    def instrument(self, market: Market, symbol: str) -> Instrument | None: ...
+
+    def ready(self) -> bool: ...
+
+
+def instruments_of(router: Listed) -> Instruments:
+    """The router's instruments; before it has read them, a symbol is not unknown but asked too early."""
+
+    def find(market: Market, symbol: Symbol) -> Instrument | None:
+        if market not in router.markets:
+            raise not_enabled("market", market)
+        found = router.instrument(market, symbol)
+        if found is None and not router.ready():
+            raise Refused("NOT_READY", "the venue's symbols are not read yet; try again", field="symbol", value=symbol)
+        return found
+
+    return find

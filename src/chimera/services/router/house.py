@@ -7,12 +7,15 @@ name orders without one.
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, Literal
 
 from chimera.services.router.api import Outcome
 from chimera.services.router.cash_desk import CashDesk
 from chimera.services.router.common import Common
+from chimera.services.router.patience import going_on
 from chimera.services.router.router import Router
+from chimera.services.router.stream_track import StreamTrack
 from chimera.trading.execution import CloseName
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
@@ -24,9 +27,13 @@ WORST: Final = ("degraded", "ok")
 
 
 class House:
-    """``RouterApi`` over several routers; ``first`` is asked where any would do."""
+    """``RouterApi`` over several routers; ``first`` is asked where any would do.
 
-    def __init__(self, routers: Mapping[Market, Router], common: Common) -> None:
+    ``track``: where intents come by the stream as well.
+    """
+
+    def __init__(self, routers: Mapping[Market, Router], common: Common, track: StreamTrack | None = None) -> None:
+        self._track = track
         self._routers = routers
         self._common = common
         self._first = next(iter(routers.values()))
@@ -39,10 +46,19 @@ class House:
             group.create_task(self._common.run(), name="common")
             for market, router in self._routers.items():
                 group.create_task(router.run(), name=f"router {market}")
+            if self._track is not None:
+                group.create_task(going_on("intents", partial(self._track.run, self)), name="intents")
 
     # ── by market ──
 
     async def submit(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
+        if self._track is None:
+            return await self.take(intent, body_hash, wait_ms=wait_ms)
+        async with self._track.asking(intent, body_hash):
+            return await self.take(intent, body_hash, wait_ms=wait_ms)
+
+    async def take(self, intent: Intent, body_hash: str, *, wait_ms: int | None) -> Outcome:
+        """By whichever track it came."""
         return await self._of(intent.market).submit(intent, body_hash, wait_ms=wait_ms)
 
     async def preview(self, intent: Intent) -> dict[str, object]:

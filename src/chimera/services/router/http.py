@@ -17,22 +17,19 @@ from chimera.ports.clock import Clock
 from chimera.services import face
 from chimera.services.face import Answer
 from chimera.services.router import steering, telemetry
-from chimera.services.router.api import Outcome, RouterApi
+from chimera.services.router.api import Outcome, RouterApi, instruments_of
 from chimera.services.router.cash_http import add_cash
 from chimera.services.router.transfers_http import add_transfers
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
-from chimera.trading.ids import Symbol
-from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
-from chimera.trading.market import Market
-from chimera.wire import account_shown, asks, bodies, failures, naming, policies, request_json, requests, shown
+from chimera.wire import account_shown, asks, bodies, failures, naming, request_json, requests, shown
+from chimera.wire.intents import MAX_BODY_BYTES
 
 _STEERING: Final = {
     "pause": "Send nothing more of an order until it is resumed; what rests leaves the book.",
     "resume": "Go on with an order that pauses: waits and gaps go on where they stopped.",
     "finish": "Take all that is left of an order now.",
 }
-MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
 MAX_NAME_CHARS: Final = 128  # no id of ours or of a caller's is longer
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
     503: {"model": account_shown.ReadyResponse, "description": "new orders are not taken"}
@@ -70,7 +67,7 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
         intent = requests.order_intent(
             document,
-            instruments=_instruments(router),
+            instruments=instruments_of(router),
             now_ms=clock.now_ms(),
             allow_unprotected=allow_unprotected,
             idempotency_key=request.headers.get("idempotency-key"),
@@ -183,7 +180,7 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
         """Close a position or a part of it: reduce-only, target cancelled first, stop last."""
         body = await face.whole_body(request, MAX_BODY_BYTES)
         document, key = request_json.read_object(body) if body.strip() else {}, request.headers.get("idempotency-key")
-        ask = asks.close(document, symbol, _instruments(router), idempotency_key=key)
+        ask = asks.close(document, symbol, instruments_of(router), idempotency_key=key)
         row = await router.close(ask.market, ask.symbol, ask.qty, ask.reason, ask.name)
         return Answer(row, _working_status(row))
 
@@ -232,20 +229,6 @@ def _add_health(app: FastAPI, router: RouterApi) -> None:
     @app.get("/metrics", operation_id="metrics", include_in_schema=False)
     async def metrics() -> Response:
         return Response(telemetry.page(router.fill_ratios()), media_type="text/plain; version=0.0.4")
-
-
-def _instruments(router: RouterApi) -> requests.Instruments:
-    """The router's instruments; before it has read them, a symbol is not unknown but asked too early."""
-
-    def find(market: Market, symbol: Symbol) -> Instrument | None:
-        if market not in router.markets:
-            raise policies.not_enabled("market", market)
-        found = router.instrument(market, symbol)
-        if found is None and not router.ready():
-            raise Refused("NOT_READY", "the venue's symbols are not read yet; try again", field="symbol", value=symbol)
-        return found
-
-    return find
 
 
 def _known_length(name: str) -> str:

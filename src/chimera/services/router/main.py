@@ -36,9 +36,11 @@ from chimera.services.router.config import RouterConfig
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.receipts import Seal
+from chimera.services.router.refused import Refusals
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_at
 from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError
+from chimera.services.router.stream_track import StreamTrack, Terms
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus
 from chimera.simulate import ready_key
@@ -152,7 +154,15 @@ def house_of(
         )
         for market, account in accounts.items()
     }
-    return House(routers, common)
+    return House(routers, common, track_of(settings, common, bus, clock))
+
+
+def track_of(settings: RouterSettings, common: Common, bus: Bus, clock: Clock) -> StreamTrack | None:
+    """The second track, where it is wanted."""
+    if not settings.intent_stream:
+        return None
+    terms = Terms(OWNER_NAME, settings.intent_group, settings.intent_max_age, settings.allow_unprotected)
+    return StreamTrack(terms, Refusals(common.rows, bus, clock), bus, clock, common.alarms.tell)
 
 
 def router_of(

@@ -99,6 +99,27 @@ class RouterSettings(TransferSettings):
         "Longest wait of POST /orders for the end, unless its Prefer names one; then 202.",
         ge=0,
     )
+    intent_stream: Truth = setting(
+        "S4_INTENT_STREAM", True, "true|false", "Take intents from the stream orders:intent as well as by POST /orders."
+    )
+    intent_group: str = setting(
+        "S4_INTENT_GROUP",
+        "s4",
+        "name",
+        "Consumer group on orders:intent. Routers of different symbols on one Redis need a name each: under any other"
+        " than s4 an intent of a symbol that is not traded here is left to the others instead of being refused.",
+        pattern=r"^[A-Za-z0-9_.:-]{1,64}$",
+    )
+    intent_max_age: Annotated[int, BeforeValidator(duration)] = setting(
+        "S4_INTENT_MAX_AGE",
+        30_000,
+        "duration, kept in ms",
+        "An intent that was made or put on the stream longer ago is refused there with STALE_INTENT; an entry past its"
+        " valid_until_ms is refused anyway.",
+        gt=0,
+        le=600_000,
+        shown="30s",
+    )
     working_type: WorkingType = setting(
         "S4_WORKING_TYPE", WorkingType.MARK_PRICE, "MARK_PRICE|CONTRACT_PRICE", "Which price triggers a stop."
     )
