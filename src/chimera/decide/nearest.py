@@ -20,7 +20,7 @@ ANYWHERE: Final[Region] = ((LOWEST, HIGHEST),)
 DIGITS: Final = 26  # of a number beside its step, two fewer than are calculated with
 
 
-class Change(Value, tag=False):
+class Change(Value, tag=False, omit_defaults=False):
     """A figure and the value it would need; ``value`` None: it is not there. ``difference`` is signed.
 
     ``about``: found by probing, not by a bound. ``fresh``: its value would do, it is too old.

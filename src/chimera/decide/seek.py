@@ -40,7 +40,7 @@ ATR_GUESS: Final = Decimal("0.001")  # of the price, where there is none to begi
 Ask = Generator[None, None, "Open | Skip"]
 
 
-class Miss(Value, tag=False):
+class Miss(Value, tag=False, omit_defaults=False):
     """One check that failed. ``change`` None: no value of one figure would do, ``text`` says what it was."""
 
     code: str
@@ -54,7 +54,7 @@ class Miss(Value, tag=False):
     change: Change | None = None
 
 
-class RuleMiss(Value, tag=False):
+class RuleMiss(Value, tag=False, omit_defaults=False):
     """A rule that stood in the way: it did not fire (``misses``), or it fired and said ``skip_entry``.
 
     ``alone``: each of these changes by itself turns the rule; ``together``: these as one, where none alone does.
@@ -69,14 +69,14 @@ class RuleMiss(Value, tag=False):
     idle: str = ""
 
 
-class Way(Value, tag=False):
+class Way(Value, tag=False, omit_defaults=False):
     """Changes under which it opens: deciding again with them did. ``reason``: what that entry would have been."""
 
     changes: tuple[Change, ...]
     reason: str
 
 
-class Needed(Value, tag=False):
+class Needed(Value, tag=False, omit_defaults=False):
     """``single``: each alone lets it trade, the smallest first. ``together``: where none alone does."""
 
     reasons: tuple[Miss, ...] = ()

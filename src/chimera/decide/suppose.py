@@ -25,7 +25,7 @@ WHOLE: Final = (TOUCH_AGE, "risk.budget.age_ms", "concurrent_entries")
 SIGNED: Final = ("risk.budget.loss_usdt", "risk.budget.margin_usdt", "risk.budget.notional_usdt")
 
 
-class Supposed(Value, tag=False):
+class Supposed(Value, tag=False, omit_defaults=False):
     """One figure of a what-if. ``seen`` None: it was not there."""
 
     name: str

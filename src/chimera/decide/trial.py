@@ -5,11 +5,11 @@ and a larger share keeps all that a smaller one had. It knows neither stores nor
 """
 
 import hashlib
-from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from chimera.decide.outcome import outcome, parts
 from chimera.trading.decision import Open, Skip
 from chimera.trading.value import Value
 
@@ -61,9 +61,8 @@ def candidates_turn(signal_id: str, share: Decimal) -> bool:
 def differences(active: Open | Skip, candidate: Open | Skip) -> tuple[Difference, ...]:
     """In what would have happened, first; then in which rules fired."""
     return tuple(
-        Difference(what=what, active=ours, candidate=theirs)
-        for (what, ours), (_, theirs) in zip(_told(active), _told(candidate), strict=True)
-        if ours != theirs
+        Difference(what=part.what, active=part.one, candidate=part.other)
+        for part in parts(outcome(active), outcome(candidate))
     )
 
 
@@ -93,28 +92,3 @@ def broken(limit: Limit, tally: Tally) -> str | None:
     if whole < max(limit.after, 1) or part <= limit.most * whole:
         return None
     return f"{limit.metric} is {part} of {whole}, more than {limit.most}"
-
-
-def _told(decision: Open | Skip) -> Iterator[tuple[str, str]]:
-    if isinstance(decision, Skip):
-        yield "decision", "skip"
-        yield "market", str(decision.market)
-        for what in ("side", "qty", "stop", "target", "policy", "leverage"):
-            yield what, ""
-        yield "reasons", ", ".join(f"{reason.code} {reason.name}".rstrip() for reason in decision.reasons)
-    else:
-        yield "decision", "open"
-        yield "market", str(decision.market)
-        yield "side", str(decision.side)
-        yield "qty", f"{decision.qty:f}"
-        yield "stop", f"{decision.stop.price:f}"
-        yield "target", f"{decision.target.kind} {decision.target.value:f}"
-        yield "policy", type(decision.policy).__name__ + _parts(decision.policy)
-        yield "leverage", str(decision.leverage)
-        yield "reasons", ""
-    yield "rules_fired", ", ".join(decision.rules_fired)
-
-
-def _parts(policy: Value) -> str:
-    shown = repr(policy)
-    return shown[len(type(policy).__name__) :]

@@ -124,8 +124,7 @@ def test_what_cannot_be_is_refused_by_its_name(name: str, value: str) -> None:
 def test_whatever_is_supposed_is_decided_or_refused(given: dict[str, Any]) -> None:
     try:
         case = supposing(a_case(), {name: Decimal(value) for name, value in given.items()})
-    except Refused as no:
-        assert no.field
+    except Refused:
         return
     decision = decide(ALWAYS, case)
     assert decision.reason

@@ -31,6 +31,7 @@ from chimera.services.strategy.answers import each, skip
 from chimera.services.strategy.bundles import Bundles
 from chimera.services.strategy.config import ConfigWatcher, Loaded, Snapshot
 from chimera.services.strategy.dispatch import Dispatcher, Item
+from chimera.services.strategy.explaining import Explaining
 from chimera.services.strategy.facts import Board, Facts
 from chimera.services.strategy.ids import new_client_order_id, new_intent_id, new_uuid
 from chimera.services.strategy.judging import Judge, check_dry
@@ -90,6 +91,7 @@ class Strategy:
         )
         self.config = ConfigWatcher(ledger, bus, self.alerts, settings)
         self.bundles = Bundles(ledger, self.config, clock)
+        self.explaining = Explaining(ledger, self.bundles, self.config, settings)
         self.trials = Trials(ledger, self.config, self.alerts, clock)
         self._dispatcher = Dispatcher(
             ledger, bus, router, self.alerts, clock, settings.tracks, settled=self.trials.delivered

@@ -6,9 +6,9 @@ How a body is read and who is turned away is ``services.face``'s.
 
 import secrets
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from chimera.services import face
 from chimera.services.face import Answer
-from chimera.services.strategy import config_http
+from chimera.services.strategy import config_http, explain_http
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.wire import request_json, shape
@@ -24,7 +24,6 @@ from chimera.wire.bundles import BODIES
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
 from chimera.wire.shown import ErrorBody, HealthResponse
 
-RECENT_MAX: Final = 200
 MAX_BODY_BYTES: Final = 262_144  # a batch of a hundred with their contexts
 
 
@@ -37,6 +36,7 @@ def build_app(strategy: Strategy, *, new_id: Callable[[], str] = lambda: secrets
     _add_decisions(app, strategy)
     _add_health(app, strategy)
     config_http.add(app, strategy)
+    explain_http.add(app, strategy, _answers(None))
     face.publish(app, (DecideRequest, BatchRequest, *BODIES))
     return app
 
@@ -57,11 +57,6 @@ def _add_decisions(app: FastAPI, strategy: Strategy) -> None:
         body = shape.fit(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)), BatchRequest)
         answer = await strategy.decide_batch(body)
         return Answer(answer.model_dump(mode="json"))
-
-    @app.get("/decisions", operation_id="list_decisions", responses=_answers(None))
-    async def decisions(newest: Annotated[int, Query(ge=1, le=RECENT_MAX)] = 50) -> Response:
-        """The newest decisions with why, newest first, skips too."""
-        return Answer({"decisions": await strategy.recent(newest)})
 
 
 def _add_health(app: FastAPI, strategy: Strategy) -> None:

@@ -57,7 +57,7 @@ class Heard(StrEnum):
     UNKNOWN = "UNKNOWN"  # it may have taken it
 
 
-class Said(Value, tag=False):
+class Said(Value, tag=False, omit_defaults=False):
     """The router's answer to one or several tries alike; moments are our clock. ``code`` is its own word."""
 
     heard: Heard

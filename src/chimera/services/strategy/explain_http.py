@@ -1,0 +1,79 @@
+"""S3's HTTP face for what was decided and why: decisions, traces, what would have changed one, replays, blockers.
+
+Only questions; it decides nothing. A question that cannot be read is refused by its name (400), a decision that is not
+there is 404.
+"""
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+
+from chimera.services.face import Answer
+from chimera.services.strategy.engine import Strategy
+from chimera.services.strategy.tracing import shown
+from chimera.wire.decided import (
+    LIMIT,
+    MOMENT,
+    MOST,
+    OUTCOMES,
+    REPLAY_LIMIT,
+    REPLAY_MOST,
+    decisions_ask,
+    replay_ask,
+    signal_id,
+)
+
+_TEXT: Final = {"type": "string"}
+
+
+def _asked(name: str, told: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": told, "schema": schema or _TEXT}
+
+
+def _count(name: str, default: int, most: int) -> dict[str, Any]:
+    return _asked(name, "how many", {"type": "integer", "minimum": 1, "maximum": most, "default": default})
+
+
+_SPAN: Final = [
+    _asked("symbol", "of this symbol alone"),
+    _asked("since", f"from then on: {MOMENT}"),
+    _asked("until", f"before then: {MOMENT}"),
+    _asked("cursor", "what an earlier answer named: its next page"),
+]
+_LISTED: Final = {
+    "parameters": [
+        *_SPAN,
+        _asked("outcome", "one of both", {"type": "string", "enum": list(OUTCOMES)}),
+        _count("limit", LIMIT, MOST),
+        _count("newest", LIMIT, MOST),
+    ]
+}
+_REPLAYED: Final = {"parameters": [*_SPAN, _count("limit", REPLAY_LIMIT, REPLAY_MOST)]}
+
+
+def add(app: FastAPI, strategy: Strategy, answers: dict[int | str, dict[str, Any]]) -> None:
+    """``answers``: the statuses of every route."""
+
+    @app.get("/decisions", operation_id="list_decisions", responses=answers, openapi_extra=_LISTED)
+    async def decisions(request: Request) -> Response:
+        """Decisions with why, newest first, skips too. `cursor`: there is more. `newest` alone: the last ones."""
+        ask = decisions_ask(request.query_params)
+        if set(request.query_params) <= {"newest"}:  # also those from before rows had a moment to be found by
+            return Answer({"decisions": [shown(row) for row in await strategy.recent(ask.limit)]})
+        rows, cursor = await strategy.explaining.listed(ask)
+        return Answer({"decisions": rows, "cursor": cursor})
+
+    @app.get("/decisions/{signal_id}", operation_id="get_decision", responses=answers)
+    async def decision(request: Request) -> Response:
+        """One decision: its factors with their ages, gates, rules, size, levels, and what became of its intent."""
+        return Answer(await strategy.explaining.trace(signal_id(request.path_params["signal_id"])))
+
+    @app.get("/decisions/{signal_id}/needed", operation_id="get_decision_needed", responses=answers)
+    async def needed(request: Request) -> Response:
+        """What would have had to be otherwise for it to trade, each proved by deciding again."""
+        return Answer(await strategy.explaining.needed(signal_id(request.path_params["signal_id"])))
+
+    @app.get("/bundles/{bundle_id}/replay", operation_id="replay", responses=answers, openapi_extra=_REPLAYED)
+    async def replay(bundle_id: str, request: Request) -> Response:
+        """Stored decisions, oldest first, as this bundle would have made them; `active` is whichever is active."""
+        return Answer(await strategy.explaining.replay(bundle_id, replay_ask(request.query_params)))
