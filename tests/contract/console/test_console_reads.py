@@ -70,7 +70,8 @@ def test_a_skip_as_s3_writes_it() -> None:
         trace=Explanation(gates=(no,), rules=(RuleVerdict(rule_id="R023", fired=False, action="OPEN BUY"),)),
     )  # fmt: skip
 
-    row = read_row(signals.row("sig", T0, skip, {}, account_id="main", strategy_id="s3"), DecisionRow)
+    origin = signals.Origin("b-1", None, {"market": None, "side_hint": None})
+    row = read_row(signals.row("sig", T0, skip, origin, account_id="main", strategy_id="s3"), DecisionRow)
 
     assert (row.decision, row.codes, row.config_rev, row.t0) == ("skip", ("SPREAD",), 4, T0)
     assert row.explanation.gates[0].limit == Decimal(3)
