@@ -19,6 +19,22 @@ class Entry(Value):
     deliveries: int = 1
 
 
+class Record(Value):
+    """What is appended to a stream, once for each ``event_id``."""
+
+    stream: str
+    event_id: str
+    fields: dict[str, str]
+
+
+class Latest(Value):
+    """What a key shows from now on."""
+
+    key: str
+    document: bytes
+    ttl_ms: int | None = None
+
+
 class Streams(Protocol):
     async def publish(self, stream: str, event_id: str, fields: Mapping[str, str]) -> None:
         """Append once: a repeated ``event_id`` within the stream's memory (an hour) changes nothing."""
@@ -96,6 +112,13 @@ class Queues(Protocol):
 
 class Bus(Streams, Snapshots, Locks, Queues, Protocol):
     """All of it, one store (Redis or Valkey)."""
+
+    async def tell(self, news: Sequence[Record | Latest]) -> None:
+        """All of it, as ``publish`` and ``put`` would; each stream and each key in the order given.
+
+        ``StoreUnavailable``: some of it may be told. Nobody can say what, so all of it is told again.
+        """
+        ...
 
     async def ping(self) -> None: ...
 

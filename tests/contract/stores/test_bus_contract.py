@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chimera.ports.streams import Bus, Entry
+from chimera.ports.streams import Bus, Entry, Latest, Record
 from chimera.wire import keys
 
 pytestmark = pytest.mark.req("RD-1")
@@ -38,6 +38,33 @@ async def test_the_same_event_on_two_streams_is_two_records(bus: Bus, fresh: str
     for stream in (fresh, fresh + "-b"):
         await publish(bus, stream, "e1")
         assert len(await bus.tail(stream, after="0", count=10, block_ms=0)) == 1
+
+
+def news(stream: str, *events: str) -> list[Record | Latest]:
+    return [Record(stream=stream, event_id=each, fields={"event_id": each, "text": "ü{}"}) for each in events]
+
+
+@pytest.mark.req("S4-EVT-1")
+async def test_news_of_many_kinds_are_told_together_each_stream_in_its_order(bus: Bus, fresh: str) -> None:
+    other, key = fresh + "-b", fresh + "-key"
+    await publish(bus, fresh, "e1")
+    first, second = news(fresh, "e1", "e2"), news(fresh, "e3")
+    shown = [Latest(key=key, document=b"old"), Latest(key=key, document=b"new", ttl_ms=60_000)]
+    for _ in range(2):  # all of it may be told again
+        await bus.tell([*first, shown[0], *news(other, "e2", "e9"), shown[1], *second])
+    assert ids_of(await bus.tail(fresh, after="0", count=10, block_ms=0)) == ["e1", "e2", "e3"]
+    assert ids_of(await bus.tail(other, after="0", count=10, block_ms=0)) == ["e2", "e9"]
+    assert await bus.get(key) == b"new"
+    await publish(bus, fresh, "e3", "e4")  # by either way a record is there once
+    assert ids_of(await bus.tail(fresh, after="0", count=10, block_ms=0)) == ["e1", "e2", "e3", "e4"]
+
+
+async def test_one_piece_of_news_is_told_too_and_none_is_nothing(bus: Bus, fresh: str) -> None:
+    await bus.tell([])
+    await bus.tell([Latest(key=fresh + "-key", document=b"x")])
+    await bus.tell(news(fresh, "e1"))
+    assert await bus.get(fresh + "-key") == b"x"
+    assert ids_of(await bus.tail(fresh, after="0", count=10, block_ms=0)) == ["e1"]
 
 
 async def test_a_group_reads_from_the_beginning(bus: Bus, fresh: str) -> None:

@@ -3,14 +3,14 @@
 Each event is told twice, as after a crash between two of its writes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
 from chimera.ports.ledger import Ledger
-from chimera.ports.streams import Bus
+from chimera.ports.streams import Bus, Latest, Record
 from chimera.services.router.relay import Relay
 from chimera.trading.events import IntentChanged
 from chimera.trading.execution import CANCELED_BY
@@ -39,7 +39,10 @@ class Heard:
     async def publish(self, stream: str, event_id: str, fields: Mapping[str, str]) -> None:
         self.records.setdefault((stream, event_id), fields)
 
-    async def put(self, key: str, document: bytes, *, ttl_ms: int | None = None) -> None: ...
+    async def tell(self, news: Sequence[Record | Latest]) -> None:
+        for each in news:
+            if isinstance(each, Record):
+                await self.publish(each.stream, each.event_id, each.fields)
 
     def on(self, stream: str) -> list[Mapping[str, str]]:
         return [fields for (name, _), fields in self.records.items() if name == stream]
@@ -50,8 +53,7 @@ async def told(desk: Desk, ledger: Ledger) -> Heard:
     relay = Relay(ledger, cast("Bus", heard))
     for event in desk.holding.outbox:
         for _ in range(2):
-            await relay.keep(desk.holding.key, event)
-            await relay.spread(desk.holding.key, event)
+            await relay.spread(await relay.keep(desk.holding.key, event))
     return heard
 
 

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from chimera.adapters.memory.faults import Faults, NoFaults, through
 from chimera.adapters.memory.streams import Content, parse_id
 from chimera.ports.clock import Clock
-from chimera.ports.streams import Entry, Task
+from chimera.ports.streams import Entry, Latest, Record, Task
 from chimera.trading.money import Millis
 
 DEADLINE_MS: Final = Millis(2000)
@@ -85,6 +85,15 @@ class MemoryBus:
         return await self._apply(
             "get_many", " ".join(keys), lambda: [self._content.value(key, self._now()) for key in keys]
         )
+
+    async def tell(self, news: Sequence[Record | Latest]) -> None:
+        """One by one: each is a moment of its own at which the world may strike."""
+        for each in news:
+            match each:
+                case Record(stream=stream, event_id=event_id, fields=fields):
+                    await self.publish(stream, event_id, fields)
+                case Latest(key=key, document=document, ttl_ms=ttl_ms):
+                    await self.put(key, document, ttl_ms=ttl_ms)
 
     # ── locks ──
 

@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final, TypeVar
 
+from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
 from chimera.adapters.redis import clients
 from chimera.adapters.redis.patience import Try, until
 from chimera.adapters.redis.slots import beside, by_slot, same_slot
-from chimera.ports.streams import Entry, Task
+from chimera.ports.streams import Entry, Latest, Record, Task
 from chimera.trading.money import Millis
 
 DEADLINE_MS: Final = Millis(2000)
@@ -41,12 +42,17 @@ class _Script:
 
     async def run(self, client: clients.Client, keys: Sequence[str], *arguments: str | int) -> Any:
         try:
-            return await client.execute_command("EVALSHA", self.digest, len(keys), *same_slot(keys), *arguments)
+            return await client.execute_command(*self.words(keys, *arguments))
         except NoScriptError:
             return await client.execute_command("EVAL", self.text, len(keys), *keys, *arguments)
 
+    def words(self, keys: Sequence[str], *arguments: str | int) -> tuple[str | int, ...]:
+        """The command that runs it where it has been seen."""
+        return ("EVALSHA", self.digest, len(keys), *same_slot(keys), *arguments)
+
 
 _PUBLISH: Final = _Script("publish_v1")
+_PUBLISH_MANY: Final = _Script("publish_many_v1")
 _OWN: Final = _Script("own_v1")
 _RECLAIM: Final = _Script("reclaim_v1")
 _RELEASE: Final = _Script("release_v1")
@@ -164,6 +170,52 @@ class RedisBus:
         for start in range(0, len(groups), TOGETHER_MAX):
             await asyncio.gather(*map(one_slot, groups[start : start + TOGETHER_MAX]))
         return [found[key] for key in keys]
+
+    # ── both ──
+
+    async def tell(self, news: Sequence[Record | Latest]) -> None:
+        """One command for each stream and each key; on one server all of them in one round trip."""
+        shown = {each.key: each for each in news if isinstance(each, Latest)}  # the newest of each key
+        streams: dict[str, list[Record]] = {}
+        for each in news:
+            if isinstance(each, Record):
+                streams.setdefault(each.stream, []).append(each)
+        if len(shown) + len(streams) > 1 and isinstance(self._client, Redis):
+            await self._call("tell", lambda _: self._told_at_once(self._client, shown, streams))
+            return
+        for key, latest in shown.items():
+            await self.put(key, latest.document, ttl_ms=latest.ttl_ms)
+        for records in streams.values():
+            await self._append(records)
+
+    async def _told_at_once(
+        self, client: clients.Client, shown: Mapping[str, Latest], streams: Mapping[str, list[Record]]
+    ) -> None:
+        async with client.pipeline(transaction=False) as line:
+            for key, latest in shown.items():
+                line.set(key, latest.document, px=latest.ttl_ms)
+            for records in streams.values():
+                line.execute_command(*_PUBLISH_MANY.words(*self._appending(records)))
+            answers = await line.execute(raise_on_error=False)
+        for records, answer in zip(streams.values(), answers[len(shown) :], strict=True):
+            if isinstance(answer, NoScriptError):  # a server that has just begun
+                await _PUBLISH_MANY.run(client, *self._appending(records))
+        for answer in answers:
+            if isinstance(answer, Exception) and not isinstance(answer, NoScriptError):
+                raise answer
+
+    async def _append(self, records: Sequence[Record]) -> None:
+        """To one stream."""
+        await self._call("tell", lambda _: _PUBLISH_MANY.run(self._client, *self._appending(records)))
+
+    def _appending(self, records: Sequence[Record]) -> tuple[Any, ...]:
+        """Keys and arguments of the script."""
+        stream = records[0].stream
+        words: list[str | int] = []
+        for record in records:
+            words += [2 * len(record.fields), *(word for pair in record.fields.items() for word in pair)]
+        keys = [stream, *(beside(stream, f"seen:{record.event_id}") for record in records)]
+        return keys, SEEN_MS, self._stream_max, *words
 
     # ── locks ──
 

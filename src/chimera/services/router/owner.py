@@ -19,7 +19,7 @@ from chimera.ports.ledger import Holdings
 from chimera.services.router.barriers import HELD_MS
 from chimera.services.router.covering import Cover
 from chimera.services.router.patience import STATE_AGAIN_S, STORE_AGAIN_S
-from chimera.services.router.relay import Relay
+from chimera.services.router.relay import News, Relay
 from chimera.services.router.sender import Sender
 from chimera.trading.commands import URGENT_MS, Command, Place, hurries, waits_for_save
 from chimera.trading.errors import StaleWriter, StoreUnavailable
@@ -237,11 +237,11 @@ class Owner:
             told = 0
             ready = ready[:RELAYED_AT_ONCE]
             try:
-                for event, kept in zip(ready, await self._kept(ready), strict=True):
-                    if kept is not None:
-                        raise kept
-                    await self._relay.spread(self.holding.key, event)
-                    told = event.seq
+                news, fault = _before_fault(await self._kept(ready))
+                await self._relay.spread([each for of_event in news for each in of_event])
+                told = ready[len(news) - 1].seq if news else 0
+                if fault is not None:
+                    raise fault
             except StoreUnavailable as error:
                 log.warning("relay_waits", key=str(self.holding.key), events=len(ready), error=str(error))
             except Exception:  # an event we cannot tell must not end what protects: it waits, loudly
@@ -262,8 +262,8 @@ class Owner:
                 return
             await asyncio.sleep(GIVES_WAY_S)
 
-    async def _kept(self, events: tuple[Event, ...]) -> list[BaseException | None]:
-        """The rows of all of them at once, so that the disk is asked once for many; what went wrong with each."""
+    async def _kept(self, events: tuple[Event, ...]) -> list[tuple[News, ...] | BaseException]:
+        """The rows of all of them at once, so that the disk is asked once for many; what is to be spread of each."""
         keeping = (self._relay.keep(self.holding.key, event) for event in events)
         return await asyncio.gather(*keeping, return_exceptions=True)
 
@@ -287,3 +287,15 @@ class Owner:
     def unsaved_ms(self) -> int:
         """How long the save that is under way has taken; 0 where none is."""
         return 0 if self._saving_since is None else self._clock.monotonic_ms() - self._saving_since
+
+
+def _before_fault(
+    kept: list[tuple[News, ...] | BaseException],
+) -> tuple[list[tuple[News, ...]], BaseException | None]:
+    """What may be spread: the news of the events before the first whose rows are not kept; and what went wrong."""
+    good: list[tuple[News, ...]] = []
+    for each in kept:
+        if isinstance(each, BaseException):
+            return good, each
+        good.append(each)
+    return good, None

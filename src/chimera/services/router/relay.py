@@ -1,7 +1,11 @@
 """From the outbox to rows, streams and snapshots, in order; the caller repeats what failed, and repeating is safe."""
 
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeAlias
+
 from chimera.ports.ledger import Rows
-from chimera.ports.streams import Bus
+from chimera.ports.streams import Bus, Latest, Record
 from chimera.reconcile.cash import of_dust, of_fill
 from chimera.trading.cash import Entry
 from chimera.trading.events import DustLeft, Event, FillRecorded
@@ -9,6 +13,8 @@ from chimera.trading.ids import PositionKey
 from chimera.wire import keys
 from chimera.wire.cash import entry_document
 from chimera.wire.events import InsertRow, Publish, PutRow, PutSnapshot, Write, writes
+
+News: TypeAlias = Record | Latest
 
 
 class Relay:
@@ -18,20 +24,23 @@ class Relay:
         self._rows = rows
         self._bus = bus
 
-    async def keep(self, key: PositionKey, event: Event) -> None:
-        """Its rows in the ledger; raises ``StoreUnavailable`` with some of them done."""
+    async def keep(self, key: PositionKey, event: Event) -> tuple[News, ...]:
+        """Its rows in the ledger; what is to be spread then. Raises ``StoreUnavailable`` with some of them done."""
+        told = writes(key, event)
         entry = _entry(key, event)
+        rows: list[Coroutine[Any, Any, object]] = []
         if entry is not None:
-            await self._rows.insert(keys.CASH, entry.id, entry_document(entry))
-        for write in writes(key, event):
-            if isinstance(write, PutRow | InsertRow):
-                await self.put(write)
+            rows.append(self._rows.insert(keys.CASH, entry.id, entry_document(entry)))
+        rows += [self.put(write) for write in told if isinstance(write, PutRow | InsertRow)]
+        for outcome in await asyncio.gather(*rows, return_exceptions=True):  # handed in together: one commit
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return tuple(news for write in told if (news := _news(write)) is not None)
 
-    async def spread(self, key: PositionKey, event: Event) -> None:
-        """To streams and snapshots; raises ``StoreUnavailable`` with some of them done."""
-        for write in writes(key, event):
-            if isinstance(write, Publish | PutSnapshot):
-                await self.put(write)
+    async def spread(self, news: Sequence[News]) -> None:
+        """To streams and snapshots, all at once; raises ``StoreUnavailable`` with some of it done."""
+        if news:
+            await self._bus.tell(news)
 
     async def put(self, write: Write) -> None:
         """One write; safe to repeat. Raises ``StoreUnavailable``."""
@@ -44,6 +53,17 @@ class Relay:
                 await self._bus.publish(stream, event_id, fields)
             case PutSnapshot(key=key, document=document, ttl_ms=ttl_ms):
                 await self._bus.put(key, document, ttl_ms=ttl_ms)
+
+
+def _news(write: Write) -> News | None:
+    """What of it goes to the bus."""
+    match write:
+        case Publish(stream=stream, event_id=event_id, fields=fields):
+            return Record(stream=stream, event_id=event_id, fields=fields)
+        case PutSnapshot(key=key, document=document, ttl_ms=ttl_ms):
+            return Latest(key=key, document=document, ttl_ms=ttl_ms)
+        case _:  # a row
+            return None
 
 
 def _entry(key: PositionKey, event: Event) -> Entry | None:
