@@ -5,15 +5,16 @@ knows after each write, acknowledged or torn, what a process born at that moment
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
-from chimera.services.router.relay import Relay
+from chimera.ports.streams import Latest, Record
+from chimera.services.router.relay import News, Relay
 from chimera.services.world.composed import World
 from chimera.services.world.oracle import is_entry
 from chimera.services.world.plan import ROUGH, SLOW_DISK
@@ -157,21 +158,19 @@ def test_the_witness_sees_an_entry_that_outruns_the_disk() -> None:
     assert any(seen(seed, SLOW_DISK, "save_before_send")[1].unwritten for seed in SEEDS)
 
 
+def _seq(record: Record) -> int:
+    return int(record.event_id.rpartition(":")[2])
+
+
 @pytest.mark.req("I25")
 def test_the_witness_sees_events_that_are_lost_or_turned_around() -> None:
     spread = Relay.spread
 
-    async def forgetful(relay: Relay, key: Any, event: Event) -> None:
-        if event.seq % 7:
-            await spread(relay, key, event)
+    async def forgetful(relay: Relay, news: Sequence[News]) -> None:
+        await spread(relay, [each for each in news if isinstance(each, Latest) or _seq(each) % 7])
 
-    held: list[tuple[Any, Event]] = []
-
-    async def turned(relay: Relay, key: Any, event: Event) -> None:
-        held.append((key, event))
-        if len(held) == 2:
-            for each_key, each in (held.pop(), held.pop()):
-                await spread(relay, each_key, each)
+    async def turned(relay: Relay, news: Sequence[News]) -> None:
+        await spread(relay, [*reversed(news)])
 
     with without(("chimera.services.router.relay:Relay", "spread", forgetful)):
         assert not_published(seen(SEEDS[0], ROUGH)[1])

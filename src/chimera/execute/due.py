@@ -9,7 +9,7 @@ from chimera.protect.forms import DOUBT_MS
 from chimera.trading.execution import Phase, Working
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
-from chimera.trading.order import Role, Status
+from chimera.trading.order import FINAL, Role, Status
 
 
 def next_due_ms(holding: Holding, now_ms: Millis) -> Millis | None:
@@ -40,13 +40,16 @@ def _moments(holding: Holding, now_ms: Millis) -> Iterator[int]:
     for lot in holding.position.lots:
         if lot.close_at_ms is not None and holding.exit is None:
             yield lot.close_at_ms
+    passed_ms = now_ms - DOUBT_MS
     for order in holding.orders.values():
+        if order.status in FINAL and order.latest_ms <= passed_ms:  # most of them, where much was traded lately
+            continue
         for moment in (order.ask_at_ms, order.patience_ms, order.cancel_at_ms):
             if moment is not None:
                 yield moment
         if order.doubted_ms is not None:
             yield order.doubted_ms + DOUBT_MS
-        if order.status.final:  # most of them, where much was traded lately
+        if order.status.final:
             continue
         if order.resendable and order.request.reduce_only:
             yield order.resend_due_ms

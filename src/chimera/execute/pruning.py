@@ -15,20 +15,32 @@ LINGER_MS = 60_000  # a trade may be told after its order's end; until then the 
 
 def prune(holding: Holding, scene: Scene) -> Holding:
     """Drop intents that are done, hold no open lot and wait for no trade, then final orders that nobody needs."""
-    waited_for = {order.intent_id for order in holding.orders.values() if _may_fill_late(order, holding, scene)}
+    waited_for = {
+        order.intent_id
+        for order in holding.orders.values()  # hundreds, where much was traded lately
+        if order.intent_id is not None and order.status is not Status.FILLED and _may_fill_late(order, holding, scene)
+    }
     kept = waited_for.union(holding.engaged)
     intents = {key: work for key, work in holding.intents.items() if key in kept}
     crowded = len(holding.orders) > CROWD
-    orders = {
-        ref: order
+    ended_before_ms = scene.now_ms - LINGER_MS
+    gone = [
+        ref
         for ref, order in holding.orders.items()
-        if _lingers(order, scene) or order.owed or (order.intent_id in intents and not (crowded and _nothing(order)))
-    }
+        if order.ended_ms is not None
+        and order.ended_ms <= ended_before_ms
+        and not (order.owed or (order.intent_id in intents and not (crowded and _nothing(order))))
+    ]
     oldest = holding.trades_confirmed_ms - 2 * scene.policy.trades_overlap_ms
     trades = {trade: at for trade, at in holding.seen_trades.items() if at >= oldest}
-    if len(intents) == len(holding.intents) and len(orders) == len(holding.orders):
+    if len(intents) == len(holding.intents) and not gone:
         return holding if len(trades) == len(holding.seen_trades) else holding.but(seen_trades=trades)
-    return holding.but(intents=intents, orders=orders, seen_trades=trades)
+    left = holding.orders
+    if gone:
+        left = dict(left)
+        for ref in gone:
+            del left[ref]
+    return holding.but(intents=intents, orders=left, seen_trades=trades)
 
 
 def _lingers(order: Order, scene: Scene) -> bool:
@@ -41,7 +53,6 @@ def _nothing(order: Order) -> bool:
 
 
 def _may_fill_late(order: Order, holding: Holding, scene: Scene) -> bool:
-    """Also where no survey was asked for since its end: we were dead meanwhile, or the venue did not answer."""
-    if order.intent_id is None or order.status is Status.FILLED:
-        return False
+    """An entry short of its size. Also where no survey was asked for since its end: we were dead meanwhile, or the
+    venue did not answer."""
     return _lingers(order, scene) or (order.ended_ms is not None and holding.surveyed_ms <= order.ended_ms)

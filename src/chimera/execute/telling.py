@@ -3,6 +3,8 @@
 States are immutable, so what did not change is the same object and costs nothing to pass over.
 """
 
+from collections.abc import Sequence
+
 from chimera.execute import entry
 from chimera.execute.guard_news import news_of_guards
 from chimera.execute.list_news import news_of_lists
@@ -46,11 +48,10 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
     """``after`` with the events of this step appended to its outbox."""
     happenings: list[Happening] = []
     touched: set[IntentId] = {key for key, work in after.intents.items() if before.intents.get(key) is not work}
-    for ref, order in after.orders.items():
-        known = before.orders.get(ref)
-        if known is order:
-            continue
-        news = _of_order(known, order, after)
+    known_of = before.orders.get
+    changed = [order for ref, order in after.orders.items() if known_of(ref) is not order]
+    for order in changed:
+        news = _of_order(known_of(order.ref), order, after)
         happenings += news
         if news and order.intent_id:
             touched.add(order.intent_id)
@@ -66,7 +67,7 @@ def tell(before: Holding, after: Holding, alerts: tuple[Alert, ...], scene: Scen
         _of_intent(after, key) for key in after.intents if key in touched and _newsworthy(before, after, key)
     ]
     happenings += (*_cancels(before, after), *after.closes)
-    after, timeouts = _maker_timeouts(before, after, scene)
+    after, timeouts = _maker_timeouts([order for order in changed if order.ref not in before.orders], after, scene)
     happenings += alerts + timeouts + _alarms(before, after, scene)
     if not happenings:
         return after
@@ -198,11 +199,11 @@ def _was_canceling(holding: Holding, intent_id: IntentId) -> bool:
     return known is not None and known.canceling
 
 
-def _maker_timeouts(before: Holding, after: Holding, scene: Scene) -> tuple[Holding, tuple[Alert, ...]]:
+def _maker_timeouts(new: Sequence[Order], after: Holding, scene: Scene) -> tuple[Holding, tuple[Alert, ...]]:
     """A slice whose maker's time is up goes on as taker: each with the running count of its symbol (S4-ALR-1)."""
     alarms: list[Alert] = []
-    for ref, order in after.orders.items():
-        work = after.working_of(order) if order.role is Role.TAKER and ref not in before.orders else None
+    for order in new:
+        work = after.working_of(order) if order.role is Role.TAKER else None
         if work is None or work.maker_until_ms is None or scene.now_ms < work.maker_until_ms:
             continue
         if work.told_late == work.slice_no:  # of this slice it was told; its taker is tried again

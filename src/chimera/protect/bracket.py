@@ -14,7 +14,8 @@ from chimera.trading.execution import Phase, Working
 from chimera.trading.holding import Holding
 from chimera.trading.intent import StopSpec, TargetKind, WorkingType
 from chimera.trading.market import Side
-from chimera.trading.money import BPS, Price, Qty, Quote
+from chimera.trading.money import BPS, ZERO, Price, Qty, Quote
+from chimera.trading.order import Role
 from chimera.trading.position import ADOPTED, Lot
 from chimera.trading.scene import Scene
 
@@ -24,7 +25,7 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
 
     The tightest stop and the nearest target of all lots serve the whole position. A stop asked for on its own stands in
     for those of the lots that were there when it was asked for, tighter or not. Where a fill is known and its trade is
-    not, the intent's own stop serves already; a default one is measured from the market.
+    not, the intent's own stop serves already; a default one is measured from where its order met the book.
     """
     exposure = holding.exposure
     if not exposure:
@@ -106,8 +107,25 @@ def _expected_lots(holding: Holding, qty: Qty, side: Side, scene: Scene) -> tupl
     """What the trades to come will open, as far as it is known: whose it is, and about where."""
     near = scene.near
     assert near is not None  # the caller has checked
-    wishes = [working.intent.stop for working in holding.opening()] or [StopSpec()]
+    wishes = [(working.intent.stop, _expected_px(holding, working, near)) for working in holding.opening()]
     return tuple(
-        Lot(intent_id=ADOPTED, side=side, qty=qty, cost=Quote(near * qty), opened_ms=scene.now_ms, stop=stop)
-        for stop in wishes
+        Lot(intent_id=ADOPTED, side=side, qty=qty, cost=Quote(px * qty), opened_ms=scene.now_ms, stop=stop)
+        for stop, px in wishes or [(StopSpec(), near)]
     )
+
+
+def _expected_px(holding: Holding, working: Working, near: Price) -> Price:
+    """About where the order whose trades are to come has filled; mostly right, and then its stop is placed once.
+
+    What rested filled at its price. What took, took the levels that were seen when it was sent. Else the market's.
+    """
+    order = next(each for each in holding.of_intent(working.intent_id) if each.owed)
+    if order.role is Role.MAKER and order.request.price is not None:
+        return order.request.price
+    if order.book_at_send is None:
+        return near
+    left, cost, px = order.owed_qty, ZERO, near
+    for px, shown in order.book_at_send.levels(order.request.side):  # beyond the last of them: at its price
+        taken = min(left, shown)
+        left, cost = Qty(left - taken), cost + taken * px
+    return Price((cost + left * px) / order.owed_qty)

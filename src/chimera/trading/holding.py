@@ -133,7 +133,7 @@ class Holding(Value, dict=True):
 
     def in_role(self, *roles: Role) -> tuple[Order, ...]:
         """Child orders of these roles, oldest first."""
-        return tuple(order for order in self.orders.values() if order.role in roles)
+        return tuple([order for order in self.orders.values() if order.role in roles])
 
     def carrying_out(self, work: Working) -> tuple[Order, ...]:
         """The orders of a stop on its own: stops of its opening at its price."""

@@ -316,6 +316,12 @@ class Order(Value, dict=True):
             return ZERO if self.status.final else held
         return min(self.leaves_qty, held)
 
+    @cached_property
+    def latest_ms(self) -> int:
+        """The last moment that it names, but for the time it may be in doubt; 0: none."""
+        named = (self.ask_at_ms, self.patience_ms, self.cancel_at_ms, self.doubted_ms)
+        return max((moment for moment in named if moment is not None), default=0)
+
     @property
     def avg_px(self) -> Price | None:
         """Mean fill price, or None before the first fill."""

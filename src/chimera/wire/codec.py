@@ -11,7 +11,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from chimera.trading.errors import NewerSchema
+from chimera.trading.holding import Holding
 from chimera.trading.money import text
+from chimera.trading.order import Order
 from chimera.wire.upgrades import to_2
 
 SCHEMA_VERSION: Final = 2
@@ -40,6 +42,24 @@ def decode(document: bytes | str, kind: type[V]) -> V:
 def seal(value: object) -> bytes:
     """A document for a store: the value and the version that wrote it."""
     return b'{"schema_version":%d,"body":%b}' % (SCHEMA_VERSION, encode(value))
+
+
+def seal_holding(holding: Holding) -> bytes:
+    """What ``unseal`` reads as this holding; an order that has not changed since the last time is not written anew."""
+    rest = encode(holding.but(orders={}))
+    if not holding.orders:
+        return b'{"schema_version":%d,"body":%b}' % (SCHEMA_VERSION, rest)
+    orders = b",".join([b"%b:%b" % (encode(ref), _order(order)) for ref, order in sorted(holding.orders.items())])
+    return b'{"schema_version":%d,"body":%b,"orders":{%b}}}' % (SCHEMA_VERSION, rest[:-1], orders)
+
+
+def _order(order: Order) -> bytes:
+    """Kept beside the value, which never changes: hundreds lie in a holding, and a step changes one or two."""
+    kept: dict[str, Any] = vars(order)
+    known: bytes | None = kept.get("_json")
+    if known is None:
+        known = kept["_json"] = encode(order)
+    return known
 
 
 def unseal(document: bytes | str, kind: type[V]) -> V:

@@ -1,6 +1,7 @@
 """The rows of what waits in the outbox go to the disk together; the world hears of it in order, of nothing early."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -24,15 +25,16 @@ class Teller:
         self.told: list[int] = []
         self._fails = fails
 
-    async def keep(self, key: object, event: Event) -> None:
+    async def keep(self, key: object, event: Event) -> tuple[int]:
         self.asked.append(f"keep {event.seq}")
         await asyncio.sleep(0)
         self.asked.append(f"kept {event.seq}")
         if event.seq == self._fails:
             raise StoreUnavailable("away")
+        return (event.seq,)
 
-    async def spread(self, key: object, event: Event) -> None:
-        self.told.append(event.seq)
+    async def spread(self, news: Sequence[int]) -> None:
+        self.told += news
 
 
 async def relayed(desk: Desk, teller: Teller) -> Holding:

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chimera.trading.errors import NewerSchema
+from chimera.trading.facts import CloseAsked
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Level, Touch
 from chimera.trading.money import Millis, Price, Qty
 from chimera.wire import codec
-from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain, seal, unseal
-from support.desk import BTC, KEY, an_intent
+from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain, seal, seal_holding, unseal
+from support.desk import BTC, KEY, a_long, an_intent
 
 amounts = st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**15), max_value=10**15)
 
@@ -34,6 +35,17 @@ def test_amounts_read_back_exactly(bid: Decimal, ask: Decimal) -> None:
 def test_a_sealed_value_reads_back(value: msgspec.Struct) -> None:
     assert unseal(seal(value), type(value)) == value
     assert seal(value) == seal(value)
+
+
+def test_a_holding_is_sealed_with_what_its_unchanged_orders_were_before() -> None:
+    desk = a_long()
+    first = seal_holding(desk.holding)
+    assert unseal(first, Holding) == desk.holding == unseal(seal(desk.holding), Holding)
+    desk.hear(CloseAsked(reason="TEST"))  # some orders are as they were, others are not
+    second = seal_holding(desk.holding)
+    assert unseal(second, Holding) == desk.holding != unseal(first, Holding)
+    assert second == seal_holding(unseal(second, Holding)), "the same value, the same bytes, whoever wrote before"
+    assert unseal(seal_holding(Holding(key=KEY)), Holding) == Holding(key=KEY)
 
 
 @pytest.mark.req("I9")

@@ -89,7 +89,7 @@ class SqliteLedger:
             ) from wrong
 
     async def save(self, holding: Holding, *, rev: int, fence: int) -> int:
-        key, body = _key(holding.key), codec.seal(holding).decode()
+        key, body = _key(holding.key), codec.seal_holding(holding).decode()
         return await self._write("save", lambda db: _save(db, key, body, rev, fence), durable=True)
 
     async def keys(self) -> Sequence[PositionKey]:

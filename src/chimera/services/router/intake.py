@@ -60,9 +60,9 @@ class Intake:
         if working is not None:
             row = self.row(intent.intent_id, {}) | {"body_hash": working.body_hash}
         else:
-            row = await self.find(intent.intent_id)
-            if row is not None and row.get("intent_id") != intent.intent_id:
-                row = None  # some other order goes by this name
+            row = self._remembered(intent.intent_id)
+            if row is None or row.get("intent_id") != intent.intent_id:  # that is some other order by this name
+                row = await self._row_of(intent.intent_id)
         known_hash = row.get("body_hash") if row else None
         if row is not None and known_hash not in (None, body_hash):
             raise other_body(intent)
@@ -100,18 +100,24 @@ class Intake:
 
     async def find(self, name: str) -> dict[str, Any] | None:
         """An order's row by order, client or intent id."""
+        remembered = self._remembered(name)
+        if remembered is not None:
+            return remembered
+        row = await self._ledger.get(keys.ORDERS, name)
+        return await self._row_of(name) if row is None else row
+
+    async def _row_of(self, intent_id: str) -> dict[str, Any] | None:
+        """The intent's row in the ledger."""
+        rows = await self._ledger.find(keys.ORDERS, where={"intent_id": intent_id, "kind": "PARENT"}, newest=1)
+        return rows[0] if rows else None
+
+    def _remembered(self, name: str) -> dict[str, Any] | None:
+        """As it is worked, or newer than its row, which the relay writes."""
         owner, intent_id = self.find_working(name)
         if owner is not None and intent_id is not None:
             return order_result(owner.holding, intent_id)
         known = self._of_order.get(name, IntentId(name))
-        newest = self._recent.get(known) or self._unwritten(name)  # newer than its row, which the relay writes
-        if newest is not None:
-            return newest
-        row = await self._ledger.get(keys.ORDERS, name)
-        if row is None:
-            rows = await self._ledger.find(keys.ORDERS, where={"intent_id": name, "kind": "PARENT"}, newest=1)
-            row = rows[0] if rows else None
-        return row
+        return self._recent.get(known) or self._unwritten(name)
 
     def _unwritten(self, name: str) -> dict[str, Any] | None:
         """The newest news of it that no row has yet: a relay may be held up for longer than memory lasts."""

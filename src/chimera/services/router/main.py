@@ -97,6 +97,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
                 read_table=partial(table_of, settings),
             )
             app = build_app(house, clock=clock, allow_unprotected=settings.allow_unprotected)
+            app.openapi()  # 60 ms of a loop on which nothing hangs yet
             await serve_app(app, bound, house.run(), stop=stop, ready=ready)
     finally:
         bound.close()

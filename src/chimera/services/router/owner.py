@@ -9,6 +9,7 @@ world, a moment later where something is under way. Neither can hold up protecti
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -33,6 +34,7 @@ from chimera.trading.scene import Scene
 log = structlog.get_logger()
 
 SAVE_PATIENCE_S = 3.0  # how long an answer waits for the disk before it says "in doubt"
+LINGERS_S = 0.005  # news for which nobody waits: they are saved together with those of the next moment
 RELAYED_AT_ONCE = 64  # events whose rows are written together
 GIVES_WAY_S, GIVES_WAY_TIMES = 0.005, 20  # the relay, to what is under way at the venue: never for longer than that
 RETRY_FAULT_S = 1.0  # after a mistake of ours: how soon the duties look again though nothing happens
@@ -70,8 +72,10 @@ class Owner:
         self._saved = 0  # newest version on disk
         self._saving_since: Millis | None = None  # monotonic: a save is under way
         self._saved_seq = holding.event_seq  # newest event on disk
+        self._awaited = 0  # callers who wait for the disk
         self._held: list[tuple[int, Command]] = []  # commands waiting for their version to be saved
         self._news = asyncio.Event()
+        self._wanted = asyncio.Event()  # somebody waits for the disk: a command, or whoever is answered
         self._on_disk = asyncio.Condition()
         self._outbox_ready = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,8 +136,15 @@ class Owner:
     async def saved(self) -> None:
         """Wait until what is known now is on disk."""
         version = self._version
-        async with self._on_disk:
-            await self._on_disk.wait_for(lambda: self._saved >= version)
+        if self._saved >= version:
+            return
+        self._awaited += 1
+        self._wanted.set()
+        try:
+            async with self._on_disk:
+                await self._on_disk.wait_for(lambda: self._saved >= version)
+        finally:
+            self._awaited -= 1
 
     async def saved_soon(self) -> bool:
         """Whether what is known now is on disk before patience runs out."""
@@ -148,6 +159,7 @@ class Owner:
         """Until it is on disk; what protects or closes everything on spot for a moment only."""
         held = (self._version, command)
         self._held.append(held)
+        self._wanted.set()
         if hurries(command):
             asyncio.get_running_loop().call_later(URGENT_MS / 1000, self._let_go, held)
 
@@ -195,7 +207,17 @@ class Owner:
             self._news.clear()
             if self._version == self._saved:
                 continue
+            await self._linger()
             await self._save(self.holding, self._version)
+
+    async def _linger(self) -> None:
+        """An answer and the trade's own report come in one breath: one save for both, where nobody waits for either."""
+        if self._held or self._awaited:
+            return
+        self._wanted.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGERS_S):
+                await self._wanted.wait()
 
     async def _save(self, holding: Holding, version: int) -> None:
         """Until it is on disk; then what waited for it goes out."""
@@ -258,7 +280,7 @@ class Owner:
     async def _give_way(self) -> None:
         """Rows and streams take the disk and the loop from what protects: it goes first, for a moment."""
         for _ in range(GIVES_WAY_TIMES):
-            if not (self._tasks or self._held):
+            if not (self._tasks or self._held or self._awaited):
                 return
             await asyncio.sleep(GIVES_WAY_S)
 
