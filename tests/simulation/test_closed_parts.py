@@ -88,7 +88,7 @@ def _again(real: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "broken", "seeds"),
-    [("_place", _twice, (510_005, 510_008)), ("_resend", _again, (510_063, 510_065, 510_032, 510_058))],
+    [("_place", _twice, (510_005, 510_008)), ("_resend", _again, (5, 6))],
 )
 def test_an_exit_that_closes_more_is_found(
     name: str, broken: Callable[[Any], Any], seeds: tuple[int, ...], monkeypatch: pytest.MonkeyPatch

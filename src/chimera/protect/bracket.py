@@ -6,6 +6,7 @@ Equations as solved, for a long (a short is the mirror), Q the quantity, P the m
     roe: value = ROE x margin, margin = P Q / leverage
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from chimera.protect.asked import asked_stop
@@ -15,7 +16,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.intent import StopSpec, TargetKind, WorkingType
 from chimera.trading.market import Side
 from chimera.trading.money import BPS, ZERO, Price, Qty, Quote
-from chimera.trading.order import Role
+from chimera.trading.order import Order, Role
 from chimera.trading.position import ADOPTED, Lot
 from chimera.trading.scene import Scene
 
@@ -107,25 +108,36 @@ def _expected_lots(holding: Holding, qty: Qty, side: Side, scene: Scene) -> tupl
     """What the trades to come will open, as far as it is known: whose it is, and about where."""
     near = scene.near
     assert near is not None  # the caller has checked
-    wishes = [(working.intent.stop, _expected_px(holding, working, near)) for working in holding.opening()]
+    wishes = [
+        (work.intent.stop, _expected_px(holding.of_intent(work.intent_id), side, scene, near))
+        for work in holding.opening()
+    ]
     return tuple(
         Lot(intent_id=ADOPTED, side=side, qty=qty, cost=Quote(px * qty), opened_ms=scene.now_ms, stop=stop)
         for stop, px in wishes or [(StopSpec(), near)]
     )
 
 
-def _expected_px(holding: Holding, working: Working, near: Price) -> Price:
-    """About where the order whose trades are to come has filled; mostly right, and then its stop is placed once.
+def _expected_px(orders: Sequence[Order], side: Side, scene: Scene, near: Price) -> Price:
+    """About where the first of them whose trades are to come has filled; mostly right: then one stop is placed.
 
-    What rested filled at its price. What took, took the levels that were seen when it was sent. Else the market's.
+    What rested filled at its price. What took, took the levels that were seen when it was sent. The market's price
+    ``near`` where neither is known, and where it has gone from there by more than half a stop's distance: then the book
+    was old, or the stop might stand on the wrong side of the market, and the trade, once it comes, says better.
     """
-    order = next(each for each in holding.of_intent(working.intent_id) if each.owed)
-    if order.role is Role.MAKER and order.request.price is not None:
-        return order.request.price
-    if order.book_at_send is None:
+    order = next((each for each in orders if each.owed and each.request.side is side), None)
+    if order is None:
         return near
-    left, cost, px = order.owed_qty, ZERO, near
-    for px, shown in order.book_at_send.levels(order.request.side):  # beyond the last of them: at its price
+    px = order.request.price if order.role is Role.MAKER else _taken_px(order)
+    return near if px is None or abs(px - near) * 2 * BPS > near * scene.policy.default_stop_bps else px
+
+
+def _taken_px(order: Order) -> Price | None:
+    """The mean of the levels seen when it was sent; what is beyond the last of them, at its price."""
+    if order.book_at_send is None:
+        return None
+    left, cost, px = order.owed_qty, ZERO, Price(ZERO)
+    for px, shown in order.book_at_send.levels(order.request.side):
         taken = min(left, shown)
         left, cost = Qty(left - taken), cost + taken * px
     return Price((cost + left * px) / order.owed_qty)

@@ -14,6 +14,7 @@ from chimera.adapters.redis import patience
 from chimera.adapters.redis.bus import connect
 from chimera.adapters.redis.clients import Address, address_of, client
 from chimera.adapters.redis.slots import beside, by_slot, same_slot, slot
+from chimera.ports.streams import Bus, Latest, Record
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.money import Millis
 from chimera.wire import keys
@@ -183,6 +184,61 @@ async def test_an_append_that_was_refused_is_not_marked_as_seen(valkey: str, fre
     await bus.close()
 
 
+def _news(stream: str, *events: str) -> list[Record | Latest]:
+    return [Record(stream=stream, event_id=each, fields={"n": each}) for each in events]
+
+
+async def _told(bus: Bus, stream: str) -> list[str]:
+    return [entry.fields["n"] for entry in await bus.tail(stream, after="0", count=100, block_ms=0)]
+
+
+async def test_news_refused_by_one_stream_is_told_on_the_others_and_later_there_each_once(
+    valkey: str, fresh: str
+) -> None:
+    bus, raw = connect(valkey), client([valkey], cluster=False, answer_s=1)
+    first, refusing, last = fresh, fresh + "-b", fresh + "-c"
+    await bus.put(refusing, b"in the way")
+    news = [*_news(first, "e1", "e2"), *_news(refusing, "e2", "e3"), *_news(last, "e3")]
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+            await bus.tell(news)
+    assert (await _told(bus, first), await _told(bus, last)) == (["e1", "e2"], ["e3"])
+    await raw.delete(refusing)
+    await bus.tell([*news, *_news(first, "e4")])
+    assert await _told(bus, first) == ["e1", "e2", "e4"]
+    assert (await _told(bus, refusing), await _told(bus, last)) == (["e2", "e3"], ["e3"])
+    await raw.aclose()
+    await bus.close()
+
+
+async def test_a_server_that_has_just_begun_is_told_of_each_stream(valkey: str, fresh: str) -> None:
+    bus, raw = connect(valkey), client([valkey], cluster=False, answer_s=1)
+    await raw.script_flush()
+    key = fresh + "-key"
+    await bus.tell([*_news(fresh, "e1", "e2"), Latest(key=key, document=b"x"), *_news(fresh + "-b", "e1")])
+    assert (await _told(bus, fresh), await _told(bus, fresh + "-b")) == (["e1", "e2"], ["e1"])
+    assert await bus.get(key) == b"x"
+    await raw.aclose()
+    await bus.close()
+
+
+async def test_a_telling_cut_short_leaves_no_answer_of_its_own_to_the_next_call(valkey: str, fresh: str) -> None:
+    bus = connect(valkey)
+    news = [*_news(fresh, "e1", "e2"), *_news(fresh + "-b", "e1"), Latest(key=fresh + "-key", document=b"x")]
+    for turns in range(1, 30):
+        telling = asyncio.create_task(bus.tell(news))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
+        await bus.put(fresh + "-other", str(turns).encode())
+        assert await bus.get(fresh + "-other") == str(turns).encode()
+    await bus.tell(news)
+    assert (await _told(bus, fresh), await _told(bus, fresh + "-b")) == (["e1", "e2"], ["e1"])
+    await bus.close()
+
+
 async def test_a_lost_answer_to_remember_is_not_taken_for_another_writer(
     valkey: str, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,6 +383,8 @@ async def test_a_server_with_a_password_and_one_with_users_is_used(locked_valkey
         bus = connect(f"redis://{known}{locked_valkey}")
         await bus.ping()
         await bus.publish(fresh, known, {"n": "1"})
+        await bus.tell([*_news(fresh, f"{known}e2"), *_news(fresh + "-b", known)])
+        assert (await _told(bus, fresh))[-1] == f"{known}e2"
         await bus.close()
     for unknown in ("", "redis://:wrong@", "redis://desk:wrong@"):
         bus = connect(unknown + locked_valkey, deadline_ms=Millis(300))

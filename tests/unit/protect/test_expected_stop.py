@@ -67,3 +67,10 @@ def test_what_rested_filled_at_its_own_price() -> None:
 def test_without_a_book_the_market_serves() -> None:
     desk, _ = told_filled(None)
     assert desk.placed(Role.STOP).trigger_price == Decimal("64025.0")
+
+
+@pytest.mark.parametrize("ask", ["66500", "63500"])
+def test_a_market_that_is_far_from_the_book_serves_itself(ask: str) -> None:
+    """An old book, or a market that fell meanwhile: measured from there, the stop might be beyond the market."""
+    desk, _ = told_filled(shown((ask, "5")))
+    assert desk.placed(Role.STOP).trigger_price == Decimal("64025.0")

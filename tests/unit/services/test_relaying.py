@@ -18,12 +18,14 @@ pytestmark = pytest.mark.req("S4-EVT-1")
 
 
 class Teller:
-    """A relay that writes down what it is asked; ``fails``: whose rows the ledger does not take."""
+    """A relay that writes down what it is asked; ``fails``: whose rows the ledger, ``unheard``: whose news the bus does
+    not take."""
 
-    def __init__(self, fails: int = 0) -> None:
+    def __init__(self, fails: int = 0, unheard: int = 0) -> None:
         self.asked: list[str] = []
         self.told: list[int] = []
         self._fails = fails
+        self._unheard = unheard
 
     async def keep(self, key: object, event: Event) -> tuple[int]:
         self.asked.append(f"keep {event.seq}")
@@ -34,16 +36,18 @@ class Teller:
         return (event.seq,)
 
     async def spread(self, news: Sequence[int]) -> None:
+        if self._unheard in news:
+            raise StoreUnavailable("refused")
         self.told += news
 
 
-async def relayed(desk: Desk, teller: Teller) -> Holding:
+async def relayed(desk: Desk, teller: Teller, turns: int = 20) -> Holding:
     """What the owner holds once it has told what it can."""
     parts = cast("Any", {"ledger": None, "sender": None, "relay": teller})
     owner = Owner(desk.holding, rev=1, fence=1, clock=CLOCK, scene=lambda _: desk.scene, **parts)
     relaying = asyncio.create_task(owner._relay_forever())
     owner._outbox_ready.set()
-    for _ in range(20):
+    for _ in range(turns):
         await asyncio.sleep(0)
     relaying.cancel()
     with suppress(asyncio.CancelledError):
@@ -71,6 +75,18 @@ async def test_an_event_whose_rows_are_not_there_is_not_told_nor_any_after_it() 
 
     assert teller.told == seqs[:2]
     assert [event.seq for event in left.outbox] == seqs[2:]
+
+
+async def test_an_event_that_the_bus_refuses_holds_up_none_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chimera.services.router.owner.STORE_AGAIN_S", 0)
+    desk = a_long()
+    seqs = [event.seq for event in desk.holding.outbox]
+    assert len(seqs) > 4
+    teller = Teller(unheard=seqs[4])
+    left = await relayed(desk, teller, turns=200)
+
+    assert teller.told == seqs[:4], "each once, in order"
+    assert [event.seq for event in left.outbox] == seqs[4:]
 
 
 @pytest.mark.parametrize("under_way", [True, False])

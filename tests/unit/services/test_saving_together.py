@@ -63,6 +63,11 @@ def news(owner: Owner) -> None:
     owner._news.set()
 
 
+@pytest.fixture(autouse=True)
+def no_moment_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "LINGERS_S", 3_600)
+
+
 async def test_news_of_one_breath_are_one_save() -> None:
     async with saving(Desk()) as (owner, disk):
         news(owner)
@@ -72,6 +77,20 @@ async def test_news_of_one_breath_are_one_save() -> None:
         assert disk.saved == []
         await owner.saved()
         assert disk.saved == [owner.holding]
+
+
+@pytest.mark.parametrize("lingers", [True, False])
+async def test_what_an_answer_waits_for_is_saved_at_once(lingers: bool) -> None:
+    async with saving(Desk()) as (owner, disk):
+        news(owner)
+        if lingers:
+            await turns()
+            assert disk.saved == []
+        async with asyncio.timeout(5):
+            await owner.saved()
+        news(owner)
+        await turns()
+        assert len(disk.saved) == 1, "the next news linger again"
 
 
 async def test_what_nobody_waits_for_is_saved_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

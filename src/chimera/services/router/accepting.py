@@ -6,7 +6,6 @@ slow, against whoever owns the position by then. Between the second judgement an
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from chimera.admit.admission import objections
 from chimera.admit.limits import LimitBook
@@ -68,12 +67,16 @@ class Accepting:
 
     async def take(self, intent: Intent, body_hash: str, wait_ms: int | None) -> Outcome:
         """Accept once and answer; asked again, answer the same. Raises ``Refused`` or ``StoreUnavailable``."""
-        if (known := await self._known(intent, body_hash)) is not None:
+        known, seen = await asyncio.gather(self._intake.known(intent, body_hash), self._glance(intent))
+        if known is not None:
             owner = None if self._standing_in.at(intent.key) else self._ground.owners.get(intent.key)
             return await self._intake.await_end(owner, intent.intent_id, known, wait_ms)
         asked = self._owner_for(intent)
         rules, policy = self._ground.instruments[intent.symbol], self._ground.policy
         intent, notes = tidied(intent, rules, policy, asked.holding)
+        if not seen:
+            await self._market.ask(intent.symbol)
+        self._watchdogs.price_looked(intent.symbol)
         self._object(intent, asked)
         await self._preparing.prepare(intent, lambda: asked.holding)
         if not await self._intake.claim(intent, body_hash):
@@ -87,21 +90,9 @@ class Accepting:
         row = self._intake.row(intent.intent_id, {})
         return await self._intake.await_end(owner, intent.intent_id, row, wait_ms)
 
-    async def _known(self, intent: Intent, body_hash: str) -> dict[str, Any] | None:
-        """``Intake.known``; beside the ledger the market is looked at, which a new intent is judged by."""
-        looking = asyncio.create_task(self._look(intent))
-        try:
-            known = await self._intake.known(intent, body_hash)
-            if known is None:
-                await looking
-        finally:
-            looking.cancel()
-        return known
-
-    async def _look(self, intent: Intent) -> None:
-        if intent.key in self._ground.owners:
-            await self._market.refresh(intent.symbol)
-            self._watchdogs.price_looked(intent.symbol)
+    async def _glance(self, intent: Intent) -> bool:
+        """Beside the ledger, at the feed alone: a request that is only repeated costs no weight at the venue."""
+        return intent.key in self._ground.owners and await self._market.glance(intent.symbol)
 
     async def change(self, name: str, document: Mapping[str, object]) -> Outcome:
         """Change an order that lives. Raises ``Refused``."""

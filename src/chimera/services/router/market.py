@@ -100,6 +100,18 @@ class MarketView:
         age_ms = 0 if seen is None else self._clock.monotonic_ms() - seen
         return None if age_ms <= STALE_MS else f"the market has not been seen for more than {STALE_MS} ms"
 
+    async def glance(self, symbol: Symbol) -> bool:
+        """Look again from the feed's snapshot alone; whether it showed a fresh price."""
+        return await self._from_feed(symbol)
+
+    async def ask(self, symbol: Symbol) -> None:
+        """Look again at the venue alone; silence is no error."""
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await self._from_venue(symbol)
+        except (TimeoutError, ChimeraError):
+            return
+
     async def refresh(self, symbol: Symbol) -> None:
         """Look again, from the feed's snapshot or, where that is stale or away, from the venue; silence is no error."""
         try:

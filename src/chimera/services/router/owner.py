@@ -78,6 +78,7 @@ class Owner:
         self._wanted = asyncio.Event()  # somebody waits for the disk: a command, or whoever is answered
         self._on_disk = asyncio.Condition()
         self._outbox_ready = asyncio.Event()
+        self._together = RELAYED_AT_ONCE  # events told at once; one, where that failed: others need not wait for it
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.listeners: list[Callable[[tuple[Event, ...]], None]] = []
@@ -256,26 +257,34 @@ class Owner:
             ready = tuple(event for event in self.holding.outbox if event.seq <= self._saved_seq)
             if not ready:
                 continue
-            told = 0
-            ready = ready[:RELAYED_AT_ONCE]
-            try:
-                news, fault = _before_fault(await self._kept(ready))
-                await self._relay.spread([each for of_event in news for each in of_event])
-                told = ready[len(news) - 1].seq if news else 0
-                if fault is not None:
-                    raise fault
-            except StoreUnavailable as error:
-                log.warning("relay_waits", key=str(self.holding.key), events=len(ready), error=str(error))
-            except Exception:  # an event we cannot tell must not end what protects: it waits, loudly
-                log.exception("relay_fault", key=str(self.holding.key))
-                self.faults += 1
+            ready = ready[: self._together]
+            told = await self._told(ready)
             if told:
                 self.hear(Published(through=told))
-            if told != ready[-1].seq:
+            whole = told == ready[-1].seq
+            more = len(ready) == self._together
+            self._together = min(2 * self._together, RELAYED_AT_ONCE) if whole else 1
+            if not whole:
                 self._outbox_ready.set()
                 await asyncio.sleep(STORE_AGAIN_S)
-            elif len(ready) == RELAYED_AT_ONCE:
+            elif more:
                 self._outbox_ready.set()  # there may be more
+
+    async def _told(self, ready: tuple[Event, ...]) -> int:
+        """Their rows, then their news; the number of the last event of which all is told, 0: of none."""
+        told = 0
+        try:
+            news, fault = _before_fault(await self._kept(ready))
+            await self._relay.spread([each for of_event in news for each in of_event])
+            told = ready[len(news) - 1].seq if news else 0
+            if fault is not None:
+                raise fault
+        except StoreUnavailable as error:
+            log.warning("relay_waits", key=str(self.holding.key), events=len(ready), error=str(error))
+        except Exception:  # an event we cannot tell must not end what protects: it waits, loudly
+            log.exception("relay_fault", key=str(self.holding.key))
+            self.faults += 1
+        return told
 
     async def _give_way(self) -> None:
         """Rows and streams take the disk and the loop from what protects: it goes first, for a moment."""
