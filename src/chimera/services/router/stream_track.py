@@ -39,8 +39,8 @@ PACE_S: Final = 0.1  # a look at the stream while something is in work
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
 AWAY_S: Final = 0.5
-IDLE_MS: Final = 30_000  # a consumer that left a record for so long is dead
-TAKE_OVER_EVERY_MS: Final = 10_000
+IDLE_MS: Final = 5_000  # a consumer that left a record for so long is dead; if it is only slow, claims keep it one
+TAKE_OVER_EVERY_MS: Final = 2_000
 MOST_FAULTS: Final = 5  # mistakes of ours with one record, after which it is put aside
 
 
