@@ -20,6 +20,7 @@ class Exit(IntEnum):
     UNKNOWN = 6
     CANNOT_START = 7
     DEPOSED = 8
+    DIFFERS = 9
 
 
 MEANING = {
@@ -32,6 +33,7 @@ MEANING = {
     Exit.UNKNOWN: "it may have happened: look before trying again",
     Exit.CANNOT_START: "settings, a port, a store or a file stand in the way",
     Exit.DEPOSED: "another instance took over these positions",
+    Exit.DIFFERS: "replay: some decisions would have been otherwise",
 }
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera.cli import bundle, conform, faults, report, transfers
+from chimera.cli import bundle, conform, explaining, faults, report, transfers
 from chimera.cli.codes import MEANING, ended_well
 from chimera.cli.options import S3, S3_URL, S4, S4_URL, Json
 from chimera.trading.market import Market
@@ -201,20 +201,8 @@ def console(
 
 # ── asking the services ──
 
-
-@app.command()
-def decide(
-    symbol: str,
-    side: Annotated[str | None, typer.Option(help="BUY or SELL: the wished side.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, and leave no trace.")] = False,
-    s3: S3 = S3_URL,
-    as_json: Json = False,
-) -> None:
-    """Ask S3 for one decision; an open one goes to S4."""
-    with ended_well(as_json=as_json):
-        from chimera.cli import orders
-
-        orders.decide(s3, symbol, side, dry_run, as_json)
+for verb in (explaining.decide, explaining.why, explaining.decisions, explaining.replay):
+    app.command()(verb)
 
 
 @app.command()

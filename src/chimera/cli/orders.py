@@ -23,12 +23,21 @@ _TRANSFER_MS = 20_000
 _SPARE_S = 5  # beyond what S4 was asked to wait
 
 
-def decide(s3_url: str, symbol: str, side: str | None, dry_run: bool, as_json: bool) -> None:
+def decide(
+    s3_url: str,
+    symbol: str,
+    side: str | None,
+    dry_run: bool,
+    as_json: bool,
+    *,
+    context: Mapping[str, Decimal] | None = None,
+) -> None:
     hint = None if side is None else side_named(side)
 
     async def ask() -> dict[str, Any]:
         async with StrategyClient(s3_url) as client:
-            answer: dict[str, Any] = plain(await client.decide(symbol.upper(), side_hint=hint, dry_run=dry_run))
+            asked = client.decide(symbol.upper(), side_hint=hint, dry_run=dry_run, context=context or None)
+            answer: dict[str, Any] = plain(await asked)
             return answer
 
     answer = answer_to(ask())
@@ -36,6 +45,8 @@ def decide(s3_url: str, symbol: str, side: str | None, dry_run: bool, as_json: b
         print_json(answer)
         return
     print(f"{answer['decision']} {answer['symbol']}: {answer['reason']}")
+    for figure in answer.get("overridden", ()):
+        print(f"  supposing {figure['name']} {figure['given']} (seen: {figure['seen'] or 'nothing'})")
     intent = answer.get("intent")
     if intent:
         print(f"  {intent['side']} {intent['qty']}, stop {intent.get('sl')}, target {intent.get('tp')}")

@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from chimera.client.http import TIMEOUT_MS, ServiceHttp, read, read_plain
-from chimera.ports.intents import OrderAnswer
+from chimera.client.levels import levels_of
+from chimera.ports.intents import OrderAnswer, RouterLevel
 from chimera.trading.errors import Refused
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
@@ -108,6 +109,10 @@ class RouterClient:
     async def killed(self) -> dict[str, Any]:
         """What stands still."""
         return read_plain(await self._http.get("/killed"))
+
+    async def levels(self) -> tuple[RouterLevel, ...]:
+        """What keeps entries back: barriers, a breaker that is open, kills."""
+        return levels_of(await self.health(), await self.killed())
 
     async def positions(self) -> list[dict[str, Any]]:
         positions: list[dict[str, Any]] = read_plain(await self._http.get("/positions")).get("positions", [])

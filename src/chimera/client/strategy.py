@@ -26,6 +26,7 @@ class Decided(Value, tag=False, forbid_unknown_fields=False):
     intent: dict[str, Any] | None = None
     dry_run: bool = False
     signal_id: str | None = None
+    overridden: tuple[dict[str, Any], ...] = ()  # of a what-if: each figure, what was given and what is seen
 
 
 class StrategyClient:

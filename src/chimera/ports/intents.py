@@ -1,9 +1,12 @@
 """Handing an intent to the router: in process, over HTTP, or through the world's simulated network."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from chimera.trading.intent import Intent
+from chimera.trading.market import Market
+from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
 
@@ -22,6 +25,23 @@ class OrderAnswer(Value, tag=False, forbid_unknown_fields=False):
     message: str | None = None
     code: str | None = None
     notes: tuple[str, ...] = ()  # what was done otherwise than asked
+
+
+class RouterLevel(Value, tag=False):
+    """Something that keeps entries back at the router. None: every symbol, market, strategy; a moment not told."""
+
+    code: str
+    why: str
+    since_ms: Millis | None = None
+    symbol: str | None = None
+    market: Market | None = None
+    strategy: str | None = None
+
+
+class RouterLevels(Protocol):
+    async def levels(self) -> Sequence[RouterLevel]:
+        """All that stand now. Raises ``NotSent`` or ``OutcomeUnknown`` where nobody tells."""
+        ...
 
 
 class IntentSink(Protocol):

@@ -61,6 +61,12 @@ def replay_ask(query: Mapping[str, str]) -> DecisionsAsk:
     return _span(query).but(limit=_count(query, "limit", REPLAY_LIMIT, REPLAY_MOST), symbol=query.get("symbol"))
 
 
+def blockers_ask(query: Mapping[str, str]) -> str | None:
+    """``symbol``, or every one."""
+    _known(query, ("symbol",))
+    return query.get("symbol")
+
+
 def signal_id(given: str) -> str:
     """An id that a decision can have."""
     if not _SIGNAL.fullmatch(given):

@@ -36,6 +36,7 @@ CONFIG_REVISIONS: Final = "config_revisions"  # the log, one row a number, never
 CONFIG_DIFFERENCES: Final = "config_differences"  # what a candidate would have decided otherwise
 CONFIG_TALLIES: Final = "config_tallies"  # of each trial
 SIGNALS: Final = "signals"
+BLOCKERS: Final = "blockers"  # by symbol: what keeps it from being entered, and since when
 ORDERS: Final = "orders"
 FILLS: Final = "fills"
 POSITIONS_SNAPSHOTS: Final = "positions_snapshots"

@@ -85,6 +85,7 @@ class Stage:
         self.bus = MemoryBus(self.clock)
         self.router = ScriptedRouter()
         self.scorer: Scorer = ConstantScorer()
+        self.routers: Any = None  # who tells of S4's levels
         self.settings: StrategySettings = read_settings(environ)
 
     async def show(self, **changes: Any) -> None:
@@ -135,7 +136,7 @@ class Stage:
         await ensure_demo_bundle(self.ledger)
         strategy = Strategy(
             ledger=self.ledger, bus=self.bus, clock=self.clock, score=self.scorer, router=self.router,
-            settings=self.settings, rng=random.Random(seed),
+            settings=self.settings, rng=random.Random(seed), routers=self.routers,
         )  # fmt: skip
         running = asyncio.create_task(strategy.run())
         try:

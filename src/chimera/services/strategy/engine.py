@@ -19,7 +19,7 @@ import structlog
 
 from chimera.decide.rules.bundle import EVERY_SYMBOL
 from chimera.ports.clock import Clock
-from chimera.ports.intents import IntentSink
+from chimera.ports.intents import IntentSink, RouterLevels
 from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
 from chimera.ports.streams import Bus
@@ -28,6 +28,7 @@ from chimera.services.strategy import health, signals
 from chimera.services.strategy.alerts import Alerts
 from chimera.services.strategy.answers import answer as answer_of
 from chimera.services.strategy.answers import each, skip
+from chimera.services.strategy.blockers import Blockers
 from chimera.services.strategy.bundles import Bundles
 from chimera.services.strategy.config import ConfigWatcher, Loaded, Snapshot
 from chimera.services.strategy.dispatch import Dispatcher, Item
@@ -76,7 +77,9 @@ class Strategy:
         router: IntentSink,
         settings: StrategySettings,
         rng: random.Random,
+        routers: RouterLevels | None = None,
     ) -> None:
+        """``routers`` tells what keeps entries back at S4."""
         clock = SteadyClock(clock)
         self._ledger = ledger
         self._bus = bus
@@ -98,15 +101,21 @@ class Strategy:
         )
         board = Board(bus, ledger, settings.account_id)
         self._judge = Judge(board, self._scoring, clock, self._dispatcher, settings, policy(settings))
+        self.blockers = Blockers(ledger, self._judge, self.config, self.alerts, clock, settings, routers)
 
-    async def run(self) -> None:
-        """In the background until cancelled: configuration, deliveries, what an earlier run left undone."""
+    async def run(self, *, watching: bool = False) -> None:
+        """In the background until cancelled: configuration, deliveries, what an earlier run left undone.
+
+        ``watching``: also look every few seconds at what keeps each symbol from being entered.
+        """
         await self.config.refresh()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.config.run())
             tasks.create_task(self._dispatcher.run())
             tasks.create_task(self.trials.run())
             tasks.create_task(self._scoring.run())
+            if watching:
+                tasks.create_task(self.blockers.run())
 
     # ── the faces ──
 
@@ -121,6 +130,7 @@ class Strategy:
             answer = answer_of(decision, intent, dry_run=True, signal_id=None, supposed=judged.supposed, needed=needed)
         else:
             decision, answer = await self._decide_in_turn(loaded, request)
+            self.blockers.decided(request, decision)
         took_ms = self._clock.monotonic_ms() - began_ms
         self.telemetry.decided(decision, took_ms)
         log.info(

@@ -18,6 +18,7 @@ from chimera.wire.decided import (
     OUTCOMES,
     REPLAY_LIMIT,
     REPLAY_MOST,
+    blockers_ask,
     decisions_ask,
     replay_ask,
     signal_id,
@@ -51,6 +52,9 @@ _LISTED: Final = {
 _REPLAYED: Final = {"parameters": [*_SPAN, _count("limit", REPLAY_LIMIT, REPLAY_MOST)]}
 
 
+_BLOCKED: Final = {"parameters": [_asked("symbol", "of this symbol alone")]}
+
+
 def add(app: FastAPI, strategy: Strategy, answers: dict[int | str, dict[str, Any]]) -> None:
     """``answers``: the statuses of every route."""
 
@@ -77,3 +81,8 @@ def add(app: FastAPI, strategy: Strategy, answers: dict[int | str, dict[str, Any
     async def replay(bundle_id: str, request: Request) -> Response:
         """Stored decisions, oldest first, as this bundle would have made them; `active` is whichever is active."""
         return Answer(await strategy.explaining.replay(bundle_id, replay_ask(request.query_params)))
+
+    @app.get("/blockers", operation_id="blockers", responses=answers, openapi_extra=_BLOCKED)
+    async def blockers(request: Request) -> Response:
+        """What keeps each symbol from being entered now, and since when: gates, rules, factors, S4's barriers."""
+        return Answer(strategy.blockers.shown(blockers_ask(request.query_params)))

@@ -89,8 +89,9 @@ async def serve(
                 router=RestSink(client),
                 settings=settings,
                 rng=random.SystemRandom(),
+                routers=client,
             )
-            await serve_app(build_app(strategy), bound, strategy.run(), stop=stop, ready=ready)
+            await serve_app(build_app(strategy), bound, strategy.run(watching=True), stop=stop, ready=ready)
     finally:
         bound.close()
         await ledger.close()
