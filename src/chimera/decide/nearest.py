@@ -113,7 +113,7 @@ def _region_of(condition: Condition, factor: str, values: Mapping[str, Decimal])
                 inside = meet(inside, _region_of(part, factor, values))
             return inside
         case AnyOf(parts=parts):
-            return join(span for part in parts for span in [_region_of(part, factor, values)])
+            return join(_region_of(part, factor, values) for part in parts)
 
 
 def _chosen(condition: Condition, values: Mapping[str, Decimal]) -> dict[str, Region] | None:

@@ -41,9 +41,11 @@ class LevelPolicy(Value):
 def stop_distance(
     market: Market, policy: LevelPolicy, price: Decimal, atr: Decimal | None, sl_mult: Decimal
 ) -> Decimal:
-    """Before the cap: ATR_mult x ATR on FUT, the fixed distance on SPOT."""
-    if market is Market.SPOT or atr is None:
+    """Before the cap: ATR_mult x ATR on FUT, the fixed distance on SPOT, which needs no ``atr``."""
+    if market is Market.SPOT:
         return price * policy.spot_stop_bps / BPS * sl_mult
+    if atr is None:
+        raise AssertionError("a decision on FUT came to its stop without an ATR")
     return policy.atr_mult * atr * sl_mult
 
 

@@ -13,7 +13,7 @@ from chimera.decide.decision import Case
 from chimera.decide.features import BUILT_IN, HINTS, SIDE_HINT, from_caller, from_touch
 from chimera.decide.gates import ROOM, Room, room
 from chimera.trading.errors import Refused
-from chimera.trading.market import Market, Touch
+from chimera.trading.market import Market, Side, Touch
 from chimera.trading.money import ZERO, Millis, Price, Qty, sound
 from chimera.trading.value import Value
 
@@ -117,7 +117,7 @@ def _of_room(case: Case, left: Room | None, name: str) -> Decimal | None:
     return Decimal(getattr(left, ROOM[name]))
 
 
-def _hint(given: Mapping[str, Decimal]) -> object:
+def _hint(given: Mapping[str, Decimal]) -> Side | None:
     value = given[SIDE_HINT]
     for side, number in HINTS.items():
         if number == value:

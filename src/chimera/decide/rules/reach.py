@@ -155,8 +155,8 @@ def _quarrel(condition: Condition) -> str:
     """The first two comparisons that exclude each other, where it is as simple as that."""
     if isinstance(condition, Comparison):
         return f"{condition.words} is no value of it"
-    leaves = [part for part in condition.parts if isinstance(part, Comparison)][:LOOKED_AT]
-    for one, other in combinations(leaves, 2):
+    compared = [part for part in condition.parts if isinstance(part, Comparison)][:LOOKED_AT]
+    for one, other in combinations(compared, 2):
         if one.factor == other.factor and not can_hold(one, other):
             return f"{one.words} ({one.path}) excludes {other.words} ({other.path})"
     return "its conditions exclude each other"
