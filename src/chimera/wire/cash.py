@@ -1,11 +1,10 @@
 """The cash ledger on the wire: entries as documents and as CSV, what may be asked of it, and lines of profit and loss.
 
-Amounts are plain digits. A cursor is a moment and a number, ``1795000000000.42``: what comes after it is the next page.
+Amounts are plain digits.
 """
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,18 +12,17 @@ from typing import Any, Final
 import msgspec
 
 from chimera.trading.cash import Account, Entry
-from chimera.trading.errors import Refused
 from chimera.trading.money import DAY_MS, Millis
 from chimera.trading.value import Value
+from chimera.wire import paging
 from chimera.wire.codec import SCHEMA_VERSION, check_version, plain
+from chimera.wire.paging import count_asked, cursor_asked, known, moment_asked, unread
 
 LIMIT: Final = 100
 MOST: Final = 1_000
 DEFAULT_DAYS: Final = 31
-FOREVER: Final = Millis(9_999_999_999_999)
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_MILLIS: Final = re.compile(r"[0-9]{1,13}", re.ASCII)
-_CURSOR: Final = re.compile(r"([0-9]{1,13})\.([0-9]{1,18})", re.ASCII)
+FOREVER: Final = paging.FOREVER  # these two by the names under which S4 knows them
+cursor_text: Final = paging.cursor_text
 _FORMULA: Final = ("=", "+", "@", "\t", "\r")  # what a spreadsheet would run
 COLUMNS: Final = (
     "at", "at_ms", "entry", "kind", "of", "account_id", "market", "symbol", "position", "account", "asset", "amount",
@@ -71,30 +69,23 @@ _SPAN: Final = ("from", "to", "cursor")
 
 def cash_ask(query: Mapping[str, str], now_ms: Millis) -> CashAsk:
     """``from``, ``to`` (a UTC date or ms), ``asset``, ``account``, ``limit``, ``cursor``. Raises ``Refused``."""
-    _known(query, (*_SPAN, "asset", "account", "limit"))
+    known(query, (*_SPAN, "asset", "account", "limit"))
     ask = _span(query, now_ms)
     account = query.get("account")
     if account is not None and account not in tuple(Account):
-        raise _refused("account", account, ", ".join(Account))
-    limit = query.get("limit", str(LIMIT))
-    if not (limit.isascii() and limit.isdecimal() and len(limit) < 6 and 1 <= int(limit) <= MOST):
-        raise _refused("limit", limit, f"1 to {MOST}")
-    return ask.but(asset=query.get("asset"), account=None if account is None else Account(account), limit=int(limit))
+        raise unread("account", account, ", ".join(Account))
+    limit = count_asked(query, "limit", LIMIT, MOST)
+    return ask.but(asset=query.get("asset"), account=None if account is None else Account(account), limit=limit)
 
 
 def pnl_ask(query: Mapping[str, str], now_ms: Millis, keys: Iterable[str]) -> tuple[str, CashAsk]:
     """``by`` (one of ``keys``, the first unless given) and the span. Raises ``Refused``."""
-    _known(query, (*_SPAN, "by"))
+    known(query, (*_SPAN, "by"))
     accepted = tuple(keys)
     by = query.get("by", accepted[0])
     if by not in accepted:
-        raise _refused("by", by, ", ".join(accepted))
+        raise unread("by", by, ", ".join(accepted))
     return by, _span(query, now_ms)
-
-
-def cursor_text(at_ms: Millis, number: int) -> str:
-    """What ``cursor`` takes."""
-    return f"{at_ms}.{number}"
 
 
 def entries_csv(entries: Iterable[Entry], *, header: bool) -> str:
@@ -139,38 +130,9 @@ def _cell(value: object) -> str:
 
 
 def _span(query: Mapping[str, str], now_ms: Millis) -> CashAsk:
-    until = _moment(query, "to", FOREVER)
-    since = _moment(query, "from", Millis(min(now_ms, until) - DEFAULT_DAYS * DAY_MS))
-    cursor, after = query.get("cursor"), 0
-    if cursor is not None:
-        found = _CURSOR.fullmatch(cursor)
-        if found is None:
-            raise _refused("cursor", cursor, "a cursor of an answer of ours")
-        since, after = Millis(int(found.group(1))), int(found.group(2))
+    until = moment_asked(query, "to", FOREVER)
+    since = moment_asked(query, "from", Millis(min(now_ms, until) - DEFAULT_DAYS * DAY_MS))
+    since, after = cursor_asked(query) or (since, 0)
     if since > until:
-        raise _refused("from", query.get("from", ""), "a moment before to")
+        raise unread("from", query.get("from", ""), "a moment before to")
     return CashAsk(since_ms=since, until_ms=until, after=after)
-
-
-def _moment(query: Mapping[str, str], name: str, default: Millis) -> Millis:
-    given = query.get(name)
-    if given is None:
-        return default
-    if _MILLIS.fullmatch(given):
-        return Millis(int(given))
-    try:
-        if _DATE.fullmatch(given):
-            return Millis(int(datetime.fromisoformat(f"{given}T00:00:00+00:00").timestamp()) * 1000)
-    except ValueError:
-        pass
-    raise _refused(name, given, "a UTC date (2026-11-21) or milliseconds since the epoch")
-
-
-def _known(query: Mapping[str, str], names: tuple[str, ...]) -> None:
-    for name in query:
-        if name not in names:
-            raise Refused("UNKNOWN_FIELD", "no such question", field=name, accepted=", ".join(names))
-
-
-def _refused(name: str, given: str, accepted: str) -> Refused:
-    return Refused("MALFORMED", f"{name} cannot be read", field=name, value=given[:80], accepted=accepted)

@@ -13,7 +13,6 @@ from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.tracing import shown
 from chimera.wire.decided import (
     LIMIT,
-    MOMENT,
     MOST,
     OUTCOMES,
     REPLAY_LIMIT,
@@ -23,6 +22,7 @@ from chimera.wire.decided import (
     replay_ask,
     signal_id,
 )
+from chimera.wire.paging import MOMENT
 
 _TEXT: Final = {"type": "string"}
 

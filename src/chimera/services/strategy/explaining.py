@@ -25,8 +25,9 @@ from chimera.services.strategy.tracing import decided, read_case, shown, traced
 from chimera.trading.errors import NewerSchema, Refused
 from chimera.trading.money import Millis
 from chimera.wire.codec import plain
-from chimera.wire.decided import DecisionsAsk, cursor_text
+from chimera.wire.decided import DecisionsAsk
 from chimera.wire.keys import SIGNALS
+from chimera.wire.paging import cursor_text
 
 AT_ONCE: Final = 8  # decisions made anew between two turns of the loop
 FINDINGS_SHOWN: Final = 5
