@@ -50,6 +50,7 @@ from chimera.trading.ids import AccountId, StrategyId
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.wire import failures, requests
+from chimera.wire.codec import SCHEMA_VERSION
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
 from chimera.wire.keys import SIGNALS, idempotency_key, position_lock_key
 
@@ -259,7 +260,7 @@ class Strategy:
     async def _claim(self, intent: Intent) -> Verdict | None:
         """``idem:order:{client_order_id}`` RESERVED; why not, where it is not ours."""
         record = {
-            "schema_version": 1,
+            "schema_version": SCHEMA_VERSION,
             "state": "RESERVED",
             "body_hash": requests.body_hash(intent),
             "intent_id": intent.intent_id,
