@@ -1,6 +1,5 @@
 """``chimera bundle``: what S3 decides with, made, looked at, activated, taken back, tried beside what is active."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -161,13 +160,14 @@ def differences(
 
 
 def _asked(s3: str, question: "Callable[[BundleClient], Awaitable[dict[str, Any]]]") -> dict[str, Any]:
+    from chimera.cli.asking import answer_to
     from chimera.client.bundles import BundleClient
 
     async def ask() -> dict[str, Any]:
         async with BundleClient(s3) as client:
             return await question(client)
 
-    return asyncio.run(ask())
+    return answer_to(ask())
 
 
 def _document(file: Path) -> dict[str, Any]:

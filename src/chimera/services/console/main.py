@@ -13,7 +13,7 @@ from chimera.services.stores import open_bus
 
 SERVICE: Final = "console"
 HOST: Final = "127.0.0.1"
-PORT: Final = 8080  # CONSOLE_PORT
+PORT: Final = 8080  # CHIMERA_CONSOLE_PORT
 TIMEOUT_MS: Final = 2_000  # below the age at which the page calls an answer stale
 
 

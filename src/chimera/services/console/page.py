@@ -15,7 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from chimera.ports.clock import Clock
 from chimera.services.console import shown, verdicts
 from chimera.services.console.rows import DecisionRow, OrderRow, totals
-from chimera.services.console.seen import FINAL, STALE_MS, Seen
+from chimera.services.console.seen import STALE_MS, Seen
+from chimera.trading.order import FINAL
+from chimera.wire.cash import moment
 
 SHOWN_ROWS: Final = 12
 RUNS_SHOWN: Final = 8
@@ -96,7 +98,7 @@ class Page:
             "gap": shown.gap,
             "places_of": shown.places,
             "price_places": shown.price_places,
-            "iso": shown.iso,
+            "iso": moment,
             "clock_time": shown.clock_time,
             "spark_points": shown.spark_points,
             "ladder": shown.ladder,

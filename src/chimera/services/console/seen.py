@@ -13,6 +13,7 @@ from typing import Any, Final
 from chimera.services.console.closing import Close
 from chimera.services.console.rows import AlertRow, DecisionRow, FillRow, OrderRow, PositionRow
 from chimera.trading.money import Millis
+from chimera.trading.order import FINAL
 from chimera.wire.board import TickBoard
 from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS
 
@@ -22,7 +23,6 @@ SPARK_POINTS: Final = 240  # two minutes
 ORDERS_KEPT: Final = 400
 ROWS_KEPT: Final = 50
 FOLLOWED: Final = (ROUTER_EVENTS, ORDER_RESULTS, ALERTS)
-FINAL: Final = ("FILLED", "CANCELED", "EXPIRED", "REJECTED")
 
 
 @dataclass

@@ -75,10 +75,6 @@ def places(*prices: Decimal | None) -> int:
     return max((len(text(price).partition(".")[2]) for price in prices if price is not None), default=0)
 
 
-def iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def clock_time(at_ms: int) -> str:
     """UTC; the page's script turns it into local time."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%H:%M:%SZ")

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+from chimera.admit.vigil import OFFSET_LIMIT_MS
 from chimera.services.console.seen import STALE_MS, Seen, Source
 from chimera.services.console.shown import gap
 from chimera.trading.value import Value
 
 REASON_CHARS: Final = 90
-CLOCK_LIMIT_MS: Final = 1_000  # S4-CLOCK-1
 
 
 class Tone(StrEnum):
@@ -129,7 +129,7 @@ def _blockers(health: Mapping[str, Any]) -> list[str]:
     if breaker != "CLOSED":
         found.append(f"breaker {breaker}")
     offset = _number(health.get("clock_offset_ms"))
-    if abs(offset) > CLOCK_LIMIT_MS:
+    if abs(offset) > OFFSET_LIMIT_MS:
         found.append(f"clock {offset:+d} ms off")
     found += [f"{each.get('code')}: {each.get('why')}" for each in _barriers(health)]
     for name, check in _checks(health).items():

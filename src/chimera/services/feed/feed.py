@@ -25,7 +25,7 @@ EVENTS_PER_TURN: Final = 200
 
 
 class FeedStatus(Value):
-    """For ``/health`` and the console."""
+    """What came and what was written so far; the feed has no face of its own that would tell it."""
 
     symbols: tuple[str, ...]
     events: int
