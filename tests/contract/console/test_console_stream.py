@@ -105,7 +105,9 @@ async def test_a_reconnect_is_given_everything(stage: Stage) -> None:
         async with listening(url) as reader:
             await until(reader, "positions", "LONG")
         stage.s4.rows = [a_position(qty="0.07")]
-        await asyncio.sleep(0.7)
+        async with asyncio.timeout(3):
+            while {str(row.qty) for row in stage.console.seen.positions} != {"0.07"}:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
         async with listening(url) as reader:
             _, said = await update(reader)
             assert "0.07" in said["html"]["positions"]
