@@ -60,7 +60,7 @@ class Place:
 
     async def owed(self, name: str = "r1", group: str = "s4") -> int:
         """Records of ours that are not acknowledged, and those nobody took."""
-        return len(await self._another().read(keys.ORDERS_INTENT, group, name, count=100, block_ms=0))
+        return len(await self.bus.read(keys.ORDERS_INTENT, group, name, count=100, block_ms=0))
 
 
 @pytest.fixture
