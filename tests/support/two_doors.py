@@ -21,6 +21,7 @@ from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.wire import keys, request_json, requests
+from chimera.wire.events import IDEMPOTENCY_TTL_MS
 from chimera.wire.intents import intent_record
 
 
@@ -73,6 +74,7 @@ class Doors:
         self.book = book
         self.gate = asyncio.Event()
         self.gate.set()
+        self._bus = bus
         self.track = StreamTrack(terms or Terms("r1"), Refusals(rows, bus, clock), bus, clock, self.alerts.append)
         self._running: asyncio.Task[None] | None = None
 
@@ -99,6 +101,9 @@ class Doors:
             await self._die_at("claimed")
             self.book.traded.append(intent.intent_id)
             await self._die_at("traded")
+        record = {"schema_version": 1, "state": "IN_PROGRESS", "body_hash": body_hash}  # the relay brings it, later too
+        key = keys.idempotency_key(intent.client_order_id)
+        await self._bus.put(key, json.dumps(record).encode(), ttl_ms=IDEMPOTENCY_TTL_MS)
         return Outcome(row={"status": "ACCEPTED"}, done=not self.unsaved, in_doubt=self.unsaved)
 
     async def _die_at(self, where: str) -> None:

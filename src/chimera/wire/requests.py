@@ -74,9 +74,13 @@ def order_intent(
 
 
 def body_hash(intent: Intent) -> str:
-    """SHA-256 of what was asked: a repeated request hashes alike however it was written and whenever it came."""
-    asked = codec.plain(intent.but(created_ms=Millis(0), trace_id=""))
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """SHA-256 of what was asked: a repeated request hashes alike however it was written and whenever it came.
+
+    Also one read back from a store: the encoder leaves out a default only where it is the very object.
+    """
+    account = DEFAULT_ACCOUNT if intent.account_id == DEFAULT_ACCOUNT else intent.account_id
+    asked = intent.but(created_ms=Millis(0), trace_id="", account_id=account, strategy_id=_strategy(intent.strategy_id))
+    return hashlib.sha256(json.dumps(codec.plain(asked), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _only_wrapper(document: Mapping[str, object]) -> None:

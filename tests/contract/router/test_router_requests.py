@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from router_fake import NOW, an_intent, good_order, instruments, raw
 
 from chimera.trading.errors import Refused
-from chimera.trading.ids import IntentId, derived_id
+from chimera.trading.ids import AccountId, IntentId, StrategyId, derived_id
 from chimera.trading.intent import (
     Intent,
     IntentKind,
@@ -23,7 +23,7 @@ from chimera.trading.intent import (
     WorkingType,
 )
 from chimera.trading.market import Side
-from chimera.wire import request_json, requests
+from chimera.wire import codec, request_json, requests
 from chimera.wire.intents import order_body
 
 
@@ -265,3 +265,13 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
         found = {"code": refused.code}
 
     assert found == {"code": "MALFORMED"} or json.loads(body) is not None
+
+
+@pytest.mark.req("S4-IDEM-1", "S3-IDEM-1")
+def test_the_hash_is_of_what_was_asked_and_not_of_who_made_the_text() -> None:
+    """As S3 has it after a restart: names that equal the defaults and are other objects."""
+    intent = an_intent()
+    again = codec.decode(codec.encode(intent), Intent)
+    named = intent.but(account_id=AccountId("".join(("ma", "in"))), strategy_id=StrategyId("".join(("s", "3"))))
+    assert requests.body_hash(again) == requests.body_hash(named) == requests.body_hash(intent)
+    assert requests.body_hash(intent.but(strategy_id=StrategyId("s9"))) != requests.body_hash(intent)

@@ -87,6 +87,7 @@ class Stage:
         self.scorer: Scorer = ConstantScorer()
         self.routers: Any = None  # who tells of S4's levels
         self.settings: StrategySettings = read_settings(environ)
+        self.hears = False  # what S4 tells of the stream
 
     async def show(self, **changes: Any) -> None:
         """Write the board as feed and router do, as of now."""
@@ -136,7 +137,7 @@ class Stage:
         await ensure_demo_bundle(self.ledger)
         strategy = Strategy(
             ledger=self.ledger, bus=self.bus, clock=self.clock, score=self.scorer, router=self.router,
-            settings=self.settings, rng=random.Random(seed), routers=self.routers,
+            settings=self.settings, rng=random.Random(seed), routers=self.routers, hears=self.hears,
         )  # fmt: skip
         running = asyncio.create_task(strategy.run())
         try:

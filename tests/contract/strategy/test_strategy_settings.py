@@ -1,11 +1,9 @@
 """The environment of S3: every name, every fault in one message."""
 
-import asyncio
 from decimal import Decimal
 
 import pytest
 
-from chimera.services.strategy.main import serve
 from chimera.services.strategy.settings import SettingsFault, StrategySettings, Track, read_settings
 
 NAMES = [
@@ -81,6 +79,6 @@ def test_every_setting_has_a_sentence() -> None:
     assert [name for name, field in StrategySettings.model_fields.items() if not field.description] == []
 
 
-async def test_a_track_that_nobody_reads_is_refused() -> None:
-    with pytest.raises(SettingsFault, match="S3_TRACKS=stream"):
-        await serve(read_settings({"S3_TRACKS": "stream"}), stop=asyncio.Event())
+@pytest.mark.parametrize("mode", ["both", "rest", "stream"])
+def test_either_track_alone_is_a_mode(mode: str) -> None:
+    assert read_settings({"S3_TRACKS": mode}).tracks == mode

@@ -2,12 +2,13 @@
 
 Invariants: only what stands in the ledger is sent; an intent always goes under the same ids and body, so that the
 router makes it one order however often and by whichever track it arrives; nothing is sent past ``valid_until_ms``;
-after a restart what was left is carried on. What an intent may use counts as reserved until the router's own figures
-can include it.
+after a restart what was left is carried on. What REST leaves open the stream's reader answers (``hearing``). What an
+intent may use counts as reserved until the router's own figures can include it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from chimera.ports.ledger import Rows
 from chimera.ports.streams import Streams
 from chimera.services.strategy import settings as configured
 from chimera.services.strategy.alerts import Alerts
+from chimera.services.strategy.hearing import Hearing, Refusal
 from chimera.services.strategy.signals import (
     Delivery,
     Heard,
@@ -34,13 +36,15 @@ from chimera.trading.budget import Reserve, RiskBudget
 from chimera.trading.errors import NewerSchema, NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.intent import Intent
+from chimera.wire import requests
 from chimera.wire.intents import intent_record
 from chimera.wire.keys import ORDERS_INTENT, SIGNALS
 
 RETRY_FIRST_MS: Final = 100
 RETRY_MAX_MS: Final = 2_000
 AT_ONCE_MAX: Final = 16  # intents being sent at the same time
-RESTORE_MAX: Final = 1_000
+RESTORE_AT_ONCE: Final = 1_000  # unsettled signals; more are asked for where there are more
+UNHEARD_MS: Final = 5_000  # past an intent's time, for the router's word on what was published in it
 RECENT_MAX: Final = 100  # settled signals looked at for reservations after a restart
 
 log = structlog.get_logger(__name__)
@@ -73,8 +77,10 @@ class Dispatcher:
         tracks: configured.Track,
         *,
         settled: Callable[[Item], None] = lambda _: None,
+        hearing: Hearing | None = None,
     ) -> None:
-        """``settled`` is told of each intent whose delivery is over."""
+        """``settled`` is told of each intent whose delivery is over. ``hearing`` None: only REST tells."""
+        self._hearing = hearing
         self._settled = settled
         self._ledger = ledger
         self._streams = streams
@@ -131,6 +137,8 @@ class Dispatcher:
         await self._restore()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_voiding())
+            if self._hearing is not None:
+                tasks.create_task(self._hearing.run(self._refused))
             while True:
                 tasks.create_task(self._carry(await self._queue.get()))
 
@@ -138,7 +146,7 @@ class Dispatcher:
         """Find what was durable and not delivered, and what the router's figures may not show yet."""
         while not self.restored:
             try:
-                left = await self._ledger.find(SIGNALS, where={"delivery": Delivery.PENDING.value}, newest=RESTORE_MAX)
+                left = await self._left()
                 recent = await self._ledger.find(SIGNALS, where={"decision": "open"}, newest=RECENT_MAX)
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_MAX_MS / 1000)
@@ -146,6 +154,15 @@ class Dispatcher:
             for document in reversed([*left, *recent]):
                 self._take_up(document)
             self.restored = True
+
+    async def _left(self) -> Sequence[dict[str, Any]]:
+        """Every signal whose delivery is not over, newest first."""
+        newest = RESTORE_AT_ONCE
+        while True:
+            left = await self._ledger.find(SIGNALS, where={"delivery": Delivery.PENDING.value}, newest=newest)
+            if len(left) < newest:
+                return left
+            newest *= 10
 
     def _take_up(self, document: dict[str, Any]) -> None:
         signal_id = str(document.get("signal_id"))
@@ -187,13 +204,54 @@ class Dispatcher:
         if not item.valid(self._clock.now_ms()):
             await self._expire(item)
             return
-        item.tracks = item.tracks.but(tries=item.tracks.tries + 1)
+        if item.tracks.rest is Track.WAITING or item.tracks.stream is Track.WAITING:
+            item.tracks = item.tracks.but(tries=item.tracks.tries + 1)
         sends = []
         if item.tracks.rest is Track.WAITING:
             sends.append(self._rest(item))
         if item.tracks.stream is Track.WAITING:
             sends.append(self._stream(item))
         await asyncio.gather(*sends)
+        await self._hear(item)
+
+    async def _hear(self, item: Item) -> None:
+        """What the router shows of what was published; once it has answered by REST nobody needs to look."""
+        tracks = item.tracks
+        if self._hearing is None or tracks.rest in (Track.ANSWERED, Track.REFUSED):
+            item.tracks = tracks.sent_is_over()
+        elif tracks.stream is Track.SENT and await self._hearing.taken(item.intent):
+            item.tracks = item.tracks.but(stream=Track.TAKEN, answered_ms=self._clock.now_ms(), status="ACCEPTED")
+
+    async def _refused(self, no: Refusal) -> None:
+        """By the stream; what REST answers counts more. Raises ``StoreUnavailable``."""
+        item = await self._named(no.intent_id)
+        if item is None or item.tracks.taken or item.tracks.stream is Track.REFUSED:
+            return
+        if requests.body_hash(item.intent) != no.body_hash:
+            return
+        said = self._said(Heard.REFUSED, no.code, no.message, no.field)
+        tracks = item.tracks.saying(said).but(stream=Track.REFUSED)
+        if tracks.rest is not Track.REFUSED:
+            tracks = tracks.but(answered_ms=said.at_ms, code=no.code, message=no.message)
+        if not item.tracks.settled:  # whoever carries it saves it
+            item.tracks, item.saved = tracks, False
+            return
+        document = with_tracks(item.row, tracks)
+        await self._ledger.put(SIGNALS, item.signal_id, document)
+        item.row, item.tracks = document, tracks
+
+    async def _named(self, intent_id: str) -> Item | None:
+        """On its way or lately so, else as the ledger has it. Raises ``StoreUnavailable``."""
+        for item in self._items.values():
+            if item.intent.intent_id == intent_id:
+                return item
+        for document in await self._ledger.find(SIGNALS, where={"intent_id": intent_id}, newest=1):
+            if document.get("delivery") == Delivery.VOID.value:
+                continue
+            with suppress(NewerSchema, msgspec.ValidationError):
+                found = read_undelivered(document)
+                return Item(str(document["signal_id"]), document, found.intent, found.tracks, found.reserve)
+        return None
 
     async def _rest(self, item: Item) -> None:
         try:
@@ -228,7 +286,8 @@ class Dispatcher:
         except StoreUnavailable as away:
             await self._publishing_failed(item, "stream", away)
         else:
-            item.tracks = item.tracks.but(stream=Track.PUBLISHED)
+            if item.tracks.stream is Track.WAITING:  # a word on it may have come meanwhile: it was there before
+                item.tracks = item.tracks.but(stream=Track.SENT if self._hearing else Track.PUBLISHED)
 
     async def _publishing_failed(self, item: Item, track: str, why: Exception) -> None:
         words = f"intent {item.intent.intent_id} not delivered by {track}: {why}; trying again"
@@ -240,18 +299,23 @@ class Dispatcher:
             rest=Track.EXPIRED if tracks.rest is Track.WAITING else tracks.rest,
             stream=Track.EXPIRED if tracks.stream is Track.WAITING else tracks.stream,
         )
+        await self._hear(item)
+        if not item.valid(self._clock.now_ms() - UNHEARD_MS):
+            item.tracks = item.tracks.sent_is_over()
         if item.tracks.delivery is Delivery.FAILED:
-            words = f"intent {item.intent.intent_id} reached nobody before it expired: {tracks.message or 'no answer'}"
+            how = "was answered by nobody" if item.tracks.stream is Track.PUBLISHED else "reached nobody"
+            words = f"intent {item.intent.intent_id} {how} before it expired: {tracks.message or 'no answer'}"
             await self._alerts.say(Severity.ERROR, "INTENT_EXPIRED", item.intent.intent_id, words)
 
     async def _save(self, item: Item) -> None:
-        document = with_tracks(item.row, item.tracks)
+        tracks = item.tracks
+        document = with_tracks(item.row, tracks)
         try:
             await self._ledger.put(SIGNALS, item.signal_id, document)
         except StoreUnavailable as away:
             log.warning("delivery_not_saved", signal_id=item.signal_id, why=str(away))
         else:
-            item.row, item.saved = document, True
+            item.row, item.saved = document, item.tracks is tracks
 
     async def _keep_voiding(self) -> None:
         while True:
@@ -282,14 +346,14 @@ def _log_delivered(item: Item) -> None:
 def _known(item: Item, budget: RiskBudget | None, now_ms: int) -> bool:
     """Whether the router's figures include it, or it can no longer come to anything."""
     tracks, intent = item.tracks, item.intent
-    if tracks.rest is Track.REFUSED:
+    if tracks.rest is Track.REFUSED or (tracks.settled and tracks.refused):
         return True
     if budget is None:
         return False
     share = budget.markets.get(intent.market)
     if share is not None and intent.intent_id in share.inflight:
         return True
-    if tracks.rest is Track.ANSWERED and tracks.answered_ms is not None:
+    if tracks.taken and tracks.answered_ms is not None:
         return budget.at_ms > tracks.answered_ms
     until_ms = intent.valid_until_ms
     return until_ms is not None and now_ms > until_ms and budget.at_ms > until_ms

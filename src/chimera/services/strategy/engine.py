@@ -34,6 +34,7 @@ from chimera.services.strategy.config import ConfigWatcher, Loaded, Snapshot
 from chimera.services.strategy.dispatch import Dispatcher, Item
 from chimera.services.strategy.explaining import Explaining
 from chimera.services.strategy.facts import Board, Facts
+from chimera.services.strategy.hearing import Hearing
 from chimera.services.strategy.ids import new_client_order_id, new_intent_id, new_uuid
 from chimera.services.strategy.judging import Judge, check_dry
 from chimera.services.strategy.limits import policy
@@ -79,8 +80,9 @@ class Strategy:
         settings: StrategySettings,
         rng: random.Random,
         routers: RouterLevels | None = None,
+        hears: bool = False,
     ) -> None:
-        """``routers`` tells what keeps entries back at S4."""
+        """``routers`` tells what keeps entries back at S4; ``hears``: it reads the stream and tells what came of it."""
         clock = SteadyClock(clock)
         self._ledger = ledger
         self._bus = bus
@@ -97,8 +99,9 @@ class Strategy:
         self.bundles = Bundles(ledger, self.config, clock)
         self.explaining = Explaining(ledger, self.bundles, self.config, settings)
         self.trials = Trials(ledger, self.config, self.alerts, clock)
+        hearing = Hearing(bus, settings.account_id, settings.strategy_id) if hears else None
         self._dispatcher = Dispatcher(
-            ledger, bus, router, self.alerts, clock, settings.tracks, settled=self.trials.delivered
+            ledger, bus, router, self.alerts, clock, settings.tracks, settled=self.trials.delivered, hearing=hearing
         )
         board = Board(bus, ledger, settings.account_id)
         self._judge = Judge(board, self._scoring, clock, self._dispatcher, settings, policy(settings))

@@ -67,8 +67,6 @@ async def serve(
     """
     if settings.db_arango_uri:
         raise SettingsFault("S3_DB_ARANGO_URI: this build keeps its ledger in SQLite (S3_LEDGER_PATH); unset it")
-    if settings.tracks is Track.STREAM:
-        raise SettingsFault("S3_TRACKS=stream: S4 does not read orders:intent in this version; use both or rest")
     logs.keep_secret(settings.db_arango_pass)
     bound = listen(SERVICE, host, settings.port)
     ledger = await SqliteLedger.open(settings.ledger_path)
@@ -90,6 +88,7 @@ async def serve(
                 settings=settings,
                 rng=random.SystemRandom(),
                 routers=client,
+                hears=settings.tracks is not Track.REST,
             )
             await serve_app(build_app(strategy), bound, strategy.run(watching=True), stop=stop, ready=ready)
     finally:

@@ -94,9 +94,7 @@ class StrategySettings(BaseModel):
     # the intent
     max_hold_s: Annotated[int, Field(ge=0, le=31_536_000)] = Field(60, description="s; 0: no limit")
     intent_valid_ms: Span = Field(15_000, description="past it S4 opens nothing for the intent")
-    tracks: Track = Field(
-        Track.BOTH, description="both or rest; S4 does not read the stream in this version, so not stream"
-    )
+    tracks: Track = Field(Track.BOTH, description="how intents go to S4: both, rest or stream; each alone is enough")
     s4_url: str = Field("http://127.0.0.1:8084", pattern="^https?://[^ ]+$", description="where intents go")
     s4_timeout_ms: Span = Field(3_000, description="one try of delivering an intent")
     # score

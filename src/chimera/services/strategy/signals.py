@@ -29,7 +29,7 @@ class Delivery(StrEnum):
 
     NONE = "NONE"  # nothing to deliver
     PENDING = "PENDING"
-    DONE = "DONE"  # the router has answered for it; published alone proves nothing, since nobody reads that stream yet
+    DONE = "DONE"  # the router has answered for it; published alone proves nothing
     REFUSED = "REFUSED"  # the router said no
     FAILED = "FAILED"  # nothing is known to have got through while the intent was valid
     VOID = "VOID"  # the caller was told that the decision did not stand; nothing was sent
@@ -40,16 +40,18 @@ class Track(StrEnum):
     WAITING = "WAITING"
     ANSWERED = "ANSWERED"
     REFUSED = "REFUSED"
+    SENT = "SENT"  # published, and the router has not shown yet what came of it
     PUBLISHED = "PUBLISHED"
+    TAKEN = "TAKEN"  # the router has it by this track
     EXPIRED = "EXPIRED"
 
     @property
     def settled(self) -> bool:
-        return self is not Track.WAITING
+        return self not in (Track.WAITING, Track.SENT)
 
 
 class Heard(StrEnum):
-    """What came of one try by REST."""
+    """What came of one try by REST, or of the stream where that was refused."""
 
     ANSWERED = "ANSWERED"
     REFUSED = "REFUSED"
@@ -96,12 +98,24 @@ class Tracks(Value, tag=False):
         return self.rest.settled and self.stream.settled
 
     @property
+    def taken(self) -> bool:
+        return self.rest is Track.ANSWERED or self.stream is Track.TAKEN
+
+    @property
+    def refused(self) -> bool:
+        return not self.taken and Track.REFUSED in (self.rest, self.stream)
+
+    def sent_is_over(self) -> Self:
+        """What came by the stream needs no word of its own any more."""
+        return self.but(stream=Track.PUBLISHED) if self.stream is Track.SENT else self
+
+    @property
     def delivery(self) -> Delivery:
         if not self.settled:
             return Delivery.PENDING
-        if self.rest is Track.REFUSED:
-            return Delivery.REFUSED
-        return Delivery.DONE if self.rest is Track.ANSWERED else Delivery.FAILED
+        if self.taken:
+            return Delivery.DONE
+        return Delivery.REFUSED if self.refused else Delivery.FAILED
 
 
 @dataclass(frozen=True, slots=True)

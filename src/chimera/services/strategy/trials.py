@@ -25,7 +25,6 @@ from chimera.ports.ledger import Rows
 from chimera.services.strategy.alerts import Alerts
 from chimera.services.strategy.config import ConfigWatcher, Loaded, OnTrial, Snapshot
 from chimera.services.strategy.dispatch import Item
-from chimera.services.strategy.signals import Track
 from chimera.trading.decision import Open, Skip
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.events import Severity
@@ -92,8 +91,8 @@ class Trials:
     def delivered(self, item: Item) -> None:
         """An intent's delivery is over."""
         rev = item.row.get("config_rev")
-        if isinstance(rev, int) and item.tracks.rest in (Track.ANSWERED, Track.REFUSED):
-            self._answers.append((rev, item.tracks.rest is Track.REFUSED))
+        if isinstance(rev, int) and (item.tracks.taken or item.tracks.refused):
+            self._answers.append((rev, item.tracks.refused))
             self._wake.set()
 
     # ── the work ──
