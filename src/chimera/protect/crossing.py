@@ -6,6 +6,7 @@ A trigger is told by the stream; where that is silent, or the trigger's child wa
 from chimera.trading.holding import Holding
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Side
+from chimera.trading.money import Price
 from chimera.trading.order import Order, Role
 from chimera.trading.scene import Scene
 
@@ -17,11 +18,16 @@ def crossed(holding: Holding, scene: Scene) -> tuple[Order, ...]:
 
 
 def _passed(order: Order, scene: Scene) -> bool:
-    trigger, touch = order.request.trigger_price, scene.touch
-    sells = order.request.side is Side.SELL
-    if trigger is None:
-        return False
-    if order.request.working_type is WorkingType.CONTRACT_PRICE or not scene.instrument.market.reduces_only:
+    request = order.request
+    return request.trigger_price is not None and passed(
+        request.trigger_price, request.side, request.working_type, scene
+    )
+
+
+def passed(trigger: Price, side: Side, working_type: WorkingType | None, scene: Scene) -> bool:
+    """Whether a stop of this side with this trigger would fire at once by the prices seen now; unseen ones say no."""
+    touch, sells = scene.touch, side is Side.SELL
+    if working_type is WorkingType.CONTRACT_PRICE or not scene.instrument.market.reduces_only:
         price = None if touch is None else touch.bid if sells else touch.ask
     else:
         price = scene.mark

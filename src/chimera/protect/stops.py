@@ -7,6 +7,7 @@ refused again for another reason, the position is closed: it is never left witho
 """
 
 from chimera.protect.arming import patient
+from chimera.protect.crossing import passed
 from chimera.protect.forms import DOUBT_MS, fits, left, mendable, next_form, request_for, serves
 from chimera.protect.tries import at_once, count_try, forget_forms, strike_form, wait
 from chimera.protect.verdicts import Verdict, verdict
@@ -25,6 +26,7 @@ from chimera.trading.venue import OrderRef
 CALM_MS = 2_000
 NO_FORM_MS = 10_000  # after every form was refused: how long until they are tried anew
 KEY_MS = 1_000
+CROSSED_MS = 2_500  # longer than a close gives way to a stop that was held back (adapters.binance.governor)
 _PROTECTIVE = (Role.STOP, Role.TARGET)
 
 
@@ -81,6 +83,8 @@ def _place(
     retry_at = holding.stop_retry_at_ms if role is Role.STOP else holding.target_retry_at_ms
     if retry_at is not None and scene.now_ms < retry_at:
         return holding, NOTHING
+    if holding.flattening and passed(price, wanted.side, wanted.working_type, scene):
+        return holding, NOTHING  # the venue would refuse it, and under a limit on haste the close would wait behind it
     form = next_form(holding, role, wanted, scene)
     if form is None:  # what still stands stays; after a while the venue may think otherwise
         return wait(forget_forms(holding, role), role, scene, NO_FORM_MS), NOTHING
@@ -173,5 +177,7 @@ def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> H
             return wait(holding, role, scene, KEY_MS)
         case Verdict.RULES | Verdict.UNSURE:
             return count_try(strike_form(holding, order), role, scene)
-        case Verdict.CROSSED | Verdict.PLACE | Verdict.STATUS:
+        case Verdict.CROSSED:  # what we see of the market may be late: the close goes before the next try
+            return wait(count_try(holding, role, scene), role, scene, CROSSED_MS)
+        case Verdict.PLACE | Verdict.STATUS:
             return count_try(holding, role, scene)
