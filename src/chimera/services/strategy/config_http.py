@@ -19,7 +19,7 @@ from chimera.services.face import Answer
 from chimera.services.strategy.bundles import Linted, Offered
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
-from chimera.wire import request_json, shape
+from chimera.wire import request_json, shape, strategy_shown
 from chimera.wire.bundles import ActivateBody, BundleBody, EndTrialBody, LintBody, RollbackBody, TrialBody
 from chimera.wire.codec import plain
 from chimera.wire.shown import ErrorBody
@@ -38,7 +38,12 @@ def add(app: FastAPI, strategy: Strategy) -> None:
 
 
 def _add_making(app: FastAPI, strategy: Strategy) -> None:
-    @app.post("/bundles", operation_id="create_bundle", responses=_answers(), **face.takes("BundleBody"))
+    @app.post(
+        "/bundles",
+        operation_id="create_bundle",
+        responses=_answers(strategy_shown.BundleCreated),
+        **face.takes("BundleBody"),
+    )
     async def create(request: Request) -> Response:
         """Keep a bundle, for ever under its name. It decides nothing until it is activated."""
         body = await _read(request, BundleBody)
@@ -46,26 +51,35 @@ def _add_making(app: FastAPI, strategy: Strategy) -> None:
             head, linted = await strategy.bundles.create(_offered(body), strategy.bundles.signed(body.who, body.why))
         return Answer({"bundle": plain(head), **_told(linted)})
 
-    @app.post("/bundles/lint", operation_id="lint_bundle", responses=_answers(), **face.takes("LintBody"))
+    @app.post(
+        "/bundles/lint",
+        operation_id="lint_bundle",
+        responses=_answers(strategy_shown.LintResponse),
+        **face.takes("LintBody"),
+    )
     async def lint(request: Request) -> Response:
         """What would refuse it, and what it may not have meant; nothing is kept."""
         return Answer(_told(await strategy.bundles.lint(_offered(await _read(request, LintBody)))))
 
 
 def _add_reading(app: FastAPI, strategy: Strategy) -> None:
-    @app.get("/bundles", operation_id="list_bundles", responses=_answers())
+    @app.get("/bundles", operation_id="list_bundles", responses=_answers(strategy_shown.BundlesResponse))
     async def bundles(newest: Newest = 50) -> Response:
         """Heads, newest first, without their rules."""
         heads = await strategy.bundles.listed(newest)
         return Answer({"bundles": [{**head, "rules": len(_list(head.get("rules")))} for head in heads]})
 
-    @app.get("/bundles/{bundle_id}", operation_id="get_bundle", responses=_answers())
+    @app.get("/bundles/{bundle_id}", operation_id="get_bundle", responses=_answers(strategy_shown.BundleResponse))
     async def bundle(bundle_id: str) -> Response:
         """All of it; `active` is whichever is active."""
         content = await strategy.bundles.read(bundle_id)
         return Answer({"bundle": {**content.head, "rules": list(content.rules or ())}})
 
-    @app.get("/bundles/{bundle_id}/diff/{other_id}", operation_id="diff_bundles", responses=_answers())
+    @app.get(
+        "/bundles/{bundle_id}/diff/{other_id}",
+        operation_id="diff_bundles",
+        responses=_answers(strategy_shown.BundleDiff),
+    )
     async def diff(bundle_id: str, other_id: str) -> Response:
         """From the first to the second: rules added, removed and changed, bounds and flags."""
         found = await strategy.bundles.diff(bundle_id, other_id)
@@ -73,17 +87,22 @@ def _add_reading(app: FastAPI, strategy: Strategy) -> None:
 
 
 def _add_activating(app: FastAPI, strategy: Strategy) -> None:
-    @app.get("/config", operation_id="config", responses=_answers())
+    @app.get("/config", operation_id="config", responses=_answers(strategy_shown.ConfigResponse))
     async def config() -> Response:
         """What is active, what is loaded, what is on trial."""
         return Answer(await _standing(strategy))
 
-    @app.get("/config/history", operation_id="config_history", responses=_answers())
+    @app.get("/config/history", operation_id="config_history", responses=_answers(strategy_shown.HistoryResponse))
     async def history(newest: Newest = 50) -> Response:
         """Every change with who and why, newest first."""
         return Answer({"history": plain(await strategy.config.revisions.history(newest))})
 
-    @app.post("/config/activate", operation_id="activate", responses=_answers(), **face.takes("ActivateBody"))
+    @app.post(
+        "/config/activate",
+        operation_id="activate",
+        responses=_answers(strategy_shown.ChangeResponse),
+        **face.takes("ActivateBody"),
+    )
     async def activate(request: Request) -> Response:
         """A bundle decides from now on; decisions under way end with what they began with. A trial ends."""
         body = await _read(request, ActivateBody)
@@ -91,7 +110,12 @@ def _add_activating(app: FastAPI, strategy: Strategy) -> None:
             line = await strategy.bundles.activate(body.bundle_id, strategy.bundles.signed(body.who, body.why))
         return Answer(_changed(strategy, line))
 
-    @app.post("/config/rollback", operation_id="rollback", responses=_answers(), **face.takes("RollbackBody"))
+    @app.post(
+        "/config/rollback",
+        operation_id="rollback",
+        responses=_answers(strategy_shown.ChangeResponse),
+        **face.takes("RollbackBody"),
+    )
     async def rollback(request: Request) -> Response:
         """What was active before, or under a revision, decides again, as a new revision."""
         body = await _read(request, RollbackBody)
@@ -101,7 +125,12 @@ def _add_activating(app: FastAPI, strategy: Strategy) -> None:
 
 
 def _add_trying(app: FastAPI, strategy: Strategy) -> None:
-    @app.post("/config/trial", operation_id="begin_trial", responses=_answers(), **face.takes("TrialBody"))
+    @app.post(
+        "/config/trial",
+        operation_id="begin_trial",
+        responses=_answers(strategy_shown.ChangeResponse),
+        **face.takes("TrialBody"),
+    )
     async def begin(request: Request) -> Response:
         """A candidate decides beside what is active: without ordering (share 0), or a share for real."""
         body = await _read(request, TrialBody)
@@ -112,7 +141,12 @@ def _add_trying(app: FastAPI, strategy: Strategy) -> None:
             line = await strategy.bundles.begin_trial(body.bundle_id, body.share, limit, by)
         return Answer(_changed(strategy, line))
 
-    @app.post("/config/trial/end", operation_id="end_trial", responses=_answers(), **face.takes("EndTrialBody"))
+    @app.post(
+        "/config/trial/end",
+        operation_id="end_trial",
+        responses=_answers(strategy_shown.ChangeResponse),
+        **face.takes("EndTrialBody"),
+    )
     async def end(request: Request) -> Response:
         """The active bundle alone decides again."""
         body = await _read(request, EndTrialBody)
@@ -120,7 +154,9 @@ def _add_trying(app: FastAPI, strategy: Strategy) -> None:
             line = await strategy.bundles.end_trial(strategy.bundles.signed(body.who, body.why))
         return Answer(_changed(strategy, line))
 
-    @app.get("/config/differences", operation_id="config_differences", responses=_answers())
+    @app.get(
+        "/config/differences", operation_id="config_differences", responses=_answers(strategy_shown.DifferencesResponse)
+    )
     async def differences(newest: Newest = 50, trial: Annotated[int | None, Query(ge=1)] = None) -> Response:
         """What a candidate decided otherwise, newest first; of one trial (its revision) or of all."""
         return Answer({"differences": await strategy.trials.different(newest, trial=trial)})
@@ -185,8 +221,8 @@ def _list(given: object) -> list[object]:
     return given if isinstance(given, list) else []
 
 
-def _answers() -> dict[int | str, dict[str, Any]]:
-    answers: dict[int | str, dict[str, Any]] = {200: {"description": "the answer"}}
+def _answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    answers: dict[int | str, dict[str, Any]] = {200: {"model": model, "description": "the answer"}}
     for status in (400, 403, 404, 409, 413, 422, 500, 503):
         answers[status] = {"model": ErrorBody, "description": "refused"}
     return answers

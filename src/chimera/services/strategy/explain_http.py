@@ -4,13 +4,16 @@ Only questions; it decides nothing. A question that cannot be read is refused by
 there is 404.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel
 
 from chimera.services.face import Answer
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.tracing import shown
+from chimera.wire import strategy_shown
 from chimera.wire.decided import (
     LIMIT,
     MOST,
@@ -24,6 +27,7 @@ from chimera.wire.decided import (
 )
 from chimera.wire.paging import MOMENT
 
+Answers = Callable[[type[BaseModel]], dict[int | str, dict[str, Any]]]
 _TEXT: Final = {"type": "string"}
 
 
@@ -49,16 +53,22 @@ _LISTED: Final = {
         _count("newest", LIMIT, MOST),
     ]
 }
+_OF_ONE: Final = {"parameters": [{"name": "signal_id", "in": "path", "required": True, "schema": _TEXT}]}
 _REPLAYED: Final = {"parameters": [*_SPAN, _count("limit", REPLAY_LIMIT, REPLAY_MOST)]}
 
 
 _BLOCKED: Final = {"parameters": [_asked("symbol", "of this symbol alone")]}
 
 
-def add(app: FastAPI, strategy: Strategy, answers: dict[int | str, dict[str, Any]]) -> None:
-    """``answers``: the statuses of every route."""
+def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
+    """``answers``: the statuses of a route that answers so."""
 
-    @app.get("/decisions", operation_id="list_decisions", responses=answers, openapi_extra=_LISTED)
+    @app.get(
+        "/decisions",
+        operation_id="list_decisions",
+        responses=answers(strategy_shown.DecisionsResponse),
+        openapi_extra=_LISTED,
+    )
     async def decisions(request: Request) -> Response:
         """Decisions with why, newest first, skips too. `cursor`: there is more. `newest` alone: the last ones."""
         ask = decisions_ask(request.query_params)
@@ -67,22 +77,39 @@ def add(app: FastAPI, strategy: Strategy, answers: dict[int | str, dict[str, Any
         rows, cursor = await strategy.explaining.listed(ask)
         return Answer({"decisions": rows, "cursor": cursor})
 
-    @app.get("/decisions/{signal_id}", operation_id="get_decision", responses=answers)
+    @app.get(
+        "/decisions/{signal_id}",
+        operation_id="get_decision",
+        responses=answers(strategy_shown.DecisionTrace),
+        openapi_extra=_OF_ONE,
+    )
     async def decision(request: Request) -> Response:
         """One decision: its factors with their ages, gates, rules, size, levels, and what became of its intent."""
         return Answer(await strategy.explaining.trace(signal_id(request.path_params["signal_id"])))
 
-    @app.get("/decisions/{signal_id}/needed", operation_id="get_decision_needed", responses=answers)
+    @app.get(
+        "/decisions/{signal_id}/needed",
+        operation_id="get_decision_needed",
+        responses=answers(strategy_shown.NeededResponse),
+        openapi_extra=_OF_ONE,
+    )
     async def needed(request: Request) -> Response:
         """What would have had to be otherwise for it to trade, each proved by deciding again."""
         return Answer(await strategy.explaining.needed(signal_id(request.path_params["signal_id"])))
 
-    @app.get("/bundles/{bundle_id}/replay", operation_id="replay", responses=answers, openapi_extra=_REPLAYED)
+    @app.get(
+        "/bundles/{bundle_id}/replay",
+        operation_id="replay",
+        responses=answers(strategy_shown.ReplayResponse),
+        openapi_extra=_REPLAYED,
+    )
     async def replay(bundle_id: str, request: Request) -> Response:
         """Stored decisions, oldest first, as this bundle would have made them; `active` is whichever is active."""
         return Answer(await strategy.explaining.replay(bundle_id, replay_ask(request.query_params)))
 
-    @app.get("/blockers", operation_id="blockers", responses=answers, openapi_extra=_BLOCKED)
+    @app.get(
+        "/blockers", operation_id="blockers", responses=answers(strategy_shown.BlockersResponse), openapi_extra=_BLOCKED
+    )
     async def blockers(request: Request) -> Response:
         """What keeps each symbol from being entered now, and since when: gates, rules, factors, S4's barriers."""
         return Answer(strategy.blockers.shown(blockers_ask(request.query_params)))

@@ -19,11 +19,14 @@ from chimera.services.face import Answer
 from chimera.services.strategy import config_http, explain_http
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
-from chimera.wire import request_json, shape
+from chimera.wire import request_json, shape, strategy_shown
 from chimera.wire.bundles import BODIES
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
 from chimera.wire.shown import ErrorBody, HealthResponse
 
+_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"model": strategy_shown.ReadyShown, "description": "no decision could become durable"}
+}
 MAX_BODY_BYTES: Final = 262_144  # a batch of a hundred with their contexts
 
 
@@ -36,7 +39,7 @@ def build_app(strategy: Strategy, *, new_id: Callable[[], str] = lambda: secrets
     _add_decisions(app, strategy)
     _add_health(app, strategy)
     config_http.add(app, strategy)
-    explain_http.add(app, strategy, _answers(None))
+    explain_http.add(app, strategy, _answers)
     face.publish(app, (DecideRequest, BatchRequest, *BODIES))
     return app
 
@@ -65,7 +68,7 @@ def _add_health(app: FastAPI, strategy: Strategy) -> None:
         """State of each dependency, always 200 while the process answers."""
         return Answer(await strategy.health())
 
-    @app.get("/ready", operation_id="ready", responses=_answers(None))
+    @app.get("/ready", operation_id="ready", responses=_answers(strategy_shown.ReadyShown) | _NOT_READY)
     async def ready() -> Response:
         """200 when a decision could become durable now, else 503: for the scheduler."""
         is_ready = await strategy.ready()
@@ -90,9 +93,8 @@ def _as_refused(error: Exception) -> Refused:
             return face.unread(error)
 
 
-def _answers(model: type[BaseModel] | None) -> dict[int | str, dict[str, Any]]:
-    shown: dict[str, Any] = {} if model is None else {"model": model}
-    answers: dict[int | str, dict[str, Any]] = {200: {**shown, "description": "the answer"}}
+def _answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    answers: dict[int | str, dict[str, Any]] = {200: {"model": model, "description": "the answer"}}
     for status in (400, 403, 404, 413, 422, 500, 503):
         answers[status] = {"model": ErrorBody, "description": "refused"}
     return answers
