@@ -34,6 +34,8 @@ def symbol_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     yield f"decided now, without a trace: {now['decision']}: {now['reason']}"
     if now.get("needed"):
         yield from _needed(now["needed"])
+    if any(blocker["kind"] == "s4" for blocker in row["blockers"]):
+        yield "whatever S3 decides, S4 takes no entry now"
 
 
 def decision_lines(answer: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ What a condition needs when one factor alone cannot help (``repair``) is a choic
 smallest changes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -77,9 +77,11 @@ def alone(condition: Condition, factor: str, values: Mapping[str, Decimal]) -> C
     return None if needed is None else changed(factor, values[factor], needed)
 
 
-def repair(condition: Condition, values: Mapping[str, Decimal]) -> tuple[Change, ...] | None:
-    """Changes of as many factors as it takes; None where none of its alternatives can be had by such a choice."""
-    spans = _chosen(condition, values)
+def repair(
+    condition: Condition, values: Mapping[str, Decimal], fixed: Collection[str] = ()
+) -> tuple[Change, ...] | None:
+    """Changes of as many factors as it takes, none of them ``fixed``; None where there is no such choice."""
+    spans = _chosen(condition, values, fixed)
     if spans is None:
         return None
     found = []
@@ -116,22 +118,24 @@ def _region_of(condition: Condition, factor: str, values: Mapping[str, Decimal])
             return join(_region_of(part, factor, values) for part in parts)
 
 
-def _chosen(condition: Condition, values: Mapping[str, Decimal]) -> dict[str, Region] | None:
+def _chosen(condition: Condition, values: Mapping[str, Decimal], fixed: Collection[str]) -> dict[str, Region] | None:
     """Spans of each factor inside which the condition holds, one alternative of each ``anyOf`` being chosen."""
     match condition:
         case Comparison(factor=factor, op=op, limits=limits):
+            if factor in fixed:
+                return {} if TESTS[op](values[factor], limits) else None
             return {factor: region(op, limits)}
         case AllOf(parts=parts):
             spans: dict[str, Region] = {}
             for part in parts:
-                inner = _chosen(part, values)
+                inner = _chosen(part, values, fixed)
                 if inner is None:
                     return None
                 for factor, inside in inner.items():
                     spans[factor] = meet(spans[factor], inside) if factor in spans else inside
             return spans if all(spans.values()) else None
         case AnyOf(parts=parts):
-            options = [chosen for part in parts if (chosen := _chosen(part, values)) is not None]
+            options = [chosen for part in parts if (chosen := _chosen(part, values, fixed)) is not None]
             return min(options, key=lambda chosen: _cost(chosen, values), default=None)
 
 

@@ -7,7 +7,7 @@ The search is bounded by ``MOST_TRIED`` decisions and says when that ended it (`
 rests after each decision, so that whoever drives it may do other things between two of them.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Final
 
@@ -258,24 +258,31 @@ def _next(search: _Search, skip: Skip, given: Mapping[str, Change]) -> Sequence[
         elif reason.code is Code.NO_SIDE:
             wanted.append(changed(SIDE_HINT, figure(case, SIDE_HINT), ONE))
     if isinstance(skip.trace, Trail) and skip.trace.asked is not None:
-        if any(reason.code is Code.NO_RULE_FIRED for reason in skip.reasons):
-            repairs = sorted(_repairs(skip.trace), key=_weight)
-            wanted += repairs[0] if repairs else ()
-        elif any(reason.code is Code.SKIP_ENTRY for reason in skip.reasons):
-            ending = next(rule for rule in skip.trace.rules if rule.ends and rule.rule_id in skip.rules_fired)
-            wanted += repair(inverse(ending.clause.condition), _usable(ending, skip.trace.asked)) or ()
+        wanted += _of_rules(skip, skip.trace, given) or _of_rules(skip, skip.trace, ())
     fresh = [change for change in wanted if change.name not in given or given[change.name].needed != change.needed]
     return [changed(change.name, figure(case, change.name), change.needed) if not change.fresh else change
             for change in fresh]  # fmt: skip
 
 
-def _repairs(trail: Trail) -> Iterator[tuple[Change, ...]]:
+def _of_rules(skip: Skip, trail: Trail, fixed: Collection[str]) -> tuple[Change, ...]:
+    """What would let some rule fire, or the one that said ``skip_entry`` be silent; what is fixed stays."""
+    codes = {reason.code for reason in skip.reasons}
+    if Code.NO_RULE_FIRED in codes:
+        repairs = sorted(_repairs(trail, fixed), key=_weight)
+        return repairs[0] if repairs else ()
+    if Code.SKIP_ENTRY in codes and trail.asked is not None:
+        ending = next(rule for rule in trail.rules if rule.ends and rule.rule_id in skip.rules_fired)
+        return repair(inverse(ending.clause.condition), _usable(ending, trail.asked), fixed) or ()
+    return ()
+
+
+def _repairs(trail: Trail, fixed: Collection[str]) -> Iterator[tuple[Change, ...]]:
     """Of each rule that could let an entry through: what would make it fire."""
     for rule in trail.rules:
         if trail.asked is None or rule.ends or rule.window.closed(trail.asked.now_ms):
             continue
         values = _usable(rule, trail.asked)
-        if len(values) == len(rule.clause.factors) and (changes := repair(rule.clause.condition, values)):
+        if len(values) == len(rule.clause.factors) and (changes := repair(rule.clause.condition, values, fixed)):
             yield changes
 
 

@@ -202,6 +202,19 @@ async def test_a_restart_keeps_since_when_of_what_still_stands_and_tells_nothing
     assert len(await told(stage)) == 2
 
 
+async def test_a_restart_tells_nothing_of_what_was_told(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        await activate(stage, 2, BUY)
+        await strategy.config.refresh()
+        for _ in range(5):
+            await after(stage, strategy, 5_000, **WIDE)
+    async with stage.process(seed=2) as strategy:
+        for _ in range(30):
+            await after(stage, strategy, 5_000, **WIDE)
+
+    assert await told(stage) == [("BLOCKED", "INFO")]
+
+
 async def test_a_restart_with_a_decision_before_the_first_look_keeps_since_when(stage: Stage) -> None:
     async with stage.process() as strategy:
         await after(stage, strategy, 1_000, **WIDE)

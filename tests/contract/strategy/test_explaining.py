@@ -19,9 +19,10 @@ from chimera.services.strategy.bundles import Offered
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.tracing import read_case
 from chimera.trading.errors import NotSent, Refused
+from chimera.trading.money import Quote
 from chimera.wire.codec import plain
 from chimera.wire.decided import decisions_ask, replay_ask
-from chimera.wire.keys import FACTOR_REGISTRY, SIGNALS
+from chimera.wire.keys import CONFIG_BUNDLES, FACTOR_REGISTRY, SIGNALS, STRATEGY_RULES
 
 
 @pytest.fixture
@@ -153,6 +154,60 @@ async def test_another_bundle_s_replay_says_what_it_would_have_done_otherwise(st
     assert wishless is not None
     assert (spot["kind"], wishless["kind"]) == ("reasons", "changed"), "SPOT's least size is bought as before"
     assert report["tally"]["same"] + len(report["differences"]) == report["decisions"] == 7
+
+
+@pytest.mark.req("S3-PER-1", "S3-L0-3")
+async def test_our_own_promises_and_the_budget_of_then_are_part_of_a_replay(stage: Stage) -> None:
+    stage.router.gate = asyncio.Event()  # S4 has not answered, so the first intent is our promise alone
+    async with stage.process() as strategy:
+        for _ in range(2):
+            await strategy.decide(ask())
+        await stage.budget(remaining_margin_usdt=Quote(D(1)))  # by now
+        report = await strategy.explaining.replay("active", replay_ask({}))
+        rows = await stage.ledger.find(SIGNALS)
+
+    assert [row["decision"] for row in rows] == ["skip", "open"], "the second saw the first"
+    assert report["tally"]["same"] == 2
+
+
+async def test_a_flag_of_the_other_bundle_counts_in_a_replay(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        await strategy.decide(ask())
+        rule = a_rule("SIZE", {"type": "size_mult", "value": "1.2"})
+        offered = Offered(bundle_id="f", rules=[rule], flags={"long": False})
+        await strategy.bundles.create(offered, strategy.bundles.signed("ann", "y"))
+        report = await strategy.explaining.replay("f", replay_ask({}))
+
+    (difference,) = report["differences"]
+    assert difference["kind"] == "skips"
+    assert "FLAG_OFF" in difference["replayed"]
+
+
+@pytest.mark.req("S3-CFG-3")
+async def test_looking_back_never_unloads_what_decides(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        await strategy.decide(ask())
+        for number in range(6):
+            rule = a_rule("S", {"type": "size_mult", "value": f"1.{number}"})
+            await stage.ledger.put(STRATEGY_RULES, f"x{number}:S", rule)
+            await stage.ledger.put(CONFIG_BUNDLES, f"x{number}", {"bundle_id": f"x{number}", "rules": ["S"]})
+            await strategy.explaining.replay(f"x{number}", replay_ask({}))
+        active = await strategy.config.content("demo-1", whole=True)
+        assert strategy.config.compiler.knows(active, await strategy.config.names())
+
+
+@pytest.mark.req("S3-IDEM-1")
+async def test_a_skip_that_its_case_did_not_lead_to_keeps_none(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def taken(*_: object) -> str:
+        return "somebody else's"
+
+    monkeypatch.setattr(stage.bus, "remember", taken)
+    async with stage.process() as strategy:
+        answer = await strategy.decide(ask())
+        report = await strategy.explaining.replay("active", replay_ask({}))
+
+    assert [reason["code"] for reason in answer.reasons] == ["LOCKED"]
+    assert (report["tally"]["no_case"], report["tally"]["same"]) == (1, 0)
 
 
 async def test_a_decision_without_a_case_is_counted_and_not_replayed(stage: Stage) -> None:

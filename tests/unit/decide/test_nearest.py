@@ -106,3 +106,11 @@ def test_a_repair_makes_the_condition_hold(when: Any, values: dict[str, Decimal]
         assert naive(when, repaired)
         assert bool(changes) or naive(when, values)
         assert all(change.needed != values[change.name] for change in changes)
+
+
+def test_of_several_alternatives_the_fewest_and_smallest_changes_are_taken() -> None:
+    both = {"allOf": [{"f": "x", "op": ">=", "v": 2}, {"f": "y", "op": ">=", "v": 2}]}
+    when = {"anyOf": [both, {"f": "x", "op": ">=", "v": 9}, {"f": "y", "op": ">=", "v": 5}]}
+
+    assert repair(compiled(when).condition, {"x": D(1), "y": D(1)}) == (changed("y", D(1), D(5)),)
+    assert repair(compiled(when).condition, {"x": D(1), "y": D(7)}) == ()

@@ -243,3 +243,18 @@ def test_an_entry_needs_nothing_and_the_search_is_bounded(monkeypatch: pytest.Mo
     short = sought(a_bundle(*rules), a_case())
     assert not short.complete
     assert short.tried <= 51 + 6
+
+
+def test_what_a_later_change_makes_needless_is_left_out() -> None:
+    """A gate and two rules that skip: ``x`` silences the first and lets the second speak, which only ``y`` ends."""
+    low = {"f": "y", "op": ">=", "v": 1}
+    bundle = a_bundle(
+        a_rule("S1", {"allOf": [{"f": "x", "op": ">=", "v": 1}, low]}, {"type": "skip_entry"}, priority=1),
+        a_rule("S2", {"allOf": [{"f": "x", "op": "<", "v": 1}, low]}, {"type": "skip_entry"}, priority=2),
+        a_rule("GO"),
+    )
+    needed = sought(bundle, a_case(touch=a_touch("65800", "65830")))
+
+    assert needed.single == ()
+    assert needed.together is not None
+    assert {change.name for change in needed.together.changes} == {"spread_bps", "y"}
