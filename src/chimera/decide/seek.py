@@ -4,11 +4,12 @@ Nothing is told to let it trade that was not decided again and opened (``Way``).
 values at which a gate or a rule changes its answer, nearest first, so no nearer value of that figure would do, at the
 numbers' own last digit; where size or stop depend on a figure without such points it is found by probing (``about``).
 The search is bounded by ``MOST_TRIED`` decisions and says when that ended it (``complete``). It is a generator that
-rests after each decision, so that whoever drives it may do other things between two of them.
+rests after each decision and each rule it looks at, so that whoever drives it may do other things in between.
 """
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from decimal import Context, Decimal
+from heapq import nsmallest
 from typing import Final
 
 from chimera.decide.decision import Case, Trail, decide
@@ -25,6 +26,7 @@ from chimera.trading.money import ONE, ZERO
 from chimera.trading.value import Value
 
 MOST_TRIED: Final = 1_000
+POINTS_MAX: Final = 500  # of one figure, the nearest
 RULES_TOLD: Final = 20  # those that came nearest
 STEPS_TOGETHER: Final = 6
 SIZE: Final = "score.size_mult_ml"
@@ -94,7 +96,7 @@ def seeking(bundle: Bundle, flags: Flags, case: Case) -> Generator[None, None, N
     skip = yield from search.ask({})
     if isinstance(skip, Open):
         return Needed(tried=search.tried)
-    rules = sorted(_rules(skip), key=_nearness)
+    rules = sorted((yield from _rules(skip)), key=_nearness)
     single = yield from _singles(search, skip)
     together = None if single else (yield from _together(search, skip))
     return Needed(
@@ -145,7 +147,8 @@ def _singles(search: _Search, skip: Skip) -> Generator[None, None, list[Way]]:
         for name in (SIZE, ATR):
             if (way := (yield from _probed(search, name))) is not None:
                 found[name] = way
-    for change in _nearest_first(_candidates(search, skip)):
+    candidates = yield from _candidates(search, skip)
+    for change in _nearest_first(candidates):
         if change.name not in found and (way := (yield from search.way([change]))) is not None:
             found[change.name] = way
     return list(found.values())
@@ -169,26 +172,35 @@ def _distance(change: Change) -> Decimal:
     return abs(change.needed if change.difference is None else change.difference)
 
 
-def _candidates(search: _Search, skip: Skip) -> Iterator[Change]:
+def _candidates(search: _Search, skip: Skip) -> Generator[None, None, list[Change]]:
     """Values at which something changes its answer. Behind a gate that is shut only what opens it can help."""
     case, trail = search.case, skip.trace
-    for reason in skip.reasons:
-        change = _reason(reason, case).change
-        if change is not None:
-            yield change
+    found = [change for reason in skip.reasons if (change := _reason(reason, case).change) is not None]
     if not isinstance(trail, Trail) or not trail.entered:
-        return
-    rules = search.bundle.for_symbol(case.symbol)
+        return found
     names = {reason.name for reason in skip.reasons}
     if trail.asked is None and len(names) > 1:
-        return
+        return found
     if trail.asked is not None:
-        names |= {factor for rule in rules for factor in rule.clause.factors} | {SIDE_HINT}
-        yield from (changed(SIDE_HINT, figure(case, SIDE_HINT), side) for side in (ONE, -ONE))
+        names |= set(search.bundle.sieve_for(case.symbol).factors) | {SIDE_HINT}
+        found += [changed(SIDE_HINT, figure(case, SIDE_HINT), side) for side in (ONE, -ONE)]
     for name in sorted(names):
-        value = figure(case, name)
-        points = {point for rule in rules for point in breakpoints(rule.clause.condition, name, value or ZERO)}
-        yield from (changed(name, value, point) for point in sorted(points) if point != value)
+        found += yield from _points(search, name)
+    return found
+
+
+def _points(search: _Search, name: str) -> Generator[None, None, list[Change]]:
+    """Of one figure, the nearest where some rule changes its answer."""
+    value = figure(search.case, name)
+    points: set[Decimal] = set()
+    for rule in search.bundle.for_symbol(search.case.symbol):
+        if name in rule.clause.factors:
+            points.update(breakpoints(rule.clause.condition, name, value or ZERO))
+            yield
+    wanted = [point for point in points if point != value]
+    near = nsmallest(POINTS_MAX, wanted, key=lambda point: abs(point - (value or ZERO)))
+    search.spent = search.spent or len(near) < len(wanted)
+    return [changed(name, value, point) for point in near]
 
 
 def _probed(search: _Search, name: str) -> Generator[None, None, Way | None]:
@@ -224,7 +236,7 @@ def _together(search: _Search, skip: Skip) -> Generator[None, None, Way | None]:
     """One obstacle after the other, each by its smallest change; then those are dropped that it does not take."""
     given: dict[str, Change] = {}
     for _ in range(STEPS_TOGETHER):
-        more = _next(search, skip, given)
+        more = yield from _next(search, skip, given)
         if not more:
             return None
         given |= {change.name: change for change in more}
@@ -247,7 +259,7 @@ def _fewest(search: _Search, changes: list[Change]) -> Generator[None, None, Way
     return way
 
 
-def _next(search: _Search, skip: Skip, given: Mapping[str, Change]) -> Sequence[Change]:
+def _next(search: _Search, skip: Skip, given: Mapping[str, Change]) -> Generator[None, None, Sequence[Change]]:
     """What the reasons of this skip ask for, as changes from the case as it was."""
     case = search.case
     wanted: list[Change] = []
@@ -258,32 +270,31 @@ def _next(search: _Search, skip: Skip, given: Mapping[str, Change]) -> Sequence[
         elif reason.code is Code.NO_SIDE:
             wanted.append(changed(SIDE_HINT, figure(case, SIDE_HINT), ONE))
     if isinstance(skip.trace, Trail) and skip.trace.asked is not None:
-        wanted += _of_rules(skip, skip.trace, given) or _of_rules(skip, skip.trace, ())
+        turned = yield from _of_rules(skip, skip.trace, given)
+        wanted += turned or (yield from _of_rules(skip, skip.trace, ()))
     fresh = [change for change in wanted if change.name not in given or given[change.name].needed != change.needed]
     return [changed(change.name, figure(case, change.name), change.needed) if not change.fresh else change
             for change in fresh]  # fmt: skip
 
 
-def _of_rules(skip: Skip, trail: Trail, fixed: Collection[str]) -> tuple[Change, ...]:
+def _of_rules(skip: Skip, trail: Trail, fixed: Collection[str]) -> Generator[None, None, tuple[Change, ...]]:
     """What would let some rule fire, or the one that said ``skip_entry`` be silent; what is fixed stays."""
     codes = {reason.code for reason in skip.reasons}
-    if Code.NO_RULE_FIRED in codes:
-        repairs = sorted(_repairs(trail, fixed), key=_weight)
-        return repairs[0] if repairs else ()
-    if Code.SKIP_ENTRY in codes and trail.asked is not None:
+    if trail.asked is None or not codes & {Code.NO_RULE_FIRED, Code.SKIP_ENTRY}:
+        return ()
+    if Code.SKIP_ENTRY in codes:
         ending = next(rule for rule in trail.rules if rule.ends and rule.rule_id in skip.rules_fired)
         return repair(inverse(ending.clause.condition), _usable(ending, trail.asked), fixed) or ()
-    return ()
-
-
-def _repairs(trail: Trail, fixed: Collection[str]) -> Iterator[tuple[Change, ...]]:
-    """Of each rule that could let an entry through: what would make it fire."""
+    best: tuple[Change, ...] = ()
     for rule in trail.rules:
-        if trail.asked is None or rule.ends or rule.window.closed(trail.asked.now_ms):
-            continue
+        yield
         values = _usable(rule, trail.asked)
-        if len(values) == len(rule.clause.factors) and (changes := repair(rule.clause.condition, values, fixed)):
-            yield changes
+        if rule.ends or rule.window.closed(trail.asked.now_ms) or len(values) < len(rule.clause.factors):
+            continue
+        changes = repair(rule.clause.condition, values, fixed)
+        if changes and (not best or _weight(changes) < _weight(best)):
+            best = changes
+    return best
 
 
 def _weight(changes: tuple[Change, ...]) -> tuple[int, Decimal]:
@@ -316,18 +327,21 @@ def _is_figure(name: str, case: Case) -> bool:
     return name in FIGURES or figure(case, name) is not None
 
 
-def _rules(skip: Skip) -> Iterator[RuleMiss]:
-    """Each rule that did not fire, and the one that said ``skip_entry``."""
-    trail = skip.trace
+def _rules(skip: Skip) -> Generator[None, None, list[RuleMiss]]:
+    """Each rule that did not fire, and the one that said ``skip_entry``: nothing after it was asked."""
+    trail, found = skip.trace, []
     if not isinstance(trail, Trail) or trail.asked is None:
-        return
-    by_id = {rule.rule_id: rule for rule in trail.rules}
-    for verdict in ask_each(trail.rules, trail.asked).verdicts:
-        rule = by_id[verdict.rule_id]
+        return []
+    for rule in trail.rules:
+        (verdict,) = ask_each((rule,), trail.asked).verdicts
         if verdict.idle:
-            yield RuleMiss(rule_id=rule.rule_id, fired=False, action=verdict.action, idle=verdict.idle)
+            found.append(RuleMiss(rule_id=rule.rule_id, fired=False, action=verdict.action, idle=verdict.idle))
         elif not verdict.fired or rule.ends:
-            yield _rule_miss(rule, verdict, _usable(rule, trail.asked))
+            found.append(_rule_miss(rule, verdict, _usable(rule, trail.asked)))
+        if verdict.fired and rule.ends:
+            break
+        yield
+    return found
 
 
 def _rule_miss(rule: Rule, verdict: RuleVerdict, values: Mapping[str, Decimal]) -> RuleMiss:

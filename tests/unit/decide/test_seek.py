@@ -258,3 +258,9 @@ def test_what_a_later_change_makes_needless_is_left_out() -> None:
     assert needed.single == ()
     assert needed.together is not None
     assert {change.name for change in needed.together.changes} == {"spread_bps", "y"}
+
+
+def test_the_search_rests_at_each_rule_so_that_decisions_go_on_beside_it() -> None:
+    rules = [a_rule(f"R{i}", {"f": "x", "op": ">", "v": i + 5}) for i in range(300)]
+    rests = sum(1 for _ in seeking(a_bundle(*rules), ANY, a_case()))
+    assert rests > 2 * 300  # once to see what it missed, once for where it would answer otherwise
