@@ -90,7 +90,7 @@ class Strategy:
         self._settings = settings
         self._rng = rng
         self._locks: dict[str, asyncio.Lock] = {}
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(clock)
         self.alerts = Alerts(bus, clock, settings.account_id)
         self._scoring = Scoring(
             score, self.alerts, clock, timeout_ms=settings.score_timeout_ms, most=settings.score_size_mult_max
@@ -125,7 +125,8 @@ class Strategy:
 
     async def decide(self, request: DecideRequest) -> DecisionAnswer:
         """Raises ``Refused``, and ``StoreUnavailable`` when the decision could not be made durable."""
-        began_ms = self._clock.monotonic_ms()
+        now_s = asyncio.get_running_loop().time  # finer than a clock of milliseconds
+        began_s = now_s()
         loaded = self._checked(request)
         if request.dry_run:
             judged = await self._judge.judge(loaded.active, request)
@@ -135,7 +136,7 @@ class Strategy:
         else:
             decision, answer = await self._decide_in_turn(loaded, request)
             self.blockers.decided(request, decision)
-        took_ms = self._clock.monotonic_ms() - began_ms
+        took_ms = round((now_s() - began_s) * 1000, 3)
         self.telemetry.decided(decision, took_ms)
         log.info(
             "decided",
