@@ -2,10 +2,12 @@
 
 import json
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from chimera.adapters.redis.bus import connect
 from chimera.trading.market import Market
@@ -87,3 +89,49 @@ async def test_each_intent_is_one_order_by_whichever_track_it_came(tmp_path: Pat
     assert {(row["intent_id"], row["track"]) for row in rows} == {
         ("eth", "stream"), ("late", "stream"), ("posted", "stream"), ("wrong", "rest"),
     }  # fmt: skip
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.req("S3-IDEM-1")
+async def test_the_stream_alone_from_decision_to_fill_and_the_hour_of_its_id(tmp_path: Path) -> None:
+    """REST is not used at all. The id's record lives an hour; the ledger knows the id for ever."""
+    async with whole_house(tmp_path, s3={"S3_TRACKS": "stream"}, rv_pctile_30d=Decimal("0.5")) as house:
+        house.market.wobble = Decimal("20.0")  # an ATR needs a range
+        trial, real = ({"symbol": SYMBOL, "dry_run": dry} for dry in (True, False))
+        await house.until(
+            lambda: house.ask("POST", "/decide", trial, at=house.s3), lambda told: told[1]["decision"] == "open"
+        )
+        house.market.wobble = Decimal("0.1")
+        _, decided = await house.until(
+            lambda: house.ask("POST", "/decide", real, at=house.s3), lambda told: told[1]["decision"] == "open"
+        )
+        intent, path = decided["intent"], f"/decisions/{decided['signal_id']}"
+        key = keys.idempotency_key(intent["client_order_id"])
+        with Redis(unix_socket_path=house.redis.unix_address.removeprefix("unix:")) as server:
+            assert HOUR_MS - 30_000 < server.pttl(key) <= HOUR_MS
+            told = await house.until(
+                lambda: house.ask("GET", path, at=house.s3), lambda told: told[1]["dispatch"]["state"] == "DONE"
+            )
+            assert (told[1]["dispatch"]["rest"], told[1]["dispatch"]["stream"]) == ("OFF", "TAKEN")
+            await filled_as(house, intent["client_order_id"])
+            await house.until(lambda: _record(server, key), lambda record: record["state"] == "DONE")
+            assert HOUR_MS - 30_000 < server.pttl(key) <= HOUR_MS
+            held = (await house.row(Market.FUT))["qty"]
+            server.pexpire(key, 1)  # the hour is over
+            await house.until(lambda: _record(server, key), lambda record: record is None)
+            again = await house.ask("POST", "/orders", intent)
+            assert (again[0], again[1]["client_order_id"]) == (200, intent["client_order_id"])
+            other = await house.ask("POST", "/orders", {**intent, "qty": "0.009"})
+            assert (other[0], other[1]["code"]) == (422, "DUPLICATE_ID")
+            assert (await house.row(Market.FUT))["qty"] == held
+
+
+async def filled_as(house: WholeHouse, name: str) -> None:
+    await house.until(lambda: house.order(name), lambda row: row.get("status") == "FILLED")
+
+
+async def _record(server: Any, key: str) -> Any:
+    found = server.get(key)
+    return None if found is None else json.loads(found)

@@ -73,12 +73,18 @@ class WholeHouse:
     """Made by ``whole_house``."""
 
     def __init__(
-        self, folder: Path, redis: EmbeddedRedis, factors: Mapping[str, Decimal], settings: Mapping[str, str]
+        self,
+        folder: Path,
+        redis: EmbeddedRedis,
+        factors: Mapping[str, Decimal],
+        settings: Mapping[str, str],
+        s3: Mapping[str, str],
     ) -> None:
         self.folder = folder
         self.market = HandMarket()
         self._factors = factors
         self._settings = settings
+        self._settings_of_s3 = s3
         self.redis = redis
         self.s3, self.s4 = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self.http = aiohttp.ClientSession()
@@ -106,6 +112,7 @@ class WholeHouse:
             "S3_REDIS_ADDRESSES": stores,
             "S3_LEDGER_PATH": str(self.folder / "s3.sqlite"),
             "PORT": _port(self.s3),
+            **self._settings_of_s3,
         }
         of_feed = FeedSettings(constants={**FIXTURE_FACTORS, **self._factors}, atr_bar_ms=100)
         hosts = [Hosts(name="sim", rest=each, streams="ws" + each.removeprefix("http")) for each in (venue, spot)]
@@ -210,14 +217,14 @@ def _port(url: str) -> str:
 
 @asynccontextmanager
 async def whole_house(
-    folder: Path, settings: Mapping[str, str] | None = None, **factors: Decimal
+    folder: Path, settings: Mapping[str, str] | None = None, s3: Mapping[str, str] | None = None, **factors: Decimal
 ) -> AsyncIterator[WholeHouse]:
-    """Everything up and ready; all of it is stopped. ``settings``: more of S4's.
+    """Everything up and ready; all of it is stopped. ``settings``: more of S4's; ``s3``: more of S3's.
 
     ``factors``: what no market shows, as the feed is to tell it.
     """
     redis = await EmbeddedRedis.start(folder / "redis")
-    house = WholeHouse(folder, redis, factors, settings or {})
+    house = WholeHouse(folder, redis, factors, settings or {}, s3 or {})
     try:
         await house.open()
         yield house
