@@ -29,7 +29,7 @@ class View:
 
 
 def accepting(view: View, known: dict[str, Any] | None, *, traded: bool = True) -> Accepting:
-    intake = MagicMock(known=AsyncMock(return_value=known), await_end=AsyncMock())
+    intake = MagicMock(known=AsyncMock(return_value=known), await_end=AsyncMock(), lives=lambda _: False)
     ground = a_ground(owners={an_intent().key: MagicMock()} if traded else {})
     ground.instruments[BTC.symbol] = BTC
     return Accepting(

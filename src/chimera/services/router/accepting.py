@@ -76,6 +76,8 @@ class Accepting:
         intent, notes = tidied(intent, rules, policy, asked.holding)
         if not seen:
             await self._market.ask(intent.symbol)
+        if self._intake.lives(intent.intent_id):  # another call with it came first: not judged against itself
+            return await self.take(intent, body_hash, wait_ms)
         self._watchdogs.price_looked(intent.symbol)
         self._object(intent, asked)
         await self._preparing.prepare(intent, lambda: asked.holding)

@@ -56,11 +56,12 @@ class Intake:
     async def known(self, intent: Intent, body_hash: str) -> dict[str, Any] | None:
         """The present answer for an id we have seen; None for a new one. Raises ``Refused`` for another body."""
         row: dict[str, Any] | None
-        working = self._owners[intent.key].holding.intents.get(intent.intent_id) if intent.key in self._owners else None
-        if working is not None:
-            row = self.row(intent.intent_id, {}) | {"body_hash": working.body_hash}
+        name = intent.intent_id
+        owner = self._working_at(name)  # whatever symbol it was for: an id is used once
+        if owner is not None:
+            row = order_result(owner.holding, name) | {"body_hash": owner.holding.intents[name].body_hash}
         else:
-            row = self._remembered(intent.intent_id)
+            row = self._recent.get(name) or self._unwritten(name)
             if row is None or row.get("intent_id") != intent.intent_id:  # that is some other order by this name
                 row = await self._row_of(intent.intent_id)
         known_hash = row.get("body_hash") if row else None
@@ -85,7 +86,12 @@ class Intake:
 
     def lives(self, intent_id: IntentId) -> bool:
         """Whether this process has taken the intent up, or did lately."""
-        return intent_id in self._recent or self.find_working(intent_id)[0] is not None
+        return intent_id in self._recent or self._working_at(intent_id) is not None
+
+    def _working_at(self, intent_id: IntentId) -> Owner | None:
+        """The owner that holds the intent of this very id, which may be the order name of another."""
+        owner, found = self.find_working(intent_id)
+        return owner if found == intent_id else None
 
     async def _orphaned(self, intent: Intent, won: Sequence[Claim]) -> bool:
         """An earlier call claimed these ids: is it at work here, or did it die before it began?
