@@ -169,6 +169,48 @@ async def test_the_stream_waits_while_post_is_answering(place: Place) -> None:
     assert await place.refused() == [("i2", "WRONG_SIDE_STOP")], "POST answered i1 itself"
 
 
+async def test_post_waits_while_the_streams_copy_is_being_taken(place: Place) -> None:
+    """It waits for the venue's leverage, say. Judged beside it POST was refused, and a moment later it was traded."""
+    intent = place.intent()
+    async with place.running() as s4:
+        at_the_venue = s4.gate
+        at_the_venue.clear()
+        await publish(place.bus, intent)
+        await until(lambda: s4.asked)
+        s4.gate = asyncio.Event()
+        s4.gate.set()
+        s4.objection = lambda: Refused("WRONG_SIDE_STOP", "the market moved")
+        posting = asyncio.create_task(s4.post(intent))
+        await asyncio.sleep(0.05)
+        s4.objection = lambda: None
+        at_the_venue.set()
+        assert await posting == "OK"
+        await until(lambda: not s4.track._in_work)
+    assert place.book.traded == ["i1"]
+
+
+async def test_what_post_refused_while_the_disk_was_full_the_stream_does_not_trade_either(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger could be read and not written: the caller heard no, and a moment later it was traded."""
+    intent = place.intent()
+    async with place.running() as s4:
+        with monkeypatch.context() as full:
+            full.setattr(place.rows, "insert", _no_room)
+            s4.objection = lambda: Refused("WRONG_SIDE_STOP", "the market moved")
+            assert await s4.post(intent) == "WRONG_SIDE_STOP"
+        s4.objection = lambda: None
+        await publish(place.bus, intent)
+        await publish(place.bus, place.intent("i2"))
+        await until(lambda: "i2" in place.book.traded and not s4.track._in_work)
+    async with place.running() as heir:  # it is on disk by now
+        await publish(place.bus, intent, event="again")
+        await publish(place.bus, place.intent("i3"))
+        await until(lambda: "i3" in place.book.traded and not heir.track._in_work)
+    assert place.book.traded == ["i2", "i3"]
+    assert (await place.owed(), await place.refused()) == (0, [])
+
+
 async def test_another_body_under_a_used_id_is_refused(place: Place) -> None:
     async with place.running() as s4:
         assert await s4.post(place.intent()) == "OK"
@@ -326,6 +368,10 @@ async def test_before_the_symbols_are_read_it_waits(place: Place) -> None:
         s4.is_ready = True
         await until(lambda: place.book.traded == ["i1"])
     assert await place.refused() == []
+
+
+async def _no_room(*_: object) -> bool:
+    raise StoreUnavailable("disk full")
 
 
 class _NoAcks:

@@ -32,16 +32,25 @@ class Refusals:
         self._bus = bus
         self._clock = clock
         self._recent: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._answered: OrderedDict[str, dict[str, Any]] = OrderedDict()  # said to a caller, and not on disk yet
 
     async def known(self, intent_id: str, body_hash: str) -> dict[str, Any] | None:
-        """The row of this body under this id; raises ``StoreUnavailable``."""
+        """The row of this body under this id, on disk; raises ``StoreUnavailable``."""
         name = _name(intent_id, body_hash)
+        if (answered := self._answered.get(name)) is not None:
+            await self._put(name, answered)
         return self._recent.get(name) or await self._rows.get(keys.REFUSALS, name)
+
+    def said(self, intent_id: str, body_hash: str) -> bool:
+        """Whether somebody has heard it from this process, lately; asked without a wait."""
+        name = _name(intent_id, body_hash)
+        return name in self._recent or name in self._answered
 
     async def keep(
         self, names: Mapping[str, str], body_hash: str, no: Refused, *, track: str, record: str = ""
     ) -> dict[str, Any]:
-        """On disk when it returns, once: the first refusal of a body stays. Raises ``StoreUnavailable``."""
+        """On disk when it returns, once: the first refusal of a body stays. Raises ``StoreUnavailable``; the caller of
+        ``POST /orders`` hears it all the same, so then it is kept as soon as anybody asks for it."""
         name = _name(names["intent_id"], body_hash)
         told = failures.error_body(no)
         row: dict[str, Any] = {
@@ -56,11 +65,15 @@ class Refusals:
         }
         if record:
             row["record"] = record
+        if track == REST:
+            _remember(self._answered, name, row)
+        return await self._put(name, row)
+
+    async def _put(self, name: str, row: dict[str, Any]) -> dict[str, Any]:
         if not await self._rows.insert(keys.REFUSALS, name, row):
             row = await self._rows.get(keys.REFUSALS, name) or row
-        self._recent[name] = row
-        while len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
+        _remember(self._recent, name, row)
+        self._answered.pop(name, None)
         return row
 
     async def tell(self, row: Mapping[str, Any]) -> None:
@@ -71,6 +84,12 @@ class Refusals:
 def is_final(no: Refused) -> bool:
     """Whether trying again with the same ids is of no use: what HTTP answers below 500."""
     return failures.status_of(no.code) < 500
+
+
+def _remember(rows: OrderedDict[str, dict[str, Any]], name: str, row: dict[str, Any]) -> None:
+    rows[name] = row
+    while len(rows) > RECENT:
+        rows.popitem(last=False)
 
 
 def _name(intent_id: str, body_hash: str) -> str:

@@ -75,6 +75,7 @@ class StreamTrack:
         self._clock = clock
         self._tell = tell
         self._by_rest: Counter[IntentId] = Counter()
+        self._by_stream: dict[IntentId, asyncio.Event] = {}  # being taken; set when that is over
         self._in_work: dict[str, asyncio.Task[None]] = {}
         self._dead: list[tuple[str, Refused]] = []  # since the last alert
         self._late: list[str] = []
@@ -82,9 +83,14 @@ class StreamTrack:
 
     @asynccontextmanager
     async def asking(self, intent: Intent, body_hash: str) -> AsyncIterator[None]:
-        """Around ``POST /orders``: the stream's copy waits meanwhile, and hears the same refusal."""
+        """Around ``POST /orders``: the stream's copy waits meanwhile, and hears the same refusal.
+
+        Where that came first its end is waited for: it may be traded, and then the caller hears of it.
+        """
         self._by_rest[intent.intent_id] += 1
         try:
+            if (taken := self._by_stream.get(intent.intent_id)) is not None:
+                await taken.wait()
             yield
         except Refused as no:
             if is_final(no):
@@ -210,6 +216,18 @@ class StreamTrack:
         said = await self._refusals.known(name, body_hash) or await self._refusals.known(name, _raw_hash(entry))
         if said is not None:
             return await self._again(said)
+        if name in self._by_rest or name in self._by_stream or self._refusals.said(name, body_hash):
+            return "the other track, which came between"  # while that was read
+        self._by_stream[name] = over = asyncio.Event()
+        try:
+            return await self._take(routers, entry, intent, why)
+        finally:
+            del self._by_stream[name]
+            over.set()
+
+    async def _take(self, routers: Taking, entry: Entry, intent: Intent, why: str) -> str | None:
+        """While no other call is about it."""
+        body_hash, name = requests.body_hash(intent), intent.intent_id
         try:
             late = self._late_by(intent, _written_ms(entry), why)
             if late is not None and not await _is_known(routers, name):
