@@ -115,7 +115,7 @@ def _entry(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]:
         told = f"{intent.side} against an open position of {text(Qty(holding.exposure))}"
         accepted = "the position's own side, or close it first"
         found.append(Refused("POSITION_OPPOSED", told, field="side", value=str(intent.side), accepted=accepted))
-    elif not scene.policy.nets_opposite and growing(holding, intent.side.opposite):
+    elif growing(holding, intent.side.opposite):  # where the desk nets, too: what there will be to reduce is not known
         told = f"{intent.side} against an entry of the other side that is on its way"
         accepted = "the other entry's side, or later"
         found.append(Refused("POSITION_OPPOSED", told, field="side", value=str(intent.side), accepted=accepted))

@@ -88,6 +88,14 @@ def test_a_position_that_still_grows_is_not_netted() -> None:
     assert "POSITION_OPPOSED" in refusals(a_sell("0.03"), desk)
 
 
+def test_an_entry_against_one_on_its_way_is_not_taken_either() -> None:
+    """Nothing is held yet, so nothing would be netted: whichever filled last would turn the position in one order."""
+    desk = netting(Desk())
+    desk.submit(an_intent(qty="0.01"), wait_ms=5_000)
+    desk.ack(desk.placed(Role.MAKER))
+    assert "POSITION_OPPOSED" in refusals(a_sell("0.03"), desk)
+
+
 def test_spot_never_nets() -> None:
     desk = a_netting_long()
     assert netted(a_sell("0.03").but(market=Market.SPOT), desk.holding, desk.scene.policy) == 0
