@@ -52,7 +52,7 @@ def _keep_one(
 ) -> tuple[Holding, tuple[Command, ...]]:
     """Exactly one order of this role, right in quantity and price; others leave once it is live."""
     standing = sorted((order for order in holding.in_role(role) if not order.status.final), key=_age)
-    if any(order.status in FIRING and order.episode == holding.position.closed_count for order in standing):
+    if any(_fires(order, holding) for order in standing):
         return holding, NOTHING  # it is doing its work, or patience will run out
     right = [order for order in standing if serves(order, wanted, price, holding)]
     live = next((order for order in reversed(right) if order.live), None)  # the newest: an older word may be late
@@ -69,6 +69,12 @@ def _keep_one(
         holding, another = _place(holding, role, wanted, price, scene)
         return (count_try(holding, role, scene) if another else holding), another
     return _place(holding, role, wanted, price, scene)
+
+
+def _fires(order: Order, holding: Holding) -> bool:
+    """Whether it is closing this position now. Of one that was turned over in one trade it closes nothing any more."""
+    closes = order.request.side.sign * holding.exposure < 0
+    return order.status in FIRING and closes and order.episode == holding.position.closed_count
 
 
 def _age(order: Order) -> tuple[int, int]:
@@ -126,10 +132,7 @@ def _lose_patience(holding: Holding, scene: Scene) -> Holding:
     if holding.flattening:
         return holding
     stuck = any(
-        order.status in FIRING
-        and order.patience_ms is not None
-        and scene.now_ms >= order.patience_ms
-        and order.episode == holding.position.closed_count
+        _fires(order, holding) and order.patience_ms is not None and scene.now_ms >= order.patience_ms
         for order in holding.in_role(Role.STOP, Role.TARGET)
     )
     if stuck:
