@@ -12,9 +12,11 @@ from chimera.services.router.closing import Closing
 from chimera.services.router.owner import RETRY_FAULT_S, Owner
 from chimera.services.router.sender import Sender
 from chimera.trading.commands import Cancel, Place
+from chimera.trading.execution import Plan, Slice
 from chimera.trading.facts import (
     CancelAsked,
     CancelNotSent,
+    ChangeAsked,
     CloseAsked,
     Fact,
     Found,
@@ -140,6 +142,22 @@ async def test_a_reduce_only_intent_that_was_cancelled_does_not_leave() -> None:
     assert isinstance(fact, PlaceRefused)
     desk.hear(fact)
     assert IntentId("i2") not in desk.holding.engaged
+
+
+@pytest.mark.req("S4-API-11", "S4-EXIT-1")
+async def test_an_order_that_waited_while_its_intent_was_changed_makes_way_for_the_next() -> None:
+    """Made smaller meanwhile, it was refused as more than was intended, and the exit was given up."""
+    desk, place = reducing()
+    less = Qty(Decimal("0.005"))
+    plan = Plan(slices=(Slice(qty=less),), deadline_ms=Millis(desk.now + 10_000))
+    intent = desk.holding.intents[IntentId("i2")].intent
+    desk.hear(ChangeAsked(intent=intent.but(qty=less), plan=plan))
+    fact, reached = await carried_out(desk, place)
+
+    assert reached == []
+    assert fact is not None
+    [after] = [c for c in desk.hear(fact) if isinstance(c, Place)]
+    assert (after.order.qty, after.order.ref[-1]) == (less, "2")
 
 
 async def test_after_a_fault_of_ours_the_duties_look_again() -> None:

@@ -49,6 +49,7 @@ log = structlog.get_logger()
 PROTECT_TIMEOUT_MS = 500
 ENTRY_TIMEOUT_MS = 3_000
 CANCEL_TIMEOUT_MS = 1_000
+CHANGED = "CHANGED: its intent has other terms by now, by which the next is made"
 SENT_MS = 3_600_000  # how long an entry's id is remembered here; its ``not_after_ms`` is seconds
 
 
@@ -239,6 +240,8 @@ class Sender:
             return _held(order, f"{barrier.code}: {barrier}", HELD_MS)
         known = holding.orders.get(order.ref)
         working = holding.working_of(known) if known else None
+        if working is not None and working.next_plan is not None:
+            return _held(order, CHANGED)
         own = known.leaves_qty - known.owed_qty if known else ZERO
         exposure = Exposure(
             position_qty=holding.exposure,
@@ -264,7 +267,10 @@ class Sender:
             return None
         if order.not_after_ms is not None and now_ms > order.not_after_ms:
             return _held(order, "LATE: held back past its moment")
-        refusal = self._parent_objection(holding.working_of(known), holding)
+        working = holding.working_of(known)
+        if working is not None and working.next_plan is not None:
+            return _held(order, CHANGED)
+        refusal = self._parent_objection(working, holding)
         return None if refusal is None else _kept_back(order, refusal)
 
     def _remember(self, ref: ClientOrderId) -> None:
