@@ -13,6 +13,7 @@ from chimera.trading.facts import ChangeAsked
 from chimera.trading.holding import Holding
 from chimera.trading.intent import Intent
 from chimera.trading.money import ZERO, Millis, Qty, text
+from chimera.trading.position import Lot
 from chimera.trading.scene import Scene
 
 
@@ -25,7 +26,7 @@ def change(holding: Holding, fact: ChangeAsked, scene: Scene) -> Holding:
     if fact.plan is not None:
         after = after.but(next_plan=fact.plan)
     holding = holding.but(intents={**holding.intents, working.intent_id: after})
-    return _with_wishes(holding, fact.intent)
+    return _with_wishes(holding, fact.intent, scene.now_ms)
 
 
 def without_list(holding: Holding, working: Working, reason: str) -> Holding:
@@ -34,7 +35,7 @@ def without_list(holding: Holding, working: Working, reason: str) -> Holding:
         return holding
     bare = working.intent.but(target=None)
     after = working.but(intent=bare, canceling=True, reason=reason)
-    return _with_wishes(holding.but(intents={**holding.intents, working.intent_id: after}), bare)
+    return _with_wishes(holding.but(intents={**holding.intents, working.intent_id: after}), bare, None)
 
 
 def taken_up(working: Working, filled: Decimal, now_ms: Millis) -> Working:
@@ -66,13 +67,17 @@ def _noted(plan: Plan, working: Working) -> Plan:
     return plan.but(notes=(*working.plan.notes, *plan.notes))
 
 
-def _with_wishes(holding: Holding, intent: Intent) -> Holding:
-    """Its lot wishes what it wishes."""
+def _with_wishes(holding: Holding, intent: Intent, now_ms: Millis | None) -> Holding:
+    """Its lot wishes what it wishes. ``now_ms``: of a stop that is another, which then is the newer word."""
     lots = tuple(
-        lot.but(stop=intent.stop, target=intent.target) if lot.intent_id == intent.intent_id else lot
-        for lot in holding.position.lots
+        _wishing(lot, intent, now_ms) if lot.intent_id == intent.intent_id else lot for lot in holding.position.lots
     )
     return holding.but(position=holding.position.but(lots=lots)) if lots != holding.position.lots else holding
+
+
+def _wishing(lot: Lot, intent: Intent, now_ms: Millis | None) -> Lot:
+    named_ms = lot.stop_named_ms if now_ms is None or lot.stop == intent.stop else now_ms
+    return lot.but(stop=intent.stop, target=intent.target, stop_named_ms=named_ms)
 
 
 def _told(before: Intent, after: Intent) -> str:

@@ -61,7 +61,7 @@ def _order(order: Order, back: int) -> Order:
 
 
 def _lot(lot: Lot, back: int) -> Lot:
-    return lot.but(close_at_ms=_earlier(lot.close_at_ms, back))
+    return lot.but(close_at_ms=_earlier(lot.close_at_ms, back), stop_named_ms=_less(lot.stop_named_ms, back))
 
 
 def _exit(wanted: Exit, back: int) -> Exit:

@@ -53,8 +53,8 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
 
 
 def overruled(lot: Lot, asked: Working | None) -> bool:
-    """Whether a stop asked for on its own came later than this lot, and stands in for its stop."""
-    return asked is not None and lot.opened_ms <= asked.accepted_ms
+    """Whether a stop asked for on its own came later than this lot and its stop's price, and stands in for it."""
+    return asked is not None and max(lot.opened_ms, lot.stop_named_ms) <= asked.accepted_ms
 
 
 def _working_type(lots: tuple[Lot, ...], asked: Working | None, scene: Scene) -> WorkingType:

@@ -10,7 +10,7 @@ from chimera.admit.tidying import tidied
 from chimera.trading.commands import Cancel, Place
 from chimera.trading.events import CancelRecorded, IntentChanged
 from chimera.trading.execution import Phase
-from chimera.trading.facts import CancelAsked, CloseAsked, Restarted, Ticked
+from chimera.trading.facts import CancelAsked, ChangeAsked, CloseAsked, Restarted, Ticked
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent, IntentKind, StopAlone, StopSpec, WorkingType
 from chimera.trading.market import Market, Side
@@ -34,6 +34,22 @@ def a_stop(name: str = "p1", price: str = "64500", **changes: Any) -> Intent:
 
 def a_held(stop: StopSpec = AT_64000) -> Desk:
     return a_long(stop=stop).later(1_000)
+
+
+def test_a_lots_stop_that_is_named_anew_afterwards_counts_beside_it() -> None:
+    """The change was answered with its price, and the older and wider stop went on standing for the lot."""
+    desk = a_held()
+    desk.submit(a_stop(price="63000"))
+    desk.ack(desk.placed(Role.STOP))
+    intent = desk.holding.intents[IntentId("i1")].intent
+
+    desk.later(1_000).hear(ChangeAsked(intent=intent.but(stop=StopSpec(price=Price(Decimal(64500))))))
+    desk.ack(desk.placed(Role.STOP))
+    assert desk.placed(Role.STOP).trigger_price == 64500
+
+    desk.later(1_000).submit(a_stop("p2", price="63500"))  # the newest word again
+    desk.ack(desk.placed(Role.STOP))
+    assert desk.placed(Role.STOP).trigger_price == 63500
 
 
 def shown(desk: Desk, name: str = "p1") -> dict[str, Any]:
