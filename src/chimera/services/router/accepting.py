@@ -129,6 +129,9 @@ class Accepting:
             only = f"only market {ground.market} is enabled"
             raise Refused("NOT_ENABLED", only, field="market", value=str(intent.market))
         owner = ground.owners.get(intent.key)
+        early = ground.not_loaded("symbol", intent.symbol) if owner is None else None
+        if early is not None:
+            raise early
         if owner is None or not (intent.reduce_only or intent.symbol in ground.symbols):  # taken over, or dropped
             traded = ", ".join(key.symbol for key in ground.owners)
             raise Refused(

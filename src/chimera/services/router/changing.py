@@ -36,9 +36,11 @@ async def change(
     name: str,
     document: Mapping[str, object],
 ) -> Outcome:
-    """Raises ``Refused`` NOT_FOUND, ALREADY_FILLED, NOT_WORKING, BELOW_FILLED, and as an intent is refused."""
+    """Raises ``Refused`` NOT_READY, NOT_FOUND, ALREADY_FILLED, NOT_WORKING, BELOW_FILLED, and as an intent is."""
     owner, intent_id = intake.find_working(name)
     if owner is None or intent_id is None:
+        if (early := ground.not_loaded("order_id", name)) is not None:
+            raise early
         if await intake.find(name) is None:
             raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
         raise not_working(name)

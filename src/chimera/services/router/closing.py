@@ -48,12 +48,14 @@ class Closing:
     ) -> dict[str, object]:
         """``qty`` None, or all of it and more: the whole.
 
-        Raises ``Refused`` UNKNOWN_SYMBOL or RECOVERING; DUPLICATE_ID for another body; of a part BELOW_STEP,
+        Raises ``Refused`` UNKNOWN_SYMBOL, NOT_READY or RECOVERING; DUPLICATE_ID for another body; of a part BELOW_STEP,
         MIN_NOTIONAL, and CLOSING while another is under way; ``StoreUnavailable`` of a part with a name.
         """
         taken = None if name is None else await self._taken(name, whole=qty is None)
         owner = self._ground.owner_of(Symbol(symbol)) if market is self._ground.market else None
         if owner is None:
+            if (early := self._ground.not_loaded("symbol", symbol)) is not None:
+                raise early
             raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
         if name is not None and taken is not None:
             return await _again(owner, name, taken, symbol)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from chimera.ports.clock import Clock
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.owner import Owner
+from chimera.trading.errors import Refused
 from chimera.trading.events import Alert
 from chimera.trading.holding import Holding
 from chimera.trading.ids import VENUE, AccountId, PositionKey, Symbol
@@ -43,6 +44,7 @@ class Ground(NamedTuple):
     barriers: Barriers
     tell: Callable[[Alert], None]
     scene: Callable[[Holding], Scene]  # the present moment for one holding
+    loaded: Callable[[], bool] = lambda: True  # whether every owner is there; before that, who is not may be to come
 
     @property
     def venue_now_ms(self) -> Millis:
@@ -57,3 +59,9 @@ class Ground(NamedTuple):
 
     def owner_of(self, symbol: Symbol) -> Owner | None:
         return self.owners.get(self.key(symbol))
+
+    def not_loaded(self, field: str, value: str) -> Refused | None:
+        """What to say of a position or an order that is not known, while somebody may still bring it."""
+        if self.loaded():
+            return None
+        return Refused("NOT_READY", "positions are still being loaded; try again", field=field, value=value)

@@ -104,6 +104,7 @@ class Router:
         self.alarms, self.controls = shared.alarms, shared.controls
         self.barriers = Barriers(clock, self.alarms.tell)
         self.owners = shared.owners[config.market]
+        self._loaded = shared.loaded[config.market]
         self.ground = ground = self._ground()
         self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
         self.governing = Governing(rates, self.barriers, clock, ground.holdings)
@@ -116,7 +117,6 @@ class Router:
         self.books = Bookkeeping(ground, records, ledger)
         self.cash = CashDesk(ledger, (self.books.book,))
         self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
-        self._loaded = shared.loaded[config.market]
         self.reconciling = Reconciling(
             ground, config.sweep, records=records, ledger=ledger, controls=self.controls, take_over=self.take_over
         )
@@ -343,6 +343,7 @@ class Router:
             barriers=self.barriers,
             tell=self.alarms.tell,
             scene=self.scene,
+            loaded=self._loaded.is_set,
         )
 
     def _look(self, venue: Venue, records: Records, rulebook: Rulebook, bus: Bus, shared: Common) -> None:
