@@ -132,6 +132,8 @@ def _taken(working: Working, orders: Sequence[Order]) -> bool:
 def _opposed(working: Working, orders: Sequence[Order], holding: Holding) -> bool:
     """What it would open closes another's position: that came while this one waited, or was opened by hand."""
     intent = working.intent
+    if sum((order.cum_qty for order in orders), ZERO) >= working.plan.total:
+        return False  # all of it was to reduce, and has: nothing is left to open
     if not intent.market.reduces_only or intent.reduce_only or not opposed(intent, holding):
         return False
     return not to_reduce(working, orders, holding)

@@ -141,6 +141,8 @@ def test_less_than_is_held_reduces_and_opens_nothing(qty: str, left: str) -> Non
     desk.fill(desk.placed(Role.TAKER), qty)
     assert [(each[2]) for each in sent(desk)] == [True]
     assert desk.holding.position.qty == Decimal(left)
+    told = [event.body for event in desk.holding.outbox if isinstance(event.body, IntentChanged)]
+    assert '"code":null' in str(told[-1].row), "it did all that was asked"
     assert all(lot.side is Side.BUY for lot in desk.holding.position.lots)
 
 
