@@ -10,7 +10,7 @@ from chimera.trading.errors import Refused
 from chimera.trading.money import DAY_MS, ZERO, Millis, text
 from chimera.trading.transfer import Route, Stage, Transfers
 from chimera.trading.value import Value
-from chimera.trading.venue import MARGIN_SHARE
+from chimera.trading.venue import DOUBT_MARGIN_MS, MARGIN_SHARE
 
 FINEST: Final = Decimal("0.00000001")
 
@@ -31,7 +31,7 @@ class TransferPolicy(Value):
     floor: Decimal = Decimal(10)
     least: Decimal = Decimal(1)
     keep_free: Decimal = ZERO  # what the futures wallet should have free for new positions; 0: no such wish
-    doubt_margin_ms: int = 10_000  # after a restart: how long after it left the venue may have accepted it
+    doubt_margin_ms: int = DOUBT_MARGIN_MS
 
 
 class Wish(Value):

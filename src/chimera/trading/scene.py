@@ -10,7 +10,7 @@ from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price, Quote
 from chimera.trading.standstill import Standstill
 from chimera.trading.value import Value
-from chimera.trading.venue import FeeRates
+from chimera.trading.venue import DOUBT_MARGIN_MS, FeeRates
 
 
 class Policy(Value):
@@ -18,7 +18,7 @@ class Policy(Value):
 
     working_type: WorkingType = WorkingType.MARK_PRICE
     default_stop_bps: Decimal = Decimal(150)  # of the entry price
-    doubt_margin_ms: int = 14_000  # after a restart: recvWindow + engine time-out + clock error
+    doubt_margin_ms: int = DOUBT_MARGIN_MS
     send_within_ms: int = 2_000  # a held-back entry older than this is not sent
     trigger_patience_ms: int = 1_000  # a triggered stop that has not filled by then is not a stop
     restart_patience_ms: int = 1_000  # after a restart, how long a doubtful stop waits for the venue's word on it

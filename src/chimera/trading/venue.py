@@ -10,6 +10,7 @@ from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import Order, OrderType, Status
 from chimera.trading.value import Value
 
+DOUBT_MARGIN_MS: Final = 14_000  # how long after it left a request may be accepted: window + engine + clock error
 MARGIN_SHARE: Final = Decimal("0.95")  # of the margin available that a new position may take: fees and the mark move
 
 
