@@ -66,7 +66,6 @@ def _at_s(share: float, hours: int) -> float:
 
 
 _LIGHT: Final = {name: rate / 5 for name, rate in MOST.items() if name != "stream_stall"}
-_STORES: Final = {name: rate for name, rate in MOST.items() if name.startswith(("ledger_", "bus_"))}
 DAYS: Final[Mapping[str, Day]] = {
     "calm": Day(path="calm"),
     "trend": Day(path="trend"),

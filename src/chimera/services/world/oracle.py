@@ -392,8 +392,3 @@ def _signed(record: AuditRecord) -> Decimal:
 def longest_us(spans: Iterable[Uncovered]) -> int:
     """The longest stretch of bare position."""
     return max((span.to_us - span.from_us for span in spans), default=0)
-
-
-def bare_seconds(spans: Iterable[Uncovered]) -> Decimal:
-    """All bare time together, in seconds."""
-    return Decimal(sum(span.to_us - span.from_us for span in spans)) / 1_000_000
