@@ -52,12 +52,12 @@ class Capability:
         self._sweeping = sweeping
         self._environment = environment
         self.rules = Rules(ground, rulebook)
-        self._probes = ground.market.reduces_only  # the forms of spot are in its rules
+        self._of_futures = ground.market.reduces_only  # the forms of spot are in its rules: nothing is probed there
         self.probing = Probing(ground, venue, rulebook, market, self.rules, probed_after)
 
     def forms_of(self, symbol: Symbol) -> tuple[Form, ...]:
         """Of stops and targets, the best first: by the probe's word on futures, by the symbol's rules on spot."""
-        if self._ground.market.reduces_only:
+        if self._of_futures:
             return self.probing.forms
         return SPOT_FORMS if self.rules.instruments[symbol].takes_pairs else (Form.ALONE,)
 
@@ -65,7 +65,7 @@ class Capability:
     def looks(self) -> Looks:
         """What goes on for ever, by name."""
         looks: Looks = {"rules": self.rules.daily, "modes": self._modes}
-        return looks | {"probe": self.probing.run} if self._probes else looks
+        return looks | {"probe": self.probing.run} if self._of_futures else looks
 
     async def learn(self, read_clock: Callable[[], Awaitable[None]]) -> None:
         """Clock, rules and modes, for as long as it takes; raises ``Refused`` for what we do not trade with."""
@@ -78,18 +78,18 @@ class Capability:
         if fault is not None:
             raise fault
         venue_checks.watch_permission(self._ground.barriers, modes)
-        if self._probes:
+        if self._of_futures:
             self.probing.hold()
 
     def took(self, order: NewOrder) -> None:
         """The venue accepted it."""
-        if self._probes:
+        if self._of_futures:
             self.probing.took(order)
 
     async def broke(self, order: NewOrder, error: VenueRejected) -> None:
         """The venue refused it: what that teaches is learned before the owner hears of it."""
         try:
-            if self._probes:
+            if self._of_futures:
                 self.probing.refused(order, error)
             await self.rules.refused(order.symbol, error)
         except Exception:  # a mistake of ours: the owner must hear of the refusal all the same
@@ -106,9 +106,9 @@ class Capability:
         for key, owner in self._ground.owners.items():
             waiting = owner.holding.conditional
             if waiting:
-                standing[key.symbol] += sum(self._probes or order.role is Role.STOP for order in waiting)
+                standing[key.symbol] += sum(self._of_futures or order.role is Role.STOP for order in waiting)
         rules = self.rules.instruments.get(symbol)
-        needs = OF_ENTRY if self._probes else OF_SPOT_ENTRY
+        needs = OF_ENTRY if self._of_futures else OF_SPOT_ENTRY
         return no_place(symbol, standing, None if rules is None else rules.max_conditional, needs)
 
     async def _modes(self) -> None:
