@@ -8,10 +8,8 @@ Each factor is piecewise linear, level beyond its first and last point, and 1 wh
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 
-from chimera.trading.money import text
+from chimera.trading.money import ONE, text
 from chimera.trading.routes import Curves, Point
-
-ONE = Decimal(1)
 
 
 def factor(points: tuple[Point, ...], at: Decimal | None) -> Decimal:

@@ -98,7 +98,8 @@ def plan_for(
 def _wished(intent: Intent, table: RouteTable, price: Price, sight: Sight, curves: Curves | None) -> _Wish:
     match intent.policy:
         case MarketNow() | OrderList() | StopAlone():
-            return _Wish(wait_ms=0, spread=Spread(slices=1, gap_ms=0), why=("policy MARKET: take at once",))
+            name = "OCO" if isinstance(intent.policy, OrderList) else "MARKET"
+            return _Wish(wait_ms=0, spread=Spread(slices=1, gap_ms=0), why=(f"policy {name}: take at once",))
         case MakerThenTaker() as asked:
             return _maker_then_taker(intent, asked, table, price, sight, curves)
 
