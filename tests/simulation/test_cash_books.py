@@ -18,7 +18,8 @@ from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis
 from chimera.wire import keys
-from chimera.wire.cash import FOREVER, read_entry
+from chimera.wire.cash import read_entry
+from chimera.wire.paging import FOREVER
 from support.incident_stage import SYMBOL, Stage, Story, Told, a_wish, play, policy_of, steps, without
 
 pytestmark = pytest.mark.req("LED-1")

@@ -14,15 +14,12 @@ import msgspec
 from chimera.trading.cash import Account, Entry
 from chimera.trading.money import DAY_MS, Millis
 from chimera.trading.value import Value
-from chimera.wire import paging
 from chimera.wire.codec import SCHEMA_VERSION, check_version, plain
-from chimera.wire.paging import count_asked, cursor_asked, known, moment_asked, unread
+from chimera.wire.paging import FOREVER, count_asked, cursor_asked, known, moment_asked, unread
 
 LIMIT: Final = 100
 MOST: Final = 1_000
 DEFAULT_DAYS: Final = 31
-FOREVER: Final = paging.FOREVER  # these two by the names under which S4 knows them
-cursor_text: Final = paging.cursor_text
 _FORMULA: Final = ("=", "+", "@", "\t", "\r")  # what a spreadsheet would run
 COLUMNS: Final = (
     "at", "at_ms", "entry", "kind", "of", "account_id", "market", "symbol", "position", "account", "asset", "amount",

@@ -8,7 +8,8 @@ from router_fake import NOW, FakeRouter
 from chimera.client.http import read_plain
 from chimera.trading.cash import Account
 from chimera.trading.money import DAY_MS
-from chimera.wire.cash import FOREVER, CashAsk, read_entry
+from chimera.wire.cash import CashAsk, read_entry
+from chimera.wire.paging import FOREVER
 
 pytestmark = pytest.mark.req("LED-1", "LED-2")
 

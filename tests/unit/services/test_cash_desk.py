@@ -22,7 +22,8 @@ from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.venue import Funds, Income
 from chimera.wire import keys
-from chimera.wire.cash import FOREVER, CashAsk, entry_document, pnl_ask
+from chimera.wire.cash import CashAsk, entry_document, pnl_ask
+from chimera.wire.paging import FOREVER
 from support.grounds import a_ground
 
 pytestmark = pytest.mark.req("LED-1", "LED-2")

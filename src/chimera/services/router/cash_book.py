@@ -28,8 +28,9 @@ from chimera.trading.money import DAY_MS, ZERO, Millis
 from chimera.trading.value import Value
 from chimera.trading.venue import Income
 from chimera.wire import keys
-from chimera.wire.cash import FOREVER, entry_document, read_entry
+from chimera.wire.cash import entry_document, read_entry
 from chimera.wire.codec import plain
+from chimera.wire.paging import FOREVER
 
 log = structlog.get_logger()
 

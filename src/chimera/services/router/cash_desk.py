@@ -14,8 +14,9 @@ from chimera.services.router.cash_book import CashBook
 from chimera.trading.cash import Entry, Kind
 from chimera.trading.money import Millis
 from chimera.wire import keys
-from chimera.wire.cash import CashAsk, cursor_text, moment, read_entry
+from chimera.wire.cash import CashAsk, moment, read_entry
 from chimera.wire.codec import plain
+from chimera.wire.paging import cursor_text
 
 PAGE: Final = 100
 MOST_READ: Final = 10_000  # entries behind one answer

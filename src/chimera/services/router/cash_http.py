@@ -13,10 +13,10 @@ from chimera.services.router.cash_desk import CashApi
 from chimera.trading.cash import Account
 from chimera.wire import account_shown
 from chimera.wire.cash import LIMIT, MOST, cash_ask, entries_csv, entry_document, pnl_ask
+from chimera.wire.paging import MOMENT
 
 Answers = dict[int | str, dict[str, Any]]
 _TEXT: Final = {"type": "string"}
-_MOMENT: Final = "a UTC date (2026-11-21), or milliseconds since the epoch"
 
 
 def _asked(name: str, told: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -24,8 +24,8 @@ def _asked(name: str, told: str, schema: dict[str, Any] | None = None) -> dict[s
 
 
 _SPAN: Final = [
-    _asked("from", f"from then on: {_MOMENT}; unless given, 31 days back"),
-    _asked("to", f"before then: {_MOMENT}"),
+    _asked("from", f"from then on: {MOMENT}; unless given, 31 days back"),
+    _asked("to", f"before then: {MOMENT}"),
     _asked("cursor", "what an earlier answer named: its next page"),
 ]
 _ENTRIES: Final = {
