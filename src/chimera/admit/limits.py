@@ -7,6 +7,7 @@ against a hostile caller; reduce-only orders always pass.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
 
 from chimera.trading.ids import ClientOrderId, Symbol
@@ -37,11 +38,17 @@ class Exposure(Value):
     open_sell_qty: Decimal
     near: Price  # mark, or mid
 
-    def worst_with(self, order: NewOrder) -> Decimal:
-        """The largest position that may come of it, base asset: one side may fill and the other not."""
-        buys = self.open_buy_qty + (order.qty if order.side is Side.BUY else ZERO)
-        sells = self.open_sell_qty + (order.qty if order.side is Side.SELL else ZERO)
-        return max(abs(self.position_qty + buys), abs(self.position_qty - sells))
+    def and_open(self, side: Side, qty: Decimal) -> "Exposure":
+        """With that much more that may still fill (< 0: less)."""
+        if side is Side.BUY:
+            return self.but(open_buy_qty=self.open_buy_qty + qty)
+        return self.but(open_sell_qty=self.open_sell_qty + qty)
+
+    @property
+    def worst_notional(self) -> Decimal:
+        """Of the largest position that may come of it: one side may fill and the other not."""
+        largest = max(abs(self.position_qty + self.open_buy_qty), abs(self.position_qty - self.open_sell_qty))
+        return largest * self.near
 
 
 class LimitBook:
@@ -81,7 +88,7 @@ class LimitBook:
         notional = order.qty * price
         if notional > limits.max_order_notional:
             return f"LIMIT_ORDER_NOTIONAL: {notional:.2f} > S4_MAX_ORDER_NOTIONAL_USDT {limits.max_order_notional}"
-        after = exposure.worst_with(order) * exposure.near
+        after = exposure.and_open(order.side, order.qty).worst_notional
         if after > limits.max_position_notional:
             return (
                 f"LIMIT_POSITION_NOTIONAL: {after:.2f} > S4_MAX_POSITION_NOTIONAL_USDT {limits.max_position_notional}"
@@ -100,6 +107,11 @@ class LimitBook:
                 f"LIMIT_ORDER_RATE: {len(self._sent)} orders in 10 s, {budget} of S4_MAX_ORDERS_PER_10S are for entries"
             )
         return None
+
+    def notional_left(self, exposures: Iterable[Exposure]) -> Quote:
+        """What one symbol may still take, by the one that is nearest to its limit."""
+        largest = max((exposure.worst_notional for exposure in exposures), default=ZERO)
+        return Quote(max(self.limits.max_position_notional - largest, ZERO))
 
     def loss_today(self) -> Quote:
         """Quote asset, > 0 when losing."""

@@ -85,3 +85,16 @@ def test_entries_never_use_the_share_kept_for_protection(times: list[int]) -> No
             passed.append(at)
     for at in passed:
         assert sum(1 for other in passed if at - 10_000 < other <= at) <= 6
+
+
+def test_what_is_left_of_the_notional_is_what_the_last_hop_would_grant() -> None:
+    book = LimitBook(LIMITS)
+    one, other = an_exposure("-3", buys="1", sells="2"), an_exposure("9", buys="4")
+    left = book.notional_left([one, other])
+    assert left == Decimal(700)
+    most = left / other.near
+    assert book.reserve(an_order(str(most)), other, NOW) is None
+    over = book.reserve(an_order(str(most + Decimal("0.001"))), other, NOW) or ""
+    assert over.startswith("LIMIT_POSITION_NOTIONAL")
+    assert book.notional_left([]) == LIMITS.max_position_notional
+    assert book.notional_left([an_exposure("99")]) == 0

@@ -4,12 +4,12 @@ Published twice a second, which also shows whether the bus is there. Best effort
 """
 
 import asyncio
-from decimal import Decimal
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
-from chimera.admit.limits import LimitBook
+from chimera.admit.limits import Exposure, LimitBook
 from chimera.ports.streams import Bus
 from chimera.services.router.ground import Ground
 from chimera.services.router.market import MarketView
@@ -20,9 +20,10 @@ from chimera.services.router.watching import Watch
 from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.execution import Phase
+from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId, Symbol
-from chimera.trading.market import Market, Side
-from chimera.trading.money import ZERO, Quote
+from chimera.trading.market import Market
+from chimera.trading.money import ZERO, Price, Quote
 from chimera.wire.budget import budget_document
 from chimera.wire.keys import risk_budget_key
 
@@ -44,9 +45,14 @@ class Budgeting:
         watchdogs: Watchdogs,
         standing_in: StandingIn,
         shared: dict[Market, MarketBudget],
+        exposure: Callable[[Holding, Price], Exposure],
     ) -> None:
-        """``shared``: what each market of the account has left, under one key on the bus."""
+        """``shared``: what each market of the account has left, under one key on the bus.
+
+        ``exposure``: as the last hop reckons it.
+        """
         self._shared = shared
+        self._exposure = exposure
         self.bus_up = False
         self._ground = ground
         self._bus = bus
@@ -90,29 +96,27 @@ class Budgeting:
             return None
         inflight: dict[IntentId, Symbol] = {}
         open_symbols: list[Symbol] = []
-        largest = ZERO  # notional of the symbol that is nearest to its limit
+        exposures: list[Exposure] = []
         for owner in owners:
             holding = owner.holding
-            near = self._market.last_mark(holding.key.symbol) or holding.position.entry_px or ZERO
-            buys, sells = holding.open_qty(Side.BUY), holding.open_qty(Side.SELL)
-            largest = max(largest, max(abs(holding.exposure + buys), abs(holding.exposure - sells)) * near)
+            near = self._market.last_mark(holding.key.symbol) or holding.position.entry_px or Price(ZERO)
+            exposures.append(self._exposure(holding, near))
             if holding.exposure:
                 open_symbols.append(holding.key.symbol)
             for intent_id, working in holding.intents.items():
                 if working.phase is Phase.WORKING and not working.intent.reduce_only:
                     inflight[intent_id] = holding.key.symbol
-        limits = self._limits.limits
         fees = self._watch.fees
         market = MarketBudget(
             fees=max(fees.values(), key=lambda rates: (rates.taker, rates.maker)),
             fees_of=dict(fees),
             remaining_margin_usdt=Quote(max(funds.available, ZERO)),
-            remaining_notional_usdt=Quote(max(limits.max_position_notional - largest, ZERO)),
+            remaining_notional_usdt=self._limits.notional_left(exposures),
             open_symbols=tuple(open_symbols),
             inflight=inflight,
         )
         self._shared[self._ground.market] = market
-        left = max(limits.max_daily_loss - self._limits.loss_today(), Decimal(0))
+        left = max(self._limits.limits.max_daily_loss - self._limits.loss_today(), ZERO)
         return RiskBudget(
             account_id=self._ground.account_id,
             at_ms=self._ground.clock.now_ms(),

@@ -359,7 +359,9 @@ class Router:
             ground, records, self._ledger, self.sender, self._relay, self.watch, dogs, begin=begin, take_over=own
         )
         self.closing = Closing(ground, self.standing_in, self._ledger)
-        self.budget = Budgeting(ground, bus, market, limits, self.watch, dogs, self.standing_in, shared.budgets)
+        self.budget = Budgeting(
+            ground, bus, market, limits, self.watch, dogs, self.standing_in, shared.budgets, self.sender.exposure
+        )
 
     def _transferring(self, wallets: Wallets | None, relay: Relay) -> Transferring:
         return Transferring(

@@ -243,12 +243,7 @@ class Sender:
         if working is not None and working.next_plan is not None:
             return _held(order, CHANGED)
         own = known.leaves_qty - known.owed_qty if known else ZERO
-        exposure = Exposure(
-            position_qty=holding.exposure,
-            open_buy_qty=self._open_qty(holding, Side.BUY) - (own if order.side is Side.BUY else ZERO),
-            open_sell_qty=self._open_qty(holding, Side.SELL) - (own if order.side is Side.SELL else ZERO),
-            near=near,
-        )
+        exposure = self.exposure(holding, near).and_open(order.side, -own)
         refusal = (
             self._kill_objection(working, holding)
             or self._parent_objection(working, holding)
@@ -280,9 +275,15 @@ class Sender:
             del self._entries_sent[next(iter(self._entries_sent))]
         self._entries_sent[ref] = now_ms
 
-    def _open_qty(self, holding: Holding, side: Side) -> Decimal:
-        """Base asset that may still be added on one side, by us or by others."""
-        return holding.open_qty(side) + self._gates.external_qty(holding.key.symbol, side)
+    def exposure(self, holding: Holding, near: Price) -> Exposure:
+        """With what may still be added, by us or by others."""
+        external = self._gates.external_qty
+        return Exposure(
+            position_qty=holding.exposure,
+            open_buy_qty=holding.open_qty(Side.BUY) + external(holding.key.symbol, Side.BUY),
+            open_sell_qty=holding.open_qty(Side.SELL) + external(holding.key.symbol, Side.SELL),
+            near=near,
+        )
 
     def _ended(self, order: NewOrder, *, good: bool) -> None:
         self.breaker.ended(entry=not order.reduce_only, good=good)
