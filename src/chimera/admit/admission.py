@@ -226,6 +226,8 @@ def _stop_in_time(intent: Intent, stop: Decimal, near: Price, holding: Holding, 
     What is judged is the position that it would make: what is held at its own entry price, the rest at the market.
     """
     held, qty = abs(holding.exposure), _after(intent, holding)
+    if not qty:
+        return None
     entry = (held * (holding.position.entry_px or near) + (qty - held) * near) / qty
     edge = near * (rules.price_down if intent.side is Side.BUY else rules.price_up)
     bounds = [("STOP_OUT_OF_BAND", edge, "the venue takes no trigger so far from the mark price")]

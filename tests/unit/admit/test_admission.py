@@ -38,6 +38,11 @@ def test_an_exit_in_a_symbol_that_does_not_trade_is_refused_as_its_barrier_refus
     assert status_of(codes[0]) == HTTPStatus.SERVICE_UNAVAILABLE
 
 
+def test_a_change_of_what_is_over_and_flat_is_judged_all_the_same() -> None:
+    """`POST /orders/{id}/replace` of stop and target: nothing is left to trade, and nothing is held."""
+    assert "BELOW_STEP" in refusals(an_intent(qty="0"))
+
+
 @pytest.mark.parametrize(
     ("intent", "code", "field"),
     [

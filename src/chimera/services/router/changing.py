@@ -47,8 +47,8 @@ async def change(
     working = owner.holding.intents[intent_id]
     after = changed(document, working.intent, ground.instruments[working.intent.symbol])
     if after != working.intent:
-        if working.canceling:
-            raise not_working(name)
+        if working.canceling or (working.phase is Phase.DONE and not owner.holding.exposure):
+            raise not_working(name)  # over, and nothing is held that a stop or a target could be for
         owner.hear(_judged(ground, routing, object_to_entry, owner, working, after))
     kept = await owner.saved_soon()
     row = intake.row(intent_id, {})
