@@ -16,7 +16,7 @@ from chimera.services.clock import SteadyClock
 from chimera.services.router.patience import going_on
 from chimera.services.router.refused import Refusals
 from chimera.services.router.stream_track import StreamTrack, Terms
-from chimera.services.world.clock import ProcClock
+from chimera.services.world.clock import EPOCH_MS, ProcClock
 from chimera.services.world.composed import World
 from chimera.services.world.plan import KillAt
 from chimera.services.world.proc import Proc
@@ -25,7 +25,7 @@ from chimera.trading.errors import ChimeraError, Refused
 from chimera.trading.ids import stem_of
 from chimera.trading.intent import Intent, MarketNow, StopSpec
 from chimera.trading.money import Price, Qty
-from chimera.wire import keys, requests
+from chimera.wire import codec, keys, requests
 from chimera.wire.intents import intent_record
 from support.incident_stage import Stage, Story, Told, play, steps, without
 from support.two_doors import as_read
@@ -102,6 +102,19 @@ def pending(told: Told) -> int:
     return len(told.stage.world.bus._content._streams[keys.ORDERS_INTENT].groups["s4"].pending)
 
 
+def one_order(told: Told) -> bool:
+    return (told.bought, len(told.entries)) == (steps(10), 1)
+
+
+def killed_before_the_venue(told: Told, blows: list[float]) -> bool:
+    """It was on disk and had not arrived: once that is proved its moment is over, and nothing is bought late."""
+    sealed = told.stage.world.ledger._collections[keys.ORDERS].documents["s3-r"]
+    row = codec.unseal(sealed, dict[str, Any])
+    made_ms = next(each["at_ms"] for each in row["timeline"] if each["what"].endswith("made")) - EPOCH_MS
+    dead = any(made_ms <= blow * 1_000 <= made_ms + 20 for blow in blows)
+    return dead and (row["status"], row["message"], told.bought, told.entries) == ("REJECTED", "DEADLINE", 0, [])
+
+
 moments = st.integers(0, 400).map(lambda tenths_of_ms: BEGIN_S + tenths_of_ms / 10_000)
 
 
@@ -119,8 +132,7 @@ def test_by_whichever_track_and_wherever_it_is_killed_it_is_one_order(
     with two_tracks():
         told = play(Story(hands=tracks, touch=a_market(), down_ms=down_ms, blows=tuple(map(_kill, sorted(blows)))))
     assert told.broken == []
-    assert told.bought == steps(10)
-    assert len(told.entries) == 1
+    assert one_order(told) or killed_before_the_venue(told, blows)
     assert stream_s is None or pending(told) == 0
     assert told_of(told) == []
 
@@ -133,8 +145,8 @@ def test_the_stream_alone_and_a_kill_anywhere_between_reading_and_acknowledging(
     with two_tracks():
         told = play(Story(hands=((stream_s, by_stream),), touch=a_market(), down_ms=down_ms, blows=(_kill(blow),)))
     assert told.broken == []
-    assert told.bought == steps(10)
-    assert (len(told.entries), pending(told), told_of(told)) == (1, 0, [])
+    assert one_order(told) or killed_before_the_venue(told, [blow])
+    assert (pending(told), told_of(told)) == (0, [])
 
 
 def _kill(at_s: float) -> KillAt:

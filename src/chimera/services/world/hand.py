@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from chimera.ports.intents import OrderAnswer
-from chimera.services.router.api import Outcome
+from chimera.services.router.api import Outcome, instruments_of
 from chimera.services.router.router import Router
 from chimera.services.world.link import Link
 from chimera.services.world.proc import Proc
@@ -35,7 +35,7 @@ async def post_order(router: Router, body: bytes, now_ms: Millis, *, allow_unpro
     try:
         intent = requests.order_intent(
             request_json.read_object(body),
-            instruments=router.instrument,
+            instruments=instruments_of(router),
             now_ms=now_ms,
             allow_unprotected=allow_unprotected,
         )
@@ -43,8 +43,7 @@ async def post_order(router: Router, body: bytes, now_ms: Millis, *, allow_unpro
     except StoreUnavailable as away:
         raise NotSent(str(away)) from away
     except Refused as no:
-        early = no.code == "UNKNOWN_SYMBOL" and not router.ready()  # as the HTTP face says it: asked too early
-        if early or failures.status_of(no.code) == HTTPStatus.SERVICE_UNAVAILABLE:
+        if failures.status_of(no.code) == HTTPStatus.SERVICE_UNAVAILABLE:
             raise NotSent(f"{no.code}: {no.message}") from no
         raise
 
