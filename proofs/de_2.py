@@ -10,19 +10,17 @@ import asyncio
 import json
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
 from chimera.adapters.embedded.server import EmbeddedRedis
 from proofs import pure
+from proofs.alone import s3_alone
 from proofs.bare import Commits, Wire, bare_fastapi, seconds, wired
 from proofs.measured import Measured
-from proofs.real import ROOT
 
 BAR: Final = (
     "pure decision <= 20 us P50 with 100 rules (quietest turn); durable /decide P50 <= 2 x (bare FastAPI POST + 1"
@@ -50,38 +48,10 @@ async def _staged(rounds: int) -> dict[str, Any]:
         folder = Path(temporary)
         redis = await EmbeddedRedis.start(folder / "redis")
         try:
-            async with _strategy(folder, redis.unix_address) as s3, bare_fastapi() as fastapi:
+            async with s3_alone(folder, redis.unix_address) as s3, bare_fastapi() as fastapi:
                 return await asyncio.to_thread(_measured, folder, s3, fastapi, rounds)
         finally:
             await redis.stop()
-
-
-@asynccontextmanager
-async def _strategy(folder: Path, redis: str) -> AsyncIterator[str]:
-    """Its address, once it decides."""
-    words = ("--folder", str(folder), "--redis", redis, "--swap", str(folder / "swap"))
-    command = (sys.executable, "-m", "proofs.s3_alone", *words)
-    with (folder / "s3.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=log, cwd=ROOT)
-    assert process.stdout is not None
-    try:
-        address = ""
-        async for line in process.stdout:
-            if line.startswith(b"{") and (told := json.loads(line)).get("event") == "ready":
-                address = str(told["address"])
-                break
-        drained = asyncio.create_task(_drained(process.stdout))
-        yield address
-        drained.cancel()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _drained(stream: asyncio.StreamReader) -> None:
-    while await stream.read(65_536):
-        pass
 
 
 def _measured(folder: Path, s3: str, fastapi: str, rounds: int) -> dict[str, Any]:

@@ -32,7 +32,8 @@ def lint(file: File, s3: S3 = S3_URL, as_json: Json = False) -> None:
         answer = _asked(s3, lambda client: client.lint(_document(file)))
         _say(answer, as_json, _linted(answer))
         if not answer["ok"]:
-            raise Stop(Exit.REFUSED, f"{len(answer['findings'])} findings: S3 would refuse it")
+            found = len(answer["findings"])
+            raise Stop(Exit.REFUSED, f"{found} finding{'s' if found > 1 else ''}: S3 would refuse it")
 
 
 @app.command()
@@ -180,6 +181,9 @@ def _document(file: Path) -> dict[str, Any]:
     given = document.get("bundle", document)
     if not isinstance(given, dict):
         raise Refused("MALFORMED", "the file holds no bundle", field="FILE", value=str(file))
+    if "rule_id" in given:
+        told = 'the file holds a rule; a bundle has it inside: {"bundle_id": "NAME", "rules": [RULE, ...]}'
+        raise Refused("MALFORMED", told, field="FILE", value=str(file))
     ours = ("schema_version", "digest", "who", "why", "at_ms")
     try:
         bundle: dict[str, Any] = exact({name: value for name, value in given.items() if name not in ours})

@@ -49,8 +49,12 @@ def decide(
         print(f"  supposing {figure['name']} {figure['given']} (seen: {figure['seen'] or 'nothing'})")
     intent = answer.get("intent")
     if intent:
-        print(f"  {intent['side']} {intent['qty']}, stop {intent.get('sl')}, target {intent.get('tp')}")
+        stop, target = intent.get("sl") or {}, intent.get("tp") or {}
+        wanted = f"{target.get('target', '')} {target.get('value', target.get('price', 'none'))}".strip()
+        print(f"  {intent['side']} {intent['qty']}, stop {stop.get('price', 'none')}, target {wanted}")
         print(f"  order {intent['client_order_id']}" + (" (dry run: not sent)" if dry_run else ""))
+    if answer.get("signal_id"):
+        print(f"  more: chimera why {answer['signal_id']}")
 
 
 def order(s4_url: str, asked: Mapping[str, Any], wait_s: int, as_json: bool) -> None:

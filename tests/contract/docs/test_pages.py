@@ -60,7 +60,7 @@ def test_the_faults_that_the_matrix_names_are_the_worlds() -> None:
 
 def test_the_rules_on_the_rules_page_are_rules() -> None:
     told = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-    rules = [json.loads(block, parse_float=Decimal) for block in re.findall(r"```json\n(.*?)```", told, re.DOTALL)]
+    rules = [json.loads(block, parse_float=Decimal) for block in re.findall(r"```json rule\n(.*?)```", told, re.DOTALL)]
     factors = ("rv_pctile_30d", "rho_usdttwd_14", *BUILT_IN)
 
     assert len(rules) > 1

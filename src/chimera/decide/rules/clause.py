@@ -16,6 +16,7 @@ from chimera.trading.decision import ClauseVerdict
 Test = Callable[[Values], bool]
 MAX_DEPTH: Final = 16
 MAX_LISTED: Final = 1_000  # conditions of one joint, numbers of one ``in``
+NAMED_MAX: Final = 20
 JOINTS: Final = ("allOf", "anyOf", "not")
 
 
@@ -126,7 +127,7 @@ def _leaf(node: Mapping[str, Any], lint: Lint, known: Collection[str], path: str
         return None
     factor, op = node["f"], node["op"]
     if not isinstance(factor, str) or factor not in known:
-        lint.say(f"{path}.f", f"{factor!r} is not in the factor registry")
+        lint.say(f"{path}.f", f"{factor!r} is not in the factor registry; known are {_named(known)}")
     if not isinstance(op, str) or op not in OPS:
         lint.say(f"{path}.op", f"{op!r} is not an operator; known are {' '.join(OPS)}")
         return None
@@ -134,6 +135,12 @@ def _leaf(node: Mapping[str, Any], lint: Lint, known: Collection[str], path: str
     if limits is None or len(lint.findings) > before:
         return None
     return Comparison(path=path, factor=factor, op=op, limits=limits)
+
+
+def _named(known: Collection[str]) -> str:
+    """By their names, so many as a line bears."""
+    names = sorted(known)
+    return ", ".join(names[:NAMED_MAX]) + (f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else "")
 
 
 def _limits(op: str, node: Any, lint: Lint, path: str) -> Limits | None:
