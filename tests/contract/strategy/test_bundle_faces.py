@@ -117,6 +117,11 @@ async def test_a_bundle_s_life_on_the_command_line(served: Served, tmp_path: Pat
     refused = await chimera("lint", str(wrong))
     assert refused.exit_code == Exit.REFUSED
     assert "N-1 $.action.type" in refused.output
+    assert "chimera: 1 finding: S3 would refuse it" in refused.output
+    wrong.write_text(json.dumps(a_rule("N-1", {"type": "skip_entry"})))
+    alone = await chimera("lint", str(wrong))
+    assert alone.exit_code == Exit.REFUSED
+    assert "the file holds a rule; a bundle has it inside" in alone.output
     assert "lint finds nothing" in (await chimera("lint", str(file))).output
     assert "kept: n," in (await chimera("create", str(file), "--why", "first", "--who", "ann")).output
     assert "+ N-1" in (await chimera("diff", "active", "n")).output
