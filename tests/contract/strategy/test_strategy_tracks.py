@@ -235,6 +235,8 @@ async def test_another_body_under_our_order_id_is_not_our_delivery() -> None:
         assert answer.intent is not None
         name = str(answer.intent["client_order_id"])
         await both.stage.bus.put(idempotency_key(name), json.dumps(record).encode())
+        event = {"kind": "INTENT_REFUSED", "intent_id": str(answer.intent["intent_id"]), "body_hash": "another"}
+        await both.stage.bus.publish(ROUTER_EVENTS, "of another", event | {"code": "DUPLICATE_ID"})
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert (await both.row(answer.signal_id))["delivery"] == "PENDING"
@@ -242,9 +244,9 @@ async def test_another_body_under_our_order_id_is_not_our_delivery() -> None:
 
 async def test_more_than_a_page_of_undelivered_signals_is_carried_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "RESTORE_AT_ONCE", 2)
-    monkeypatch.setattr(dispatch, "RECENT_MAX", 0)
+    monkeypatch.setattr(dispatch, "RECENT_MAX", 1)
     both = Both()
-    both.stage = stage = Stage(S3_CONCURRENT_ENTRIES_PER_MARKET="9")
+    both.stage = stage = Stage(S3_CONCURRENT_ENTRIES_PER_MARKET="9", S3_TRACKS="rest")
     both.stage.hears = True
     stage.router = both.rest  # type: ignore[assignment]
     await stage.show()

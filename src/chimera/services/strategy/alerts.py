@@ -51,6 +51,8 @@ class Alerts:
             "text": text,
             "at_ms": str(now_ms),
         }
+        if len(self._kept) == KEPT_MAX:
+            log.error("alert_dropped", event_id=self._kept[0][0])
         self._kept.append((f"s3:{code}:{subject}:{now_ms}", fields))
         await self.flush()
 
