@@ -155,6 +155,28 @@ def decide(bundle: Bundle, case: Case) -> Open | Skip:
     return _open(trace, view, fired, side, policy)
 
 
+def still(
+    decision: Open, budget: RiskBudget | None, reserved: Sequence[Reserve], limits: GateLimits, now_ms: Millis
+) -> Open | Skip:
+    """Judged against the budget again, by later figures and what others have promised meanwhile."""
+    left = room(decision.market, budget, reserved, now_ms)
+    needs = _needs(decision.sizing, decision.levels)
+    if left is not None and left.fits(needs, limits):
+        return decision
+    return Skip(
+        symbol=decision.symbol,
+        market=decision.market,
+        config_rev=decision.config_rev,
+        reasons=failed(budget_gates(decision.market, left, needs, limits)),
+        rules_fired=decision.rules_fired,
+        trace=decision.trace,
+    )
+
+
+def _needs(sizing: Sizing, bars: Levels) -> Needs:
+    return Needs(margin_usdt=sizing.margin_usdt, notional_usdt=sizing.notional_usdt, loss_usdt=bars.loss_at_stop)
+
+
 def _seen(case: Case, touch: Touch) -> Features:
     """What the producer says, under what the touch shows, under what the caller supposes."""
     now_ms, told = case.now_ms, case.features
@@ -178,7 +200,7 @@ def _open(trace: "_Trace", view: View, fired: Fired, side: Side, policy: ExecPol
     if isinstance(bars, Verdict):
         return trace.skip((bars,))
     trace.levels = bars
-    needs = Needs(margin_usdt=sizing.margin_usdt, notional_usdt=sizing.notional_usdt, loss_usdt=bars.loss_at_stop)
+    needs = _needs(sizing, bars)
     if view.left is None or not view.left.fits(needs, view.limits):
         return trace.skip(failed(budget_gates(market, view.left, needs, view.limits)))
     if market is Market.FUT:
@@ -254,9 +276,9 @@ def _stale(case: Case, touch: Touch) -> Verdict | None:
 
 def _no_book(touch: Touch) -> Verdict | None:
     """Why this touch is none to decide by: no prices, or sides that meet (locked) or cross."""
-    figures = (touch.bid, touch.ask, touch.bid_qty, touch.ask_qty)
-    if not all(map(sound, figures)) or touch.bid <= ZERO or min(figures) < ZERO:
-        words = f"bid {touch.bid} x {touch.bid_qty}, ask {touch.ask} x {touch.ask_qty} is no touch"
+    bid, ask, bid_qty, ask_qty = figures = (touch.bid, touch.ask, touch.bid_qty, touch.ask_qty)
+    if not (sound(bid) and sound(ask) and sound(bid_qty) and sound(ask_qty)) or bid <= ZERO or min(figures) < ZERO:
+        words = f"bid {bid} x {bid_qty}, ask {ask} x {ask_qty} is no touch"
         return Verdict(code=Code.MARKET_INVALID, passed=False, name="touch", text=words)
     if touch.bid < touch.ask:
         return None

@@ -1,9 +1,9 @@
 """L0: may we trade at all? Every gate is judged and every verdict told, not only the first that failed.
 
-The budget is judged twice by the same function: before the rules with what a plain entry would use, and after sizing
-with what this one will. Our own intents that S4's figures do not yet include are counted against it. Whether all
-gates are open is asked first (``market_open``, ``Room.fits``); the verdicts, which take longer, are written for a gate
-that is shut and for the explanation.
+The budget is judged three times by the same function: before the rules with what a plain entry would use, after sizing
+with what this one will, and again (``decision.still``) when the entry was announced. What of our own intents S4's
+figures do not hold is counted against it. Whether all gates are open is asked first (``market_open``, ``Room.fits``);
+the verdicts, which take longer, are written for a gate that is shut and for the explanation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.decide.features import DEPTH, FUNDING, SPREAD, Features
+from chimera.decide.promises import is_ahead, is_held, is_in_flight, is_settling
 from chimera.trading.budget import Reserve, RiskBudget
 from chimera.trading.decision import Code, Verdict
 from chimera.trading.market import Market
@@ -129,14 +130,18 @@ def room(market: Market, budget: RiskBudget | None, reserved: Sequence[Reserve],
     margin: Decimal = share.remaining_margin_usdt
     notional: Decimal = share.remaining_notional_usdt
     entries = share.entries + 1
-    for item in reserved:
-        if item.intent_id in share.inflight:
+    for promise in reserved:
+        ahead = is_ahead(promise, budget)
+        working = ahead or is_in_flight(promise, budget)
+        if working or is_held(promise, budget):
+            loss -= promise.loss_usdt
+        if promise.market is not market:
             continue
-        loss -= item.loss_usdt
-        if item.market is market:
-            margin -= item.margin_usdt
-            notional -= item.notional_usdt
-            entries += 1
+        if working or is_settling(promise, budget):
+            margin -= promise.margin_usdt
+        if working:
+            notional -= promise.notional_usdt
+        entries += ahead
     age_ms = Millis(abs(now_ms - budget.at_ms))
     return Room(age_ms=age_ms, loss=loss, margin=margin, notional=notional, entries=entries)
 

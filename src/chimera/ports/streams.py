@@ -1,4 +1,5 @@
-"""What is told and shared: event streams with consumer groups, snapshots of the latest value, short locks, task lists.
+"""What is told and shared: event streams with consumer groups, snapshots of the latest value and the lines beside
+them, short locks, task lists.
 
 Nothing here decides about money: a lost lock, record or task is found by the ledger. Every method may raise
 ``StoreUnavailable``; a write whose answer was lost may have happened, and every write here is safe to repeat.
@@ -110,7 +111,33 @@ class Queues(Protocol):
         ...
 
 
-class Bus(Streams, Snapshots, Locks, Queues, Protocol):
+class Table(Value):
+    """A snapshot and the lines that stand beside it, all of one moment."""
+
+    snapshot: bytes | None
+    lines: dict[str, bytes]
+
+
+class Tables(Protocol):
+    """Lines of several writers beside a snapshot. Each goes by itself ``ttl_ms`` after it was last laid."""
+
+    async def lay(self, key: str, lines: Mapping[str, bytes], *, ttl_ms: int) -> Table:
+        """Put each line there, or anew, and read the whole table in the same step.
+
+        So of two writers one sees the other's line, and none sees lines older than the snapshot beside them.
+        """
+        ...
+
+    async def lift(self, key: str, lines: Sequence[str]) -> None:
+        """Take lines away; those that are not there are no fault."""
+        ...
+
+    async def table(self, key: str) -> Table:
+        """All of it; changes nothing."""
+        ...
+
+
+class Bus(Streams, Snapshots, Locks, Queues, Tables, Protocol):
     """All of it, one store (Redis or Valkey)."""
 
     async def tell(self, news: Sequence[Record | Latest]) -> None:

@@ -41,7 +41,12 @@ class RiskBudget(Value):
 
 
 class Reserve(Value):
-    """What one of our own intents may use until S4's figures include it."""
+    """What one of S3's own intents may use, and how far S4's figures can be trusted to hold it by now.
+
+    Moments are S4's clock, for they are compared with its figures'. ``valid_until_ms``: it takes the intent no later;
+    ``gone_by_ms``: it has closed the position by then; None is never. ``shown_ms``: figures of then or later
+    hold it or what came of it. ``done_ms``: the moment of the first that showed it neither ahead nor in flight.
+    """
 
     intent_id: IntentId
     market: Market
@@ -49,3 +54,7 @@ class Reserve(Value):
     margin_usdt: Quote
     notional_usdt: Quote
     loss_usdt: Quote
+    valid_until_ms: Millis | None = None
+    gone_by_ms: Millis | None = None
+    shown_ms: Millis | None = None
+    done_ms: Millis | None = None

@@ -28,7 +28,7 @@ def sound(number: Decimal) -> bool:
     What comes from elsewhere as ``NaN``, ``Infinity`` or ``1E+999999999`` is not: comparing the first raises, and the
     last has a gigabyte of digits.
     """
-    return number.is_finite() and (not number or -40 <= number.adjusted() < 20)
+    return number.is_finite() and (-40 <= number.adjusted() < 20 or not number)
 
 
 def text(amount: Decimal) -> str:

@@ -1,9 +1,11 @@
-"""The risk budget under ``risk:budget:{account}``: S4 writes it, S3 reads it. The nouns are in ``trading.budget``."""
+"""The risk budget under ``risk:budget:{account}``: S4 writes it, S3 reads it; and the lines beside it, one for
+each promise of every S3 on the account. The nouns are in ``trading.budget``.
+"""
 
 from decimal import Decimal
 from typing import Final
 
-from chimera.trading.budget import RiskBudget
+from chimera.trading.budget import Reserve, RiskBudget
 from chimera.trading.money import sound
 from chimera.wire.codec import seal, unseal
 
@@ -28,3 +30,16 @@ def read_budget(document: bytes | str) -> RiskBudget:
         if not sound(figure):
             raise ValueError(f"{name} {figure} is no amount")
     return budget
+
+
+def promise_line(promise: Reserve) -> bytes:
+    return seal(promise)
+
+
+def read_promise(line: bytes) -> Reserve:
+    """Raises ``ValueError`` or ``NewerSchema``."""
+    promise = unseal(line, Reserve)
+    for figure in (promise.margin_usdt, promise.notional_usdt, promise.loss_usdt):
+        if not sound(figure) or figure < 0:
+            raise ValueError(f"promise {promise.intent_id}: {figure} is no amount")
+    return promise

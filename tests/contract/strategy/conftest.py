@@ -24,7 +24,7 @@ async def served() -> AsyncIterator[Served]:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         await until(lambda: asyncio.sleep(0, server.started), turns=100_000)
-        yield Served(stage, f"http://127.0.0.1:{listening.getsockname()[1]}")
+        yield Served(stage, f"http://127.0.0.1:{listening.getsockname()[1]}", strategy)
         server.should_exit = True
         await serving
 

@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from chimera.adapters.memory.bus import MemoryBus
+from chimera.adapters.memory.faults import NoFaults
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
+from chimera.decide.promises import SHOWN_MS
 from chimera.ports.intents import OrderAnswer
 from chimera.ports.score import Scorer
 from chimera.services.strategy.demo import ensure_demo_bundle
@@ -57,6 +59,17 @@ class HandClock:
 
     def monotonic_ms(self) -> Millis:
         return Millis(self.ms)
+
+
+class Slow(NoFaults):
+    """Every access gives way some times, so that everything meets everything."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = random.Random(seed)
+
+    async def before(self, operation: str, key: str) -> None:
+        for _ in range(self._rng.randrange(1, 8)):
+            await asyncio.sleep(0)
 
 
 class ScriptedRouter:
@@ -109,6 +122,18 @@ class Stage:
         board = FeatureBoard(symbol="BTCUSDT", at_ms=now, features=features)
         await self.bus.put(features_key("BTCUSDT"), codec.encode(board))
 
+    async def show_symbol(self, symbol: str, bid: str, ask: str, atr: str, qty: str) -> None:
+        """Another one, on futures, as of now: its touch and its factors."""
+        now = self.clock.now_ms()
+        tick = TickBoard(
+            symbol=symbol, at_ms=now, bid=Price(D(bid)), bid_qty=Qty(D(qty)), ask=Price(D(ask)), ask_qty=Qty(D(qty)),
+            mid=Price((D(bid) + D(ask)) / 2), spread_bps=D("0.15"),
+        )  # fmt: skip
+        await self.bus.put(tick_key(symbol), codec.encode(tick))
+        features = {name: Feature(value=D(value), at_ms=now) for name, value in (FEATURES | {"atr": atr}).items()}
+        board = FeatureBoard(symbol=symbol, at_ms=now, features=features)
+        await self.bus.put(features_key(symbol), codec.encode(board))
+
     async def show_spot(self, bid: str, ask: str) -> None:
         """Spot's own touch, as of now."""
         tick = TickBoard(
@@ -117,7 +142,7 @@ class Stage:
         )  # fmt: skip
         await self.bus.put(spot_tick_key("BTCUSDT"), codec.encode(tick))
 
-    async def budget(self, **changes: Any) -> None:
+    async def budget(self, loss: str = "50", **changes: Any) -> None:
         share = MarketBudget(
             fees=FeeRates(maker=D("0.0002"), taker=D("0.0005")),
             remaining_margin_usdt=Quote(D(1000)),
@@ -126,10 +151,15 @@ class Stage:
         budget = RiskBudget(
             account_id=DEFAULT_ACCOUNT,
             at_ms=self.clock.now_ms(),
-            remaining_loss_usdt=Quote(D(50)),
+            remaining_loss_usdt=Quote(D(loss)),
             markets=dict.fromkeys(Market, share),
         )
         await self.bus.put(risk_budget_key(DEFAULT_ACCOUNT), budget_document(budget))
+
+    async def plenty(self) -> None:
+        """A budget that no test uses up."""
+        much = Quote(D(10) ** 9)
+        await self.budget(loss=str(much), remaining_margin_usdt=much, remaining_notional_usdt=much)
 
     @asynccontextmanager
     async def process(self, seed: int = 1) -> AsyncIterator[Strategy]:
@@ -149,6 +179,19 @@ class Stage:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
+    async def settle(self, strategy: Strategy) -> None:
+        """All that was decided is delivered, and S4's figures hold what came of it: nothing."""
+        dispatcher = strategy._dispatcher
+
+        async def delivered() -> bool:
+            return dispatcher.pending == 0
+
+        await until(delivered, turns=100_000)
+        await dispatcher.promises.look()
+        self.clock.ms += SHOWN_MS
+        await self.show()
+        await dispatcher.promises.look()
+
     async def rows(self) -> list[dict[str, object]]:
         return list(await self.ledger.find("signals"))
 
@@ -162,6 +205,7 @@ class Served:
 
     stage: Stage
     url: str
+    strategy: Strategy
 
 
 def a_rule(rule_id: str, action: Any, **more: Any) -> dict[str, Any]:

@@ -1,21 +1,22 @@
 """Bundles through their whole life: made, active, taken back, refused; and decisions while all of that happens."""
 
 import asyncio
-import random
+import gc
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from strategy_world import Stage, a_rule, activate, ask
+from strategy_world import Slow, Stage, a_rule, activate, ask
 
-from chimera.adapters.memory.faults import NoFaults
 from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.decide.rules.finding import LintFailed
 from chimera.services.strategy import compiling
 from chimera.services.strategy.alerts import Alerts
 from chimera.services.strategy.bundles import Offered
 from chimera.services.strategy.config import ConfigWatcher
 from chimera.services.strategy.engine import Strategy
+from chimera.services.strategy.settings import read_settings
 from chimera.trading.errors import Refused
 from chimera.wire.keys import ALERTS, CFG_ACTIVE_REV, CONFIG_BUNDLES, STRATEGY_RULES
 
@@ -206,17 +207,6 @@ async def test_ten_thousand_rules_are_compiled_while_the_loop_goes_on(stage: Sta
     assert turns >= 400 // compiling.AT_ONCE
 
 
-class Slow(NoFaults):
-    """Every access gives way some times, so that everything meets everything."""
-
-    def __init__(self, seed: int) -> None:
-        self._rng = random.Random(seed)
-
-    async def before(self, operation: str, key: str) -> None:
-        for _ in range(self._rng.randrange(1, 8)):
-            await asyncio.sleep(0)
-
-
 @pytest.mark.req("S3-CFG-3")
 @pytest.mark.parametrize("seed", range(6))
 async def test_a_decision_is_of_one_revision_however_the_configuration_moves_meanwhile(seed: int) -> None:
@@ -241,7 +231,8 @@ async def test_a_decision_is_of_one_revision_however_the_configuration_moves_mea
         swapping = asyncio.create_task(swap(strategy))
         while not swapping.done():
             stage.clock.ms += 1
-            await stage.show()  # the budget as of now, which includes what was answered
+            await stage.show()
+            await stage.plenty()
             await strategy.decide(ask(sideHint=None))
         await swapping
         bundles = {line.rev: line.bundle_id for line in await strategy.config.revisions.history(100)}
@@ -254,3 +245,32 @@ async def test_a_decision_is_of_one_revision_however_the_configuration_moves_mea
         assert row["rules_fired"] == [rule]
         assert "FLAG_OFF" not in str(row["reason"])
         assert row["decision"] == "skip" or row["intent"]["side"] == side  # type: ignore[index]  # plain JSON
+
+
+@pytest.mark.req("DE-2", "S3-CFG-3")
+async def test_while_many_rules_are_read_no_collector_walks_over_them_nor_afterwards() -> None:
+    """Each walk is a time in which nobody decides; of few rules nothing is kept back."""
+    walks: list[int] = []
+
+    def heard(phase: str, told: dict[str, int]) -> None:
+        if phase == "start" and told["generation"] == 2:
+            walks.append(told["generation"])
+
+    compiler, before, factors = compiling.Compiler(read_settings({})), gc.get_freeze_count(), frozenset({"atr"})
+    sizes = (10, compiling.UNCOLLECTED_FROM)
+    few, many = ([a_rule(f"R{n}", {"type": "side", "value": "BUY"}) for n in range(size)] for size in sizes)
+    gc.callbacks.append(heard)
+    try:
+        await compiler.made(compiling.Content("few", {}, few), factors)
+        assert gc.get_freeze_count() == before
+        walks.clear()
+        made = await compiler.made(compiling.Content("many", {}, many), factors)
+        assert walks == []
+        assert gc.get_freeze_count() > before + compiling.UNCOLLECTED_FROM
+        with pytest.raises(LintFailed):
+            await compiler.made(compiling.Content("wrong", {}, [*many, {"rule_id": "?"}]), factors)
+        assert gc.isenabled()
+    finally:
+        gc.callbacks.remove(heard)
+        gc.unfreeze()
+    assert len(made.bundle.rules) == compiling.UNCOLLECTED_FROM

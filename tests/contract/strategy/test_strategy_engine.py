@@ -203,9 +203,16 @@ async def test_an_answered_intent_counts_until_the_router_s_figures_can_show_it(
         await until(lambda: delivered(stage))
         assert (await strategy.decide(ask())).decision == "skip"
     async with stage.process(seed=2) as strategy:
+        promises = strategy._dispatcher.promises
         assert (await strategy.decide(ask())).decision == "skip"  # also after a restart
+        await promises.look()
+        stage.clock.ms += 6_999
+        await stage.show()
+        await promises.look()
+        assert (await strategy.decide(ask())).decision == "skip"
         stage.clock.ms += 1
-        await stage.budget()
+        await stage.show()
+        await promises.look()
         assert (await strategy.decide(ask())).decision == "open"
 
 

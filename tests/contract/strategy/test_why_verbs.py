@@ -108,6 +108,7 @@ async def test_a_replay_says_the_same_of_what_decides_and_otherwise_of_another(
         served.stage.clock.ms += 1_000
         await served.stage.show()
         await decide(served, sideHint=side)
+        await served.stage.settle(served.strategy)
     async with BundleClient(served.url) as client:
         rule = a_rule("N-1", {"type": "skip_entry"})
         await client.create({"bundle_id": "never", "rules": [rule]}, who="ann", why="y")

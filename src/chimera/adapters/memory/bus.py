@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from chimera.adapters.memory.faults import Faults, NoFaults, through
 from chimera.adapters.memory.streams import Content, parse_id
 from chimera.ports.clock import Clock
-from chimera.ports.streams import Entry, Latest, Record, Task
+from chimera.ports.streams import Entry, Latest, Record, Table, Task
 from chimera.trading.money import Millis
 
 DEADLINE_MS: Final = Millis(2000)
@@ -138,7 +138,28 @@ class MemoryBus:
 
         return await self._apply("hand_back", queue, apply) if due_ms else 0
 
+    # ── tables ──
+
+    async def lay(self, key: str, lines: Mapping[str, bytes], *, ttl_ms: int) -> Table:
+        def apply() -> Table:
+            now_ms = self._now()
+            self._content.tables.lay(key, lines, Millis(now_ms + ttl_ms))
+            return self._table(key)
+
+        return await self._apply("lay", key, apply)
+
+    async def lift(self, key: str, lines: Sequence[str]) -> None:
+        if lines:
+            await self._apply("lift", key, lambda: self._content.tables.lift(key, lines))
+
+    async def table(self, key: str) -> Table:
+        return await self._apply("table", key, lambda: self._table(key))
+
     # ── how ──
+
+    def _table(self, key: str) -> Table:
+        now_ms = self._now()
+        return Table(snapshot=self._content.value(key, now_ms), lines=self._content.tables.standing(key, now_ms))
 
     def _now(self) -> Millis:
         return self._clock.now_ms()

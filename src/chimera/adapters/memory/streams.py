@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from chimera.adapters.memory.queues import Queues
+from chimera.adapters.memory.tables import Tables
 from chimera.ports.streams import Entry
 from chimera.trading.money import Millis
 
@@ -59,6 +60,7 @@ class Content:
         self._undo: deque[Callable[[], None]] = deque(maxlen=UNDO_MAX)
         self.changes = 0  # ever made and not lost
         self.queues = Queues(self._changed)
+        self.tables = Tables(self._changed)
 
     def lose(self, changes: int) -> int:
         """Take back the latest ``changes``; how many there were to take back."""

@@ -20,7 +20,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from chimera.adapters.redis import clients
 from chimera.adapters.redis.patience import Try, until
 from chimera.adapters.redis.slots import beside, by_slot, same_slot
-from chimera.ports.streams import Entry, Latest, Record, Task
+from chimera.ports.streams import Entry, Latest, Record, Table, Task
 from chimera.trading.money import Millis
 
 DEADLINE_MS: Final = Millis(2000)
@@ -40,13 +40,13 @@ class _Script:
         self.text = files(__package__).joinpath("lua", f"{name}.lua").read_text("ascii")
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, client: clients.Client, keys: Sequence[str], *arguments: str | int) -> Any:
+    async def run(self, client: clients.Client, keys: Sequence[str], *arguments: str | int | bytes) -> Any:
         try:
             return await client.execute_command(*self.words(keys, *arguments))
         except NoScriptError:
             return await client.execute_command("EVAL", self.text, len(keys), *keys, *arguments)
 
-    def words(self, keys: Sequence[str], *arguments: str | int) -> tuple[str | int, ...]:
+    def words(self, keys: Sequence[str], *arguments: str | int | bytes) -> tuple[str | int | bytes, ...]:
         """The command that runs it where it has been seen."""
         return ("EVALSHA", self.digest, len(keys), *same_slot(keys), *arguments)
 
@@ -58,6 +58,7 @@ _RECLAIM: Final = _Script("reclaim_v1")
 _RELEASE: Final = _Script("release_v1")
 _CLAIM_DUE: Final = _Script("claim_due_v1")
 _HAND_BACK: Final = _Script("hand_back_v1")
+_LAY: Final = _Script("lay_v1")
 
 
 def connect(
@@ -255,6 +256,22 @@ class RedisBus:
         words = [word for pair in due_ms.items() for word in pair]
         told = await self._call("hand_back", lambda _: _HAND_BACK.run(self._client, [queue], claimed_until_ms, *words))
         return int(told)
+
+    # ── tables ──
+
+    async def lay(self, key: str, lines: Mapping[str, bytes], *, ttl_ms: int) -> Table:
+        words = [word for pair in lines.items() for word in pair]
+        keys = [beside(key, "lines"), key]
+        snapshot, flat = await self._call("lay", lambda _: _LAY.run(self._client, keys, ttl_ms, *words))
+        found = {name.decode(): bytes(line) for name, line in zip(flat[::2], flat[1::2], strict=True)}
+        return Table(snapshot=_maybe_bytes(snapshot), lines=found)
+
+    async def lift(self, key: str, lines: Sequence[str]) -> None:
+        if lines:
+            await self._call("lift", lambda _: self._client.hdel(beside(key, "lines"), *lines))
+
+    async def table(self, key: str) -> Table:
+        return await self.lay(key, {}, ttl_ms=0)
 
     # ── how ──
 

@@ -139,7 +139,7 @@ def _mid(touch: TopOfBook) -> Price:
 
 
 def _spread_bps(touch: TopOfBook) -> Decimal:
-    """Of the mid, six places, half up."""
+    """Of the mid, to the nearest sixth place."""
     return ((touch.ask - touch.bid) / _mid(touch) * BPS).quantize(_SIX_PLACES)
 
 

@@ -1,12 +1,14 @@
 """Alerts to the stream ``alerts``: sent at once, kept while the bus is away, the same one at most once a minute."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
 
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Streams
+from chimera.trading.decision import Code, Skip
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.money import Millis
@@ -16,6 +18,10 @@ from chimera.wire.keys import ALERTS
 REPEAT_MS: Final = 60_000
 KEPT_MAX: Final = 200
 SUBJECTS_MAX: Final = 1_000
+
+OF_A_SYMBOL: Final = (
+    Code.FEATURE_MISSING, Code.FEATURE_STALE, Code.FEATURE_INVALID, Code.MARKET_INVALID, Code.MARKET_CROSSED,
+)  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -66,3 +72,14 @@ class Alerts:
                 return
             if self._kept and self._kept[0][0] == event_id:
                 self._kept.popleft()
+
+
+async def tell_skip(alerts: Alerts, decision: Skip, unreadable: Iterable[tuple[str, str]]) -> None:
+    """What of a skip somebody must look at; ``unreadable``: documents of the board, each with what is wrong."""
+    for key, words in unreadable:
+        await alerts.say(Severity.ERROR, "BAD_DOCUMENT", key, words)
+    for reason in decision.reasons:
+        if reason.code is Code.NO_RULE:
+            await alerts.say(Severity.WARN, "NO_USABLE_RULE", decision.symbol, reason.text)
+        elif reason.code in OF_A_SYMBOL:
+            await alerts.say(Severity.WARN, reason.code.value, f"{decision.symbol} {reason.name}", reason.text)

@@ -2,8 +2,8 @@
 
 Invariants: only what stands in the ledger is sent; an intent always goes under the same ids and body, so that the
 router makes it one order however often and by whichever track it arrives; nothing is sent past ``valid_until_ms``;
-after a restart what was left is carried on. What REST leaves open the stream's reader answers (``hearing``). What an
-intent may use counts as reserved until the router's own figures can include it.
+after a restart what was left is carried on. What REST leaves open the stream's reader answers (``hearing``). What its
+intents may use is told to ``promises`` before they are durable.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from chimera.ports.streams import Streams
 from chimera.services.strategy import settings as configured
 from chimera.services.strategy.alerts import Alerts
 from chimera.services.strategy.hearing import Hearing, Refusal
+from chimera.services.strategy.promises import Promises
 from chimera.services.strategy.signals import (
     Delivery,
     Heard,
@@ -32,7 +33,7 @@ from chimera.services.strategy.signals import (
     read_undelivered,
     with_tracks,
 )
-from chimera.trading.budget import Reserve, RiskBudget
+from chimera.trading.budget import Reserve
 from chimera.trading.errors import NewerSchema, NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.intent import Intent
@@ -45,7 +46,7 @@ RETRY_MAX_MS: Final = 2_000
 AT_ONCE_MAX: Final = 16  # intents being sent at the same time
 RESTORE_AT_ONCE: Final = 1_000  # unsettled signals; more are asked for where there are more
 UNHEARD_MS: Final = 5_000  # past an intent's time, for the router's word on what was published in it
-RECENT_MAX: Final = 100  # settled signals looked at for reservations after a restart
+RECENT_MAX: Final = 1_000  # entries looked at for what they may still use, after a restart
 
 log = structlog.get_logger(__name__)
 
@@ -76,11 +77,13 @@ class Dispatcher:
         clock: Clock,
         tracks: configured.Track,
         *,
+        promises: Promises,
         settled: Callable[[Item], None] = lambda _: None,
         hearing: Hearing | None = None,
     ) -> None:
         """``settled`` is told of each intent whose delivery is over. ``hearing`` None: only REST tells."""
         self._hearing = hearing
+        self.promises = promises
         self._settled = settled
         self._ledger = ledger
         self._streams = streams
@@ -102,8 +105,9 @@ class Dispatcher:
         return Tracks(rest=rest, stream=stream)
 
     def reserve(self, item: Item) -> None:
-        """Count it from now on, before it is durable: no decision may come between."""
+        """Count it from now on, before it is announced or durable: no decision may come between."""
         self._items[item.signal_id] = item
+        self.promises.keep(item.reserve, item.intent)
 
     def start(self, item: Item) -> None:
         """It is durable: send it."""
@@ -113,19 +117,13 @@ class Dispatcher:
     def forget(self, item: Item) -> None:
         """It was never written."""
         self._items.pop(item.signal_id, None)
+        self.promises.drop(item.intent.intent_id)
 
     def void(self, item: Item) -> None:
         """Whether it is durable is not known and nobody relies on it: never send it, and mark the row when we can."""
         self._items.pop(item.signal_id, None)
+        self.promises.drop(item.intent.intent_id)
         self._voided[item.signal_id] = {**item.row, "delivery": Delivery.VOID.value}
-
-    def reserved(self, budget: RiskBudget | None) -> tuple[Reserve, ...]:
-        """What the budget's figures cannot include yet; what they do is forgotten here."""
-        now_ms = self._clock.now_ms()
-        for signal_id, item in list(self._items.items()):
-            if item.started and item.saved and _released(item, budget, now_ms):
-                del self._items[signal_id]
-        return tuple(item.reserve for item in self._items.values() if not _known(item, budget, now_ms))
 
     @property
     def pending(self) -> int:
@@ -137,6 +135,7 @@ class Dispatcher:
         await self._restore()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_voiding())
+            tasks.create_task(self.promises.run())
             if self._hearing is not None:
                 tasks.create_task(self._hearing.run(self._refused))
             while True:
@@ -151,8 +150,9 @@ class Dispatcher:
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_MAX_MS / 1000)
                 continue
-            for document in reversed([*left, *recent]):
-                self._take_up(document)
+            found = {str(document.get("signal_id")): document for document in reversed([*left, *recent])}
+            for signal_id, document in found.items():
+                self._take_up(signal_id, document)
             self.restored = True
 
     async def _left(self) -> Sequence[dict[str, Any]]:
@@ -164,8 +164,7 @@ class Dispatcher:
                 return left
             newest *= 10
 
-    def _take_up(self, document: dict[str, Any]) -> None:
-        signal_id = str(document.get("signal_id"))
+    def _take_up(self, signal_id: str, document: dict[str, Any]) -> None:
         if signal_id in self._items or signal_id in self._voided or document.get("delivery") == Delivery.VOID.value:
             return
         try:
@@ -173,12 +172,15 @@ class Dispatcher:
         except (NewerSchema, msgspec.ValidationError) as wrong:
             log.error("signal_unreadable", signal_id=signal_id, why=str(wrong))
             return
-        item = Item(signal_id, document, found.intent, found.tracks, found.reserve)
+        tracks = found.tracks
+        if not _is_refused(tracks):
+            self.promises.recall(found.reserve, found.intent, is_answered=tracks.taken)
+        if tracks.settled:
+            return
+        item = Item(signal_id, document, found.intent, tracks, found.reserve, started=True)
         self._items[signal_id] = item
-        item.started = True
-        if not item.tracks.settled:
-            log.info("delivery_carried_on", signal_id=signal_id, intent_id=item.intent.intent_id)
-            self._queue.put_nowait(item)
+        log.info("delivery_carried_on", signal_id=signal_id, intent_id=item.intent.intent_id)
+        self._queue.put_nowait(item)
 
     async def _carry(self, item: Item) -> None:
         """Until both tracks are settled and the row says so."""
@@ -187,6 +189,7 @@ class Dispatcher:
             before = item.tracks
             async with self._turns:
                 await self._try(item)
+            self._tell_promises(item)
             if item.tracks != before:
                 item.saved = False
             if not item.saved:
@@ -194,9 +197,16 @@ class Dispatcher:
             if item.tracks.settled and item.saved:
                 _log_delivered(item)
                 self._settled(item)
+                self._items.pop(item.signal_id, None)
                 return
             await asyncio.sleep(pause_ms / 1000)
             pause_ms = min(pause_ms * 2, RETRY_MAX_MS)
+
+    def _tell_promises(self, item: Item) -> None:
+        if _is_refused(item.tracks):
+            self.promises.drop(item.intent.intent_id)
+        elif item.tracks.taken:
+            self.promises.answered(item.intent.intent_id)
 
     async def _try(self, item: Item) -> None:
         if item.tracks.settled:
@@ -239,6 +249,7 @@ class Dispatcher:
         document = with_tracks(item.row, tracks)
         await self._ledger.put(SIGNALS, item.signal_id, document)
         item.row, item.tracks = document, tracks
+        self._tell_promises(item)
 
     async def _named(self, intent_id: str) -> Item | None:
         """On its way or lately so, else as the ledger has it. Raises ``StoreUnavailable``."""
@@ -329,6 +340,11 @@ class Dispatcher:
             await asyncio.sleep(RETRY_MAX_MS / 1000)
 
 
+def _is_refused(tracks: Tracks) -> bool:
+    """For good, whatever the other track may still say."""
+    return tracks.rest is Track.REFUSED or (tracks.settled and tracks.refused)
+
+
 def _log_delivered(item: Item) -> None:
     tracks = item.tracks
     log.info(
@@ -341,23 +357,3 @@ def _log_delivered(item: Item) -> None:
         message=tracks.message,
         tries=tracks.tries,
     )
-
-
-def _known(item: Item, budget: RiskBudget | None, now_ms: int) -> bool:
-    """Whether the router's figures include it, or it can no longer come to anything."""
-    tracks, intent = item.tracks, item.intent
-    if tracks.rest is Track.REFUSED or (tracks.settled and tracks.refused):
-        return True
-    if budget is None:
-        return False
-    share = budget.markets.get(intent.market)
-    if share is not None and intent.intent_id in share.inflight:
-        return True
-    if tracks.taken and tracks.answered_ms is not None:
-        return budget.at_ms > tracks.answered_ms
-    until_ms = intent.valid_until_ms
-    return until_ms is not None and now_ms > until_ms and budget.at_ms > until_ms
-
-
-def _released(item: Item, budget: RiskBudget | None, now_ms: int) -> bool:
-    return item.tracks.settled and _known(item, budget, now_ms)

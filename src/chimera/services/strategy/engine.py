@@ -3,7 +3,8 @@
 ``decide`` answers when signal and intent stand in the ledger and never waits for S4. One symbol is decided once at a
 time: by a lock of this process, then by ``lock:pos:{symbol}``, held at most three seconds and let go on every path; a
 decision that took longer is given up before it becomes durable. A dry run takes no lock and leaves nothing behind. The
-budget is judged and reserved in one step without an await, so several decisions at once never overspend it.
+budget is judged and reserved in one step without an await, then announced and judged again by what every S3 on the
+account has promised, so that several decisions at once never overspend it, here or elsewhere.
 asyncio alone, time by the clock that is handed in, of which a step of the wall's moves nothing: ages, deadlines and
 stamps go on as they began. The virtual-time world runs this class unchanged.
 """
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from chimera.decide.decision import still
 from chimera.decide.rules.bundle import EVERY_SYMBOL
 from chimera.ports.clock import Clock
 from chimera.ports.intents import IntentSink, RouterLevels
@@ -25,7 +27,7 @@ from chimera.ports.score import Scorer
 from chimera.ports.streams import Bus
 from chimera.services.clock import SteadyClock
 from chimera.services.strategy import health, signals
-from chimera.services.strategy.alerts import Alerts
+from chimera.services.strategy.alerts import Alerts, tell_skip
 from chimera.services.strategy.answers import answer as answer_of
 from chimera.services.strategy.answers import each, skip
 from chimera.services.strategy.blockers import Blockers
@@ -33,11 +35,12 @@ from chimera.services.strategy.bundles import Bundles
 from chimera.services.strategy.config import ConfigWatcher, Loaded, Snapshot
 from chimera.services.strategy.dispatch import Dispatcher, Item
 from chimera.services.strategy.explaining import Explaining
-from chimera.services.strategy.facts import Board, Facts
+from chimera.services.strategy.facts import Board
 from chimera.services.strategy.hearing import Hearing
 from chimera.services.strategy.ids import new_client_order_id, new_intent_id, new_uuid
 from chimera.services.strategy.judging import Judge, check_dry
-from chimera.services.strategy.limits import policy
+from chimera.services.strategy.limits import policy, terms
+from chimera.services.strategy.promises import Promises
 from chimera.services.strategy.scoring import Scoring
 from chimera.services.strategy.settings import StrategySettings
 from chimera.services.strategy.signals import Origin
@@ -59,9 +62,6 @@ LOCK_MS: Final = 3_000
 LOCK_SPARE_MS: Final = 500  # of the lock, left for the write that makes a decision durable
 RESERVED_MS: Final = 3_600_000
 SERVICE: Final = "s3-strategy"
-TOLD: Final = (
-    Code.FEATURE_MISSING, Code.FEATURE_STALE, Code.FEATURE_INVALID, Code.MARKET_INVALID, Code.MARKET_CROSSED,
-)  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -100,11 +100,20 @@ class Strategy:
         self.explaining = Explaining(ledger, self.bundles, self.config, settings)
         self.trials = Trials(ledger, self.config, self.alerts, clock)
         hearing = Hearing(bus, settings.account_id, settings.strategy_id) if hears else None
+        promises, settled = Promises(bus, clock, settings.account_id), self.trials.delivered
         self._dispatcher = Dispatcher(
-            ledger, bus, router, self.alerts, clock, settings.tracks, settled=self.trials.delivered, hearing=hearing
+            ledger,
+            bus,
+            router,
+            self.alerts,
+            clock,
+            settings.tracks,
+            promises=promises,
+            settled=settled,
+            hearing=hearing,
         )
         board = Board(bus, ledger, settings.account_id)
-        self._judge = Judge(board, self._scoring, clock, self._dispatcher, settings, policy(settings))
+        self._judge = Judge(board, self._scoring, clock, promises, settings, policy(settings))
         self.blockers = Blockers(ledger, self._judge, self.config, self.alerts, clock, settings, routers)
 
     async def run(self, *, watching: bool = False) -> None:
@@ -160,8 +169,8 @@ class Strategy:
         return await self._ledger.find(SIGNALS, newest=newest)
 
     async def health(self) -> dict[str, object]:
-        snapshot = self.config.snapshot
-        checks = {**await health.pings(self._bus, self._ledger), "config": health.of_config(self.config)}
+        pings = await health.pings(self._bus, self._ledger)  # a second, while which a configuration may be loaded
+        checks, snapshot = {**pings, "config": health.of_config(self.config)}, self.config.snapshot
         checks["score"] = self._scoring.health()
         return {
             "status": "ok" if health.well(checks) else "degraded",
@@ -212,7 +221,7 @@ class Strategy:
             judged = await self._judge.judge(snapshot, request)
             origin = origin.of(judged.facts, judged.case)
             if isinstance(judged.decision, Skip):
-                await self._alert_skip(judged.decision, judged.facts)
+                await tell_skip(self.alerts, judged.decision, judged.facts.unreadable)
                 recorded = await self._record_skip(judged.decision, origin, signal_id)
             else:
                 recorded = await self._record_open(snapshot, request, judged.decision, origin, until_ms, signal_id)
@@ -244,11 +253,15 @@ class Strategy:
             raise AssertionError("an open has an intent")
         item = self._item(signal_id, decision, intent, origin)
         self._dispatcher.reserve(item)
+        rev = snapshot.bundle.rev
         try:
-            refused = await self._claim(intent)
+            taken, overspent = await asyncio.gather(
+                self._claim(intent), self._announced(snapshot, request, decision, intent)
+            )
+            refused = skip(rev, request, taken) if taken is not None else overspent
             if refused is None and self._clock.monotonic_ms() >= until_ms:
                 words = f"the decision took longer than {LOCK_MS - LOCK_SPARE_MS} ms of its lock"
-                refused = Verdict(code=Code.LOCKED, passed=False, text=words)
+                refused = skip(rev, request, Verdict(code=Code.LOCKED, passed=False, text=words))
             if refused is None:
                 await self._ledger.insert(SIGNALS, signal_id, item.row)
         except BaseException:  # cancelled, too: what was announced and is not stored must be void
@@ -256,10 +269,25 @@ class Strategy:
             raise
         if refused is not None:
             self._dispatcher.forget(item)
-            return await self._record_skip(skip(snapshot.bundle.rev, request, refused), origin.otherwise, given_id)
+            return await self._record_skip(refused, origin.otherwise, given_id)
         self._dispatcher.start(item)
         explained = item.row["explanation"]
         return decision, answer_of(decision, intent, dry_run=False, signal_id=signal_id, explained=explained)
+
+    async def _announced(
+        self, snapshot: Snapshot, request: DecideRequest, decision: Open, intent: Intent
+    ) -> Skip | None:
+        """Tell of it, and why not by what everybody has told."""
+        try:
+            told = await self._dispatcher.promises.announce(intent.intent_id)
+        except StoreUnavailable as away:
+            gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"the entry cannot be announced: {away}")
+            return skip(snapshot.bundle.rev, request, gone)
+        if told.unreadable:
+            await self.alerts.say(Severity.ERROR, "BAD_DOCUMENT", "promises", told.unreadable)
+        limits = terms(snapshot, request.symbol, self._settings)[decision.market].gates
+        again = still(decision, told.budget, told.reserved, limits, self._clock.now_ms())
+        return again if isinstance(again, Skip) else None
 
     async def _claim(self, intent: Intent) -> Verdict | None:
         """``idem:order:{client_order_id}`` RESERVED; why not, where it is not ours."""
@@ -300,16 +328,6 @@ class Strategy:
             finally:
                 with suppress(StoreUnavailable):  # it ends by itself
                     await self._bus.release(key, token)
-
-    async def _alert_skip(self, decision: Skip, facts: Facts) -> None:
-        for key, words in facts.unreadable:
-            await self.alerts.say(Severity.ERROR, "BAD_DOCUMENT", key, words)
-        for reason in decision.reasons:
-            if reason.code is Code.NO_RULE:
-                await self.alerts.say(Severity.WARN, "NO_USABLE_RULE", decision.symbol, reason.text)
-            elif reason.code in TOLD:
-                about = f"{decision.symbol} {reason.name}"
-                await self.alerts.say(Severity.WARN, reason.code.value, about, reason.text)
 
     async def _one_of_batch(self, request: DecideRequest) -> dict[str, Any]:
         try:

@@ -1,7 +1,7 @@
 """From a request to a decision: the facts of the moment, the score, and the pure function over both.
 
 It writes nothing and takes no lock, so that a dry run, a real decision and a look at what stands in the way share it.
-Between the facts and the decision's return there is no await but the score's: a caller may reserve what it decides.
+Between the pure function and the decision's return there is no await: a caller may reserve what it decides.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from chimera.ports.clock import Clock
 from chimera.services.strategy.answers import skip
 from chimera.services.strategy.compiling import in_turns
 from chimera.services.strategy.config import Snapshot
-from chimera.services.strategy.dispatch import Dispatcher
 from chimera.services.strategy.facts import Board, Facts
 from chimera.services.strategy.limits import terms
+from chimera.services.strategy.promises import Promises
 from chimera.services.strategy.scoring import Scoring
 from chimera.services.strategy.settings import StrategySettings
 from chimera.trading.decision import Code, Open, Score, Skip, Verdict
@@ -43,12 +43,12 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """``dispatcher`` knows what of our own is promised already."""
+    """``promises``: a real decision is judged by those of others when it is announced, a dry run at once."""
 
     board: Board
     scoring: Scoring
     clock: Clock
-    dispatcher: Dispatcher
+    promises: Promises
     settings: StrategySettings
     policy: Policy
 
@@ -57,6 +57,7 @@ class Judge:
         symbol = Symbol(request.symbol)
         try:
             facts = await self.board.look(symbol)
+            beside = await self.promises.others() if request.dry_run else None
         except StoreUnavailable as away:
             gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"what the market shows cannot be read: {away}")
             return Judged(skip(snapshot.bundle.rev, request, gone), Facts(), None)
@@ -66,6 +67,8 @@ class Judge:
         else:
             score = scores.fallback("not asked")
         seen = self._case(snapshot, request, facts, known, score)
+        if beside is not None:
+            seen = seen.but(budget=beside.budget, reserved=beside.reserved)
         given: Mapping[str, Decimal] = request.context or {}
         case = supposing(seen, given)
         decision = under(snapshot.flags, decide(snapshot.bundle, case))
@@ -85,7 +88,7 @@ class Judge:
             terms=terms(snapshot, request.symbol, self.settings),
             policy=self.policy,
             budget=facts.budget,
-            reserved=self.dispatcher.reserved(facts.budget),
+            reserved=self.promises.counted(),
             score=score,
         )
 
