@@ -77,6 +77,16 @@ def test_an_id_taken_a_second_time_is_seen_whoever_sells() -> None:
     assert numbers(spot_oracle.taken_once([*bought(), *listed(), ended(2, STOP), listed()[0]])) == ["I1"]
 
 
+@pytest.mark.req("I1")
+def test_an_id_that_died_with_s4_may_guard_again_if_nothing_was_sold_by_it() -> None:
+    """Sent before it was saved, ended by hand, S4 killed: what it does next is the same step, by the same name."""
+    again, lost = listed()[0], {STOP}
+    assert spot_oracle.taken_once([*bought(), *listed(), ended(2, STOP), again], lost) == []
+    assert numbers(spot_oracle.taken_once([*bought(), *listed(), again], lost)) == ["I1"], "the first still lives"
+    part = sold(2, STOP, "0.001", status="PARTIALLY_FILLED")
+    assert numbers(spot_oracle.taken_once([*bought(), *listed(), part, ended(2, STOP), again], lost)) == ["I1"]
+
+
 @pytest.mark.req("I10")
 def test_what_could_be_sold_and_has_no_stop_is_bare_and_dust_is_not() -> None:
     bare = lambda audit: spot_oracle.uncovered_spans(audit, 9_000_000, SPOT_INSTRUMENT)  # noqa: E731  # a short name

@@ -65,6 +65,7 @@ class SpotFace(SpotSide):
         super().__init__()
         self._house = house
         self.own = others.own
+        self.forgotten = house.forgotten  # one set, of both markets
         self.loop, self.tape, self.plan = house.loop, house.tape, house.plan
         self.twin, self.clock = house.twin, house.clock
         self.venue: Venue = house.venue

@@ -56,6 +56,7 @@ class Judged(Protocol):
     instrument: Instrument
     limits: Limits
     own: Decimal
+    forgotten: set[str]
 
     @property
     def loop(self) -> DetLoop: ...
@@ -138,7 +139,7 @@ def judge(
     bound_us = ROUGH_US if rough else FIRED_US
     return [
         *spot_oracle.never_oversold(ours, rules.base),
-        *spot_oracle.taken_once(ours),
+        *spot_oracle.taken_once(ours, world.forgotten),
         *spot_oracle.one_leg(ours),
         *spot_oracle.own_untouched(
             world.wallet.balance(rules.base).total, own, spot_oracle.net(ours, rules.base), now_us
