@@ -18,7 +18,7 @@ from typing import Any, Final
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from proofs.fuzz import Fuzz
 from proofs.fuzz_house import SYMBOLS, House
-from proofs.leaks import Deed, leaks
+from proofs.leaks import Deed, leaks, moved
 from proofs.measured import Measured
 from proofs.real import Stage, stage
 
@@ -97,6 +97,7 @@ def _told(runs: Mapping[str, Fuzz], audit: Sequence[AuditRecord]) -> dict[str, A
         "fewest_examples": min(sum(tally.values()) for tally in counts.values()),
         "answers": dict(sorted(answers.items())),
         "by_operation": {name: dict(sorted(tally.items())) for name, tally in counts.items()},
+        "refused_as": dict(sum((run.codes for run in runs.values()), Counter[str]()).most_common()),
         "deeds": len(deeds) - len(runs),
         "entries_taken": sum(record.kind is Kind.ACCEPT and not record.reduce_only for record in audit),
         "asked_later": dict(sum((run.later for run in runs.values()), Counter[str]())),
@@ -115,13 +116,7 @@ def _unforeseen(house: Stage, service: str) -> list[str]:
 
 def _stirred(audit: Sequence[AuditRecord], run: Fuzz) -> list[str]:
     """What happened while a request was refused that met an order of ours at work."""
-    moved = [record for record in audit if record.kind in (Kind.ACCEPT, Kind.CANCEL, Kind.AMEND)]
-    return [
-        f"#{record.seq} {record.kind} {record.client_order_id} under {what}"
-        for from_us, until_us, what in run.stirred
-        for record in moved
-        if from_us < record.at_us < until_us
-    ]
+    return [f"{line} under {what}" for begun, ended, what in run.stirred for line in moved(audit, begun, ended)]
 
 
 def _seconds(runs: Mapping[str, Fuzz]) -> dict[str, float]:

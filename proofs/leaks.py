@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from chimera.simulate.venue.audit import ASKED, AuditRecord, Kind
 
 _MARKET_MAKES: Final = frozenset({Kind.FUNDING, Kind.OPEN_ACCOUNT, Kind.RESTART})
+_CHANGES: Final = frozenset({Kind.ACCEPT, Kind.CANCEL, Kind.AMEND})
 _QUESTIONS: Final = ("GET", "")
 _LISTENS: Final = "listenKey"  # the user stream's own key: made, prolonged, given back
 
@@ -38,6 +39,13 @@ def leaks(audit: Iterable[AuditRecord], deeds: Sequence[Deed]) -> Iterator[str]:
             yield f"{_line(record)}, while nothing was under way; before it: {after}"
         elif _enters(record) and record.client_order_id not in refs:
             yield f"{_line(record)}, of no order that was answered 2xx; meanwhile: {deeds[place].told}"
+
+
+def moved(audit: Iterable[AuditRecord], from_us: int, until_us: int) -> Iterator[str]:
+    """What became of orders that trade, strictly between: what protects follows each fill by itself and is left out."""
+    for record in audit:
+        if from_us < record.at_us < until_us and record.kind in _CHANGES and record.algo_id is None:
+            yield _line(record)
 
 
 def _does(record: AuditRecord) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.leaks import Deed, leaks
+from proofs.leaks import Deed, leaks, moved
 
 from chimera.simulate.venue.audit import AuditRecord, Kind
 
@@ -63,3 +63,10 @@ def test_what_no_answer_accounts_for_is_a_leak(record: AuditRecord, why: str) ->
     (line,) = leaks([record], DEEDS)
 
     assert why in line
+
+
+def test_what_moves_while_a_request_is_refused_is_told_but_for_what_protects() -> None:
+    resting, stop = a_record(3_000, kind=Kind.CANCEL), a_record(3_000, algo_id=5, close_position=True)
+
+    assert len(list(moved([resting, stop], 2_000, 4_000))) == 1
+    assert list(moved([resting, stop], 3_000, 4_000)) == []
