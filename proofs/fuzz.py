@@ -1,9 +1,9 @@
 """schemathesis against a service that runs: so many examples of each operation, one after the other, each judged.
 
-A third are generated as the schema allows, a third as it does not, a third carry real values (``fuzz_values``); a few
-are bodies that no schema makes. Judged: below 500, a status and a body that the schema shows. What was answered 2xx
+Generated as the schema allows or as it does not; half of them carry real values (``fuzz_values``), and a few bodies are
+such as no schema makes. Judged: below 500, a status and a body that the schema shows. What was answered 2xx
 and may trade becomes a ``Deed``: the house is brought home before the next request. An entry that waits for the venue's
-limits, or for a machine that others use, is asked again and counted (``later``), as a caller would.
+limits, or for a machine that others use, is asked again and counted, as a caller would.
 """
 
 import random
@@ -46,7 +46,6 @@ _HEADERS: Final[tuple[dict[str, str], ...]] = (
     {}, {}, {}, {"Prefer": "respond-async"}, {"Prefer": "wait=1"}, {"Prefer": "wait=x, respond-async"},
     {"Idempotency-Key": "key-1"}, {"Idempotency-Key": "*" * 300}, {"Content-Type": "text/plain"}, {"X-Odd": "\xe9"},
 )  # fmt: skip
-LATER: Final = ("RATE_GOVERNOR", "LOOP_LAG")  # the caller hurries, or others use this machine: 503 with Retry-After
 PATIENCE_S: Final = 30.0
 
 
@@ -58,11 +57,10 @@ class Fuzz:
         self.seconds: dict[str, float] = {}
         self.found: dict[str, str] = {}  # what is wrong: the first request that showed it
         self.restless = ""
-        self.later: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()  # of refusals
         self.deeds: list[Deed] = []
         self.stirred: list[tuple[int, int, str]] = []  # refused while an order of ours worked: from, until, what
-        self._house, self._url, self._deep = house, url, Deep(house)
+        self.house, self._url, self._deep = house, url, Deep(house)
 
     def run(self, examples: int, number: int, only: Sequence[str] = ()) -> None:
         """Every operation that the service publishes, or those of ``only``."""
@@ -113,7 +111,7 @@ class Fuzz:
             kwargs = {key: value for key, value in kwargs.items() if key not in ("json", "data", "files")}
             kwargs["data"] = draw.choice(_BODIES)
         sent_us = _now_us()
-        answer = self._asked(kwargs)
+        answer = self.house.ask_again(lambda: self.house.session.request(**kwargs, timeout=PATIENCE_S))
         self._check(name, case, answer, kwargs)
         good = answer.status_code < 300
         if not good:
@@ -123,48 +121,38 @@ class Fuzz:
         elif names:
             self.stirred.append((sent_us, _now_us(), f"{name} {answer.status_code}"))
         if names or word or (good and name in MAY_TRADE):
-            refs = self._house.come_home(names)
+            refs = self.house.come_home(names)
             self.deeds.append(Deed(from_us, _now_us(), f"{name} {answer.status_code}", refs))
         return int(answer.status_code)
-
-    def _asked(self, words: dict[str, Any]) -> Any:
-        """The answer; asked again where entries waited for the venue's limits or for this machine, and nothing else."""
-        while True:
-            answer = self._house.session.request(**words, timeout=PATIENCE_S)
-            code = answer.json().get("code") if answer.status_code == 503 else ""
-            if code not in LATER:
-                return answer
-            self.later[code] += 1
-            self._house.come_home([])
 
     def _prepare(self, name: str, symbol: str, draw: random.Random) -> tuple[list[str], str]:
         """Names of what was begun for this case, and the word that arms."""
         if draw.random() >= PREPARED:
             return [], ""
         if name in OF_ORDERS:
-            return [self._house.begin_order(symbol)], ""
+            return [self.house.begin_order(symbol)], ""
         if name == "close_position":
-            return [self._house.begin_position(symbol)], ""
+            return [self.house.begin_position(symbol)], ""
         if name == "begin_trial":
-            self._house.end_trial()
-        return ([], self._house.begin_kill()) if name == "arm" else ([], "")
+            self.house.end_trial()
+        return ([], self.house.begin_kill()) if name == "arm" else ([], "")
 
     def _learn(self, name: str, answer: Any) -> list[str]:
         """What it named, for later requests; the orders it began."""
         row = answer.json() if "json" in answer.headers.get("content-type", "") else {}
         match name:
             case "submit_order":
-                self._house.orders.append(row["client_order_id"])
+                self.house.orders.append(row["client_order_id"])
                 return [row["client_order_id"]]
             case "create_bundle":
-                self._house.bundles.append(row["bundle"]["bundle_id"])
+                self.house.bundles.append(row["bundle"]["bundle_id"])
             case "activate" | "rollback" | "begin_trial" | "end_trial":
-                self._house.revs.append(row["revision"]["rev"])
+                self.house.revs.append(row["revision"]["rev"])
             case "decide" | "decide_batch":
                 rows = row.get("results", [row])
-                self._house.signals.extend(each["signal_id"] for each in rows if each.get("signal_id"))
+                self.house.signals.extend(each["signal_id"] for each in rows if each.get("signal_id"))
                 return [
-                    self._house.delivered(each["intent"]["client_order_id"])
+                    self.house.delivered(each["intent"]["client_order_id"])
                     for each in rows
                     if each.get("intent") and not each["dry_run"]
                 ]

@@ -5,7 +5,7 @@ Everything by S4's and S3's own HTTP, one request after the other; the venue is 
 
 import itertools
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any, Final
@@ -22,6 +22,7 @@ WORTH: Final = D(60)  # USDT, above every smallest notional
 PATIENCE_S: Final = 20.0  # of one question
 HOME_S: Final = 90.0  # of a way home: limits of the venue are counted by the minute
 DELIVERY_S: Final = 3.0  # one try of S3's to deliver
+LATER: Final = ("RATE_GOVERNOR", "LOOP_LAG")  # the caller hurries, or others use this machine: 503 with Retry-After
 POLL_S: Final = 0.02
 ROOM: Final = 0.45  # of each limit: entries wait from 0.6 on, which is a 503 to whoever hurries
 KEPT: Final = 40  # of each kind of name: enough to hit, few enough to hit again
@@ -43,6 +44,7 @@ class House:
         self.bundles: deque[str] = deque(("demo-1", "active"), maxlen=KEPT)
         self.revs: deque[int] = deque((1,), maxlen=KEPT)
         self.signals: deque[str] = deque(maxlen=KEPT)
+        self.later: Counter[str] = Counter()  # asked again, by why
         self.marks: dict[str, Decimal] = {}
         self._numbers = itertools.count(1)
         self._looked_s = 0.0
@@ -124,10 +126,22 @@ class House:
     def post(self, url: str, body: Document) -> requests.Response:
         return self.session.post(url, json=body, timeout=PATIENCE_S)
 
+    def ask_again(self, ask: Callable[[], requests.Response]) -> requests.Response:
+        """The answer; asked again where entries waited for the venue's limits or for this machine, and nothing else."""
+        while True:
+            answer = ask()
+            code = str(answer.json().get("code")) if answer.status_code == 503 else ""
+            if code not in LATER:
+                return answer
+            self.later[code] += 1
+            self._until("open", self._calm)
+
     def _submit(self, name: str, body: Document) -> None:
         about = {"intent_id": name, "client_order_id": name, "market": "FUT"}
-        answer = self.session.post(
-            f"{self.s4}/orders", json={**about, **body}, headers={"Prefer": "respond-async"}, timeout=PATIENCE_S
+        answer = self.ask_again(
+            lambda: self.session.post(
+                f"{self.s4}/orders", json={**about, **body}, headers={"Prefer": "respond-async"}, timeout=PATIENCE_S
+            )
         )
         if answer.status_code not in (200, 202):
             raise Restless(f"a good order was answered {answer.status_code}: {answer.text[:300]}")
