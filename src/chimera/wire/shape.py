@@ -3,7 +3,7 @@
 Of several faults the most telling one is reported: a name nobody knows explains the missing one beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar, get_args
 
@@ -56,9 +56,16 @@ def _unknown(field: str, path: list[str], value: object, model: type[BaseModel])
 def _names(model: type[BaseModel], path: list[str]) -> list[str]:
     """The fields of the model that sits at ``path``."""
     for name in path:
-        annotation = model.model_fields[name].annotation
-        model = next(kind for kind in (annotation, *get_args(annotation)) if _is_model(kind))
+        field = model.model_fields.get(name)  # none: a place in a list
+        model = model if field is None else next(filter(_is_model, _kinds(field.annotation)), model)
     return list(model.model_fields)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The annotation and all that stands inside it: of a list, a choice, one with terms."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _kinds(inner)
 
 
 def _is_model(kind: object) -> bool:
