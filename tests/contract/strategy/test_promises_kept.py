@@ -8,7 +8,9 @@ from strategy_world import D, Stage, ask
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.faults import NoFaults
 from chimera.decide.promises import SHOWN_MS
+from chimera.services.strategy.dispatch import Item
 from chimera.services.strategy.engine import Strategy
+from chimera.services.strategy.signals import Track, read_undelivered
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
 from chimera.wire.budget import read_promise
@@ -105,6 +107,26 @@ async def test_an_entry_that_cannot_be_announced_is_not_made(stage: Stage) -> No
         stage.bus.faults = NoFaults()
         assert await codes(strategy) == []
     assert [row["delivery"] for row in await stage.rows() if row["decision"] == "skip"] == ["NONE"]
+
+
+async def test_one_that_was_taken_by_the_other_track_keeps_its_room(stage: Stage) -> None:
+    """Both answered: the stream's copy stands at the venue, whatever REST said a moment later."""
+    async with stage.process() as strategy:
+        intent_id = await opened(stage, strategy)
+        dispatcher = strategy._dispatcher
+        row = (await stage.rows())[0]
+        item = Item(row["signal_id"], row, *_parts(row))
+        item.tracks = item.tracks.but(rest=Track.REFUSED, stream=Track.TAKEN)
+        dispatcher._tell_promises(item)
+        assert intent_id in {each.intent_id for each in dispatcher.promises.counted()}
+        item.tracks = item.tracks.but(stream=Track.PUBLISHED)
+        dispatcher._tell_promises(item)
+        assert intent_id not in {each.intent_id for each in dispatcher.promises.counted()}
+
+
+def _parts(row: dict[str, Any]) -> tuple[Any, Any, Any]:
+    found = read_undelivered(row)
+    return found.intent, found.tracks, found.reserve
 
 
 async def test_a_refused_intent_gives_its_room_back_at_once(stage: Stage) -> None:

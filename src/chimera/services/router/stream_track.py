@@ -6,7 +6,7 @@ answer with "try again" waits here, beside the others, until it is too old; what
 late. A refusal on one track is the other's: what ``POST`` refused the stream does not trade a moment later. What cannot
 be read goes to ``orders:intent:dead`` and holds up nothing.
 
-It judges no intent itself and knows nothing of the market.
+Beyond an intent's age it judges nothing itself, and it knows nothing of the market.
 """
 
 import asyncio

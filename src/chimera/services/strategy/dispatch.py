@@ -314,8 +314,8 @@ class Dispatcher:
         if not item.valid(self._clock.now_ms() - UNHEARD_MS):
             item.tracks = item.tracks.sent_is_over()
         if item.tracks.delivery is Delivery.FAILED:
-            how = "was answered by nobody" if item.tracks.stream is Track.PUBLISHED else "reached nobody"
-            words = f"intent {item.intent.intent_id} {how} before it expired: {tracks.message or 'no answer'}"
+            told = tracks.message or "no answer"  # whether it arrived is not known: a time-out is no failure
+            words = f"intent {item.intent.intent_id} was answered by nobody before it expired: {told}"
             await self._alerts.say(Severity.ERROR, "INTENT_EXPIRED", item.intent.intent_id, words)
 
     async def _save(self, item: Item) -> None:
@@ -341,8 +341,8 @@ class Dispatcher:
 
 
 def _is_refused(tracks: Tracks) -> bool:
-    """For good, whatever the other track may still say."""
-    return tracks.rest is Track.REFUSED or (tracks.settled and tracks.refused)
+    """For good, whatever the other track may still say; not where that has said that it was taken."""
+    return not tracks.taken and (tracks.rest is Track.REFUSED or (tracks.settled and tracks.refused))
 
 
 def _log_delivered(item: Item) -> None:
