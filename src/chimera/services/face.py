@@ -112,14 +112,27 @@ def takes(schema: str, *, required: bool = True) -> dict[str, Any]:
     return {"openapi_extra": {"requestBody": {"required": required, "content": content}}}
 
 
-def publish(app: FastAPI, asked: Sequence[type[BaseModel]]) -> None:
+TEXT: Final = {"type": "string"}
+
+
+def asked(name: str, told: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One question of a query, for ``openapi_extra``."""
+    return {"name": name, "in": "query", "required": False, "description": told, "schema": schema or TEXT}
+
+
+def counted(name: str, told: str, default: int, most: int) -> dict[str, Any]:
+    """How many of what is told, from 1."""
+    return asked(name, told, {"type": "integer", "minimum": 1, "maximum": most, "default": default})
+
+
+def publish(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
     """FastAPI's schema, with the request bodies that ``takes`` names."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = FastAPI.openapi(app)
             _, definitions = models_json_schema(
-                [(model, "validation") for model in asked], ref_template="#/components/schemas/{model}"
+                [(model, "validation") for model in bodies], ref_template="#/components/schemas/{model}"
             )
             schema["components"]["schemas"].update(definitions["$defs"])
             app.openapi_schema = schema

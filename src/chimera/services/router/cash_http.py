@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from chimera.ports.clock import Clock
 from chimera.reconcile.pnl import By
+from chimera.services import face
 from chimera.services.face import Answer
 from chimera.services.router.cash_desk import CashApi
 from chimera.trading.cash import Account
@@ -16,30 +17,26 @@ from chimera.wire.cash import LIMIT, MOST, cash_ask, entries_csv, entry_document
 from chimera.wire.paging import MOMENT
 
 Answers = dict[int | str, dict[str, Any]]
-_TEXT: Final = {"type": "string"}
-
-
-def _asked(name: str, told: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": told, "schema": schema or _TEXT}
-
 
 _SPAN: Final = [
-    _asked("from", f"from then on: {MOMENT}; unless given, 31 days back"),
-    _asked("to", f"before then: {MOMENT}"),
-    _asked("cursor", "what an earlier answer named: its next page"),
+    face.asked("from", f"from then on: {MOMENT}; unless given, 31 days back"),
+    face.asked("to", f"before then: {MOMENT}"),
+    face.asked("cursor", "what an earlier answer named: its next page"),
 ]
 _ENTRIES: Final = {
     "parameters": [
         *_SPAN,
-        _asked("asset", "entries with a posting of it"),
-        _asked("account", "entries with a posting of it", {"type": "string", "enum": [str(each) for each in Account]}),
-        _asked("limit", "entries", {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}),
+        face.asked("asset", "entries with a posting of it"),
+        face.asked(
+            "account", "entries with a posting of it", {"type": "string", "enum": [str(each) for each in Account]}
+        ),
+        face.counted("limit", "entries", LIMIT, MOST),
     ]
 }
 _PNL: Final = {
     "parameters": [
         *_SPAN,
-        _asked("by", "what a line is about", {"type": "string", "enum": [str(by) for by in By], "default": "day"}),
+        face.asked("by", "what a line is about", {"type": "string", "enum": [str(by) for by in By], "default": "day"}),
     ]
 }
 
@@ -65,7 +62,7 @@ def add_cash(
         """What stands on each account of the cash ledger; an income account stands below zero."""
         return Answer({"balances": await desk().balances()})
 
-    written = {"description": "one line for each posting", "content": {"text/csv": {"schema": _TEXT}}}
+    written = {"description": "one line for each posting", "content": {"text/csv": {"schema": face.TEXT}}}
     csv: Answers = {**answers(account_shown.EntriesResponse), 200: written}
 
     @app.get(

@@ -10,6 +10,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
+from chimera.services import face
 from chimera.services.face import Answer
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.tracing import shown
@@ -28,36 +29,26 @@ from chimera.wire.decided import (
 from chimera.wire.paging import MOMENT
 
 Answers = Callable[[type[BaseModel]], dict[int | str, dict[str, Any]]]
-_TEXT: Final = {"type": "string"}
-
-
-def _asked(name: str, told: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": told, "schema": schema or _TEXT}
-
-
-def _count(name: str, default: int, most: int) -> dict[str, Any]:
-    return _asked(name, "how many", {"type": "integer", "minimum": 1, "maximum": most, "default": default})
-
 
 _SPAN: Final = [
-    _asked("symbol", "of this symbol alone"),
-    _asked("since", f"from then on: {MOMENT}"),
-    _asked("until", f"before then: {MOMENT}"),
-    _asked("cursor", "what an earlier answer named: its next page"),
+    face.asked("symbol", "of this symbol alone"),
+    face.asked("since", f"from then on: {MOMENT}"),
+    face.asked("until", f"before then: {MOMENT}"),
+    face.asked("cursor", "what an earlier answer named: its next page"),
 ]
 _LISTED: Final = {
     "parameters": [
         *_SPAN,
-        _asked("outcome", "one of both", {"type": "string", "enum": list(OUTCOMES)}),
-        _count("limit", LIMIT, MOST),
-        _count("newest", LIMIT, MOST),
+        face.asked("outcome", "one of both", {"type": "string", "enum": list(OUTCOMES)}),
+        face.counted("limit", "how many", LIMIT, MOST),
+        face.counted("newest", "how many", LIMIT, MOST),
     ]
 }
-_OF_ONE: Final = {"parameters": [{"name": "signal_id", "in": "path", "required": True, "schema": _TEXT}]}
-_REPLAYED: Final = {"parameters": [*_SPAN, _count("limit", REPLAY_LIMIT, REPLAY_MOST)]}
+_OF_ONE: Final = {"parameters": [{"name": "signal_id", "in": "path", "required": True, "schema": face.TEXT}]}
+_REPLAYED: Final = {"parameters": [*_SPAN, face.counted("limit", "how many", REPLAY_LIMIT, REPLAY_MOST)]}
 
 
-_BLOCKED: Final = {"parameters": [_asked("symbol", "of this symbol alone")]}
+_BLOCKED: Final = {"parameters": [face.asked("symbol", "of this symbol alone")]}
 
 
 def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
