@@ -7,7 +7,8 @@ back, when a newer one comes, or when the position it was meant for is gone; the
 
 from chimera.trading.execution import SOLD, Phase, Working
 from chimera.trading.holding import Holding
-from chimera.trading.money import ZERO
+from chimera.trading.intent import StopSpec
+from chimera.trading.money import ZERO, Price, text
 from chimera.trading.scene import Scene
 
 
@@ -17,7 +18,7 @@ def asked_stop(holding: Holding) -> Working | None:
 
 
 def settled(holding: Holding, scene: Scene) -> Holding:
-    """With those ended that are over."""
+    """With those ended that are over, and those on the tick that are not: it may have grown since they were asked."""
     newest, intents = asked_stop(holding), dict(holding.intents)
     for key, work in holding.intents.items():
         if work.phase is not Phase.STANDING:
@@ -25,7 +26,17 @@ def settled(holding: Holding, scene: Scene) -> Holding:
         reason = _over(work, newest, holding)
         if reason is not None:
             intents[key] = work.but(phase=Phase.DONE, reason=reason, done_ms=scene.now_ms)
+        elif (price := work.stop_price) is not None and not scene.instrument.on_tick(price):
+            intents[key] = _rounded(work, price, scene)
     return holding.but(intents=intents) if intents != holding.intents else holding
+
+
+def _rounded(work: Working, price: Price, scene: Scene) -> Working:
+    """Its own side is the exit's. The venue would refuse the price as it was asked, however often."""
+    taken = scene.instrument.stop_toward_entry(price, work.intent.side)
+    stop = StopSpec() if work.intent.stop is None else work.intent.stop
+    told = f"its price {text(price)} is off the venue's tick by now: {text(taken)}"
+    return work.but(intent=work.intent.but(stop=stop.but(price=taken))).noting(told, scene.now_ms)
 
 
 def _over(work: Working, newest: Working | None, holding: Holding) -> str | None:

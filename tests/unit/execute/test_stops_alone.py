@@ -18,7 +18,8 @@ from chimera.trading.money import Price, Qty
 from chimera.trading.order import Role
 from chimera.wire.codec import decode
 from chimera.wire.results import done, order_result
-from support.desk import Desk, a_long, an_intent
+from support.desk import BTC, Desk, a_long, an_intent
+from support.refusals import said_no
 from support.spot_desk import a_spot_long
 
 pytestmark = pytest.mark.req("S4-API-10")
@@ -50,6 +51,23 @@ def test_a_lots_stop_that_is_named_anew_afterwards_counts_beside_it() -> None:
     desk.later(1_000).submit(a_stop("p2", price="63500"))  # the newest word again
     desk.ack(desk.placed(Role.STOP))
     assert desk.placed(Role.STOP).trigger_price == 63500
+
+
+@pytest.mark.fault("B28")
+def test_a_tick_that_grew_since_it_was_asked_rounds_it_and_never_repeats_a_refused_price() -> None:
+    """It was made again at the refused price, at once and without end: no try was counted, no pause, no close."""
+    desk = a_held()
+    desk.submit(a_stop(price="64500.1"))
+    first = desk.placed(Role.STOP)
+    desk.rules = BTC.but(tick=Decimal("0.5"), min_price=Price(Decimal("0.5")))
+
+    desk.hear(said_no(first.ref, -4014))
+
+    assert desk.placed(Role.STOP).trigger_price == Decimal("64500.5")
+    desk.ack(desk.placed(Role.STOP))
+    assert stands(desk) == ["64500.5"]
+    assert done(desk.holding, IntentId("p1"))
+    assert shown(desk)["legs"][0]["stop_price"] == "64500.5"
 
 
 def shown(desk: Desk, name: str = "p1") -> dict[str, Any]:
