@@ -203,4 +203,4 @@ def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple
     if scene.now_ms < due:
         return holding, NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)
-    return holding.with_order(again), (Place(order=order.request, role=Role.EXIT, resend=True, flatten=True),)
+    return holding.with_order(again), (Place(order=order.request, role=Role.EXIT, flatten=True),)

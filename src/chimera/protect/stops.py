@@ -111,7 +111,7 @@ def _resend(holding: Holding, order: Order, scene: Scene) -> tuple[Holding, tupl
     if scene.now_ms < order.resend_due_ms:
         return holding, NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)
-    return holding.with_order(again), (Place(order=order.request, role=order.role, resend=True),)
+    return holding.with_order(again), (Place(order=order.request, role=order.role),)
 
 
 def _dismiss(holding: Holding, orders: tuple[Order, ...], scene: Scene) -> tuple[Holding, tuple[Command, ...]]:

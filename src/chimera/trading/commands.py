@@ -10,7 +10,7 @@ from chimera.trading.venue import OrderRef
 
 
 class Place(Value):
-    """Send this order. ``resend``: the same id may already be live, its outcome is not known.
+    """Send this order, perhaps under an id that already lives: then its outcome was not known.
 
     ``flatten``: it closes all there is, so that sending it twice does no more than sending it once. ``urgent``: it
     closes all there is, and the disk may hold it up for ``URGENT_MS`` only.
@@ -18,7 +18,6 @@ class Place(Value):
 
     order: NewOrder
     role: Role
-    resend: bool = False
     flatten: bool = False
     urgent: bool = False
 

@@ -85,8 +85,8 @@ class Street:
 
     def _take(self, command: Command) -> None:
         match command:
-            case Place(order=order, role=role, resend=again):
-                self._closes_only(order, role, again=again)
+            case Place(order=order, role=role):
+                self._closes_only(order, role, again=any(each.order == order for each in self.sent))
                 self._send(order, role, order.ref)
             case PlacePair(stop=stop, target=target):
                 for leg, role in ((stop, Role.STOP), (target, Role.TARGET)):

@@ -129,7 +129,6 @@ def test_an_unanswered_stop_is_resent_at_once_under_the_same_id() -> None:
     again = desk.hear(PlaceUnanswered(ref=stop.ref, dead_after_ms=Millis(desk.now + 14_000)))
 
     assert [c.order.ref for c in again if isinstance(c, Place)] == [stop.ref]
-    assert all(c.resend for c in again if isinstance(c, Place))
 
 
 @pytest.mark.req("I13", "S4-RETRY-2")
