@@ -2,6 +2,7 @@
 
 import base64
 import json
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
@@ -20,8 +21,10 @@ from chimera.services.router.seal import seal_at
 from chimera.services.router.sender import Gates, Sender
 from chimera.trading.commands import Place
 from chimera.trading.errors import Refused, StoreUnavailable
-from chimera.trading.facts import PlaceRefused
-from chimera.trading.ids import DEFAULT_ACCOUNT
+from chimera.trading.facts import CancelAsked, CloseAsked, PlaceRefused
+from chimera.trading.ids import DEFAULT_ACCOUNT, StrategyId
+from chimera.trading.intent import Intent
+from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Quote
 from chimera.trading.order import Role
 from chimera.trading.standstill import Kill, Scope
@@ -147,6 +150,30 @@ def test_flatten_closes_what_is_under_it(scope: Scope, name: str, closes: int) -
     desks.controls.kill(Kill(scope=scope, name=name, by="me", reason="fire", at_ms=Millis(1), flatten=True))
     [owner] = desks.owners.values()
     assert owner.closes == closes
+
+
+@pytest.mark.req("S4-KILL-1")
+@pytest.mark.parametrize(
+    ("another", "canceled", "part"),
+    [
+        (an_intent("i2"), False, Decimal("0.01")),
+        (an_intent("i2"), True, None),
+        (an_intent("i2", side=Side.SELL, qty="0.004", reduce_only=True), False, None),
+    ],
+    ids=["enters", "enters no more", "only reduces"],
+)
+def test_a_strategys_flatten_is_of_its_part_only_where_somebody_else_enters(
+    another: Intent, canceled: bool, part: Decimal | None
+) -> None:
+    desk = a_long()
+    desk.submit(another.but(strategy_id=StrategyId("other")))
+    if canceled:
+        desk.hear(CancelAsked(intent_id=another.intent_id, reason="by hand"))
+    desks = Desks(MemoryLedger(), [desk.holding])
+    name = an_intent().strategy_id
+    desks.controls.kill(Kill(scope=Scope.STRATEGY, name=name, by="me", reason="fire", at_ms=Millis(1), flatten=True))
+    [owner] = desks.owners.values()
+    assert [fact.qty for fact in owner.heard if isinstance(fact, CloseAsked)] == [part]
 
 
 @pytest.mark.req("S4-KILL-1", "I17")

@@ -16,15 +16,15 @@ import msgspec
 import structlog
 from msgspec.structs import asdict
 
+from chimera.execute.closing import alone
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import STORE_AGAIN_S
 from chimera.services.router.receipts import Witness, entries_under, lots_under
 from chimera.trading.errors import Refused, StoreUnavailable
-from chimera.trading.execution import Phase
 from chimera.trading.facts import CloseAsked, Ticked
-from chimera.trading.ids import AccountId, PositionKey
+from chimera.trading.ids import AccountId, IntentId, PositionKey
 from chimera.trading.money import ZERO, Qty
 from chimera.trading.standstill import Kill, Scope, Standstill
 from chimera.wire import keys
@@ -252,14 +252,15 @@ def _held(owner: Owner, kill: Kill) -> bool:
 def _flatten(owner: Owner, kill: Kill) -> None:
     """All of the position, or the lots of the strategy."""
     lots = lots_under(owner, kill)
-    if kill.scope is not Scope.STRATEGY or (len(lots) == len(owner.holding.position.lots) and _alone(owner, kill)):
+    if kill.scope is not Scope.STRATEGY or (lots and alone(owner.holding, _concerned(owner, kill))):
         owner.hear(CloseAsked(reason="KILL_SWITCH"))
     elif lots:
         qty = Qty(sum((lot.qty for lot in lots), ZERO))
         owner.hear(CloseAsked(reason="KILL_SWITCH", qty=qty, lots=tuple(lot.intent_id for lot in lots)))
 
 
-def _alone(owner: Owner, kill: Kill) -> bool:
-    """Whether nobody else is entering here: closing everything would end his entry, too."""
-    working = [each.intent for each in owner.holding.intents.values() if each.phase is Phase.WORKING]
-    return bool(owner.holding.position.lots) and all(kill.covers(each.key, each.strategy_id) for each in working)
+def _concerned(owner: Owner, kill: Kill) -> set[IntentId]:
+    """The intents that the kill is about: of what is held, and of what is known."""
+    known = owner.holding.intents.items()
+    ours = {key for key, work in known if kill.covers(work.intent.key, work.intent.strategy_id)}
+    return ours | {lot.intent_id for lot in lots_under(owner, kill)}
