@@ -278,6 +278,16 @@ def test_only_trading_trades(status: str) -> None:
     assert not found.trading
 
 
+@pytest.mark.fault("B29")
+def test_a_perpetual_that_is_being_delisted_keeps_its_rules() -> None:
+    """Without them a start left its position to nobody: no stop, and a close was answered UNKNOWN_SYMBOL."""
+    leaving = SYMBOL | {"contractType": "PERPETUAL_DELIVERING", "status": "DELIVERING"}
+    found = translate.instrument(msgspec.json.encode(leaving))
+
+    assert found is not None
+    assert not found.trading
+
+
 def test_dated_contracts_are_not_instruments() -> None:
     assert translate.instrument(msgspec.json.encode(SYMBOL | {"contractType": "CURRENT_QUARTER"})) is None
 

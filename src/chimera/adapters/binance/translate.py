@@ -282,7 +282,7 @@ def touch(row: payloads.BookTicker, at_ms: Millis) -> Touch:
 def instrument(body: bytes) -> Instrument | None:
     """One symbol of ``exchangeInfo``; None for dated contracts and those without a price or lot filter."""
     row = decoded(body, payloads.SymbolRow)
-    if not row.contract_type.endswith("PERPETUAL"):
+    if "PERPETUAL" not in row.contract_type:  # TRADIFI_PERPETUAL; PERPETUAL_DELIVERING is one that is being delisted
         return None
     filters = {each.filter_type: each for each in row.filters}
     price, lot = filters.get("PRICE_FILTER"), filters.get("LOT_SIZE")
