@@ -260,7 +260,7 @@ def _cancel_intent(holding: Holding, fact: CancelAsked, scene: Scene) -> Holding
 def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
     order = holding.orders.get(word.ref)
     if order is None:
-        return holding if word.status.final else adopt(holding, word, scene)
+        return _hear_late(holding, word, scene)
     heard = hear(order, word, scene)
     holding = holding.with_order(heard)
     working = holding.working_of(order)
@@ -273,6 +273,14 @@ def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
     if heard.status.final and not order.status.final and not heard.cum_qty and not heard.owed:
         return _ended_unfilled(holding, order, scene)
     return holding
+
+
+def _hear_late(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
+    """News of an order that this state does not have: it left, having ended, or its sending outran our saving."""
+    end = holding.ended.get(word.ref)
+    if end is None:
+        return holding if word.status.final else adopt(holding, word, scene)
+    return holding.but(survey_due_ms=scene.now_ms) if word.cum_qty > end.qty else holding
 
 
 def _ended_unfilled(holding: Holding, order: Order, scene: Scene) -> Holding:

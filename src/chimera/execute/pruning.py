@@ -2,14 +2,17 @@
 
 The document stays as small as what is alive; the rows in ``orders`` and ``fills`` are the archive. A trade may come
 after its order's end, and is its intent's all the same, with the intent's stop and target: so an order of an entry that
-ended short of its size, and the intent with it, wait for that a while, and for a survey that would have told.
+ended short of its size, and the intent with it, wait for that a while, and for a survey that would have told. On
+futures, what ended without a doubt and cannot fill any more leaves soon: only its end is remembered, for that while.
 """
 
 from chimera.trading.holding import Holding
-from chimera.trading.order import Order, Status
+from chimera.trading.ids import ClientOrderId
+from chimera.trading.order import Ended, Order, Role, Status
 from chimera.trading.scene import Scene
 
 CROWD = 100  # orders from which those that came to nothing leave before their intent: the archive has them
+SETTLED_MS = 5_000  # so long what settled stays: the other answers to it come
 LINGER_MS = 60_000  # a trade may be told after its order's end; until then the order is kept to receive it
 
 
@@ -24,23 +27,54 @@ def prune(holding: Holding, scene: Scene) -> Holding:
     intents = {key: work for key, work in holding.intents.items() if key in kept}
     crowded = len(holding.orders) > CROWD
     ended_before_ms = scene.now_ms - LINGER_MS
+    settled_before_ms = scene.now_ms - SETTLED_MS if _hastens(holding) else ended_before_ms
     gone = [
         ref
         for ref, order in holding.orders.items()
         if order.ended_ms is not None
-        and order.ended_ms <= ended_before_ms
+        and order.ended_ms <= settled_before_ms
         and not (order.owed or (order.intent_id in intents and not (crowded and _nothing(order))))
+        and (order.ended_ms <= ended_before_ms or _settled(order))
     ]
+    ended = _ended(holding, gone, ended_before_ms)
     oldest = holding.trades_confirmed_ms - 2 * scene.policy.trades_overlap_ms
     trades = {trade: at for trade, at in holding.seen_trades.items() if at >= oldest}
-    if len(intents) == len(holding.intents) and not gone:
+    if len(intents) == len(holding.intents) and ended is holding.ended and not gone:
         return holding if len(trades) == len(holding.seen_trades) else holding.but(seen_trades=trades)
     left = holding.orders
     if gone:
         left = dict(left)
         for ref in gone:
             del left[ref]
-    return holding.but(intents=intents, orders=left, seen_trades=trades)
+    return holding.but(intents=intents, orders=left, ended=ended, seen_trades=trades)
+
+
+def _ended(holding: Holding, gone: list[ClientOrderId], before_ms: int) -> dict[ClientOrderId, Ended]:
+    """With the ends of those that leave now; without what was before that moment."""
+    known = holding.ended
+    if not gone and (not known or next(iter(known.values())).at_ms > before_ms):
+        return known
+    ends = {
+        ref: Ended(at_ms=order.ended_ms, qty=order.cum_qty)
+        for ref, order in ((ref, holding.orders[ref]) for ref in gone)
+        if order.ended_ms is not None
+    }
+    return {ref: end for ref, end in (known | ends).items() if end.at_ms > before_ms}
+
+
+def _hastens(holding: Holding) -> bool:
+    """Spot's lists are judged by both their legs, and a close in parts by what it has sent: there nothing hurries."""
+    return holding.key.market.reduces_only and holding.exit is None
+
+
+def _settled(order: Order) -> bool:
+    """Each sending of it was answered, and it has filled whole, each trade counted, or was protection and never began:
+    the venue's word on it is its last, and whatever comes late has been heard before."""
+    if order.dead_after_ms is not None or order.before_qty:
+        return False
+    if order.role.protective:
+        return order.status is Status.CANCELED and not order.fills and not order.venue_cum_qty
+    return order.role is not Role.EXTERNAL and order.status is Status.FILLED and order.cum_qty == order.qty
 
 
 def _lingers(order: Order, scene: Scene) -> bool:

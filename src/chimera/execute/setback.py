@@ -25,6 +25,7 @@ def rebased(holding: Holding, now_ms: Millis) -> Holding:
         position=holding.position.but(lots=lots),
         intents={key: _working(work, back) for key, work in holding.intents.items()},
         orders={ref: _order(order, back) for ref, order in holding.orders.items()},
+        ended={ref: end.but(at_ms=_less(end.at_ms, back)) for ref, end in holding.ended.items()},
         exit=None if holding.exit is None else _exit(holding.exit, back),
         guards=tuple(guard.but(armed_ms=_less(guard.armed_ms, back)) for guard in holding.guards),
         guard_until_ms=_earlier(holding.guard_until_ms, back),

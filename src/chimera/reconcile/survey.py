@@ -11,7 +11,7 @@ from typing import Final
 
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId
-from chimera.trading.money import ZERO
+from chimera.trading.money import ZERO, Millis
 from chimera.trading.order import OPEN, Status
 from chimera.trading.scene import Policy
 from chimera.trading.value import Value
@@ -41,7 +41,7 @@ def compare(holding: Holding, snapshot: VenueSnapshot) -> Difference:
     gap = snapshot.position.qty - holding.position.qty
     return Difference(
         known=tuple(order for order in snapshot.orders if order.ref in holding.orders),
-        strange=tuple(order for order in snapshot.orders if order.ref not in holding.orders),
+        strange=tuple(order for order in snapshot.orders if _strange(order, holding, snapshot.asked_ms)),
         missing=tuple(
             ref
             for ref, order in holding.orders.items()
@@ -49,6 +49,12 @@ def compare(holding: Holding, snapshot: VenueSnapshot) -> Difference:
         ),
         gap=gap if holding.key.market.reduces_only else min(gap, ZERO),
     )
+
+
+def _strange(listed: VenueOrder, holding: Holding, asked_ms: Millis) -> bool:
+    """Unknown; or it ended well before the question and lives again: a listing may lag a little."""
+    end = holding.ended.get(listed.ref)
+    return listed.ref not in holding.orders and (end is None or end.at_ms + LISTING_LAG_MS <= asked_ms)
 
 
 def suspecting(holding: Holding, gap: Decimal) -> Holding:

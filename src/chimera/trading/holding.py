@@ -24,7 +24,7 @@ from chimera.trading.ids import (
 )
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Quote
-from chimera.trading.order import Order, Role
+from chimera.trading.order import Ended, Order, Role
 from chimera.trading.position import Position
 from chimera.trading.value import Value
 
@@ -36,6 +36,7 @@ class Holding(Value, dict=True):
     position: Position = Position()
     intents: dict[IntentId, Working] = {}
     orders: dict[ClientOrderId, Order] = {}
+    ended: dict[ClientOrderId, Ended] = {}  # orders that left early: their late news is known for what it is
     exit: Exit | None = None
     stop_tries: int = 0  # refusals in a row
     stop_retry_at_ms: Millis | None = None

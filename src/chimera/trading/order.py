@@ -248,6 +248,13 @@ def after(status: Status, trigger: Trigger) -> Status:
         raise IllegalTransition(status, trigger) from None
 
 
+class Ended(Value):
+    """What is remembered of an order that has left the holding before its time: nothing of it can come but old news."""
+
+    at_ms: Millis
+    qty: Qty  # filled, base asset
+
+
 class Order(Value, dict=True):
     """One child order: what was asked, where its life stands, and its fills by trade id.
 
