@@ -49,16 +49,16 @@ def seal_holding(holding: Holding) -> bytes:
     rest = encode(holding.but(orders={}))
     if not holding.orders:
         return b'{"schema_version":%d,"body":%b}' % (SCHEMA_VERSION, rest)
-    orders = b",".join([b"%b:%b" % (encode(ref), _order(order)) for ref, order in sorted(holding.orders.items())])
+    orders = b",".join([_entry(holding.orders[ref]) for ref in sorted(holding.orders)])
     return b'{"schema_version":%d,"body":%b,"orders":{%b}}}' % (SCHEMA_VERSION, rest[:-1], orders)
 
 
-def _order(order: Order) -> bytes:
-    """Kept beside the value, which never changes: hundreds lie in a holding, and a step changes one or two."""
+def _entry(order: Order) -> bytes:
+    """Name and value, kept beside the order, which never changes: many lie in a holding, a step changes few."""
     kept: dict[str, Any] = vars(order)
     known: bytes | None = kept.get("_json")
     if known is None:
-        known = kept["_json"] = encode(order)
+        known = kept["_json"] = b"%b:%b" % (encode(order.ref), encode(order))
     return known
 
 
