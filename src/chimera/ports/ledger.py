@@ -1,5 +1,5 @@
-"""What must survive: aggregates, rows, claims and signals. Every write outlives the process; holdings, claims, orders,
-fills and signals are power-safe before they return.
+"""What must survive: aggregates, rows, claims and signals. Every write outlives the process; holdings, orders, fills
+and signals are power-safe before they return, and with them every claim that was answered before they were asked for.
 
 The only atomic unit is one document; no method spans two, so that SQLite and ArangoDB can keep the same promise.
 Every method may raise ``StoreUnavailable``; reads of a newer schema raise ``NewerSchema``.

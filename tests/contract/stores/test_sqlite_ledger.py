@@ -14,9 +14,10 @@ import pytest
 
 from chimera.adapters.embedded import schema
 from chimera.adapters.embedded.ledger import SqliteLedger, find_statement, span_statement
+from chimera.ports.ledger import Claim
 from chimera.trading.errors import NewerSchema, StoreUnavailable
 from chimera.trading.holding import Holding
-from chimera.trading.ids import AccountId, PositionKey, Symbol
+from chimera.trading.ids import AccountId, IntentId, PositionKey, Symbol
 from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.wire import keys
@@ -78,6 +79,18 @@ async def test_what_money_depends_on_is_synced(sqlite: SqliteLedger, collection:
     await sqlite.put(keys.STRATEGY_EVENTS if synchronous == 2 else keys.ORDERS, "other", {})
     await sqlite.put(collection, "k", {})
     assert sqlite._writer._connection.execute("PRAGMA synchronous").fetchone()[0] == synchronous
+
+
+async def test_a_claim_is_synced_with_the_save_of_what_it_is_for(sqlite: SqliteLedger) -> None:
+    """One log, synced whole: nothing is sent before that save, so a claim that a power cut took was of nothing."""
+    key = PositionKey(venue="binance", account=AccountId("a"), market=Market.FUT, symbol=Symbol("BTCUSDT"))
+    fence = await sqlite.fence(key, "s4")
+    level = lambda: sqlite._writer._connection.execute("PRAGMA synchronous").fetchone()[0]  # noqa: E731 - read thrice
+    await sqlite.claim(Claim(id="order:o1", intent_id=IntentId("i1"), body_hash="h", at_ms=Millis(1)))
+    assert level() == 1
+    await sqlite.save(Holding(key=key), rev=0, fence=fence)
+    assert level() == 2
+    assert sqlite._writer._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
 async def test_one_synced_write_syncs_its_whole_batch(sqlite: SqliteLedger) -> None:

@@ -1,8 +1,9 @@
 """The ledger on one machine: SQLite, one writer thread, group commit.
 
-Invariants: every write is on the disk before it returns, except rows of ``RELAXED`` collections, which survive the
-death of the process but may lose the last moments to a power cut; no write spans two rows; only the newest fence
-saves. Each call ends within ``deadline_ms`` or raises ``StoreUnavailable``, and then the outcome of a write is unknown.
+Invariants: every write is on the disk before it returns, except rows of ``RELAXED`` collections and claims: they
+survive the death of the process, and may lose the last moments to a power cut, but nothing of before a durable write;
+no write spans two rows; only the newest fence saves. Each call ends within ``deadline_ms`` or raises
+``StoreUnavailable``, and then the outcome of a write is unknown.
 
 It does not know what the documents mean. How they look is ``wire.codec``'s; how the file looks is ``schema``'s.
 """
@@ -154,7 +155,8 @@ class SqliteLedger:
     # ── claims ──
 
     async def claim(self, claim: Claim) -> Claim:
-        first = await self._write("claim", lambda db: _claim(db, claim), durable=True)
+        """Not synced by itself: what it is for is sent after a save, and a sync takes all written before along."""
+        first = await self._write("claim", lambda db: _claim(db, claim), durable=False)
         return claim if first is None else codec.unseal(first, Claim)
 
     # ── how ──
