@@ -185,3 +185,33 @@ def test_what_rest_refused_the_stream_does_not_buy_a_moment_later() -> None:
         alone = play(Story(hands=(late,), touch=risen, blows=(blow,)))
     assert (told.bought, told_of(told), pending(told)) == (0, [], 0)
     assert (alone.bought, told_of(alone), pending(alone)) == (steps(10), [], 0)
+
+
+def _lagging(accepting: Any, intent: Intent) -> None:
+    if asyncio.get_running_loop().time() < BEGIN_S + 3:
+        raise Refused("LOOP_LAG", "for a while")
+
+
+BARRED = ("chimera.services.router.accepting:Accepting", "_object_to_entry", _lagging)
+
+
+async def canceled(stage: Stage) -> None:
+    with pytest.raises(Refused) as no:
+        await stage.ask_s4(
+            "canceled",
+            lambda router: router.cancel("s3-r", by="order_id", reason="T", escalate=False, cascade=True),
+        )
+    stage.answers["canceled"] = no.value.code
+
+
+@pytest.mark.req("S4-IDEM-2")
+@pytest.mark.parametrize("blows", [(), (KillAt(at_s=BEGIN_S + 2),)])
+def test_what_was_cancelled_while_it_waits_on_the_stream_never_trades(blows: tuple[KillAt, ...]) -> None:
+    hands = ((BEGIN_S, by_stream), (BEGIN_S + 1, canceled), (BEGIN_S + 6, by_rest))
+    with two_tracks(BARRED):
+        told = play(Story(hands=hands, touch=a_market(), blows=blows))
+        waited = play(Story(hands=hands[:1], touch=a_market(), blows=blows))
+    assert told.stage.answers["canceled"] == "NOT_FOUND"
+    assert told.stage.answers["sent"].code == "CANCELED"
+    assert (told.broken, told.bought, told_of(told), pending(told)) == ([], 0, ["CANCELED"], 0)
+    assert one_order(waited)

@@ -71,6 +71,7 @@ AWAY: Final = (
 )
 RULES: Final = (
     "DUPLICATE_ID",  # another body under a used id
+    "CANCELED",  # one of its ids, before it came
     "KEY_MISMATCH",  # the Idempotency-Key header names neither id of the body
     "UNKNOWN_SYMBOL",
     "NOT_ENABLED",

@@ -1,5 +1,6 @@
 """An id asked again: the same answer from memory and from the ledger; a cancel as often as one likes."""
 
+import asyncio
 from typing import Any, cast
 
 import pytest
@@ -8,13 +9,14 @@ from desk import KEY, Desk, an_intent
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router import canceling
+from chimera.services.router import intake as intake_module
 from chimera.services.router.intake import Intake
 from chimera.services.router.owner import Owner
 from chimera.trading.errors import Refused
 from chimera.trading.events import Event, IntentChanged
 from chimera.trading.execution import Phase
-from chimera.trading.facts import Fact
-from chimera.trading.ids import IntentId
+from chimera.trading.facts import CancelAsked, Fact
+from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.money import Millis
 from chimera.trading.order import Role
 from chimera.wire import keys
@@ -174,3 +176,48 @@ async def test_news_that_the_relay_has_not_written_yet_is_found_by_the_orders_na
 
     assert found is not None
     assert found["status"] == "CANCELED"
+
+
+@pytest.mark.req("S4-IDEM-2")
+@pytest.mark.parametrize("name", [ID, NAME])
+async def test_what_was_cancelled_before_it_came_is_never_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its caller heard NOT_FOUND and went to sleep; the stream, or a retry, must not trade it later."""
+    ledger = MemoryLedger()
+
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            await canceling.cancel(an_intake(ledger), name, by="order_id", reason="T", escalate=False, loaded=True)
+        assert refused.value.code == "NOT_FOUND"
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            await an_intake(ledger).claim(an_intent(), "h")
+        assert refused.value.code == "CANCELED"
+    other = an_intent().but(intent_id=IntentId("another"), client_order_id=ClientOrderId("s3-another"))
+    assert await an_intake(ledger).claim(other, "h")
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_what_is_just_being_taken_is_cancelled_and_not_unknown() -> None:
+    ledger, desk = MemoryLedger(), Desk()
+    owner = StubOwner(desk)
+    intake = an_intake(ledger, owner)
+    assert await intake.claim(an_intent(), "h")
+
+    asked = asyncio.create_task(asked_to_cancel(intake))
+    await asyncio.sleep(0)
+    owner.holding = owner.after = at_work().holding
+
+    assert (await asked)["message"] == "cancel is under way"
+    assert [type(each) for each in owner.heard] == [CancelAsked]
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_what_was_claimed_and_has_not_begun_may_still_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "ORPHAN_POLL_S", 0)
+    ledger = MemoryLedger()
+    assert await an_intake(ledger).claim(an_intent(), "h")
+
+    with pytest.raises(Refused) as refused:
+        await asked_to_cancel(an_intake(ledger))
+
+    assert refused.value.code == "NOT_READY"

@@ -2,7 +2,9 @@
 
 The answer is about the intent and not about the call: while it works, "under way"; once it has ended, how. What was
 filled cannot be cancelled and is refused, whether it had filled before or filled first now; with ``escalate`` the
-caller wants it gone, and then that it is filled is no refusal. Before the holdings are loaded nobody knows.
+caller wants it gone, and then that it is filled is no refusal. Before the holdings are loaded nobody knows. A name
+that nobody has used is NOT_FOUND, and stays so: what comes by it later (it waits on the stream, or its caller asks
+again) is refused, so that NOT_FOUND is an end as every other answer is one.
 """
 
 from collections.abc import Mapping
@@ -28,7 +30,15 @@ async def cancel(
         if not loaded:
             raise Refused("NOT_READY", "positions are still being loaded; try again", field=by, value=name)
         row = await intake.find(name)
-        if row is None or row.get("done") is False or row.get("kind") == "CHILD":
+        if row is None and not await intake.bury(name):  # a call has claimed it, and begins just now
+            if await intake.appears(name):
+                return await cancel(
+                    intake, name, by=by, reason=reason, escalate=escalate, cascade=cascade, loaded=loaded
+                )
+            raise Refused("NOT_READY", f"{name} was claimed and has not begun; try again", field=by, value=name)
+        if row is None:
+            raise Refused("NOT_FOUND", f"no order {name}; none by this name is taken any more", field=by, value=name)
+        if row.get("done") is False or row.get("kind") == "CHILD":
             raise Refused("NOT_FOUND", f"no order {name} that could be cancelled", field=by, value=name)
         return _over(row, name, by, escalate=escalate)
     row = intake.row(intent_id, {})

@@ -28,6 +28,7 @@ RECENT_ROWS: Final = 10_000  # answers kept in memory for repeated questions; th
 RECENT_MS: Final = 3_600_000  # and no longer than that: what is over leaves memory (I30)
 DEFAULT_WAIT_MS: Final = 5_000  # beyond the plan's own schedule, how long POST /orders waits for the end
 LONGEST_WAIT_MS: Final = 10_000  # S4_SUBMIT_WAIT_MS
+BURIED: Final = "cancelled before it came"  # in place of a body's hash: no body has it
 ORPHAN_POLL_S: Final = 0.02
 ORPHAN_POLLS: Final = 50  # how long a claim may be without its intent before whoever made it counts as dead
 
@@ -78,11 +79,29 @@ class Intake:
             Claim(id=f"order:{intent.client_order_id}", intent_id=name, body_hash=body_hash, at_ms=at_ms, body=body),
         ]
         won = await asyncio.gather(*(self._ledger.claim(claim) for claim in asked))
+        if any(claim.body_hash == BURIED for claim in won):
+            raise canceled(intent)
         if any(claim.intent_id != name or claim.body_hash != body_hash for claim in won):
             raise other_body(intent)
         if all(mine == theirs for mine, theirs in zip(asked, won, strict=True)):
             return True
         return await self._orphaned(intent, won)
+
+    async def bury(self, name: str) -> bool:
+        """Make an id that nobody has used nobody's for ever, be it an intent's or an order's: what comes by it later is
+        refused, on either track and after a restart. False where an intent has claimed it."""
+        at_ms, ids = self._clock.now_ms(), (f"order:{name}", f"intent:{name}")
+        asked = (Claim(id=each, intent_id=IntentId(name), body_hash=BURIED, at_ms=at_ms) for each in ids)
+        won = await asyncio.gather(*(self._ledger.claim(claim) for claim in asked))
+        return all(claim.body_hash == BURIED for claim in won)
+
+    async def appears(self, name: str) -> bool:
+        """Whether what was claimed by this name begins within a moment, or has ended."""
+        for _ in range(ORPHAN_POLLS):
+            if await self.find(name) is not None:
+                return True
+            await asyncio.sleep(ORPHAN_POLL_S)
+        return False
 
     def lives(self, intent_id: IntentId) -> bool:
         """Whether this process has taken the intent up, or did lately."""
@@ -235,6 +254,11 @@ def other_body(intent: Intent) -> Refused:
         value=intent.intent_id,
         accepted="the same body, or new ids",
     )
+
+
+def canceled(intent: Intent) -> Refused:
+    told = "one of its ids was cancelled before it came"
+    return Refused("CANCELED", told, field="intent_id", value=intent.intent_id, accepted="new ids")
 
 
 def not_working(name: str) -> Refused:
