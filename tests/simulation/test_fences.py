@@ -61,6 +61,28 @@ def test_product_code_meets_the_fence(product: types.ModuleType, call: str) -> N
     assert call == "thread" or getattr(product, call)() is not None
 
 
+@pytest.mark.parametrize("call", ["clock", "aliased", "now", "today", "unique", "entropy", "thread"])
+def test_a_thread_of_somebody_else_goes_on_as_ever(product: types.ModuleType, call: str) -> None:
+    """A ledger's writer that ended late took the blame into a world of another test."""
+    loop, raised, go = DetLoop(1), [], threading.Event()
+
+    def late() -> None:
+        go.wait()
+        try:
+            getattr(product, call)()
+        except BaseException as error:  # noqa: BLE001  # what comes out of it is the question
+            raised.append(error)
+
+    thread = threading.Thread(target=late)
+    thread.start()
+    with fenced(loop):
+        go.set()
+        thread.join()
+    assert (loop.breaches, raised) == ([], [])
+    loop.close()
+
+
+
 def test_seeded_chance_and_given_times_pass(product: types.ModuleType) -> None:
     loop = DetLoop(1)
     with fenced(loop):

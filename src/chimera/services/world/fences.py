@@ -3,7 +3,8 @@
 Two hedges. Functions are replaced in their own modules by ones that look at who calls: a caller in ``chimera`` is a
 breach, the standard library and its friends pass. Names that product modules had imported before are replaced in
 those modules too, so an alias is no way round. Seeded ``random.Random`` instances are free; threads are free to nobody.
-Everything is put back when the run ends.
+A thread that was there before the run is not of it, and goes by the real clock as ever: the writer of somebody's
+ledger may end while a world begins. Everything is put back when the run ends.
 """
 
 import datetime
@@ -89,7 +90,7 @@ def _called_by_product(depth: int) -> bool:
 
 def _guarded(loop: DetLoop, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
     def guard(*args: Any, **kwargs: Any) -> Any:
-        if _called_by_product(1):
+        if loop.runs_here() and _called_by_product(1):
             loop.breach(name)
         return real(*args, **kwargs)
 
@@ -97,8 +98,12 @@ def _guarded(loop: DetLoop, name: str, real: Callable[..., Any]) -> Callable[...
 
 
 def _no_thread(loop: DetLoop) -> Callable[..., None]:
+    real = threading.Thread.start
+
     def start(self: threading.Thread) -> None:
-        loop.breach(f"threading.Thread.start({self.name})")
+        if loop.runs_here():
+            loop.breach(f"threading.Thread.start({self.name})")
+        real(self)
 
     return start
 
@@ -115,7 +120,7 @@ def _fenced_date(loop: DetLoop, kind: type[Any]) -> type[Any]:
 
     def asker(name: str) -> Any:
         def ask(_: type, *args: Any, **kwargs: Any) -> Any:
-            if _called_by_product(1):
+            if loop.runs_here() and _called_by_product(1):
                 loop.breach(f"{kind.__name__}.{name}")
             return getattr(kind, name)(*args, **kwargs)
 

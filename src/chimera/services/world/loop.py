@@ -97,7 +97,7 @@ class DetLoop(_Fenced):  # type: ignore[misc]  # Any base: the fenced methods ar
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """From this thread it is ``call_soon``; from any other it is a breach."""
-        if threading.get_ident() != self._thread:
+        if not self.runs_here():
             self.breach("loop.call_soon_threadsafe from another thread")
         return self.call_soon(callback, *args, context=context)
 
@@ -295,6 +295,10 @@ class DetLoop(_Fenced):  # type: ignore[misc]  # Any base: the fenced methods ar
         """There is none."""
 
     # ── trouble ──
+
+    def runs_here(self) -> bool:
+        """Whether the caller is in the loop's own thread."""
+        return threading.get_ident() == self._thread
 
     def breach(self, what: str) -> None:
         """Record and raise: something reached through the fence."""
