@@ -10,7 +10,8 @@ import pytest
 from chimera.admit import vigil
 from chimera.services.world.plan import Away, ClockStep
 from chimera.trading.errors import Refused
-from chimera.trading.market import Market
+from chimera.trading.ids import IntentId
+from chimera.trading.market import Market, Side
 from chimera.trading.money import Qty
 from support.incident_stage import Kind, Stage, Story, Told, a_wish, asked, play, steps, without
 
@@ -263,6 +264,37 @@ def test_a_market_that_nobody_has_seen_for_a_while_is_no_market() -> None:
     assert [code for code in told.alerts if "MARKET" in code] == ["MARKET_STALE", "MARKET_STALE_OVER"]
     assert told.position(10.5) == 0
     assert min(entered_s(told, 1)) > 13
+
+
+@pytest.mark.fault("C10")
+@pytest.mark.req("I21", "I18")
+def test_an_order_that_only_reduces_needs_no_price() -> None:
+    """It was refused with NO_MARKET_DATA for as long as the market was away, though nothing of it is judged by one."""
+
+    async def reduce(stage: Stage) -> None:
+        intent = stage.world.callers._intent(a_wish(7)).but(
+            side=Side.SELL, qty=Qty(steps(4)), reduce_only=True, stop=None, target=None, max_hold_s=None
+        )
+        await stage.ask_s4("reduced", lambda router: router.submit(intent, "hash", wait_ms=2_000))
+        previewed = intent.but(intent_id=IntentId("preview"))
+        with pytest.raises(Refused) as no:
+            await stage.ask_s4("seen", lambda router: router.preview(previewed))
+        stage.answers["preview"] = no.value.code
+
+    away = Away(what="bus", at_s=5.0, for_s=20.0)
+    mute = {
+        "name": "timeout_before",
+        "match": {"method": "GET", "path": "/fapi/v1/ticker/bookTicker"},
+        "when": {"from_ms": 5_000, "to_ms": 25_000},
+    }
+    told = play(
+        Story(wishes=(a_wish(hold_s=22),), blows=(away,), faults=(mute,), hands=((18.0, reduce),), rough_s=30.0)
+    )
+
+    assert told.broken == []
+    assert told.stage.answers["reduced"].row["status"] == "FILLED"
+    assert told.position(19.5) == steps(6)
+    assert told.stage.answers["preview"] == "NO_MARKET_DATA"
 
 
 # ── the account's alerts ──

@@ -27,9 +27,9 @@ def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional:
     if intent.kind is IntentKind.PROTECT:
         return tuple(_stop_alone(intent, holding, scene))
     found = [*_killed(intent, scene), *_shape(intent, rules), *_time(intent, scene), *_position(intent, holding, scene)]
-    if scene.near is None:
-        found.append(Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again"))
-    else:
+    if scene.near is None and not intent.reduce_only:  # what only lowers a risk is not kept back for want of one
+        found.append(no_price(intent))
+    elif scene.near is not None:
         found += _prices(*opening(intent, holding, scene.policy), scene.near, scene)
     if isinstance(intent.policy, OrderList):
         found = [_renamed(no, _OF_LIST.get(no.field or "", no.field)) for no in found]
@@ -38,13 +38,18 @@ def objections(intent: Intent, holding: Holding, scene: Scene, *, stop_optional:
     return tuple(found)
 
 
+def no_price(intent: Intent) -> Refused:
+    """The market of its symbol is not seen now."""
+    return Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again")
+
+
 def _stop_alone(intent: Intent, holding: Holding, scene: Scene) -> list[Refused]:
     """A stop on its own: it needs a position of the other side, and its price must stand there."""
     found, near = _position(intent, holding, scene), scene.near
     if holding.exit is not None:
         found.append(Refused("CLOSING", f"{intent.symbol} is being closed ({holding.exit.reason})"))
     if near is None:
-        return [*found, Refused("NO_MARKET_DATA", f"no price of {intent.symbol} is known yet; try again")]
+        return [*found, no_price(intent)]
     stop, opened = intent.stop.price if intent.stop else None, intent.side.opposite
     if found or stop is None:
         return found

@@ -202,3 +202,10 @@ def test_without_a_price_nothing_can_be_judged() -> None:
     desk = Desk()
     scene = desk.scene.but(touch=None, mark=None)
     assert [refusal.code for refusal in objections(an_intent(), desk.holding, scene)] == ["NO_MARKET_DATA"]
+
+
+@pytest.mark.req("I18")
+def test_what_only_reduces_is_not_kept_back_for_want_of_a_price() -> None:
+    desk = a_long()
+    scene = desk.scene.but(touch=None, mark=None)
+    assert objections(an_intent("i2", side=Side.SELL, stop=None, reduce_only=True), desk.holding, scene) == ()

@@ -7,7 +7,7 @@ slow, against whoever owns the position by then. Between the second judgement an
 import asyncio
 from collections.abc import Callable, Mapping
 
-from chimera.admit.admission import objections
+from chimera.admit.admission import no_price, objections
 from chimera.admit.limits import LimitBook
 from chimera.admit.tidying import tidied
 from chimera.services.router import breaking
@@ -101,7 +101,7 @@ class Accepting:
         return await change(self._ground, self._intake, self._routing, self._object_to_entry, name, document)
 
     def _plan(self, intent: Intent, owner: Owner) -> Plan:
-        return self._routing.plan(intent, self._ground.scene(owner.holding))
+        return self._routing.plan(intent, self._ground.scene(owner.holding), owner.holding.position.entry_px)
 
     async def preview(self, intent: Intent, limits: LimitBook) -> dict[str, object]:
         """What would come of it, by the same words; claims, prepares, sends and keeps nothing. Raises ``Refused``."""
@@ -116,8 +116,10 @@ class Accepting:
         except Refused as no:
             owner, objection = asked, no
         scene = self._ground.scene(owner.holding)
-        if scene.near is None or not intent.qty:
-            assert objection is not None  # no price, or less than a step
+        if scene.near is None:
+            raise objection or no_price(intent)
+        if not intent.qty:
+            assert objection is not None  # less than a step
             raise objection
         plan = self._plan(intent, owner).but(notes=notes)
         sight = self._routing.sight(intent.symbol, scene)

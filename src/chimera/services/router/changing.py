@@ -81,7 +81,7 @@ def _judged(
     for no in objections(left, holding, scene, stop_optional=after.stop is None and before.stop is None):
         if trades or no.code in _OF_PRICES:
             raise no
-    return ChangeAsked(intent=after, plan=routing.plan(left, scene) if trades else None)
+    return ChangeAsked(intent=after, plan=routing.plan(left, scene, holding.position.entry_px) if trades else None)
 
 
 def _filled(owner: Owner, intent_id: IntentId) -> Decimal:

@@ -20,6 +20,7 @@ from chimera.trading.events import Alert, Severity
 from chimera.trading.execution import Plan
 from chimera.trading.ids import Symbol
 from chimera.trading.intent import Intent
+from chimera.trading.money import Price
 from chimera.trading.routes import Curves, RouteTable
 from chimera.trading.scene import Scene
 from chimera.wire.keys import curves_key
@@ -62,14 +63,18 @@ class Routing:
             await self.look_at_curves()
             await asyncio.sleep(LOOK_MS / 1000)
 
-    def plan(self, intent: Intent, scene: Scene) -> Plan:
-        """The plan for an admitted intent, as things are seen now; ``scene`` knows a price."""
-        assert scene.near is not None  # an objection otherwise
+    def plan(self, intent: Intent, scene: Scene, held_at: Price | None = None) -> Plan:
+        """The plan for an admitted intent, as things are seen now.
+
+        What only reduces is admitted without a price, too: then its size is reckoned by the price that the position
+        was opened at (``held_at``), and where nobody knows that one either, as small.
+        """
+        near = scene.near or held_at or Price(max(scene.instrument.min_price, scene.instrument.tick))
         return plan_for(
             intent,
             self.table,
             scene.instrument,
-            scene.near,
+            near,
             self.policy,
             scene.now_ms,
             sight=self.sight(intent.symbol, scene),
