@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
-from chimera.adapters.binance.futures import lane_of
+from chimera.adapters.binance.placing import lane_of
 from chimera.adapters.binance.records import SURVEY_WEIGHT
 from chimera.services.world.clock import EPOCH_MS, VirtualClock
 from chimera.services.world.composed import INSTRUMENT

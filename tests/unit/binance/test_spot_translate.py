@@ -10,13 +10,12 @@ from chimera.adapters.binance.payloads import Unreadable, decoded
 from chimera.adapters.binance.reconnecting import Lost
 from chimera.adapters.binance.spot import payloads, translate
 from chimera.adapters.binance.spot.stream import read_frame
-from chimera.adapters.binance.spot.venue import lane_of, order_params, pair_params
+from chimera.adapters.binance.spot.venue import order_params, pair_params
 from chimera.ports.venue import Loss, OrderReport
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
-from chimera.trading.rates import Lane
 from chimera.trading.venue import VenueOrder
 
 D = Decimal
@@ -316,18 +315,3 @@ def test_the_legs_of_a_pair_stand_on_their_sides_of_the_market() -> None:
     assert sold["listClientOrderId"] == "a-l1"
     assert (sold["belowTimeInForce"], "aboveTimeInForce" in sold) == ("GTC", False)
     assert (bought["aboveType"], bought["belowType"]) == ("STOP_LOSS_LIMIT", "LIMIT_MAKER")
-
-
-@pytest.mark.parametrize(
-    ("order", "lane"),
-    [
-        (ENTRY, Lane.OPEN),
-        (ENTRY.but(type=OrderType.MARKET), Lane.OPEN),
-        (ENTRY.but(side=Side.SELL), Lane.TARGET),
-        (ENTRY.but(side=Side.SELL, type=OrderType.MARKET, time_in_force=None), Lane.CLOSE),
-        (ENTRY.but(side=Side.SELL, time_in_force=TimeInForce.IOC), Lane.CLOSE),
-        (STOPPED, Lane.PROTECT),
-    ],
-)
-def test_what_gets_out_goes_before_what_gets_in(order: NewOrder, lane: Lane) -> None:
-    assert lane_of(order) is lane

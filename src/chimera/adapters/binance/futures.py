@@ -19,6 +19,7 @@ from typing import Final
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
+from chimera.adapters.binance.placing import in_time, lane_of
 from chimera.adapters.binance.raw import (
     CANCEL_ALGO,
     CANCEL_ORDER,
@@ -32,13 +33,12 @@ from chimera.adapters.binance.raw import (
 from chimera.adapters.binance.signed import Endpoint, answer, understood
 from chimera.adapters.binance.user_stream import UserStream
 from chimera.ports.venue import Report
-from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.form import Form
 from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.intent import WorkingType
 from chimera.trading.money import Millis, Price, text
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
-from chimera.trading.rates import Lane
 from chimera.trading.venue import OrderRef, VenueOrder
 
 _STP: Final = "EXPIRE_MAKER"
@@ -54,8 +54,7 @@ class FuturesVenue:
 
     async def place(self, order: NewOrder, *, timeout_ms: int) -> VenueOrder:
         """The order as accepted. An answer about another order, or in a state we do not know, is ``OutcomeUnknown``."""
-        if order.not_after_ms is not None and self._raw.clock.now_ms() > order.not_after_ms:
-            raise NotSent("its time to be sent has passed")
+        in_time(order, self._raw.clock.now_ms())
         if order.conditional:
             body = await self._raw.call(PLACE_ALGO, algo_params(order), timeout_ms=timeout_ms, lane=lane_of(order))
             placed = understood(translate.algo, answer(body, payloads.AlgoRow))
@@ -146,15 +145,6 @@ class FuturesVenue:
             if error.code == NO_SUCH_ORDER:
                 return None
             raise
-
-
-def lane_of(order: NewOrder) -> Lane:
-    """How urgent it is: what guards, what gets out, what gets in."""
-    if not order.reduce_only:
-        return Lane.OPEN
-    if order.type is OrderType.TAKE_PROFIT_MARKET:
-        return Lane.TARGET
-    return Lane.PROTECT if order.type.conditional else Lane.CLOSE
 
 
 def order_params(order: NewOrder) -> dict[str, str]:

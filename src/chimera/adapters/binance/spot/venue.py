@@ -16,6 +16,7 @@ from typing import Final
 
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
+from chimera.adapters.binance.placing import in_time, lane_of
 from chimera.adapters.binance.signed import SignedAccount, answer, understood
 from chimera.adapters.binance.spot import payloads, translate
 from chimera.adapters.binance.spot.outcomes import ARCHIVED
@@ -28,12 +29,11 @@ from chimera.adapters.binance.spot.raw import (
 )
 from chimera.adapters.binance.spot.stream import SpotUserStream
 from chimera.ports.venue import Report
-from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, text
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
-from chimera.trading.rates import Lane
 from chimera.trading.venue import OrderRef, VenueOrder
 
 _STP: Final = "EXPIRE_MAKER"
@@ -52,7 +52,7 @@ class SpotVenue:
         """The order as accepted. An answer about another order, or in a state we do not know, is ``OutcomeUnknown``."""
         if order.group is not None:
             raise ValueError(f"{order.ref}: a leg of {order.group} goes with the other leg")
-        self._in_time(order)
+        in_time(order, self._raw.clock.now_ms())
         body = await self._raw.call(PLACE_ORDER, order_params(order), timeout_ms=timeout_ms, lane=lane_of(order))
         return _accepted(self._names.note(_order(body)), order)
 
@@ -78,7 +78,7 @@ class SpotVenue:
         """Target and stop as accepted."""
         params = pair_params(target, stop)
         for leg in (target, stop):
-            self._in_time(leg)
+            in_time(leg, self._raw.clock.now_ms())
         told = answer(await self._raw.call(PLACE_OCO, params, timeout_ms=timeout_ms), payloads.ListAnswer)
         if told.list_client_order_id != target.group:
             raise OutcomeUnknown(f"placed {target.group}, heard of {told.list_client_order_id[:40]}")
@@ -116,21 +116,8 @@ class SpotVenue:
         """``sent_ms``: our clock, any moment not before the request left."""
         return self._raw.venue_clock.dead_after_ms(sent_ms, self._raw.recv_window_ms)
 
-    def _in_time(self, order: NewOrder) -> None:
-        if order.not_after_ms is not None and self._raw.clock.now_ms() > order.not_after_ms:
-            raise NotSent("its time to be sent has passed")
-
     def _legs(self, told: payloads.ListAnswer) -> tuple[VenueOrder, ...]:
         return tuple(self._names.note(understood(translate.order, row)) for row in told.order_reports)
-
-
-def lane_of(order: NewOrder) -> Lane:
-    """How urgent it is: what guards, what gets out, what gets in. Long only: what sells gets out."""
-    if order.type is OrderType.STOP_LOSS_LIMIT:
-        return Lane.PROTECT
-    if order.side is Side.BUY and not order.reduce_only:
-        return Lane.OPEN
-    return Lane.TARGET if order.time_in_force is TimeInForce.GTX else Lane.CLOSE
 
 
 def order_params(order: NewOrder) -> dict[str, str]:
