@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from chimera.admit.limits import Exposure
 from chimera.admit.netting import growing, netted, opening, opposed
 from chimera.trading.errors import Refused
 from chimera.trading.holding import Holding
@@ -197,7 +198,7 @@ def _stop_reach(asked: _Priced) -> Refused | None:
 
 def _leverage(asked: _Priced) -> Refused | None:
     """The larger a position, the less leverage the venue allows it (S4-LIM-2)."""
-    leverage, notional = asked.intent.leverage, _after(asked.intent, asked.holding) * asked.near
+    leverage, notional = asked.intent.leverage, _after(asked.intent, asked.holding, asked.near) * asked.near
     step = asked.scene.instrument.step_of(notional)
     if step is None or leverage <= step.max_leverage:
         return None
@@ -220,9 +221,9 @@ _OF_ENTRY: Final[tuple[_Check, ...]] = (_sellable, _worth, _stop_side, _stop_rea
 _OF_REDUCTION: Final[tuple[_Check, ...]] = (_target_side,)  # what only lowers a risk is kept back by nothing else
 
 
-def _after(intent: Intent, holding: Holding) -> Decimal:
+def _after(intent: Intent, holding: Holding, near: Price) -> Decimal:
     """Base asset of the position that it would make, with what entries under way may still add."""
-    return abs(holding.exposure) + holding.open_qty(intent.side) + intent.qty
+    return Exposure.of(holding, near).and_open(intent.side, intent.qty).reach(intent.side)
 
 
 def _stop_in_time(intent: Intent, stop: Decimal, near: Price, holding: Holding, rules: Instrument) -> Refused | None:
@@ -230,7 +231,7 @@ def _stop_in_time(intent: Intent, stop: Decimal, near: Price, holding: Holding, 
 
     What is judged is the position that it would make: what is held at its own entry price, the rest at the market.
     """
-    held, qty = abs(holding.exposure), _after(intent, holding)
+    held, qty = abs(holding.exposure), _after(intent, holding, near)
     if not qty:
         return None
     entry = (held * (holding.position.entry_px or near) + (qty - held) * near) / qty

@@ -7,9 +7,10 @@ against a hostile caller; reduce-only orders always pass.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Market, Side
 from chimera.trading.money import BPS, ZERO, Millis, Price, Quote
@@ -18,6 +19,10 @@ from chimera.trading.value import Value
 
 ORDER_WINDOW_MS = 10_000
 PROTECTIVE_RESERVE = Decimal("0.25")  # of the order budget stays for stops and exits (I23)
+
+
+def _none(symbol: Symbol, side: Side) -> Decimal:
+    return ZERO
 
 
 class Limits(Value):
@@ -38,17 +43,31 @@ class Exposure(Value):
     open_sell_qty: Decimal
     near: Price  # mark, or mid
 
+    @classmethod
+    def of(cls, holding: Holding, near: Price, of_others: Callable[[Symbol, Side], Decimal] = _none) -> "Exposure":
+        """With what may still be added, by us or by others."""
+        symbol = holding.key.symbol
+        return cls(
+            position_qty=holding.exposure,
+            open_buy_qty=holding.open_qty(Side.BUY) + of_others(symbol, Side.BUY),
+            open_sell_qty=holding.open_qty(Side.SELL) + of_others(symbol, Side.SELL),
+            near=near,
+        )
+
     def and_open(self, side: Side, qty: Decimal) -> "Exposure":
         """With that much more that may still fill (< 0: less)."""
         if side is Side.BUY:
             return self.but(open_buy_qty=self.open_buy_qty + qty)
         return self.but(open_sell_qty=self.open_sell_qty + qty)
 
+    def reach(self, side: Side) -> Decimal:
+        """Base asset of the position, whichever way, once all of this side has filled and nothing of the other."""
+        return abs(self.position_qty + (self.open_buy_qty if side is Side.BUY else -self.open_sell_qty))
+
     @property
     def worst_notional(self) -> Decimal:
         """Of the largest position that may come of it: one side may fill and the other not."""
-        largest = max(abs(self.position_qty + self.open_buy_qty), abs(self.position_qty - self.open_sell_qty))
-        return largest * self.near
+        return max(self.reach(Side.BUY), self.reach(Side.SELL)) * self.near
 
 
 class LimitBook:

@@ -277,13 +277,7 @@ class Sender:
 
     def exposure(self, holding: Holding, near: Price) -> Exposure:
         """With what may still be added, by us or by others."""
-        external = self._gates.external_qty
-        return Exposure(
-            position_qty=holding.exposure,
-            open_buy_qty=holding.open_qty(Side.BUY) + external(holding.key.symbol, Side.BUY),
-            open_sell_qty=holding.open_qty(Side.SELL) + external(holding.key.symbol, Side.SELL),
-            near=near,
-        )
+        return Exposure.of(holding, near, self._gates.external_qty)
 
     def _ended(self, order: NewOrder, *, good: bool) -> None:
         self.breaker.ended(entry=not order.reduce_only, good=good)
