@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from chimera.admit.admission import no_price, objections
-from chimera.admit.limits import LimitBook
 from chimera.admit.tidying import tidied
 from chimera.services.router import breaking
 from chimera.services.router.api import Outcome
@@ -20,7 +19,7 @@ from chimera.services.router.intake import Intake
 from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.preparing import Preparing
-from chimera.services.router.previewing import preview
+from chimera.services.router.previewing import LastHop, preview
 from chimera.services.router.remembering import Remembering
 from chimera.services.router.routing import Routing
 from chimera.services.router.standing_in import StandingIn
@@ -103,7 +102,7 @@ class Accepting:
     def _plan(self, intent: Intent, owner: Owner) -> Plan:
         return self._routing.plan(intent, self._ground.scene(owner.holding), owner.holding.position.entry_px)
 
-    async def preview(self, intent: Intent, limits: LimitBook) -> dict[str, object]:
+    async def preview(self, intent: Intent, last_hop: LastHop) -> dict[str, object]:
         """What would come of it, by the same words; claims, prepares, sends and keeps nothing. Raises ``Refused``."""
         asked = self._owner_for(intent)
         if intent.kind is IntentKind.PROTECT:
@@ -123,7 +122,7 @@ class Accepting:
             raise objection
         plan = self._plan(intent, owner).but(notes=notes)
         sight = self._routing.sight(intent.symbol, scene)
-        return preview(intent, plan, objection, owner.holding, scene, sight, limits)
+        return preview(intent, plan, objection, owner.holding, scene, sight, last_hop)
 
     def _owner_for(self, intent: Intent) -> Owner:
         ground = self._ground

@@ -3,10 +3,11 @@
 It looks at the market as an intent does, and judges by the same words; what it makes is thrown away with the answer.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from chimera.admit.limits import LimitBook
+from chimera.admit.limits import Exposure, LimitBook
 from chimera.admit.netting import opening
 from chimera.protect.bracket import bracket_for
 from chimera.route.plan import Sight
@@ -24,6 +25,13 @@ from chimera.wire.failures import error_body
 _CENT: Final = Decimal("0.01")
 
 
+class LastHop(NamedTuple):
+    """By what the last hop would judge: the ceilings, and what a holding may come to at a price."""
+
+    limits: LimitBook
+    exposure: Callable[[Holding, Price], Exposure]
+
+
 def preview(
     intent: Intent,
     plan: Plan,
@@ -31,7 +39,7 @@ def preview(
     holding: Holding,
     scene: Scene,
     sight: Sight,
-    limits: LimitBook,
+    last_hop: LastHop,
 ) -> dict[str, Any]:
     """The body of the answer. ``objection``: why it would be refused now; the rest is told all the same."""
     book = sight.seen
@@ -51,7 +59,7 @@ def preview(
         "notes": list(plan.notes),
         "expected": None if costs is None else _bare(plain(costs)) | {"model": MODEL},
         "protection": _protection(*opening(intent, holding, scene.policy), price, scene),
-        "limits": _limits(*opening(intent, holding, scene.policy), plan, price, limits),
+        "limits": _limits(*opening(intent, holding, scene.policy), plan, price, last_hop),
     }
 
 
@@ -99,16 +107,16 @@ def _protection(intent: Intent, holding: Holding, price: Price, scene: Scene) ->
     }
 
 
-def _limits(intent: Intent, holding: Holding, plan: Plan, price: Price, book: LimitBook) -> list[dict[str, Any]]:
+def _limits(intent: Intent, holding: Holding, plan: Plan, price: Price, last_hop: LastHop) -> list[dict[str, Any]]:
     """Each ceiling of the last hop, and what of it would be used; what reduces uses none."""
     if intent.reduce_only:
         return []
     largest = min(max((part.qty for part in plan.slices), default=Qty(ZERO)), intent.qty)
-    held = abs(holding.exposure) + holding.open_qty(intent.side) + intent.qty
-    limits = book.limits
+    worst = last_hop.exposure(holding, price).and_open(intent.side, intent.qty).worst_notional
+    book, limits = last_hop.limits, last_hop.limits.limits
     rows: tuple[tuple[str, Decimal, Decimal], ...] = (
         ("S4_MAX_ORDER_NOTIONAL_USDT", largest * price, limits.max_order_notional),
-        ("S4_MAX_POSITION_NOTIONAL_USDT", held * price, limits.max_position_notional),
+        ("S4_MAX_POSITION_NOTIONAL_USDT", worst, limits.max_position_notional),
         ("S4_MAX_DAILY_LOSS_USDT", max(book.loss_today(), ZERO), limits.max_daily_loss),
     )
     return [{"limit": name, "used": text(used.quantize(_CENT)), "of": text(most)} for name, used, most in rows]

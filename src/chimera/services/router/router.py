@@ -42,6 +42,7 @@ from chimera.services.router.market import MarketView
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on, until_kept
 from chimera.services.router.preparing import Preparing
+from chimera.services.router.previewing import LastHop
 from chimera.services.router.receipts import Seal
 from chimera.services.router.reconciling import Reconciling
 from chimera.services.router.relay import Relay
@@ -259,7 +260,7 @@ class Router:
 
     async def preview(self, intent: Intent) -> dict[str, object]:
         """What would come of it; claims, sends and keeps nothing. Raises ``Refused``."""
-        return await self.accepting.preview(intent, self._limits)
+        return await self.accepting.preview(intent, LastHop(self._limits, self.sender.exposure))
 
     async def steer(self, name: str, ask: steering.Ask) -> dict[str, object]:
         """Pause, resume or finish an intent. Raises ``Refused`` NOT_FOUND or NOT_WORKING."""
