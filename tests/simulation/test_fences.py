@@ -82,7 +82,6 @@ def test_a_thread_of_somebody_else_goes_on_as_ever(product: types.ModuleType, ca
     loop.close()
 
 
-
 def test_seeded_chance_and_given_times_pass(product: types.ModuleType) -> None:
     loop = DetLoop(1)
     with fenced(loop):
