@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chimera.services.world import campaign, forks
+from chimera.services.world import campaign, forks, soaks, sweeps
+from chimera.services.world.days import DAYS
 from chimera.services.world.run import CAMPAIGN, LEAST, run
 from chimera.services.world.sometimes import UNWALKED, missing, wanted
 from chimera.trading.order import TRANSITIONS
@@ -34,12 +35,38 @@ def test_a_stopped_campaign_goes_on_and_says_the_same(tmp_path: Path, monkeypatc
     (record,) = (tmp_path / "parts").iterdir()
     record.write_bytes(record.read_bytes() + b'{"first":2,"cou')  # killed while it wrote
     assert not campaign.finished(1, 3, place=tmp_path / "parts")
-    record.write_bytes(record.read_bytes() + b"\n")
-    record.write_bytes(b"\n".join(record.read_bytes().split(b"\n")[:1]) + b"\n")
     again = campaign.play(1, 3, place=tmp_path / "parts", processes=1, say=lines.append)
     assert campaign.finished(1, 3, place=tmp_path / "parts")
     assert again.but(cpu_s=0.0) == whole.but(cpu_s=0.0)
     assert '"seeds":3' in campaign.line(again)
+
+
+def test_a_stopped_sweep_goes_on_and_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def swept(seed: int, **_: object) -> forks.Swept:
+        asked.append(seed)
+        bad = (("step 7", "I1 twice"),) if seed == 2 else ()
+        return forks.Swept(seed=seed, steps=100, points=10, doubles=1, failed=bad, good_without=seed != 3)
+
+    monkeypatch.setattr(sweeps, "swept", swept)
+    sweeps.play(1, 2, place=tmp_path, processes=1, say=lambda _: None)
+    found = sweeps.play(1, 3, place=tmp_path, processes=1, say=lambda _: None)
+    sweeps.play(1, 1, place=tmp_path, processes=1, stride=5, say=lambda _: None)
+
+    assert asked == [1, 2, 3, 1]
+    assert (found.seeds, found.steps, found.points, found.doubles) == (3, 300, 30, 3)
+    assert found.failed == ((2, "step 7", "I1 twice"), (3, "", "the world breaks without any kill"))
+    assert not found.good
+
+
+@pytest.mark.slow
+def test_stopped_soaks_go_on_and_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = soaks.soaks(2, hours=1, processes=2, place=tmp_path, say=lambda _: None)
+    monkeypatch.setattr(soaks, "_spread", lambda wanted, _: iter(()) if not wanted else pytest.fail(str(wanted)))
+
+    assert soaks.soaks(2, hours=1, place=tmp_path, say=lambda _: None) == whole
+    assert [each.day for each in whole] == list(DAYS)[:2]
 
 
 def test_what_never_happened_is_named() -> None:

@@ -1,25 +1,22 @@
 """Behind ``make sim-long``: thousands of worlds of three minutes each, over all cores, that can be stopped and resumed.
 
-Invariants: the record is of one state of the code (a digest of every source file is its name), so seeds of another
-code are never counted; a block of seeds is on record whole or not at all; what a finished record says is the same
-whether it was played in one go or in ten. Every seed has at least three intents, three faults and a kill, or says so
-as a violation; a campaign in which one of ``sometimes.wanted`` never happened is not good.
-Outside the simulated runs: processes, files and the wall clock are allowed here.
+Invariants: seeds of another code are never counted (``kept``); a block of seeds is on record whole or not at all; what
+a finished record says is the same whether it was played in one go or in ten. Every seed has at least three intents,
+three faults and a kill, or says so as a violation; a campaign in which one of ``sometimes.wanted`` never happened is
+not good. Outside the simulated runs: processes and the wall clock are allowed here.
 """
 
 import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from hashlib import blake2b
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-import chimera
+from chimera.services.world.kept import Kept, code
 from chimera.services.world.run import CAMPAIGN, run
 from chimera.services.world.sometimes import missing
 from chimera.trading.value import Value
@@ -73,46 +70,34 @@ class Totals(Value):
         return not self.failures and not self.missing
 
 
-def code() -> str:
-    """A digest of all product code: two records of one digest are of one program."""
-    digest = blake2b(digest_size=8)
-    root = Path(chimera.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
 def play(first: int, count: int, *, place: Path = PLACE, processes: int | None = None, say: Say = print) -> Totals:
     """Whatever of these seeds is not on record yet, then the totals of all of them."""
-    place.mkdir(parents=True, exist_ok=True)
-    record = place / f"{code()}.jsonl"
-    known = {(block.first, block.count) for block in _read(record)}
+    record = Kept(Block, place)
+    known = {(block.first, block.count) for block in record.read()}
     begun, told_s, done = time.monotonic(), 0.0, 0
     wanted = [each for each in _blocks(first, count) if each not in known]
-    say(f"{count} seeds from {first}: {sum(size for _, size in wanted)} to play, the others are in {record}")
-    with record.open("ab") as kept:
-        for block in _played(wanted, processes):
-            kept.write(msgspec.json.encode(block) + b"\n")
-            kept.flush()
-            done += block.count
-            for failure in block.failures:
-                say(f"  seed {failure.seed} BAD: {'; '.join(failure.texts)}  (make sim SEED={failure.seed} LONG=1)")
-            if time.monotonic() - begun - told_s > TOLD_EVERY_S:
-                told_s = time.monotonic() - begun
-                say(f"  {done} seeds in {told_s:.0f} s")
+    say(f"{count} seeds from {first}: {sum(size for _, size in wanted)} to play, the others are in {record.path}")
+    for block in _played(wanted, processes):
+        record.add(block)
+        done += block.count
+        for failure in block.failures:
+            say(f"  seed {failure.seed} BAD: {'; '.join(failure.texts)}  (make sim SEED={failure.seed} LONG=1)")
+        if time.monotonic() - begun - told_s > TOLD_EVERY_S:
+            told_s = time.monotonic() - begun
+            say(f"  {done} seeds in {told_s:.0f} s")
     return totals(first, count, place=place)
 
 
 def finished(first: int, count: int, *, place: Path = PLACE) -> bool:
     """Whether all of these seeds are on record for the code as it is."""
-    known = {(block.first, block.count) for block in _read(place / f"{code()}.jsonl")}
+    known = {(block.first, block.count) for block in Kept(Block, place).read()}
     return all(each in known for each in _blocks(first, count))
 
 
 def totals(first: int, count: int, *, place: Path = PLACE) -> Totals:
     """Of what is on record of these seeds."""
     asked = set(_blocks(first, count))
-    blocks = {block.first: block for block in _read(place / f"{code()}.jsonl") if (block.first, block.count) in asked}
+    blocks = {block.first: block for block in Kept(Block, place).read() if (block.first, block.count) in asked}
     counters: Counter[str] = Counter()
     longest = 0
     for block in blocks.values():
@@ -169,11 +154,3 @@ def _played(wanted: list[tuple[int, int]], processes: int | None) -> Iterator[Bl
         return
     with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=8) as pool:
         yield from pool.imap_unordered(play_block, wanted, chunksize=1)
-
-
-def _read(record: Path) -> Iterable[Block]:
-    """A line that was not written to its end is not there."""
-    if not record.exists():
-        return []
-    read: Callable[[bytes], Any] = partial(msgspec.json.decode, type=Block)
-    return [read(each) for each in record.read_bytes().split(b"\n")[:-1]]

@@ -50,7 +50,10 @@ _TOLD: Final = 3
 
 
 class Swept(Value):
-    """What came of one seed. ``points`` were struck of ``steps``; ``failed`` tells step(s) and what broke."""
+    """What came of one seed. ``points`` were struck of ``steps``; ``failed`` tells step(s) and what broke.
+
+    ``seconds``: how long all of it took.
+    """
 
     seed: int
     steps: int
@@ -58,6 +61,7 @@ class Swept(Value):
     doubles: int
     failed: tuple[tuple[str, str], ...]
     good_without: bool
+    seconds: float = 0.0
 
 
 class _Child(Value):

@@ -7,29 +7,40 @@ Outside the simulated runs: processes are allowed here. Where others use the mac
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from chimera.services.world.days import DAYS
+from chimera.services.world.kept import Kept
 from chimera.services.world.soak import CPU_MOST, GROWTH_MOST, HOURS, WARM_H, Soaked, soak
 
 COUNT: Final = 20
+PLACE: Final = Path("build/sim-soak")
 
 Say = Callable[[str], None]
 
 
 def soaks(
-    count: int = COUNT, *, hours: int = HOURS, processes: int | None = None, say: Say = print
+    count: int = COUNT,
+    *,
+    hours: int = HOURS,
+    processes: int | None = None,
+    place: Path = PLACE,
+    say: Say = print,
 ) -> tuple[Soaked, ...]:
-    """Every kind of day once, then again with another seed."""
+    """Every kind of day once, then again with another seed; those on record (``kept``) are not played again."""
     names = tuple(DAYS)
-    wanted = [(names[number % len(names)], number // len(names) + 1, hours) for number in range(count)]
-    found = []
-    for each in _spread(wanted, processes):
-        found.append(each)
+    asked = [(names[number % len(names)], number // len(names) + 1) for number in range(count)]
+    record = Kept(Soaked, place)
+    known = {(each.day, each.seed): each for each in record.read() if len(each.hours) == hours}
+    found = {day: known[day] for day in asked if day in known}
+    for each in _spread([(*day, hours) for day in asked if day not in known], processes):
+        record.add(each)
+        found[each.day, each.seed] = each
         say(told(each))
         for violation in each.violations[:5]:
             say(f"  {violation.invariant} at {violation.at_us / 3.6e9:.3f} h: {violation.text}")
-    return tuple(found)
+    return tuple(found[day] for day in asked)
 
 
 def told(each: Soaked) -> str:

@@ -1,24 +1,32 @@
 """Behind ``make sim-sweep SEEDS=n``: the crash sweep of many drawn worlds, over all cores.
 
-Outside the simulated runs: processes and the wall clock are allowed here.
+A world that was swept is on record (``kept``), so a sweep that was stopped goes on. Outside the simulated runs:
+processes and the wall clock are allowed here.
 """
 
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from chimera.services.world.forks import Swept, swept
+from chimera.services.world.kept import Kept
 from chimera.trading.value import Value
 
 Say = Callable[[str], None]
+PLACE: Final = Path("build/sim-sweep")
 
 
 class Sweep(Value):
-    """``steps`` S4 took in all worlds, of which ``points`` differ for others; ``failed``: seed, step, story."""
+    """``steps`` S4 took in all worlds, of which ``points`` differ for others; ``failed``: seed, step, story.
+
+    ``seconds``: of all worlds, one after the other.
+    """
 
     seeds: int
     steps: int
@@ -41,25 +49,34 @@ def play(
     say: Say = print,
     spot: bool = False,
     stride: int = 1,
+    place: Path = PLACE,
 ) -> Sweep:
     """S4 killed at every ``stride``-th kill point of ``count`` drawn worlds; each is told as it is done."""
-    began = time.monotonic()
-    found: list[Swept] = []
-    failed: list[tuple[int, str, str]] = []
-    for each in _spread(range(first, first + count), processes, doubles=doubles, spot=spot, stride=stride):
-        found.append(each)
-        failed += [(each.seed, at, story) for at, story in each.failed]
-        if not each.good_without:
-            failed.append((each.seed, "", "the world breaks without any kill"))
+    kind = f"{'spot' if spot else 'futures'}-every-{stride}{'' if doubles else '-once'}"
+    record = Kept(Swept, place / kind)
+    seeds = range(first, first + count)
+    found = {each.seed: each for each in record.read() if each.seed in seeds}
+    wanted = [seed for seed in seeds if seed not in found]
+    say(f"{count} worlds from {first}: {len(wanted)} to sweep, the others are in {record.path}")
+    for each in _spread(wanted, processes, doubles=doubles, spot=spot, stride=stride):
+        record.add(each)
+        found[each.seed] = each
         told = f"{each.steps} steps, {each.points} kill points, {each.doubles} double kills, {len(each.failed)} broken"
-        say(f"seed {each.seed}: {told}")
+        say(f"seed {each.seed}: {told}, in {each.seconds:.0f} s")
+    return of(found.values())
+
+
+def of(found: Collection[Swept]) -> Sweep:
+    """All of them together."""
+    failed = [(each.seed, at, story) for each in found for at, story in each.failed]
+    failed += [(each.seed, "", "the world breaks without any kill") for each in found if not each.good_without]
     return Sweep(
         seeds=len(found),
         steps=sum(each.steps for each in found),
         points=sum(each.points for each in found),
         doubles=sum(each.doubles for each in found),
         failed=tuple(sorted(failed)),
-        seconds=round(time.monotonic() - began),
+        seconds=round(sum(each.seconds for each in found)),
     )
 
 
@@ -68,8 +85,14 @@ def line(found: Sweep) -> str:
     return msgspec.json.encode({**msgspec.to_builtins(found), "good": found.good}).decode()
 
 
-def _spread(seeds: range, processes: int | None, *, doubles: bool, spot: bool, stride: int) -> Iterator[Swept]:
-    one = partial(swept, doubles=doubles, spot=spot, stride=stride)
+def _timed(seed: int, *, doubles: bool, spot: bool, stride: int) -> Swept:
+    began = time.monotonic()
+    found = swept(seed, doubles=doubles, spot=spot, stride=stride)
+    return found.but(seconds=round(time.monotonic() - began, 1))
+
+
+def _spread(seeds: list[int], processes: int | None, *, doubles: bool, spot: bool, stride: int) -> Iterator[Swept]:
+    one = partial(_timed, doubles=doubles, spot=spot, stride=stride)
     workers = processes if processes is not None else os.cpu_count() or 1
     if workers == 1:
         yield from map(one, seeds)
