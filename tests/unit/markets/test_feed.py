@@ -15,7 +15,7 @@ from chimera.tape.depth import Depth
 from chimera.tape.synthetic import START_US, Synthetic
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.market import DepthChanged, Marked, Market, MarketEvent, TopOfBook, Traded
-from chimera.trading.money import Millis
+from chimera.trading.money import Millis, Price, Qty
 from chimera.wire import codec
 from chimera.wire.board import DepthBoard, FeatureBoard, TickBoard
 
@@ -72,7 +72,7 @@ async def test_the_board_shows_the_market_as_it_ended() -> None:
     assert (tick.bid, tick.ask, tick.mid) == (touch.bid, touch.ask, (touch.bid + touch.ask) / 2)
     assert (tick.mark, tick.index) == (marked.mark, marked.index)
     assert tick.last == [event for event in events if isinstance(event, Traded)][-1].price
-    assert tick.at_ms == events[-1].at_us // 1_000
+    assert tick.at_ms == [event for event in events if isinstance(event, TopOfBook | DepthChanged)][-1].at_us // 1_000
     assert tick.spread_bps == ((tick.ask - tick.bid) / tick.mid * 10_000).quantize(Decimal("1E-6"))
 
     depth = codec.decode(board.documents["mkt:depth:BTCUSDT"], DepthBoard)
@@ -94,6 +94,44 @@ async def test_the_board_shows_the_market_as_it_ended() -> None:
         11,
     )
     assert feed.status().event_age_ms == Millis(_Clock().now_ms() - events[-1].at_us // 1_000)
+
+
+def a_touch(at_s: float) -> TopOfBook:
+    bid = Price(Decimal(65_000))
+    qty = Qty(Decimal(1))
+    return TopOfBook(symbol="BTCUSDT", at_us=int(at_s * 1e6), bid=bid, bid_qty=qty, ask=Price(bid + 1), ask_qty=qty)
+
+
+def a_mark(at_s: float) -> Marked:
+    px = Price(Decimal(65_000))
+    return Marked(
+        symbol="BTCUSDT", at_us=int(at_s * 1e6), mark=px, index=px, funding_rate=Decimal(0), next_funding_ms=Millis(0)
+    )
+
+
+@pytest.mark.req("RD-1", "I21")
+@pytest.mark.fault("C10")
+def test_a_book_that_is_silent_does_not_stay_young_by_the_marks_that_go_on() -> None:
+    """They come over two connections; of a book that nobody had seen for a minute the tick said that it was of now."""
+    feed = SymbolFeed("BTCUSDT", FeedSettings())
+    feed.take(a_touch(1))
+    for second in range(2, 60):
+        feed.take(a_mark(second))
+    tick = feed.tick()
+    assert tick is not None
+    assert (tick.at_ms, tick.mark) == (1_000, Decimal(65_000))
+
+
+@pytest.mark.req("RD-1", "I21")
+@pytest.mark.fault("C10")
+def test_a_mark_that_is_silent_does_not_stay_young_by_the_book_that_goes_on() -> None:
+    feed = SymbolFeed("BTCUSDT", FeedSettings())
+    feed.take(a_mark(1))
+    for second in range(2, 60):
+        feed.take(a_touch(second))
+        tick = feed.tick()
+        assert tick is not None
+        assert (tick.mark is None, tick.index is None) == (second > 6, second > 6), second
 
 
 @pytest.mark.req("RD-1")

@@ -23,7 +23,7 @@ def counted(day: int, now_day: int) -> Decimal:
     book = LimitBook(cast("Any", None))
     nobody: Any = None
     books: Any = SimpleNamespace(funding=lambda symbol: Decimal(0))
-    market: Any = SimpleNamespace(last_mark=lambda symbol: None)
+    market: Any = SimpleNamespace(worth=lambda symbol: None)
     clock = SimpleNamespace(now_ms=lambda: now_day * DAY_MS)
     ground = a_ground({KEY: SimpleNamespace(holding=holding)}, clock=clock)
     Watch(ground, nobody, nobody, market, book, books, nobody, nobody, nobody).mark_to_market()

@@ -111,6 +111,54 @@ def test_each_look_is_heard_with_the_mark_as_fresh_as_it_is() -> None:
     assert heard == [(SYMBOL, "100.0", "100.0"), (SYMBOL, "99.0", None)]
 
 
+class Marks(Board):
+    """A venue that answers, and says what it was asked."""
+
+    def __init__(self, document: bytes) -> None:
+        super().__init__(document)
+        self.asked: list[str] = []
+
+    async def touch(self, symbol: Symbol) -> Touch:
+        self.asked.append("touch")
+        bid, qty = Price(Decimal(90)), Qty(Decimal(1))
+        return Touch(bid=bid, bid_qty=qty, ask=Price(bid + 1), ask_qty=qty, at_ms=Millis(0))
+
+    async def mark(self, symbol: Symbol) -> Price:
+        self.asked.append("mark")
+        return Price(Decimal(98))
+
+
+@pytest.mark.fault("C10")
+@pytest.mark.req("I21")
+def test_where_the_feed_has_a_touch_and_no_mark_the_venue_is_asked_for_that() -> None:
+    """The day's loss and what is watched by the mark were blind for as long as the feed had none."""
+    clock = Hand()
+    board = Marks(a_tick(at_ms=NOW_MS + 1, mark=None))
+    view = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", clock))
+    asyncio.run(view.refresh_all([SYMBOL]))
+
+    touch = view.touch(SYMBOL)
+    assert touch is not None
+    assert (str(touch.bid), str(view.mark(SYMBOL))) == ("100.0", "98")
+    assert board.asked == ["touch", "mark"]
+    asyncio.run(view.refresh_all([SYMBOL]))  # while it is fresh nobody is asked again
+    assert len(board.asked) == 2
+
+
+@pytest.mark.req("S4-LIM-1")
+def test_a_position_is_worth_the_mid_where_the_mark_is_old() -> None:
+    """The loss of the day went by the last mark, however old, while the market fell before our eyes."""
+    board, clock = Board(a_tick()), Hand()
+    view = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", clock))
+    asyncio.run(view.refresh(SYMBOL))
+    assert view.worth(SYMBOL) == Decimal(100)
+    clock.steady, clock.utc = Millis(clock.steady + 60_000), Millis(clock.utc + 60_000)
+    assert view.worth(SYMBOL) == Decimal(100), "nothing newer is known"
+    board.document = a_tick(at_ms=clock.utc, bid="80", ask="82", mark=None)
+    asyncio.run(view.refresh(SYMBOL))
+    assert view.worth(SYMBOL) == Decimal(81)
+
+
 class Sights(Board):
     """Feed and venue, each with a price that is the moment it shows."""
 

@@ -1,7 +1,8 @@
 """One symbol as the feed knows it: folds market events, answers with the three documents of the board.
 
 Pure. Bars and means are of the mid, which has no bounce between bid and ask and exists without trades.
-A feature that is not known yet is absent, and each carries the time of the event that made it.
+A feature that is not known yet is absent, and each carries the time of the event that made it. Books and marks come
+over two connections, and neither makes the other young: a tick is of its book's moment, and has no mark that is old.
 """
 
 from decimal import Decimal
@@ -15,6 +16,7 @@ from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook,
 from chimera.trading.money import BPS, Millis, Price
 from chimera.wire.board import DepthBoard, FeatureBoard, TickBoard
 
+MARK_MS: Final = 5_000  # a mark comes each second; one that is older than this, when the newest event came, is none
 _SIX_PLACES: Final = Decimal("1E-6")
 
 
@@ -55,9 +57,12 @@ class SymbolFeed:
         touch = self._touch
         if touch is None:
             return None
+        marked = self._marked
+        if marked is not None and self.at_ms - marked.at_us // 1_000 > MARK_MS:
+            marked = None
         return TickBoard(
             symbol=self.symbol,
-            at_ms=self.at_ms,
+            at_ms=self._depth_at_ms,
             bid=touch.bid,
             bid_qty=touch.bid_qty,
             ask=touch.ask,
@@ -65,8 +70,8 @@ class SymbolFeed:
             mid=_mid(touch),
             spread_bps=_spread_bps(touch),
             last=self._last,
-            mark=self._marked.mark if self._marked else None,
-            index=self._marked.index if self._marked else None,
+            mark=marked.mark if marked else None,
+            index=marked.index if marked else None,
         )
 
     def depth(self) -> DepthBoard | None:

@@ -99,7 +99,7 @@ class Budgeting:
         exposures: list[Exposure] = []
         for owner in owners:
             holding = owner.holding
-            near = self._market.last_mark(holding.key.symbol) or holding.position.entry_px or Price(ZERO)
+            near = self._market.worth(holding.key.symbol) or holding.position.entry_px or Price(ZERO)
             exposures.append(self._exposure(holding, near))
             if holding.exposure:
                 open_symbols.append(holding.key.symbol)

@@ -90,9 +90,10 @@ class MarketView:
         fresh = seen is not None and self._clock.monotonic_ms() - seen <= MARK_STALE_MS
         return self._marks[symbol] if fresh else None
 
-    def last_mark(self, symbol: Symbol) -> Price | None:
-        """The last mark price, however old: it values a position, it prices and judges no order."""
-        return self._marks.get(symbol)
+    def worth(self, symbol: Symbol) -> Price | None:
+        """What values a position, and prices and judges no order: the mark, else the mid, else the last mark."""
+        touch = self.touch(symbol)
+        return self.mark(symbol) or (self._marks.get(symbol) if touch is None else touch.mid)
 
     def stale(self, symbol: Symbol) -> str | None:
         """Why the price that was known counts no more; None: it is fresh, or there never was one."""
@@ -101,7 +102,7 @@ class MarketView:
         return None if age_ms <= STALE_MS else f"the market has not been seen for more than {STALE_MS} ms"
 
     async def glance(self, symbol: Symbol) -> bool:
-        """Look again from the feed's snapshot alone; whether it showed a fresh price."""
+        """Look again from the feed's snapshot alone; whether it showed a fresh price, and a mark is known."""
         return await self._from_feed(symbol)
 
     async def ask(self, symbol: Symbol) -> None:
@@ -175,7 +176,7 @@ class MarketView:
         )
         mark = touch.mid if self._mid_is_mark else None if tick.mark is None else Price(tick.mark)
         self._put(symbol, touch, mark, of_ms=touch.at_ms, age_ms=max(age_ms, 0))
-        return True
+        return self.mark(symbol) is not None
 
     def _take_depth(self, symbol: Symbol, document: bytes | None) -> None:
         """Without it a touch serves: what cannot be read, or makes no sense, is as good as none."""
@@ -203,6 +204,8 @@ class MarketView:
         """
         of_ms = max(of_ms, touch.at_ms)
         if of_ms < self._of_ms.get(symbol, of_ms) and self.touch(symbol) is not None:
+            if mark is not None and self.mark(symbol) is None:  # the newer look had none
+                self._marks[symbol], self._marked_ms[symbol] = mark, Millis(self._clock.monotonic_ms() - age_ms)
             return
         self._of_ms[symbol] = of_ms
         seen_ms = Millis(self._clock.monotonic_ms() - age_ms)
