@@ -16,10 +16,12 @@ from chimera.services.router.router import Router
 from chimera.trading.value import Value
 
 _FOREIGN: Final = ("chimera.services.world", "chimera.simulate", "chimera.adapters.memory")
+OLD_MS: Final = 5_000  # an entry that fills just now has told nothing yet
 
 
 class Weight(Value):
-    """``size`` in bytes. The rest are counts over all positions; ``tasks`` are those of its owners under way."""
+    """``size`` in bytes. The rest are counts over all positions; ``untold`` events have waited for a while, ``tasks``
+    are those of its owners under way."""
 
     size: int
     objects: int
@@ -36,7 +38,7 @@ def weigh(router: Router) -> Weight:
     for thing in _reachable(router):
         objects += 1
         size += sys.getsizeof(thing)
-    owners = router.owners.values()
+    owners, old_ms = router.owners.values(), router.clock.now_ms() - OLD_MS
     holdings = [owner.holding for owner in owners]
     return Weight(
         size=size,
@@ -44,7 +46,7 @@ def weigh(router: Router) -> Weight:
         orders=sum(len(holding.orders) for holding in holdings),
         intents=sum(len(holding.intents) for holding in holdings),
         trades=sum(len(holding.seen_trades) for holding in holdings),
-        untold=sum(len(holding.outbox) for holding in holdings),
+        untold=sum(event.at_ms < old_ms for holding in holdings for event in holding.outbox),
         tasks=sum(len(owner._tasks) for owner in owners),
     )
 
