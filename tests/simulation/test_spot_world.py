@@ -133,7 +133,7 @@ MISSED: dict[str, tuple[int, Options, str, Callable[[], Seams]]] = {
     ),
     "what is sold while its list may still sell": (
         0, Options(spot=True, scenario="tight_stops"), "I12",
-        lambda: ((_CLOSING, "_in_the_way", lambda *_: False), (_SENDER, "_oversold", lambda _: None)),
+        lambda: ((_CLOSING, "_in_the_way", lambda *_: False), ("chimera.admit.last_hop", "oversold", lambda *_: None)),
     ),
     "the fee in base is forgotten": (
         1, FAIR, "I10",

@@ -209,7 +209,7 @@ def test_incident_16_a_slice_that_fails_and_a_cancel_that_is_lost_never_make_it_
     assert told.answers == {"w-0": "FILLED"}
     assert told.bought == steps(40)
     assert len(told.only(Kind.FAULT, "m")) == 2  # both cancels were lost
-    cap = ("chimera.services.router.sender:Sender", "_parent_objection", staticmethod(lambda working, holding: None))
+    cap = ("chimera.admit.last_hop", "beyond_parent", lambda working, holding: None)
     with without(("chimera.execute.entry", "_tend", _hasty(entry._tend)), cap):
         hasty = play(story)
     assert any(each.startswith("I4") for each in hasty.broken)

@@ -181,7 +181,7 @@ def test_incident_10_a_stop_goes_only_when_another_stands_or_nothing_is_held() -
     cancel_first = ("chimera.protect.stops", "_keep_one", _cancel_first(protection._keep_one))
     with without(cancel_first):  # what left as it was ordered is looked at once more at the last hop
         assert uncovered_by_cancel(play(story)) == []
-    with without(cancel_first, ("chimera.services.router.sender", "_bares", lambda command, holding: False)):
+    with without(cancel_first, ("chimera.admit.last_hop", "bares", lambda role, holding: False)):
         assert uncovered_by_cancel(play(story)) != []
 
 

@@ -1,7 +1,7 @@
 """The last hop: carry out one command at the venue and turn whatever comes of it into a fact.
 
-Every outcome is a fact; nothing is retried here. Limits are reserved in the step before the order leaves. An entry's
-id leaves this process once, whatever the caller believes.
+Every outcome is a fact; nothing is retried here. Whether an order may leave is asked of ``admit.last_hop`` in the step
+in which it leaves; limits are reserved there. An entry's id leaves this process once, whatever the caller believes.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
+from chimera.admit import last_hop
 from chimera.admit.limits import Exposure, LimitBook
 from chimera.ports.clock import Clock
 from chimera.ports.venue import Pairs, Records, Venue
@@ -20,7 +21,6 @@ from chimera.services.router.barriers import HELD_MS, Barriers
 from chimera.services.router.breaking import Breaking
 from chimera.trading.commands import Ask, Cancel, Command, Place, PlacePair, Survey
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
-from chimera.trading.execution import Working
 from chimera.trading.facts import (
     CancelNotSent,
     CancelRefused,
@@ -36,10 +36,10 @@ from chimera.trading.facts import (
     SurveyUnanswered,
 )
 from chimera.trading.holding import Holding
-from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId, Symbol
+from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Price
-from chimera.trading.order import NewOrder, Role, Status
+from chimera.trading.order import NewOrder, Status
 from chimera.trading.refusal import Refusal
 from chimera.trading.standstill import Standstill
 from chimera.trading.venue import VenueOrder
@@ -49,7 +49,7 @@ log = structlog.get_logger()
 PROTECT_TIMEOUT_MS = 500
 ENTRY_TIMEOUT_MS = 3_000
 CANCEL_TIMEOUT_MS = 1_000
-CHANGED = "CHANGED: its intent has other terms by now, by which the next is made"
+TOPPED_UP = "TOPPED_UP: refused for lack of balance, for which money has been moved since"
 SENT_MS = 3_600_000  # how long an entry's id is remembered here; its ``not_after_ms`` is seconds
 
 
@@ -146,7 +146,9 @@ class Sender:
         if isinstance(fact, PlaceRefused) and fact.refusal is Refusal.LACKS_BALANCE and not order.reduce_only:
             funding = self._gates.funding
             if funding is not None and await funding.found(order, holding, near):
-                return _held(order, "TOPPED_UP: refused for lack of balance, for which money has been moved since")
+                return last_hop.held(
+                    order, "TOPPED_UP: refused for lack of balance, for which money has been moved since"
+                )
         return fact
 
     async def _place_one(self, order: NewOrder, timeout_ms: int) -> tuple[VenueOrder, ...]:
@@ -158,8 +160,8 @@ class Sender:
         known = [holding.orders.get(leg.ref) for leg in legs]
         if any(order is None or order.status.final for order in known) or self._pairs is None:
             return None
-        if (over := _oversold(holding)) is not None:
-            facts: tuple[Fact, ...] = tuple(_kept_back(leg, over) for leg in legs)
+        if (over := last_hop.oversold(holding, locked_qty(holding))) is not None:
+            facts: tuple[Fact, ...] = tuple(last_hop.kept_back(leg, over) for leg in legs)
         else:
             for leg in legs:
                 self._limits.count(leg, self._clock.now_ms())
@@ -220,53 +222,27 @@ class Sender:
         order = command.order
         now_ms = self._clock.now_ms()
         if order.reduce_only:
-            over = self._over(order, holding, now_ms)
-            if over is None and (oversold := _oversold(holding)) is not None:
-                over = _kept_back(order, oversold)
+            over = last_hop.reduction(order, holding, locked_qty(holding), now_ms)
             if over is None:
                 self._limits.count(order, now_ms)
             return over
         if order.ref in self._entries_sent:  # asked first: what has left is never called held back
             return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(now_ms))
-        if order.not_after_ms is not None and now_ms > order.not_after_ms:
-            return _held(order, "LATE: held back past its moment")
-        if near is None:
-            return _held(order, "NO_MARKET_DATA: no fresh price to judge limits by")
+        exposure = None if near is None else self.exposure(holding, near)
+        seen = last_hop.Seen(now_ms, exposure, self._closed(order), self._gates.standstill())
+        no = last_hop.entry(order, holding, seen, self._limits)
+        if no is None:
+            self._remember(order.ref)
+            self.breaker.entering()
+        return no
+
+    def _closed(self, order: NewOrder) -> tuple[str, Millis | None] | None:
+        """Why nothing may enter just now, and for how long."""
         blocked = self.breaker.objection()
         if blocked is not None:
-            return _held(order, f"{breaking.CODE}: {blocked[0]}", blocked[1])
+            return f"{breaking.CODE}: {blocked[0]}", blocked[1]
         barrier = self._gates.barriers.before(order.symbol)
-        if barrier is not None:
-            return _held(order, f"{barrier.code}: {barrier}", HELD_MS)
-        known = holding.orders.get(order.ref)
-        working = holding.working_of(known) if known else None
-        if working is not None and working.next_plan is not None:
-            return _held(order, CHANGED)
-        own = known.leaves_qty - known.owed_qty if known else ZERO
-        exposure = self.exposure(holding, near).and_open(order.side, -own)
-        refusal = (
-            self._kill_objection(working, holding)
-            or self._parent_objection(working, holding)
-            or self._limits.reserve(order, exposure, now_ms)
-        )
-        if refusal is not None:
-            return _kept_back(order, refusal)
-        self._remember(order.ref)
-        self.breaker.entering()
-        return None
-
-    def _over(self, order: NewOrder, holding: Holding, now_ms: Millis) -> Fact | None:
-        """What stops a reduce-only intent that had to wait for the disk: its moment, its caller. Never a stop."""
-        known = holding.orders.get(order.ref)
-        if known is None or known.intent_id is None:
-            return None
-        if order.not_after_ms is not None and now_ms > order.not_after_ms:
-            return _held(order, "LATE: held back past its moment")
-        working = holding.working_of(known)
-        if working is not None and working.next_plan is not None:
-            return _held(order, CHANGED)
-        refusal = self._parent_objection(working, holding)
-        return None if refusal is None else _kept_back(order, refusal)
+        return None if barrier is None else (f"{barrier.code}: {barrier}", HELD_MS)
 
     def _remember(self, ref: ClientOrderId) -> None:
         """That this entry has left. A day of ids need not be kept: past ``not_after_ms`` no order leaves anyway."""
@@ -282,28 +258,10 @@ class Sender:
     def _ended(self, order: NewOrder, *, good: bool) -> None:
         self.breaker.ended(entry=not order.reduce_only, good=good)
 
-    def _kill_objection(self, working: Working | None, holding: Holding) -> str | None:
-        strategy_id = working.intent.strategy_id if working else DEFAULT_STRATEGY
-        kill = self._gates.standstill().over(holding.key, strategy_id)
-        return None if kill is None else f"KILL_SWITCH: {kill.told}"
-
-    @staticmethod
-    def _parent_objection(working: Working | None, holding: Holding) -> str | None:
-        """Knight's missing check: filled + leaves of all children, this one among them, never exceed the intent."""
-        if working is None:
-            return "LIMIT_PARENT: no intent owns this order"
-        if working.canceling:
-            return f"CANCELED: {working.reason}"
-        children = holding.of_intent(working.intent_id)
-        total = sum((child.cum_qty + child.leaves_qty for child in children), ZERO)
-        if total > working.intent.qty:
-            return f"LIMIT_PARENT: children of {working.intent_id} come to {total}, intended {working.intent.qty}"
-        return None
-
     async def _cancel(self, command: Cancel, holding: Holding) -> Fact:
         ref = command.order.ref
-        if _bares(command, holding):
-            return CancelNotSent(ref=ref, reason="BARE: what was to stand in its place stands no more")
+        if last_hop.bares(command.role, holding):
+            return CancelNotSent(ref=ref, reason=last_hop.BARE)
         try:
             word = await self._venue.cancel(command.order, timeout_ms=CANCEL_TIMEOUT_MS)
             self.breaker.ended(entry=False, good=True)
@@ -360,31 +318,3 @@ class Sender:
             log.info("survey_failed", symbol=holding.key.symbol, error=str(error))
             return SurveyUnanswered(retry_after_ms=error.retry_after_ms if isinstance(error, NotSent) else None)
         return Surveyed(snapshot=snapshot)
-
-
-def _oversold(holding: Holding) -> str | None:
-    """On spot nothing at the venue keeps us from selling the user's own coins (I12)."""
-    if holding.key.market.reduces_only:
-        return None
-    offered, held = locked_qty(holding), holding.exposure
-    return None if offered <= held else f"LIMIT_HELD: {offered} would be for sale, {held} is ours"
-
-
-def _bares(command: Cancel, holding: Holding) -> bool:
-    """Whether something of the position would have no stop; the cancel of one has waited for the disk.
-
-    On spot a balance is locked once: there what stands goes first.
-    """
-    if not holding.key.market.reduces_only:
-        return False
-    return command.role is Role.STOP and holding.covered_qty < abs(holding.exposure)
-
-
-def _held(order: NewOrder, reason: str, wait_ms: Millis | None = None) -> PlaceNotSent:
-    """We keep it back ourselves: no try of its intent is used up."""
-    return PlaceNotSent(ref=order.ref, reason=reason, retry_after_ms=wait_ms, held=True)
-
-
-def _kept_back(order: NewOrder, why: str) -> PlaceRefused:
-    """Our own last look says no, and would again."""
-    return PlaceRefused(ref=order.ref, code=0, message=why, refusal=Refusal.KEPT_BACK)

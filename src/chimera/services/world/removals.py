@@ -189,7 +189,7 @@ def stop_until_flat(protect: Any) -> Any:
 
 def last_look(_: Any) -> Any:
     """The cancel of a stop leaves as it was ordered, however long ago that was."""
-    return lambda command, holding: False
+    return lambda role, holding: False
 
 
 def dismissal(_: Any) -> Any:
@@ -247,7 +247,7 @@ def double_children(send: Any) -> Any:
 
 
 def parent_cap(_: Any) -> Any:
-    return staticmethod(lambda ref, holding: None)
+    return lambda working, holding: None
 
 
 def no_kill(_: Any) -> Any:

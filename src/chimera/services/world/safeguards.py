@@ -52,7 +52,7 @@ _STOPS: Final = "chimera.protect.stops"
 _INTAKE: Final = "chimera.services.router.intake:Intake"
 _LEDGER: Final = "chimera.adapters.memory.ledger:MemoryLedger"
 _SENDER: Final = "chimera.services.router.sender:Sender"
-_LAST_LOOK: Final = Seam("chimera.services.router.sender", "_bares", removals.last_look)
+_LAST_LOOK: Final = Seam("chimera.admit.last_hop", "bares", removals.last_look)
 _SLIP: Final = Seam("chimera.execute.entry", "_send", removals.double_children)
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "save_before_send": Safeguard(
@@ -143,7 +143,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     ),
     "parent_cap": Safeguard(
         "Children are planned twice too large, and the last hop does not hold them to their intent.",
-        (_SLIP, Seam(_SENDER, "_parent_objection", removals.parent_cap)),
+        (_SLIP, Seam("chimera.admit.last_hop", "beyond_parent", removals.parent_cap)),
     ),
     "kill_switch": Safeguard(
         "A kill is answered, and nothing asks whether there is one.",
