@@ -33,9 +33,10 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
         return None
     entry_side = Side.BUY if exposure > 0 else Side.SELL
     lots = tuple(lot for lot in holding.position.lots if lot.side is entry_side)
-    if not lots and scene.near is None:
+    near = None if lots else _near(holding, entry_side, scene)
+    if not lots and near is None:
         return None
-    wishes = lots or _expected_lots(holding, Qty(abs(exposure)), entry_side, scene)
+    wishes = lots if near is None else _expected_lots(holding, Qty(abs(exposure)), entry_side, scene, near)
     asked = asked_stop(holding)
     stops = [stop_price(lot, scene) for lot in wishes if lot.stop is not None and not overruled(lot, asked)]
     if asked is not None and asked.stop_price is not None:
@@ -104,10 +105,16 @@ def _price_of_profit(value: Decimal, size: Decimal, lot: Lot, scene: Scene) -> D
     return (lot.entry_px + sign * (value / size + fees_in)) / (1 - sign * rate)
 
 
-def _expected_lots(holding: Holding, qty: Qty, side: Side, scene: Scene) -> tuple[Lot, ...]:
+def _near(holding: Holding, side: Side, scene: Scene) -> Price | None:
+    """The market's price; where it is out of sight, that which it had when what has filled was sent."""
+    if scene.near is not None:
+        return scene.near
+    filled = (order for order in holding.orders.values() if order.owed and order.request.side is side)
+    return next((px for order in filled if (px := order.mid_at_send or order.request.price) is not None), None)
+
+
+def _expected_lots(holding: Holding, qty: Qty, side: Side, scene: Scene, near: Price) -> tuple[Lot, ...]:
     """What the trades to come will open, as far as it is known: whose it is, and about where."""
-    near = scene.near
-    assert near is not None  # the caller has checked
     wishes = [
         (work.intent.stop, _expected_px(holding.of_intent(work.intent_id), side, scene, near))
         for work in holding.opening()

@@ -11,6 +11,7 @@ from chimera.trading.liquidity import Book
 from chimera.trading.market import Level
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import Role, Status
+from chimera.trading.scene import Scene
 
 pytestmark = pytest.mark.req("S4-FUT-1")
 
@@ -46,6 +47,28 @@ def test_a_stop_measured_from_the_book_is_the_only_one(asks: list[tuple[str, str
     desk.fill(desk.placed(role), "0.01", mean)
     assert desk.count(Role.STOP) == 1
     assert desk.canceled() == []
+
+
+@pytest.mark.req("I10")
+@pytest.mark.fault("C10")
+@pytest.mark.parametrize(("stop", "price"), [(None, "64025.1"), ("64000", "64000")])
+def test_a_fill_is_protected_though_the_market_has_gone_out_of_sight(stop: str | None, price: str) -> None:
+    """It was bare until its trade was told, with a stop that had been asked for by its price, too."""
+    desk = Blind()
+    desk.submit(an_intent(qty="0.01", stop=StopSpec(price=None if stop is None else Price(Decimal(stop)))))
+    entry = desk.placed(Role.TAKER)
+    desk.blind = True
+    desk.hear(Found(order=desk.word(entry, Status.FILLED, "0.01")))
+
+    assert desk.placed(Role.STOP).trigger_price == Decimal(price)
+
+
+class Blind(Desk):
+    blind = False
+
+    @property
+    def scene(self) -> Scene:
+        return super().scene.but(touch=None, mark=None, book=None) if self.blind else super().scene
 
 
 def test_one_that_was_measured_wrongly_is_replaced() -> None:
