@@ -17,12 +17,21 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from chimera.admit.breaker import BreakerPolicy
 from chimera.reconcile.external import ExternalOrders
+from chimera.reconcile.sweep import SweepPolicy
+from chimera.route.plan import RoutePolicy
 from chimera.services.router.setting_kinds import Amount, Names, Truth, VenueUrl, Whole, decimal, duration, setting
 from chimera.services.router.transfer_settings import TransferSettings
 from chimera.trading.intent import WorkingType
+from chimera.trading.scene import Policy
 
 _PREFIX: Final = "S4_"
+# what deciding code does unless told otherwise is written there
+_POLICY: Final = Policy()
+_ROUTES: Final = RoutePolicy()
+_BREAKER: Final = BreakerPolicy()
+_SWEEP: Final = SweepPolicy()
 _FILES: Final = ("S4_BINANCE_KEY", "S4_BINANCE_SECRET", "S4_DB_ARANGO_PASS")
 _KUBERNETES: Final = re.compile(r"S4_(SERVICE|PORT)(_|$)")
 
@@ -61,7 +70,10 @@ class RouterSettings(TransferSettings):
     symbols: Names = setting("S4_SYMBOLS", ("BTCUSDT",), "list", "Futures symbols that are traded.", min_length=1)
     spot_symbols: Names = setting("S4_SPOT_SYMBOLS", (), "list", "Spot symbols that are traded; unset: futures alone.")
     spot_stop_limit_bps: Amount = setting(
-        "S4_SPOT_STOP_LIMIT_BPS", Decimal(100), "bps", "How far below its trigger a spot stop that fired may sell."
+        "S4_SPOT_STOP_LIMIT_BPS",
+        _POLICY.stop_limit_bps,
+        "bps",
+        "How far below its trigger a spot stop that fired may sell.",
     )
     redis_addresses: Names = setting(
         "S4_REDIS_ADDRESSES",
@@ -87,10 +99,14 @@ class RouterSettings(TransferSettings):
         "S4_ROUTE_TABLE_PATH", Path("/etc/chimera/route.json"), "path", "Route table: notional to wait and slices."
     )
     maker_max_wait_ms: Annotated[int, Whole] = setting(
-        "S4_MAKER_MAX_WAIT_MS", 3000, "ms", "Longest rest of a maker order, whatever was asked.", ge=0
+        "S4_MAKER_MAX_WAIT_MS",
+        _ROUTES.maker_max_wait_ms,
+        "ms",
+        "Longest rest of a maker order, whatever was asked.",
+        ge=0,
     )
     twap_max_slices: Annotated[int, Whole] = setting(
-        "S4_TWAP_MAX_SLICES", 4, "slices", "Most slices of one order, whatever was asked.", ge=1
+        "S4_TWAP_MAX_SLICES", _ROUTES.twap_max_slices, "slices", "Most slices of one order, whatever was asked.", ge=1
     )
     submit_wait_ms: Annotated[int, Whole] = setting(
         "S4_SUBMIT_WAIT_MS",
@@ -121,7 +137,7 @@ class RouterSettings(TransferSettings):
         shown="30s",
     )
     working_type: WorkingType = setting(
-        "S4_WORKING_TYPE", WorkingType.MARK_PRICE, "MARK_PRICE|CONTRACT_PRICE", "Which price triggers a stop."
+        "S4_WORKING_TYPE", _POLICY.working_type, "MARK_PRICE|CONTRACT_PRICE", "Which price triggers a stop."
     )
     oco_guardian: Truth = setting(
         "S4_OCO_GUARDIAN",
@@ -131,14 +147,14 @@ class RouterSettings(TransferSettings):
     )
     default_stop_bps: Amount = setting(
         "S4_DEFAULT_STOP_BPS",
-        Decimal(150),
+        _POLICY.default_stop_bps,
         "bps of the entry price",
         "Stop distance of an entry without sl.",
         lt=10_000,
     )
     guard_ms: Annotated[int, BeforeValidator(duration)] = setting(
         "S4_GUARD",
-        0,
+        _POLICY.guard_ms,
         "duration, kept in ms",
         "How long a guard of S4's own may stand in for a stop that the venue keeps refusing; 0s: the position is closed"
         " at once.",
@@ -161,7 +177,7 @@ class RouterSettings(TransferSettings):
     )
     cb_error_rate_window: Annotated[int, BeforeValidator(duration)] = setting(
         "S4_CB_ERROR_RATE_WINDOW",
-        60_000,
+        _BREAKER.window_ms,
         "duration, kept in ms",
         "Calls about orders that the circuit breaker looks back on.",
         gt=0,
@@ -169,7 +185,7 @@ class RouterSettings(TransferSettings):
     )
     cb_error_rate_thresh: Amount = setting(
         "S4_CB_ERROR_RATE_THRESH",
-        Decimal("0.2"),
+        _BREAKER.share,
         "share, 0 to 1",
         "Share of failed, throttled or unanswered calls about orders that opens the breaker; no new positions then.",
         le=1,
@@ -212,7 +228,7 @@ class RouterSettings(TransferSettings):
     )
     sweep_every_s: Annotated[int, Whole] = setting(
         "S4_SWEEP_EVERY_S",
-        60,
+        _SWEEP.every_ms // 1000,
         "s",
         "How often the whole account is compared with the ledger: orders, positions, what is not ours.",
         ge=10,
@@ -220,19 +236,23 @@ class RouterSettings(TransferSettings):
     )
     sweep_jaccard: Amount = setting(
         "S4_SWEEP_JACCARD",
-        Decimal("0.9"),
+        _SWEEP.jaccard,
         "share, 0 to 1",
         "Open orders known on both sides, of those known on either; below it every owner asks the venue, and an alert.",
         le=1,
     )
     external_orders: ExternalOrders = setting(
         "S4_EXTERNAL_ORDERS",
-        ExternalOrders.ADOPT,
+        _SWEEP.external,
         "adopt|isolate",
         "Orders not ours: always shown, counted by the limits, protected once filled; isolate takes no entries there.",
     )
     doubt_alert_s: Annotated[int, Whole] = setting(
-        "S4_DOUBT_ALERT_S", 60, "s", "How long an order may be in doubt before there is an alert.", ge=1
+        "S4_DOUBT_ALERT_S",
+        _SWEEP.doubt_alert_ms // 1000,
+        "s",
+        "How long an order may be in doubt before there is an alert.",
+        ge=1,
     )
     rate_share: Amount = setting(
         "S4_RATE_SHARE",
