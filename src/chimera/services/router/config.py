@@ -1,6 +1,7 @@
 """What a router is told at its start, by whoever read the settings. Values alone: nothing here is looked at twice."""
 
 from decimal import Decimal
+from typing import Final
 
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.transfer_policy import TransferPolicy
@@ -13,6 +14,9 @@ from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy
 from chimera.trading.value import Value
 
+OWNER_NAME: Final = "router-1"
+MAKER_FILL_RATIO_MIN: Final = Decimal("0.2")
+
 
 class RouterConfig(Value):
     """What a router is told at its start."""
@@ -23,11 +27,11 @@ class RouterConfig(Value):
     policy: Policy = Policy()
     route_policy: RoutePolicy = RoutePolicy()
     account_id: AccountId = DEFAULT_ACCOUNT
-    owner_name: str = "router-1"
+    owner_name: str = OWNER_NAME
     breaker: BreakerPolicy = BreakerPolicy()
     allow_unprotected: bool = False
     submit_wait_ms: int = LONGEST_WAIT_MS
-    maker_fill_ratio_min: Decimal = Decimal("0.2")
+    maker_fill_ratio_min: Decimal = MAKER_FILL_RATIO_MIN
     sweep: SweepPolicy = SweepPolicy()
     environment: str = "sim"  # whose hosts it talks to
     transfers: TransferPolicy = TransferPolicy()

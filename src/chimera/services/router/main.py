@@ -32,7 +32,7 @@ from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router.common import Common
-from chimera.services.router.config import RouterConfig
+from chimera.services.router.config import OWNER_NAME, RouterConfig
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.receipts import Seal
@@ -53,7 +53,6 @@ from chimera.trading.scene import Policy
 from chimera.wire.route_table import DEFAULT, read_route_table
 
 SERVICE: Final = "s4-router"
-OWNER_NAME: Final = "router-1"
 SURVEY_EVERY_MS: Final = Policy().survey_every_ms
 STOP_CHECK_MS: Final = Policy().stop_check_ms
 MAKER_CHECK_MS: Final = Policy().maker_check_ms

@@ -21,6 +21,8 @@ from chimera.admit.breaker import BreakerPolicy
 from chimera.reconcile.external import ExternalOrders
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
+from chimera.services.router.config import MAKER_FILL_RATIO_MIN
+from chimera.services.router.intake import LONGEST_WAIT_MS
 from chimera.services.router.setting_kinds import Amount, Names, Truth, VenueUrl, Whole, decimal, duration, setting
 from chimera.services.router.transfer_settings import TransferSettings
 from chimera.trading.intent import WorkingType
@@ -110,7 +112,7 @@ class RouterSettings(TransferSettings):
     )
     submit_wait_ms: Annotated[int, Whole] = setting(
         "S4_SUBMIT_WAIT_MS",
-        10_000,
+        LONGEST_WAIT_MS,
         "ms",
         "Longest wait of POST /orders for the end, unless its Prefer names one; then 202.",
         ge=0,
@@ -207,7 +209,7 @@ class RouterSettings(TransferSettings):
     )
     maker_fill_ratio_min: Annotated[Decimal, BeforeValidator(decimal)] = setting(
         "S4_MAKER_FILL_RATIO_MIN",
-        Decimal("0.2"),
+        MAKER_FILL_RATIO_MIN,
         "share, 0 to 1",
         "Filled share of the maker orders of the last hour (20 at least) below which there is an alert.",
         ge=0,
