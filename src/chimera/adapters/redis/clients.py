@@ -4,16 +4,20 @@ One address is a single server, several are the seeds of a Cluster; both answer 
 XREADGROUP has another shape in RESP3. No driver retries: ``patience`` retries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NotConnected
+from redis.exceptions import ResponseError
 
 Client: TypeAlias = "Redis | RedisCluster"
+Met: TypeAlias = Callable[[str, str], bool]  # told where, and the run id there ("": it does not tell); False: not now
 
 ANSWER_S: Final = 0.6  # longest silence on a socket before the call is tried anew
 CONNECT_S: Final = 0.25
@@ -40,8 +44,12 @@ class Address(NamedTuple):
         return self.user, self.password, self.tls, self.ca
 
 
-def client(addresses: Sequence[str], *, cluster: bool, answer_s: float) -> Client:
-    """A client that has not connected yet. What an address looks like, ``address_of`` says."""
+def client(addresses: Sequence[str], *, cluster: bool, answer_s: float, met: Met | None = None) -> Client:
+    """A client that has not connected yet. What an address looks like, ``address_of`` says.
+
+    ``met`` is asked at each connection (a dead one is made anew without a word) before anything else is sent on it;
+    where it says no, that connection is given up and the call fails as on a broken one.
+    """
     found = [address_of(address) for address in addresses]
     first = found[0]
     if any(each.manner != first.manner for each in found):
@@ -60,10 +68,39 @@ def client(addresses: Sequence[str], *, cluster: bool, answer_s: float) -> Clien
         settings |= {"ssl": True, "ssl_ca_certs": first.ca}
     if cluster:
         nodes = [ClusterNode(each.host, each.port) for each in found]
-        return RedisCluster(startup_nodes=nodes, reinitialize_steps=0, require_full_coverage=False, **settings)
+        made = RedisCluster(startup_nodes=nodes, reinitialize_steps=0, require_full_coverage=False, **settings)
+        return _asking(made, met) if met else made
+    if met is not None:
+        settings["redis_connect_func"] = _greeting(met)
     if first.path:
         return Redis(unix_socket_path=first.path, **settings)
     return Redis(host=first.host, port=first.port, **settings)
+
+
+def _asking(made: RedisCluster, met: Met) -> RedisCluster:
+    """Its constructor takes no greeting; of the nodes it knows and will know, each has settings of its own."""
+    nodes = made.nodes_manager
+    for each in (nodes.connection_kwargs, *(node.connection_kwargs for node in nodes.startup_nodes.values())):
+        each["redis_connect_func"] = _greeting(met)
+    return made
+
+
+def _greeting(met: Met) -> Callable[[AbstractConnection], Awaitable[None]]:
+    async def greet(connection: AbstractConnection) -> None:
+        await connection.on_connect()
+        await connection.send_command("INFO", "server")
+        try:
+            told = bytes(await connection.read_response())
+        except ResponseError:  # a user who may not ask
+            told = b""
+        _, _, rest = told.partition(b"run_id:")
+        where = (
+            getattr(connection, "path", None) or f"{getattr(connection, 'host', '')}:{getattr(connection, 'port', '')}"
+        )
+        if not met(where, rest.partition(b"\r")[0].decode("ascii", "replace")):
+            raise NotConnected("another server answers than before")
+
+    return greet
 
 
 def address_of(address: str) -> Address:

@@ -38,7 +38,11 @@ _LASTING: Final = (
 _PASSING_WORDS: Final = (
     "UNBLOCKED", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "TRYAGAIN", "NOREPLICAS",
 )  # fmt: skip
-_FOREIGN: Final = (redis_errors.RedisError, redis_errors.RedisClusterException, OSError, AttributeError, TypeError)
+FOREIGN: Final = (redis_errors.RedisError, redis_errors.RedisClusterException, OSError, AttributeError, TypeError)
+
+_NO_BREAK: Final = (
+    redis_errors.MovedError, redis_errors.AskError, redis_errors.TryAgainError, redis_errors.MaxConnectionsError,
+)  # fmt: skip
 
 T = TypeVar("T")
 Try = Callable[[int], Awaitable[T]]  # told how many tries came before
@@ -62,6 +66,11 @@ def passes(error: Exception) -> bool:
             return False
 
 
+def is_break(error: Exception) -> bool:
+    """Whether the server may have died over it, or given way to another: what it acknowledged of late may be lost."""
+    return passes(error) and not isinstance(error, _NO_BREAK) and not str(error).startswith("TRYAGAIN")
+
+
 async def until(deadline_s: float, operation: str, once: Try[T]) -> T:
     """The answer of ``once``, tried until ``deadline_s`` seconds are over; then ``StoreUnavailable``."""
     cancels = _cancels()
@@ -72,7 +81,7 @@ async def until(deadline_s: float, operation: str, once: Try[T]) -> T:
             while True:
                 try:
                     answer = await once(tries)
-                except _FOREIGN as error:
+                except FOREIGN as error:
                     _refuse_if_lasting(operation, error)
                     last = error
                     pause_s = min(FIRST_PAUSE_S * 2 ** min(tries, 8), LONGEST_PAUSE_S)
