@@ -146,6 +146,7 @@ async def test_a_dry_run_alerts_nobody_of_what_is_wrong(real: Real) -> None:
         await asyncio.sleep(0.5)
         same(before, (real.in_redis(), real.in_ledger()))
         assert (await strategy.decide(ask())).decision == "skip"
+        await until(lambda: asyncio.sleep(0.01, not real.server.exists(position_lock_key("BTCUSDT"))))
         assert real.in_redis().keys() - before[0].keys() == {"alerts"} | _seen(real)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -228,7 +229,66 @@ async def test_a_lock_held_elsewhere_is_a_skip_and_ours_is_let_go(stage: Stage) 
         assert await stage.bus.get(key) == b"another"
         await stage.bus.release(key, "another")
         assert (await strategy.decide(ask())).decision == "open"
-        assert await stage.bus.get(key) is None
+        await until(lambda: free(stage))
+
+
+async def free(stage: Stage) -> bool:
+    return await stage.bus.get(position_lock_key("BTCUSDT")) is None
+
+
+class Slow(NoFaults):
+    """One operation of the bus that is not answered until it may go on."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.met = False
+        self.may_go_on = asyncio.Event()
+
+    async def before(self, operation: str, key: str) -> None:
+        if operation == self.name:
+            self.met = True
+            await self.may_go_on.wait()
+        await super().before(operation, key)
+
+
+@pytest.mark.req("S3-LOCK-1")
+async def test_no_answer_waits_for_the_lock_to_be_let_go_but_the_symbol_s_next_decision_does(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        stage.bus.faults = slow = Slow("release")
+        assert (await strategy.decide(ask())).decision == "open"
+        await until(lambda: asyncio.sleep(0, slow.met))
+        assert not await free(stage)
+        following = asyncio.create_task(strategy.decide(ask()))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not following.done()
+        slow.may_go_on.set()
+        assert [reason["code"] for reason in (await following).reasons] == ["CONCURRENT_ENTRIES"]  # not LOCKED
+        await until(lambda: free(stage))
+
+
+@pytest.mark.req("S3-LOCK-1")
+@pytest.mark.parametrize("what", ["get_many", "remember", "lay", "insert signals"])
+async def test_the_lock_is_let_go_whatever_breaks(stage: Stage, what: str) -> None:
+    async with stage.process() as strategy:
+        stage.bus.faults = stage.ledger.faults = Broken(what)
+        with suppress(StoreUnavailable):
+            await strategy.decide(ask())
+        await until(lambda: free(stage))
+
+
+@pytest.mark.req("S3-LOCK-1")
+async def test_a_decision_that_is_cancelled_lets_its_lock_go(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        stage.bus.faults = slow = Slow("get_many")
+        deciding = asyncio.create_task(strategy.decide(ask()))
+        await until(lambda: asyncio.sleep(0, slow.met))
+        deciding.cancel()
+        await until(lambda: asyncio.sleep(0, deciding.cancelled()))
+        slow.may_go_on.set()
+        stage.bus.faults = NoFaults()
+        await until(lambda: free(stage))
+        assert (await strategy.decide(ask())).decision == "open"
 
 
 class Broken(NoFaults):

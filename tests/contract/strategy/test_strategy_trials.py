@@ -111,10 +111,15 @@ async def test_s4_s_refusals_of_the_candidate_s_own_intents_count(stage: Stage) 
     async with stage.process() as strategy:
         await tried(strategy, SELL, "1", Limit(metric=Metric.REFUSED_SHARE, most=D("0.5"), after=2))
         await decided(stage, strategy, 2)
-        await until(lambda: asyncio.sleep(0, strategy.config.loaded.on_trial is None))  # type: ignore[union-attr]  # loaded
+        await until(lambda: ended(strategy))
         history = await strategy.config.revisions.history(1)
 
     assert history[0].why == "refused_share is 2 of 2, more than 0.5"
+
+
+async def ended(strategy: Strategy) -> bool:
+    """In the ledger, which hears of it after it decides nothing any more."""
+    return (await strategy.config.revisions.standing()).trial is None
 
 
 async def test_a_tally_goes_on_after_a_restart(stage: Stage) -> None:

@@ -168,15 +168,20 @@ class RedisBus:
         return _maybe_bytes(await self._call("get", lambda _: self._client.get(key)))
 
     async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        """One command for each slot; on one server, which has all of them, one for all."""
         found: dict[str, bytes | None] = {}
 
-        async def one_slot(group: list[str]) -> None:
-            values = await self._call("get_many", lambda _: self._client.execute_command("MGET", *same_slot(group)))
+        async def together(group: Sequence[str]) -> None:
+            values = await self._call("get_many", lambda _: self._client.execute_command("MGET", *group))
             found.update(zip(group, values, strict=True))
 
-        groups = by_slot(dict.fromkeys(keys))
+        wanted = list(dict.fromkeys(keys))
+        if wanted and isinstance(self._client, Redis):
+            await together(wanted)
+            return [found[key] for key in keys]
+        groups = by_slot(wanted)
         for start in range(0, len(groups), TOGETHER_MAX):
-            await asyncio.gather(*map(one_slot, groups[start : start + TOGETHER_MAX]))
+            await asyncio.gather(*map(together, groups[start : start + TOGETHER_MAX]))
         return [found[key] for key in keys]
 
     # ── both ──

@@ -136,7 +136,7 @@ class Blockers:
         request = DecideRequest.model_construct(
             symbol=watched.symbol, sideHint=watched.side, market=watched.market, dry_run=True
         )
-        judged = await self._judge.judge(loaded.active, request, asks_score=False)
+        judged = await self._judge.judge(loaded.active, request, await self._judge.look(request), asks_score=False)
         self._stand(watched, judged.decision)
 
     async def _router_levels(self) -> Sequence[RouterLevel] | None:

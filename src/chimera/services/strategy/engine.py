@@ -1,10 +1,10 @@
 """S3: gathers facts, decides, makes the decision durable, and lets the dispatcher carry it to the router.
 
 ``decide`` answers when signal and intent stand in the ledger and never waits for S4. One symbol is decided once at a
-time: by a lock of this process, then by ``lock:pos:{symbol}``, held at most three seconds and let go on every path; a
-decision that took longer is given up before it becomes durable. A dry run takes no lock and leaves nothing behind. The
-budget is judged and reserved in one step without an await, then announced and judged again by what every S3 on the
-account has promised, so that several decisions at once never overspend it, here or elsewhere.
+time (``turns``); a decision that took longer than its turn is given up before it becomes durable. A dry run takes no
+turn and leaves nothing behind. The budget is judged and reserved in one step without an await, then announced and
+judged again by what every S3 on the account has promised, so that several decisions at once never overspend it, here or
+elsewhere.
 asyncio alone, time by the clock that is handed in, of which a step of the wall's moves nothing: ages, deadlines and
 stamps go on as they began. The virtual-time world runs this class unchanged.
 """
@@ -12,8 +12,7 @@ stamps go on as they began. The virtual-time world runs this class unchanged.
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
@@ -46,6 +45,7 @@ from chimera.services.strategy.settings import StrategySettings
 from chimera.services.strategy.signals import Origin
 from chimera.services.strategy.telemetry import Telemetry
 from chimera.services.strategy.trials import Trials
+from chimera.services.strategy.turns import USABLE_MS, Turns
 from chimera.trading.budget import Reserve
 from chimera.trading.decision import Code, Open, Skip, Verdict
 from chimera.trading.errors import Refused, StoreUnavailable
@@ -56,10 +56,8 @@ from chimera.trading.money import Millis
 from chimera.wire import failures, requests
 from chimera.wire.codec import SCHEMA_VERSION
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
-from chimera.wire.keys import SIGNALS, idempotency_key, position_lock_key
+from chimera.wire.keys import SIGNALS, idempotency_key
 
-LOCK_MS: Final = 3_000
-LOCK_SPARE_MS: Final = 500  # of the lock, left for the write that makes a decision durable
 RESERVED_MS: Final = 3_600_000
 SERVICE: Final = "s3-strategy"
 
@@ -89,7 +87,7 @@ class Strategy:
         self._clock = clock
         self._settings = settings
         self._rng = rng
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._turns = Turns(bus, clock, rng)
         self.telemetry = Telemetry(clock)
         self.alerts = Alerts(bus, clock, settings.account_id)
         self._scoring = Scoring(
@@ -138,7 +136,7 @@ class Strategy:
         began_s = now_s()
         loaded = self._checked(request)
         if request.dry_run:
-            judged = await self._judge.judge(loaded.active, request)
+            judged = await self._judge.judge(loaded.active, request, await self._judge.look(request))
             decision, intent = judged.decision, self._intent(loaded.active, judged.decision)
             needed = await self._judge.needed(loaded.active, judged.case) if request.explain else None
             answer = answer_of(decision, intent, dry_run=True, signal_id=None, supposed=judged.supposed, needed=needed)
@@ -213,12 +211,12 @@ class Strategy:
         return loaded
 
     async def _decide_in_turn(self, loaded: Loaded, request: DecideRequest) -> tuple[Open | Skip, DecisionAnswer]:
-        async with self._turn(request.symbol) as (locked_out, until_ms):
+        async with self._turns.of(request.symbol, lambda: self._judge.look(request)) as (locked_out, until_ms, facts):
             signal_id, snapshot = self.trials.drawn(loaded, lambda: new_uuid(self._rng))
             origin = signals.origin(loaded, snapshot, request)
             if locked_out is not None:
                 return await self._record_skip(skip(snapshot.bundle.rev, request, locked_out), origin, signal_id)
-            judged = await self._judge.judge(snapshot, request)
+            judged = await self._judge.judge(snapshot, request, facts)
             origin = origin.of(judged.facts, judged.case)
             if isinstance(judged.decision, Skip):
                 await tell_skip(self.alerts, judged.decision, judged.facts.unreadable)
@@ -260,7 +258,7 @@ class Strategy:
             )
             refused = skip(rev, request, taken) if taken is not None else overspent
             if refused is None and self._clock.monotonic_ms() >= until_ms:
-                words = f"the decision took longer than {LOCK_MS - LOCK_SPARE_MS} ms of its lock"
+                words = f"the decision took longer than {USABLE_MS} ms of its lock"
                 refused = skip(rev, request, Verdict(code=Code.LOCKED, passed=False, text=words))
             if refused is None:
                 await self._ledger.insert(SIGNALS, signal_id, item.row)
@@ -308,26 +306,6 @@ class Strategy:
             return None
         words = f"client order id {intent.client_order_id} is taken"
         return Verdict(code=Code.LOCKED, passed=False, name="client_order_id", text=words)
-
-    @asynccontextmanager
-    async def _turn(self, symbol: str) -> AsyncIterator[tuple[Verdict | None, Millis]]:
-        """This symbol's turn: why we do not have it, if so, and until when we do (monotonic)."""
-        key, token = position_lock_key(symbol), new_uuid(self._rng)
-        async with self._locks.setdefault(symbol, asyncio.Lock()):
-            until_ms = Millis(self._clock.monotonic_ms() + LOCK_MS - LOCK_SPARE_MS)
-            locked_out: Verdict | None = None
-            try:
-                try:
-                    if not await self._bus.acquire(key, token, LOCK_MS):
-                        words = f"another process is deciding on {symbol}"
-                        locked_out = Verdict(code=Code.LOCKED, passed=False, name=key, text=words)
-                except StoreUnavailable as away:
-                    words = f"the lock cannot be had: {away}"
-                    locked_out = Verdict(code=Code.BUS_AWAY, passed=False, name=key, text=words)
-                yield locked_out, until_ms
-            finally:
-                with suppress(StoreUnavailable):  # it ends by itself
-                    await self._bus.release(key, token)
 
     async def _one_of_batch(self, request: DecideRequest) -> dict[str, Any]:
         try:

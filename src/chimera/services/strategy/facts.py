@@ -36,6 +36,7 @@ class Facts:
     budget: RiskBudget | None = None
     features: Mapping[str, Feature] = field(default_factory=dict)
     unreadable: tuple[tuple[str, str], ...] = ()  # key and what is wrong
+    away: str = ""  # why nothing could be looked at at all
 
 
 class Board:

@@ -52,15 +52,27 @@ class Judge:
     settings: StrategySettings
     policy: Policy
 
-    async def judge(self, snapshot: Snapshot, request: DecideRequest, *, asks_score: bool = True) -> Judged:
-        """Raises ``Refused`` for a what-if that cannot be. Without its score it is judged as if the model were away."""
-        symbol = Symbol(request.symbol)
+    async def look(self, request: DecideRequest) -> Facts:
+        """The facts of the moment, or that they cannot be had."""
         try:
-            facts = await self.board.look(symbol)
-            beside = await self.promises.others() if request.dry_run else None
+            return await self.board.look(request.symbol)
         except StoreUnavailable as away:
-            gone = Verdict(code=Code.BUS_AWAY, passed=False, text=f"what the market shows cannot be read: {away}")
-            return Judged(skip(snapshot.bundle.rev, request, gone), Facts(), None)
+            return Facts(away=str(away))
+
+    async def judge(
+        self, snapshot: Snapshot, request: DecideRequest, facts: Facts, *, asks_score: bool = True
+    ) -> Judged:
+        """Raises ``Refused`` for a what-if that cannot be. Without its score it is judged as if the model were away."""
+        symbol, away, beside = Symbol(request.symbol), facts.away, None
+        if request.dry_run and not away:
+            try:
+                beside = await self.promises.others()
+            except StoreUnavailable as gone:
+                away = str(gone)
+        if away:
+            words = f"what the market shows cannot be read: {away}"
+            blind = Verdict(code=Code.BUS_AWAY, passed=False, text=words)
+            return Judged(skip(snapshot.bundle.rev, request, blind), Facts(), None)
         known = Features(values=dict(facts.features), ages=snapshot.ages, now_ms=self.clock.now_ms())
         if asks_score:
             score = await self.scoring.of(symbol, known.all_usable(), leaves_trace=not request.dry_run)
