@@ -269,7 +269,8 @@ def _stranger(fill: Fill, before_qty: Qty, holding: Holding, scene: Scene) -> Or
 def _lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
     """Who this fill opens for, should it open."""
     working = holding.working_of(order)
-    blank = adopted_lot(fill)
+    here_ms = min(fill.at_ms - scene.venue_now_ms + scene.now_ms, scene.now_ms)  # the trade's moment by our clock
+    blank = adopted_lot(fill).but(stop_named_ms=Millis(here_ms))
     if working is None:
         return blank
     intent = working.intent

@@ -55,7 +55,7 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
 
 def overruled(lot: Lot, asked: Working | None) -> bool:
     """Whether a stop asked for on its own came later than this lot and its stop's price, and stands in for it."""
-    return asked is not None and max(lot.opened_ms, lot.stop_named_ms) <= asked.accepted_ms
+    return asked is not None and (lot.stop_named_ms or lot.opened_ms) <= asked.accepted_ms
 
 
 def _working_type(lots: tuple[Lot, ...], asked: Working | None, scene: Scene) -> WorkingType:

@@ -32,7 +32,7 @@ class Lot(Value):
     target: TargetSpec | None = None
     leverage: int = 20
     close_at_ms: Millis | None = None  # max_hold_s, as a moment
-    stop_named_ms: Millis = Millis(0)  # when its stop was named anew (a change of its intent); 0: it came with it
+    stop_named_ms: Millis = Millis(0)  # when its stop began to count, or was named anew, by our clock; 0: as it opened
 
     @property
     def entry_px(self) -> Price:

@@ -11,11 +11,13 @@ from chimera.trading.commands import Cancel, Place
 from chimera.trading.events import CancelRecorded, IntentChanged
 from chimera.trading.execution import Phase
 from chimera.trading.facts import CancelAsked, ChangeAsked, CloseAsked, Restarted, Ticked
+from chimera.trading.fill import Fill
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent, IntentKind, StopAlone, StopSpec, WorkingType
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Price, Qty
-from chimera.trading.order import Role
+from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.order import NewOrder, Role
+from chimera.trading.scene import Scene
 from chimera.wire.codec import decode
 from chimera.wire.results import done, order_result
 from support.desk import BTC, Desk, a_long, an_intent
@@ -68,6 +70,38 @@ def test_a_tick_that_grew_since_it_was_asked_rounds_it_and_never_repeats_a_refus
     assert stands(desk) == ["64500.5"]
     assert done(desk.holding, IntentId("p1"))
     assert shown(desk)["legs"][0]["stop_price"] == "64500.5"
+
+
+class Apart(Desk):
+    """The venue's clock is not ours."""
+
+    ahead_ms = 0
+
+    @property
+    def scene(self) -> Scene:
+        return super().scene.but(venue_now_ms=Millis(self.now + self.ahead_ms))
+
+    def a_fill(self, order: NewOrder, qty: str, price: str, trade: str) -> Fill:
+        return super().a_fill(order, qty, price, trade).but(at_ms=Millis(self.now + self.ahead_ms))
+
+
+@pytest.mark.fault("A16")
+@pytest.mark.parametrize("ahead_ms", [-900, 0, 900])
+def test_which_of_two_stops_came_later_does_not_hang_on_the_venues_clock(ahead_ms: int) -> None:
+    """An entry that filled just after it lost its own stop to it; just before, what was asked for did nothing."""
+    desk = Apart()
+    desk.ahead_ms = ahead_ms
+    desk.submit(an_intent(stop=AT_64000))
+    desk.fill(desk.placed(Role.TAKER), "0.01")
+    desk.ack(desk.placed(Role.STOP))
+    desk.later(200).submit(a_stop(price="63000"))
+    desk.ack(desk.placed(Role.STOP))
+    assert desk.placed(Role.STOP).trigger_price == 63000
+
+    desk.later(200).submit(an_intent("i2", stop=StopSpec(price=Price(Decimal(64500)))))
+    desk.fill(desk.placed(Role.TAKER), "0.01")
+
+    assert desk.placed(Role.STOP).trigger_price == 64500
 
 
 def shown(desk: Desk, name: str = "p1") -> dict[str, Any]:
