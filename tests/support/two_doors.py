@@ -21,8 +21,8 @@ from chimera.trading.intent import Intent
 from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.wire import keys, request_json, requests
-from chimera.wire.events import IDEMPOTENCY_TTL_MS
 from chimera.wire.intents import intent_record
+from chimera.wire.order_claim import CLAIMED_MS
 
 
 class MovedClock:
@@ -103,7 +103,7 @@ class Doors:
             await self._die_at("traded")
         record = {"schema_version": 1, "state": "IN_PROGRESS", "body_hash": body_hash}  # the relay brings it, later too
         key = keys.idempotency_key(intent.client_order_id)
-        await self._bus.put(key, json.dumps(record).encode(), ttl_ms=IDEMPOTENCY_TTL_MS)
+        await self._bus.put(key, json.dumps(record).encode(), ttl_ms=CLAIMED_MS)
         return Outcome(row={"status": "ACCEPTED"}, done=not self.unsaved, in_doubt=self.unsaved)
 
     async def _die_at(self, where: str) -> None:

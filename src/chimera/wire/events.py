@@ -27,6 +27,7 @@ from chimera.trading.order import Role
 from chimera.trading.value import Value
 from chimera.wire import closes, keys
 from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain
+from chimera.wire.order_claim import CLAIMED_MS, Claim, claim
 from chimera.wire.sending import top3
 
 
@@ -59,7 +60,6 @@ class PutSnapshot(Value):
 
 _KINDS = {PairResolved: "OCO_RESOLVE", DustLeft: "DUST", CancelRecorded: "CANCEL"}
 DISARMED_TTL_MS = 3_600_000
-IDEMPOTENCY_TTL_MS = 3_600_000  # S3-IDEM-1; the ledger's claim is for ever
 
 Write = PutRow | InsertRow | Publish | PutSnapshot
 
@@ -207,14 +207,8 @@ def _intent(name: str, seq: int, common: dict[str, Any], body: IntentChanged) ->
         PutRow(collection=keys.ORDERS, key=body.client_order_id, document=row, seq=seq),
         PutSnapshot(
             key=keys.idempotency_key(body.client_order_id),
-            document=encode(
-                {
-                    "schema_version": SCHEMA_VERSION,
-                    "state": "DONE" if body.done else "IN_PROGRESS",
-                    "body_hash": row.get("body_hash"),
-                }
-            ),
-            ttl_ms=IDEMPOTENCY_TTL_MS,
+            document=encode(claim(Claim.DONE if body.done else Claim.IN_PROGRESS, row.get("body_hash"))),
+            ttl_ms=CLAIMED_MS,
         ),
     )
     if body.done:

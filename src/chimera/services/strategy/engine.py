@@ -54,11 +54,10 @@ from chimera.trading.ids import AccountId, StrategyId
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.wire import failures, requests
-from chimera.wire.codec import SCHEMA_VERSION
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
 from chimera.wire.keys import SIGNALS, idempotency_key
+from chimera.wire.order_claim import CLAIMED_MS, Claim, claim
 
-RESERVED_MS: Final = 3_600_000
 SERVICE: Final = "s3-strategy"
 
 log = structlog.get_logger(__name__)
@@ -289,20 +288,14 @@ class Strategy:
 
     async def _claim(self, intent: Intent) -> Verdict | None:
         """``idem:order:{client_order_id}`` RESERVED; why not, where it is not ours."""
-        record = {
-            "schema_version": SCHEMA_VERSION,
-            "state": "RESERVED",
-            "body_hash": requests.body_hash(intent),
-            "intent_id": intent.intent_id,
-            "at_ms": intent.created_ms,
-        }
+        body_hash = requests.body_hash(intent)
+        record = claim(Claim.RESERVED, body_hash, intent_id=intent.intent_id, at_ms=intent.created_ms)
+        told = json.dumps(record, sort_keys=True)
         try:
-            there = await self._bus.remember(
-                idempotency_key(intent.client_order_id), json.dumps(record, sort_keys=True), RESERVED_MS
-            )
+            there = await self._bus.remember(idempotency_key(intent.client_order_id), told, CLAIMED_MS)
         except StoreUnavailable as away:
             return Verdict(code=Code.BUS_AWAY, passed=False, text=f"the order id cannot be reserved: {away}")
-        if there is None or there == json.dumps(record, sort_keys=True):
+        if there is None or there == told:
             return None
         words = f"client order id {intent.client_order_id} is taken"
         return Verdict(code=Code.LOCKED, passed=False, name="client_order_id", text=words)

@@ -6,7 +6,6 @@ id says nothing of ours. Events are read in a group of this strategy's own, so t
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -19,12 +18,12 @@ from chimera.trading.value import Value
 from chimera.wire import requests
 from chimera.wire.intents import REFUSED
 from chimera.wire.keys import ROUTER_EVENTS, idempotency_key
+from chimera.wire.order_claim import shows_taken
 
 CONSUMER: Final = "s3"
 AT_ONCE: Final = 200
 BLOCK_MS: Final = 1_000
 AWAY_S: Final = 1.0
-TAKEN: Final = ("IN_PROGRESS", "DONE")
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +51,7 @@ class Hearing:
             found = await self._bus.get(idempotency_key(intent.client_order_id))
         except StoreUnavailable:
             return False
-        record = _read(found)
-        return record.get("state") in TAKEN and record.get("body_hash") == requests.body_hash(intent)
+        return shows_taken(found, requests.body_hash(intent))
 
     async def run(self, refused: Callable[[Refusal], Awaitable[None]]) -> None:
         """Until cancelled; ``refused`` may raise ``StoreUnavailable``, and is told again."""
@@ -72,12 +70,3 @@ class Hearing:
                 names = ("intent_id", "body_hash", "code", "message", "field")
                 await refused(Refusal(**{name: fields.get(name, "") for name in names}))
         await self._bus.ack(ROUTER_EVENTS, self._group, [entry.id for entry in entries])
-
-
-def _read(document: bytes | None) -> dict[str, object]:
-    """The record, or nothing where it is none: others may write keys, too."""
-    try:
-        record = json.loads(document or b"{}")
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
