@@ -30,14 +30,14 @@ def conform(env: str, base: str | None, symbol: str, out: Path | None, as_json: 
         )
     targets = demo(os.environ, base) if env == "demo" else None  # refused before anything is started
     logs.to_stderr("conform")
-    rows = serving.run(lambda: _rows(env, base, targets, symbol))
+    rows = serving.run(lambda: _rows(base, targets, symbol))
     document = {"environment": env, "symbol": symbol, "at": datetime.now(UTC).date().isoformat(), "rows": rows}
     if out is not None:
         out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     _tell(rows, out, as_json, document)
 
 
-async def _rows(env: str, base: str | None, targets: dict[str, Target] | None, symbol: str) -> list[dict[str, Any]]:
+async def _rows(base: str | None, targets: dict[str, Target] | None, symbol: str) -> list[dict[str, Any]]:
     tag, clock = secrets.token_hex(_TAG_BYTES), SystemClock()
     if targets is not None:
         rows = await rehearse(targets, clock, symbol=symbol, tag=tag, against_twin=True, say=_say)

@@ -176,7 +176,7 @@ async def test_writes_are_conflated_and_each_is_the_newest() -> None:
 
 async def test_a_board_that_is_away_costs_freshness_only() -> None:
     board, events = _Board(), a_market(10)
-    feed = Feed(board, _Clock())
+    feed = Feed(board, _Clock(), FeedSettings())
     board.away = True
     for event in events:
         feed.take(event)

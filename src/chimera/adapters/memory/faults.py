@@ -47,9 +47,8 @@ class Carrier(Faults, Protocol):
 
 async def through(faults: Faults, deadline_ms: Millis, operation: str, key: str, apply: Callable[[], T]) -> T:
     """Apply one change in one step between the hooks; ``StoreUnavailable`` when it takes longer than the deadline."""
-    carry = getattr(faults, "carry", None)
-    if carry is not None:
-        return cast("T", await carry(deadline_ms, operation, key, apply))
+    if hasattr(faults, "carry"):
+        return await cast("Carrier", faults).carry(deadline_ms, operation, key, apply)
     try:
         async with asyncio.timeout(deadline_ms / 1000):
             await faults.before(operation, key)

@@ -38,11 +38,11 @@ class Feed:
     """Keeps the board current. ``run`` is the whole service; ``take`` and ``flush`` are its two halves."""
 
     def __init__(
-        self, board: Snapshots, clock: Clock, settings: FeedSettings | None = None, *, market: Market = Market.FUT
+        self, board: Snapshots, clock: Clock, settings: FeedSettings, *, market: Market = Market.FUT
     ) -> None:
         self._board = board
         self._clock = clock
-        self._settings = settings or FeedSettings()
+        self._settings = settings
         self._spot = market is Market.SPOT
         self._keys = (spot_tick_key, spot_depth_key) if self._spot else (tick_key, depth_key)
         self._symbols: dict[str, SymbolFeed] = {}

@@ -13,7 +13,7 @@ from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.market_streams import MarketStreams, StreamFault
 from chimera.services.clock import SystemClock
 from chimera.services.feed.feed import Feed
-from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
+from chimera.services.feed.settings import SERVED, FeedSettings
 from chimera.services.serving import run_until
 from chimera.services.stores import open_bus
 from chimera.trading.market import Market
@@ -39,12 +39,11 @@ async def serve(
     *,
     stop: asyncio.Event,
     embedded_dir: Path,
-    settings: FeedSettings | None = None,
+    settings: FeedSettings = SERVED,
     ready: asyncio.Event | None = None,
     spot: Spot | None = None,
 ) -> None:
     """Until ``stop``. ``ready`` is set with futures' first event. The fixture rule's factors are constants."""
-    settings = settings or FeedSettings(constants=FIXTURE_FACTORS)
     async with open_bus(redis_addresses, embedded_dir) as bus:
         feed = Feed(bus, SystemClock(), settings)
         work = [_read(feed, hosts, symbols, Market.FUT)]

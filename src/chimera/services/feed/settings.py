@@ -21,3 +21,6 @@ class FeedSettings(Value):
     write_every_ms: int = 100  # least time between two writes of one key
     put_timeout_ms: int = 500
     constants: dict[str, Decimal] = {}  # factors given by configuration, always fresh
+
+
+SERVED: Final = FeedSettings(constants=FIXTURE_FACTORS)  # what ``chimera feed`` runs with

@@ -19,7 +19,7 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.services.feed.feed import Feed
-from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
+from chimera.services.feed.settings import SERVED
 from chimera.services.router.main import router_of, table_of
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_of
@@ -133,6 +133,6 @@ class Stage:
             self._s3.symbols,
             now_ns=lambda: self.clock.now_ms() * 1_000_000,
         )
-        feed = Feed(self.bus, self.clock, FeedSettings(constants=FIXTURE_FACTORS))
+        feed = Feed(self.bus, self.clock, SERVED)
         async with aclosing(streams.events()) as events:
             await feed.run(events)
