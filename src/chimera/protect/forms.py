@@ -72,9 +72,10 @@ def _sized(qty: Qty, rules: Instrument) -> Qty:
 
 
 def serves(order: Order, wanted: Bracket, price: Price, holding: Holding) -> bool:
-    """Whether it is right in side, price and quantity, and of a position that is still there."""
+    """Whether it is right in side, price, gauge and quantity, and of a position that is still there."""
     request = order.request
-    right = request.side is wanted.side and request.trigger_price == price
+    gauged = request.working_type in (None, wanted.working_type)  # None: of an earlier life of ours; nobody knows
+    right = request.side is wanted.side and request.trigger_price == price and gauged
     return right and holding.stands(order) and order.closes(wanted.qty) >= wanted.qty
 
 

@@ -137,10 +137,11 @@ class Holding(Value, dict=True):
         return tuple([order for order in self.orders.values() if order.role in roles])
 
     def carrying_out(self, work: Working) -> tuple[Order, ...]:
-        """The orders of a stop on its own: stops of its opening at its price."""
-        price = work.stop_price
+        """The orders of a stop on its own: stops of its opening at its price, by its gauge where it names one."""
+        price, gauge = work.stop_price, None if work.intent.stop is None else work.intent.stop.working_type
         stops = (order for order in self.in_role(Role.STOP) if order.episode == work.episode)
-        return tuple(order for order in stops if order.request.trigger_price == price)
+        right = (order for order in stops if order.request.trigger_price == price)
+        return tuple(order for order in right if gauge is None or order.request.working_type in (None, gauge))
 
     @cached_property
     def conditional(self) -> tuple[Order, ...]:

@@ -148,6 +148,21 @@ def test_what_triggers_it_is_its_own_word() -> None:
     assert desk.placed(Role.STOP).working_type is WorkingType.CONTRACT_PRICE
 
 
+def test_at_the_same_price_by_another_gauge_it_is_another_stop() -> None:
+    """It was answered as standing, while what stood went by the mark."""
+    desk = a_held()
+    old = desk.placed(Role.STOP)
+    desk.submit(a_stop(price="64000", working_type=WorkingType.CONTRACT_PRICE))
+
+    new = desk.placed(Role.STOP)
+    assert (new.trigger_price, new.working_type) == (64000, WorkingType.CONTRACT_PRICE)
+    assert not done(desk.holding, IntentId("p1"))
+    desk.ack(new)
+    assert desk.canceled() == [old.ref]
+    assert done(desk.holding, IntentId("p1"))
+    assert [leg["client_order_id"] for leg in shown(desk)["legs"]] == [new.ref]
+
+
 def test_taken_back_the_lots_own_stop_returns() -> None:
     desk = a_held()
     desk.submit(a_stop())
