@@ -1,8 +1,8 @@
 """S3 as it runs, with a router that answers at once: what is timed is the decision, its record and the wire.
 
-Its stores are those of the product: SQLite, synced, and Redis. This process writes the board itself, as feed and router
-do, with room for every entry. While ``--swap FILE`` exists, one bundle after the other is activated without a pause:
-each a revision of its own, written, read back, compiled and swapped.
+Its stores are those of the product, SQLite, synced, and Redis; so are its logs. This process writes the board itself, as
+feed and router do, with room for every entry. While ``--swap FILE`` exists, one bundle after the other is activated
+without a pause: each a revision of its own, written, read back, compiled and swapped.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.ports.intents import OrderAnswer
 from chimera.ports.streams import Bus
-from chimera.services import serving
+from chimera.services import logs, serving
 from chimera.services.clock import SystemClock
 from chimera.services.stores import open_bus
 from chimera.services.strategy.bundles import Offered
@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--redis", required=True)
     parser.add_argument("--swap", type=Path, required=True)
     told = parser.parse_args()
+    logs.to_stderr("s3-strategy")
     serving.run(lambda: serve(told.folder, told.redis, told.swap))
 
 
