@@ -40,12 +40,18 @@ AMOUNT_FIELDS: Final = frozenset(
 )
 
 _DIGITS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_AS_TEXT: Final = re.compile(
+    r"(?!-0$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII
+)  # ``money.text`` writes no other
 _encoder: Final = msgspec.json.Encoder()
 
 
 def encode_answer(document: object) -> bytes:
-    """JSON of an answer, its amounts as bare digits; raises ``ValueError`` for a decimal that is not finite."""
-    return _encoder.encode(_bare(exact(document)))
+    """JSON of an answer, its amounts as bare digits; raises ``ValueError`` for a decimal that is not finite.
+
+    What ``exact`` makes of it, written in the same walk: most amounts are digits already and become no ``Decimal``.
+    """
+    return _encoder.encode(_bare(document))
 
 
 def exact(node: Any) -> Any:
@@ -55,7 +61,7 @@ def exact(node: Any) -> Any:
     """
     match node:
         case dict():
-            if node.get("result") == "FAIL" and "accepted" in node:
+            if _is_refusal(node):
                 return node
             return {name: _amount(inner) if name in AMOUNT_FIELDS else exact(inner) for name, inner in node.items()}
         case list() | tuple():
@@ -78,15 +84,39 @@ def _amount(node: Any) -> Any:
             return exact(node)
 
 
+def _is_refusal(body: dict[Any, Any]) -> bool:
+    return body.get("result") == "FAIL" and "accepted" in body
+
+
 def _bare(node: Any) -> Any:
     match node:
-        case Decimal():
-            if not node.is_finite():
-                raise ValueError(f"{node} is no amount")
-            return msgspec.Raw(text(node).encode("ascii"))
+        case str() | int() | None:
+            return node
         case dict():
-            return {name: _bare(inner) for name, inner in node.items()}
+            if _is_refusal(node):
+                return node
+            return {name: _bare_amount(each) if name in AMOUNT_FIELDS else _bare(each) for name, each in node.items()}
         case list() | tuple():
-            return [_bare(inner) for inner in node]
+            return [_bare(each) for each in node]
+        case Decimal():
+            return _digits(node)
         case _:
             return node
+
+
+def _bare_amount(node: Any) -> Any:
+    match node:
+        case str():
+            if _AS_TEXT.fullmatch(node):
+                return msgspec.Raw(node.encode("ascii"))
+            return _digits(Decimal(node)) if _DIGITS.fullmatch(node) else node
+        case list() | tuple():
+            return [_bare_amount(each) for each in node]
+        case _:
+            return _bare(node)
+
+
+def _digits(amount: Decimal) -> msgspec.Raw:
+    if not amount.is_finite():
+        raise ValueError(f"{amount} is no amount")
+    return msgspec.Raw(text(amount).encode("ascii"))

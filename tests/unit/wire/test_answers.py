@@ -64,6 +64,33 @@ def test_an_error_body_keeps_the_callers_own_word() -> None:
     assert json.loads(encode_answer({"results": [no, {"value": "123"}]}))["results"] == [no, {"value": 123}]
 
 
+WORDS = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**6), 10**6), st.text("-0123456789.eE+", max_size=8), st.text(max_size=4),
+    st.decimals(allow_nan=False, allow_infinity=False, places=6),
+)  # fmt: skip
+NAMES = st.sampled_from(["price", "limits", "value", "result", "accepted", "id", "of"])
+
+
+@given(st.recursive(WORDS, lambda node: st.lists(node, max_size=3) | st.dictionaries(NAMES, node, max_size=4)))
+def test_what_is_written_is_what_exact_makes_of_it(document: object) -> None:
+    def counted(node: Any) -> Any:  # as JSON has it: an amount is a number and nothing else
+        match node:
+            case bool():
+                return node
+            case int():
+                return Decimal(node)
+            case dict():
+                return {name: counted(inner) for name, inner in node.items()}
+            case list():
+                return [counted(inner) for inner in node]
+            case _:
+                return node
+
+    written = json.loads(encode_answer(document), parse_float=Decimal, parse_int=Decimal)
+    assert written == counted(exact(document))
+    assert encode_answer(exact(document)) == encode_answer(document)
+
+
 @pytest.mark.parametrize("wrong", ["NaN", "Infinity"])
 def test_what_is_no_number_is_no_amount(wrong: str) -> None:
     with pytest.raises(ValueError, match="is no amount"):

@@ -49,8 +49,7 @@ def _add_decisions(app: FastAPI, strategy: Strategy) -> None:
     async def decide(request: Request) -> Response:
         """Decide on one symbol. Answers when the signal (and the intent, if any) is durable."""
         body = shape.fit(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)), DecideRequest)
-        answer = await strategy.decide(body)
-        return Answer(answer.model_dump(mode="json"))
+        return Answer(dict(await strategy.decide(body)))  # its parts are JSON's own already
 
     @app.post(
         "/decide/batch", operation_id="decide_batch", responses=_answers(BatchAnswer), **face.takes("BatchRequest")
