@@ -33,7 +33,7 @@ from chimera.trading.venue import OrderRef
 LISTS_MAX: Final = 3  # of one symbol; the venue takes five conditional orders (MAX_NUM_ALGO_ORDERS)
 NOT_SENT_MS: Final = 500  # after a list that never left, by a glitch: how long until the next
 LONGEST_NOT_SENT_MS: Final = 2_000  # and by a ban
-DEAREST: Final = Decimal("0.001")  # Binance's usual spot fee; before rates have been read, futures' stand for them
+DEAREST: Final = Decimal("0.001")  # Binance's usual spot fee; the account's own may not be known yet
 _LIST: Final = "l"  # the letter of a list's own id
 _CROSSED: Final = (Refusal.WOULD_TRIGGER, Refusal.BAD_PRICES)  # the market has passed one of its prices
 _OF_PRICE: Final = (Refusal.PRICE_BAND, Refusal.PRICE_RULE, Refusal.TOO_PRECISE)  # of a list: the target's, perhaps

@@ -11,6 +11,7 @@ from chimera.services.router.fee_book import USUAL_FEES, FeeBook
 from chimera.trading.budget import MarketBudget
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.ids import Symbol
+from chimera.trading.market import Market
 from chimera.trading.money import Quote
 from chimera.trading.venue import FeeRates
 from support.grounds import a_ground
@@ -39,6 +40,14 @@ class Away(MemoryLedger):
 
 def a_book(rows: Any, rates: FeeRates = OURS) -> FeeBook:
     return FeeBook(a_ground(), cast("Any", Venue(rates)), rows)
+
+
+@pytest.mark.req("S4-SPOT-1")
+def test_until_they_are_read_spot_pays_what_spot_usually_does() -> None:
+    """Futures' half stood for them: an entry was taken of which the fee would leave too little to be protected."""
+    book = FeeBook(a_ground()._replace(market=Market.SPOT), cast("Any", Venue(OURS)), cast("Any", MemoryLedger()))
+    book.expect(BTC)
+    assert (book.rates[BTC].maker, book.rates[BTC].taker) == (Decimal("0.001"), Decimal("0.001"))
 
 
 @pytest.mark.parametrize("rates", [OURS, USUAL_FEES], ids=["its own", "the usual"])

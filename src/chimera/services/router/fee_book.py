@@ -21,7 +21,8 @@ from chimera.wire.codec import SCHEMA_VERSION, plain
 
 log = structlog.get_logger()
 
-USUAL_FEES: Final = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+USUAL_FEES: Final = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))  # futures'
+SPOTS_USUAL_FEES: Final = FeeRates(maker=Decimal("0.001"), taker=Decimal("0.001"))
 
 
 class FeeBook:
@@ -38,7 +39,7 @@ class FeeBook:
     def expect(self, symbol: Symbol) -> None:
         """The usual rates, until the account's own are known."""
         if symbol not in self.rates:
-            self.rates[symbol] = USUAL_FEES
+            self.rates[symbol] = USUAL_FEES if self._ground.market.reduces_only else SPOTS_USUAL_FEES
             self._unasked.add(symbol)
 
     async def read(self, symbol: Symbol) -> None:
