@@ -6,9 +6,11 @@ optional. Amounts are decimal strings on the wire. ``at_ms`` is the time of the 
 
 from decimal import Decimal
 
+import msgspec
+
 from chimera.trading.decision import Feature
-from chimera.trading.market import Level
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.market import Level, Touch
+from chimera.trading.money import Millis, Price, Qty, sound
 from chimera.trading.value import Value
 
 
@@ -26,6 +28,29 @@ class TickBoard(Value, tag=False, forbid_unknown_fields=False):
     last: Price | None = None
     mark: Price | None = None
     index: Price | None = None
+
+
+class Tick(Value, tag=False, forbid_unknown_fields=False):
+    """The part of ``mkt:tick:{symbol}`` that is traded by; the rest may be missing where another system writes it."""
+
+    bid: Price
+    bid_qty: Qty
+    ask: Price
+    ask_qty: Qty
+    at_ms: Millis
+    mark: Price | None = None
+
+    def touch(self) -> Touch:
+        """Raises ``ValueError`` where it is none. Whether its sides are apart is not judged here."""
+        figures = (self.bid, self.ask, self.bid_qty, self.ask_qty)
+        if not all(map(sound, figures)) or min(figures) < 0 or not self.bid:
+            raise ValueError(f"bid {self.bid} x {self.bid_qty}, ask {self.ask} x {self.ask_qty} is no touch")
+        return Touch(bid=self.bid, bid_qty=self.bid_qty, ask=self.ask, ask_qty=self.ask_qty, at_ms=self.at_ms)
+
+
+def read_tick(document: bytes) -> Tick:
+    """Raises ``msgspec.DecodeError``. Numbers may come as text and text as numbers."""
+    return msgspec.json.decode(document, type=Tick, strict=False)
 
 
 class DepthBoard(Value, tag=False, forbid_unknown_fields=False):

@@ -15,6 +15,7 @@ from chimera.ports.venue import Rulebook
 from chimera.services.router.market import STALE_MS, MarketView
 from chimera.trading.errors import NotSent
 from chimera.trading.ids import Symbol
+from chimera.trading.liquidity import Book
 from chimera.trading.market import Market, Touch
 from chimera.trading.money import Millis, Price, Qty
 
@@ -74,16 +75,63 @@ def looked(document: bytes | None, clock: Hand | None = None) -> MarketView:
         a_tick(bid="100.1"),
         a_tick(bid="0", ask="0.1"),
         a_tick(mark="0"),
+        a_tick(mark="NaN"),
+        a_tick(mark="Infinity"),
+        a_tick(bid="NaN"),
+        a_tick(ask="Infinity"),
+        a_tick(ask="1E+999999"),
+        a_tick(bid_qty="NaN"),
+        a_tick(ask_qty="-1"),
         a_tick()[:-4],
         b"<html>",
         None,
     ],
-    ids=["future", "past", "epoch", "crossed", "locked", "zero", "mark zero", "torn", "not json", "nothing"],
+    ids=[
+        "future",
+        "past",
+        "epoch",
+        "crossed",
+        "locked",
+        "zero",
+        "mark zero",
+        "mark NaN",
+        "mark endless",
+        "NaN",
+        "endless",
+        "huge",
+        "no size",
+        "short of size",
+        "torn",
+        "not json",
+        "nothing",
+    ],
 )
 def test_what_cannot_be_true_is_no_market(document: bytes | None) -> None:
     view = looked(document)
     assert view.touch(SYMBOL) is None
     assert view.mark(SYMBOL) is None
+
+
+@pytest.mark.req("I21")
+@pytest.mark.parametrize("worst", [["NaN", "1"], ["100.2", "NaN"], ["Infinity", "1"], ["100.2", "1E+999999"]])
+def test_a_book_that_cannot_be_reckoned_with_is_none(worst: list[str]) -> None:
+    def depth(*asks: list[str]) -> bytes:
+        told = {"symbol": SYMBOL, "at_ms": NOW_MS, "bids": [["100.0", "1"]], "asks": asks, "depth_top1_usdt": "100"}
+        return json.dumps(told).encode()
+
+    class Deep(Board):
+        async def get(self, key: str) -> bytes | None:
+            return self.document if "depth" in key else a_tick()
+
+    def book(document: bytes) -> Book | None:
+        board = Deep(document)
+        view = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", Hand()))
+        asyncio.run(view.refresh(SYMBOL))
+        assert view.touch(SYMBOL) is not None
+        return view.book(SYMBOL)
+
+    assert book(depth(["100.1", "1"], ["100.2", "1"])) is not None
+    assert book(depth(["100.1", "1"], worst)) is None
 
 
 @pytest.mark.req("I21", "I29")

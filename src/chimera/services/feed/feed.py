@@ -37,9 +37,7 @@ class FeedStatus(Value):
 class Feed:
     """Keeps the board current. ``run`` is the whole service; ``take`` and ``flush`` are its two halves."""
 
-    def __init__(
-        self, board: Snapshots, clock: Clock, settings: FeedSettings, *, market: Market = Market.FUT
-    ) -> None:
+    def __init__(self, board: Snapshots, clock: Clock, settings: FeedSettings, *, market: Market = Market.FUT) -> None:
         self._board = board
         self._clock = clock
         self._settings = settings

@@ -7,7 +7,6 @@ whichever came first. Spot has no mark: there it is the mid of what was seen las
 
 import asyncio
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 
 import msgspec
 import structlog
@@ -20,8 +19,8 @@ from chimera.trading.errors import ChimeraError, StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.liquidity import Book, Hour
 from chimera.trading.market import Market, Touch
-from chimera.trading.money import Millis, Price, Qty
-from chimera.wire.board import DepthBoard
+from chimera.trading.money import Millis, Price, sound
+from chimera.wire.board import DepthBoard, read_tick
 from chimera.wire.keys import depth_key, spot_depth_key, spot_tick_key, tick_key
 
 STALE_MS = 3_000
@@ -34,17 +33,6 @@ ONE_BY_ONE = 5  # symbols
 ALL_WITHIN_MS = 1_000
 
 log = structlog.get_logger()
-
-
-class _Tick(msgspec.Struct):
-    """The part of ``mkt:tick:{symbol}`` that routing reads."""
-
-    bid: Decimal
-    bid_qty: Decimal
-    ask: Decimal
-    ask_qty: Decimal
-    at_ms: int
-    mark: Decimal | None = None
 
 
 class MarketView:
@@ -159,22 +147,16 @@ class MarketView:
         if document is None:
             return False
         try:
-            tick = msgspec.json.decode(document, type=_Tick, strict=False)
+            tick = read_tick(document)
+            touch = tick.touch()
         except (msgspec.DecodeError, ValueError) as error:
             log.error("tick_unreadable", symbol=symbol, error=str(error))
             return False
-        sane = 0 < tick.bid < tick.ask and (tick.mark is None or tick.mark > 0)
-        age_ms = self._clock.now_ms() - tick.at_ms
+        sane = touch.bid < touch.ask and (tick.mark is None or (sound(tick.mark) and tick.mark > 0))
+        age_ms = self._clock.now_ms() - touch.at_ms
         if not sane or abs(age_ms) > STALE_MS:
             return False
-        touch = Touch(
-            bid=Price(tick.bid),
-            bid_qty=Qty(tick.bid_qty),
-            ask=Price(tick.ask),
-            ask_qty=Qty(tick.ask_qty),
-            at_ms=Millis(tick.at_ms),
-        )
-        mark = touch.mid if self._mid_is_mark else None if tick.mark is None else Price(tick.mark)
+        mark = touch.mid if self._mid_is_mark else tick.mark
         self._put(symbol, touch, mark, of_ms=touch.at_ms, age_ms=max(age_ms, 0))
         return self.mark(symbol) is not None
 
@@ -188,7 +170,9 @@ class MarketView:
             log.error("depth_unreadable", symbol=symbol, error=str(error))
             return
         age_ms = self._clock.now_ms() - depth.at_ms
-        if not (depth.bids and depth.asks and 0 < depth.bids[0].price < depth.asks[0].price) or abs(age_ms) > STALE_MS:
+        levels = (*depth.bids, *depth.asks)
+        reckonable = all(sound(level.price) and sound(level.qty) for level in levels) and depth.bids and depth.asks
+        if not reckonable or not 0 < depth.bids[0].price < depth.asks[0].price or abs(age_ms) > STALE_MS:
             return
         self._books[symbol] = Book(bids=depth.bids, asks=depth.asks, at_ms=depth.at_ms)
         self._booked_ms[symbol] = Millis(self._clock.monotonic_ms() - max(age_ms, 0))

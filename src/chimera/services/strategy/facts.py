@@ -19,7 +19,7 @@ from chimera.trading.errors import NewerSchema
 from chimera.trading.market import Market, Touch
 from chimera.trading.money import sound
 from chimera.wire import codec
-from chimera.wire.board import FeatureBoard, TickBoard
+from chimera.wire.board import FeatureBoard, read_tick
 from chimera.wire.budget import read_budget
 from chimera.wire.keys import SIGNALS, features_key, risk_budget_key, spot_tick_key, tick_key
 
@@ -58,10 +58,10 @@ class Board:
         )
         if known is None:
             known = await self._of_newest_signal(symbol, reading)
-        touches = {Market.FUT: reading.of(keys[0], lambda: None if futures is None else _touch(futures))}
+        touches = {Market.FUT: reading.of(keys[0], lambda: None if futures is None else read_tick(futures).touch())}
         touches[Market.SPOT] = touches[Market.FUT]
         if spot is not None:
-            touches[Market.SPOT] = reading.of(keys[1], lambda: _touch(spot))
+            touches[Market.SPOT] = reading.of(keys[1], lambda: read_tick(spot).touch())
         return Facts(
             touches={market: touch for market, touch in touches.items() if touch is not None},
             budget=reading.of(keys[3], lambda: None if budget is None else read_budget(budget)),
@@ -87,15 +87,6 @@ def _features(features: Mapping[str, Feature]) -> Mapping[str, Feature]:
     if all(sound(feature.value) for feature in features.values()):
         return features
     return {name: each if sound(each.value) else each.but(value=NO_NUMBER) for name, each in features.items()}
-
-
-def _touch(document: bytes) -> Touch:
-    """Whether its sides are apart is not judged here."""
-    board = codec.decode(document, TickBoard)
-    figures = (board.bid, board.ask, board.bid_qty, board.ask_qty)
-    if not all(map(sound, figures)) or min(figures) < 0 or not board.bid:
-        raise ValueError(f"bid {board.bid} x {board.bid_qty}, ask {board.ask} x {board.ask_qty} is no touch")
-    return Touch(bid=board.bid, bid_qty=board.bid_qty, ask=board.ask, ask_qty=board.ask_qty, at_ms=board.at_ms)
 
 
 class _Reading:
