@@ -163,8 +163,10 @@ def _in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
 def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     futures, left = holding.key.market.reduces_only, _left(holding, wanted)
     held = abs(holding.exposure) if futures else ours_qty(holding, scene)
-    size = held if left is None else min(held, left)
-    qty = scene.instrument.floor_to_step(min(size, scene.instrument.market_max_qty))
+    size, rules = held if left is None else min(held, left), scene.instrument
+    if futures and left is None:  # rounded up, since it can only reduce: the step may have grown since it was opened
+        size = max(rules.ceil_to_step(size), rules.min_qty)
+    qty = rules.floor_to_step(min(size, rules.market_max_qty))
     if not qty:
         return holding.but(exit=None), NOTHING
     holding, ref = holding.next_child(Role.EXIT)

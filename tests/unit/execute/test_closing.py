@@ -11,7 +11,7 @@ from chimera.trading.intent import TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
 from chimera.trading.order import Role, Status
-from support.desk import a_long, an_intent
+from support.desk import BTC, a_long, an_intent
 from support.refusals import said_no
 
 TARGET = TargetSpec(kind=TargetKind.PRICE, value=Decimal(66000))
@@ -42,6 +42,29 @@ def test_a_target_that_will_not_go_holds_the_exit_up_only_for_a_moment() -> None
     desk.later(300).hear(Ticked())
 
     assert desk.count(Role.EXIT) == 1
+
+
+@pytest.mark.req("S4-EXIT-1")
+@pytest.mark.fault("B28")
+@pytest.mark.parametrize(("held", "step", "sent"), [("0.015", "0.01", "0.02"), ("0.005", "0.01", "0.01")])
+def test_a_position_that_is_no_multiple_of_a_new_step_is_closed_whole(held: str, step: str, sent: str) -> None:
+    """Rounded down nothing was left of it to send: the close ended, was answered CLOSING, and the position stayed."""
+    desk = a_long(held)
+    desk.rules = BTC.but(step=Decimal(step), min_qty=Qty(Decimal(step)))
+    desk.hear(CloseAsked(reason="OPERATOR"))
+
+    order = desk.placed(Role.EXIT)
+    assert (order.qty, order.reduce_only) == (Decimal(sent), True)
+    desk.fill(order, held)
+    assert not desk.holding.exposure
+
+
+@pytest.mark.req("S4-EXIT-1")
+def test_a_close_below_the_least_quantity_asks_for_that() -> None:
+    desk = a_long("0.005")
+    desk.rules = BTC.but(min_qty=Qty(Decimal("0.01")))
+    desk.hear(CloseAsked(reason="OPERATOR"))
+    assert desk.placed(Role.EXIT).qty == Decimal("0.01")
 
 
 @pytest.mark.req("S4-EXIT-1")
