@@ -21,7 +21,7 @@ from chimera.trading.market import Market
 from chimera.wire import keys
 from proofs.lanes import Lanes
 from proofs.measured import Measured
-from proofs.real import Stage, ledger_of, stage
+from proofs.real import Document, Stage, ledger_of, stage
 
 BAR: Final = (
     "1000 intents of all kinds: >= 99.9 % placed, none unprotected, none twice, ledger equals exchange to the last"
@@ -59,8 +59,15 @@ async def of_intents(folder: Path, count: int, symbols: Sequence[str], more: Seq
         await asyncio.sleep(SETTLE_S)
         await house.s4.stop()
         audit = house.audit()
-        differences = await _differences(house, audit)
-    return _told(lanes, audit) | _of_audit(audit, symbols) | {"differences": differences[:10]}
+        dust = await _dust(house)
+        differences = await _differences(house, audit, dust)
+    return _told(lanes, audit) | _of_audit(audit, symbols, dust) | {"differences": differences[:10]}
+
+
+async def _dust(house: Stage) -> list[Document]:
+    """What the ledger has written off, each with its symbol, quantity and moment."""
+    async with ledger_of(house.ledger_path("s4")) as ledger:
+        return [dict(row) for row in await ledger.find(keys.STRATEGY_EVENTS, where={"kind": "DUST"}, newest=_ALL)]
 
 
 def _told(lanes: Lanes, audit: Sequence[AuditRecord]) -> dict[str, Any]:
@@ -81,7 +88,7 @@ def _told(lanes: Lanes, audit: Sequence[AuditRecord]) -> dict[str, Any]:
     }
 
 
-def _of_audit(audit: Sequence[AuditRecord], symbols: Sequence[str]) -> dict[str, Any]:
+def _of_audit(audit: Sequence[AuditRecord], symbols: Sequence[str], dust: Sequence[Document]) -> dict[str, Any]:
     until_us = audit[-1].at_us
     futures = [record for record in audit if record.market != spot_oracle.SPOT]
     spans = list(oracle.uncovered_spans(futures, until_us))
@@ -89,7 +96,8 @@ def _of_audit(audit: Sequence[AuditRecord], symbols: Sequence[str]) -> dict[str,
     for symbol in symbols:
         ours = [record for record in spot_oracle.of_ours(audit) if record.symbol == symbol]
         rules = rules_of(symbol, Market.SPOT)
-        spans += spot_oracle.uncovered_spans(ours, until_us, rules)
+        gone = [(int(row["at_ms"]) * 1_000, Decimal(str(row["qty"]))) for row in dust if row["symbol"] == symbol]
+        spans += spot_oracle.uncovered_spans(ours, until_us, rules, gone)
         twice += [*spot_oracle.taken_once(ours), *spot_oracle.never_oversold(ours, str(rules.base))]
         twice += spot_oracle.one_leg(ours)
     return {
@@ -102,7 +110,7 @@ def _of_audit(audit: Sequence[AuditRecord], symbols: Sequence[str]) -> dict[str,
 Trade = tuple[str, str, str]
 
 
-async def _differences(house: Stage, audit: Sequence[AuditRecord]) -> list[str]:
+async def _differences(house: Stage, audit: Sequence[AuditRecord], dust: Sequence[Document]) -> list[str]:
     """Between the venue and the ledger, to the last digit: trades, fees by asset, what is held."""
     async with ledger_of(house.ledger_path("s4")) as ledger:
         rows = await ledger.find(keys.FILLS, newest=_ALL)
@@ -121,15 +129,27 @@ async def _differences(house: Stage, audit: Sequence[AuditRecord]) -> list[str]:
     }
     found = [f"{where}: venue {venue.get(where)}, ledger {ours.get(where)}" for where in _unlike(venue, ours)]
     found += [f"fees in {asset}: venue {one}, ledger {other}" for asset, one, other in _fees(venue, ours)]
-    found += await _unlike_held(house, audit)
+    found += [f"{row['symbol']}: {row['qty']} written off, and could be sold" for row in dust if _sellable(row, audit)]
+    found += await _unlike_held(house, audit, dust)
     return found
 
 
-async def _unlike_held(house: Stage, audit: Sequence[AuditRecord]) -> list[str]:
+def _sellable(row: Document, audit: Sequence[AuditRecord]) -> bool:
+    """At the last price before it was written off."""
+    rules, qty = rules_of(str(row["symbol"]), Market.SPOT), Decimal(str(row["qty"]))
+    prices = [
+        record.price
+        for record in audit
+        if record.kind is Kind.FILL and record.symbol == row["symbol"] and record.at_us <= int(row["at_ms"]) * 1_000
+    ]
+    floored = rules.floor_to_step(qty)
+    return floored >= rules.min_qty and floored * (prices[-1] or Decimal(0)) >= rules.min_notional
+
+
+async def _unlike_held(house: Stage, audit: Sequence[AuditRecord], dust: Sequence[Document]) -> list[str]:
     """What each position is: on futures the venue's word, on spot what our trades left and was not written off."""
     async with ledger_of(house.ledger_path("s4")) as ledger:
         stored = [await ledger.load(key) for key in await ledger.keys()]
-        written_off = await ledger.find(keys.STRATEGY_EVENTS, where={"kind": "DUST"}, newest=_ALL)
     venue: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for record in audit:
         if record.market != spot_oracle.SPOT and record.position_after is not None:
@@ -137,7 +157,7 @@ async def _unlike_held(house: Stage, audit: Sequence[AuditRecord]) -> list[str]:
     for symbol in house.spot_symbols:
         ours = [record for record in spot_oracle.of_ours(audit) if record.symbol == symbol]
         venue["SPOT", symbol] = spot_oracle.net(ours, str(rules_of(symbol, Market.SPOT).base))
-    for row in written_off:
+    for row in dust:
         venue["SPOT", str(row["symbol"])] -= Decimal(str(row["qty"]))
     holdings = [each.holding for each in stored if each is not None]
     return [

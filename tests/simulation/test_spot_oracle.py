@@ -97,6 +97,10 @@ def test_what_could_be_sold_and_has_no_stop_is_bare_and_dust_is_not() -> None:
     assert len(bare([*bought(), *listed("0.00993")])) == 1, "six steps are worth less than an order must be"
     fired = [*bought(), *listed(), record(3, Kind.TRIGGER, STOP, type="STOP_LOSS_LIMIT", **_SELL)]
     assert len(bare(fired)) == 2, "a stop that fires is no stop"
+    off = lambda at_us: spot_oracle.uncovered_spans(  # noqa: E731  # a short name
+        bought(), 9_000_000, SPOT_INSTRUMENT, [(at_us, Decimal("0.00999"))]
+    )
+    assert (len(off(1_000_000)), len(off(1_000_001))) == (0, 1), "what was written off is ours until then"
 
 
 @pytest.mark.req("I7", "I14")

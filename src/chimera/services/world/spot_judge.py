@@ -128,7 +128,7 @@ def judge(
     position, dust = (ZERO, ZERO)
     if kept.stored is not None:
         position, dust = kept.stored.holding.position.qty, kept.stored.holding.position.dust_qty
-    spans = spot_oracle.uncovered_spans(ours, now_us, rules, dust)
+    spans = spot_oracle.uncovered_spans(ours, now_us, rules, ((0, dust),))
     fired = tuple(spot_oracle.fired_spans(ours, now_us))
     throttled = [
         (round(blow.at_s * 1e6), round((blow.at_s + blow.for_s) * 1e6))

@@ -145,15 +145,20 @@ class _Cover:
 
 
 def uncovered_spans(
-    audit: Iterable[AuditRecord], until_us: int, rules: Instrument, dust: Decimal = ZERO
+    audit: Iterable[AuditRecord], until_us: int, rules: Instrument, dust: Sequence[tuple[int, Decimal]] = ()
 ) -> list[Uncovered]:
-    """When part of what is ours, and could be sold, had no live stop at the venue; ``dust``: what was written off."""
+    """When part of what is ours, and could be sold, had no live stop at the venue.
+
+    ``dust``: what was written off, in the base asset, and when: what each close leaves is ours no more, though the sum
+    of many could be sold.
+    """
     cover, began, found = _Cover(rules.base), None, []
     most: Decimal = ZERO
     for at_us, group in by_instant(audit):
         for record in group:
             cover.take(record)
-        bare = rules.floor_to_step(max(cover.bare - dust, ZERO))
+        gone = sum((qty for off_us, qty in dust if off_us <= at_us), ZERO)
+        bare = rules.floor_to_step(max(cover.bare - gone, ZERO))
         sellable = bare >= rules.min_qty and bare * cover.price >= rules.min_notional
         if sellable:
             began, most = (at_us, bare) if began is None else (began, max(most, bare))
