@@ -99,7 +99,9 @@ def test_prices_of_a_hundred_symbols_cost_as_much_as_those_of_six() -> None:
 def test_what_the_feed_tells_costs_nothing() -> None:
     venue = Venue()
     at_ms = VirtualClock(DetLoop(1)).now_ms() + 1_000
-    a_minute_of(names(20), venue, Feed(b'{"bid":"1","bid_qty":"1","ask":"2","ask_qty":"1","mark":"1","at_ms":%d}' % at_ms))
+    a_minute_of(
+        names(20), venue, Feed(b'{"bid":"1","bid_qty":"1","ask":"2","ask_qty":"1","mark":"1","at_ms":%d}' % at_ms)
+    )
     assert venue.weight == (60 - 4) * 15  # the feed died after a second; its last word counted for three more
 
 
