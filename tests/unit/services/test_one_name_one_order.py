@@ -88,7 +88,7 @@ class Counter:
             asked=lambda: True,
         )
 
-    def _plan(self, intent: Intent, _: object) -> Plan:
+    def _plan(self, intent: Intent, *_: object) -> Plan:
         return Plan(slices=(Slice(qty=intent.qty),), deadline_ms=Millis(self.desk.now + 10_000))
 
     async def take(self, intent: Intent) -> str:
