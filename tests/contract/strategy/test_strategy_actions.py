@@ -13,7 +13,7 @@ from chimera.trading.routes import Shape
 from chimera.trading.venue import FeeRates
 from chimera.wire import bodies, request_json, requests, shape
 from chimera.wire.decisions import DecisionAnswer
-from chimera.wire.keys import INSTRUMENT_REGISTRY, ORDERS_INTENT
+from chimera.wire.keys import ALERTS, INSTRUMENT_REGISTRY, ORDERS_INTENT
 from chimera.wire.registry import read_listed
 
 R023 = Path(__file__).parents[2] / "fixtures" / "rule_r023.json"
@@ -112,6 +112,27 @@ async def test_a_rule_that_moves_the_entry_to_spot_trades_at_spot_s_own_touch(st
     assert answer.intent["qty"] == "0.001"  # floor(100 / 60001)
     assert answer.intent["exec_policy"]["sl_price"] == "59701"  # 60001 - 50 bps = 59700.995, up
     assert answer.intent["leverage"] == 1
+
+
+async def test_a_spot_entry_by_futures_touch_says_so(stage: Stage) -> None:
+    """RD-1 names one tick of a symbol; where nobody writes spot's own, that one counts, and somebody hears of it."""
+    assert (await decided(stage, a_rule("W", [BUY, SPOT]))).intent is not None
+    told = [alert for alert in await stage.streamed(ALERTS) if alert["code"] == "SPOT_BY_FUTURES"]
+    assert [(alert["subject"], alert["severity"]) for alert in told] == [("BTCUSDT", "WARN")]
+
+
+@pytest.mark.parametrize("way", [[BUY], [BUY, SPOT]], ids=["futures", "spot by its own"])
+async def test_nothing_is_told_of_a_market_that_has_its_own_touch(stage: Stage, way: list[Any]) -> None:
+    if SPOT in way:
+        await stage.show_spot("60000", "60001")
+    await decided(stage, a_rule("W", way))
+    assert "SPOT_BY_FUTURES" not in [alert["code"] for alert in await stage.streamed(ALERTS)]
+
+
+async def test_a_touch_of_spot_that_cannot_be_read_is_not_made_up_for_by_futures(stage: Stage) -> None:
+    await stage.show_spot("NaN", "60001")
+    answer = await decided(stage, a_rule("W", [BUY, SPOT]))
+    assert [reason["code"] for reason in answer.reasons] == ["MARKET_MISSING"]
 
 
 async def test_the_gates_of_the_market_that_a_rule_moves_to_are_judged_by_its_touch(stage: Stage) -> None:

@@ -8,12 +8,13 @@ import structlog
 
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Streams
-from chimera.trading.decision import Code, Skip
+from chimera.trading.decision import Code, Open, Skip
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Severity
+from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.wire.codec import SCHEMA_VERSION
-from chimera.wire.keys import ALERTS
+from chimera.wire.keys import ALERTS, spot_tick_key
 
 REPEAT_MS: Final = 60_000
 KEPT_MAX: Final = 200
@@ -72,6 +73,13 @@ class Alerts:
                 return
             if self._kept and self._kept[0][0] == event_id:
                 self._kept.popleft()
+
+
+async def tell_lent(alerts: Alerts, decision: Open | Skip) -> None:
+    """Of a decision that had futures' touch for spot."""
+    if decision.market is Market.SPOT:
+        words = f"no touch of {decision.symbol} on SPOT is written ({spot_tick_key(decision.symbol)}): futures' counts"
+        await alerts.say(Severity.WARN, "SPOT_BY_FUTURES", decision.symbol, words)
 
 
 async def tell_skip(alerts: Alerts, decision: Skip, unreadable: Iterable[tuple[str, str]]) -> None:

@@ -26,7 +26,7 @@ from chimera.ports.score import Scorer
 from chimera.ports.streams import Bus
 from chimera.services.clock import SteadyClock
 from chimera.services.strategy import health, signals
-from chimera.services.strategy.alerts import Alerts, tell_skip
+from chimera.services.strategy.alerts import Alerts, tell_lent, tell_skip
 from chimera.services.strategy.answers import answer as answer_of
 from chimera.services.strategy.answers import each, skip
 from chimera.services.strategy.blockers import Blockers
@@ -217,6 +217,8 @@ class Strategy:
                 return await self._record_skip(skip(snapshot.bundle.rev, request, locked_out), origin, signal_id)
             judged = await self._judge.judge(snapshot, request, facts)
             origin = origin.of(judged.facts, judged.case)
+            if judged.facts.lent:
+                await tell_lent(self.alerts, judged.decision)
             if isinstance(judged.decision, Skip):
                 await tell_skip(self.alerts, judged.decision, judged.facts.unreadable)
                 recorded = await self._record_skip(judged.decision, origin, signal_id)

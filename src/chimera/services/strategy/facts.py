@@ -30,12 +30,16 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one symbol at one moment; None and empty are what nobody has told. Spot without a touch has futures'."""
+    """Of one symbol at one moment; None and empty are what nobody has told.
+
+    ``lent``: spot has futures' touch, since the board has no other tick of the symbol (RD-1 names one for both).
+    """
 
     touches: Mapping[Market, Touch] = field(default_factory=dict)
     budget: RiskBudget | None = None
     features: Mapping[str, Feature] = field(default_factory=dict)
     unreadable: tuple[tuple[str, str], ...] = ()  # key and what is wrong
+    lent: bool = False
     away: str = ""  # why nothing could be looked at at all
 
 
@@ -59,14 +63,15 @@ class Board:
         if known is None:
             known = await self._of_newest_signal(symbol, reading)
         touches = {Market.FUT: reading.of(keys[0], lambda: None if futures is None else read_tick(futures).touch())}
-        touches[Market.SPOT] = touches[Market.FUT]
-        if spot is not None:
-            touches[Market.SPOT] = reading.of(keys[1], lambda: read_tick(spot).touch())
+        own = reading.of(keys[1], lambda: None if spot is None else read_tick(spot).touch())
+        lent = spot is None and touches[Market.FUT] is not None
+        touches[Market.SPOT] = touches[Market.FUT] if lent else own
         return Facts(
             touches={market: touch for market, touch in touches.items() if touch is not None},
             budget=reading.of(keys[3], lambda: None if budget is None else read_budget(budget)),
             features=known,
             unreadable=tuple(reading.wrong),
+            lent=lent,
         )
 
     async def _of_newest_signal(self, symbol: str, reading: "_Reading") -> Mapping[str, Feature]:
