@@ -76,12 +76,13 @@ def placed(commands: tuple[Command, ...]) -> list[NewOrder]:
 
 
 def core(holding: Holding) -> object:
-    """All but the moments at which things were asked or are due."""
+    """All but the moments at which things were asked or are due, and those by our clock, which is set back here."""
     orders = {
         ref: (order.request.but(not_after_ms=None), order.status, order.fills) for ref, order in holding.orders.items()
     }
     phases = {name: work.phase for name, work in holding.intents.items()}
-    return holding.position, holding.root, holding.child_no, holding.seen_trades, orders, phases
+    lots = tuple(lot.but(stop_named_ms=Millis(0)) for lot in holding.position.lots)
+    return holding.position.but(lots=lots), holding.root, holding.child_no, holding.seen_trades, orders, phases
 
 
 @pytest.mark.req("I27", "S4-REC-1")
