@@ -10,9 +10,11 @@ S4 tells what is left now; a promise is what of ours its figures do not hold, or
 Where a part of it is in S4's figures already it counts twice for that while: too little is promised, never too much.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from chimera.trading.budget import Reserve, RiskBudget
+from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 
 FUNDS_MS: Final = 10_000  # two of S4's looks at the account's balances
@@ -60,6 +62,17 @@ def seen_in(promise: Reserve, budget: RiskBudget) -> Reserve:
     if promise.done_ms is None and not is_ahead(promise, budget):
         return promise.but(shown_ms=promise.shown_ms or budget.at_ms, done_ms=budget.at_ms)
     return promise
+
+
+def rival(ours: Intent, others: Iterable[Reserve], budget: RiskBudget | None) -> Reserve | None:
+    """The promise of another process to open the same symbol that these figures do not hold yet.
+
+    By the lock there is none: it was lost, or ours was. Of two that announce themselves the second sees the first, so
+    one goes on. A number that fences would say no more: whoever is late sees the other's promise, not its number.
+    """
+    same = (each for each in others if (each.market, each.symbol) == (ours.market, ours.symbol))
+    unseen = (each for each in same if budget is None or is_ahead(each, budget))
+    return next((each for each in unseen if each.intent_id != ours.intent_id), None)
 
 
 def sighted(first_ms: Millis | None, budget: RiskBudget) -> tuple[Millis, bool]:

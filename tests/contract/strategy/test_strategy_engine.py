@@ -291,6 +291,32 @@ async def test_a_decision_that_is_cancelled_lets_its_lock_go(stage: Stage) -> No
         assert (await strategy.decide(ask())).decision == "open"
 
 
+@pytest.mark.req("S3-LOCK-1")
+@pytest.mark.parametrize("late", ["lay", "remember", "get_many"])
+async def test_of_two_that_both_had_the_lock_one_opens(stage: Stage, late: str) -> None:
+    """The first is stopped for longer than its lock lasts, wherever it stands; the second decides meanwhile."""
+    stage.settings = stage.settings.model_copy(update={"concurrent_entries_per_market": 9})
+    key = position_lock_key("BTCUSDT")
+    async with stage.process() as first, stage.process(seed=2) as second:
+        stage.bus.faults = slow = Slow(late)
+        stopped = asyncio.create_task(first.decide(ask()))
+        await until(lambda: asyncio.sleep(0, slow.met))
+        stage.bus.faults = NoFaults()
+        held = await stage.bus.get(key)
+        assert held is not None
+        await stage.bus.release(key, held.decode())
+        answers = [await second.decide(ask())]
+        slow.may_go_on.set()
+        answers.append(await stopped)
+        await until(lambda: delivered(stage))
+
+    assert sorted(answer.decision for answer in answers) == ["open", "skip"]
+    [overtaken] = [answer for answer in answers if answer.decision == "skip"]
+    assert [reason["code"] for reason in overtaken.reasons] == ["LOCKED"]
+    assert "another process decided" in overtaken.reasons[0]["text"]
+    assert len(stage.router.got) == 1
+
+
 class Broken(NoFaults):
     def __init__(self, *names: str, after: bool = False) -> None:
         self.names = names

@@ -18,6 +18,7 @@ from typing import Any, Final
 import structlog
 
 from chimera.decide.decision import still
+from chimera.decide.promises import rival
 from chimera.decide.rules.bundle import EVERY_SYMBOL
 from chimera.ports.clock import Clock
 from chimera.ports.intents import IntentSink, RouterLevels
@@ -286,7 +287,13 @@ class Strategy:
             await self.alerts.say(Severity.ERROR, "BAD_DOCUMENT", "promises", told.unreadable)
         limits = terms(snapshot, request.symbol, self._settings)[decision.market].gates
         again = still(decision, told.budget, told.reserved, limits, self._clock.now_ms())
-        return again if isinstance(again, Skip) else None
+        if isinstance(again, Skip):
+            return again
+        first = rival(intent, told.others, told.budget)
+        if first is None:
+            return None
+        words = f"another process decided on {request.symbol} meanwhile: {first.intent_id}"
+        return skip(snapshot.bundle.rev, request, Verdict(code=Code.LOCKED, passed=False, text=words))
 
     async def _claim(self, intent: Intent) -> Verdict | None:
         """``idem:order:{client_order_id}`` RESERVED; why not, where it is not ours."""

@@ -42,6 +42,7 @@ class Told(NamedTuple):
     budget: RiskBudget | None
     reserved: tuple[Reserve, ...]
     unreadable: str = ""  # a line or the budget
+    others: tuple[Reserve, ...] = ()  # of them, those of other processes
 
 
 class Promises:
@@ -179,7 +180,8 @@ class Promises:
         except (ValueError, NewerSchema) as wrong:
             return Told(None, self.counted(), f"what stands beside {self._key} cannot be read: {wrong}")
         ours: Mapping[str, Reserve] = {name: kept for name, kept in self._kept.items() if name not in told}
-        return Told(budget, (*told.values(), *ours.values()))
+        others = tuple(each for name, each in told.items() if name not in self._kept)
+        return Told(budget, (*told.values(), *ours.values()), others=others)
 
     def _not_late(self, budget: RiskBudget) -> RiskBudget:
         """These figures, or the newer ones that they came after: S4's writes may overtake each other."""
