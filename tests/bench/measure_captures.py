@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 
 from chimera.adapters.binance.capture_file import lines
-from chimera.tape.capture import replay
+from chimera.tape.capture import Capture
 from chimera.tape.depth import Depth
 from chimera.trading.market import DepthChanged, MarketEvent, Side, TopOfBook, Traded
 
@@ -118,4 +118,4 @@ def measure(events: Iterable[MarketEvent], tick: Decimal, name: str) -> None:
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
         path = Path(argument)
-        measure(replay(lines(path)), Decimal("0.01" if "spot" in path.name else "0.1"), path.name)
+        measure(Capture().events(lines(path)), Decimal("0.01" if "spot" in path.name else "0.1"), path.name)

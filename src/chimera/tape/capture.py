@@ -59,11 +59,6 @@ class Capture:
             raise refusal from cause
 
 
-def replay(lines: Iterable[str | bytes], *, lenient: bool = False) -> Iterator[MarketEvent]:
-    """The events of a capture; keep a ``Capture`` instead to see its gaps and counts."""
-    return Capture(lenient=lenient).events(lines)
-
-
 def split_line(line: str | bytes) -> tuple[int, bytes]:
     """Receive time in µs and the raw frame. Raises FrameRefused."""
     raw = line.encode() if isinstance(line, str) else line

@@ -8,14 +8,14 @@ from frames import AT_NS, diff, lines, mark, snapshot, stream, ticker, trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chimera.tape.capture import Capture, CaptureRefused, replay
+from chimera.tape.capture import Capture, CaptureRefused
 from chimera.tape.depth import Depth
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, Side, TopOfBook, Traded
 
 
 def test_a_time_is_nanoseconds_or_microseconds_by_its_size() -> None:
-    nano = list(replay(lines(ticker(1, "99", "100"))))
-    micro = list(replay(lines(ticker(1, "99", "100"), at_ns=AT_NS // 1_000)))
+    nano = list(Capture().events(lines(ticker(1, "99", "100"))))
+    micro = list(Capture().events(lines(ticker(1, "99", "100"), at_ns=AT_NS // 1_000)))
 
     assert nano == micro
     assert nano[0].at_us == AT_NS // 1_000
@@ -24,9 +24,9 @@ def test_a_time_is_nanoseconds_or_microseconds_by_its_size() -> None:
 def test_text_and_bytes_read_alike_and_amounts_stay_exact() -> None:
     raw = lines(ticker(1, "61800.20", "61800.30", "0.001"), trade("61800.30", "0.00000001", buyer_is_maker=False))
 
-    events = list(replay(raw))
+    events = list(Capture().events(raw))
 
-    assert events == list(replay([line.decode() for line in raw]))
+    assert events == list(Capture().events([line.decode() for line in raw]))
     touch, traded = events
     assert isinstance(touch, TopOfBook)
     assert isinstance(traded, Traded)
@@ -47,14 +47,14 @@ def test_nothing_of_a_symbol_comes_before_its_first_touch() -> None:
 def test_a_clock_that_steps_back_is_held() -> None:
     raw = [*lines(ticker(1, "99", "100")), *lines(ticker(2, "98", "100"), at_ns=AT_NS - 5_000_000_000)]
 
-    first, second = replay(raw)
+    first, second = Capture().events(raw)
 
     assert second.at_us == first.at_us
 
 
 def test_a_diff_changes_what_is_behind_the_touch_and_holds_the_rest_until_a_touch_passes_it() -> None:
     events = list(
-        replay(
+        Capture().events(
             lines(
                 ticker(10, "99", "101"),
                 diff(11, 12, [("98", "5"), ("99", "0"), ("100", "7")], [("102", "3")]),
@@ -74,7 +74,7 @@ def test_a_diff_changes_what_is_behind_the_touch_and_holds_the_rest_until_a_touc
 def test_a_diff_older_than_the_touch_says_nothing_about_levels_before_it() -> None:
     raw = lines(ticker(20, "99", "101"), diff(10, 15, [("100", "7"), ("98", "1")]), ticker(21, "100.5", "101"))
 
-    assert [_told(event) for event in replay(raw)] == ["touch 99 101", "bids 98=1 asks", "touch 100.5 101"]
+    assert [_told(event) for event in Capture().events(raw)] == ["touch 99 101", "bids 98=1 asks", "touch 100.5 101"]
 
 
 def test_a_held_level_that_a_newer_touch_denied_never_comes_back() -> None:
@@ -85,7 +85,7 @@ def test_a_held_level_that_a_newer_touch_denied_never_comes_back() -> None:
         ticker(14, "100.5", "101"),
     )
 
-    assert [_told(event) for event in replay(raw)] == ["touch 99 101", "touch 99 101", "touch 100.5 101"]
+    assert [_told(event) for event in Capture().events(raw)] == ["touch 99 101", "touch 99 101", "touch 100.5 101"]
 
 
 def test_a_snapshot_may_name_its_symbol_in_a_recording_of_several() -> None:
@@ -175,7 +175,7 @@ def test_without_book_ticker_a_snapshot_and_the_diffs_give_the_touch() -> None:
         diff(6, 7, [("99", "0")], [("102", "5")]),
     )
 
-    assert [_told(event) for event in replay(raw)] == [
+    assert [_told(event) for event in Capture().events(raw)] == [
         "touch 99 101",
         "bids 99=1 98=9 asks 101=2 102=2 snapshot",
         "touch 98 101",
@@ -225,7 +225,7 @@ def test_garbage_names_its_line_or_is_counted(line: bytes) -> None:
     raw = [*lines(ticker(1, "99", "100")), b"\n", line, *lines(ticker(2, "98", "100"))]
 
     with pytest.raises(CaptureRefused, match="line 3: ") as refused:
-        list(replay(raw))
+        list(Capture().events(raw))
     lenient = Capture(lenient=True)
     events = list(lenient.events(raw))
 
@@ -240,11 +240,11 @@ def test_a_snapshot_without_a_symbol_among_several_is_refused() -> None:
     )
 
     with pytest.raises(CaptureRefused, match="line 3: a depth snapshot without a symbol"):
-        list(replay(raw))
+        list(Capture().events(raw))
 
 
 def test_mark_price_is_read_whole() -> None:
-    *_, marked = replay(lines(ticker(1, "99", "100"), mark("99.51234567")))
+    *_, marked = Capture().events(lines(ticker(1, "99", "100"), mark("99.51234567")))
 
     assert isinstance(marked, Marked)
     assert (str(marked.mark), marked.funding_rate, marked.next_funding_ms) == (
