@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from router_fake import NOW, an_intent, good_order, instruments, raw
 
@@ -256,15 +256,49 @@ def test_any_document_is_an_intent_or_refused(changes: dict[str, Any]) -> None:
     assert isinstance(answer({**order(), **changes}), Intent | Refused)
 
 
-@settings(max_examples=60, deadline=None)
-@given(body=st.binary(max_size=200))
-def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
-    try:
-        found = request_json.read_object(body)
-    except Refused as refused:
-        found = {"code": refused.code}
+names = st.sampled_from(["a", "b", "qty"])
+documents = st.recursive(
+    leaves | st.floats(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+texts = documents.map(json.dumps) | st.tuples(documents, documents).map(
+    lambda two: f'{{"a": {json.dumps(two[0])}, "a": {json.dumps(two[1])}}}'
+)
 
-    assert found == {"code": "MALFORMED"} or json.loads(body) is not None
+
+def as_it_stands(body: bytes) -> object:
+    """By the language's own reader, numbers as they are written; None: no JSON, or a name given twice."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ValueError("twice")
+        return dict(pairs)
+
+    try:
+        return json.loads(body.decode(), parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=once)
+    except ValueError:
+        return None
+
+
+@settings(max_examples=300, deadline=None)
+@given(body=st.binary(max_size=200) | texts.map(str.encode) | texts.map(lambda text: text[:-1].encode()))
+@example(body=b'{"a": 1} {}')
+@example(body=b'\xef\xbb\xbf{"a": 1}')
+@example(body=b'{"a": NaN, "b": 1e999}')
+def test_any_bytes_are_the_object_that_they_say_or_refused(body: bytes) -> None:
+    try:
+        found: object = request_json.read_object(body)
+    except Refused as refused:
+        found = refused.code
+
+    meant = as_it_stands(body)
+    assert found == (meant if isinstance(meant, dict) else "MALFORMED")
+
+
+def test_an_object_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(Refused, match="deeply"):
+        request_json.read_object(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
 
 
 @pytest.mark.req("S4-IDEM-1", "S3-IDEM-1")
