@@ -1,7 +1,7 @@
 """S3 as it runs, with a router that answers at once: what is timed is the decision, its record and the wire.
 
-Its stores are those of the product, SQLite, synced, and Redis; so are its logs. This process writes the board itself, as
-feed and router do, with room for every entry. While ``--swap FILE`` exists, one bundle after the other is activated
+Its stores are those of the product, SQLite, synced, and Redis; so are its logs. This process writes the board itself,
+as feed and router do, with room for every entry. While ``--swap FILE`` exists, one bundle after the other is activated
 without a pause: each a revision of its own, written, read back, compiled and swapped.
 """
 
