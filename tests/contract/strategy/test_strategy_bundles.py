@@ -207,7 +207,7 @@ async def test_ten_thousand_rules_are_compiled_while_the_loop_goes_on(stage: Sta
     assert turns >= 400 // compiling.AT_ONCE
 
 
-@pytest.mark.req("S3-CFG-3")
+@pytest.mark.req("S3-CFG-3", "I20")
 @pytest.mark.parametrize("seed", range(6))
 async def test_a_decision_is_of_one_revision_however_the_configuration_moves_meanwhile(seed: int) -> None:
     """Each bundle forbids by its flag what the other one does: half of one and half of the other would be a skip."""

@@ -371,7 +371,7 @@ async def test_a_batch_has_one_result_each(stage: Stage) -> None:
     assert results[0]["intent"]["side"] == Side.SELL
 
 
-@pytest.mark.req("S3-CFG-1", "S3-CFG-2", "S3-CFG-3")
+@pytest.mark.req("S3-CFG-1", "S3-CFG-2", "S3-CFG-3", "I20")
 @pytest.mark.fault("G1", "G2")
 @pytest.mark.incident(29)
 async def test_a_new_revision_is_swapped_in_and_a_bad_one_is_not(stage: Stage) -> None:

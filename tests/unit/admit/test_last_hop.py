@@ -117,14 +117,14 @@ def test_a_wallet_sells_no_more_than_is_ours() -> None:
     assert last_hop.oversold(a_long("0.01").holding, D(9)) is None  # there the venue sees to it
 
 
-@pytest.mark.req("S4-PROT-1")
+@pytest.mark.req("I10")
 def test_a_stop_is_asked_for_no_moment() -> None:
     desk = a_long("0.01")
     stop = desk.placed(Role.STOP).but(not_after_ms=Millis(1))
     assert last_hop.reduction(stop, desk.holding, D(0), desk.now) is None
 
 
-@pytest.mark.req("S4-PROT-1")
+@pytest.mark.req("I10")
 def test_the_cancel_of_a_stop_does_not_bare_what_is_held() -> None:
     covered, bare = a_long("0.01").holding, a_long("0.01").holding
     bare = bare.but(orders={ref: order for ref, order in bare.orders.items() if order.role is not Role.STOP})
