@@ -6,9 +6,14 @@ import pytest
 from decide_cases import FACTORS, a_bundle, a_rule, bounds
 
 from chimera.decide.rules import advice
-from chimera.decide.rules.advice import advise
-from chimera.decide.rules.bundle import compile_bundle
-from chimera.decide.rules.finding import LintFailed
+from chimera.decide.rules.advice import advising
+from chimera.decide.rules.bundle import Bundle, compile_bundle
+from chimera.decide.rules.finding import Finding, LintFailed
+from chimera.decide.steps import finished
+
+
+def advise(bundle: Bundle) -> tuple[Finding, ...]:
+    return finished(advising(bundle))
 
 
 def x(op: str, v: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from chimera.decide.rules.bundle import Bundle
 from chimera.decide.rules.finding import LintFailed
 from chimera.decide.rules.flags import Flags, under
 from chimera.decide.seek import Needed, seeking
+from chimera.decide.steps import finished
 from chimera.decide.suppose import supposing
 from chimera.trading.decision import Feature, Open, Skip
 from chimera.trading.market import Market
@@ -25,13 +26,7 @@ ANY = Flags()
 
 
 def sought(bundle: Bundle, case: Case, flags: Flags = ANY) -> Needed:
-    work = seeking(bundle, flags, case)
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            needed: Needed = done.value
-            return needed
+    return finished(seeking(bundle, flags, case))
 
 
 def opens(bundle: Bundle, case: Case, changes: tuple[Change, ...], flags: Flags = ANY) -> bool:

@@ -5,7 +5,7 @@ refuse nothing. A pair counts where both rules apply to one symbol at one time; 
 ``reach``'s to say. At most ``PAIRS_MAX`` pairs are looked at, and a finding says when that was not all.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -24,19 +24,16 @@ _AT_ONCE: Final = {
 Pair = tuple[type[Action], Rule, Rule]
 
 
-def advise(bundle: Bundle) -> tuple[Finding, ...]:
-    """Each under the rule that fires later, which is the one to look at."""
-    return tuple(dict.fromkeys(finding for found in advising(bundle) for finding in found))
-
-
-def advising(bundle: Bundle) -> Iterator[tuple[Finding, ...]]:
-    """The same, one pair of rules a step; a finding may come twice."""
-    pairs = _pairs(bundle)
+def advising(bundle: Bundle) -> Generator[None, None, tuple[Finding, ...]]:
+    """Each under the rule that fires later, which is the one to look at; one pair of rules a step."""
+    pairs, found = _pairs(bundle), dict[Finding, None]()
     for pair in islice(pairs, PAIRS_MAX):
-        yield tuple(_of(*pair))
+        found.update(dict.fromkeys(_of(*pair)))
+        yield
     if next(pairs, None) is not None:
         words = f"more than {PAIRS_MAX} pairs of rules meet; the rest is not compared"
-        yield (Finding(rule_id="*", path="$", message=words),)
+        found[Finding(rule_id="*", path="$", message=words)] = None
+    return tuple(found)
 
 
 def _pairs(bundle: Bundle) -> Iterator[Pair]:

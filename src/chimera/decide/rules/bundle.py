@@ -18,6 +18,7 @@ from chimera.decide.rules.clause import Clause, compile_clause
 from chimera.decide.rules.finding import Finding, Lint, LintFailed
 from chimera.decide.rules.reach import dead_ends
 from chimera.decide.rules.sieve import Sieve, sieving
+from chimera.decide.steps import finished
 from chimera.trading.decision import Clamp
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
@@ -133,13 +134,7 @@ def compile_bundle(
     documents: Sequence[Mapping[str, Any]], *, bundle_id: str, rev: int, bounds: Bounds, factors: Collection[str]
 ) -> Bundle:
     """Raises ``LintFailed`` with every finding of every rule, disabled ones included: they may be enabled tomorrow."""
-    work = compiling(documents, bundle_id=bundle_id, rev=rev, bounds=bounds, factors=factors)
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            bundle: Bundle = done.value
-            return bundle
+    return finished(compiling(documents, bundle_id=bundle_id, rev=rev, bounds=bounds, factors=factors))
 
 
 def compiling(

@@ -102,7 +102,7 @@ class Compiler:
             return LintFailed([*lint.findings, *wrong.findings])
         if lint.findings:
             return LintFailed(lint.findings)
-        return Made(bundle, flags, await in_turns(_advice(bundle)))
+        return Made(bundle, flags, await in_turns(advising(bundle)))
 
 
 @contextmanager
@@ -162,14 +162,6 @@ def bounds_of(given: object, settings: StrategySettings) -> Bounds:
             raise BadConfig(f"bounds.{name}: {bound.low}..{bound.high} is no range here")
         bounds[name] = bound
     return Bounds(**bounds)
-
-
-def _advice(bundle: Bundle) -> Generator[None, None, tuple[Finding, ...]]:
-    found: dict[Finding, None] = {}
-    for findings in advising(bundle):
-        found.update(dict.fromkeys(findings))
-        yield
-    return tuple(found)
 
 
 def _worded(node: object) -> object:
