@@ -8,7 +8,7 @@ the table says.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -59,6 +59,7 @@ class Promises:
         self._unbounded: dict[tuple[Market, Symbol], IntentId] = {}
         self._owed: set[IntentId] = set()  # lines to be lifted
         self._laid: dict[IntentId, tuple[Reserve, int]] = {}  # as it stands in the table, and since when (monotonic)
+        self._known: dict[str, tuple[bytes, Reserve]] = {}  # lines as the table had them last, and what they say
         self._wake = asyncio.Event()
 
     # ── what deciding and delivering say ──
@@ -176,12 +177,19 @@ class Promises:
         """Every line there is, and of ours those that are not there yet, or no more."""
         try:
             budget = None if table.snapshot is None else self._not_late(read_budget(table.snapshot))
-            told = {name: read_promise(line) for name, line in table.lines.items() if name not in self._owed}
+            lines = table.lines.items()
+            self._known = {name: self._line(name, line) for name, line in lines if name not in self._owed}
         except (ValueError, NewerSchema) as wrong:
             return Told(None, self.counted(), f"what stands beside {self._key} cannot be read: {wrong}")
-        ours: Mapping[str, Reserve] = {name: kept for name, kept in self._kept.items() if name not in told}
+        told = {name: promise for name, (_, promise) in self._known.items()}
+        ours = [kept for name, kept in self._kept.items() if name not in told]
         others = tuple(each for name, each in told.items() if name not in self._kept)
-        return Told(budget, (*told.values(), *ours.values()), others=others)
+        return Told(budget, (*told.values(), *ours), others=others)
+
+    def _line(self, name: str, line: bytes) -> tuple[bytes, Reserve]:
+        """Read once: it says the same until it is laid anew. Raises ``ValueError`` or ``NewerSchema``."""
+        known = self._known.get(name)
+        return known if known is not None and known[0] == line else (line, read_promise(line))
 
     def _not_late(self, budget: RiskBudget) -> RiskBudget:
         """These figures, or the newer ones that they came after: S4's writes may overtake each other."""
