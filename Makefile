@@ -2,7 +2,8 @@
 #
 #   make run [ARGS="--market FILE --speed max --headless --exit-after 3 --audit a.jsonl"]
 #   make test                      set everything up and pass every test
-#   make check                     format, lint, types, imports, unit and contract tests that are not slow
+#   make check                     in less than a minute: format, lint, types, imports, unit and contract tests that are
+#                                  not slow, properties with a quarter of their examples (make test: with all)
 #   make sim SEED=7 [OFF=name]     a world in virtual time, [COUNT=n] of them; OFF takes a safeguard away, and
 #                                  make sim-safeguards names them; SCENARIO=name picks the class of worlds
 #   make sim-safeguards DENSITY=1  how often each is missed, into docs/safeguards.md; goes on where it was stopped
@@ -33,6 +34,7 @@ ID ?=
 export UV_PYTHON_DOWNLOADS := never
 export PYTHONUNBUFFERED := 1
 unexport VIRTUAL_ENV
+unexport PYTHONDONTWRITEBYTECODE  # without its bytecode each process compiles everything again: seconds, times many
 
 UV_READY := .tools/uv-$(UV_VERSION).dist-info
 RUN_READY := .venv/.ready-run
@@ -56,7 +58,7 @@ static: $(DEV_READY)
 	@NO_COLOR=1 $(BIN)/deptry src --known-first-party chimera
 
 check: static
-	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -p no:schemathesis -m "not slow" --examples 25 tests/unit tests/contract
 
 sim: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(LONG),--long) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))

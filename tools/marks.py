@@ -6,6 +6,7 @@ A mark counts where it stands above a test, its class, or in a module's ``pytest
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
@@ -16,12 +17,17 @@ TESTS = ROOT / "tests"
 def tests_by_mark(name: str) -> dict[str, list[str]]:
     """Node ids by the mark's argument (as text), files in order of their path."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
-    for path in sorted(TESTS.rglob("test_*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, tree in _sources():
         for node, arguments in _marked(tree, name):
             for argument in arguments:
                 found[argument][f"{path.relative_to(ROOT)}::{node}"] = None
     return {argument: list(nodes) for argument, nodes in found.items()}
+
+
+@cache
+def _sources() -> tuple[tuple[Path, ast.Module], ...]:
+    """Read once: several pages are drawn from them."""
+    return tuple((path, ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(TESTS.rglob("test_*.py")))
 
 
 def _marked(tree: ast.Module, name: str) -> Iterator[tuple[str, list[str]]]:

@@ -113,6 +113,7 @@ async def test_a_reconnect_is_given_everything(stage: Stage) -> None:
             assert "0.07" in said["html"]["positions"]
 
 
+@pytest.mark.slow
 async def test_at_most_ten_updates_a_second(stage: Stage) -> None:
     """However fast the market is: updates are counted against the changes that they carry."""
     async with served(stage) as url, listening(url) as reader:
@@ -129,6 +130,7 @@ async def test_at_most_ten_updates_a_second(stage: Stage) -> None:
         assert numbers[-1] - numbers[0] > 5 * len(numbers)  # many changes went together
 
 
+@pytest.mark.slow
 async def test_silence_of_s4_is_pushed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chimera.services.console.verdicts.STALE_MS", 1_200)
     async with served(stage) as url, listening(url) as reader:
@@ -161,6 +163,7 @@ async def test_a_page_that_leaves_is_forgotten(stage: Stage) -> None:
                 await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_a_watch_that_breaks_is_shown_and_begun_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     told, take = [], Seen.take_health
 

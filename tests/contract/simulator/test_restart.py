@@ -179,6 +179,7 @@ async def trade_for(futures: BinanceFutures, ms: int) -> int:
     return number
 
 
+@pytest.mark.slow
 async def test_a_kill_loses_at_most_what_came_after_the_last_keeping(told: SimulatorSettings) -> None:
     here = str(Path(__file__).parent)
     command = (sys.executable, "-c", _PROCESS, here, str(told.state_file), str(told.audit_file))

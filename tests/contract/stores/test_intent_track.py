@@ -112,6 +112,7 @@ async def test_what_a_dead_consumer_left_is_taken_over(place: Place, monkeypatch
     await publish(place.bus, place.intent())
     assert await place.owed("r0") == 1  # taken by it, and it never came back
     monkeypatch.setattr(stream_track, "IDLE_MS", 0)
+    monkeypatch.setattr(stream_track, "BLOCK_MS", 20)
     async with place.running("r1") as s4:
         await until(lambda: place.book.traded and not s4.track._in_work)
     assert place.book.traded == ["i1"]

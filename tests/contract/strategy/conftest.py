@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
+from stand_in import StandIn
 from strategy_world import Served, Stage, until
 
 from chimera.decide.rules import bundle
@@ -14,13 +16,20 @@ from chimera.services.strategy import compiling
 from chimera.services.strategy.http import build_app
 
 
+@pytest.fixture(scope="session")
+def faced() -> tuple[FastAPI, StandIn]:
+    stand_in: Any = StandIn()
+    return build_app(stand_in, new_id=lambda: "e-1"), stand_in
+
+
 @pytest.fixture
-async def served() -> AsyncIterator[Served]:
+async def served(faced: tuple[FastAPI, StandIn]) -> AsyncIterator[Served]:
+    app, behind = faced
     stage = Stage()
     await stage.show()
     listening = socket.create_server(("127.0.0.1", 0))
     async with stage.process() as strategy:
-        app = build_app(strategy, new_id=lambda: "e-1")
+        behind.now = strategy
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         await until(lambda: asyncio.sleep(0, server.started), turns=100_000)

@@ -19,7 +19,7 @@ from chimera.services.strategy.main import serve
 from chimera.services.strategy.settings import read_settings
 from support.model_server import model_at_work
 
-pytestmark = pytest.mark.req("S3-API-1")
+pytestmark = [pytest.mark.req("S3-API-1"), pytest.mark.slow]
 
 WAIT_S = 60  # for whatever must come about; nothing is measured by it
 

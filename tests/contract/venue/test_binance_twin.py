@@ -434,7 +434,15 @@ class Once(NoFaults):
 
 
 @pytest.mark.req("S4-RETRY-2")
-@pytest.mark.parametrize("trouble", [Trouble.DROP, Trouble.UNKNOWN_503, Trouble.OVERLOADED_503, Trouble.TIMEOUT_1007])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(Trouble.DROP, marks=pytest.mark.slow),  # by the socket it is known by the time-out alone
+        Trouble.UNKNOWN_503,
+        Trouble.OVERLOADED_503,
+        Trouble.TIMEOUT_1007,
+    ],
+)
 @pytest.mark.parametrize("executed", [True, False])
 @pytest.mark.fault("B5")
 async def test_unknown_is_settled_by_asking(bench: Bench, trouble: Trouble, executed: bool) -> None:

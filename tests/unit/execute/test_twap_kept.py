@@ -26,6 +26,7 @@ from support.desk import BTC, T0, Desk, an_intent
 TOTAL = Qty(Decimal("0.2"))
 SLACK_MS = 20_000
 MARGIN_MS = 10_000  # from the last slice to the deadline
+QUIET_MS = 600_000  # once all must be over: nothing leaves any more
 Sent = tuple[int, Decimal]  # ms after acceptance, base asset
 
 
@@ -123,7 +124,7 @@ def test_what_leaves_is_what_the_schedule_says_whatever_lies_between(
             desk.follow(Ticked())
         elif what == "cancel":
             desk.follow(CancelAsked(intent_id=IntentId("i1"), reason="asked", escalate=False, cascade=False))
-    desk.live(10**7)
+    desk.live(max(up_at, slices[-1].after_ms) + MARGIN_MS + SLACK_MS + QUIET_MS)
 
     assert desk.sent == naive(slices, (down_at, up_at), None if stop is None else stop[1])
     assert sum(qty for _, qty in desk.sent) <= TOTAL

@@ -1,6 +1,6 @@
 """How to point a client library at a simulator: its base URLs, and for ccxt what it asks for before the first order.
 
-Tried by ``tests/conformance``; its ccxt part, as printed, by ``tests/contract/simulator/test_pointing.py``.
+Tried by ``tests/conformance``; its ccxt part, as printed, by ``tests/integration/simulator/test_pointing.py``.
 """
 
 from string import Template

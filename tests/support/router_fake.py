@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from chimera.wire.results import order_result
 from chimera.wire.transfers import transfer_row
 
 NOW = Millis(1_795_000_000_000)
-ERRORS = Path(__file__).parent.parent / "errors.yaml"
+ERRORS = Path(__file__).parent.parent / "contract" / "errors.yaml"
 
 
 def dec(written: str) -> Decimal:
@@ -350,9 +351,14 @@ class FakeRouter:
         return self.knows(market, symbol)
 
 
+@cache
+def _errors() -> dict[str, Any]:
+    return dict(yaml.safe_load(ERRORS.read_text(encoding="utf-8")))
+
+
 def good_order() -> dict[str, str]:
     """Members of the good order of ``errors.yaml``, each as raw JSON."""
-    return dict(yaml.safe_load(ERRORS.read_text(encoding="utf-8"))["good"])
+    return dict(_errors()["good"])
 
 
 def raw(members: dict[str, str]) -> bytes:
