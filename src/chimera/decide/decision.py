@@ -23,6 +23,7 @@ from chimera.decide.gates import (
     market_open,
     room,
 )
+from chimera.decide.members import FUT, SELL, SPOT
 from chimera.decide.rules.bundle import Bundle, Rule
 from chimera.decide.rules.fire import Fired, ask_each, fire
 from chimera.decide.sizing import SizePolicy, size
@@ -95,7 +96,7 @@ class View(Value):
             self.left is not None
             and self.left.fits(self.plain, self.limits)
             and market_open(self.market, self.features, self.limits)
-            and (self.market is not Market.FUT or self.features.usable(ATR) is not None)
+            and (self.market is not FUT or self.features.usable(ATR) is not None)
         )
 
     def gates(self) -> tuple[Verdict, ...]:
@@ -103,7 +104,7 @@ class View(Value):
         verdicts = market_gates(self.market, self.features, self.limits) + budget_gates(
             self.market, self.left, self.plain, self.limits
         )
-        if self.market is Market.FUT and isinstance(atr := self.features.need(ATR), Verdict):
+        if self.market is FUT and isinstance(atr := self.features.need(ATR), Verdict):
             return (*verdicts, atr)
         return verdicts
 
@@ -136,7 +137,7 @@ class Trail(Value):
 def decide(bundle: Bundle, case: Case) -> Open | Skip:
     """Yes or no, with everything that led to it."""
     trace = _Trace(bundle, case)
-    view = trace.enter(case.asked_market or Market.FUT)
+    view = trace.enter(case.asked_market or FUT)
     if isinstance(view, Skip):
         return view
     fired = trace.rules(view.features)
@@ -180,7 +181,7 @@ def _needs(sizing: Sizing, bars: Levels) -> Needs:
 def _seen(case: Case, touch: Touch) -> Features:
     """What the producer says, under what the touch shows, under what the caller supposes."""
     now_ms, told = case.now_ms, case.features
-    values = {**told.values, **from_touch(touch), **from_caller(case.side_hint, now_ms)}
+    values = told.values | from_touch(touch) | from_caller(case.side_hint, now_ms)
     if case.supposed:
         values |= supposed(case.supposed, now_ms)
     return Features(values=values, ages=told.ages, now_ms=now_ms)
@@ -203,7 +204,7 @@ def _open(trace: "_Trace", view: View, fired: Fired, side: Side, policy: ExecPol
     needs = _needs(sizing, bars)
     if view.left is None or not view.left.fits(needs, view.limits):
         return trace.skip(failed(budget_gates(market, view.left, needs, view.limits)))
-    if market is Market.FUT:
+    if market is FUT:
         target = TargetSpec(kind=TargetKind.NET_PROFIT_USDT, value=bars.profit_wanted)
     else:
         target = TargetSpec(kind=TargetKind.PRICE, value=bars.target_price)
@@ -227,7 +228,7 @@ def _open(trace: "_Trace", view: View, fired: Fired, side: Side, policy: ExecPol
 def _levels(trace: "_Trace", view: View, fired: Fired, side: Side, sizing: Sizing) -> Levels | Verdict:
     case, market, policy = trace.case, trace.market, trace.case.policy.levels
     atr: Decimal | None = None
-    if market is Market.FUT:
+    if market is FUT:
         found = view.features.need(ATR)
         if isinstance(found, Verdict):
             return found
@@ -252,7 +253,7 @@ def _side(market: Market, fired: Fired, hint: Side | None) -> Side | Verdict:
     if side is None:
         words = "no rule that fired names a side, and the caller gave no sideHint"
         return Verdict(code=Code.NO_SIDE, passed=False, text=words)
-    if market is Market.SPOT and side is Side.SELL:
+    if market is SPOT and side is SELL:
         return Verdict(code=Code.SPOT_LONG_ONLY, passed=False, text="spot opens long only, the side is SELL")
     return side
 
@@ -260,8 +261,8 @@ def _side(market: Market, fired: Fired, hint: Side | None) -> Side | Verdict:
 def _execution(market: Market, fired: Fired, policy: Policy) -> ExecPolicy | Verdict:
     """A rule's word, else the market's own way. An order list is a form that spot alone has."""
     if fired.policy is None:
-        return policy.execution if market is Market.FUT else policy.spot_execution
-    if isinstance(fired.policy, OrderList) and market is not Market.SPOT:
+        return policy.execution if market is FUT else policy.spot_execution
+    if isinstance(fired.policy, OrderList) and market is not SPOT:
         words = f"the rules say exec_policy OCO, which is of SPOT, and the market is {market}"
         return Verdict(code=Code.POLICY_CONFLICT, passed=False, name="exec_policy", text=words)
     return fired.policy
@@ -300,7 +301,7 @@ class _Trace:
 
     bundle: Bundle
     case: Case
-    market: Market = Market.FUT
+    market: Market = FUT
     entered: tuple[View, ...] = ()
     asked: Features | None = None
     fired: tuple[str, ...] = ()
@@ -378,7 +379,7 @@ class _Trace:
 def _plain_needs(market: Market, policy: Policy) -> Needs:
     """Of an entry that no rule scales."""
     sizes, loss = policy.sizes, policy.levels.max_loss_usdt
-    if market is Market.SPOT:
+    if market is SPOT:
         budget = sizes.spot_quote_budget_usdt
         return Needs(margin_usdt=budget, notional_usdt=budget, loss_usdt=loss)
     margin = sizes.margin_base_usdt

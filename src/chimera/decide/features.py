@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+from chimera.decide.members import BUY, SELL
 from chimera.trading.decision import Code, Feature, Verdict
 from chimera.trading.market import Side, Touch
 from chimera.trading.money import ONE, ZERO, Millis, sound
@@ -19,7 +20,7 @@ FUNDING: Final = "funding_next_abs"  # |next funding rate|, a fraction of notion
 SPREAD: Final = "spread_bps"
 DEPTH: Final = "depth_top1_usdt"  # the smaller side of the touch, quote asset
 SIDE_HINT: Final = "side_hint"  # what the caller wished: 1 BUY, -1 SELL, 0 nothing
-HINTS: Final = {None: ZERO, Side.BUY: ONE, Side.SELL: -ONE}
+HINTS: Final = {None: ZERO, BUY: ONE, SELL: -ONE}
 FROM_TOUCH: Final = (SPREAD, DEPTH)
 BUILT_IN: Final = (*FROM_TOUCH, SIDE_HINT)  # known to every bundle, whatever the registry holds
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.decide.features import DEPTH, FUNDING, SPREAD, Features
+from chimera.decide.members import FUT
 from chimera.decide.promises import is_ahead, is_held, is_in_flight, is_settling
 from chimera.trading.budget import Reserve, RiskBudget
 from chimera.trading.decision import Code, Verdict
@@ -70,7 +71,7 @@ def market_open(market: Market, features: Features, limits: GateLimits) -> bool:
     spread, depth = features.usable(SPREAD), features.usable(DEPTH)
     if spread is None or depth is None or spread > limits.spread_bp_limit or depth < limits.depth_top1_usdt_min:
         return False
-    if market is not Market.FUT:
+    if market is not FUT:
         return True
     funding = features.usable(FUNDING)
     return funding is not None and funding <= limits.max_funding_abs
@@ -79,7 +80,7 @@ def market_open(market: Market, features: Features, limits: GateLimits) -> bool:
 def market_gates(market: Market, features: Features, limits: GateLimits) -> tuple[Verdict, ...]:
     """Funding (FUT alone pays it), spread and depth."""
     verdicts = []
-    if market is Market.FUT:
+    if market is FUT:
         verdicts.append(_judge(features, Code.FUNDING, FUNDING, at_most, limits.max_funding_abs))
     verdicts.append(_judge(features, Code.SPREAD, SPREAD, at_most, limits.spread_bp_limit))
     verdicts.append(_judge(features, Code.DEPTH, DEPTH, at_least, limits.depth_top1_usdt_min))

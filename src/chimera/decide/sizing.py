@@ -5,9 +5,9 @@ Sizes are figured at the touch we would take, so that a maker fill is never wors
 
 from decimal import Decimal
 
+from chimera.decide.members import SPOT
 from chimera.trading.decision import Code, Sizing, Verdict
 from chimera.trading.instrument import Instrument
-from chimera.trading.market import Market
 from chimera.trading.money import ONE, ZERO, Price, Qty, Quote, text
 from chimera.trading.value import Value
 
@@ -22,7 +22,7 @@ class SizePolicy(Value):
 
 def size(instrument: Instrument, policy: SizePolicy, price: Price, size_mult: Decimal) -> Sizing | Verdict:
     """``size_mult`` is the rules' clamped product times the score's; SPOT spends its budget whatever it says."""
-    if instrument.market is Market.SPOT:
+    if instrument.market is SPOT:
         return _checked(
             instrument,
             price,

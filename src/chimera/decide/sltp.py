@@ -19,13 +19,15 @@ there is the one of this second form, so that the profit is reached however the 
 from decimal import Decimal
 from typing import Final
 
+from chimera.decide.members import BUY, SELL, SPOT
 from chimera.trading.decision import Code, Levels, Sizing, Verdict
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, Side, Touch
 from chimera.trading.money import BPS, ONE, TWO, ZERO, Quote, text
 from chimera.trading.value import Value
 
-SIGNS: Final = {Side.BUY: ONE, Side.SELL: -ONE}
+SIGNS: Final = {BUY: ONE, SELL: -ONE}
+OUT: Final = {BUY: SELL, SELL: BUY}
 
 
 class LevelPolicy(Value):
@@ -42,7 +44,7 @@ def stop_distance(
     market: Market, policy: LevelPolicy, price: Decimal, atr: Decimal | None, sl_mult: Decimal
 ) -> Decimal:
     """Before the cap: ATR_mult x ATR on FUT, the fixed distance on SPOT, which needs no ``atr``."""
-    if market is Market.SPOT:
+    if market is SPOT:
         return price * policy.spot_stop_bps / BPS * sl_mult
     if atr is None:
         raise AssertionError("a decision on FUT came to its stop without an ATR")
@@ -51,7 +53,7 @@ def stop_distance(
 
 def profit_wanted(market: Market, policy: LevelPolicy, sizing: Sizing, tp_mult: Decimal) -> Decimal:
     """Net of both fees, quote asset: ROE x margin on FUT, the fixed distance's worth on SPOT."""
-    if market is Market.SPOT:
+    if market is SPOT:
         return sizing.notional_usdt * policy.spot_target_bps / BPS * tp_mult
     return policy.roe * sizing.margin_usdt * tp_mult
 
@@ -94,16 +96,16 @@ def levels(
     wanted: Decimal,
 ) -> Levels | Verdict:
     """Both prices, or why there are none: the loss cannot be held, or the venue would trigger the stop at once."""
-    entry, qty, out, sign = sizing.price, sizing.qty, side.opposite, SIGNS[side]
+    entry, qty, out, sign = sizing.price, sizing.qty, OUT[side], SIGNS[side]
     kept = ONE - sign * taker_fee
     d_cap = (policy.max_loss_usdt / qty - TWO * entry * taker_fee) / kept
     if d_cap <= ZERO:
         return _no_room(policy, entry * qty * taker_fee * 2)
     stop = instrument.stop_toward_entry(entry - sign * min(d_wanted, d_cap), out)
-    stands_off = stop < touch.bid if side is Side.BUY else stop > touch.ask
+    stands_off = stop < touch.bid if side is BUY else stop > touch.ask
     if not stands_off or stop <= ZERO:
         return _inside_spread(side, stop, touch)
-    fees = _SpotFees(rate=taker_fee) if instrument.market is Market.SPOT else _Fees(rate=taker_fee, sign=sign)
+    fees = _SpotFees(rate=taker_fee) if instrument.market is SPOT else _Fees(rate=taker_fee, sign=sign)
     target = instrument.target_away(fees.target(entry, wanted / qty), out)
     if target <= ZERO or not instrument.min_price <= target <= instrument.max_price:
         words = f"target {text(target)} is outside {text(instrument.min_price)}..{text(instrument.max_price)}"
@@ -140,8 +142,8 @@ def _no_room(policy: LevelPolicy, fees: Decimal) -> Verdict:
 
 
 def _inside_spread(side: Side, stop: Decimal, touch: Touch) -> Verdict:
-    near = touch.bid if side is Side.BUY else touch.ask
-    op = "<" if side is Side.BUY else ">"
+    near = touch.bid if side is BUY else touch.ask
+    op = "<" if side is BUY else ">"
     return Verdict(
         code=Code.STOP_INSIDE_SPREAD,
         passed=False,

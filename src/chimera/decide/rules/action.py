@@ -1,13 +1,13 @@
 """What a rule does when it fires, as values; the whitelist of action types is the table at the end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from chimera.decide.rules.finding import Lint
 from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow, OrderList
 from chimera.trading.market import Market, Side
-from chimera.trading.money import ZERO, Quote, text
+from chimera.trading.money import ONE, ZERO, Quote, text
 from chimera.trading.routes import Shape
 from chimera.trading.value import Value
 
@@ -69,6 +69,39 @@ def read_actions(node: Any, lint: Lint, path: str = "$.action") -> dict[str, Act
     if SkipEntry in said and len(said) > 1:
         lint.say(said[SkipEntry], "skip_entry stands alone: nothing after it runs")
     return actions
+
+
+class Effect(Value):
+    """What a rule's actions come to, read once: a rule says a thing once. A multiplier it does not name is 1."""
+
+    size: Decimal = ONE
+    stop: Decimal = ONE
+    target: Decimal = ONE
+    side: Side | None = None
+    market: Market | None = None
+    policy: ExecPolicy | None = None
+    skips: bool = False
+
+
+def effect_of(actions: Iterable[Action]) -> Effect:
+    effect = Effect()
+    for action in actions:
+        match action:
+            case SizeMult(factor=factor):
+                effect = effect.but(size=factor)
+            case StopMult(factor=factor):
+                effect = effect.but(stop=factor)
+            case TargetMult(factor=factor):
+                effect = effect.but(target=factor)
+            case GoSide(side=side):
+                effect = effect.but(side=side)
+            case GoMarket(market=market):
+                effect = effect.but(market=market)
+            case Execute(policy=policy):
+                effect = effect.but(policy=policy)
+            case SkipEntry():
+                effect = effect.but(skips=True)
+    return effect
 
 
 def describe(action: Action) -> str:

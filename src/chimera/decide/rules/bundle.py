@@ -13,7 +13,7 @@ from decimal import Decimal
 from heapq import merge
 from typing import Any, Final
 
-from chimera.decide.rules.action import Action, SkipEntry, describe, read_actions
+from chimera.decide.rules.action import Action, Effect, describe, effect_of, read_actions
 from chimera.decide.rules.clause import Clause, compile_clause
 from chimera.decide.rules.finding import Finding, Lint, LintFailed
 from chimera.decide.rules.reach import dead_ends
@@ -77,7 +77,7 @@ def _moment(at_ms: Millis) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``actions`` by their JSON path, in the order in which they are written."""
+    """``actions`` by their JSON path, in the order in which they are written; ``effect`` is what they come to."""
 
     rule_id: str
     priority: int
@@ -85,8 +85,13 @@ class Rule:
     clause: Clause
     actions: Mapping[str, Action]
     action_text: str
+    effect: Effect
     window: Window
-    ends: bool  # it says skip_entry: nothing after it runs
+
+    @property
+    def ends(self) -> bool:
+        """It says ``skip_entry``: nothing after it runs."""
+        return self.effect.skips
 
     @property
     def everywhere(self) -> bool:
@@ -225,8 +230,7 @@ def read_rule(
     if status == "DISABLED" or SERVICE not in services:
         return None, ()
     action_text = ", ".join(map(describe, actions.values()))
-    ends = any(isinstance(action, SkipEntry) for action in actions.values())
-    return Rule(lint.rule_id, priority, symbols, clause, actions, action_text, window, ends), ()
+    return Rule(lint.rule_id, priority, symbols, clause, actions, action_text, effect_of(actions.values()), window), ()
 
 
 def _window(document: Mapping[str, Any], lint: Lint) -> Window:

@@ -14,15 +14,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from chimera.decide.features import Features
-from chimera.decide.rules.action import (
-    Execute,
-    GoMarket,
-    GoSide,
-    SizeMult,
-    SkipEntry,
-    StopMult,
-    TargetMult,
-)
 from chimera.decide.rules.bundle import ALWAYS, Bounds, Bundle, Rule
 from chimera.trading.decision import Clamp, Code, RuleVerdict, Verdict
 from chimera.trading.intent import ExecPolicy
@@ -142,22 +133,16 @@ def _together(reasons: Sequence[Verdict], fired: Sequence[Rule], bounds: Bounds)
     sides: dict[Side, str] = {}
     markets: dict[Market, str] = {}
     policy: ExecPolicy | None = None
-    for rule_id, action in [(rule.rule_id, action) for rule in fired for action in rule.actions.values()]:
-        match action:
-            case SizeMult(factor=factor):
-                size *= factor
-            case StopMult(factor=factor):
-                stop *= factor
-            case TargetMult(factor=factor):
-                target *= factor
-            case GoSide(side=side):
-                sides.setdefault(side, rule_id)
-            case GoMarket(market=market):
-                markets.setdefault(market, rule_id)
-            case Execute():
-                policy = policy or action.policy  # the first in firing order
-            case SkipEntry():
-                against.append(_no(Code.SKIP_ENTRY, f"rule {rule_id} says skip_entry"))
+    for rule in fired:
+        effect = rule.effect
+        size, stop, target = size * effect.size, stop * effect.stop, target * effect.target
+        if effect.side is not None:
+            sides.setdefault(effect.side, rule.rule_id)
+        if effect.market is not None:
+            markets.setdefault(effect.market, rule.rule_id)
+        if effect.skips:
+            against.append(_no(Code.SKIP_ENTRY, f"rule {rule.rule_id} says skip_entry"))
+        policy = policy or effect.policy  # the first in firing order
     if len(sides) > 1:
         against.append(_no(Code.SIDE_CONFLICT, _quarrel(sides)))
     if len(markets) > 1:
