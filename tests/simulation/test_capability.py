@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from chimera.services.router.config import RouterConfig
 from chimera.services.router.router import Router
 from chimera.services.world.composed import INSTRUMENT
 from chimera.services.world.plan import KillAt
 from chimera.simulate.usdm.perpetual import SymbolStatus
 from chimera.simulate.venue.audit import AuditRecord, Kind
-from support.incident_stage import Stage, Story, Told, a_wish, asked, play, role_of, steps
+from chimera.trading.ids import Symbol
+from support.incident_stage import Stage, Story, Told, a_wish, asked, play, role_of, steps, without
 
 SYMBOL = INSTRUMENT.symbol
 PROBED_S = 2.0  # by then the probe of a calm start is over
@@ -194,3 +196,21 @@ def test_a_symbol_that_stops_trading_takes_no_entries_and_pages() -> None:
     assert told.position(15) == steps(10)
     assert told.position(60) == Decimal(0), "the exit was waiting"
     assert all(role_of(each) != "t" for each in told.only(Kind.ACCEPT) if each.at_us > 6e6)
+
+
+@pytest.mark.fault("B29")
+@pytest.mark.req("I10")
+def test_a_symbol_that_is_not_listed_any_more_keeps_nobody_else_from_being_owned() -> None:
+    """A start refused to begin for it, and after a crash every other position was without an owner."""
+
+    def wanting_more(**terms: Any) -> RouterConfig:
+        return RouterConfig(**(terms | {"symbols": (Symbol("GONEUSDT"), *terms["symbols"])}))
+
+    story = Story(wishes=(a_wish(hold_s=30, stop_bps=90),), blows=(KillAt(at_s=6),), moves=((12, -40),), rough_s=20)
+    with without(("chimera.services.world.composed", "RouterConfig", wanting_more)):
+        told = play(story)
+
+    assert told.broken == []
+    assert told.bought == steps(10)
+    assert told.answers == {"w-0": "FILLED"}
+    assert "SYMBOL_NOT_TRADING" in told.alerts

@@ -7,7 +7,8 @@ import pytest
 from desk import KEY, Desk, an_intent
 
 from chimera.adapters.memory.ledger import MemoryLedger
-from chimera.services.clock import SteadyClock, SystemClock
+from chimera.ports.ledger import Claim
+from chimera.services.clock import SystemClock
 from chimera.services.router import canceling
 from chimera.services.router import intake as intake_module
 from chimera.services.router.intake import Intake
@@ -46,9 +47,19 @@ class StubOwner:
         return False
 
 
+class Ticking(SystemClock):
+    """No two moments of it are the same."""
+
+    asked = 0
+
+    def now_ms(self) -> Millis:
+        Ticking.asked += 1
+        return Millis(super().now_ms() + Ticking.asked)
+
+
 def an_intake(ledger: MemoryLedger, owner: StubOwner | None = None) -> Intake:
     owned = {} if owner is None else {KEY: cast("Owner", owner)}
-    return Intake(owned, ledger, SteadyClock(SystemClock()))
+    return Intake(owned, ledger, Ticking())
 
 
 def at_work() -> Desk:
@@ -213,12 +224,45 @@ async def test_what_is_just_being_taken_is_cancelled_and_not_unknown(monkeypatch
 
 
 @pytest.mark.req("S4-IDEM-2")
-async def test_what_was_claimed_and_has_not_begun_may_still_come(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_claimed_by_a_call_that_died_is_carried_on_or_cancelled_and_never_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(intake_module, "ORPHAN_POLL_S", 0)
-    ledger = MemoryLedger()
-    assert await an_intake(ledger).claim(an_intent(), "h")
+    for cancel_first in (True, False):
+        ledger = MemoryLedger()
+        assert await an_intake(ledger).claim(an_intent(), "h")
+        carrying = an_intake(ledger)
+        if cancel_first:
+            with pytest.raises(Refused, match="none by this name is taken any more"):
+                await asked_to_cancel(an_intake(ledger))
+            with pytest.raises(Refused, match="cancelled before it came"):
+                await carrying.claim(an_intent(), "h")
+        else:
+            assert await carrying.claim(an_intent(), "h")
+            with pytest.raises(Refused) as refused:
+                await asked_to_cancel(carrying)
+            assert refused.value.code == "NOT_READY"
 
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_what_is_claimed_just_now_is_not_taken_for_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger is slower than our patience."""
+    monkeypatch.setattr(intake_module, "ORPHAN_POLL_S", 0)
+    ledger, kept = MemoryLedger(), asyncio.Event()
+    intake, claim = an_intake(ledger), ledger.claim
+
+    async def slow(asked: Claim) -> Claim:
+        won = await claim(asked)
+        if asked.body_hash == "h":
+            await kept.wait()
+        return won
+
+    monkeypatch.setattr(ledger, "claim", slow)
+    taking = asyncio.create_task(intake.claim(an_intent(), "h"))
+    await asyncio.sleep(0)
     with pytest.raises(Refused) as refused:
-        await asked_to_cancel(an_intake(ledger))
+        await asked_to_cancel(intake)
+    kept.set()
 
     assert refused.value.code == "NOT_READY"
+    assert await taking

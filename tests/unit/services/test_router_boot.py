@@ -1,4 +1,4 @@
-"""What a router refuses to start with: an account whose mode it does not trade in, or a symbol the venue lacks."""
+"""What a router refuses to start with: an account whose mode it does not trade in, or a key the venue does not take."""
 
 import asyncio
 import subprocess
@@ -87,7 +87,6 @@ async def start(account: Account, symbol: str = SYMBOL) -> None:
     [
         (Account(hedge=True), "BTCUSDT", "HEDGE_MODE"),
         (Account(multi_asset=True), "BTCUSDT", "MULTI_ASSET"),
-        (Account(), "NOUSDT", "UNKNOWN_SYMBOL"),
         (Account(refuses=(-2015, -2015, -2015)), "BTCUSDT", "WRONG_KEY"),
         (Account(refuses=(-1022, -1022, 401)), "BTCUSDT", "WRONG_KEY"),
         (Account(refuses=(-2015, -2015), hedge=True), "BTCUSDT", "HEDGE_MODE"),  # a good key refused for a moment

@@ -22,7 +22,7 @@ def a_capability(*, live: int, others: int = 0, limit: int | None = None) -> Cap
     externals = SimpleNamespace(orders={(SYMBOL, str(number)): word for number in range(others)})
     owner = SimpleNamespace(holding=holding)
     ground, nobody, sweeping = a_ground({holding.key: owner}), cast("Any", None), SimpleNamespace(externals=externals)
-    capability = Capability(ground, nobody, nobody, nobody, nobody, cast("Any", sweeping), "sim", None)
+    capability = Capability(ground, nobody, nobody, nobody, nobody, cast("Any", sweeping), "sim", None, nobody)
     ground.instruments[SYMBOL] = BTC.but(max_conditional=limit)
     return capability
 

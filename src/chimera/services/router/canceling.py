@@ -30,12 +30,10 @@ async def cancel(
         if not loaded:
             raise Refused("NOT_READY", "positions are still being loaded; try again", field=by, value=name)
         row = await intake.find(name)
-        if row is None and not await intake.bury(name):  # a call has claimed it, and begins just now
-            if await intake.appears(name):
-                return await cancel(
-                    intake, name, by=by, reason=reason, escalate=escalate, cascade=cascade, loaded=loaded
-                )
-            raise Refused("NOT_READY", f"{name} was claimed and has not begun; try again", field=by, value=name)
+        if row is None and not await intake.bury(name):  # it is being taken just now
+            if await intake.find(name) is None:
+                raise Refused("NOT_READY", f"{name} is just being taken; try again", field=by, value=name)
+            return await cancel(intake, name, by=by, reason=reason, escalate=escalate, cascade=cascade, loaded=loaded)
         if row is None:
             raise Refused("NOT_FOUND", f"no order {name}; none by this name is taken any more", field=by, value=name)
         if row.get("done") is False or row.get("kind") == "CHILD":

@@ -45,13 +45,17 @@ class Capability:
         sweeping: Sweeping,
         environment: str,
         probed_after: Callable[[], Awaitable[None]] | None,
+        take_over: Callable[[Symbol], Awaitable[None]],
     ) -> None:
-        """``environment``: whose hosts these are. ``probed_after``: nothing is asked by orders before; None: never."""
+        """``environment``: whose hosts these are. ``probed_after``: nothing is asked by orders before; None: never.
+
+        ``take_over``: own a symbol that is listed again.
+        """
         self._ground = ground
         self._records = records
         self._sweeping = sweeping
         self._environment = environment
-        self.rules = Rules(ground, rulebook)
+        self.rules = Rules(ground, rulebook, take_over)
         self._of_futures = ground.market.reduces_only  # the forms of spot are in its rules: nothing is probed there
         self.probing = Probing(ground, venue, rulebook, market, self.rules, probed_after)
 
@@ -74,9 +78,6 @@ class Capability:
             until_answered(read_clock),
             until_answered(self.rules.read),
         )
-        fault = venue_checks.symbol_fault(self._ground.symbols, self.rules.instruments)
-        if fault is not None:
-            raise fault
         venue_checks.watch_permission(self._ground.barriers, modes)
         if self._of_futures:
             self.probing.hold()

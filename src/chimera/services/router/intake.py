@@ -5,7 +5,7 @@ Answers come from the holding while the intent lives there, then from memory, th
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -53,6 +53,7 @@ class Intake:
         self._told: dict[IntentId, tuple[Millis, ClientOrderId]] = {}  # of each of them: when, monotonic; its order
         self._of_order: dict[str, IntentId] = {}
         self._waiting: dict[IntentId, list[asyncio.Future[None]]] = {}
+        self._claiming: Counter[str] = Counter()  # intent ids and order names that are claimed just now
 
     async def known(self, intent: Intent, body_hash: str) -> dict[str, Any] | None:
         """The present answer for an id we have seen; None for a new one. Raises ``Refused`` for another body."""
@@ -71,7 +72,18 @@ class Intake:
         return row
 
     async def claim(self, intent: Intent, body_hash: str) -> bool:
-        """Make both ids ours for ever; False when another call has the same intent. Raises on another body."""
+        """Make both ids ours for ever; False when another call has the same intent. Raises on another body.
+
+        Nothing may be awaited between this and the owner's hearing of it.
+        """
+        names = (intent.intent_id, intent.client_order_id)
+        self._claiming.update(names)
+        try:
+            return await self._claim(intent, body_hash)
+        finally:
+            self._claiming -= Counter(names)
+
+    async def _claim(self, intent: Intent, body_hash: str) -> bool:
         at_ms = self._clock.now_ms()
         name, body = intent.intent_id, encode(intent)
         asked = [
@@ -88,14 +100,26 @@ class Intake:
         return await self._orphaned(intent, won)
 
     async def bury(self, name: str) -> bool:
-        """Make an id that nobody has used nobody's for ever, be it an intent's or an order's: what comes by it later is
-        refused, on either track and after a restart. False where an intent has claimed it."""
-        at_ms, ids = self._clock.now_ms(), (f"order:{name}", f"intent:{name}")
-        asked = (Claim(id=each, intent_id=IntentId(name), body_hash=BURIED, at_ms=at_ms) for each in ids)
-        won = await asyncio.gather(*(self._ledger.claim(claim) for claim in asked))
-        return all(claim.body_hash == BURIED for claim in won)
+        """Make an id that nobody works nobody's for ever, be it an intent's or an order's: what comes by it later is
+        refused, on either track and after a restart. False where it is being taken just now, or is carried on.
 
-    async def appears(self, name: str) -> bool:
+        Where a call has claimed it and died before it began, this decides between us and who would carry it on.
+        """
+        ids, none = (f"order:{name}", f"intent:{name}"), IntentId(name)
+        won = await asyncio.gather(*(self._first(each, none, BURIED) for each in ids))
+        for intent_id in {claim.intent_id for claim in won if claim.body_hash != BURIED}:
+            if await self._appears(name) or self._claiming[name]:
+                return False
+            if (await self._first(f"begin:{intent_id}", intent_id, BURIED)).body_hash != BURIED:
+                return False
+        return True
+
+    async def _first(self, claimed: str, intent_id: IntentId, body_hash: str) -> Claim:
+        """Whoever claimed it first; we, where nobody had."""
+        asked = Claim(id=claimed, intent_id=intent_id, body_hash=body_hash, at_ms=self._clock.now_ms())
+        return await self._ledger.claim(asked)
+
+    async def _appears(self, name: str) -> bool:
         """Whether what was claimed by this name begins within a moment, or has ended."""
         for _ in range(ORPHAN_POLLS):
             if await self.find(name) is not None:
@@ -121,6 +145,9 @@ class Intake:
             if await self.known(intent, won[0].body_hash) is not None:
                 return False
             await asyncio.sleep(ORPHAN_POLL_S)
+        begun = await self._first(f"begin:{intent.intent_id}", intent.intent_id, won[0].body_hash)
+        if begun.body_hash == BURIED:
+            raise canceled(intent)
         return True
 
     async def find(self, name: str) -> dict[str, Any] | None:

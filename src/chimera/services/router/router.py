@@ -124,7 +124,7 @@ class Router:
         sweeping = self.reconciling.sweeping
         probed_after = self.recovered if config.probe else None
         self.capability = capability = Capability(
-            ground, venue, records, rulebook, market, sweeping, config.environment, probed_after
+            ground, venue, records, rulebook, market, sweeping, config.environment, probed_after, self.take_over
         )
         stops, refused = lambda: self.controls.standstill, self.tallies.refused
         self._relay = relay = Relay(ledger, bus)

@@ -2,11 +2,12 @@
 
 A stop must not fail on an old filter (B28): the sender hears of the refusal, the rules are read again, and only then
 does the reducer hear of it, with the new ones in its scene. Leverage brackets come with them; where they cannot be read
-the old ones stay. A symbol that ceased to trade is a barrier, and pages where a position is open in it (B29).
+the old ones stay. A symbol that ceased to trade is a barrier, and pages where a position is open in it (B29). One that
+is to be traded and is not listed pages, too, and keeps back no other: each of those may have a position.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
@@ -31,8 +32,10 @@ REREAD_PAUSE_MS: Final = 1_000  # not sooner after the last: a mistake of ours m
 class Rules:
     """Of one market. What is in ``ground.instruments`` is replaced."""
 
-    def __init__(self, ground: Ground, rulebook: Rulebook) -> None:
+    def __init__(self, ground: Ground, rulebook: Rulebook, take_over: Callable[[Symbol], Awaitable[None]]) -> None:
+        """``take_over``: own a symbol that was not listed as we started, and is now."""
         self.instruments = ground.instruments
+        self._take_over = take_over
         self._ground = ground
         self._rulebook = rulebook
         self._read_ms: int | None = None  # monotonic
@@ -61,6 +64,9 @@ class Rules:
             while True:
                 try:
                     await self.read()
+                    for symbol in self._ground.symbols:
+                        if symbol in self.instruments:
+                            await self._take_over(symbol)
                     break
                 except ChimeraError as error:
                     log.warning("rules_unread", error=str(error))
@@ -84,10 +90,16 @@ class Rules:
         return None if owner is None else bool(owner.holding.exposure)
 
     def _halted(self) -> bool:
+        if any(symbol not in self.instruments for symbol in self._ground.symbols):
+            return True
         return any(not rules.trading and self._held(symbol) is not None for symbol, rules in self.instruments.items())
 
     def look(self) -> None:
         """Raise or lower what stands before the symbols that are ours."""
+        for symbol in self._ground.symbols:
+            gone = None if symbol in self.instruments else f"the venue does not list {symbol}; the settings name it"
+            if gone is not None or self._held(symbol) is None:
+                self._ground.barriers.level(NOT_TRADING, gone, symbol=symbol, severity=Severity.FATAL)
         for symbol, rules in self.instruments.items():
             held = self._held(symbol)
             if held is None:

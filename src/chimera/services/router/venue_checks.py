@@ -5,7 +5,6 @@ asked for ever; a key is judged by more than one answer, since the venue has ref
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Final
 
 from chimera.ports.venue import Records
@@ -14,7 +13,6 @@ from chimera.services.router.barriers import Barriers
 from chimera.services.router.patience import until_answered
 from chimera.trading.errors import ChimeraError, Refused, VenueRejected
 from chimera.trading.events import Severity
-from chimera.trading.ids import Symbol
 from chimera.trading.refusal import Refusal
 from chimera.trading.venue import AccountModes
 
@@ -59,17 +57,6 @@ def account_fault(modes: AccountModes) -> Refused | None:
             "MULTI_ASSET", why, accepted="single-asset mode: POST /fapi/v1/multiAssetsMargin multiAssetsMargin=false"
         )
     return None
-
-
-def symbol_fault(symbols: Iterable[Symbol], listed: Iterable[Symbol]) -> Refused | None:
-    """A symbol that we are to trade and the venue does not list."""
-    known = frozenset(listed)
-    unknown = [symbol for symbol in symbols if symbol not in known]
-    return (
-        Refused("UNKNOWN_SYMBOL", f"the venue does not list {', '.join(unknown)}", field="S4_SYMBOLS")
-        if unknown
-        else None
-    )
 
 
 async def look(records: Records, environment: str) -> AccountModes:
