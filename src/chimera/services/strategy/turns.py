@@ -53,9 +53,7 @@ class Turns:
             locked_out, seen = await asyncio.gather(self._asked(symbol, key, token), look())
             yield Turn(locked_out, until_ms, seen)
         finally:
-            going = asyncio.create_task(self._let_go(here, key, token))
-            self._letting_go.add(going)  # the loop holds no task
-            going.add_done_callback(self._letting_go.discard)
+            asyncio.get_running_loop().call_soon(self._begin_to_let_go, here, key, token)
 
     async def _asked(self, symbol: str, key: str, token: str) -> Verdict | None:
         try:
@@ -64,6 +62,11 @@ class Turns:
         except StoreUnavailable as away:
             return Verdict(code=Code.BUS_AWAY, passed=False, name=key, text=f"the lock cannot be had: {away}")
         return Verdict(code=Code.LOCKED, passed=False, name=key, text=f"another process is deciding on {symbol}")
+
+    def _begin_to_let_go(self, here: asyncio.Lock, key: str, token: str) -> None:
+        going = asyncio.create_task(self._let_go(here, key, token))
+        self._letting_go.add(going)  # the loop holds no task
+        going.add_done_callback(self._letting_go.discard)
 
     async def _let_go(self, here: asyncio.Lock, key: str, token: str) -> None:
         try:

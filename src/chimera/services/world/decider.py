@@ -113,15 +113,18 @@ class Decider:
     async def _keep_asking(self, side: Side, until_s: float) -> None:
         await asyncio.sleep(FIRST_ASK_S)
         while self._loop.time() < until_s:
-            wished = side if self._tape.u("ask_side") < 0.8 else side.opposite
-            try:
-                self.heard.append(await self.door.call(None, self._question(wished), timeout_ms=ASK_MS))
-                self.last_ask = "answered"
-            except Refused as no:
-                self.last_ask = f"refused {no.code}"
-            except ChimeraError as trouble:  # the answer is lost or was never made: the next ask is another decision
-                self.last_ask = type(trouble).__name__
+            await self.ask(side if self._tape.u("ask_side") < 0.8 else side.opposite)
             await asyncio.sleep(self._tape.between("ask_gap", *self.gap_s))
+
+    async def ask(self, wished: Side) -> None:
+        """Once; what came of it is ``last_ask``."""
+        try:
+            self.heard.append(await self.door.call(None, self._question(wished), timeout_ms=ASK_MS))
+            self.last_ask = "answered"
+        except Refused as no:
+            self.last_ask = f"refused {no.code}"
+        except ChimeraError as trouble:  # the answer is lost or was never made: the next ask is another decision
+            self.last_ask = type(trouble).__name__
 
     def _question(self, wished: Side) -> Ask:
         request = DecideRequest(symbol=self._symbol, sideHint=wished)
