@@ -50,6 +50,7 @@ async def test_every_refusal_of_a_batch(served: Served, row: dict[str, Any]) -> 
     status, answer = await post(f"{served.url}/decide/batch", row["body"].encode())
 
     check(status, answer, row)
+    assert await served.stage.rows() == []
 
 
 @pytest.mark.parametrize("row", named("paths"))

@@ -1,7 +1,7 @@
 """Between the engine's values and S3's bodies."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from chimera.decide.seek import Needed
 from chimera.decide.suppose import Supposed
@@ -13,6 +13,8 @@ from chimera.trading.market import Market
 from chimera.wire.codec import plain
 from chimera.wire.decisions import BATCH_MAX, BatchRequest, DecideRequest, DecisionAnswer
 from chimera.wire.intents import order_body
+
+WISHES: Final = ("sideHint", "market", "dry_run", "context")  # of a batch: of each of its symbols
 
 
 def answer(
@@ -59,6 +61,12 @@ def each(batch: BatchRequest) -> Sequence[DecideRequest]:
             accepted=f"symbols or requests, at most {BATCH_MAX}",
         )  # fmt: skip
     if batch.requests is not None:
+        for name in WISHES:  # a dry_run beside them that nobody reads would be orders
+            if getattr(batch, name) != BatchRequest.model_fields[name].default:
+                raise Refused(
+                    "MALFORMED", f"{name} is each request's own where requests are given", field=name,
+                    accepted=f"{name} in each of requests, or beside symbols",
+                )  # fmt: skip
         return batch.requests
     return [
         DecideRequest.model_construct(
