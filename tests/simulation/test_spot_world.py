@@ -101,6 +101,7 @@ def test_where_no_list_is_taken_and_the_stream_is_cut_a_stop_rests_alone_and_the
 
 
 @pytest.mark.slow
+@pytest.mark.fault("A6")
 @pytest.mark.req("ACC-4", "I15")
 def test_killed_at_each_hundredth_step_of_a_list_s_life_nothing_is_sold_twice() -> None:
     """Of one world; ``--sweep --seeds 20 --spot`` walks all of twenty."""

@@ -55,6 +55,7 @@ def of(verdict: Verdict, kind: Kind) -> list[AuditRecord]:
 
 @pytest.mark.req("S4-SPOT-1", "ACC-7", "I12")
 @pytest.mark.incident(18)
+@pytest.mark.fault("G12", "G13")
 @pytest.mark.parametrize("own", [Decimal(0), Decimal(1)])
 def test_incident_18_the_list_sells_what_the_fee_has_left_and_not_a_step_more(own: Decimal) -> None:
     verdict = story(own)

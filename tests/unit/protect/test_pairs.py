@@ -331,6 +331,7 @@ def test_a_wallet_that_holds_less_is_believed_in_time() -> None:
 # ── dust ──
 
 
+@pytest.mark.fault("G13")
 def test_what_cannot_be_sold_any_more_leaves_the_books_and_is_told() -> None:
     desk = a_spot_long()
     [pair] = desk.pairs()
@@ -352,6 +353,7 @@ def test_what_cannot_be_sold_any_more_leaves_the_books_and_is_told() -> None:
 # ── restarts, and any order of things ──
 
 
+@pytest.mark.fault("A6")
 def test_a_restart_asks_for_both_legs_and_sends_nothing_twice() -> None:
     desk = SpotDesk().bought()
     [pair] = desk.pairs()
