@@ -12,7 +12,7 @@ from typing import Any, Final
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market
-from chimera.trading.money import Price, Qty, text
+from chimera.trading.money import Price, Qty, sound, text
 from chimera.trading.value import Value
 
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "BTC", "ETH")
@@ -62,12 +62,12 @@ def read_listed(document: Mapping[str, Any]) -> Listed:
     symbol = document.get("symbol")
     if not isinstance(symbol, str) or not symbol:
         raise ValueError(f"symbol: needs a name, has {symbol!r}")
-    quote = document.get("quote") or next((known for known in QUOTES if symbol.endswith(known)), "")
+    quote = _asset(document, "quote") or next((known for known in QUOTES if symbol.endswith(known)), "")
     tick, step = _above_zero(document, "tickSize"), _above_zero(document, "stepSize")
     instrument = Instrument(
         symbol=Symbol(symbol),
         market=Market(document.get("market", "FUT")),
-        base=document.get("base") or symbol.removesuffix(quote),
+        base=_asset(document, "base") or symbol.removesuffix(quote),
         quote=quote,
         tick=tick,
         step=step,
@@ -85,6 +85,13 @@ def read_listed(document: Mapping[str, Any]) -> Listed:
         depth_top1_usdt_min=_limit(document, "depth_top1_usdt_min"),
         max_funding_abs=_limit(document, "max_funding_abs"),
     )
+
+
+def _asset(document: Mapping[str, Any], name: str) -> str:
+    given = document.get(name) or ""
+    if not isinstance(given, str):
+        raise ValueError(f"{name}: needs a name, has {given!r}")
+    return given
 
 
 def _limit(document: Mapping[str, Any], name: str) -> Decimal | None:
@@ -106,6 +113,6 @@ def _amount(document: Mapping[str, Any], name: str, default: Decimal) -> Decimal
         amount = Decimal(given)
     except ArithmeticError as error:
         raise ValueError(f"{name}: needs an amount, has {given!r}") from error
-    if not amount.is_finite() or amount < 0:
+    if not sound(amount) or amount < 0:
         raise ValueError(f"{name}: needs an amount >= 0, has {given!r}")
     return amount

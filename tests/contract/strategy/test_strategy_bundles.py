@@ -94,6 +94,25 @@ async def test_flags_are_linted(stage: Stage, flags: Any, path: str) -> None:
     assert [finding.path for finding in found] == [path]
 
 
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"size_mul": {"low": "1", "high": "1"}},
+        {"size_mult": {"low": "1", "high": "Infinity"}},
+        {"size_mult": {"low": "NaN", "high": "2"}},
+        {"size_mult": {"low": "1"}},
+        {"tp_mult": {"low": "0.5", "high": "2"}},
+    ],
+    ids=str,
+)
+@pytest.mark.req("S3-CFG-2", "S3-L1-3")
+async def test_bounds_that_would_hold_nothing_back_are_refused(stage: Stage, bounds: Any) -> None:
+    async with stage.process() as strategy:
+        (found,) = (await strategy.bundles.lint(replace(BUY, bounds=bounds))).findings
+
+    assert found.message.startswith(f"bounds.{next(iter(bounds))}")
+
+
 @pytest.mark.req("S3-CFG-2")
 async def test_a_flag_of_the_bundle_keeps_an_entry_back_with_its_whole_explanation(stage: Stage) -> None:
     async with stage.process() as strategy:

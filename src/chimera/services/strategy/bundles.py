@@ -107,7 +107,10 @@ class Bundles:
     async def roll_back(self, by: Signature, to_rev: int | None) -> Revision:
         """To what was active before, or under a revision; itself a new revision."""
         to = await self._earlier(to_rev)
-        await self._usable(to.bundle_id)
+        digest = await self._usable(to.bundle_id)
+        if to.digest and digest != to.digest:
+            words = f"{to.bundle_id} is not what decided under revision {to.rev} any more"
+            raise Refused("BUNDLE_REFUSED", words, field="to_rev", value=to.rev, accepted="a bundle that is as it was")
         return await self._taken(lambda standing: steps.rolled_back(standing, to, by))
 
     async def begin_trial(self, bundle_id: str, share: Decimal, limit: Limit | None, by: Signature) -> Revision:

@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -21,9 +22,11 @@ from chimera.decide.rules.bundle import Bound, Bounds, Bundle, compiling
 from chimera.decide.rules.finding import Finding, Lint, LintFailed
 from chimera.decide.rules.flags import NOBODY, Flags, read_flags
 from chimera.services.strategy.settings import StrategySettings
+from chimera.trading.money import sound
 
 AT_ONCE: Final = 16  # rules, or pairs of rules, between two turns of the loop: some milliseconds
 UNCOLLECTED_FROM: Final = 1_000  # rules: below it a collection is a matter of milliseconds
+LIMITS: Final = ("bounds", "flags")  # of a bundle's head
 KEPT_MAX: Final = 4  # contents: active, candidate, one that was just made, one that was refused
 
 T = TypeVar("T")
@@ -91,6 +94,7 @@ class Compiler:
         digest = content.head.get("digest")
         if digest and digest != await in_turns(digesting(content.head, rules)):
             raise BadConfig(f"config_bundles: {content.bundle_id} is not what it was when it was made: digest {digest}")
+        _check_names(content.head)
         bounds = bounds_of(content.head.get("bounds"), self._settings)
         lint = Lint(NOBODY)
         flags = read_flags(content.head.get("flags"), lint)
@@ -144,21 +148,35 @@ def digesting(head: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> Ge
     return hashing.hexdigest()
 
 
+def _check_names(head: Mapping[str, Any]) -> None:
+    """Raises ``BadConfig`` for a limit of a head written by hand that was misspelt, and would hold nothing back."""
+    for name in head:
+        if name not in LIMITS and (near := get_close_matches(str(name).lower(), LIMITS, n=1, cutoff=0.8)):
+            raise BadConfig(f"config_bundles: {name} is not known; did you mean {near[0]}?")
+
+
 def bounds_of(given: object, settings: StrategySettings) -> Bounds:
-    """The bundle's own, each product apart, else the environment's; raises ``BadConfig``."""
-    own = given if isinstance(given, Mapping) else {}
+    """The bundle's own, each product apart, else the environment's; raises ``BadConfig``, also for a name that no
+    product has: a bound that was misspelt would otherwise not hold.
+    """
+    own = {} if given is None else given
+    if not isinstance(own, Mapping):
+        raise BadConfig(f"bounds: needs an object, has {given!r}")
     defaults = {
         "size_mult": Bound(low=settings.size_mult_min, high=settings.size_mult_max),
         "sl_mult": Bound(low=settings.sl_mult_min, high=settings.sl_mult_max),
         "tp_mult": Bound(low=Decimal(1), high=settings.tp_mult_max),
     }
+    if unknown := sorted(str(name) for name in own if name not in defaults):
+        raise BadConfig(f"bounds.{unknown[0]} is not known; known are {', '.join(defaults)}")
     bounds = {}
     for name, default in defaults.items():
         try:
             bound = msgspec.convert(own[name], Bound, strict=False) if name in own else default
         except msgspec.ValidationError as wrong:
             raise BadConfig(f"bounds.{name}: {wrong}") from wrong
-        if not 0 < bound.low <= bound.high or (name == "tp_mult" and bound.low < 1):
+        is_range = sound(bound.low) and sound(bound.high) and 0 < bound.low <= bound.high
+        if not is_range or (name == "tp_mult" and bound.low < 1):
             raise BadConfig(f"bounds.{name}: {bound.low}..{bound.high} is no range here")
         bounds[name] = bound
     return Bounds(**bounds)

@@ -153,6 +153,10 @@ class ConfigWatcher:
             except (BadConfig, NewerSchema, msgspec.ValidationError) as wrong:
                 self.fault = str(wrong)
                 await self._alerts.say(Severity.ERROR, "CONFIG_REFUSED", "config", str(wrong))
+            except Exception as wrong:  # whatever others wrote there, what is loaded goes on deciding
+                self.fault = f"the configuration cannot be read: {wrong!r}"
+                log.exception("config_unreadable")
+                await self._alerts.say(Severity.ERROR, "CONFIG_REFUSED", "config", self.fault)
             else:
                 self.fault = ""
             await self._compare_revs()
@@ -177,7 +181,7 @@ class ConfigWatcher:
             self.loaded = Loaded(self.loaded.active)
 
     async def _load(self, standing: Standing, active: Deciding) -> None:
-        content = await self.content(active.bundle_id)
+        content = _activated(active, await self.content(active.bundle_id))
         registries = await self._registries()
         fingerprints = (str(standing.active), str(standing.trial), content.key, registries.fingerprint)
         if fingerprints == self._fingerprints and not self.trial_fault:
@@ -206,7 +210,8 @@ class ConfigWatcher:
         if trial is None:
             return None
         try:
-            snapshot, _ = await self._snapshot(trial.deciding, await self.content(trial.bundle_id), registries)
+            content = _activated(trial.deciding, await self.content(trial.bundle_id))
+            snapshot, _ = await self._snapshot(trial.deciding, content, registries)
         except (LintFailed, BadConfig) as wrong:
             self.trial_fault = _short(wrong) if isinstance(wrong, LintFailed) else str(wrong)
             words = f"the candidate {trial.bundle_id} does not decide: {self.trial_fault}"
@@ -255,6 +260,15 @@ class ConfigWatcher:
             await self._alerts.say(Severity.ERROR, "CONFIG_REV_DIFFERS", "config", words)
 
 
+def _activated(deciding: Deciding, content: Content) -> Content:
+    """Raises ``BadConfig`` where another content stands under the name than the one that was made active."""
+    there = str(content.head.get("digest") or "")
+    if deciding.digest and there != deciding.digest:
+        words = f"is not what was made active: digest {there or 'none'}, not {deciding.digest}"
+        raise BadConfig(f"config_bundles: {content.bundle_id} {words}")
+    return content
+
+
 def _short(wrong: LintFailed) -> str:
     """Of ten thousand findings the first few: it stands at ``/health``."""
     more = len(wrong.findings) - FINDINGS_TOLD
@@ -263,13 +277,21 @@ def _short(wrong: LintFailed) -> str:
 
 
 def _ages(factors: Sequence[Mapping[str, Any]], settings: StrategySettings) -> Ages:
+    """Raises ``BadConfig``: an age that cannot be read would be the environment's, which may be longer."""
     named = {
-        str(factor["f"]): Millis(factor["max_age_ms"])
-        for factor in factors
-        if isinstance(factor.get("max_age_ms"), int) and "f" in factor
+        str(factor["f"]): _age(factor) for factor in factors if "f" in factor and factor.get("max_age_ms") is not None
     }
     touch = dict.fromkeys(FROM_TOUCH, Millis(settings.touch_max_age_ms))
     return Ages(default_ms=Millis(settings.feature_max_age_ms), by_name={**named, **touch})
+
+
+def _age(factor: Mapping[str, Any]) -> Millis:
+    age = factor["max_age_ms"]
+    if isinstance(age, str) and age.isascii() and age.isdigit():
+        age = int(age)
+    if isinstance(age, bool) or not isinstance(age, int) or age < 0:
+        raise BadConfig(f"factor_registry {factor.get('f')!r}: max_age_ms needs whole milliseconds, has {age!r}")
+    return Millis(age)
 
 
 def _listed(documents: Sequence[Mapping[str, Any]]) -> dict[tuple[Market, str], Listed]:

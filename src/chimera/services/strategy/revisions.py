@@ -16,6 +16,7 @@ from chimera.ports.ledger import Rows
 from chimera.ports.streams import Bus
 from chimera.services.strategy.compiling import BadConfig
 from chimera.trading.errors import Refused, StoreUnavailable
+from chimera.trading.money import sound
 from chimera.wire.codec import SCHEMA_VERSION, check_version, plain
 from chimera.wire.keys import CFG_ACTIVE_REV, CFG_EVENTS, CONFIG_ACTIVE, CONFIG_REVISIONS
 
@@ -113,17 +114,24 @@ class Revisions:
 
 def read_active(document: Mapping[str, Any]) -> Standing:
     """``config_active``, ours or written by hand; raises ``BadConfig`` or ``NewerSchema``."""
-    check_version(int(document.get("schema_version", SCHEMA_VERSION)))
+    version = document.get("schema_version", SCHEMA_VERSION)
+    if not isinstance(version, int):
+        raise BadConfig(f"config_active: schema_version needs a whole number, has {version!r}")
+    check_version(version)
     rev, bundle_id = document.get("rev"), document.get("bundle_id")
-    if not isinstance(rev, int) or not isinstance(bundle_id, str):
+    if isinstance(rev, bool) or not isinstance(rev, int) or not isinstance(bundle_id, str):
         raise BadConfig(f"config_active: needs rev and bundle_id, has {rev!r} and {bundle_id!r}")
     active = Deciding(rev=rev, bundle_id=bundle_id, digest=str(document.get("digest", "")))
-    trial = document.get("trial")
-    return Standing(
-        rev=max(rev, _log(document)),
-        active=active,
-        trial=None if trial is None else msgspec.convert(trial, Trial, strict=False),
-    )
+    return Standing(rev=max(rev, _log(document)), active=active, trial=_trial(document.get("trial")))
+
+
+def _trial(document: object) -> Trial | None:
+    if document is None:
+        return None
+    trial = msgspec.convert(document, Trial, strict=False)
+    if not sound(trial.share) or not 0 <= trial.share <= 1:
+        raise BadConfig(f"config_active: a trial's share is from 0 to 1, not {trial.share}")
+    return trial
 
 
 def _line(row: Mapping[str, Any]) -> Revision:
