@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from strategy_world import START, D, HandClock, Stage, ask, until
 
+from chimera.trading.ids import DEFAULT_ACCOUNT
 from chimera.trading.money import Millis, Price, Qty, Quote
-from chimera.wire.keys import ALERTS, features_key
+from chimera.wire.keys import ALERTS, features_key, risk_budget_key, tick_key
 
 
 @pytest.mark.req("I21", "S3-FEAT-1")
@@ -94,6 +95,31 @@ async def test_a_budget_that_is_no_number_is_no_budget(part: str) -> None:
 
     assert [each["code"] for each in answer.reasons] == ["BUDGET_MISSING"]
     assert [alert["code"] for alert in await stage.streamed(ALERTS)] == ["BAD_DOCUMENT"]
+
+
+@pytest.mark.req("I21", "S3-FEAT-1", "S3-L0-3")
+@pytest.mark.parametrize(
+    ("key", "reasons"),
+    [
+        (tick_key("BTCUSDT"), {"MARKET_MISSING"}),
+        (features_key("BTCUSDT"), {"FEATURE_MISSING"}),
+        (risk_budget_key(DEFAULT_ACCOUNT), {"BUDGET_MISSING"}),
+    ],
+)
+async def test_what_is_of_another_symbol_or_account_than_its_key_is_not_there(key: str, reasons: set[str]) -> None:
+    stage = Stage()
+    await stage.show()
+    there = await stage.bus.get(key)
+    assert there is not None
+    other = there.replace(b'"BTCUSDT"', b'"ETHUSDT"').replace(f'"{DEFAULT_ACCOUNT}"'.encode(), b'"another"')
+    assert other != there
+    await stage.bus.put(key, other)
+    async with stage.process() as strategy:
+        answer = await strategy.decide(ask())
+
+    assert {each["code"] for each in answer.reasons} == reasons
+    assert "BAD_DOCUMENT" in {alert["code"] for alert in await stage.streamed(ALERTS)}
+    assert stage.router.got == []
 
 
 class SteppingClock(HandClock):

@@ -1,7 +1,7 @@
 """What S3 looks at before deciding, read from the board in one call.
 
-A document that cannot be read is as if it were not there, and ``unreadable`` says so: nothing is guessed. Reading
-leaves no trace, so a dry run may look, too.
+A document that cannot be read, or that names another symbol or account than its key, is as if it were not there, and
+``unreadable`` says so: nothing is guessed. Reading leaves no trace, so a dry run may look, too.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from chimera.trading.errors import NewerSchema
 from chimera.trading.market import Market, Touch
 from chimera.trading.money import sound
 from chimera.wire import codec
-from chimera.wire.board import FeatureBoard, read_tick
+from chimera.wire.board import FeatureBoard, Tick
 from chimera.wire.budget import read_budget
 from chimera.wire.keys import SIGNALS, features_key, risk_budget_key, spot_tick_key, tick_key
 
@@ -43,6 +43,10 @@ class Facts:
     away: str = ""  # why nothing could be looked at at all
 
 
+class _NamedTick(Tick, tag=False, forbid_unknown_fields=False):
+    symbol: str = ""  # another system's tick may leave it out
+
+
 class Board:
     def __init__(self, snapshots: Snapshots, ledger: Rows, account_id: str) -> None:
         self._snapshots = snapshots
@@ -58,21 +62,26 @@ class Board:
         futures, spot, features, budget = await self._snapshots.get_many(keys)
         reading = _Reading()
         known: Mapping[str, Feature] | None = reading.of(
-            keys[2], lambda: None if features is None else _features(codec.decode(features, FeatureBoard).features)
+            keys[2], lambda: None if features is None else _board(features, symbol)
         )
         if known is None:
             known = await self._of_newest_signal(symbol, reading)
-        touches = {Market.FUT: reading.of(keys[0], lambda: None if futures is None else read_tick(futures).touch())}
-        own = reading.of(keys[1], lambda: None if spot is None else read_tick(spot).touch())
+        touches = {Market.FUT: reading.of(keys[0], lambda: None if futures is None else _touch(futures, symbol))}
+        own = reading.of(keys[1], lambda: None if spot is None else _touch(spot, symbol))
         lent = spot is None and touches[Market.FUT] is not None
         touches[Market.SPOT] = touches[Market.FUT] if lent else own
         return Facts(
             touches={market: touch for market, touch in touches.items() if touch is not None},
-            budget=reading.of(keys[3], lambda: None if budget is None else read_budget(budget)),
+            budget=reading.of(keys[3], lambda: None if budget is None else self._budget(budget)),
             features=known,
             unreadable=tuple(reading.wrong),
             lent=lent,
         )
+
+    def _budget(self, document: bytes) -> RiskBudget:
+        budget = read_budget(document)
+        _check(budget.account_id, self._account_id)
+        return budget
 
     async def _of_newest_signal(self, symbol: str, reading: "_Reading") -> Mapping[str, Feature]:
         """With the ages they had then."""
@@ -81,6 +90,24 @@ class Board:
             return {}
         features = newest[0].get("features", {})
         return reading.of(f"{SIGNALS} of {symbol}", lambda: _features(_stored(features))) or {}
+
+
+def _touch(document: bytes, symbol: str) -> Touch:
+    tick = msgspec.json.decode(document, type=_NamedTick, strict=False)
+    _check(tick.symbol or symbol, symbol)
+    return tick.touch()
+
+
+def _board(document: bytes, symbol: str) -> Mapping[str, Feature]:
+    board = codec.decode(document, FeatureBoard)
+    _check(board.symbol, symbol)
+    return _features(board.features)
+
+
+def _check(named: str, ours: str) -> None:
+    """Raises ``ValueError``."""
+    if named != ours:
+        raise ValueError(f"it is of {named}")
 
 
 def _stored(document: object) -> dict[str, Feature]:
