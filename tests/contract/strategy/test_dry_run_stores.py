@@ -126,7 +126,7 @@ async def test_dry_runs_leave_both_stores_as_they_were(real: Real) -> None:
         same(before, (real.in_redis(), real.in_ledger()))
         assert real.router.got == []
         assert (await strategy.decide(ask())).decision == "open", "and hold no budget, lock or id back"
-        await until(lambda: asyncio.sleep(0.01, real.router.got))
+        await until(lambda: asyncio.sleep(0.01, ORDERS_INTENT in real.in_redis()))
         after = real.in_redis(), real.in_ledger()
     assert after[0].keys() - before[0].keys() >= {ORDERS_INTENT}
     assert any(key.startswith("idem:order:") for key in after[0])

@@ -132,8 +132,8 @@ class Strategy:
 
     async def decide(self, request: DecideRequest) -> DecisionAnswer:
         """Raises ``Refused``, and ``StoreUnavailable`` when the decision could not be made durable."""
-        now_s = asyncio.get_running_loop().time  # finer than a clock of milliseconds
-        began_s = now_s()
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()  # finer than a clock of milliseconds
         loaded = self._checked(request)
         if request.dry_run:
             judged = await self._judge.judge(loaded.active, request, await self._judge.look(request))
@@ -143,19 +143,8 @@ class Strategy:
         else:
             decision, answer = await self._decide_in_turn(loaded, request)
             self.blockers.decided(request, decision)
-        took_ms = round((now_s() - began_s) * 1000, 3)
-        self.telemetry.decided(decision, took_ms)
-        log.info(
-            "decided",
-            symbol=request.symbol,
-            decision=answer.decision,
-            reason=answer.reason,
-            config_rev=answer.config_rev,
-            rules_fired=answer.rules_fired,
-            signal_id=answer.signal_id,
-            dry_run=request.dry_run,
-            took_ms=took_ms,
-        )
+        took_ms = round((loop.time() - began_s) * 1000, 3)
+        loop.call_soon(self._note, decision, answer, took_ms)  # the answer does not wait for it
         return answer
 
     async def decide_batch(self, batch: BatchRequest) -> BatchAnswer:
@@ -190,6 +179,20 @@ class Strategy:
         return health.well(await health.pings(self._bus, self._ledger))
 
     # ── one decision ──
+
+    def _note(self, decision: Open | Skip, answer: DecisionAnswer, took_ms: float) -> None:
+        self.telemetry.decided(decision, took_ms)
+        log.info(
+            "decided",
+            symbol=answer.symbol,
+            decision=answer.decision,
+            reason=answer.reason,
+            config_rev=answer.config_rev,
+            rules_fired=answer.rules_fired,
+            signal_id=answer.signal_id,
+            dry_run=answer.dry_run,
+            took_ms=took_ms,
+        )
 
     def _checked(self, request: DecideRequest) -> Loaded:
         """What this decision is made with, to its end."""
