@@ -74,7 +74,7 @@ def market_open(market: Market, features: Features, limits: GateLimits) -> bool:
     if market is not FUT:
         return True
     funding = features.usable(FUNDING)
-    return funding is not None and funding <= limits.max_funding_abs
+    return funding is not None and abs(funding) <= limits.max_funding_abs  # a producer may leave its sign on
 
 
 def market_gates(market: Market, features: Features, limits: GateLimits) -> tuple[Verdict, ...]:
@@ -89,7 +89,9 @@ def market_gates(market: Market, features: Features, limits: GateLimits) -> tupl
 
 def _judge(features: Features, code: Code, name: str, compare: Compare, limit: Decimal) -> Verdict:
     value = features.need(name)
-    return value if isinstance(value, Verdict) else compare(code, name, value, limit)
+    if isinstance(value, Verdict):
+        return value
+    return compare(code, name, abs(value) if name == FUNDING else value, limit)
 
 
 class Room(Value):

@@ -95,7 +95,9 @@ def levels(
     d_wanted: Decimal,
     wanted: Decimal,
 ) -> Levels | Verdict:
-    """Both prices, or why there are none: the loss cannot be held, or the venue would trigger the stop at once."""
+    """Both prices, or why there are none: the loss cannot be held, or the venue would trigger the stop at once or take
+    no such price.
+    """
     entry, qty, out, sign = sizing.price, sizing.qty, OUT[side], SIGNS[side]
     kept = ONE - sign * taker_fee
     d_cap = (policy.max_loss_usdt / qty - TWO * entry * taker_fee) / kept
@@ -103,8 +105,10 @@ def levels(
         return _no_room(policy, entry * qty * taker_fee * 2)
     stop = instrument.stop_toward_entry(entry - sign * min(d_wanted, d_cap), out)
     stands_off = stop < touch.bid if side is BUY else stop > touch.ask
-    if not stands_off or stop <= ZERO:
+    if not stands_off:
         return _inside_spread(side, stop, touch)
+    if not (stop > ZERO and instrument.min_price <= stop <= instrument.max_price):
+        return _no_price(instrument, stop)
     fees = _SpotFees(rate=taker_fee) if instrument.market is SPOT else _Fees(rate=taker_fee, sign=sign)
     target = instrument.target_away(fees.target(entry, wanted / qty), out)
     if target <= ZERO or not instrument.min_price <= target <= instrument.max_price:
@@ -138,6 +142,22 @@ def _no_room(policy: LevelPolicy, fees: Decimal) -> Verdict:
         limit=limit,
         margin=limit - fees,
         text=f"fees at the stop {text(fees)} leave nothing of max_loss_usdt {text(limit)}",
+    )
+
+
+def _no_price(instrument: Instrument, stop: Decimal) -> Verdict:
+    """As far from the entry as no price is: an ATR of nonsense, or next to no size. By its code, no stop to place."""
+    low, high = instrument.min_price, instrument.max_price
+    is_low = stop <= ZERO or stop < low
+    return Verdict(
+        code=Code.STOP_INSIDE_SPREAD,
+        passed=False,
+        name="stop_price",
+        value=stop,
+        op=">=" if is_low else "<=",
+        limit=low if is_low else high,
+        margin=stop - low if is_low else high - stop,
+        text=f"stop {text(stop)} is outside {text(low)}..{text(high)}, the venue takes none there",
     )
 
 

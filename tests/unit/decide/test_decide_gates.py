@@ -33,6 +33,7 @@ def a_reserve(intent_id: str = "i-1") -> Reserve:
 
 CASES = {
     "funding": ({"features": some_features(funding_next_abs="0.0006")}, Code.FUNDING, "-0.0001"),
+    "funding with its sign": ({"features": some_features(funding_next_abs="-0.01")}, Code.FUNDING, "-0.0095"),
     "spread": ({"touch": a_touch("65780", "65802")}, Code.SPREAD, None),
     "depth": ({"touch": a_touch(qty="0.003")}, Code.DEPTH, "-2.6"),
     "no budget": ({"budget": None}, Code.BUDGET_MISSING, None),

@@ -143,6 +143,31 @@ def test_what_cannot_be_sized_or_stopped_is_a_skip(changes: Any, code: Code) -> 
     assert [reason.code for reason in decision.reasons] == [code]
 
 
+@pytest.mark.req("S3-SLTP-1")
+@pytest.mark.parametrize(
+    ("side", "max_price", "stop", "edge"),
+    [(Side.BUY, None, D(-84199), D(1)), (Side.SELL, 100_000, D(215800), D(100_000))],
+)
+def test_a_stop_where_no_price_is_says_so(side: Side, max_price: int | None, stop: Decimal, edge: Decimal) -> None:
+    """1.5 x 100,000 from the entry: no market would trigger it, and none takes it."""
+    case = a_case(
+        policy=a_policy(max_loss_usdt=D(100_000)), features=some_features(atr=100_000), side_hint=side,
+        budget=a_budget(remaining_loss_usdt=D(10) ** 6),
+    )  # fmt: skip
+    if max_price is not None:
+        terms = {m: t.but(instrument=t.instrument.but(max_price=D(max_price))) for m, t in case.terms.items()}
+        case = case.but(terms=terms)
+
+    decision = decide(a_bundle(), case)
+
+    assert isinstance(decision, Skip)
+    (reason,) = decision.reasons
+    assert (reason.name, reason.value, reason.limit) == ("stop_price", stop, edge)
+    assert reason.margin is not None
+    assert reason.margin < 0
+    assert "the venue takes none there" in reason.text
+
+
 @pytest.mark.req("S3-SIZE-1")
 def test_under_the_minimum_notional_is_a_skip() -> None:
     terms = {m: t.but(instrument=t.instrument.but(min_notional=D(1000))) for m, t in a_case().terms.items()}
