@@ -49,7 +49,8 @@ def _sentence(error: BaseException) -> str:
         accepted = f"; accepted: {error.accepted}" if error.accepted else ""
         value = "" if error.value is None else f" = {str(error.value)[:VALUE_SHOWN]}"
         field = f" ({error.field}{value})" if error.field else ""
-        return f"{error.code}: {error.message}{field}{accepted}"
+        told = error.message.removeprefix(f"{error.code}: ")
+        return f"{error.code}: {told}{field}{accepted}"
     if isinstance(error, StaleWriter):
         return f"another instance took over: {error}"
     if isinstance(error, NotSent):

@@ -11,12 +11,13 @@ _SHOWN = Decimal("0.0001")
 
 
 def position_told(row: Mapping[str, Any]) -> str:
-    """One line, whatever the width of the terminal."""
+    """One line, whatever the width of the terminal. A symbol may be traded on both markets."""
+    where = f"{row['symbol']} {row['market']}"
     if not Decimal(row["qty"]):
         realised = text(Decimal(row["realized_pnl"]).quantize(_SHOWN))
-        return f"{row['symbol']} flat, closed {row['closed_count']}, realised {realised}, fees {row['fees']}"
+        return f"{where} flat, closed {row['closed_count']}, realised {realised}, fees {row['fees']}"
     return (
-        f"{row['symbol']} {row['qty']} at {row['entry_price']}, mark {row['mark_price']}, stop {_resting(row['stop'])},"
+        f"{where} {row['qty']} at {row['entry_price']}, mark {row['mark_price']}, stop {_resting(row['stop'])},"
         f" target {_resting(row['target'])}, covered {row['covered_qty']}, unrealised {row['unrealized_pnl']}"
     )
 
@@ -33,7 +34,7 @@ def doubt_told(row: Mapping[str, Any]) -> str:
 
 def order_told(order: Mapping[str, Any]) -> Iterator[str]:
     """What was asked and became of it, why it went that way, each order at the venue, and every moment."""
-    asked = f"{order['client_order_id']}  {order['side']} {order['qty']} {order['symbol']}"
+    asked = f"{order['client_order_id']}  {order['side']} {order['qty']} {order['symbol']} {order['market']}"
     yield f"{asked}  {_status(order)}, filled {order['filled_qty']}{_at(order.get('avg_price'))}"
     if order.get("message") not in (None, order["status"]):
         yield f"  {order['message']}"

@@ -93,8 +93,9 @@ def parts(one: Outcome, other: Outcome) -> tuple[Part, ...]:
 def _worded(node: object) -> str:
     match node:
         case msgspec.Struct():
-            inside = ", ".join(f"{name}={_worded(getattr(node, name))}" for name in node.__struct_fields__)
-            return f"{type(node).__name__}({inside})"
+            said = ((name, getattr(node, name)) for name in node.__struct_fields__)
+            inside = ", ".join(f"{name}={_worded(value)}" for name, value in said if value is not None)
+            return f"{type(node).__name__}({inside})" if inside else type(node).__name__
         case Decimal():
             return text(node)
         case _:

@@ -17,7 +17,7 @@ from chimera.cli.up.screen import Screen
 from chimera.trading.errors import Refused
 
 POSITION: Mapping[str, Any] = {
-    "symbol": "BTCUSDT", "qty": Decimal("-0.007"), "entry_price": Decimal("65784.9"),
+    "symbol": "BTCUSDT", "market": "FUT", "qty": Decimal("-0.007"), "entry_price": Decimal("65784.9"),
     "mark_price": Decimal("65772.3761"),
     "stop": {"price": Decimal(65827), "qty": Decimal("0.007")}, "target": None, "covered_qty": Decimal("0.007"),
     "unrealized_pnl": Decimal("0.09"), "realized_pnl": Decimal("1.85260000000000000000000000000005"),
@@ -27,9 +27,11 @@ POSITION: Mapping[str, Any] = {
 
 def test_a_position_takes_one_line_and_a_flat_one_says_so() -> None:
     assert position_told(POSITION).startswith(
-        "BTCUSDT -0.007 at 65784.9, mark 65772.3761, stop 65827 x 0.007, target none"
+        "BTCUSDT FUT -0.007 at 65784.9, mark 65772.3761, stop 65827 x 0.007, target none"
     )
-    assert position_told({**POSITION, "qty": Decimal(0)}) == "BTCUSDT flat, closed 7, realised 1.8526, fees 2.86006391"
+    assert position_told({**POSITION, "qty": Decimal(0)}) == (
+        "BTCUSDT FUT flat, closed 7, realised 1.8526, fees 2.86006391"
+    )
 
 
 def test_an_order_is_told_with_why_its_parts_and_its_moments() -> None:
@@ -42,7 +44,8 @@ def test_an_order_is_told_with_why_its_parts_and_its_moments() -> None:
         "in_doubt": False,
     }
     order = {
-        "client_order_id": "a", "side": "BUY", "qty": "0.002", "symbol": "BTCUSDT", "status": "FILLED",
+        "client_order_id": "a", "side": "BUY", "qty": "0.002", "symbol": "BTCUSDT", "market": "FUT",
+        "status": "FILLED",
         "in_doubt": False,
         "filled_qty": "0.002", "avg_price": "64900", "message": "FILLED", "why": ["take at once"],
         "children": [{**part, "status": "REJECTED", "message": "no room"}],
@@ -51,7 +54,7 @@ def test_an_order_is_told_with_why_its_parts_and_its_moments() -> None:
     }  # fmt: skip
 
     assert list(order_told(order)) == [
-        "a  BUY 0.002 BTCUSDT  FILLED, filled 0.002 at 64900",
+        "a  BUY 0.002 BTCUSDT FUT  FILLED, filled 0.002 at 64900",
         "  take at once",
         "  maker a-m1  BUY 0.002 at 64900  REJECTED: no room",
         "  stop a-s2  BUY 0.002 at 64000  NEW",
@@ -69,6 +72,11 @@ def test_a_refusal_names_the_field_what_it_held_and_what_is_accepted(capsys: pyt
         "result": "FAIL", "code": "OUT_OF_RANGE", "message": "qty is too little",
         "field": "qty", "value": "-1", "accepted": "above 0",
     }  # fmt: skip
+
+
+def test_a_code_is_told_once_where_the_message_begins_with_it() -> None:
+    told = stop_for(Refused("LIMIT_ORDER_NOTIONAL", "LIMIT_ORDER_NOTIONAL: 1200 > 1000"))
+    assert str(told) == "LIMIT_ORDER_NOTIONAL: 1200 > 1000"
 
 
 def test_a_fallen_venue_ends_the_house_with_a_sentence() -> None:

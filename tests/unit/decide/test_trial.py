@@ -57,6 +57,17 @@ def test_two_decisions_differ_where_they_would_have_done_another_thing() -> None
     assert against["reasons"][1].startswith("SKIP_ENTRY")
 
 
+def test_a_policy_is_told_without_what_it_leaves_to_the_route_table() -> None:
+    sliced = {"type": "MakerThenTaker", "maker_wait_ms": 1500, "twap": {"slices": 2, "gap_ms": 600}}
+    buys = {"type": "side", "value": "BUY"}
+    plain = a_bundle(a_rule("B", action=buys))
+    other = a_bundle(a_rule("B", action=[buys, {"type": "exec_policy", "value": sliced}]))
+    case = a_case(side_hint=None)
+
+    (part,) = (part for part in differences(decide(plain, case), decide(other, case)) if part.what == "policy")
+    assert (part.active, part.candidate) == ("MakerThenTaker", "MakerThenTaker(wait_ms=1500, slices=2, gap_ms=600)")
+
+
 def _fields(bundle: object) -> dict[str, object]:
     return {name: getattr(bundle, name) for name in bundle.__slots__}  # type: ignore[attr-defined]  # a slotted dataclass
 

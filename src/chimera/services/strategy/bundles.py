@@ -88,7 +88,8 @@ class Bundles:
         try:
             return await self._config.content(bundle_id, whole=True)
         except (BadConfig, LintFailed) as absent:
-            raise Refused("NOT_FOUND", str(absent), field="bundle_id", value=bundle_id) from absent
+            known = "one of GET /bundles, or active"
+            raise Refused("NOT_FOUND", str(absent), field="bundle_id", value=bundle_id, accepted=known) from absent
 
     async def listed(self, newest: int) -> Sequence[dict[str, object]]:
         return await self._ledger.find(CONFIG_BUNDLES, newest=newest)

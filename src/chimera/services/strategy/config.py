@@ -170,7 +170,7 @@ class ConfigWatcher:
         head = await self._ledger.get(CONFIG_BUNDLES, bundle_id)
         names = (head or {}).get("rules")
         if head is None or not isinstance(names, list):
-            raise BadConfig(f"config_bundles: {bundle_id} is missing or has no rules")
+            raise BadConfig(f"no bundle {bundle_id} is kept (config_bundles), or it has no list of rules")
         rules = await self._rules(bundle_id, names) if whole or not head.get("digest") else None
         return Content(bundle_id, head, rules)
 
