@@ -2,13 +2,15 @@
 
 import asyncio
 import gc
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from strategy_world import Slow, Stage, a_rule, activate, ask
+from strategy_world import Slow, Stage, a_rule, activate, ask, until
 
+from chimera.adapters.memory.faults import NoFaults
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.decide.rules.finding import LintFailed
 from chimera.services.strategy import compiling
@@ -18,7 +20,7 @@ from chimera.services.strategy.config import ConfigWatcher
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.settings import read_settings
 from chimera.trading.errors import Refused
-from chimera.wire.keys import ALERTS, CFG_ACTIVE_REV, CONFIG_BUNDLES, STRATEGY_RULES
+from chimera.wire.keys import ALERTS, CFG_ACTIVE_REV, CFG_EVENTS, CONFIG_ACTIVE, CONFIG_BUNDLES, STRATEGY_RULES
 
 BUY = Offered("buys", [a_rule("B-1", {"type": "side", "value": "BUY"})], flags={"short": False})
 SELL = Offered("sells", [a_rule("S-1", {"type": "side", "value": "SELL"})], flags={"long": False})
@@ -293,3 +295,45 @@ async def test_while_many_rules_are_read_no_collector_walks_over_them_nor_afterw
         gc.callbacks.remove(heard)
         gc.unfreeze()
     assert len(made.bundle.rules) == compiling.UNCOLLECTED_FROM
+
+
+IN_A_STEP, IN_A_LOOK = 2, 3  # reads of config_active: its standing and what is shown; where it is by hand, and both
+
+
+class Reads(NoFaults):
+    """Counts them, by collection."""
+
+    def __init__(self) -> None:
+        self.of: Counter[str] = Counter()
+
+    async def before(self, operation: str, key: str) -> None:
+        self.of[key.partition("/")[0]] += operation == "get"
+        await super().before(operation, key)
+
+
+@pytest.mark.req("S3-CFG-1", "S3-CFG-2")
+async def test_a_bundle_that_is_compiled_is_activated_without_its_rules(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        await create(strategy, BUY, SELL)
+        stage.ledger.faults = reads = Reads()
+        for bundle_id in ("buys", "sells", "buys"):
+            await activated(strategy, bundle_id)
+        decided = await strategy.decide(ask(dry_run=True, sideHint=None))
+
+    assert decided.rules_fired == ["B-1"]
+    assert reads.of[CONFIG_BUNDLES]
+    assert not reads.of[STRATEGY_RULES]
+
+
+@pytest.mark.req("S3-CFG-1")
+async def test_s3_looks_once_at_its_own_word_and_again_at_another_s(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        await create(strategy, BUY)
+        stage.ledger.faults = reads = Reads()
+        rev = await activated(strategy, "buys")
+        for _ in range(50):
+            await asyncio.sleep(0)
+        looked = reads.of[CONFIG_ACTIVE]
+        assert looked == IN_A_STEP + IN_A_LOOK
+        await stage.bus.publish(CFG_EVENTS, "by hand", {"rev": str(rev)})
+        await until(lambda: asyncio.sleep(0, reads.of[CONFIG_ACTIVE] > looked))

@@ -63,12 +63,12 @@ class Bundles:
 
     async def lint(self, offered: Offered) -> Linted:
         content, _ = await self._content(offered)
-        return await self._linted(content)
+        return await self._linted(content, await self._config.names())
 
     async def create(self, offered: Offered, by: Signature) -> tuple[dict[str, Any], Linted]:
         """Its head. Raises ``Refused`` (``BUNDLE_REFUSED``, ``BUNDLE_EXISTS``)."""
         content, rules = await self._content(offered)
-        linted = await self._linted(content)
+        linted = await self._linted(content, await self._config.names())
         if linted.findings:
             raise _refused(linted.findings)
         there = await self._ledger.get(CONFIG_BUNDLES, offered.bundle_id)
@@ -81,12 +81,12 @@ class Bundles:
             raise _taken(offered.bundle_id)
         return there, linted
 
-    async def read(self, bundle_id: str) -> Content:
-        """Whole. ``active`` is whichever is active."""
+    async def read(self, bundle_id: str, *, whole: bool = True) -> Content:
+        """``active`` is whichever is active. ``whole`` False: without its rules, where a digest stands for them."""
         if bundle_id == THE_ACTIVE:
             bundle_id = (await self._active()).bundle_id
         try:
-            return await self._config.content(bundle_id, whole=True)
+            return await self._config.content(bundle_id, whole=whole)
         except (BadConfig, LintFailed) as absent:
             known = "one of GET /bundles, or active"
             raise Refused("NOT_FOUND", str(absent), field="bundle_id", value=bundle_id, accepted=known) from absent
@@ -126,7 +126,7 @@ class Bundles:
         line = await self._config.revisions.take(step)
         try:
             async with asyncio.timeout(LOADED_WITHIN_S):
-                await self._config.refresh()
+                await self._config.refresh(line.rev)
         except TimeoutError:
             pass  # a large bundle; the watcher loads it, and the answer says what is loaded
         return line
@@ -147,8 +147,11 @@ class Bundles:
 
     async def _usable(self, bundle_id: str) -> str:
         """Its digest; raises ``Refused`` where S3 would not decide with it now."""
-        content = await self.read(bundle_id)
-        linted = await self._linted(content)
+        names = await self._config.names()
+        content = await self.read(bundle_id, whole=False)
+        if content.rules is None and not self._config.compiler.knows(content, names):
+            content = await self.read(bundle_id)
+        linted = await self._linted(content, names)
         if linted.findings:
             raise _refused(linted.findings)
         return str(content.head.get("digest") or "")
@@ -167,10 +170,10 @@ class Bundles:
         head["digest"] = await in_turns(digesting(head, rules))
         return Content(offered.bundle_id, head, rules), rules
 
-    async def _linted(self, content: Content) -> Linted:
+    async def _linted(self, content: Content, names: frozenset[str]) -> Linted:
         digest = str(content.head.get("digest") or "")
         try:
-            made = await self._config.compiler.made(content, await self._config.names())
+            made = await self._config.compiler.made(content, names)
         except LintFailed as wrong:
             return Linted(digest, findings=wrong.findings)
         except BadConfig as wrong:

@@ -107,6 +107,7 @@ class ConfigWatcher:
         self._settings = settings
         self._turn = asyncio.Lock()
         self._fingerprints: tuple[str, ...] = ()  # of what ``loaded`` was made from
+        self._looked_rev = 0  # the log's newest line when what it says was loaded last
         self._differs = 0
         self._aside: set[int] = set()  # trials that decide nothing any more
         self.revisions = Revisions(ledger, bus)
@@ -123,28 +124,37 @@ class ConfigWatcher:
         return self.loaded.active if self.loaded else None
 
     async def run(self) -> None:
-        """Look at each event and at least every ``S3_CONFIG_POLL_SEC``."""
+        """Look at each event, and at least every ``S3_CONFIG_POLL_SEC`` without one."""
         after = "$"
         while True:
+            own: int | None = None
             try:
                 entries = await self._bus.tail(
                     CFG_EVENTS, after=after, count=100, block_ms=self._settings.config_poll_sec * 1000
                 )
                 if entries:
                     after = entries[-1].id
+                    if all(entry.fields == self.revisions.announced for entry in entries):
+                        own = int(entries[-1].fields["rev"])
             except StoreUnavailable:
                 await asyncio.sleep(self._settings.config_poll_sec)
-            await self.refresh()
+            await self.refresh(own)
 
-    async def refresh(self) -> None:
-        """Load what is active; anything wrong leaves the old snapshot and says so."""
+    async def refresh(self, line: int | None = None) -> None:
+        """Load what is active; anything wrong leaves the old snapshot and says so.
+
+        ``line``: not where that one of the log, or a later one, is loaded already.
+        """
         async with self._turn:
+            if line is not None and self._looked_rev >= line:
+                return
             try:
                 standing = await self.revisions.look()
                 if standing.active is None:
                     raise BadConfig("config_active: nothing is active")
                 self.wanted_rev = standing.active.rev
                 await self._load(standing, standing.active)
+                self._looked_rev = standing.rev
             except StoreUnavailable as away:
                 self.fault = f"the ledger is away: {away}"
             except LintFailed as wrong:

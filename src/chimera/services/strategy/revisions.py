@@ -32,6 +32,7 @@ class Revisions:
     def __init__(self, ledger: Rows, bus: Bus) -> None:
         self._ledger = ledger
         self._bus = bus
+        self.announced: dict[str, str] = {}  # the newest line that this process has told of, as it stands on the stream
 
     async def standing(self) -> Standing:
         """As whoever wants to change it must see it, unfinished business brought to its end."""
@@ -109,6 +110,7 @@ class Revisions:
         if shown is not None and _log(shown) >= line.rev:
             return
         fields = {"rev": str(line.rev), "kind": line.kind.value, "bundle_id": line.bundle_id, "who": line.who}
+        self.announced = fields
         await self._bus.publish(CFG_EVENTS, f"cfg:{line.rev}:{line.at_ms}", fields)
 
 
