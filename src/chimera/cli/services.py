@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from chimera.cli.codes import Exit, Stop
 from chimera.cli.words import listed
 from chimera.services import logs, serving
 
@@ -93,18 +95,21 @@ def record(
 ) -> None:
     from chimera.adapters.binance.hosts import hosts_named
     from chimera.adapters.binance.http import AiohttpTransport
+    from chimera.adapters.binance.market_streams import StreamFault
     from chimera.services.feed.record import record as written
     from chimera.trading.market import Market
 
     logs.to_stderr("record")
     hosts = hosts_named(env, rest=url, streams=streams or _as_socket(url))
+    faults: deque[StreamFault] = deque(maxlen=1)  # the last one is the reason where nothing comes
 
     async def main() -> None:
         stop = serving.told_to_stop()
         transport = AiohttpTransport(hosts)
         work = written(
-            transport, listed(symbols), Market.FUT, out, duration_ms=None if seconds is None else seconds * 1000
-        )
+            transport, listed(symbols), Market.FUT, out, duration_ms=None if seconds is None else seconds * 1000,
+            on_fault=faults.append,
+        )  # fmt: skip
         recording = asyncio.create_task(work)
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -125,6 +130,11 @@ def record(
         print(
             json.dumps(about) if as_json else f"{done.frames} frames, {done.events} events, {done.gaps} gaps: {names}"
         )
+        if not done.files:
+            why = "is there such a symbol?" if not faults else f"{faults[-1].kind}: {faults[-1].detail}"
+            raise Stop(
+                Exit.UNREACHABLE, f"nothing was heard of {symbols} from {hosts.streams}, no file is written; {why}"
+            )
 
     serving.run(main)
 

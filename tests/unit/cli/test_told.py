@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from chimera.cli.codes import Exit, Stop, ended_well
 from chimera.cli.failures import stop_for
+from chimera.cli.services import record
 from chimera.cli.told import order_told, position_told
 from chimera.cli.up.processes import how_it_ended
 from chimera.cli.up.screen import Screen
@@ -102,3 +104,9 @@ def test_the_picture_shows_stop_and_bare_time_whole_at_any_width(width: int) -> 
     seen = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO, given above
     for whole in ("65784.9", "65827 x 0.007", "-1.0075", "0.008 s", "REJECTED: no room"):
         assert whole in seen
+
+
+def test_a_recording_that_heard_nothing_is_no_success(tmp_path: Path) -> None:
+    with pytest.raises(Stop, match=r"nothing was heard of NIX from ws://127\.0\.0\.1:9, no file is written") as end:
+        record("NIX", tmp_path, 0, "sim", "http://127.0.0.1:9", None, as_json=False)
+    assert end.value.code is Exit.UNREACHABLE
