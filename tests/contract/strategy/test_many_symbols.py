@@ -1,5 +1,6 @@
 """Several symbols decided at once, both ways and on both markets: each by its own market, none in another's way."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -136,3 +137,23 @@ async def test_the_same_symbol_many_times_at_once_opens_as_often_as_may_be(stage
 
     assert [answer["decision"] for answer in answers].count("open") == 2
     assert len(stage.router.got) == 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_of_two_entries_on_spot_by_futures_touch_one_opens_where_there_is_room_for_one(seed: int) -> None:
+    """Telling of the touch that was lent comes behind the reserve, else each would be in the other's way."""
+    stage = Stage(S3_SYMBOLS="*", S3_CONCURRENT_ENTRIES_PER_MARKET="1")
+    stage.bus = MemoryBus(stage.clock, faults=Slow(seed))
+    await stage.show()
+    await stage.plenty()
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        await stage.show_symbol(symbol, *MARKETS[symbol][:4])
+    async with stage.process(seed) as strategy:
+        await list_them(stage)
+        await strategy.config.refresh()
+        wishes = [
+            DecideRequest(symbol=symbol, sideHint=Side.BUY, market=Market.SPOT) for symbol in ("BTCUSDT", "ETHUSDT")
+        ]
+        answers = await asyncio.gather(*map(strategy.decide, wishes))
+
+    assert sorted(answer.decision for answer in answers) == ["open", "skip"]

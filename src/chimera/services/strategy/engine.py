@@ -221,13 +221,13 @@ class Strategy:
                 return await self._record_skip(skip(snapshot.bundle.rev, request, locked_out), origin, signal_id)
             judged = await self._judge.judge(snapshot, request, facts)
             origin = origin.of(judged.facts, judged.case)
-            if judged.facts.lent:
-                await tell_lent(self.alerts, judged.decision)
             if isinstance(judged.decision, Skip):
                 await tell_skip(self.alerts, judged.decision, judged.facts.unreadable)
                 recorded = await self._record_skip(judged.decision, origin, signal_id)
-            else:
+            else:  # no await before it reserves
                 recorded = await self._record_open(snapshot, request, judged.decision, origin, until_ms, signal_id)
+            if judged.facts.lent:
+                await tell_lent(self.alerts, judged.decision)
             self.trials.compare(loaded, snapshot, str(recorded[1].signal_id), judged.case, judged.decision)
             return recorded
 
