@@ -157,3 +157,23 @@ async def test_of_two_entries_on_spot_by_futures_touch_one_opens_where_there_is_
         answers = await asyncio.gather(*map(strategy.decide, wishes))
 
     assert sorted(answer.decision for answer in answers) == ["open", "skip"]
+
+
+async def test_one_of_a_batch_that_breaks_hides_nothing_of_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage.process() as strategy:
+        await list_them(stage)
+        await strategy.config.refresh()
+        look = strategy._judge.board.look
+
+        async def breaking(symbol: str) -> Any:
+            if symbol == "ETHUSDT":
+                raise ArithmeticError("nobody thought of this")
+            return await look(symbol)
+
+        monkeypatch.setattr(strategy._judge.board, "look", breaking)
+        batch = BatchRequest.model_validate({"symbols": ["BTCUSDT", "ETHUSDT", "SOLUSDT"], "sideHint": "BUY"})
+        results = (await strategy.decide_batch(batch)).results
+
+    assert [result.get("decision", result.get("code")) for result in results] == ["open", "INTERNAL", "open"]

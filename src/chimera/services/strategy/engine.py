@@ -320,6 +320,10 @@ class Strategy:
         except StoreUnavailable as away:
             down = Refused("STORE_DOWN", f"the decision could not be made durable: {away}")
             return {"symbol": request.symbol, **failures.error_body(down)}
+        except Exception:  # what the others decided stands, may trade already, and is not to be hidden by one of them
+            log.exception("decision_broke", symbol=request.symbol)
+            broke = Refused("INTERNAL", "something went wrong here; see the log")
+            return {"symbol": request.symbol, **failures.error_body(broke)}
 
     # ── values ──
 
