@@ -1,5 +1,6 @@
 """What is promised outlives the process, and Redis; what others promised and cannot be read keeps entries back."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from chimera.services.strategy.dispatch import Item
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.signals import Track, read_undelivered
 from chimera.trading.errors import Refused, StoreUnavailable
-from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
+from chimera.trading.ids import DEFAULT_ACCOUNT, IntentId, Symbol
 from chimera.wire.budget import read_promise
 from chimera.wire.keys import ALERTS, risk_budget_key
 
@@ -136,3 +137,39 @@ async def test_a_refused_intent_gives_its_room_back_at_once(stage: Stage) -> Non
         await stage.settle(strategy)
         assert (await stage.bus.table(KEY)).lines == {}
         assert strategy._dispatcher.promises.counted() == ()
+
+
+class LateAnswer(NoFaults):
+    """The first reading of the table is answered once it may be; what it shows is older then."""
+
+    def __init__(self) -> None:
+        self.read = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def after(self, operation: str, key: str) -> None:
+        if operation == "lay" and not self.read.is_set():
+            self.read.set()
+            await self.may_answer.wait()
+        await super().after(operation, key)
+
+
+async def test_a_line_of_ours_that_is_lifted_while_it_is_read_is_no_other_s(stage: Stage) -> None:
+    """Else S3 would believe that another process opens the symbol, and skip."""
+    async with stage.process() as strategy:
+        first = await opened(stage, strategy)
+        found = read_undelivered((await stage.rows())[0])
+        promises = strategy._dispatcher.promises
+        promises.keep(found.reserve, found.intent)
+        await promises.announce(found.intent.intent_id)
+        second = found.reserve.but(intent_id=IntentId("the-second"))
+        promises.keep(second, found.intent)
+        stage.bus.faults = late = LateAnswer()
+        reading = asyncio.create_task(promises.announce(second.intent_id))
+        await late.read.wait()
+        promises.drop(found.intent.intent_id)
+        await promises.look()  # lifts it
+        late.may_answer.set()
+        told = await reading
+
+    assert first not in {promise.intent_id for promise in told.reserved}
+    assert told.others == ()

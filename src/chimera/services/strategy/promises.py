@@ -30,6 +30,7 @@ LINE_MS: Final = 60_000  # a line's life unless it is written anew, or longer wh
 ANEW_MS: Final = 10_000
 WATCHED_S: Final = 0.25  # between two looks while S4's figures may not show an answered intent yet
 LATE_MS: Final = 5_000  # figures that are later than this come from an S4 with another clock
+GONE_MAX: Final = 10_000
 KEPT_S: Final = 1.0  # while anything is promised
 CLOSE_MS: Final = 60_000  # S4's time to close a position past its longest hold
 
@@ -58,6 +59,7 @@ class Promises:
         self._newest: tuple[RiskBudget, int] | None = None  # and since when it is known (monotonic)
         self._unbounded: dict[tuple[Market, Symbol], IntentId] = {}
         self._owed: set[IntentId] = set()  # lines to be lifted
+        self._gone: dict[str, None] = {}  # what came to nothing, the newest last: a slow reading may still show a line
         self._laid: dict[IntentId, tuple[Reserve, int]] = {}  # as it stands in the table, and since when (monotonic)
         self._known: dict[str, tuple[bytes, Reserve]] = {}  # lines as the table had them last, and what they say
         self._wake = asyncio.Event()
@@ -67,6 +69,7 @@ class Promises:
     def keep(self, reserve: Reserve, intent: Intent) -> None:
         """Count it from now on; there is no await between its decision and this."""
         self._kept[reserve.intent_id] = promised(reserve, intent)
+        self._gone.pop(reserve.intent_id, None)
 
     def recall(self, reserve: Reserve, intent: Intent, *, is_answered: bool) -> None:
         """One of an earlier run's, as the ledger has it; to be called from the oldest to the newest.
@@ -92,6 +95,9 @@ class Promises:
             self._over.pop(intent_id, None)
             self._laid.pop(intent_id, None)
             self._owed.add(intent_id)
+            self._gone[intent_id] = None
+            if len(self._gone) > GONE_MAX:
+                del self._gone[next(iter(self._gone))]
             self._wake.set()
 
     def answered(self, intent_id: IntentId) -> None:
@@ -178,7 +184,7 @@ class Promises:
         try:
             budget = None if table.snapshot is None else self._not_late(read_budget(table.snapshot))
             lines = table.lines.items()
-            self._known = {name: self._line(name, line) for name, line in lines if name not in self._owed}
+            self._known = {name: self._line(name, line) for name, line in lines if name not in self._gone}
         except (ValueError, NewerSchema) as wrong:
             return Told(None, self.counted(), f"what stands beside {self._key} cannot be read: {wrong}")
         told = {name: promise for name, (_, promise) in self._known.items()}
