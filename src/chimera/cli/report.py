@@ -1,6 +1,7 @@
 """``chimera report``: the cash ledger of S4 and its profit and loss, as a table, JSON or CSV, page by page to the end.
 
-What is printed is what S4 answers; pages of profit and loss are added up here, since lines add.
+What is printed is what S4 answers; pages of profit and loss are added up here, since lines add. What trading cost
+(``report tca``) is computed from the ledgers' files, in ``tca``.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from chimera.cli import tca
 from chimera.cli.codes import ended_well
 from chimera.cli.options import S4, S4_URL, Json
 
@@ -16,11 +18,12 @@ PAGE: Final = "1000"
 _AMOUNTS: Final = ("realized", "fees", "funding", "liquidation", "other", "net", "venue_realized")
 
 app = typer.Typer(
-    help="What the account earned, paid and was charged, from S4's cash ledger.",
+    help="What the account earned, paid and was charged, from S4's cash ledger; and what trading cost, from its rows.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
+app.command()(tca.tca)
 
 
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
