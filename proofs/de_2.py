@@ -30,6 +30,7 @@ PURE_US: Final = 20.0
 P50_TIMES, P99_TIMES = 2.0, 3.0
 ROUNDS: Final = 1_000
 WARM: Final = 100
+PROMISES: Final = 100  # that stand while decisions are timed once more, beside the bar: few accounts ever have ten
 PACE_S: Final = 0.005  # for what follows an answer: delivery, and the row that says so
 BODY: Final = json.dumps({"symbol": "BTCUSDT", "sideHint": "BUY"}).encode()
 
@@ -70,6 +71,10 @@ def _measured(folder: Path, s3: str, fastapi: str, rounds: int) -> dict[str, Any
             parts[part] = _told(*_turns(deciding, floor, commits, rounds // 2))
         (folder / "swap").unlink()
         swaps = int((folder / "swapped").read_text(encoding="ascii"))
+        (folder / "take").touch()
+        for _ in range(PROMISES):
+            _open(deciding)
+        parts[f"beside_{PROMISES}_promises_and_more"] = _told(*_turns(deciding, floor, commits, rounds // 10))
     return parts | {"swaps": swaps, "commit_bytes": size, "rounds": rounds}
 
 

@@ -1,5 +1,9 @@
 """S3 as it runs, with a router that answers at once: what is timed is the decision, its record and the wire.
 
+The router says no, so that nothing of one decision stands in the next one's way: taken, each would hold a promise for
+some twenty seconds, and a thousand of them stand in the last row and in its table. While a file ``take`` lies beside
+``--swap`` it says yes; what a decision costs beside many promises is measured so.
+
 Its stores are those of the product, SQLite, synced, and Redis; so are its logs. This process writes the board itself,
 as feed and router do, with room for every entry. While ``--swap FILE`` exists, one bundle after the other is activated
 without a pause: each a revision of its own, written, read back, compiled and swapped.
@@ -26,6 +30,7 @@ from chimera.services.strategy.http import build_app
 from chimera.services.strategy.settings import read_settings
 from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.decision import Feature
+from chimera.trading.errors import Refused
 from chimera.trading.ids import DEFAULT_ACCOUNT
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
@@ -44,9 +49,14 @@ FACTORS: Final = {"atr": "60", "funding_next_abs": "0.0001", "funding_rate": "0.
 
 
 class AtOnce:
-    """``chimera.ports.intents.IntentSink`` that takes everything."""
+    """``chimera.ports.intents.IntentSink`` that refuses everything, or takes it while a file is there."""
+
+    def __init__(self, takes: Path) -> None:
+        self._takes = takes
 
     async def submit(self, intent: Intent) -> OrderAnswer:
+        if not self._takes.exists():
+            raise Refused("NOT_READY", "this router only says no")
         return OrderAnswer(result="OK", status="ACCEPTED", order_id="o", client_order_id=intent.client_order_id)
 
 
@@ -61,7 +71,7 @@ async def serve(folder: Path, redis: str, swap: Path) -> None:
             bus=bus,
             clock=clock,
             score=ConstantScorer(Decimal("0.65"), Decimal(1)),
-            router=AtOnce(),
+            router=AtOnce(swap.with_name("take")),
             settings=settings,
             rng=random.SystemRandom(),
         )
