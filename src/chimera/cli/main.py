@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera.cli import bundle, conform, explaining, faults, report, transfers
+from chimera.cli import bundle, conform, explaining, faults, report, stores, transfers
 from chimera.cli.codes import MEANING, ended_well
 from chimera.cli.options import S3, S3_URL, S4, S4_URL, Json
 from chimera.trading.market import Market
@@ -32,6 +32,7 @@ app.add_typer(report.app, name="report")
 app.add_typer(bundle.app, name="bundle")
 app.command()(conform.conform)
 app.command()(transfers.transfer)
+app.command()(stores.init)
 
 
 # ── the whole house ──

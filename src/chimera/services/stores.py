@@ -1,4 +1,4 @@
-"""The bus that a service's settings name, opened: Redis at an address, or the embedded one.
+"""The stores that a service's settings name, opened: Redis or ArangoDB at an address, or the embedded ones.
 
 The embedded server belongs to whichever process of this machine started it first; the others find its unix socket.
 """
@@ -9,11 +9,27 @@ from pathlib import Path
 
 import structlog
 
+from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.embedded.server import EmbeddedRedis
 from chimera.adapters.redis.bus import RedisBus, connect
+from chimera.ports.ledger import Ledger
 from chimera.trading.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
+
+
+async def open_ledger(path: Path, uri: str | None, user: str | None, password: str | None) -> Ledger:
+    """ArangoDB where ``uri`` names one, else the file. Raises ``StoreUnavailable``, ``NewerSchema``; ``ValueError`` for
+    a ``uri`` that is none, or that this installation has no driver for.
+    """
+    if not uri:
+        return await SqliteLedger.open(path)
+    try:
+        from chimera.adapters.arango.address import address_of  # noqa: PLC0415 - its driver is an extra
+        from chimera.adapters.arango.ledger import ArangoLedger  # noqa: PLC0415 - likewise, and a start need not pay
+    except ImportError as missing:
+        raise ValueError(f"ArangoDB's driver is not installed ({missing.name}): install chimera[arango]") from missing
+    return await ArangoLedger.open(address_of(uri, user, password))
 
 
 @asynccontextmanager

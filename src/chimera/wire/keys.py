@@ -50,11 +50,18 @@ TRANSFERS: Final = "transfers"
 ALERTS_TOLD: Final = "alerts_told"  # how far each account's outbox of alerts has been told
 CLOSES: Final = "closes"  # those that their callers named
 REFUSALS: Final = "refusals"  # of intents that came by either track and were claimed by none
+ALERTS_OUTBOX: Final = "alerts_outbox"  # of each account, see ``alerts_outbox``
+COLLECTIONS: Final = (
+    INSTRUMENT_REGISTRY, FACTOR_REGISTRY, STRATEGY_RULES, CONFIG_ACTIVE, CONFIG_BUNDLES, CONFIG_REVISIONS,
+    CONFIG_DIFFERENCES, CONFIG_TALLIES, SIGNALS, BLOCKERS, ORDERS, FILLS, POSITIONS_SNAPSHOTS, STRATEGY_EVENTS, CASH,
+    CASH_BALANCES, FEE_RATES, CONTROLS, RECEIPTS, TRANSFERS, ALERTS_TOLD, CLOSES, REFUSALS, ALERTS_OUTBOX,
+)  # fmt: skip
+RELAXED: Final = frozenset({STRATEGY_EVENTS, POSITIONS_SNAPSHOTS, ALERTS_TOLD})  # can be told again: not each is synced
 
 
 def alerts_outbox(account_id: str) -> str:
     """The collection of an account's alerts that belong to no position, in the order in which they were told."""
-    return f"alerts_outbox:{account_id}"
+    return f"{ALERTS_OUTBOX}:{account_id}"
 
 
 def tick_key(symbol: str) -> str:

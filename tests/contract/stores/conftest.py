@@ -46,8 +46,15 @@ class Shelf:
     reopen: Callable[[], Awaitable[Ledger]]
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "arango-wire", "arango"])
 async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
+    if request.param.startswith("arango"):
+        pytest.importorskip("arangoasync", reason="ArangoDB's driver is not installed (chimera[arango])")
+        from arango_homes import arango_shelf  # noqa: PLC0415 - the driver is an extra
+
+        async with arango_shelf(real=request.param == "arango") as (opened_there, once):
+            yield Shelf(opened_there, once)
+        return
     if request.param == "memory":
         ledger = MemoryLedger()
 

@@ -1,7 +1,11 @@
-"""Two ledgers, one history: SQLite and memory answer any sequence of calls alike, also across a restart."""
+"""Ledgers, one history: SQLite, ArangoDB (on a stub) and memory answer any sequence of calls alike, also across a
+restart.
+"""
 
 import asyncio
 import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,18 +87,27 @@ async def _answer(ledger: Ledger, method: str, arguments: dict[str, Any]) -> obj
         return type(error)
 
 
-async def _compare(history: list[Call], path: Path) -> None:
-    memory, sqlite = MemoryLedger(), await SqliteLedger.open(path)
+async def _compare(history: list[Call], opens: Callable[[], Awaitable[Ledger]]) -> None:
+    memory, other = MemoryLedger(), await opens()
     try:
         for method, arguments in history:
             if method == "reopen":
-                await sqlite.close()
-                sqlite = await SqliteLedger.open(path)
+                await other.close()
+                other = await opens()
                 continue
-            expected, told = await _answer(memory, method, arguments), await _answer(sqlite, method, arguments)
+            expected, told = await _answer(memory, method, arguments), await _answer(other, method, arguments)
             assert told == expected, (method, arguments)
     finally:
-        await sqlite.close()
+        await other.close()
+
+
+async def _compare_arango(history: list[Call]) -> None:
+    from arango_homes import arango_home  # noqa: PLC0415 - the driver is an extra
+
+    from chimera.adapters.arango.ledger import ArangoLedger  # noqa: PLC0415 - likewise
+
+    async with arango_home() as address:
+        await _compare(history, partial(ArangoLedger.open, address))
 
 
 @pytest.mark.req("DB-2")
@@ -102,4 +115,12 @@ async def _compare(history: list[Call], path: Path) -> None:
 @given(st.lists(calls, max_size=30))
 def test_both_ledgers_tell_the_same_story(history: list[Call]) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(_compare(history, Path(directory) / "ledger.db"))
+        asyncio.run(_compare(history, partial(SqliteLedger.open, Path(directory) / "ledger.db")))
+
+
+@pytest.mark.req("DB-1", "DB-2")
+@settings(max_examples=60, deadline=None)
+@given(st.lists(calls, max_size=30))
+def test_the_ledger_on_arango_tells_it_too(history: list[Call]) -> None:
+    pytest.importorskip("arangoasync", reason="ArangoDB's driver is not installed (chimera[arango])")
+    asyncio.run(_compare_arango(history))

@@ -25,9 +25,9 @@ from chimera.trading.errors import NewerSchema, StaleWriter, StoreUnavailable
 from chimera.trading.holding import Holding
 from chimera.trading.ids import PositionKey
 from chimera.trading.money import Millis
-from chimera.wire import codec, keys
+from chimera.wire import codec
+from chimera.wire.keys import RELAXED
 
-RELAXED: Final = frozenset({keys.STRATEGY_EVENTS, keys.POSITIONS_SNAPSHOTS, keys.ALERTS_TOLD})  # can be told again
 DEADLINE_MS: Final = Millis(2000)
 
 T = TypeVar("T")

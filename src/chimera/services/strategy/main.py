@@ -16,17 +16,17 @@ from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.hosts import hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.spot.account import open_spot
-from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.scoring import http as model
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.client import RouterClient
 from chimera.ports.intents import OrderAnswer
+from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
 from chimera.ports.venue import Rulebook
 from chimera.services import logs
 from chimera.services.clock import SystemClock
 from chimera.services.serving import Ready, listen, serve_app
-from chimera.services.stores import open_bus
+from chimera.services.stores import open_bus, open_ledger
 from chimera.services.strategy.demo import ensure_demo_bundle, register_instruments
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.http import build_app
@@ -65,11 +65,14 @@ async def serve(
     """Until ``stop``; raises what cannot start. ``venue_url``: where the rules of symbols that the registry does not
     have are read, once; a venue that is away then costs only those.
     """
-    if settings.db_arango_uri:
-        raise SettingsFault("S3_DB_ARANGO_URI: this build keeps its ledger in SQLite (S3_LEDGER_PATH); unset it")
     logs.keep_secret(settings.db_arango_pass)
     bound = listen(SERVICE, host, settings.port)
-    ledger = await SqliteLedger.open(settings.ledger_path)
+    try:
+        ledger = await open_ledger(
+            settings.ledger_path, settings.db_arango_uri, settings.db_arango_user, settings.db_arango_pass
+        )
+    except ValueError as wrong:
+        raise SettingsFault(f"S3_DB_ARANGO_URI: {wrong}") from wrong
     try:
         await ensure_demo_bundle(ledger)
         if venue_url is not None:
@@ -96,7 +99,7 @@ async def serve(
         await ledger.close()
 
 
-async def _learn_instruments(ledger: SqliteLedger, venue_url: str, symbols: Sequence[str]) -> None:
+async def _learn_instruments(ledger: Ledger, venue_url: str, symbols: Sequence[str]) -> None:
     """Public data of both markets: no key, nothing signed."""
     for opens in (open_futures, open_spot):
         transport = AiohttpTransport(hosts_named("sim", rest=venue_url))

@@ -109,10 +109,10 @@ class StrategySettings(BaseModel):
     score_timeout_ms: Span = Field(50, description="the model's time to answer; then the score is 0.65, size as it is")
     # what it runs on
     config_poll_sec: Annotated[int, Field(ge=1, le=3600)] = Field(5, description="s between looks at the active rev")
-    db_arango_uri: str = Field("", description="ArangoDB: not in this version, which refuses to start with it")
+    db_arango_uri: str = Field("", description="the ledger in ArangoDB (docs/arango.md); empty: the file")
     ledger_path: Path = Field(Path("var/s3.sqlite"), description="file of the embedded store")
-    db_arango_user: str = Field("", description="not in force in this version")
-    db_arango_pass: str = Field("", repr=False, description="not in force in this version")
+    db_arango_user: str = Field("", description="its user; empty: root")
+    db_arango_pass: str = Field("", repr=False, description="its password")
     redis_addresses: Names = Field((), description="host:port, several for a cluster; empty: the embedded one")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8083, description="port to listen on")
 
