@@ -57,6 +57,30 @@ def test_the_two_comparisons_that_exclude_each_other_are_named() -> None:
         a_bundle(a_rule("R", {"allOf": [x(">", 5), y(">", 1), x("<", 3)]}))
 
 
+@pytest.mark.req("S3-L1-2")
+@pytest.mark.parametrize(
+    ("applies", "path"),
+    [
+        ({"symbols": ["btcusdt"]}, "$.applies.symbols"),
+        ({"symbols": ["BTCUSDT", "ETHUSDT "]}, "$.applies.symbols"),
+        ({"symbols": ["*"], "services": ["s3-stratgy"]}, "$.applies.services"),
+        ({"symbols": ["*"], "services": ["S3-Strategy"]}, "$.applies.services"),
+        ({"symbols": ["*"], "services": ["s3_strategy"]}, "$.applies.services"),
+    ],
+    ids=str,
+)
+def test_a_rule_that_would_never_be_asked_for_a_misspelling_is_refused(applies: Any, path: str) -> None:
+    with pytest.raises(LintFailed) as refused:
+        a_bundle(a_rule("NEVER", action=SKIP, applies=applies))
+
+    assert [(finding.rule_id, finding.path) for finding in refused.value.findings] == [("NEVER", path)]
+
+
+@pytest.mark.parametrize("service", ["s4-router", "s9-other", "s3-strategy-eu"])
+def test_a_rule_of_another_service_is_that_one_s(service: str) -> None:
+    assert a_bundle(a_rule("R", applies={"symbols": ["*", "币安人生USDT"], "services": [service]})).rules == ()
+
+
 WRONG = {
     "said twice": ({"action": [MORE, MORE]}, "$.action[1]"),
     "beside a skip": ({"action": [MORE, SKIP]}, "$.action[1]"),

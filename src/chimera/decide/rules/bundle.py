@@ -10,12 +10,13 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from heapq import merge
 from typing import Any, Final
 
 from chimera.decide.rules.action import Action, Effect, describe, effect_of, read_actions
 from chimera.decide.rules.clause import Clause, compile_clause
-from chimera.decide.rules.finding import Finding, Lint, LintFailed
+from chimera.decide.rules.finding import SYMBOL, Finding, Lint, LintFailed
 from chimera.decide.rules.reach import dead_ends
 from chimera.decide.rules.sieve import Sieve, sieving
 from chimera.decide.steps import finished
@@ -29,6 +30,7 @@ NEEDED: Final = ("rule_id", "priority", "applies", "when", "action", "status")
 KEYS: Final = (*NEEDED, "valid_from", "valid_until", "description", "schema_version")
 STATUSES: Final = ("ENABLED", "DISABLED")
 MAX_PRIORITY: Final = 1_000_000
+ALIKE: Final = 0.9  # of two names, from where on one is the other misspelt
 
 
 class Bound(Value, tag=False):
@@ -211,6 +213,7 @@ def read_rule(
     applies = lint.only(document["applies"], "$.applies", ("symbols", "services"), ("symbols",)) or {}
     symbols = lint.words(applies["symbols"], "$.applies.symbols") if "symbols" in applies else None
     services = lint.words(applies["services"], "$.applies.services") if "services" in applies else (SERVICE,)
+    _spelt(symbols or (), services or (), lint)
     clause = compile_clause(document["when"], lint, factors)
     for path, words in dead_ends(clause.condition) if clause is not None else ():
         lint.say(path, words)
@@ -231,6 +234,16 @@ def read_rule(
         return None, ()
     action_text = ", ".join(map(describe, actions.values()))
     return Rule(lint.rule_id, priority, symbols, clause, actions, action_text, effect_of(actions.values()), window), ()
+
+
+def _spelt(symbols: Sequence[str], services: Sequence[str], lint: Lint) -> None:
+    """A rule of a misspelt symbol or service never fires, also where it is one that says ``skip_entry``."""
+    for symbol in symbols:
+        if not SYMBOL.fullmatch(symbol):
+            lint.say("$.applies.symbols", f"{symbol!r} is no symbol; they are written as in BTCUSDT")
+    for service in services:
+        if service != SERVICE and get_close_matches(service.lower(), (SERVICE,), cutoff=ALIKE):
+            lint.say("$.applies.services", f"{service!r} is not known; did you mean {SERVICE}?")
 
 
 def _window(document: Mapping[str, Any], lint: Lint) -> Window:

@@ -11,6 +11,7 @@ from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
 PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+SYMBOL: Final = re.compile(r"[^a-z\s]+")
 MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
 
 

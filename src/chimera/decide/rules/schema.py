@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chimera.decide.rules import action, bundle, clause
 from chimera.decide.rules.compare import OPS
-from chimera.decide.rules.finding import MOMENT, PLAIN_NUMBER
+from chimera.decide.rules.finding import MOMENT, PLAIN_NUMBER, SYMBOL
 from chimera.trading.market import Market, Side
 from chimera.trading.routes import Shape
 
@@ -23,6 +23,7 @@ ABOVE_ZERO: Final[Schema] = {
 }
 NAME: Final[Schema] = {"type": "string", "minLength": 1}
 NAMES: Final[Schema] = {"type": "array", "minItems": 1, "items": NAME}
+SYMBOLS: Final[Schema] = NAMES | {"items": NAME | {"pattern": f"^{SYMBOL.pattern}$"}}
 MOMENT_UTC: Final[Schema] = {"type": "string", "pattern": f"^{MOMENT.pattern}$"}
 
 
@@ -36,7 +37,7 @@ def rule_schema() -> Schema:
         },
         "applies": _object(
             {
-                "symbols": NAMES | {"description": f"{bundle.EVERY_SYMBOL} is every one"},
+                "symbols": SYMBOLS | {"description": f"{bundle.EVERY_SYMBOL} is every one"},
                 "services": NAMES | {"description": f"left out: {bundle.SERVICE} alone"},
             },
             needed=("symbols",),
