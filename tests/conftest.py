@@ -1,6 +1,7 @@
 """Options and reports of every test run. Fixtures live beside the tests that use them."""
 
 import gc
+import decimal
 import os
 import sys
 from pathlib import Path
@@ -40,6 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LoudSkips(), "loud-skips")
     if config.getoption("--rows") or config.getoption("--rows-gate"):
         config.pluginmanager.register(RowReport(gate=config.getoption("--rows-gate")), "requirement-rows")
+
+
+def pytest_runtest_setup() -> None:
+    """ccxt changes how its caller's decimals are rounded, and leaves it so."""
+    decimal.setcontext(decimal.Context())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

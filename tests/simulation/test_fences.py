@@ -113,6 +113,7 @@ BANNED_CALLS = {
 }
 BANNED_MODULES = ("secrets", "concurrent.futures", "socket", "subprocess", "multiprocessing", "threading")
 SHELLS = {  # what never runs inside the world, and why it may touch the real one
+    "adapters/arango": "a real server",
     "adapters/redis": "a real server",
     "adapters/embedded": "real files, a writer thread, a supervised process",
     "adapters/binance": "real sockets; its pure half is checked by the run-time fence",

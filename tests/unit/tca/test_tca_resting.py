@@ -1,6 +1,7 @@
 """How often resting orders fill: shares by group, and waiting with those that were taken back early."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import given
@@ -72,6 +73,10 @@ def test_the_product_limit_estimate_by_hand() -> None:
     assert [wait.at_risk for wait in told] == [4, 4, 2, 2, 1, 0]
 
 
+def shown(share: Fraction) -> Decimal:
+    return (Decimal(share.numerator) / share.denominator).quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
+
+
 @given(st.lists(st.tuples(st.integers(min_value=0, max_value=40_000), st.booleans()), max_size=40))
 def test_chances_never_fall_and_without_early_ends_they_are_plain_shares(trials: list[tuple[int, bool]]) -> None:
     rests = [rest(waited, filled="1" if filled else "0") for waited, filled in trials]
@@ -81,4 +86,4 @@ def test_chances_never_fall_and_without_early_ends_they_are_plain_shares(trials:
     all_filled = [rest(waited, filled="1") for waited, _ in trials]
     for wait in by_wait(all_filled):
         share = sum(waited <= wait.wait_ms for waited, _ in trials)
-        assert wait.chance is None if not trials else wait.chance == round(Decimal(share) / len(trials), 4)
+        assert wait.chance is None if not trials else wait.chance == shown(Fraction(share, len(trials)))
