@@ -1,7 +1,7 @@
 """Options and reports of every test run. Fixtures live beside the tests that use them."""
 
-import gc
 import decimal
+import gc
 import os
 import sys
 from pathlib import Path
