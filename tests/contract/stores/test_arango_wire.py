@@ -212,6 +212,7 @@ async def test_what_lasts_is_refused_at_once(
     assert len(stub.seen) == 1
 
 
+@pytest.mark.slow
 async def test_a_server_that_stays_away_ends_at_the_deadline_and_is_back_without_help(stub: ArangoStub) -> None:
     ledger = await ArangoLedger.open(address_at(stub), **SHORT)
     stub.faults.append(Fault("refuse", times=10_000, number=1496))

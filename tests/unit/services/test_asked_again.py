@@ -209,6 +209,7 @@ async def test_what_was_cancelled_before_it_came_is_never_taken(name: str, monke
 
 @pytest.mark.req("S4-IDEM-2")
 async def test_what_is_just_being_taken_is_cancelled_and_not_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canceling, "WAIT_MS", 0)
     monkeypatch.setattr(intake_module, "ORPHAN_POLL_S", 0)
     ledger, desk = MemoryLedger(), Desk()
     owner = StubOwner(desk)
