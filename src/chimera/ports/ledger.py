@@ -110,8 +110,11 @@ class Rows(Protocol):
 class Claims(Protocol):
     """Ids that may be used once, for ever."""
 
-    async def claim(self, claim: Claim) -> Claim:
-        """Insert it, or answer the one that was there first: the caller compares ``body_hash``."""
+    async def claim(self, claim: Claim, *, synced: bool = False) -> Claim:
+        """Insert it, or answer the one that was there first: the caller compares ``body_hash``.
+
+        ``synced``: power-safe by itself when it returns, for one that no save follows.
+        """
         ...
 
 

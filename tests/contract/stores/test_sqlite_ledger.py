@@ -15,6 +15,8 @@ import pytest
 from chimera.adapters.embedded import schema
 from chimera.adapters.embedded.ledger import SqliteLedger, find_statement, span_statement
 from chimera.ports.ledger import Claim
+from chimera.services.clock import SystemClock
+from chimera.services.router.intake import Intake
 from chimera.trading.errors import NewerSchema, StoreUnavailable
 from chimera.trading.holding import Holding
 from chimera.trading.ids import AccountId, IntentId, PositionKey, Symbol
@@ -91,6 +93,13 @@ async def test_a_claim_is_synced_with_the_save_of_what_it_is_for(sqlite: SqliteL
     await sqlite.save(Holding(key=key), rev=0, fence=fence)
     assert level() == 2
     assert sqlite._writer._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_a_name_that_was_cancelled_before_it_came_is_buried_power_safe(sqlite: SqliteLedger) -> None:
+    """No save follows it, and its caller has heard that nothing by that name trades any more."""
+    assert await Intake({}, sqlite, SystemClock()).bury("o1")
+    assert sqlite._writer._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
 async def test_one_synced_write_syncs_its_whole_batch(sqlite: SqliteLedger) -> None:

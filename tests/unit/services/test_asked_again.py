@@ -1,6 +1,7 @@
 """An id asked again: the same answer from memory and from the ledger; a cancel as often as one likes."""
 
 import asyncio
+from collections import Counter
 from typing import Any, cast
 
 import pytest
@@ -161,6 +162,46 @@ async def test_before_the_holdings_are_loaded_nobody_says_that_it_has_ended() ->
 
 
 @pytest.mark.req("S4-IDEM-2")
+async def test_what_lives_by_its_row_and_has_no_owner_here_is_not_said_to_be_gone() -> None:
+    """Its symbol is not listed any more, or its router is the other market's: it may still trade."""
+    ledger = MemoryLedger()
+    await ledger.put_newer(keys.ORDERS, NAME, stored(order_result(at_work().holding, ID), done=False), 7)
+
+    with pytest.raises(Refused) as refused:
+        await asked_to_cancel(an_intake(ledger))
+
+    assert refused.value.code == "NOT_READY"
+
+
+@pytest.mark.req("S4-IDEM-2")
+async def test_what_the_other_market_is_claiming_just_now_is_not_taken_for_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An order is named without its market, so whoever is asked first may be the wrong one."""
+    monkeypatch.setattr(intake_module, "ORPHAN_POLL_S", 0)
+    ledger, claiming, kept = MemoryLedger(), Counter[str](), asyncio.Event()
+    futures, spot = (Intake({}, ledger, Ticking(), claiming=claiming) for _ in range(2))
+    claim = ledger.claim
+
+    async def slow(asked: Claim, *, synced: bool = False) -> Claim:
+        won = await claim(asked, synced=synced)
+        if asked.body_hash == "h":
+            await kept.wait()
+        return won
+
+    monkeypatch.setattr(ledger, "claim", slow)
+    taking = asyncio.create_task(spot.claim(an_intent(), "h"))
+    await asyncio.sleep(0)
+    with pytest.raises(Refused) as refused:
+        await asked_to_cancel(futures)
+    kept.set()
+
+    assert refused.value.code == "NOT_READY"
+    assert await taking
+    assert not claiming
+
+
+@pytest.mark.req("S4-IDEM-2")
 async def test_a_child_order_is_nobodys_to_cancel() -> None:
     ledger = MemoryLedger()
     await ledger.put_newer(keys.ORDERS, NAME, {"kind": "CHILD", "status": "NEW"}, 7)
@@ -252,8 +293,8 @@ async def test_what_is_claimed_just_now_is_not_taken_for_forgotten(monkeypatch: 
     ledger, kept = MemoryLedger(), asyncio.Event()
     intake, claim = an_intake(ledger), ledger.claim
 
-    async def slow(asked: Claim) -> Claim:
-        won = await claim(asked)
+    async def slow(asked: Claim, *, synced: bool = False) -> Claim:
+        won = await claim(asked, synced=synced)
         if asked.body_hash == "h":
             await kept.wait()
         return won

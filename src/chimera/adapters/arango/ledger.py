@@ -227,8 +227,8 @@ class ArangoLedger:
 
     # ── claims ──
 
-    async def claim(self, claim: Claim) -> Claim:
-        """Synced by itself: in a cluster no later save syncs it along, for their leaders may be two machines."""
+    async def claim(self, claim: Claim, *, synced: bool = False) -> Claim:
+        """Always synced by itself: in a cluster no later save syncs it along, for their leaders may be two machines."""
         at, sealed = aql.key_of(claim.id), Raw(codec.seal(claim))
 
         async def work() -> Claim:

@@ -154,9 +154,9 @@ class SqliteLedger:
 
     # ── claims ──
 
-    async def claim(self, claim: Claim) -> Claim:
-        """Not synced by itself: what it is for is sent after a save, and a sync takes all written before along."""
-        first = await self._write("claim", lambda db: _claim(db, claim), durable=False)
+    async def claim(self, claim: Claim, *, synced: bool = False) -> Claim:
+        """Mostly not synced by itself: what it is for is sent after a save, and a sync takes all before it along."""
+        first = await self._write("claim", lambda db: _claim(db, claim), durable=synced)
         return claim if first is None else codec.unseal(first, Claim)
 
     # ── how ──

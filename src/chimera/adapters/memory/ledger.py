@@ -239,7 +239,7 @@ class MemoryLedger:
 
     # ── claims ──
 
-    async def claim(self, claim: Claim) -> Claim:
+    async def claim(self, claim: Claim, *, synced: bool = False) -> Claim:
         body = codec.seal(claim)
 
         def apply() -> Claim:

@@ -32,12 +32,15 @@ async def cancel(
         row = await intake.find(name)
         if row is None and not await intake.bury(name):  # it is being taken just now
             if await intake.find(name) is None:
-                raise Refused("NOT_READY", f"{name} is just being taken; try again", field=by, value=name)
+                told = f"{name} was claimed and has not begun; it still may: try again"
+                raise Refused("NOT_READY", told, field=by, value=name)
             return await cancel(intake, name, by=by, reason=reason, escalate=escalate, cascade=cascade, loaded=loaded)
         if row is None:
             raise Refused("NOT_FOUND", f"no order {name}; none by this name is taken any more", field=by, value=name)
-        if row.get("done") is False or row.get("kind") == "CHILD":
+        if row.get("kind") == "CHILD":
             raise Refused("NOT_FOUND", f"no order {name} that could be cancelled", field=by, value=name)
+        if row.get("done") is False:  # by its row it lives, and its position has no owner here, or none yet
+            raise Refused("NOT_READY", f"nobody works {name} here just now; try again", field=by, value=name)
         return _over(row, name, by, escalate=escalate)
     row = intake.row(intent_id, {})
     closing = escalate and intent_id in owner.holding.engaged  # not where it only waits for trades that come late

@@ -5,7 +5,7 @@ budget. Everything else a router has to itself.
 """
 
 import asyncio
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Mapping
 
 from chimera.ports.clock import Clock
@@ -44,6 +44,7 @@ class Common:
         self.loaded = {market: asyncio.Event() for market in records}
         self.budgets: dict[Market, MarketBudget] = {}
         self.day_pnl: dict[tuple[Market, Symbol], Quote] = {}
+        self.claiming: Counter[str] = Counter()  # by whichever market: an order is named without one
         self.alarms = Alarms(account_id, owner_name, rows=ledger, bus=bus, clock=clock)
         everyone = ChainMap(*self.owners.values())
         witness = Witness(

@@ -43,7 +43,9 @@ class Intake:
         clock: Clock,
         *,
         longest_wait_ms: int = LONGEST_WAIT_MS,
+        claiming: Counter[str] | None = None,
     ) -> None:
+        """``claiming``: intent ids and order names that are claimed just now, in any market of the account."""
         self._owners = owners
         self._ledger = ledger
         self._clock = clock
@@ -53,7 +55,7 @@ class Intake:
         self._told: dict[IntentId, tuple[Millis, ClientOrderId]] = {}  # of each of them: when, monotonic; its order
         self._of_order: dict[str, IntentId] = {}
         self._waiting: dict[IntentId, list[asyncio.Future[None]]] = {}
-        self._claiming: Counter[str] = Counter()  # intent ids and order names that are claimed just now
+        self._claiming: Counter[str] = Counter() if claiming is None else claiming
 
     async def known(self, intent: Intent, body_hash: str) -> dict[str, Any] | None:
         """The present answer for an id we have seen; None for a new one. Raises ``Refused`` for another body."""
@@ -117,7 +119,7 @@ class Intake:
     async def _first(self, claimed: str, intent_id: IntentId, body_hash: str) -> Claim:
         """Whoever claimed it first; we, where nobody had."""
         asked = Claim(id=claimed, intent_id=intent_id, body_hash=body_hash, at_ms=self._clock.now_ms())
-        return await self._ledger.claim(asked)
+        return await self._ledger.claim(asked, synced=True)  # no save follows where it buries
 
     async def _appears(self, name: str) -> bool:
         """Whether what was claimed by this name begins within a moment, or has ended."""

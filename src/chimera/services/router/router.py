@@ -117,7 +117,9 @@ class Router:
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
         self.books = Bookkeeping(ground, records, ledger)
         self.cash = CashDesk(ledger, (self.books.book,))
-        self.intake = Intake(self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms)
+        self.intake = Intake(
+            self.owners, ledger, clock, longest_wait_ms=config.submit_wait_ms, claiming=shared.claiming
+        )
         self.reconciling = Reconciling(
             ground, config.sweep, records=records, ledger=ledger, controls=self.controls, take_over=self.take_over
         )

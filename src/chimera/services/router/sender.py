@@ -146,9 +146,7 @@ class Sender:
         if isinstance(fact, PlaceRefused) and fact.refusal is Refusal.LACKS_BALANCE and not order.reduce_only:
             funding = self._gates.funding
             if funding is not None and await funding.found(order, holding, near):
-                return last_hop.held(
-                    order, "TOPPED_UP: refused for lack of balance, for which money has been moved since"
-                )
+                return last_hop.held(order, TOPPED_UP)
         return fact
 
     async def _place_one(self, order: NewOrder, timeout_ms: int) -> tuple[VenueOrder, ...]:
