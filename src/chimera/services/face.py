@@ -6,8 +6,8 @@ an exception that nobody foresaw reaches the caller as an id, and the log has th
 It does not know what is asked for, nor any error of one service alone.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeAlias
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -23,6 +23,10 @@ from chimera.wire import failures
 from chimera.wire.answers import encode_answer
 
 _DRAIN_BYTES: Final = 16_777_216  # read and dropped of a body that is too large, so that the sender hears the answer
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+Refusals: TypeAlias = tuple[type[Exception], ...]
+SayNo: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +108,34 @@ class Net:
             log.exception("unforeseen_error", error_id=error_id, method=scope["method"], path=scope["path"])
             if not started:
                 await no(Refused("INTERNAL", f"something went wrong here; error id {error_id}"))(scope, receive, send)
+
+
+class Straight:
+    """Middleware beside the routes: one path and method go to their endpoint past routing and dependencies.
+
+    The route stays what documents it and says 405. What the endpoint raises of ``refusals`` is answered by ``say_no``,
+    as the application's exception handlers would.
+    """
+
+    def __init__(
+        self, app: ASGIApp, method: str, path: str, endpoint: Endpoint, refusals: Refusals, say_no: SayNo
+    ) -> None:
+        self._app = app
+        self._asked = method, path
+        self._endpoint = endpoint
+        self._refusals = refusals
+        self._say_no = say_no
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != self._asked:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        try:
+            answer = await self._endpoint(request)
+        except self._refusals as no:
+            answer = await self._say_no(request, no)
+        await answer(scope, receive, send)
 
 
 def takes(schema: str, *, required: bool = True) -> dict[str, Any]:

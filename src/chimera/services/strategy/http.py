@@ -27,16 +27,17 @@ from chimera.wire.shown import ErrorBody, HealthResponse
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
     503: {"model": strategy_shown.ReadyShown, "description": "no decision could become durable"}
 }
+_REFUSALS: Final = (Refused, StoreUnavailable, HTTPException, RequestValidationError)
 MAX_BODY_BYTES: Final = 262_144  # a batch of a hundred with their contexts
 
 
 def build_app(strategy: Strategy, *, new_id: Callable[[], str] = lambda: secrets.token_hex(8)) -> FastAPI:
     """The application; ``strategy.run()`` is the caller's to keep going. ``new_id`` names an unforeseen error."""
     app = FastAPI(title="Chimera S3 Strategy Engine", version="1", docs_url=None, redoc_url=None)
-    app.add_middleware(face.Net, new_id=new_id)
-    for kind in (Refused, StoreUnavailable, HTTPException, RequestValidationError):
+    for kind in _REFUSALS:
         app.add_exception_handler(kind, _say_no)
     _add_decisions(app, strategy)
+    app.add_middleware(face.Net, new_id=new_id)  # around everything: it is the last one added
     _add_health(app, strategy)
     config_http.add(app, strategy)
     explain_http.add(app, strategy, _answers)
@@ -50,6 +51,10 @@ def _add_decisions(app: FastAPI, strategy: Strategy) -> None:
         """Decide on one symbol. Answers when the signal (and the intent, if any) is durable."""
         body = shape.fit(request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES)), DecideRequest)
         return Answer(dict(await strategy.decide(body)))  # its parts are JSON's own already
+
+    app.add_middleware(
+        face.Straight, method="POST", path="/decide", endpoint=decide, refusals=_REFUSALS, say_no=_say_no
+    )
 
     @app.post(
         "/decide/batch", operation_id="decide_batch", responses=_answers(BatchAnswer), **face.takes("BatchRequest")
