@@ -40,9 +40,10 @@ AMOUNT_FIELDS: Final = frozenset(
 )
 
 _DIGITS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
-_AS_TEXT: Final = re.compile(
+_as_text: Final = re.compile(  # matches what ``money.text`` writes, and no other way to write it
     r"(?!-0$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII
-)  # ``money.text`` writes no other
+).fullmatch
+_LEAVES: Final = frozenset((str, int, bool, float, type(None)))  # what is no amount's stays as it is
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -89,31 +90,26 @@ def _is_refusal(body: dict[Any, Any]) -> bool:
 
 
 def _bare(node: Any) -> Any:
-    match node:
-        case str() | int() | None:
+    if isinstance(node, dict):
+        if "accepted" in node and _is_refusal(node):
             return node
-        case dict():
-            if _is_refusal(node):
-                return node
-            return {name: _bare_amount(each) if name in AMOUNT_FIELDS else _bare(each) for name, each in node.items()}
-        case list() | tuple():
-            return [_bare(each) for each in node]
-        case Decimal():
-            return _digits(node)
-        case _:
-            return node
+        return {
+            name: _bare_amount(each) if name in AMOUNT_FIELDS else each if type(each) in _LEAVES else _bare(each)
+            for name, each in node.items()
+        }
+    if isinstance(node, (list, tuple)):
+        return [each if type(each) in _LEAVES else _bare(each) for each in node]
+    return _digits(node) if isinstance(node, Decimal) else node
 
 
 def _bare_amount(node: Any) -> Any:
-    match node:
-        case str():
-            if _AS_TEXT.fullmatch(node):
-                return msgspec.Raw(node.encode("ascii"))
-            return _digits(Decimal(node)) if _DIGITS.fullmatch(node) else node
-        case list() | tuple():
-            return [_bare_amount(each) for each in node]
-        case _:
-            return _bare(node)
+    if isinstance(node, str):
+        if _as_text(node):
+            return msgspec.Raw(node.encode())
+        return _digits(Decimal(node)) if _DIGITS.fullmatch(node) else node
+    if isinstance(node, (list, tuple)):
+        return [_bare_amount(each) for each in node]
+    return _bare(node)
 
 
 def _digits(amount: Decimal) -> msgspec.Raw:

@@ -21,6 +21,8 @@ MIGRATIONS: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: t
 
 V = TypeVar("V")
 
+_CHANGING: Final = frozenset((Decimal, dict, list, tuple))
+
 _encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 
 
@@ -86,12 +88,12 @@ def plain(value: object) -> Any:
 
 
 def _plain(node: Any) -> Any:
-    match node:
-        case Decimal():
-            return text(node)
-        case dict():
-            return {key: _plain(inner) for key, inner in node.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in node]
-        case _:
-            return node
+    """Of builtins as ``to_builtins`` makes them. It stands on the way of every record: what stays is not called on."""
+    kind = type(node)
+    if kind is Decimal:
+        return text(node)
+    if kind is dict:
+        return {key: _plain(inner) if type(inner) in _CHANGING else inner for key, inner in node.items()}
+    if kind is list or kind is tuple:
+        return [_plain(inner) if type(inner) in _CHANGING else inner for inner in node]
+    return node

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chimera.trading.money import split, text
@@ -59,6 +59,17 @@ def test_text_is_the_same_amount_in_plain_digits(amount: Decimal) -> None:
 )
 def test_text_of_what_str_gets_wrong(amount: str, written: str) -> None:
     assert text(Decimal(amount)) == written
+
+
+@given(st.decimals(allow_nan=True).filter(lambda amount: not amount.is_snan() and abs(amount.adjusted()) < 400))
+@example(Decimal("0E+3"))
+@example(Decimal("-0.00"))
+@example(Decimal("1E-7"))
+@example(Decimal("120E+2"))
+def test_text_is_fixed_point_without_trailing_zeros(amount: Decimal) -> None:
+    written = "0" if amount == 0 else format(amount, "f")
+
+    assert text(amount) == (written.rstrip("0").rstrip(".") if "." in written else written)
 
 
 @pytest.mark.req("I9")

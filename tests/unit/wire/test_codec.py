@@ -13,7 +13,7 @@ from chimera.trading.facts import CloseAsked
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Level, Touch
-from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.money import Millis, Price, Qty, text
 from chimera.wire import codec
 from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain, seal, seal_holding, unseal
 from support.desk import BTC, KEY, a_long, an_intent
@@ -112,3 +112,33 @@ def test_plain_writes_digits_without_exponents() -> None:
         "none": None,
         "many": ["1.5"],
     }
+
+
+def spelt(node: object) -> object:
+    """What ``plain`` is to make of a document."""
+    match node:
+        case Decimal():
+            return text(node)
+        case dict():
+            return {name: spelt(inner) for name, inner in node.items()}
+        case list() | tuple():
+            return [spelt(inner) for inner in node]
+        case _:
+            return node
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.decimals(allow_nan=False, places=3)
+
+
+@given(
+    st.recursive(
+        LEAVES,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.lists(inner, max_size=3).map(tuple)
+            | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        ),
+    )
+)
+def test_plain_reaches_every_amount_and_leaves_the_rest(document: object) -> None:
+    assert plain(document) == spelt(document)
