@@ -158,7 +158,7 @@ def test_ten_times_the_load_and_no_protective_order_waits(share: Decimal, questi
                 await asyncio.sleep(1)
 
     async def look() -> None:
-        await bench.tried(Lane.QUERY, bench.futures.records.positions())
+        await bench.tried(Lane.SIGHT, bench.futures.records.positions())
 
     async def load() -> None:
         await bench.futures.rulebook.instruments()
@@ -177,11 +177,11 @@ def test_ten_times_the_load_and_no_protective_order_waits(share: Decimal, questi
     allowed = ORDERS_1M * share * 2  # in two of the venue's minutes
     assert bench.sent[Lane.OPEN] * 3 < allowed
     if questions == TIMES:
-        assert bench.sent[Lane.QUERY] * 5 > WEIGHT  # three quarters in each of two minutes
+        assert bench.sent[Lane.SIGHT] * 5 > WEIGHT  # three quarters in each of two minutes
         assert bench.sent[Lane.OPEN] > 0
     else:
         assert bench.sent[Lane.OPEN] * 3 > allowed / 2  # what is allowed is used
-        assert bench.held[Lane.QUERY] == 0
+        assert bench.held[Lane.SIGHT] == 0
 
 
 @pytest.mark.req("I23")
@@ -232,7 +232,7 @@ def test_another_process_on_the_same_address_is_seen() -> None:
     second = bench.opened(name="s4b")
 
     async def look(account: BinanceFutures) -> None:
-        await bench.tried(Lane.QUERY, account.records.positions())
+        await bench.tried(Lane.SIGHT, account.records.positions())
 
     async def load() -> None:
         pace_ms = 60_000 / (WEIGHT / 5) / TIMES
@@ -243,7 +243,7 @@ def test_another_process_on_the_same_address_is_seen() -> None:
     bench.run(load())
 
     assert (bench.refused, bench.bans) == ([], 0)
-    assert bench.sent[Lane.QUERY] * 5 > WEIGHT
+    assert bench.sent[Lane.SIGHT] * 5 > WEIGHT
 
 
 @pytest.mark.req("S4-REC-1")
@@ -270,6 +270,27 @@ def test_a_hundred_symbols_are_surveyed_at_boot_without_waiting() -> None:
     assert bench.futures.raw.uses()[0].used < 6 + 100 * SURVEY_WEIGHT * 0.6, "looks that come together are one"
 
 
+@pytest.mark.req("I23", "S4-REC-1")
+@pytest.mark.fault("B7")
+def test_what_the_books_ask_for_leaves_protection_its_eyes() -> None:
+    """A router killed a dozen times in a minute: each start reads the account, its money, what was placed."""
+    bench = Bench()
+    records = bench.futures.records
+
+    async def story() -> None:
+        books = (records.whole, lambda: records.income(Millis(EPOCH_MS)), lambda: records.placed_lately(BTC))
+        for ask in books:
+            while await bench.tried(Lane.QUERY, ask()):
+                pass
+        for _ in range(10):
+            await records.survey(BTC, Millis(EPOCH_MS))
+
+    bench.run(story())
+
+    assert bench.held[Lane.QUERY] == len(("whole", "income", "placed"))
+    assert bench.refused == []
+
+
 def test_a_survey_leaves_whole_or_not_at_all() -> None:
     """With room for one question and not for four, the venue is not asked the first of them."""
     bench = Bench()
@@ -277,7 +298,7 @@ def test_a_survey_leaves_whole_or_not_at_all() -> None:
 
     async def story() -> None:
         await raw.sync_clock()
-        while await bench.tried(Lane.QUERY, bench.futures.records.positions()):
+        while await bench.tried(Lane.SIGHT, bench.futures.records.positions()):
             pass
         before = bench.venue.requests
         with pytest.raises(NotSent) as held:

@@ -12,7 +12,8 @@ class Lane(StrEnum):
     CANCEL = "CANCEL"
     CLOSE = "CLOSE"  # reduce-only, at once
     TARGET = "TARGET"  # takes a profit; a close must not wait behind it
-    QUERY = "QUERY"  # what became of an order, of a position, of the stream
+    SIGHT = "SIGHT"  # what protection sees by: what became of an order, of a position; the stream, the clock, the rules
+    QUERY = "QUERY"  # what the books are compared with: the account as a whole, its money, what was placed lately
     OPEN = "OPEN"  # an entry, and what is asked for the sake of entries alone
 
 

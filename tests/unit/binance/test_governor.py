@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chimera.adapters.binance import raw as raw_module
 from chimera.adapters.binance.governor import (
     BOOKED,
+    CLOCK_MS,
     FALLBACK,
     GIVES_WAY_MS,
     LIMITED_MS,
@@ -36,6 +37,7 @@ USUAL = {
     Lane.CANCEL: CANCEL,
     Lane.CLOSE: STOP,
     Lane.TARGET: STOP,
+    Lane.SIGHT: QUESTION,
     Lane.QUERY: QUESTION,
     Lane.OPEN: ENTRY,
 }
@@ -135,7 +137,7 @@ class TestBudgets:
         for lane in reversed(LANES):
             sent_until_held(governor, lane, 0, Cost(weight=1))
             heights.append(governor.uses(at(0))[0].used)
-        assert heights == [1_440, 2_040, 2_160, 2_160, 2_280, 2_400]
+        assert heights == [1_440, 1_920, 2_160, 2_160, 2_160, 2_280, 2_400]
 
     def test_a_quarter_of_the_orders_is_never_for_entries(self) -> None:
         """I23; and an entry counts with its stop and its target, so that 75 leave at once and 225 a minute in all."""
@@ -236,7 +238,25 @@ class TestTheVenuesWord:
         assert governor.ask(Lane.QUERY, QUESTION, at(50_200)) is not None
         assert governor.ask(Lane.CANCEL, CANCEL, at(50_200)) is None
         assert governor.uses(at(50_200))[0].used == 2_101
-        assert governor.ask(Lane.QUERY, QUESTION, at(60_000)) is None
+        assert governor.ask(Lane.QUERY, QUESTION, at(60_000 + CLOCK_MS - 1)) is not None
+        assert governor.ask(Lane.QUERY, QUESTION, at(60_000 + CLOCK_MS)) is None
+
+    @pytest.mark.req("I23")
+    @pytest.mark.parametrize("skew_ms", [-CLOCK_MS, -20, -1, 0, 1, 20, CLOCK_MS - 1])
+    def test_a_full_interval_never_holds_back_the_next_one_however_we_read_the_clock(self, skew_ms: int) -> None:
+        """Others have used up the venue's minute; we look again as soon as we are told to, by a clock that is off."""
+        governor, used, ms = Governor(), {0: 2_100}, 50_000
+        governor.hear((2_100, None, None), at(ms + skew_ms), at(ms + skew_ms))
+        while ms < 119_000:
+            held = governor.ask(Lane.QUERY, QUESTION, at(ms + skew_ms))
+            if held is not None:
+                assert ms < 60_000 + 2 * CLOCK_MS, held
+                ms += min(held.wait_ms, 1_000)
+                continue
+            used[ms // MINUTE_MS] = used.get(ms // MINUTE_MS, 0) + QUESTION.weight
+            governor.hear((used[ms // MINUTE_MS], None, None), at(ms + skew_ms), at(ms + skew_ms + 2))
+            assert used[0] <= 2_400
+            ms += 1_000
 
     def test_our_own_since_is_added_and_not_counted_twice(self) -> None:
         governor = Governor()
@@ -249,8 +269,9 @@ class TestTheVenuesWord:
 
     def test_an_answer_from_over_the_edge_of_an_interval_says_nothing(self) -> None:
         governor = Governor()
-        governor.hear((2_390, None, None), at(59_990), at(60_010))
-        assert governor.uses(at(60_010))[0].used == 0
+        edge = 60_000 + CLOCK_MS
+        governor.hear((2_390, None, None), at(edge - 10), at(edge + 10))
+        assert governor.uses(at(edge + 10))[0].used == 0
 
     def test_a_share_does_not_starve_us_for_what_others_use(self) -> None:
         governor = Governor(Decimal("0.5"))
@@ -277,7 +298,7 @@ class TestPatience:
 
     def test_questions_and_entries_stop_until_it_is_over(self) -> None:
         governor = self.limited()
-        for lane in (Lane.QUERY, Lane.OPEN):
+        for lane in (Lane.SIGHT, Lane.QUERY, Lane.OPEN):
             held = governor.ask(lane, USUAL[lane], at(11))
             assert held is not None
             assert held.wait_ms == 29_999
@@ -340,8 +361,8 @@ class TestPatience:
 
     def test_without_a_word_it_lasts_to_the_end_of_the_venues_minute(self) -> None:
         governor = self.limited(None)
-        assert governor.ask(Lane.QUERY, QUESTION, at(59_999)) is not None
-        assert governor.ask(Lane.QUERY, QUESTION, at(60_000)) is None
+        assert governor.ask(Lane.QUERY, QUESTION, at(60_000 + CLOCK_MS - 1)) is not None
+        assert governor.ask(Lane.QUERY, QUESTION, at(60_000 + CLOCK_MS)) is None
         late = Governor()
         late.limited(None, 59_000, at(59_000))
         assert late.ask(Lane.QUERY, QUESTION, at(59_000 + LIMITED_MS - 1)) is not None

@@ -23,6 +23,7 @@ ORDERS_10S: Final = RateLimit(counts=Metered.ORDERS, span_ms=10_000, most=300)
 ORDERS_1M: Final = RateLimit(counts=Metered.ORDERS, span_ms=MINUTE_MS, most=1_200)
 FALLBACK: Final = (WEIGHT_1M, ORDERS_10S, ORDERS_1M)  # USD-M production (reference 7.1), until exchangeInfo was read
 MARGIN_MS: Final = 1_000  # windows are longer by so much: what left late and arrived early is in one window there
+CLOCK_MS: Final = 1_000  # the venue's intervals begin so much later for us: we know its clock by a round trip
 SLOTS: Final = 50
 BOOKED: Final = 2  # placements that follow an entry for certain: its stop and its target
 EXPECTED_SHARE: Final = 4  # of the orders at most one in so many is kept for what rests: closes must find room, too
@@ -35,14 +36,15 @@ GIVES_WAY_MS: Final = 2_000  # a higher lane that was held back so lately goes f
 _LANES: Final = tuple(Lane)
 _PLACE: Final = {lane: place for place, lane in enumerate(_LANES)}
 _BOOKED_FOR: Final = (Lane.PROTECT, Lane.TARGET)
-_PAUSED: Final = frozenset({Lane.QUERY, Lane.OPEN})
+_PAUSED: Final = frozenset({Lane.SIGHT, Lane.QUERY, Lane.OPEN})
 CEILING: Final[dict[Metered, dict[Lane, Decimal]]] = {
     Metered.WEIGHT: {
         Lane.PROTECT: Decimal(1),
         Lane.CANCEL: Decimal("0.95"),
         Lane.CLOSE: Decimal("0.9"),
         Lane.TARGET: Decimal("0.9"),
-        Lane.QUERY: Decimal("0.85"),
+        Lane.SIGHT: Decimal("0.9"),  # a placement weighs nothing: what closes loses nothing by it
+        Lane.QUERY: Decimal("0.8"),
         Lane.OPEN: Decimal("0.6"),
     },
     Metered.ORDERS: {  # an entry counts three times here, for what it books
@@ -50,7 +52,8 @@ CEILING: Final[dict[Metered, dict[Lane, Decimal]]] = {
         Lane.CANCEL: Decimal("0.95"),
         Lane.CLOSE: Decimal("0.9"),
         Lane.TARGET: Decimal("0.9"),
-        Lane.QUERY: Decimal("0.85"),
+        Lane.SIGHT: Decimal("0.85"),
+        Lane.QUERY: Decimal("0.8"),
         Lane.OPEN: Decimal("0.75"),
     },
 }
@@ -84,7 +87,9 @@ class Meter:
     """One limit: what we sent in a sliding window, by lane, and what the venue counts in its running interval.
 
     The window is made of slots and a little too long, so the sum is never too small. The venue counts in fixed
-    intervals and counts others on this address too: its word holds to the end of its interval, with our own since.
+    intervals and counts others on this address too: its word holds to the end of its interval, with our own since. When
+    that is, is known by an estimate of its clock; a count of the old interval, taken for the new one's, would hold us
+    back for a whole interval more. So its word holds ``CLOCK_MS`` longer, and counts of before are of the old one.
     """
 
     def __init__(self, limit: RateLimit, share: Decimal) -> None:
@@ -137,16 +142,16 @@ class Meter:
         return int(self.limit.most * share * CEILING[self.limit.counts][lane])
 
     def look_again_ms(self, at: Moment) -> int:
-        """A tenth of the window, or the end of the venue's interval where that comes sooner."""
-        return min(self.limit.span_ms // 10, self.left_ms(at))
+        """A tenth of the window, or when the venue's word is over where that comes sooner."""
+        return min(self.limit.span_ms // 10, self.limit.span_ms - (at.venue_ms - CLOCK_MS) % self.limit.span_ms)
 
     def left_ms(self, at: Moment) -> int:
-        """Of the venue's running interval."""
-        return self.limit.span_ms - at.venue_ms % self.limit.span_ms
+        """Until the venue's running interval, whichever it is near an edge, is surely over."""
+        return self.limit.span_ms - at.venue_ms % self.limit.span_ms + CLOCK_MS
 
     def interval_of(self, at: Moment) -> int:
-        """The venue's, by its number."""
-        return at.venue_ms // self.limit.span_ms
+        """The venue's, by its number; the next one's when it has surely begun."""
+        return (at.venue_ms - CLOCK_MS) // self.limit.span_ms
 
     def use(self, at: Moment) -> RateUse:
         self._turn(at)

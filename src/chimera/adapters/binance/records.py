@@ -30,6 +30,7 @@ from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from chimera.trading.money import Millis
+from chimera.trading.rates import Lane
 from chimera.trading.venue import (
     AccountModes,
     AccountSnapshot,
@@ -58,7 +59,7 @@ class FuturesRecords:
         self._names = names
         self._quote = quote
         self._burns: tuple[int, bool] | None = None  # when it was read, monotonic; and what
-        self._looking = Looking(self._look, self.whole)
+        self._looking = Looking(self._look, self._whole)
 
     async def survey(
         self, symbol: Symbol, trades_since_ms: Millis, *, booked: Collection[TradeId] = ()
@@ -89,8 +90,11 @@ class FuturesRecords:
         return Look(asked_ms=asked_ms, orders=orders, position=position, paid=True)
 
     async def whole(self) -> AccountSnapshot:
+        return await self._whole(Lane.QUERY)
+
+    async def _whole(self, lane: Lane | None = None) -> AccountSnapshot:
         asked_ms = self._raw.clock.now_ms()
-        orders = await self._open_orders({}, pays=WHOLE_WEIGHT)
+        orders = await self._open_orders({}, pays=WHOLE_WEIGHT, lane=lane)
         return AccountSnapshot(asked_ms=asked_ms, orders=orders, positions=await self._positions({}, weight=0))
 
     async def placed_lately(self, symbol: Symbol) -> Sequence[VenueOrder]:
@@ -145,12 +149,12 @@ class FuturesRecords:
         body = await self._raw.call(POSITION_RISK, params, weight=weight)
         return translate.positions(answer(body, list[payloads.PositionRow]))
 
-    async def _open_orders(self, of: dict[str, str], *, pays: int) -> tuple[VenueOrder, ...]:
+    async def _open_orders(self, of: dict[str, str], *, pays: int, lane: Lane | None = None) -> tuple[VenueOrder, ...]:
         """Both services as one list; a triggered conditional order and its child are one order.
 
         ``pays``: the weight of all that is asked together, booked by the first: half an answer would be thrown away.
         """
-        algos = answer(await self._raw.call(OPEN_ALGOS, of, weight=pays), list[payloads.AlgoRow])
+        algos = answer(await self._raw.call(OPEN_ALGOS, of, weight=pays, lane=lane), list[payloads.AlgoRow])
         rows = answer(await self._raw.call(OPEN_ORDERS, of, weight=0), list[payloads.OrderRow])
         waiting = {(row.symbol, row.client_algo_id): understood(translate.algo, row) for row in algos}
         regular = [self._names.note(understood(translate.order, row)) for row in rows]

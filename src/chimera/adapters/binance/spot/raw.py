@@ -26,21 +26,29 @@ METHODS: Final[Mapping[tuple[str, str], str]] = {
 PLACE_ORDER: Final = Endpoint(method="POST", path="/api/v3/order", order=True, orders=1, lane=Lane.OPEN)
 TEST_ORDER: Final = Endpoint(method="POST", path="/api/v3/order/test", order=True)
 CANCEL_ORDER: Final = Endpoint(method="DELETE", path="/api/v3/order", order=True, lane=Lane.CANCEL)
-GET_ORDER: Final = Endpoint(method="GET", path="/api/v3/order", weight=4)
+GET_ORDER: Final = Endpoint(method="GET", path="/api/v3/order", weight=4, lane=Lane.SIGHT)
 ALL_ORDERS: Final = Endpoint(method="GET", path="/api/v3/allOrders", weight=20)
-OPEN_ORDERS: Final = Endpoint(method="GET", path="/api/v3/openOrders", weight=6, weight_all=80)
+OPEN_ORDERS: Final = Endpoint(method="GET", path="/api/v3/openOrders", weight=6, weight_all=80, lane=Lane.SIGHT)
 PLACE_OCO: Final = Endpoint(method="POST", path="/api/v3/orderList/oco", order=True, orders=2, lane=Lane.PROTECT)
-ACCOUNT: Final = Endpoint(method="GET", path="/api/v3/account", weight=20)
-MY_TRADES: Final = Endpoint(method="GET", path="/api/v3/myTrades", weight=20)
+ACCOUNT: Final = Endpoint(method="GET", path="/api/v3/account", weight=20, lane=Lane.SIGHT)
+MY_TRADES: Final = Endpoint(method="GET", path="/api/v3/myTrades", weight=20, lane=Lane.SIGHT)
 COMMISSION: Final = Endpoint(method="GET", path="/api/v3/account/commission", weight=20, lane=Lane.OPEN)
-SERVER_TIME: Final = Endpoint(method="GET", path="/api/v3/time", security=Security.NONE)
+SERVER_TIME: Final = Endpoint(method="GET", path="/api/v3/time", security=Security.NONE, lane=Lane.SIGHT)
 EXCHANGE_INFO: Final = Endpoint(
-    method="GET", path="/api/v3/exchangeInfo", security=Security.NONE, weight=20, weight_all=20, slow=True
+    method="GET",
+    path="/api/v3/exchangeInfo",
+    security=Security.NONE,
+    weight=20,
+    weight_all=20,
+    slow=True,
+    lane=Lane.SIGHT,
 )
 BOOK_TICKER: Final = Endpoint(
     method="GET", path="/api/v3/ticker/bookTicker", security=Security.NONE, weight=2, weight_all=4, lane=Lane.OPEN
 )
-SUBSCRIBE: Final = Endpoint(method="WS", path="userDataStream.subscribe.signature", weight=2 + 2)  # and to connect
+SUBSCRIBE: Final = Endpoint(  # and to connect
+    method="WS", path="userDataStream.subscribe.signature", weight=2 + 2, lane=Lane.SIGHT
+)
 
 SPOT: Final = Dialect(
     server_time=SERVER_TIME,

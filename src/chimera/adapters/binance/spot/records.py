@@ -46,7 +46,7 @@ class SpotRecords:
         self._names = names
         self._rulebook = rulebook
         self._quote = quote
-        self._looking = Looking(self._look, self.whole, many=MANY)
+        self._looking = Looking(self._look, self._whole, many=MANY)
 
     async def survey(
         self, symbol: Symbol, trades_since_ms: Millis, *, booked: Collection[TradeId] = ()
@@ -66,8 +66,11 @@ class SpotRecords:
 
     async def whole(self) -> AccountSnapshot:
         """Orders of every symbol; balances as positions of the pairs against our quote asset."""
+        return await self._whole(Lane.QUERY)
+
+    async def _whole(self, lane: Lane | None = None) -> AccountSnapshot:
         asked_ms = self._raw.clock.now_ms()
-        orders = await self._open_orders({}, pays=WHOLE_WEIGHT)
+        orders = await self._open_orders({}, pays=WHOLE_WEIGHT, lane=lane)
         positions = await self._positions(await self._account(weight=0), asked_ms)
         return AccountSnapshot(asked_ms=asked_ms, orders=orders, positions=positions)
 
@@ -120,9 +123,9 @@ class SpotRecords:
         body = await self._raw.call(ACCOUNT, {"omitZeroBalances": "true"}, weight=weight, lane=lane)
         return answer(body, payloads.Account)
 
-    async def _open_orders(self, of: dict[str, str], *, pays: int) -> tuple[VenueOrder, ...]:
+    async def _open_orders(self, of: dict[str, str], *, pays: int, lane: Lane | None = None) -> tuple[VenueOrder, ...]:
         """``pays``: the weight of all that is asked together, booked by the first: half an answer would be lost."""
-        rows = answer(await self._raw.call(OPEN_ORDERS, of, weight=pays), list[payloads.OrderRow])
+        rows = answer(await self._raw.call(OPEN_ORDERS, of, weight=pays, lane=lane), list[payloads.OrderRow])
         return tuple(self._names.note(understood(translate.order, row)) for row in rows)
 
     async def _trades(
