@@ -3,6 +3,9 @@
 from typing import Any
 
 from chimera.cli.codes import Exit, Stop
+from chimera.client.credentials import CredentialsFault
+from chimera.services.access.door import DoorFault
+from chimera.services.access.tokens import TokensFault
 from chimera.services.router.settings import SettingsError
 from chimera.services.serving import PortInUse
 from chimera.services.strategy.settings import SettingsFault
@@ -23,6 +26,9 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (SettingsError, Exit.CANNOT_START),
     (SettingsFault, Exit.CANNOT_START),
     (PortInUse, Exit.CANNOT_START),
+    (DoorFault, Exit.CANNOT_START),
+    (TokensFault, Exit.CANNOT_START),
+    (CredentialsFault, Exit.CANNOT_START),
     (StoreUnavailable, Exit.CANNOT_START),
     (NewerSchema, Exit.CANNOT_START),
     (Refused, Exit.REFUSED),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera.cli import bundle, conform, explaining, faults, report, stores, transfers
+from chimera.cli import bundle, conform, consoling, explaining, faults, report, stores, token, trail, transfers
 from chimera.cli.codes import MEANING, ended_well
 from chimera.cli.options import S3, S3_URL, S4, S4_URL, Json
 from chimera.trading.market import Market
@@ -30,9 +30,33 @@ app = typer.Typer(
 app.add_typer(faults.app, name="faults")
 app.add_typer(report.app, name="report")
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(token.app, name="token")
+app.add_typer(trail.app, name="audit")
 app.command()(conform.conform)
 app.command()(transfers.transfer)
 app.command()(stores.init)
+
+
+@app.callback()
+def before(
+    token_file: Annotated[
+        Path | None,
+        typer.Option(envvar="CHIMERA_TOKEN_PATH", dir_okay=False, help="Your API token, in a file of yours alone."),
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(envvar="CHIMERA_CA_PATH", dir_okay=False, help="CA of the services' certificates.")
+    ] = None,
+) -> None:
+    """What every verb has in common: who you are, where services ask for it."""
+    if token_file is not None or ca_file is not None:
+        with ended_well():
+            from chimera.client.credentials import OF_PROGRAM, credentials
+            from chimera.services.logs import keep_secret
+
+            mine = credentials(token_file, ca_file)
+            if mine is not None:
+                keep_secret(mine.secret)
+                OF_PROGRAM.set(mine)
 
 
 # ── the whole house ──
@@ -185,19 +209,7 @@ def s4() -> None:
         services.router()
 
 
-@app.command()
-def console(
-    port: Annotated[int, typer.Option(envvar="CHIMERA_CONSOLE_PORT")] = 8080,
-    s3: S3 = S3_URL,
-    s4: S4 = S4_URL,
-    redis: Annotated[str, typer.Option(envvar="CHIMERA_REDIS_ADDRESSES", help="Empty: the embedded one.")] = "",
-    redis_dir: Annotated[Path, typer.Option(help="Of the embedded one.")] = Path("var/redis"),
-) -> None:
-    """The operator's page."""
-    with ended_well():
-        from chimera.cli import services
-
-        services.console(port, s3, s4, redis, redis_dir)
+app.command()(consoling.console)
 
 
 # ── asking the services ──
@@ -337,18 +349,6 @@ def record(
         from chimera.cli import services
 
         services.record(symbols, out, seconds, env, url, streams, as_json)
-
-
-@app.command()
-def audit(
-    path: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Of up or sim --audit.")],
-    as_json: Json = False,
-) -> None:
-    """Recompute a run's summary from the venue's audit alone."""
-    with ended_well():
-        from chimera.cli import doctor
-
-        doctor.audit(path, as_json)
 
 
 @app.command()

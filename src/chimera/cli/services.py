@@ -6,11 +6,14 @@ import os
 from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chimera.cli.codes import Exit, Stop
 from chimera.cli.words import listed
 from chimera.services import logs, serving
+
+if TYPE_CHECKING:
+    from chimera.services.access.door import Door
 
 
 def feed(
@@ -78,14 +81,14 @@ def router() -> None:
     _run(lambda stop: serve(settings, stop=stop, ready=_ready("s4")))
 
 
-def console(port: int, s3: str, s4: str, redis: str, redis_dir: Path) -> None:
+def console(door: "Door", port: int, s3: str, s4: str, redis: str, redis_dir: Path, hosts: str) -> None:
     from chimera.services.console.main import serve
 
     logs.to_stderr("console")
     _run(
         lambda stop: serve(
-            port=port, s3_url=s3, s4_url=s4, redis_addresses=listed(redis), embedded_dir=redis_dir, stop=stop,
-            ready=_ready("console"),
+            door=door, port=port, s3_url=s3, s4_url=s4, redis_addresses=listed(redis), embedded_dir=redis_dir,
+            hosts=listed(hosts), stop=stop, ready=_ready("console"),
         )
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """One HTTP call to a service of Chimera, ending in a value or in the error that says what may have happened.
 
 A connection that never opened is ``NotSent``. A request that may have left and has no whole answer is
-``OutcomeUnknown``, never a failure. 503 is ``NotSent`` (the services answer it only when nothing was started), any
-other 5xx is ``OutcomeUnknown``, and a 4xx is ``Refused`` with the body's code and field.
+``OutcomeUnknown``, never a failure. 429 and 503 are ``NotSent`` (the services answer them only when nothing was
+started), any other 5xx is ``OutcomeUnknown``, and a 4xx is ``Refused`` with the body's code and field.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from chimera.client.credentials import OF_PROGRAM, Credentials
 from chimera.trading import money
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 from chimera.trading.money import Millis
@@ -30,8 +31,15 @@ class ServiceHttp:
     """Calls under one base URL. It owns its session unless one is given."""
 
     def __init__(
-        self, base_url: str, *, timeout_ms: int = TIMEOUT_MS, session: aiohttp.ClientSession | None = None
+        self,
+        base_url: str,
+        *,
+        timeout_ms: int = TIMEOUT_MS,
+        session: aiohttp.ClientSession | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
+        """``credentials`` None: those of this program, where it has any."""
+        self._credentials = credentials or OF_PROGRAM.get()
         self._base = URL(base_url)
         self._timeout_ms = timeout_ms
         self._session = session
@@ -62,16 +70,18 @@ class ServiceHttp:
             self._session = aiohttp.ClientSession()
         data = None if body is None else json.dumps(body, default=_digits).encode()
         sent = {"Content-Type": "application/json"} if data is not None else {}
-        where = f"{method} {path}"
+        where, url = f"{method} {path}", self._base.join(URL(path, encoded=True))
+        proof = self._credentials.headers(method, url, data or b"")
         try:
             async with (
                 asyncio.timeout(self._timeout_ms / 1000),
                 self._session.request(
                     method,
-                    self._base.join(URL(path, encoded=True)),
+                    url,
                     data=data,
-                    headers={**sent, **(headers or {})},
+                    headers={**sent, **(headers or {}), **proof},
                     allow_redirects=False,
+                    ssl=self._credentials.tls,
                 ) as answer,
             ):
                 text = await answer.read()
@@ -126,7 +136,7 @@ def _said_no(where: str, status: int, text: bytes, retry_after: str | None) -> E
     except OutcomeUnknown:
         body = {}
     message = str(body.get("message") or f"{where}: HTTP {status}")
-    if status == 503:
+    if status in (429, 503):
         wait = Millis(int(retry_after) * 1000) if retry_after and retry_after.isdecimal() else None
         return NotSent(f"{body.get('code', status)}: {message}", wait, code=str(body.get("code") or ""))
     if 400 <= status < 500:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
+from chimera.client.credentials import Credentials
 from chimera.client.http import TIMEOUT_MS, ServiceHttp, read, read_plain
 from chimera.client.levels import levels_of
 from chimera.ports.intents import OrderAnswer, RouterLevel
@@ -23,9 +24,14 @@ class RouterClient:
     """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``; after the last, ask ``order`` by your id."""
 
     def __init__(
-        self, base_url: str, *, timeout_ms: int = TIMEOUT_MS, session: aiohttp.ClientSession | None = None
+        self,
+        base_url: str,
+        *,
+        timeout_ms: int = TIMEOUT_MS,
+        session: aiohttp.ClientSession | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session)
+        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session, credentials=credentials)
 
     async def __aenter__(self) -> "RouterClient":
         return self

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 
+from chimera.client.credentials import Credentials
 from chimera.client.http import TIMEOUT_MS, ServiceHttp, read, read_plain
 from chimera.trading.market import Market, Side
 from chimera.trading.money import text
@@ -33,9 +34,14 @@ class StrategyClient:
     """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``."""
 
     def __init__(
-        self, base_url: str, *, timeout_ms: int = TIMEOUT_MS, session: aiohttp.ClientSession | None = None
+        self,
+        base_url: str,
+        *,
+        timeout_ms: int = TIMEOUT_MS,
+        session: aiohttp.ClientSession | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session)
+        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session, credentials=credentials)
 
     async def __aenter__(self) -> "StrategyClient":
         return self

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -21,6 +22,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from chimera.services.access.door import Tls
 from chimera.trading.errors import ChimeraError
 
 GRACE_S: Final = 1  # for open requests and streams
@@ -74,10 +76,18 @@ def listen(service: str, host: str, port: int) -> socket.socket:
     return bound
 
 
-def address_of(bound: socket.socket) -> str:
+def address_of(bound: socket.socket, *, scheme: str = "http") -> str:
     """``http://host:port`` of a listening socket."""
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _encrypted(tls: Tls) -> dict[str, Any]:
+    """uvicorn's words for it; a client without a certificate of the CA is turned away in the handshake."""
+    told: dict[str, Any] = {"ssl_certfile": tls.cert, "ssl_keyfile": tls.key}
+    if tls.client_ca is not None:
+        told |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return told
 
 
 def told_to_stop() -> asyncio.Event:
@@ -115,6 +125,7 @@ async def serve_app(
     *,
     stop: asyncio.Event,
     ready: Ready | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Serve ``app`` on ``bound`` and run ``work`` until ``stop``, or until either ends; raises what it raised."""
     config = uvicorn.Config(
@@ -125,6 +136,7 @@ async def serve_app(
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
         ws="none",
+        **({} if tls is None else _encrypted(tls)),
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]), name="http")
@@ -134,7 +146,7 @@ async def serve_app(
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells nobody
             await asyncio.sleep(_POLL_S)
         if ready is not None and server.started:
-            ready(address_of(bound))
+            ready(address_of(bound, scheme="http" if tls is None else "https"))
         await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()

@@ -22,6 +22,17 @@ BAD_REQUEST: Final = (
     "STOP_PRICE_MISSING",
     "ONE_NAME",  # order_id XOR client_order_id
 )
+WHO: Final = (  # who asks is not known; nothing was started
+    "TOKEN_NEEDED",
+    "TOKEN_WRONG",
+    "TOKEN_EXPIRED",
+    "SIGNATURE_NEEDED",
+    "SIGNATURE_MALFORMED",
+    "SIGNATURE_WRONG",
+    "SIGNATURE_EXPIRED",
+    "SIGNATURE_EARLY",
+    "SIGNATURE_REPLAYED",
+)
 CONFLICT: Final = (
     "ALREADY_FILLED",
     "NOT_WORKING",  # its intent is over, or being cancelled
@@ -92,12 +103,15 @@ RULES: Final = (
 
 STATUSES: Final[Mapping[str, HTTPStatus]] = {
     **dict.fromkeys(BAD_REQUEST, HTTPStatus.BAD_REQUEST),
+    **dict.fromkeys(WHO, HTTPStatus.UNAUTHORIZED),
     "CROSS_ORIGIN": HTTPStatus.FORBIDDEN,
+    "ROLE_TOO_LOW": HTTPStatus.FORBIDDEN,
     "NOT_FOUND": HTTPStatus.NOT_FOUND,
     "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,
     **dict.fromkeys(CONFLICT, HTTPStatus.CONFLICT),
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     **dict.fromkeys(RULES, HTTPStatus.UNPROCESSABLE_ENTITY),
+    "TOO_MANY_REQUESTS": HTTPStatus.TOO_MANY_REQUESTS,
     "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
     "OUTCOME_UNKNOWN": HTTPStatus.INTERNAL_SERVER_ERROR,  # the store was away in the middle of a change
     **dict.fromkeys(AWAY, HTTPStatus.SERVICE_UNAVAILABLE),

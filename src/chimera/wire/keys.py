@@ -51,10 +51,13 @@ ALERTS_TOLD: Final = "alerts_told"  # how far each account's outbox of alerts ha
 CLOSES: Final = "closes"  # those that their callers named
 REFUSALS: Final = "refusals"  # of intents that came by either track and were claimed by none
 ALERTS_OUTBOX: Final = "alerts_outbox"  # of each account, see ``alerts_outbox``
+AUDIT: Final = "audit"  # what operators did, a chain: ``wire.trail``
+AUDIT_HEAD: Final = "audit_head"  # its newest entry
 COLLECTIONS: Final = (
     INSTRUMENT_REGISTRY, FACTOR_REGISTRY, STRATEGY_RULES, CONFIG_ACTIVE, CONFIG_BUNDLES, CONFIG_REVISIONS,
     CONFIG_DIFFERENCES, CONFIG_TALLIES, SIGNALS, BLOCKERS, ORDERS, FILLS, POSITIONS_SNAPSHOTS, STRATEGY_EVENTS, CASH,
     CASH_BALANCES, FEE_RATES, CONTROLS, RECEIPTS, TRANSFERS, ALERTS_TOLD, CLOSES, REFUSALS, ALERTS_OUTBOX,
+    AUDIT, AUDIT_HEAD,
 )  # fmt: skip
 RELAXED: Final = frozenset({STRATEGY_EVENTS, POSITIONS_SNAPSHOTS, ALERTS_TOLD})  # can be told again: not each is synced
 

@@ -17,6 +17,7 @@ import incidents_page  # noqa: E402
 import openapi  # noqa: E402  (found by the line above)
 import order_life  # noqa: E402
 import rule_schema  # noqa: E402
+import security_page  # noqa: E402
 import settings_page  # noqa: E402
 from requirement_rows import read_rows  # noqa: E402
 
@@ -32,8 +33,8 @@ CODE_PATH = re.compile(r"`((?:src|tests|docs|tools|proofs)/[\w./-]*\w)`")
 
 @pytest.mark.parametrize(
     "drawn",
-    [order_life, settings_page, openapi, rule_schema, faults_page, incidents_page, fault_matrix],
-    ids=["order-life", "settings", "openapi", "rule-schema", "faults", "incidents", "fault-matrix"],
+    [order_life, settings_page, openapi, rule_schema, faults_page, incidents_page, fault_matrix, security_page],
+    ids=["order-life", "settings", "openapi", "rule-schema", "faults", "incidents", "fault-matrix", "security"],
 )
 def test_drawn_pages_are_current(drawn: object) -> None:
     """Run ``make docs`` when this fails."""

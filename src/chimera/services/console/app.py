@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from importlib.resources import files
 from typing import Final
@@ -19,11 +19,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from chimera.client.credentials import ACTING_FOR
 from chimera.ports.clock import Clock
 from chimera.services.console.closing import Answer, Close, Effect, effect_of
 from chimera.services.console.guard import Guard
+from chimera.services.console.login import Signed, add_login
 from chimera.services.console.page import Page
 from chimera.services.console.rows import PositionRow, read_row
 from chimera.services.console.seen import Seen
@@ -35,7 +38,7 @@ MODES: Final = ("SIM", "TESTNET", "LIVE")
 UPDATE_S: Final = 0.1  # ten updates a second at most
 HEARTBEAT_MS: Final = 1_000
 PAGES_MAX: Final = 32
-STATIC: Final = {"console.css": "text/css", "console.js": "text/javascript"}
+STATIC: Final = {"console.css": "text/css", "console.js": "text/javascript", "login.js": "text/javascript"}
 RESTART_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
@@ -153,27 +156,31 @@ def build_app(
     mode: str = "SIM",
     symbols: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
+    signed: Signed | None = None,
 ) -> FastAPI:
     """The application. Its ``state.console`` is the caller's to run (``keep_watching``) and to ``end``.
 
-    ``symbols`` are shown before S4 has named its own; ``hosts`` are names it is reached under besides loopback's.
+    ``symbols`` are shown before S4 has named its own; ``hosts`` are names it is reached under besides loopback's;
+    ``signed``: who is signed in, where tokens are asked for.
     """
     console = Console(router=router, strategy=strategy, bus=bus, clock=clock, mode=mode, symbols=symbols)
 
     app = FastAPI(title="Chimera console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.console = console
-    app.add_middleware(Guard, hosts=hosts)
+    own_word = signed.word_of if signed is not None else lambda _: "1"
+    app.add_middleware(Guard, hosts=hosts, own_word=own_word)
     for kind in (RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _say_no)
-    _add_page(app, console)
+    _add_page(app, console, own_word)
     _add_close(app, console)
+    add_login(app, console.page, signed)
     return app
 
 
-def _add_page(app: FastAPI, console: Console) -> None:
+def _add_page(app: FastAPI, console: Console, own_word: Callable[[Headers], str]) -> None:
     @app.get("/")
-    async def home() -> Response:
-        return HTMLResponse(console.page.whole())
+    async def home(request: Request) -> Response:
+        return HTMLResponse(console.page.whole(own_word(request.headers)))
 
     @app.get("/events")
     async def events() -> Response:
@@ -205,8 +212,9 @@ def _add_close(app: FastAPI, console: Console) -> None:
         return found if isinstance(found, Response) else HTMLResponse(draw("confirm.html", effect=found, changed=False))
 
     @app.post("/positions/{symbol}/close")
-    async def close(symbol: str, body: CloseBody) -> Response:
+    async def close(symbol: str, body: CloseBody, request: Request) -> Response:
         """Close, if the symbol was typed and the effect is still the one that was shown."""
+        ACTING_FOR.set(request.scope.get("chimera.who", ""))
         if body.confirm.strip().upper() != symbol.upper():
             return _nothing_done(console, f"Nothing was done: type {symbol} to confirm.", 422)
         found = await _find(console, symbol)

@@ -5,7 +5,8 @@ and whatever changes something must carry our header, our ``Origin`` and JSON, s
 foreign page cannot set the header without asking first, and it is never told yes.
 """
 
-from collections.abc import Iterable
+import hmac
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from chimera.trading.errors import Refused
 from chimera.wire import failures
 
 OWN_HEADER: Final = "x-chimera-console"
+BODY_MOST: Final = 4_096
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -33,10 +35,16 @@ HEADERS: Final = {
 
 
 class Guard:
-    """ASGI middleware; ``hosts`` are further names under which the console is reached."""
+    """ASGI middleware; ``hosts`` are further names under which the console is reached.
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
+    ``own_word``: what our header must hold, by the request's headers: ``1``, or the word of a session's page.
+    """
+
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str] = (), own_word: Callable[[Headers], str] = lambda _: "1"
+    ) -> None:
         self._app = app
+        self._own_word = own_word
         self._hosts = frozenset({*LOOPBACK, *hosts})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,10 +77,13 @@ class Guard:
             return _no("Origin", "only the console's own page may do this")
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return _no("Sec-Fetch-Site", "only the console's own page may do this")
-        if headers.get(OWN_HEADER) != "1":
+        if not hmac.compare_digest(headers.get(OWN_HEADER, "").encode(), self._own_word(headers).encode()):
             return _no(OWN_HEADER, "only the console's own script may do this")
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return _no("Content-Type", "send JSON")
+        length = headers.get("content-length", "")
+        if not length.isdecimal() or int(length) > BODY_MOST:
+            return Refused("TOO_LARGE", "say how long the body is", accepted=f"at most {BODY_MOST} bytes")
         return None
 
 

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Final
 
 from chimera.client import RouterClient, StrategyClient
+from chimera.services.access.door import Door, gated
+from chimera.services.access.table import Service
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import Console, build_app
+from chimera.services.console.guard import BODY_MOST
+from chimera.services.console.login import Signed
 from chimera.services.serving import Ready, end, listen, serve_app
 from chimera.services.stores import open_bus
 
 SERVICE: Final = "console"
-HOST: Final = "127.0.0.1"
+LOOPBACK: Final = Door(host="127.0.0.1")
 PORT: Final = 8080  # CHIMERA_CONSOLE_PORT
 TIMEOUT_MS: Final = 2_000  # below the age at which the page calls an answer stale
 
@@ -24,14 +28,20 @@ async def serve(
     redis_addresses: Sequence[str],
     embedded_dir: Path,
     stop: asyncio.Event,
-    host: str = HOST,
+    door: Door = LOOPBACK,
     port: int = PORT,
     mode: str = "SIM",
     symbols: Sequence[str] = (),
+    hosts: Sequence[str] = (),
     ready: Ready | None = None,
 ) -> None:
-    """Until ``stop``; raises ``PortInUse``. ``mode`` is SIM, TESTNET or LIVE; S3, S4 and Redis may come later."""
-    bound = listen(SERVICE, host, port)
+    """Until ``stop``; raises ``PortInUse``, ``DoorFault``. ``mode`` is SIM, TESTNET or LIVE; S3, S4 and Redis may come
+    later. ``hosts``: names that it is reached under besides the door's own.
+    """
+    clock, tls = SystemClock(), door.checked(Service.CONSOLE).tls()
+    book = door.book(clock)
+    signed = None if book is None else Signed(book, clock)
+    bound = listen(SERVICE, door.host, port)
     try:
         async with (
             open_bus(redis_addresses, embedded_dir) as bus,
@@ -42,15 +52,17 @@ async def serve(
                 router=router,
                 strategy=strategy,
                 bus=bus,
-                clock=SystemClock(),
+                clock=clock,
                 mode=mode,
                 symbols=tuple(symbols),
-                hosts=(host,),
+                hosts=(door.host, *hosts),
+                signed=signed,
             )
             console: Console = app.state.console
+            gate = gated(app, Service.CONSOLE, door, clock, book=book, sessions=signed, body_most=BODY_MOST)
             ending = asyncio.create_task(_end_streams(console, stop), name="end of streams")
             try:
-                await serve_app(app, bound, console.keep_watching(), stop=stop, ready=ready)
+                await serve_app(gate, bound, console.keep_watching(), stop=stop, ready=ready, tls=tls)
             finally:
                 await end(ending)
     finally:

@@ -106,11 +106,11 @@ class Page:
             "STALE_MS": STALE_MS,
         }
 
-    def whole(self) -> str:
-        """The page as it is now, complete without its script."""
+    def whole(self, own_word: str = "1") -> str:
+        """The page as it is now, complete without its script. ``own_word``: what its changes carry."""
         sections = {name: self.section(name) for name in SECTIONS}
         return self._jinja.get_template("page.html").render(
-            sections=sections, ages=json.dumps(self.ages()), now_ms=self._clock.now_ms()
+            sections=sections, ages=json.dumps(self.ages()), now_ms=self._clock.now_ms(), own_word=own_word
         )
 
     def sections(self) -> dict[str, str]:

@@ -30,6 +30,8 @@ from chimera.ports.wallets import Wallets
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services import logs
+from chimera.services.access.door import gated
+from chimera.services.access.table import Service
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router.common import Common
 from chimera.services.router.config import OWNER_NAME, RouterConfig
@@ -50,6 +52,7 @@ from chimera.trading.market import Market
 from chimera.trading.money import Quote
 from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Policy
+from chimera.wire.intents import MAX_BODY_BYTES
 from chimera.wire.route_table import DEFAULT, read_route_table
 
 SERVICE: Final = "s4-router"
@@ -68,7 +71,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     if settings.db_arango_uri is not None:
         raise SettingsError("S4_DB_ARANGO_URI: this build keeps its ledger in SQLite (S4_LEDGER_PATH); unset it")
     logs.keep_secret(key, secret)
-    seal = _seal_of(settings)
+    seal, tls = _seal_of(settings), settings.door.checked(Service.S4).tls()
     bound = listen(SERVICE, settings.host, settings.port)
     clock = SteadyClock(SystemClock())
     ledger = await SqliteLedger.open(settings.ledger_path)
@@ -97,7 +100,8 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
             )
             app = build_app(house, clock=clock, allow_unprotected=settings.allow_unprotected)
             app.openapi()  # 60 ms of a loop on which nothing hangs yet
-            await serve_app(app, bound, house.run(), stop=stop, ready=ready)
+            gate = gated(app, Service.S4, settings.door, clock, rows=ledger, body_most=MAX_BODY_BYTES)
+            await serve_app(gate, bound, house.run(), stop=stop, ready=ready, tls=tls)
     finally:
         bound.close()
         await ledger.close()

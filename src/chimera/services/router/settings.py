@@ -22,9 +22,9 @@ from chimera.reconcile.external import ExternalOrders
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services.router.config import MAKER_FILL_RATIO_MIN
+from chimera.services.router.face_settings import FaceSettings
 from chimera.services.router.intake import LONGEST_WAIT_MS
 from chimera.services.router.setting_kinds import Amount, Names, Truth, VenueUrl, Whole, decimal, duration, setting
-from chimera.services.router.transfer_settings import TransferSettings
 from chimera.trading.intent import WorkingType
 from chimera.trading.scene import Policy
 
@@ -49,7 +49,7 @@ class OnOpposite(StrEnum):
     NET = "net"
 
 
-class RouterSettings(TransferSettings):
+class RouterSettings(FaceSettings):
     """Made by ``load``; a field's name is its variable's without ``S4_``, in small letters."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -265,9 +265,6 @@ class RouterSettings(TransferSettings):
         ge=Decimal("0.1"),
         le=1,
     )
-    host: str = setting("S4_HOST", "127.0.0.1", "address", "Address to listen on.")
-    port: Annotated[int, Whole] = setting("PORT", 8084, "port", "Port to listen on.", ge=0, le=65_535)
-
     @classmethod
     def settings_customise_sources(
         cls,

@@ -19,11 +19,14 @@ from chimera.adapters.binance.spot.account import open_spot
 from chimera.adapters.scoring import http as model
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.client import RouterClient
+from chimera.client.credentials import credentials
 from chimera.ports.intents import OrderAnswer
 from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
 from chimera.ports.venue import Rulebook
 from chimera.services import logs
+from chimera.services.access.door import gated
+from chimera.services.access.table import Service
 from chimera.services.clock import SystemClock
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus, open_ledger
@@ -37,7 +40,6 @@ from chimera.trading.intent import Intent
 from chimera.wire.registry import Listed
 
 SERVICE: Final = "s3-strategy"
-HOST: Final = "127.0.0.1"
 VENUE_TRIES: Final = 20
 VENUE_PAUSE_S: Final = 0.25
 
@@ -58,7 +60,6 @@ async def serve(
     settings: StrategySettings,
     *,
     stop: asyncio.Event,
-    host: str = HOST,
     venue_url: str | None = None,
     ready: Ready | None = None,
 ) -> None:
@@ -66,7 +67,9 @@ async def serve(
     have are read, once; a venue that is away then costs only those.
     """
     logs.keep_secret(settings.db_arango_pass)
-    bound = listen(SERVICE, host, settings.port)
+    tls = settings.door.checked(Service.S3).tls()
+    to_s4 = credentials(settings.s4_token_path, settings.s4_ca_path)
+    bound = listen(SERVICE, settings.host, settings.port)
     try:
         ledger = await open_ledger(
             settings.ledger_path, settings.db_arango_uri, settings.db_arango_user, settings.db_arango_pass
@@ -79,7 +82,7 @@ async def serve(
             await _learn_instruments(ledger, venue_url, settings.symbols)
         async with (
             open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus,
-            RouterClient(settings.s4_url, timeout_ms=settings.s4_timeout_ms) as client,
+            RouterClient(settings.s4_url, timeout_ms=settings.s4_timeout_ms, credentials=to_s4) as client,
             _scorer(settings) as score,
         ):
             strategy = Strategy(
@@ -93,7 +96,8 @@ async def serve(
                 routers=client,
                 hears=settings.tracks is not Track.REST,
             )
-            await serve_app(build_app(strategy), bound, strategy.run(watching=True), stop=stop, ready=ready)
+            gate = gated(build_app(strategy), Service.S3, settings.door, SystemClock(), rows=ledger)
+            await serve_app(gate, bound, strategy.run(watching=True), stop=stop, ready=ready, tls=tls)
     finally:
         bound.close()
         await ledger.close()

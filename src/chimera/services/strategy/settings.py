@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from chimera.services.access.door import RATE, Door
 from chimera.trading.errors import ChimeraError
 from chimera.trading.ids import DEFAULT_ACCOUNT, DEFAULT_STRATEGY
 
@@ -96,6 +97,10 @@ class StrategySettings(BaseModel):
     intent_valid_ms: Span = Field(15_000, description="past it S4 opens nothing for the intent")
     tracks: Track = Field(Track.BOTH, description="how intents go to S4: both, rest or stream; each alone is enough")
     s4_url: str = Field("http://127.0.0.1:8084", pattern="^https?://[^ ]+$", description="where intents go")
+    s4_token_path: Path | None = Field(
+        None, description="file with S3's key for S4 (`chimera token new s3 --key-of s3`); nobody else may read it"
+    )
+    s4_ca_path: Path | None = Field(None, description="CA of S4's certificate, PEM; empty: the machine's own")
     s4_timeout_ms: Span = Field(3_000, description="one try of delivering an intent")
     # score
     score_p: Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1)] = Field(
@@ -114,7 +119,28 @@ class StrategySettings(BaseModel):
     db_arango_user: str = Field("", description="its user; empty: root")
     db_arango_pass: str = Field("", repr=False, description="its password")
     redis_addresses: Names = Field((), description="host:port, several for a cluster; empty: the embedded one")
+    host: str = Field("127.0.0.1", description="address to listen on; not loopback: tokens are needed")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8083, description="port to listen on")
+    api_tokens_path: Path | None = Field(
+        None, description="file of API tokens (`chimera token`), read again when it changes"
+    )
+    api_rate: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        RATE, description="requests per second of one token, and half of what one address may; in force with tokens"
+    )
+    tls_cert_path: Path | None = Field(None, description="certificate chain, PEM; set: HTTPS")
+    tls_key_path: Path | None = Field(None, description="its private key, PEM")
+    tls_client_ca_path: Path | None = Field(None, description="CA whose certificate a client must show, PEM")
+
+    @property
+    def door(self) -> Door:
+        return Door(
+            host=self.host,
+            tokens=self.api_tokens_path,
+            rate=self.api_rate,
+            tls_cert=self.tls_cert_path,
+            tls_key=self.tls_key_path,
+            tls_client_ca=self.tls_client_ca_path,
+        )
 
 
 def variable(field: str) -> str:

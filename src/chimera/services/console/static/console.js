@@ -143,7 +143,7 @@ document.addEventListener("submit", (event) => {
   form.querySelector("[type=submit]").disabled = true;
   ask(form.dataset.closeForm, {
     method: "POST",
-    headers: { "Content-Type": "application/json", "X-Chimera-Console": "1" },
+    headers: { "Content-Type": "application/json", "X-Chimera-Console": document.body.dataset.own },
     body: JSON.stringify({ confirm: form.elements.confirm.value, effect: form.dataset.effect }),
   });
 });

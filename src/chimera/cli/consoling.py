@@ -1,0 +1,38 @@
+"""``chimera console``: the operator's page, and who may see it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chimera.cli.codes import ended_well
+from chimera.cli.options import S3, S3_URL, S4, S4_URL
+
+
+def console(
+    port: Annotated[int, typer.Option(envvar="CHIMERA_CONSOLE_PORT")] = 8080,
+    host: Annotated[
+        str, typer.Option(envvar="CHIMERA_CONSOLE_HOST", help="Not loopback: tokens are needed.")
+    ] = "127.0.0.1",
+    hosts: Annotated[
+        str, typer.Option(envvar="CHIMERA_CONSOLE_HOSTS", help="Names it is reached under, with commas.")
+    ] = "",
+    tokens: Annotated[
+        Path | None, typer.Option(envvar="CHIMERA_TOKENS_PATH", dir_okay=False, help="File of `chimera token`.")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(envvar="CHIMERA_TLS_CERT_PATH", dir_okay=False, help="PEM; set: HTTPS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(envvar="CHIMERA_TLS_KEY_PATH", dir_okay=False, help="PEM.")] = None,
+    s3: S3 = S3_URL,
+    s4: S4 = S4_URL,
+    redis: Annotated[str, typer.Option(envvar="CHIMERA_REDIS_ADDRESSES", help="Empty: the embedded one.")] = "",
+    redis_dir: Annotated[Path, typer.Option(help="Of the embedded one.")] = Path("var/redis"),
+) -> None:
+    """The operator's page."""
+    with ended_well():
+        from chimera.cli import services
+        from chimera.services.access.door import Door
+
+        door = Door(host=host, tokens=tokens, tls_cert=tls_cert, tls_key=tls_key)
+        services.console(door, port, s3, s4, redis, redis_dir, hosts)

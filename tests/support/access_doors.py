@@ -1,0 +1,83 @@
+"""Gates before the three applications, with tokens of every role, over fakes."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+from console_stage import FakeS3, FakeS4, HandClock
+from fastapi import FastAPI
+from router_fake import FakeRouter
+
+from chimera.adapters.memory.bus import MemoryBus
+from chimera.services.access.gate import Gate, Terms
+from chimera.services.access.table import ROLES, Role, Service
+from chimera.services.access.tokens import TokenBook, TokenFile, new_token
+from chimera.services.console.app import build_app as console_app
+from chimera.services.console.login import Signed
+from chimera.services.router.http import build_app as router_app
+from chimera.services.strategy.http import build_app as strategy_app
+
+OWN = {"Origin": "http://127.0.0.1:8080", "X-Chimera-Console": "1", "Content-Type": "application/json"}
+TOKENS = {word: f"chm_{word * 12}" for word in (*ROLES, "s3", "signer", "late", "gone")}
+
+
+def bearer(word: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKENS[word]}"}
+
+
+def write_tokens(path: Path, *rows: Any) -> None:
+    """In one step, for its owner alone."""
+    made = path.with_suffix(".new")
+    made.write_bytes(msgspec.json.encode(TokenFile(tokens=rows)))
+    made.chmod(0o600)
+    os.replace(made, path)
+
+
+def a_row(word: str, role: Role, now_ms: int = 0, **how: Any) -> Any:
+    return new_token(word, role, TOKENS[word].removeprefix("chm_"), now_ms=now_ms, **how)[0]
+
+
+class Doors:
+    """One book of tokens, and a client of each service through its gate."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = HandClock()
+        self.path = path
+        now = self.clock.now_ms()
+        self.rows = [
+            *(a_row(word, role) for word, role in ROLES.items()),
+            a_row("s3", Role.READ, key_of="s3"),
+            a_row("signer", Role.READ, key_of="s3", signs=True),
+            a_row("late", Role.ADMIN, expires_ms=now),
+            a_row("gone", Role.ADMIN).but(revoked_ms=now),
+        ]
+        write_tokens(path, *self.rows)
+        self.book = TokenBook(path, self.clock)
+        self.router, self.s4 = FakeRouter(), FakeS4()
+        self.signed = Signed(self.book, self.clock)
+        self.apps: dict[Service, FastAPI] = {
+            Service.S4: router_app(self.router, clock=self.clock),
+            Service.S3: strategy_app(_Nobody()),  # type: ignore[arg-type]  # what it is asked does not matter here
+            Service.CONSOLE: console_app(
+                router=self.s4, strategy=FakeS3(), bus=MemoryBus(self.clock), clock=self.clock, signed=self.signed
+            ),
+        }
+
+    def gate(self, service: Service, **how: Any) -> Gate:
+        sessions = self.signed if service is Service.CONSOLE else None
+        book = how.pop("book", self.book)
+        return Gate(self.apps[service], service, clock=self.clock, book=book, sessions=sessions, **how)
+
+    def client(self, service: Service, terms: Terms = Terms(rate=100_000), **how: Any) -> httpx2.AsyncClient:  # noqa: B008 - a frozen value
+        gate = self.gate(service, terms=terms, **how)
+        transport = httpx2.ASGITransport(app=gate, raise_app_exceptions=False)
+        return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
+
+
+class _Nobody:
+    """A strategy that cannot do anything it is asked: the net answers 500 for it."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
