@@ -12,6 +12,7 @@
 #                                  (LONG=1 replays one of its seeds with make sim)
 #   make sim-sweep [SEEDS=40]      S4 killed at every step of two short stories, or of so many drawn worlds; goes on likewise
 #   make soak [KILLS=200]          real processes killed with -9 under load; KEEP=dir keeps audit, ledgers and logs
+#   make docs-site                 the pages as a site, strictly and offline, into build/site
 #   make bench | req | proof [ID=FL-1] | size | fmt | docs | clean
 
 UV_VERSION := 0.13.8
@@ -41,7 +42,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := check
-.PHONY: run test static check sim sim-safeguards sim-soak sim-sweep sim-long soak bench req proof size fmt docs clean setup
+.PHONY: run test static check sim sim-safeguards sim-soak sim-sweep sim-long soak bench req proof size fmt docs docs-site clean setup
 
 run: $(RUN_READY)
 	@exec $(BIN)/chimera up $(ARGS)
@@ -104,11 +105,14 @@ docs: $(DEV_READY)
 	@$(BIN)/python tools/incidents_page.py
 	@$(BIN)/python tools/fault_matrix.py
 
+docs-site: $(DEV_READY)
+	@$(BIN)/python -m properdocs build --strict
+
 setup: $(DEV_READY)
 
 # Positions live in .state; they are not ours to clean.
 clean:
-	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
 	@find src tests tools proofs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --target needs neither a venv module nor root, and leaves a system-managed Python alone (PEP 668).

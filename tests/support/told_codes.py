@@ -6,6 +6,7 @@ with where it comes from, and a new place that computes one is an error here unt
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,7 @@ COMPUTED: Final[dict[tuple[str, str], Iterable[str]]] = {
 }
 
 
+@cache
 def told_codes() -> frozenset[str]:
     """All of them, without the endings of levels. Raises ``LookupError`` for a place that nobody has named."""
     found = {*RECEIPTS, *(code for codes in COMPUTED.values() for code in codes)}

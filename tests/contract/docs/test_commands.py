@@ -12,6 +12,7 @@ import typer.main
 
 from chimera.cli.codes import Exit
 from chimera.cli.main import app
+from chimera.simulate.trouble.catalogue import CATALOGUE
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -41,6 +42,14 @@ def in_blocks(page: Path) -> Iterator[str]:
     for _, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         for told in A_CALL.findall(block):
             yield re.split(r"\s{2,}|\s# ", told.strip())[0]
+
+
+def test_every_fault_that_a_page_arms_exists() -> None:
+    words = [shlex.split(told) for page in PAGES for told in in_blocks(page)]
+    armed = {told[2] for told in words if told[:2] == ["faults", "arm"]}
+
+    assert armed
+    assert armed <= CATALOGUE.keys()
 
 
 def named(told: str) -> tuple[Any, list[str]]:
