@@ -1,6 +1,7 @@
 """Gates before the three applications, with tokens of every role, over fakes."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 from console_stage import FakeS3, FakeS4, HandClock
 from fastapi import FastAPI
 from router_fake import FakeRouter
+from stand_in import StandIn
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.services.access.gate import Gate, Terms
@@ -39,6 +41,23 @@ def a_row(word: str, role: Role, now_ms: int = 0, **how: Any) -> Any:
     return new_token(word, role, TOKENS[word].removeprefix("chm_"), now_ms=now_ms, **how)[0]
 
 
+_BEHIND: dict[str, Any] = {name: StandIn() for name in ("clock", "router", "s4", "signed")}
+
+
+@cache
+def _applications() -> dict[Service, FastAPI]:
+    """Drawn once: that takes longer than most tests."""
+    clock, router, s4, signed = _BEHIND.values()
+    bus = MemoryBus(HandClock())
+    page = console_app(router=s4, strategy=FakeS3(), bus=bus, clock=clock, signed=signed)
+    strategy: Any = _Nobody()
+    return {
+        Service.S4: router_app(router, clock=clock),
+        Service.S3: strategy_app(strategy),
+        Service.CONSOLE: page,
+    }
+
+
 class Doors:
     """One book of tokens, and a client of each service through its gate."""
 
@@ -55,15 +74,11 @@ class Doors:
         ]
         write_tokens(path, *self.rows)
         self.book = TokenBook(path, self.clock)
-        self.router, self.s4 = FakeRouter(), FakeS4()
         self.signed = Signed(self.book, self.clock)
-        self.apps: dict[Service, FastAPI] = {
-            Service.S4: router_app(self.router, clock=self.clock),
-            Service.S3: strategy_app(_Nobody()),  # type: ignore[arg-type]  # what it is asked does not matter here
-            Service.CONSOLE: console_app(
-                router=self.s4, strategy=FakeS3(), bus=MemoryBus(self.clock), clock=self.clock, signed=self.signed
-            ),
-        }
+        self.router, self.s4 = FakeRouter(), FakeS4()
+        for name, behind in _BEHIND.items():
+            behind.now = getattr(self, name)
+        self.apps = _applications()
 
     def gate(self, service: Service, **how: Any) -> Gate:
         sessions = self.signed if service is Service.CONSOLE else None

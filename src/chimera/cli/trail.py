@@ -19,9 +19,9 @@ _SUMMARY: Final = "summary"
 class _FileOrVerb(TyperGroup):
     """``chimera audit FILE`` is ``chimera audit summary FILE``."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # typer keeps a click of its own to itself
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:  # typer keeps a click of its own to itself
         named = next((word for word in args if not word.startswith("-")), "")
-        return super().resolve_command(ctx, args if named in self.commands else [_SUMMARY, *args])
+        return super().parse_args(ctx, [_SUMMARY, *args] if named and named not in self.commands else args)
 
 
 app = typer.Typer(

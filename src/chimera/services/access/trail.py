@@ -77,7 +77,7 @@ class Trail:
             raise Refused("STORE_DOWN", "the audit trail cannot be written: nothing was started") from away
 
     async def _end(self, entry: dict[str, Any]) -> None:
-        log.info("operator_act", **{name: entry[name] for name in ("who", "act", "path", "source", "status")})
+        log.info("operator_act", **{name: entry[name] for name in ("who", "act", "path", "from", "status")})
         async with self._lock:
             if len(self._waiting) == MOST_WAITING:
                 log.error("audit_entry_dropped", entry=self._waiting.popleft())
