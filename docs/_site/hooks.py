@@ -6,6 +6,7 @@ that is no page (a test, a proof) becomes its text. Everything else stays as it 
 
 import json
 import re
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,27 @@ TAG: Final = re.compile(r"<a class=\"headerlink\".*?</a>|<[^>]+>", re.DOTALL)
 CODE: Final = re.compile(r"<code>([^<]{3,60})</code>")
 
 _found: list[list[str]] = []  # of this build: [page, heading, address, the codes beneath it]
+
+
+def on_config(config: Any) -> Any:
+    """A page that nobody has put into the menu yet stands at its end, rather than nowhere."""
+    listed = set(_pages(config["nav"]))
+    there = [*(ROOT / "docs").glob("*.md"), *(ROOT / name for name in ROOT_PAGES)]
+    also = sorted(path.name for path in there if path.exists() and path.name not in listed)
+    if also:
+        config["nav"].append({"Also": also})
+    return config
+
+
+def _pages(nav: Any) -> Iterator[str]:
+    match nav:
+        case str():
+            yield nav
+        case list() | tuple():
+            for each in nav:
+                yield from _pages(each)
+        case dict():
+            yield from _pages(list(nav.values()))
 
 
 def on_pre_build(config: Any) -> None:
