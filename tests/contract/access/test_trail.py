@@ -205,7 +205,15 @@ def test_any_change_removal_or_reordering_is_found(data: st.DataObject) -> None:
     def less(rows: Entries) -> Entries:
         return [*rows[:at], {name: value for name, value in rows[at].items() if name != "who"}, *rows[at + 1 :]]
 
-    does: Callable[[Entries], Entries] = data.draw(st.sampled_from([changed, removed, swapped, doubled, put_in, less]))
+    def forged(rows: Entries) -> Entries:
+        """One alone, with a hash that is right for what it says now."""
+        content = {name: value for name, value in rows[at].items() if name not in ("seq", "prev", "hash")}
+        before = Head(seq=at, hash=rows[at]["prev"])
+        return [*rows[:at], linked({**content, "who": "mallory"}, before)[0], *rows[at + 1 :]]
+
+    does: Callable[[Entries], Entries] = data.draw(
+        st.sampled_from([changed, removed, swapped, doubled, put_in, less, forged])
+    )
     assert verify(entries, head).faults == ()
     assert verify(does(entries), head).faults != ()
 
