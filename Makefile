@@ -98,6 +98,7 @@ fmt: $(DEV_READY)
 docs: $(DEV_READY)
 	@$(BIN)/python tools/order_life.py
 	@$(BIN)/python tools/settings_page.py
+	@$(BIN)/python tools/metrics_page.py
 	@$(BIN)/python tools/openapi.py
 	@$(BIN)/python tools/security_page.py
 	@$(BIN)/python tools/rule_schema.py

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
 
 from chimera.reconcile.cash import of_income
 from chimera.reconcile.pnl import By, Line
+from chimera.services.exposition import Sample
 from chimera.services.router.cash_desk import line_row
 from chimera.services.router.http import Outcome
 from chimera.trading.cash import Entry
@@ -240,6 +242,27 @@ DOUBT: dict[str, Any] = {
 }  # fmt: skip
 
 
+HEALTH: dict[str, Any] = {
+    "status": "ok",
+    "checks": {"exchange": "ok", "user_stream": "down", "redis": "ok", "ledger": "ok", "recovered": True},
+    "circuit_breaker": "HALF_OPEN",
+    "barriers": [
+        {"code": "MARKET_STALE", "symbol": symbol, "why": "old", "since_ms": NOW} for symbol in ("BTCUSDT", "ETHUSDT")
+    ],
+    "rates": [
+        {
+            "counts": "WEIGHT", "span_ms": 60_000, "limit": 2_400, "used": 600,
+            "lanes": {"PROTECT": {"ours": 1, "ceiling": 2_400}, "OPEN": {"ours": 9, "ceiling": 500}},
+        }
+    ],
+    "clock_offset_ms": -7,
+    "watchdogs": {
+        "polling": True, "loop_worst_lag_ms": 40, "loop_lag_ms": 0, "notices": {"LOOP_SLOW": "it was"},
+        "queues": {"outbox": 3, "held": 0, "tasks": 0, "alarms": 0, "callers": 1},
+    },
+}  # fmt: skip
+
+
 class FakeRouter:
     """Fills every intent at once unless told otherwise, and keeps what it was asked."""
 
@@ -339,10 +362,11 @@ class FakeRouter:
         return {"killed": bool(self.kills), "durable": True, "rev": len(self.kills), "kills": kills}
 
     def health(self) -> dict[str, object]:
-        return {"status": "ok", "checks": {"ledger": "ok"}}
+        return HEALTH
 
-    def fill_ratios(self) -> dict[Market, dict[str, Decimal]]:
-        return {Market.FUT: {"maker_fill_ratio": Decimal("0.25")}, Market.SPOT: {}}
+    def tallied(self) -> dict[Market, Any]:
+        one = SimpleNamespace(measured=lambda: [Sample("maker_fill_ratio", (), Decimal("0.25"))])
+        return {Market.FUT: one, Market.SPOT: SimpleNamespace(measured=tuple)}
 
     def ready(self) -> bool:
         return self.is_ready

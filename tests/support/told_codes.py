@@ -14,6 +14,8 @@ from chimera.admit.breaker import State
 from chimera.execute.telling import _GIVEN_UP
 from chimera.protect.rehearsal import _REFUSED, _TAKEN
 from chimera.reconcile.sweep import _AT_ONCE
+from chimera.services.metrics import Service
+from chimera.services.objectives import OBJECTIVES
 from chimera.services.router.watchdogs import _KEY_ALERTS
 from chimera.services.strategy.alerts import OF_A_SYMBOL
 from chimera.trading.execution import UNGUARDABLE
@@ -25,10 +27,17 @@ PLACES: Final = {"Alert": None, "level": 0, "notice": 0, "say": 1, "_alarm": 1} 
 OVER: Final = "_OVER"  # of a level that has ended
 RECEIPTS: Final = ("KILLED", "ARMED")  # told with their signature by ``receipts.Witness.receipt``
 
+
+def _codes_of(service: Service) -> tuple[str, ...]:
+    """Of its service levels."""
+    return tuple(each.code for each in OBJECTIVES if each.service is service)
+
+
 _SWEEP: Final = (*_AT_ONCE, "ORPHAN_ORDER", "ORDER_NOT_LISTED", "ORDER_OVERDUE", "SECOND_STOP")
 COMPUTED: Final[dict[tuple[str, str], Iterable[str]]] = {
     ("services/router/levels.py", "code"): (),  # whatever a level was raised by
     ("services/router/levels.py", "f'{code}{OVER}'"): (),
+    ("services/router/observing.py", "verdict.objective.code"): _codes_of(Service.S4),
     ("services/router/cash_book.py", "code"): (),  # what its ``_alarm`` is called with
     ("services/router/breaking.py", "f'BREAKER_{after.state}'"): tuple(f"BREAKER_{state}" for state in State),
     ("services/router/watchdogs.py", "code"): tuple(code for code, _ in _KEY_ALERTS.values()),
@@ -42,6 +51,8 @@ COMPUTED: Final[dict[tuple[str, str], Iterable[str]]] = {
     ("reconcile/sweep.py", "code"): _SWEEP,
     ("services/strategy/alerts.py", "reason.code.value"): tuple(map(str, OF_A_SYMBOL)),
     ("services/strategy/config.py", "code"): ("CONFIG_REFUSED",),
+    ("services/strategy/telemetry.py", "code"): _codes_of(Service.S3),
+    ("services/strategy/telemetry.py", "f'{code}_OVER'"): (),
 }
 
 

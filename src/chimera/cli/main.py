@@ -176,6 +176,9 @@ def feed(
     spot_streams: Annotated[
         str | None, typer.Option(envvar="FEED_SPOT_WS_URL", help="Spot's streams' base URL.")
     ] = None,
+    port: Annotated[
+        int | None, typer.Option(envvar="FEED_PORT", help="Of /health and /metrics on loopback; default: no face.")
+    ] = None,
 ) -> None:
     """Public market streams to the board."""
     with ended_well():
@@ -183,7 +186,7 @@ def feed(
 
         services.feed(
             symbols, env, url, streams, redis, redis_dir,
-            spot_symbols=spot_symbols, spot_url=spot_url, spot_streams=spot_streams,
+            spot_symbols=spot_symbols, spot_url=spot_url, spot_streams=spot_streams, port=port,
         )  # fmt: skip
 
 

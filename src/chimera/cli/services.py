@@ -27,6 +27,7 @@ def feed(
     spot_symbols: str,
     spot_url: str | None,
     spot_streams: str | None,
+    port: int | None,
 ) -> None:
     from chimera.adapters.binance.hosts import SPOT_STREAMS, hosts_named
     from chimera.services.feed.main import Spot, serve
@@ -45,7 +46,14 @@ def feed(
         telling = asyncio.create_task(_say_first(first))
         try:
             await serve(
-                hosts, listed(symbols), listed(redis), stop=stop, embedded_dir=redis_dir, ready=first, spot=spot
+                hosts,
+                listed(symbols),
+                listed(redis),
+                stop=stop,
+                embedded_dir=redis_dir,
+                ready=first,
+                spot=spot,
+                port=port,
             )
         finally:
             telling.cancel()

@@ -25,6 +25,8 @@ STREAMS: Final = (
 # snapshots
 CFG_ACTIVE_REV: Final = "cfg:active_rev"
 TWAP_QUEUE: Final = "prod:{exec}:twap:queue"
+METRIC_ROUTER_P95: Final = "metrics:events:s4.router_p95"
+METRIC_MAKER_TIMEOUTS: Final = "metrics:events:s4.maker_timeout_count"
 
 # collections
 INSTRUMENT_REGISTRY: Final = "instrument_registry"
@@ -50,14 +52,15 @@ TRANSFERS: Final = "transfers"
 ALERTS_TOLD: Final = "alerts_told"  # how far each account's outbox of alerts has been told
 CLOSES: Final = "closes"  # those that their callers named
 REFUSALS: Final = "refusals"  # of intents that came by either track and were claimed by none
+PROBES: Final = "probes"  # one row of each account, written to see how long a write takes
 ALERTS_OUTBOX: Final = "alerts_outbox"  # of each account, see ``alerts_outbox``
 AUDIT: Final = "audit"  # what operators did, a chain: ``wire.trail``
 AUDIT_HEAD: Final = "audit_head"  # its newest entry
 COLLECTIONS: Final = (
     INSTRUMENT_REGISTRY, FACTOR_REGISTRY, STRATEGY_RULES, CONFIG_ACTIVE, CONFIG_BUNDLES, CONFIG_REVISIONS,
     CONFIG_DIFFERENCES, CONFIG_TALLIES, SIGNALS, BLOCKERS, ORDERS, FILLS, POSITIONS_SNAPSHOTS, STRATEGY_EVENTS, CASH,
-    CASH_BALANCES, FEE_RATES, CONTROLS, RECEIPTS, TRANSFERS, ALERTS_TOLD, CLOSES, REFUSALS, ALERTS_OUTBOX,
-    AUDIT, AUDIT_HEAD,
+    CASH_BALANCES, FEE_RATES, CONTROLS, RECEIPTS, TRANSFERS, ALERTS_TOLD, CLOSES, REFUSALS, PROBES,
+    ALERTS_OUTBOX, AUDIT, AUDIT_HEAD,
 )  # fmt: skip
 RELAXED: Final = frozenset({STRATEGY_EVENTS, POSITIONS_SNAPSHOTS, ALERTS_TOLD})  # can be told again: not each is synced
 

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import fault_matrix  # noqa: E402  (found by the line above)
 import faults_page  # noqa: E402  (found by the line above)
 import incidents_page  # noqa: E402
+import metrics_page  # noqa: E402
 import openapi  # noqa: E402  (found by the line above)
 import order_life  # noqa: E402
 import rule_schema  # noqa: E402
@@ -33,8 +34,28 @@ CODE_PATH = re.compile(r"`((?:src|tests|docs|tools|proofs)/[\w./-]*\w)`")
 
 @pytest.mark.parametrize(
     "drawn",
-    [order_life, settings_page, openapi, rule_schema, faults_page, incidents_page, fault_matrix, security_page],
-    ids=["order-life", "settings", "openapi", "rule-schema", "faults", "incidents", "fault-matrix", "security"],
+    [
+        order_life,
+        settings_page,
+        openapi,
+        rule_schema,
+        faults_page,
+        incidents_page,
+        fault_matrix,
+        security_page,
+        metrics_page,
+    ],
+    ids=[
+        "order-life",
+        "settings",
+        "openapi",
+        "rule-schema",
+        "faults",
+        "incidents",
+        "fault-matrix",
+        "security",
+        "metrics",
+    ],
 )
 def test_drawn_pages_are_current(drawn: object) -> None:
     """Run ``make docs`` when this fails."""

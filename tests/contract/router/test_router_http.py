@@ -308,6 +308,33 @@ async def test_the_metrics_page_has_what_is_known_of_each_market(client: httpx2.
     assert page.status_code == 200
     assert 'maker_fill_ratio{market="FUT"} 0.25' in page.text
     assert 'market="SPOT"' not in page.text
+    assert 'barrier{code="MARKET_STALE",market="FUT"} 2.0' in page.text, "two symbols"
+    assert 'breaker_state{market="FUT",state="HALF_OPEN"} 1.0' in page.text
+    assert 'breaker_state{market="FUT",state="CLOSED"} 0.0' in page.text
+    assert 'exchange_up{market="FUT"} 1.0\n' in page.text
+    assert 'user_stream_up{market="FUT"} 0.0\n' in page.text
+    assert 'unprotected_worst_seconds{market="FUT",symbol="BTCUSDT"} 0.08' in page.text
+    assert 'in_doubt{about="OUTCOME"} 1.0' in page.text
+    assert 'rate_used_share{counts="WEIGHT",market="FUT",span_s="60"} 0.25' in page.text
+    assert 'rate_lane_room{counts="WEIGHT",lane="OPEN",market="FUT",span_s="60"} 0.0' in page.text, (
+        "none left, not less"
+    )
+    assert 'sli_met{sli="user_stream"} 0.0' in page.text
+
+
+@pytest.mark.req("S4-MET-1")
+async def test_while_positions_are_loaded_the_metrics_page_says_nothing_of_them(
+    client: httpx2.AsyncClient, router: FakeRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_yet() -> list[dict[str, object]]:
+        raise Refused("NOT_READY", "positions are still being loaded; try again")
+
+    monkeypatch.setattr(router, "doubts", not_yet)
+    page = await client.get("/metrics")
+
+    assert page.status_code == 200
+    assert "protection_coverage{" in page.text
+    assert "in_doubt" not in page.text.replace('sli="in_doubt"', "")
 
 
 @pytest.mark.req("S4-API-5")

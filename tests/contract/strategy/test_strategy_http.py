@@ -7,10 +7,13 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 from strategy_world import D, Served, until
 
 from chimera.adapters.memory.faults import NoFaults
 from chimera.client import StrategyClient
+from chimera.services import metrics
+from chimera.services.metrics import Service
 from chimera.trading.errors import NotSent, Refused, StoreUnavailable
 from chimera.trading.market import Side
 from chimera.wire.codec import plain
@@ -160,6 +163,9 @@ async def test_metrics_and_schema(served: Served) -> None:
     assert 'gate_skip_count_total{gate="CONCURRENT_ENTRIES"} 1.0' in page
     assert 'rules_fired_count_total{rule_id="R-023"} 1.0' in page
     assert 'strategy_decide_latency_ms_count{decision="open"} 1.0' in page
+    shown = {(family.name, family.type) for family in text_string_to_metric_families(page)}
+    assert shown == {(each.name, each.kind) for each in metrics.of(Service.S3)}, "the list, no more and no less"
+    assert 'sli_met{sli="decide_latency"}' in page
     assert {"DecideRequest", "BatchRequest", "DecisionAnswer", "ErrorBody", "HealthResponse"} <= set(
         schema["components"]["schemas"]
     )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chimera.services.strategy import telemetry
-from chimera.services.strategy.telemetry import RECENT_MAX, RECENT_MS, Telemetry, percentile
+from chimera.services.strategy.telemetry import RECENT_MAX, RECENT_MS, Promised, Telemetry, percentile
 from chimera.trading.decision import Code, Skip, Verdict
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market
@@ -80,5 +80,45 @@ def test_what_is_older_than_five_minutes_counts_no_more() -> None:
 def test_memory_is_bounded() -> None:
     of = Telemetry(HandClock())
     for _ in range(RECENT_MAX + 5):
-        of._recent.took("skip", 2.0)
-    assert len(of._recent._times["skip"]) == RECENT_MAX
+        of.decided(a_skip(), 2.0)
+    assert len(of._recent["skip"].values) == RECENT_MAX
+
+
+def test_rules_beyond_a_bound_are_told_together() -> None:
+    of = Telemetry(HandClock())
+    for number in range(telemetry.RULES_MAX + 3):
+        of.decided(a_skip().but(rules_fired=(f"R-{number}",)), 1.0)
+    of.decided(a_skip().but(rules_fired=("R-0",)), 1.0)
+    page = of.page().decode()
+    assert 'rules_fired_count_total{rule_id="R-0"} 2.0' in page
+    assert 'rules_fired_count_total{rule_id="other"} 3.0' in page
+    assert page.count("rules_fired_count_total{") == telemetry.RULES_MAX + 1
+
+
+class Said:
+    """``Alerts`` that remember."""
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+
+    async def say(self, severity: object, code: str, subject: str, text: str) -> None:
+        self.codes.append(f"{severity} {code} {subject}")
+
+
+@pytest.mark.req("DEL-4")
+async def test_a_level_that_breaks_is_said_once_and_so_is_its_end() -> None:
+    clock, said = HandClock(), Said()
+    of = Telemetry(clock)
+    looks: Any = Promised(of, said)  # type: ignore[arg-type]  # the one method that is used
+    await looks.look()
+    for took_ms in (20.0, 700.0):
+        of.decided(a_skip(), took_ms)
+    await looks.look()
+    await looks.look()
+    assert said.codes == ["WARN SLI_DECIDE_LATENCY decide_latency"]
+    clock.ms += RECENT_MS + 1
+    await looks.look()
+    assert len(said.codes) == 1, "nothing is measured: neither broken nor kept"
+    of.decided(a_skip(), 3.0)
+    await looks.look()
+    assert said.codes[1:] == ["INFO SLI_DECIDE_LATENCY_OVER decide_latency"]

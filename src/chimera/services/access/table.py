@@ -132,7 +132,7 @@ ENDPOINTS: Final = (
     *_rows(
         Service.CONSOLE, Role.NOBODY, "GET /health", "GET /static/{name}", "GET /login", "POST /login", "POST /logout"
     ),
-    *_rows(Service.CONSOLE, Role.READ, "GET /", "GET /events", "GET /positions/{symbol}/close"),
+    *_rows(Service.CONSOLE, Role.READ, "GET /", "GET /events", "GET /metrics", "GET /positions/{symbol}/close"),
     *_rows(Service.CONSOLE, Role.TRADE, "!POST /positions/{symbol}/close"),
 )
 

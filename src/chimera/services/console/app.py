@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from importlib.resources import files
 from typing import Final
@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 
 from chimera.client.credentials import ACTING_FOR
 from chimera.ports.clock import Clock
+from chimera.services import exposition
 from chimera.services.console.closing import Answer, Close, Effect, effect_of
 from chimera.services.console.guard import Guard
 from chimera.services.console.login import Signed, add_login
@@ -31,6 +32,8 @@ from chimera.services.console.page import Page
 from chimera.services.console.rows import PositionRow, read_row
 from chimera.services.console.seen import Seen
 from chimera.services.console.watch import BusSource, RouterSource, StrategySource, Watch
+from chimera.services.exposition import Sample
+from chimera.services.metrics import Service
 from chimera.trading.errors import ChimeraError, NotSent, Refused
 from chimera.wire import failures
 
@@ -115,6 +118,14 @@ class Console:
         finally:
             self.pages -= 1
 
+    def measured(self) -> Iterator[Sample]:
+        """For ``/metrics``."""
+        yield Sample("console_pages", (), self.pages)
+        yield Sample("console_fault", (), float(bool(self.seen.fault)))
+        for source, age_ms in self.page.ages().items():
+            if age_ms is not None:
+                yield Sample("console_source_age_ms", (source,), age_ms)
+
     async def effect(self, name: str) -> Effect | None:
         """By S4's answer of now; None where there is nothing to close. Raises ``ChimeraError``."""
         for document in await self.router.positions():
@@ -196,6 +207,10 @@ def _add_page(app: FastAPI, console: Console, own_word: Callable[[Headers], str]
         return Response(
             console.static[name], media_type=STATIC[name], headers={"Cache-Control": "max-age=31536000, immutable"}
         )
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(exposition.page(Service.CONSOLE, console.measured()), media_type=exposition.MEDIA_TYPE)
 
     @app.get("/health")
     async def health() -> Response:

@@ -3,10 +3,11 @@
 ``Router`` is it; HTTP is one face of it, the virtual-time world's link another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
+from chimera.services.exposition import Sample
 from chimera.services.router.cash_desk import CashApi
 from chimera.trading.errors import Refused
 from chimera.trading.execution import CloseName
@@ -41,6 +42,12 @@ class TransfersApi(Protocol):
         ...
 
     def shown(self) -> Mapping[str, Any]: ...
+
+
+class Counted(Protocol):
+    def measured(self) -> Iterable[Sample]:
+        """For ``/metrics``, without the market."""
+        ...
 
 
 class RouterApi(Protocol):
@@ -112,8 +119,8 @@ class RouterApi(Protocol):
 
     def health(self) -> dict[str, object]: ...
 
-    def fill_ratios(self) -> Mapping[Market, Mapping[str, Decimal]]:
-        """What ``/metrics`` shows of each market."""
+    def tallied(self) -> Mapping[Market, Counted]:
+        """What was counted of each market."""
         ...
 
     def ready(self) -> bool: ...

@@ -16,6 +16,7 @@ from chimera.services.router.common import Common
 from chimera.services.router.patience import going_on
 from chimera.services.router.router import Router
 from chimera.services.router.stream_track import StreamTrack
+from chimera.services.router.tallying import Tallying
 from chimera.trading.execution import CloseName
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
@@ -37,6 +38,7 @@ class House:
         self._routers = routers
         self._common = common
         self._first = next(iter(routers.values()))
+        self.tell = common.alarms.tell
         self.transferring = self._first.transferring
         self.cash = CashDesk(common.rows, tuple(router.books.book for router in routers.values()))
 
@@ -134,8 +136,8 @@ class House:
         status = min((told["status"] for told in each.values()), key=WORST.index)
         return self._first.health() | {"status": status, "markets": each}
 
-    def fill_ratios(self) -> dict[Market, dict[str, Decimal]]:
-        return {market: router.tallies.fill_ratios for market, router in self._routers.items()}
+    def tallied(self) -> dict[Market, Tallying]:
+        return {market: router.tallies for market, router in self._routers.items()}
 
     def ready(self) -> bool:
         return all(router.ready() for router in self._routers.values())

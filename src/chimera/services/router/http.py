@@ -15,7 +15,10 @@ from starlette.exceptions import HTTPException
 
 from chimera.ports.clock import Clock
 from chimera.services import face
+from chimera.services.exposition import MEDIA_TYPE, Samples, page
 from chimera.services.face import Answer
+from chimera.services.metrics import Service
+from chimera.services.objectives import with_levels
 from chimera.services.router import steering, telemetry
 from chimera.services.router.api import Outcome, RouterApi, instruments_of
 from chimera.services.router.cash_http import add_cash
@@ -43,8 +46,9 @@ def build_app(
     clock: Clock,
     allow_unprotected: bool = False,
     new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    observed: Callable[[], Samples] = tuple,
 ) -> FastAPI:
-    """The application. ``new_id`` names an unforeseen error in answer and log."""
+    """The application. ``new_id`` names an unforeseen error in answer and log; ``observed``: more for ``/metrics``."""
     app = FastAPI(title="Chimera S4 Order Router", version="1", docs_url=None, redoc_url=None)
     app.add_middleware(face.Net, new_id=new_id)
     for kind in (Refused, StoreUnavailable, StaleWriter, NotSent, HTTPException):
@@ -55,7 +59,7 @@ def build_app(
     _add_controls(app, router, clock)
     add_cash(app, lambda: router.cash, clock, _answers)
     add_transfers(app, lambda: router.transferring, _answers)
-    _add_health(app, router)
+    _add_health(app, router, clock, observed)
     of_orders = (bodies.OrderCmdRequest, bodies.ReplaceRequest, bodies.CancelRequest, bodies.CloseRequest)
     others = (bodies.KillRequest, bodies.ArmRequest, bodies.TransferRequest, bodies.SettleRequest)
     face.publish(app, (*of_orders, *others))
@@ -214,7 +218,7 @@ def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
         return Answer(router.killed())
 
 
-def _add_health(app: FastAPI, router: RouterApi) -> None:
+def _add_health(app: FastAPI, router: RouterApi, clock: Clock, observed: Callable[[], Samples]) -> None:
     @app.get("/health", operation_id="health", responses=_answers(shown.HealthResponse))
     async def health() -> Response:
         """State of each dependency, always 200 while the process answers."""
@@ -228,7 +232,8 @@ def _add_health(app: FastAPI, router: RouterApi) -> None:
 
     @app.get("/metrics", operation_id="metrics", include_in_schema=False)
     async def metrics() -> Response:
-        return Response(telemetry.page(router.fill_ratios()), media_type="text/plain; version=0.0.4")
+        samples = with_levels(Service.S4, [*await telemetry.samples(router, clock.now_ms()), *observed()])
+        return Response(page(Service.S4, samples), media_type=MEDIA_TYPE)
 
 
 def _known_length(name: str) -> str:

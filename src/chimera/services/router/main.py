@@ -37,6 +37,8 @@ from chimera.services.router.common import Common
 from chimera.services.router.config import OWNER_NAME, RouterConfig
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
+from chimera.services.router.observing import Observing
+from chimera.services.router.patience import going_on
 from chimera.services.router.receipts import Seal
 from chimera.services.router.refused import Refusals
 from chimera.services.router.router import Router
@@ -98,13 +100,23 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
                 wallets=wallets,
                 read_table=partial(table_of, settings),
             )
-            app = build_app(house, clock=clock, allow_unprotected=settings.allow_unprotected)
+            observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
+            app = build_app(
+                house, clock=clock, allow_unprotected=settings.allow_unprotected, observed=observing.samples
+            )
             app.openapi()  # 60 ms of a loop on which nothing hangs yet
             gate = gated(app, Service.S4, settings.door, clock, rows=ledger, body_most=MAX_BODY_BYTES)
-            await serve_app(gate, bound, house.run(), stop=stop, ready=ready, tls=tls)
+            await serve_app(gate, bound, _all_of(house, observing), stop=stop, ready=ready, tls=tls)
     finally:
         bound.close()
         await ledger.close()
+
+
+async def _all_of(house: House, observing: Observing) -> None:
+    """The router, and who looks at it."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(house.run(), name="house")
+        group.create_task(going_on("observing", observing.run), name="observing")
 
 
 def markets_of(settings: RouterSettings) -> tuple[Market, ...]:

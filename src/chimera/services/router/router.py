@@ -325,8 +325,8 @@ class Router:
         """State of each dependency; ``status`` is the worst of them."""
         return health_of(self)
 
-    def fill_ratios(self) -> dict[Market, dict[str, Decimal]]:
-        return {self.ground.market: self.tallies.fill_ratios}
+    def tallied(self) -> dict[Market, Tallying]:
+        return {self.ground.market: self.tallies}
 
     def ready(self) -> bool:
         return self._asked() and all(owner.recovered.is_set() for owner in self.owners.values())

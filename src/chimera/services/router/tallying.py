@@ -5,7 +5,7 @@ reasons; an intent of which the venue took an order begins the count anew. What 
 and so does what ended before the venue had seen it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from http import HTTPStatus
@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from chimera.admit.tallies import SLICES_MAX, Failures, Makers, Shares, Shortages
 from chimera.ports.clock import Clock
+from chimera.services.exposition import Sample
 from chimera.services.router.levels import Levels
+from chimera.services.router.measuring import Measures
 from chimera.trading.errors import Refused, VenueRejected
 from chimera.trading.events import Alert, Event, IntentChanged, OrderChanged, Severity
 from chimera.trading.order import Order, Role, Status
@@ -35,10 +37,12 @@ class Tallying:
         self._slices = Shares(SLICES_MAX)
         self._shortages = Shortages()
         self._failures = Failures()
+        self.measures = Measures(clock)
 
     def heard(self, events: tuple[Event, ...]) -> None:
         """What positions tell."""
         for event in events:
+            self.measures.heard(event)
             match event.body:
                 case OrderChanged(order=order) if order.role is Role.MAKER and _rested(order):
                     self._makers.ended(order.ref, order.cum_qty / order.qty, self._clock.monotonic_ms())
@@ -62,10 +66,10 @@ class Tallying:
             yield
         except Refused as no:
             if failures.status_of(no.code) >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                self._bad(f"{no.code}: {no.message}")
+                self._bad_answer(f"{no.code}: {no.message}")
             raise
         except Exception as error:  # any: it becomes an answer of the 5xx kind above
-            self._bad(f"{type(error).__name__}: {error}")
+            self._bad_answer(f"{type(error).__name__}: {error}")
             raise
 
     def look(self) -> None:
@@ -82,6 +86,12 @@ class Tallying:
         told = {"maker_fill_ratio": self._makers.ratio(now_ms), "twap_slice_fill_ratio": self._slices.ratio(now_ms)}
         return {name: ratio for name, (count, ratio) in told.items() if count}
 
+    def measured(self) -> Iterable[Sample]:
+        """What ``/metrics`` shows of this market, without its name."""
+        yield from (Sample(name, (), ratio) for name, ratio in self.fill_ratios.items())
+        yield from self.measures.samples()
+        yield from (Sample("notice", (level.code,), 1) for level in self._notices.standing)
+
     def _count_slices(self, row: dict[str, Any]) -> None:
         """Those that began, of an intent in several; what one left over counts with the next, which is full at most."""
         slices = row.get("slices") or []
@@ -94,12 +104,18 @@ class Tallying:
 
     def _ended(self, row: dict[str, Any]) -> None:
         code = str(row.get("code") or "")
-        if row.get("status") == Status.REJECTED and code.startswith(VENUES_REASONS):
+        failed = row.get("status") == Status.REJECTED and code.startswith(VENUES_REASONS)
+        self.measures.ended(row, failed=failed)
+        if failed:
             self._bad(f"{row.get('intent_id')} ended {code}: {row.get('message')}")
             return
         if row.get("order_ids"):
             self._failures.good()
             self.look()
+
+    def _bad_answer(self, why: str) -> None:
+        self.measures.failed()
+        self._bad(why)
 
     def _bad(self, why: str) -> None:
         self._failures.bad(why)

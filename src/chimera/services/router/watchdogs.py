@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
+from msgspec.structs import asdict
 
 from chimera.admit import vigil
 from chimera.admit.vigil import Hearing, Lag, Load
@@ -87,7 +88,8 @@ class Watchdogs:
     def shown(self) -> dict[str, object]:
         """For ``GET /health``."""
         notices = {level.code: level.why for level in self._notices.standing}
-        return {"polling": self.polling, "loop_worst_lag_ms": self.lag.worst_ms, "notices": notices}
+        late = {"loop_worst_lag_ms": self.lag.worst_ms, "loop_lag_ms": self.lag.peak_ms}
+        return {"polling": self.polling, **late, "queues": asdict(self.load), "notices": notices}
 
     @property
     def looks(self) -> Looks:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from chimera.services import face
+from chimera.services.exposition import MEDIA_TYPE
 from chimera.services.face import Answer
 from chimera.services.strategy import config_http, explain_http
 from chimera.services.strategy.engine import Strategy
@@ -80,7 +81,7 @@ def _add_health(app: FastAPI, strategy: Strategy) -> None:
 
     @app.get("/metrics", operation_id="metrics", include_in_schema=False)
     async def metrics() -> Response:
-        return Response(strategy.telemetry.page(), media_type="text/plain; version=0.0.4")
+        return Response(strategy.telemetry.page(), media_type=MEDIA_TYPE)
 
 
 async def _say_no(_: Request, error: Exception) -> Response:

@@ -34,6 +34,7 @@ from chimera.services.strategy.demo import ensure_demo_bundle, register_instrume
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.http import build_app
 from chimera.services.strategy.settings import SettingsFault, StrategySettings, Track
+from chimera.services.strategy.telemetry import Promised
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
@@ -97,10 +98,17 @@ async def serve(
                 hears=settings.tracks is not Track.REST,
             )
             gate = gated(build_app(strategy), Service.S3, settings.door, SystemClock(), rows=ledger)
-            await serve_app(gate, bound, strategy.run(watching=True), stop=stop, ready=ready, tls=tls)
+            await serve_app(gate, bound, _all_of(strategy), stop=stop, ready=ready, tls=tls)
     finally:
         bound.close()
         await ledger.close()
+
+
+async def _all_of(strategy: Strategy) -> None:
+    """The engine, and who looks at its service levels."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(strategy.run(watching=True), name="strategy")
+        group.create_task(Promised(strategy.telemetry, strategy.alerts).run(), name="service levels")
 
 
 async def _learn_instruments(ledger: Ledger, venue_url: str, symbols: Sequence[str]) -> None:

@@ -1,87 +1,98 @@
-"""S3's metrics, a closed list: the requirement's names with dots as underscores.
+"""What S3's metrics are counted from: decisions, their rules and reasons. Dry runs are counted, too.
 
 Beside the histogram of latencies, which is for whoever adds up several processes, stand percentiles of the last minutes
-by the times themselves: a bucket's bound is no percentile. Dry runs are counted, too.
+by the times themselves: a bucket's bound is no percentile. Names and meanings are the list's (``services.metrics``).
 """
 
-import math
-from collections import deque
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+import structlog
 
 from chimera.ports.clock import Clock
+from chimera.services import exposition
+from chimera.services.exposition import Recent, Sample, Spread, percentile
+from chimera.services.metrics import Service
+from chimera.services.objectives import verdicts, with_levels
+from chimera.services.strategy.alerts import Alerts
 from chimera.trading.decision import Open, Skip
+from chimera.trading.events import Severity
 
+__all__ = ["RECENT_MAX", "RECENT_MS", "SHARES", "Telemetry", "percentile"]
+
+log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 5.0
 RECENT_MS: Final = 300_000
 RECENT_MAX: Final = 10_000  # decisions of one kind
 SHARES: Final = (0.5, 0.9, 0.95, 0.99, 1.0)  # the last one is the longest
+RULES_MAX: Final = 200  # told by name; bundles come and go, and a page must not grow with them
+OTHER: Final = "other"
 LATENCY: Final = "strategy_decide_latency_ms"
 
 
 class Telemetry:
     def __init__(self, clock: Clock) -> None:
-        self._registry = CollectorRegistry()
-        self._latency = Histogram(
-            LATENCY,
-            "From request to durable answer, milliseconds",
-            ["decision"],
-            registry=self._registry,
-            buckets=(0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000),
-        )
-        self._fired = Counter("rules_fired_count", "Rules that fired", ["rule_id"], registry=self._registry)
-        self._skips = Counter("gate_skip_count", "Reasons of skips", ["gate"], registry=self._registry)
-        self._recent = _Recent(clock)
-        self._registry.register(self._recent)
+        self._clock = clock
+        self._latency: dict[str, Spread] = {}  # by what came of it
+        self._recent: dict[str, Recent] = {}
+        self._fired: Counter[str] = Counter()
+        self._skips: Counter[str] = Counter()
 
     def decided(self, decision: Open | Skip, took_ms: float) -> None:
         kind = "open" if isinstance(decision, Open) else "skip"
-        self._latency.labels(kind).observe(took_ms)
-        self._recent.took(kind, took_ms)
+        self._latency.setdefault(kind, Spread(LATENCY)).took(took_ms)
+        self._recent.setdefault(kind, Recent(RECENT_MS, RECENT_MAX)).took(took_ms, self._clock.monotonic_ms())
         for rule_id in decision.rules_fired:
-            self._fired.labels(rule_id).inc()
+            known = rule_id in self._fired or len(self._fired) < RULES_MAX
+            self._fired[rule_id if known else OTHER] += 1
         if isinstance(decision, Skip):
             for reason in decision.reasons:
-                self._skips.labels(reason.code.value).inc()
+                self._skips[reason.code.value] += 1
 
     def page(self) -> bytes:
-        return bytes(generate_latest(self._registry))
+        return exposition.page(Service.S3, with_levels(Service.S3, self.samples()))
+
+    def samples(self) -> Iterator[Sample]:
+        """A kind of decision that has not been made of late has no percentiles."""
+        yield from (Sample(LATENCY, (kind,), spread) for kind, spread in self._latency.items())
+        for kind, recent in self._recent.items():
+            count, told = recent.percentiles(SHARES, self._clock.monotonic_ms())
+            if count:
+                yield Sample(f"{LATENCY}_recent_count", (kind,), count)
+            yield from (Sample(f"{LATENCY}_recent", (kind, share), value) for share, value in told.items())
+        yield from (Sample("rules_fired_count", (rule_id,), count) for rule_id, count in self._fired.items())
+        yield from (Sample("gate_skip_count", (gate,), count) for gate, count in self._skips.items())
 
 
-class _Recent(Collector):
-    """Percentiles of the newest decisions, no older than ``RECENT_MS``, by what came of them."""
+class Promised:
+    """S3's service levels, told as each is broken (its code) and kept again (``_OVER``)."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._times: dict[str, deque[tuple[int, float]]] = {}  # decision -> (when, how long), ms
+    def __init__(self, telemetry: Telemetry, alerts: Alerts) -> None:
+        self._telemetry = telemetry
+        self._alerts = alerts
+        self._broken: set[str] = set()
 
-    def took(self, kind: str, took_ms: float) -> None:
-        times = self._times.setdefault(kind, deque(maxlen=RECENT_MAX))
-        times.append((self._clock.monotonic_ms(), took_ms))
+    async def run(self) -> None:
+        """For ever. A mistake of ours here must not end what decides."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.look()
+            except Exception:  # any: the engine goes on deciding
+                log.exception("promises_unseen")
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """A kind without a recent decision is left out."""
-        quantiles = GaugeMetricFamily(
-            f"{LATENCY}_recent", "The same, percentiles of the last 5 minutes", labels=["decision", "quantile"]
-        )
-        counts = GaugeMetricFamily(f"{LATENCY}_recent_count", "Of how many decisions", labels=["decision"])
-        oldest_ms = self._clock.monotonic_ms() - RECENT_MS
-        for kind, times in self._times.items():
-            while times and times[0][0] < oldest_ms:
-                times.popleft()
-            ordered = sorted(took_ms for _, took_ms in times)
-            if not ordered:
-                continue
-            counts.add_metric([kind], len(ordered))
-            for share in SHARES:
-                quantiles.add_metric([kind, f"{share:g}"], percentile(ordered, share))
-        yield quantiles
-        yield counts
-
-
-def percentile(ordered: Sequence[float], share: float) -> float:
-    """The least of these times that at least this share of them does not exceed (nearest rank)."""
-    return ordered[max(math.ceil(share * len(ordered)), 1) - 1]
+    async def look(self) -> None:
+        """Once. Of what is not measured any more nothing is said."""
+        for verdict in verdicts(Service.S3, self._telemetry.samples()):
+            code, subject = verdict.objective.code, verdict.objective.sli
+            if verdict.broken is not None and code not in self._broken:
+                self._broken.add(code)
+                await self._alerts.say(Severity.WARN, code, subject, verdict.broken)
+            elif verdict.kept and code in self._broken:
+                self._broken.discard(code)
+                await self._alerts.say(
+                    Severity.INFO, f"{code}_OVER", subject, f"{verdict.objective.says}: it is so again"
+                )
