@@ -11,6 +11,7 @@ from console_stage import FakeS3, FakeS4, HandClock
 from fastapi import FastAPI
 from router_fake import FakeRouter
 from stand_in import StandIn
+from starlette.datastructures import Headers
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.services.access.gate import Gate, Terms
@@ -44,12 +45,28 @@ def a_row(word: str, role: Role, now_ms: int = 0, **how: Any) -> Any:
 _BEHIND: dict[str, Any] = {name: StandIn() for name in ("clock", "router", "s4", "signed")}
 
 
+class _Behind(Signed):
+    """Whoever is signed in at the doors of just now."""
+
+    def __init__(self, behind: StandIn) -> None:
+        self._behind = behind
+
+    def sign_in(self, token: str) -> str | None:
+        return str(found) if (found := self._behind.sign_in(token)) else None
+
+    def sign_out(self, headers: Headers) -> None:
+        self._behind.sign_out(headers)
+
+    def word_of(self, headers: Headers) -> str:
+        return str(self._behind.word_of(headers))
+
+
 @cache
 def _applications() -> dict[Service, FastAPI]:
     """Drawn once: that takes longer than most tests."""
     clock, router, s4, signed = _BEHIND.values()
     bus = MemoryBus(HandClock())
-    page = console_app(router=s4, strategy=FakeS3(), bus=bus, clock=clock, signed=signed)
+    page = console_app(router=s4, strategy=FakeS3(), bus=bus, clock=clock, signed=_Behind(signed))
     strategy: Any = _Nobody()
     return {
         Service.S4: router_app(router, clock=clock),

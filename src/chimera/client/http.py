@@ -92,6 +92,8 @@ class ServiceHttp:
             raise OutcomeUnknown(f"{where} was not answered in {self._timeout_ms} ms") from error
         except aiohttp.InvalidURL as error:
             raise NotSent(f"{where}: {self._base} is no address such as http://127.0.0.1:8084") from error
+        except aiohttp.ClientSSLError as error:  # before anything was sent
+            raise NotSent(f"{where}: no encrypted connection to {error.host}:{error.port} ({error})") from error
         except aiohttp.ClientConnectorError as error:
             why = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
             raise NotSent(f"{where}: nothing answers at {error.host}:{error.port} ({why})") from error

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import structlog
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +26,12 @@ from chimera.wire.signed import SCHEME, Nonces, Signature, read_signature, verif
 
 BODY_MOST: Final = 8_388_608  # a bundle of ten thousand rules
 FAILURES_PER_S: Final = 5
+HEADERS: Final = {  # where the application has none of its own: nothing of it is kept, framed, run or taken for a page
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
 ON_BEHALF: Final = "x-chimera-on-behalf"
 _SIGNERS_MOST: Final = 1_000
 
@@ -90,10 +96,11 @@ class Gate:
         if self._book is None:
             await self._open(scope, receive, send)
         elif scope["type"] == "http":
+            sending = _armed(send)
             try:
-                await self._kept(self._book, scope, receive, send)
+                await self._kept(self._book, scope, receive, sending)
             except _No as no:
-                await no.answer()(scope, receive, send)
+                await no.answer()(scope, receive, sending)
         elif scope["type"] == "websocket":  # no service has one; whoever adds one has to let it in here
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -287,6 +294,17 @@ def _too_many(wait_ms: int) -> _No:
 def _address_of(scope: Scope) -> str:
     client = scope.get("client")
     return str(client[0]) if client else ""
+
+
+def _armed(send: Send) -> Send:
+    async def armed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return armed
 
 
 def _replayed(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
