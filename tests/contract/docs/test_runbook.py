@@ -17,7 +17,12 @@ WITHOUT_PARTS: Final = ("The first minute", "Where to look", "Index by code")
 ROW: Final = re.compile(r"^\| `([A-Z_]+)` \| \[(.+)\]\(#([\w-]+)\) \|$", re.MULTILINE)
 A_CODE: Final = re.compile(r"`([A-Z][A-Z_]{3,})`")
 CODES_PAGE: Final = frozenset(A_CODE.findall((ROOT / "docs" / "codes.md").read_text(encoding="utf-8")))
-WORDS: Final = {"CODE", "GUARD_ARMED", "GUARD_DISARMED", "CHIMERA_TOKEN_PATH"}  # written like a code, and said by no alert and no answer
+WORDS: Final = {
+    "CODE",
+    "GUARD_ARMED",
+    "GUARD_DISARMED",
+    "CHIMERA_TOKEN_PATH",
+}  # written like a code, and said by no alert and no answer
 
 
 def chapters() -> dict[str, str]:
