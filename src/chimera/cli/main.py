@@ -11,7 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera.cli import bundle, conform, consoling, explaining, faults, report, stores, token, trail, transfers
+from chimera.cli import (
+    bundle,
+    conform,
+    consoling,
+    explaining,
+    faults,
+    replay_routes,
+    report,
+    stores,
+    token,
+    trail,
+    transfers,
+)
 from chimera.cli.codes import MEANING, ended_well
 from chimera.cli.options import S3, S3_URL, S4, S4_URL, Json
 from chimera.trading.market import Market
@@ -35,6 +47,7 @@ app.add_typer(trail.app, name="audit")
 app.command()(conform.conform)
 app.command()(transfers.transfer)
 app.command()(stores.init)
+app.command()(replay_routes.replay_routes)
 
 
 @app.callback()

@@ -55,6 +55,11 @@ class Ladder:
         self._prices.clear()
         self._sizes.clear()
 
+    def at(self, price: Price) -> Qty | None:
+        """The quantity known at this price; None where none is."""
+        place = bisect_left(self._prices, price)
+        return self._sizes[place] if place < len(self._prices) and self._prices[place] == price else None
+
     def best(self) -> Level | None:
         levels = self.top(1)
         return levels[0] if levels else None

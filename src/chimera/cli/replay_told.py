@@ -1,0 +1,67 @@
+"""A replay of routing as a terminal's table and as CSV."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+COLUMNS: Final = (
+    *("capture", "way", "queue", "latency_ms", "intents", "cost_bps", "cost_low", "cost_high"),
+    *("saving_bps", "saving_bps_low", "saving_bps_high"),
+    *("saving_share", "saving_share_low", "saving_share_high", "saving_share_lower95"),
+    *("of_possible", "maker_share", "took_ms", "took_p95_ms", "orders", "gave_up"),
+)
+
+
+def lines(reports: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A table for each capture; what varies from the first assumption is told in its own block."""
+    for report in reports:
+        yield (
+            f"{report['capture']}  {report['symbol']} {report['market']}  maker {report['maker_bps']:f} bps, taker "
+            f"{report['taker_bps']:f} bps  seed {report['seed']}, blocks of {report['block_s']} s"
+        )
+        yield (
+            f"  {'way':<24}{'cost bps':>9}  {'saving, 95 % interval':<26}{'possible':>9}{'maker':>7}{'took s':>8}"
+            f"{'p95 s':>7}{'orders':>8}"
+        )
+        shown = ("", 0)
+        for row in report["ways"]:
+            if (row.queue, row.latency_ms) != shown:
+                shown = (row.queue, row.latency_ms)
+                yield f"  -- queue {row.queue}, {row.latency_ms} ms each way, {row.intents} intents"
+            yield (
+                f"  {row.way:<24}{row.cost_bps.mean:>9.3f}  {_interval(row.saving_share):<26}"
+                f"{_share(row.of_possible):>9}"
+                f"{row.maker_share:>7.0%}{row.took_ms / 1000:>8.1f}{row.took_p95_ms / 1000:>7.1f}{row.orders:>8.1f}"
+            )
+        yield ""
+
+
+def csv_lines(reports: Sequence[Mapping[str, Any]]) -> str:
+    """A header and a line for each way; empty where nothing is known. No value holds a comma but a file's name may."""
+    told = [",".join(COLUMNS)]
+    for report in reports:
+        name = '"' + str(report["capture"]).replace('"', '""') + '"'
+        for row in report["ways"]:
+            cells = [name, row.way, row.queue, row.latency_ms, row.intents]
+            for estimate in (row.cost_bps, row.saving_bps, row.saving_share):
+                cells += [estimate.mean, estimate.low, estimate.high]
+            cells += [
+                row.saving_share.lower95,
+                row.of_possible,
+                row.maker_share,
+                row.took_ms,
+                row.took_p95_ms,
+                row.orders,
+                row.gave_up,
+            ]
+            told.append(",".join("" if cell is None else str(cell) for cell in cells))
+    return "\n".join(told) + "\n"
+
+
+def _interval(found: Any) -> str:
+    if found.low is None:
+        return f"{found.mean:.1%} [?]"
+    return f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]"
+
+
+def _share(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2f}"
