@@ -1,12 +1,17 @@
 """How often and how much may be asked, per token and per address; and that what protects or kills is never counted."""
 
+import io
+import logging
+
 import httpx2
 import pytest
-from access_doors import Doors, bearer
+import structlog
+from access_doors import TOKENS, Doors, bearer
 from console_stage import HandClock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chimera.services import logs
 from chimera.services.access.gate import FAILURES_PER_S, Terms
 from chimera.services.access.rates import BURST_S, Buckets
 from chimera.services.access.table import Service
@@ -124,3 +129,29 @@ def test_buckets_are_bounded_and_forget_who_asked_longest_ago() -> None:
 
     assert len(buckets) == 3
     assert [buckets.take(key) for key in ("a", "a", "a")] == [0, 0, 1_000], "forgotten, and so it is full"
+
+
+async def test_an_unforeseen_error_shows_nobody_the_token_that_met_it(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the answer, and not in the log's traceback, which has whatever the error says."""
+    out, before = io.StringIO(), structlog.get_config()
+    token = TOKENS["read"]
+
+    async def breaks() -> None:
+        raise RuntimeError(f"the headers were Authorization: Bearer {token}")
+
+    monkeypatch.setattr(doors.router, "positions", breaks)
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    logs.to_stderr("s4", stream=out)
+    try:
+        async with doors.client(Service.S4) as client:
+            answer = await client.get("/positions", headers=bearer("read"))
+    finally:
+        structlog.configure(**before)
+        logging.getLogger().handlers[:], logging.getLogger().level = handlers, level
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert "unforeseen_error" in out.getvalue()
+    assert "RuntimeError" in out.getvalue()
+    assert token not in answer.text + out.getvalue()

@@ -15,6 +15,7 @@ SIGNATURE = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
 KEY = "dbefbc809e3e83c283a984c3a1459732ea7db1360ca80c5c2c8867408d28cc83"
 LISTEN_KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"
 SECRET = "2b5eb11e18796d12d88f13dc27dbbd02c2cc51ff7059765ed9821957d82bb4d9"
+TOKEN = "chm_q3fT-_bD0s5mJcR2nYxW8vKzL1uEoPaG7hIjN4wX6yA"  # noqa: S105 - drawn for this test
 
 
 @pytest.fixture
@@ -47,13 +48,16 @@ def lines() -> Iterator[io.StringIO]:
         {"deep": {"a": [{"b": ({"password": SECRET},)}]}},
         {"pem": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----"},
         {"error": ValueError(f"signature={SIGNATURE} was refused")},
+        {"asked": f"Bearer {TOKEN}"},
+        {"headers": [(b"authorization", f"Bearer {TOKEN}".encode())]},
+        {"error": KeyError(f"no session of {TOKEN}!")},
     ],
 )
 def test_what_signs_or_opens_is_hidden(lines: io.StringIO, told: dict[str, Any]) -> None:
     structlog.get_logger("x").warning("said", **told)
 
     written = lines.getvalue()
-    assert not [secret for secret in (SIGNATURE, KEY, LISTEN_KEY, SECRET) if secret in written]
+    assert not [secret for secret in (SIGNATURE, KEY, LISTEN_KEY, SECRET, TOKEN) if secret in written]
     assert logs.HIDDEN in written
     assert json.loads(written)["event"] == "said"
 

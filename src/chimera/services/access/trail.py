@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
+from chimera.services.logs import redacted
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.value import Value
 from chimera.wire import keys
@@ -155,5 +156,5 @@ class _Hearing:
         await self._send(message)
 
     def told(self) -> dict[str, Any]:
-        body = self._kept.decode("utf-8", "replace")
+        body = redacted(self._kept.decode("utf-8", "replace"))
         return {"status": self._status, "body": body, "body_sha256": self._digest.hexdigest()}

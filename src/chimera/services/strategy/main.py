@@ -70,6 +70,8 @@ async def serve(
     logs.keep_secret(settings.db_arango_pass)
     tls = settings.door.checked(Service.S3).tls()
     to_s4 = credentials(settings.s4_token_path, settings.s4_ca_path)
+    if to_s4 is not None:
+        logs.keep_secret(to_s4.secret)
     bound = listen(SERVICE, settings.host, settings.port)
     try:
         ledger = await open_ledger(
