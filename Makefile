@@ -48,7 +48,7 @@ run: $(RUN_READY)
 	@exec $(BIN)/chimera up $(ARGS)
 
 test: $(DEV_READY)
-	@$(PYTHON) tools/machine.py redis-server chromium
+	@$(PYTHON) tools/machine.py redis-server chromium prometheus
 	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup --rows-gate
 
 static: $(DEV_READY)
@@ -99,6 +99,7 @@ docs: $(DEV_READY)
 	@$(BIN)/python tools/order_life.py
 	@$(BIN)/python tools/settings_page.py
 	@$(BIN)/python tools/metrics_page.py
+	@$(BIN)/python tools/observability.py
 	@$(BIN)/python tools/openapi.py
 	@$(BIN)/python tools/security_page.py
 	@$(BIN)/python tools/rule_schema.py

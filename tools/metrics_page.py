@@ -35,9 +35,18 @@ Nothing is kept back because of a broken level: what must be is a barrier.
 | --- | --- | --- | --- | --- |
 """
 
+WATCHING = """
+## Watching
+
+`deploy/observability/` has what a Prometheus and a Grafana need, drawn from the same list by `tools/observability.py`:
+`prometheus.yml` (where to scrape), `alerts.yml` (every level, every barrier, the breaker, kills, a service that is
+gone), `alerts_test.yml` (what `promtool test rules` checks of them) and `dashboards/`. Each alert names the chapter of
+the [runbook](runbook.md#index-by-code) for its code.
+"""
+
 
 def page() -> str:
-    return INTRO + "".join(map(_service, Service)) + _labels() + LEVELS + _levels()
+    return INTRO + "".join(map(_service, Service)) + _labels() + LEVELS + _levels() + WATCHING
 
 
 def _service(service: Service) -> str:
