@@ -1,6 +1,9 @@
 """Gates before the three applications, with tokens of every role, over fakes."""
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,15 @@ from stand_in import StandIn
 from starlette.datastructures import Headers
 
 from chimera.adapters.memory.bus import MemoryBus
+from chimera.services.access.door import Door, gated
 from chimera.services.access.gate import Gate, Terms
 from chimera.services.access.table import ROLES, Role, Service
 from chimera.services.access.tokens import TokenBook, TokenFile, new_token
+from chimera.services.clock import SystemClock
 from chimera.services.console.app import build_app as console_app
 from chimera.services.console.login import Signed
 from chimera.services.router.http import build_app as router_app
+from chimera.services.serving import listen, serve_app
 from chimera.services.strategy.http import build_app as strategy_app
 
 OWN = {"Origin": "http://127.0.0.1:8080", "X-Chimera-Console": "1", "Content-Type": "application/json"}
@@ -113,3 +119,24 @@ class _Nobody:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
+
+
+@asynccontextmanager
+async def served(doors: Doors, door: Door, terms: Terms | None = None) -> AsyncIterator[str]:
+    """S4 through its gate on a real socket; its address."""
+    bound, stop = listen("s4", door.host, 0), asyncio.Event()
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    clock = SystemClock()
+    gate = gated(doors.apps[Service.S4], Service.S4, door, clock)
+    if terms is not None:
+        gate = Gate(doors.apps[Service.S4], Service.S4, clock=clock, book=door.book(clock), terms=terms)
+    serving = asyncio.create_task(
+        serve_app(gate, bound, asyncio.Event().wait(), stop=stop, ready=told.set_result, tls=door.tls())  # type: ignore[arg-type]  # work that never ends
+    )
+    waited: set[asyncio.Future[Any]] = {told, serving}
+    try:
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        yield told.result()
+    finally:
+        stop.set()
+        await serving

@@ -1,7 +1,7 @@
 """Logs as JSON lines on stderr, ours and the libraries' alike, through one redaction.
 
-Invariant: no signature, API key, API token, listenKey, password or secret leaves the process in a line: neither under a telling
-name, nor inside an address or a JSON text, nor as a value that ``keep_secret`` was told of, nor in a traceback.
+Invariant: no signature, API key or token, listenKey, password or secret leaves the process in a line: neither under a
+telling name, nor inside an address or a JSON text, nor as a value that ``keep_secret`` was told of, nor in a traceback.
 """
 
 import logging

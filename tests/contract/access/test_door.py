@@ -1,11 +1,8 @@
 """Where a service listens, and that it does not start open to others; TLS by a pair made here; the verbs of tokens."""
 
-import asyncio
 import json
 import ssl
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
-from access_doors import Doors, bearer
+from access_doors import Doors, bearer, served
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,12 +20,11 @@ from typer.testing import CliRunner
 from chimera.cli.main import app as cli
 from chimera.client import RouterClient
 from chimera.client.credentials import credentials
-from chimera.services.access.door import Door, DoorFault, gated
+from chimera.services.access.door import Door, DoorFault
 from chimera.services.access.table import Service
 from chimera.services.access.tokens import TokensFault, digest_of, read_tokens
 from chimera.services.clock import SystemClock
 from chimera.services.router.settings import load
-from chimera.services.serving import listen, serve_app
 from chimera.services.strategy.settings import read_settings
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 
@@ -116,23 +112,6 @@ def a_pair(where: Path, name: str, issuer: Pair | None = None) -> Pair:
     plain = serialization.NoEncryption()
     made.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
     return made
-
-
-@asynccontextmanager
-async def served(doors: Doors, door: Door) -> AsyncIterator[str]:
-    bound, stop = listen("s4", door.host, 0), asyncio.Event()
-    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    gate = gated(doors.apps[Service.S4], Service.S4, door, SystemClock())
-    serving = asyncio.create_task(
-        serve_app(gate, bound, asyncio.Event().wait(), stop=stop, ready=told.set_result, tls=door.tls())  # type: ignore[arg-type]  # work that never ends
-    )
-    waited: set[asyncio.Future[Any]] = {told, serving}
-    try:
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        yield told.result()
-    finally:
-        stop.set()
-        await serving
 
 
 async def test_tls_and_a_token_from_end_to_end(doors: Doors, tmp_path: Path) -> None:

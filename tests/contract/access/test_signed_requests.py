@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from access_doors import TOKENS, Doors, a_row, bearer
+from access_doors import TOKENS, Doors, a_row, bearer, served
 from aiohttp import web
 from yarl import URL
 
 from chimera.client import RouterClient
 from chimera.client.credentials import Credentials, CredentialsFault, credentials
+from chimera.client.http import ServiceHttp
+from chimera.services.access.door import Door
 from chimera.services.access.gate import Terms
 from chimera.services.access.table import Role, Service
-from chimera.trading.errors import NotSent
+from chimera.trading.errors import NotSent, Refused
 from chimera.trading.money import Millis
 from chimera.wire.signed import WINDOW_MS, sign, signing_key
 
@@ -126,6 +128,23 @@ async def test_the_client_of_s4_says_who_it_is_in_every_call(doors: Doors, monke
 
     assert len(set(heard)) == 2
     assert all(each.startswith("Chimera-HMAC name=signer") for each in heard)
+
+
+async def test_what_the_client_signs_is_what_the_gate_reads(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a socket, with all that is odd about a target: quoted parts, a query, a body of another alphabet."""
+    monkeypatch.setattr("chimera.client.credentials._on_loopback", lambda _: False)
+    mine = Credentials(TOKENS["signer"], "signer")
+    async with served(doors, Door(host="127.0.0.1", tokens=doors.path), FAR) as address:
+        http = ServiceHttp(address, credentials=mine)
+        for path in ("/orders", "/orders?a=b%20c&d=%2F", "/orders?"):
+            with pytest.raises(Refused) as told:
+                await http.post(path, {"qty": "1", "note": "止损"})
+            assert told.value.code == "UNKNOWN_FIELD", path
+        for path in ("/orders/a%2Fb%20c", "/kill"):
+            with pytest.raises(Refused) as told:
+                await http.call("GET" if "orders" in path else "POST", path)
+            assert told.value.code == "ROLE_TOO_LOW", "who it is was believed"
+        await http.close()
 
 
 def test_a_token_comes_from_a_file_of_its_owner_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import aiohttp.web
 import pytest
 from typer.testing import CliRunner
 
@@ -111,6 +112,20 @@ async def test_what_does_not_fit_arms_nothing_and_says_why(
     assert (status, said["code"], said["field"]) == (400, -1130, field)
     assert accepted in said["accepted"]
     assert (await client.ok("GET", "/sim/faults"))["armed"] == []
+
+
+@pytest.mark.parametrize(
+    ("remote", "control"), [("10.0.0.9", 403), ("::ffff:10.0.0.9", 403), (None, 403), ("::1", 200)]
+)
+async def test_the_control_api_is_this_machines_alone(
+    client: Client, monkeypatch: pytest.MonkeyPatch, remote: str | None, control: int
+) -> None:
+    """Whatever the simulator listens on; the exchange it plays answers everybody."""
+    monkeypatch.setattr(aiohttp.web.BaseRequest, "remote", remote)
+
+    assert (await client.send("GET", "/sim/state"))[0] == control
+    assert (await client.send("POST", "/sim/faults", json={"name": "latency"}))[0] == control
+    assert (await client.send("GET", "/fapi/v1/ping"))[0] == 200
 
 
 async def test_the_command_line_arms_plays_and_clears(client: Client, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ SIGNATURE = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
 KEY = "dbefbc809e3e83c283a984c3a1459732ea7db1360ca80c5c2c8867408d28cc83"
 LISTEN_KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"
 SECRET = "2b5eb11e18796d12d88f13dc27dbbd02c2cc51ff7059765ed9821957d82bb4d9"
-TOKEN = "chm_q3fT-_bD0s5mJcR2nYxW8vKzL1uEoPaG7hIjN4wX6yA"  # noqa: S105 - drawn for this test
+TOKEN = "chm_q3fT-_bD0s5mJcR2nYxW8vKzL1uEoPaG7hIjN4wX6yA"
 
 
 @pytest.fixture

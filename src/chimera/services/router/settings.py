@@ -265,6 +265,7 @@ class RouterSettings(FaceSettings):
         ge=Decimal("0.1"),
         le=1,
     )
+
     @classmethod
     def settings_customise_sources(
         cls,

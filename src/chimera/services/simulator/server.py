@@ -12,6 +12,7 @@ it is told. No file is touched before the port is ours.
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import socket
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
@@ -38,6 +39,7 @@ KEEP_S = 1.0  # between two writes of the state file, at least
 EVENTS_PER_TURN = 200  # market events handled before requests get a turn
 STOP_S = 0.5
 _BODY_MAX = 1 << 20
+_CONTROL: Final = "/sim/"
 
 Told = MarketEvent | Placed  # a bare event is of the futures market
 MarketSource = Iterable[Told] | AsyncIterable[Told]
@@ -238,6 +240,10 @@ class SimulatorServer:
     # ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────
     async def _request(self, request: web.Request) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
+        if path.startswith(_CONTROL) and not _is_near(request.remote):
+            return web.json_response(
+                {"code": "LOOPBACK_ONLY", "msg": "the control API is for this machine"}, status=403
+            )
         body = (await request.read()).decode("utf-8", "replace")
         wire = WireRequest(
             method=request.method,
@@ -259,6 +265,14 @@ class SimulatorServer:
                 request.transport.abort()
             return web.Response(status=500)  # goes nowhere: the connection is gone
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+def _is_near(remote: str | None) -> bool:
+    """Whether an address is this machine's loopback: accounts, keys and faults are nobody else's to make."""
+    try:
+        return remote is not None and ipaddress.ip_address(remote).is_loopback
+    except ValueError:
+        return False
 
 
 def _bind(name: str, host: str, port: int) -> socket.socket:
