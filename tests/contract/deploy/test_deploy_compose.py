@@ -143,11 +143,18 @@ def test_every_image_has_a_version(name: str) -> None:
         assert tag not in ("", "latest")
 
 
-def test_only_the_page_is_published_and_only_on_this_machine(services: dict[str, Object], house: str) -> None:
+def test_what_asks_for_tokens_is_published_and_only_on_this_machine(services: dict[str, Object], house: str) -> None:
     told = compose(house)
     published = {name: each["ports"] for name, each in services.items() if "ports" in each}
 
-    assert published == {"console": ["127.0.0.1:8080:8080"]}
+    assert published == {
+        "console": ["127.0.0.1:8080:8080"],
+        "s3": ["127.0.0.1:8083:8083"],
+        "simulator" if "simulator" in services else "s4": ["127.0.0.1:8084:8084"],
+    }
+    assert all("desk" in services[name]["networks"] for name in published), (
+        "no port of an internal network is published"
+    )
     assert told["networks"]["house"]["internal"] is told["networks"]["stores"]["internal"] is True
     assert all(set(each["networks"]) == {"stores"} for name, each in services.items() if name.startswith("redis"))
 
