@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from chimera.services.access.gate import PROBES
 from chimera.services.access.table import ENDPOINTS, KEYS, Role, Service
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "security.md"
@@ -19,7 +20,7 @@ def table() -> str:
         for each in (row for row in ENDPOINTS if row.service is service):
             key = "yes" if (service, each.method, each.path) in KEYS["s3"] or each.least is Role.NOBODY else "no"
             least = "nobody is asked" if each.least is Role.NOBODY else each.least.word
-            counted = "never" if each.protects or each.path == "/ready" else "yes"
+            counted = "never" if each.protects or each.path in PROBES else "yes"
             lines.append(f"| `{each.method} {each.path}` | {least} | {key} | {counted} | {each.act or '-'} |")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)

@@ -32,6 +32,7 @@ HEADERS: Final = {  # where the application has none of its own: nothing of it i
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
+PROBES: Final = ("/health", "/ready")
 ON_BEHALF: Final = "x-chimera-on-behalf"
 _SIGNERS_MOST: Final = 1_000
 
@@ -154,7 +155,8 @@ class Gate:
     async def _to_anyone(self, endpoint: Endpoint, who: Who | None, scope: Scope, receive: Receive, send: Send) -> None:
         """Whoever is not known hears of a service's health that it answers, and no more."""
         known = who is not None and (not who.key_of or may(who.role, who.key_of, endpoint))
-        wait_ms = 0 if known or endpoint.path == "/ready" else self._wait_ms(self._by_address, scope)
+        probed = endpoint.path in PROBES  # whoever ends a process that does not answer must not be told to wait
+        wait_ms = 0 if known or probed else self._wait_ms(self._by_address, scope)
         if wait_ms:
             raise _too_many(wait_ms)
         if endpoint.path == "/health" and not known:

@@ -76,13 +76,15 @@ async def test_wrong_tokens_are_held_back_and_a_right_one_beside_them_is_not(doo
         assert await asked(client, "read", 1) == [200]
 
 
-async def test_probes_are_never_held_back_and_the_short_health_is(doors: Doors) -> None:
+async def test_probes_are_never_held_back_and_what_else_is_open_to_all_is(doors: Doors) -> None:
+    async with doors.client(Service.CONSOLE, FEW) as client:
+        login = [(await client.get("/login")).status_code for _ in range(2 * FULL + 1)]
+        probes = {(await client.get("/health")).status_code for _ in range(10 * FULL)}
     async with doors.client(Service.S4, FEW) as client:
-        ready = {(await client.get("/ready")).status_code for _ in range(10 * FULL)}
-        health = [(await client.get("/health")).status_code for _ in range(2 * FULL + 1)]
+        probes |= {(await client.get(path)).status_code for path in ("/ready", "/health") for _ in range(10 * FULL)}
 
-    assert 429 not in ready
-    assert health == [200] * 2 * FULL + [429]
+    assert login == [200] * 2 * FULL + [429]
+    assert 429 not in probes
 
 
 async def test_a_body_that_says_that_it_is_too_large_is_not_read(doors: Doors) -> None:
