@@ -5,6 +5,7 @@ with where it comes from, and a new place that computes one is an error here unt
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from chimera.trading.ids import _FORCED
 SOURCES: Final = Path(__file__).resolve().parents[2] / "src/chimera"
 PARTS: Final = ("services/router", "services/strategy", "execute", "protect", "reconcile", "admit", "trading")
 PLACES: Final = {"Alert": None, "level": 0, "notice": 0, "say": 1, "_alarm": 1}  # which argument has the code
+TELLS: Final = re.compile(rf"\b(?:{'|'.join(PLACES)})\(")
 OVER: Final = "_OVER"  # of a level that has ended
 RECEIPTS: Final = ("KILLED", "ARMED")  # told with their signature by ``receipts.Witness.receipt``
 
@@ -66,16 +68,19 @@ def told_codes() -> frozenset[str]:
 
 
 def _told_in(path: Path) -> Iterator[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if not TELLS.search(text):  # most tell nothing, and parsing costs
+        return
+    nodes = list(ast.walk(ast.parse(text)))
     constants = {
         node.target.id: node.value.value
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)
         and isinstance(node.value, ast.Constant)
     }
     name = path.relative_to(SOURCES).as_posix()
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
         given = _given(call)
         if given is None:
             continue
