@@ -122,14 +122,17 @@ class _Nobody:
 
 
 @asynccontextmanager
-async def served(doors: Doors, door: Door, terms: Terms | None = None) -> AsyncIterator[str]:
-    """S4 through its gate on a real socket; its address."""
+async def served(
+    doors: Doors, door: Door, terms: Terms | None = None, service: Service = Service.S4
+) -> AsyncIterator[str]:
+    """A service through its gate on a real socket; its address."""
     bound, stop = listen("s4", door.host, 0), asyncio.Event()
     told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     clock = SystemClock()
-    gate = gated(doors.apps[Service.S4], Service.S4, door, clock)
+    sessions = doors.signed if service is Service.CONSOLE else None
+    gate = gated(doors.apps[service], service, door, clock, sessions=sessions)
     if terms is not None:
-        gate = Gate(doors.apps[Service.S4], Service.S4, clock=clock, book=door.book(clock), terms=terms)
+        gate = Gate(doors.apps[service], service, clock=clock, book=door.book(clock), terms=terms, sessions=sessions)
     serving = asyncio.create_task(
         serve_app(gate, bound, asyncio.Event().wait(), stop=stop, ready=told.set_result, tls=door.tls())  # type: ignore[arg-type]  # work that never ends
     )

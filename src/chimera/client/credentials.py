@@ -61,16 +61,24 @@ class Credentials:
 OF_PROGRAM: ContextVar[Credentials] = ContextVar("credentials", default=Credentials())  # noqa: B039 - it never changes
 
 
-def credentials(token_path: Path | None, ca_path: Path | None = None) -> Credentials | None:
-    """From the files that settings name; None where they name none. Raises ``CredentialsFault``."""
-    if token_path is None and ca_path is None:
+def credentials(
+    token_path: Path | None, ca_path: Path | None = None, pair: tuple[Path, Path] | None = None
+) -> Credentials | None:
+    """From the files that settings name; None where they name none. Raises ``CredentialsFault``.
+
+    ``pair``: our own certificate and its key, for a service that has a CA of clients.
+    """
+    if token_path is None and ca_path is None and pair is None:
         return None
     tls: ssl.SSLContext | bool = True
-    if ca_path is not None:
+    if ca_path is not None or pair is not None:
         try:
-            tls = ssl.create_default_context(cafile=str(ca_path))
+            tls = ssl.create_default_context(cafile=None if ca_path is None else str(ca_path))
+            if pair is not None:
+                tls.load_cert_chain(*pair)
         except OSError as error:
-            raise CredentialsFault(f"{ca_path}: no CA can be read from it ({error.strerror or error})") from error
+            named = ", ".join(str(path) for path in (ca_path, *(pair or ())) if path is not None)
+            raise CredentialsFault(f"{named}: not what TLS can be made of ({error.strerror or error})") from error
     if token_path is None:
         return Credentials(tls=tls)
     return Credentials(*_read(token_path), tls=tls)

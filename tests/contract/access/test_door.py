@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
-from access_doors import Doors, bearer, served
+from access_doors import TOKENS, Doors, bearer, served
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,13 +19,13 @@ from typer.testing import CliRunner
 
 from chimera.cli.main import app as cli
 from chimera.client import RouterClient
-from chimera.client.credentials import credentials
+from chimera.client.credentials import CredentialsFault, credentials
 from chimera.services.access.door import Door, DoorFault
 from chimera.services.access.table import Service
 from chimera.services.access.tokens import TokensFault, digest_of, read_tokens
 from chimera.services.clock import SystemClock
 from chimera.services.router.settings import load
-from chimera.services.strategy.settings import read_settings
+from chimera.services.strategy.settings import SettingsFault, read_settings
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 
 RUN = CliRunner()
@@ -154,6 +154,21 @@ async def test_with_a_ca_of_clients_nobody_else_gets_as_far_as_the_gate(doors: D
 
     async with served(doors, door) as address:
         assert [await asks(address, mine) for mine in (client_pair, None, other)] == [200, None, None]
+        token = tmp_path / "token"
+        token.write_text(TOKENS["read"])
+        token.chmod(0o600)
+        async with RouterClient(address, credentials=credentials(token, ca.cert, client_pair)) as client:
+            assert await client.positions() != []
+        async with RouterClient(address, credentials=credentials(token, ca.cert)) as client:
+            with pytest.raises((NotSent, OutcomeUnknown)):
+                await client.positions()
+
+
+def test_a_pair_of_s3s_is_whole_and_can_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingsFault, match="go together"):
+        read_settings({"S3_S4_CERT_PATH": "/c"})
+    with pytest.raises(CredentialsFault, match="not what TLS can be made of"):
+        credentials(None, None, (tmp_path / "none.pem", tmp_path / "none.key"))
 
 
 def test_half_a_pair_or_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

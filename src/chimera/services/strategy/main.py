@@ -19,7 +19,7 @@ from chimera.adapters.binance.spot.account import open_spot
 from chimera.adapters.scoring import http as model
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.client import RouterClient
-from chimera.client.credentials import credentials
+from chimera.client.credentials import Credentials, credentials
 from chimera.ports.intents import OrderAnswer
 from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
@@ -69,9 +69,7 @@ async def serve(
     """
     logs.keep_secret(settings.db_arango_pass)
     tls = settings.door.checked(Service.S3).tls()
-    to_s4 = credentials(settings.s4_token_path, settings.s4_ca_path)
-    if to_s4 is not None:
-        logs.keep_secret(to_s4.secret)
+    to_s4 = _credentials(settings)
     bound = listen(SERVICE, settings.host, settings.port)
     try:
         ledger = await open_ledger(
@@ -111,6 +109,16 @@ async def _all_of(strategy: Strategy) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(strategy.run(watching=True), name="strategy")
         group.create_task(Promised(strategy.telemetry, strategy.alerts).run(), name="service levels")
+
+
+def _credentials(settings: StrategySettings) -> Credentials | None:
+    """What S3 shows to S4; raises ``CredentialsFault``."""
+    cert, key = settings.s4_cert_path, settings.s4_cert_key_path
+    pair = None if cert is None or key is None else (cert, key)
+    made = credentials(settings.s4_token_path, settings.s4_ca_path, pair)
+    if made is not None:
+        logs.keep_secret(made.secret)
+    return made
 
 
 async def _learn_instruments(ledger: Ledger, venue_url: str, symbols: Sequence[str]) -> None:

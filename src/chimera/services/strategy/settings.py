@@ -101,6 +101,8 @@ class StrategySettings(BaseModel):
         None, description="file with S3's key for S4 (`chimera token new s3 --key-of s3`); nobody else may read it"
     )
     s4_ca_path: Path | None = Field(None, description="CA of S4's certificate, PEM; empty: the machine's own")
+    s4_cert_path: Path | None = Field(None, description="what S3 shows where S4 has a CA of clients, PEM")
+    s4_cert_key_path: Path | None = Field(None, description="its private key, PEM")
     s4_timeout_ms: Span = Field(3_000, description="one try of delivering an intent")
     # score
     score_p: Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1)] = Field(
@@ -163,6 +165,8 @@ def read_settings(environ: Mapping[str, str]) -> StrategySettings:
             low, high = getattr(settings, f"{what}_min"), getattr(settings, f"{what}_max")
             if low > high:
                 faults.append(f"{variable(what + '_min')} {low} is above {variable(what + '_max')} {high}")
+        if (settings.s4_cert_path is None) != (settings.s4_cert_key_path is None):
+            faults.append("S3_S4_CERT_PATH and S3_S4_CERT_KEY_PATH go together: one of them is missing")
     if faults or settings is None:
         raise SettingsFault("S3 cannot start with this environment:\n  " + "\n  ".join(faults))
     return settings

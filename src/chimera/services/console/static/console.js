@@ -123,9 +123,19 @@ async function ask(symbol, options) {
   if (first) first.focus();
 }
 
+async function signOut() {
+  await fetch("/logout", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Chimera-Console": document.body.dataset.own },
+    body: "{}",
+  });
+  location.replace("/login");
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
+  if ("signOut" in button.dataset) signOut();
   if (button.dataset.close) ask(button.dataset.close, {});
   if ("dismiss" in button.dataset) dialog.close();
 });
