@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from chimera.services.metrics import METRICS, Kind, Metric
+from chimera.services.metrics import METRICS, SWITCH, Kind, Metric
 
 BOARDS: Final = {
     "chimera-trading": ("Chimera: trading", ("service levels", "protection", "orders", "execution", "decisions")),
     "chimera-operations": ("Chimera: operations", ("connections", "levels", "room", "feed", "console")),
 }
-UNITS: Final = {"ms": "ms", "s": "s", "share": "percentunit", "0 or 1": "bool_on_off", "USDT": "none", "bps": "none"}
+UNITS: Final = {"ms": "ms", "s": "s", "share": "percentunit", SWITCH: "bool_on_off", "USDT": "none", "bps": "none"}
 WIDTH: Final = 12
 HEIGHT: Final = 8
 SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
@@ -61,7 +61,7 @@ def queries(metric: Metric) -> list[tuple[str, str]]:
 
 
 def _panel(metric: Metric, number: int, at: dict[str, int]) -> dict[str, Any]:
-    switched = metric.unit == "0 or 1"
+    switched = metric.unit == SWITCH
     unit = UNITS.get(metric.unit, "short")
     per_s = f"{metric.unit}/s" if metric.kind is Kind.COUNTER else unit
     return {

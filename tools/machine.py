@@ -1,9 +1,8 @@
 """See to the programs of the machine that some tests use (``make test``). Standard library only.
 
-``redis-server`` is a second opinion beside our embedded one, ``chromium`` shows the console's page,
-``prometheus`` has promtool, which checks alert rules. They are fetched
-with apt where we are root; where that fails the tests that need them are skipped, and both this script and the end of
-the test run say so. Never fails.
+``redis-server`` is a second opinion beside our embedded one, ``chromium`` shows the console's page, ``prometheus`` has
+promtool, which checks alert rules. They are fetched with apt where we are root; where that fails the tests that need
+them are skipped, and both this script and the end of the test run say so. Never fails.
 """
 
 import os

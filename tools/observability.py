@@ -87,13 +87,14 @@ def _of_level(level: Objective, chapter: str) -> Rule:
     own = dict(level.where)
     labels = {name: _EXAMPLE[name] for name in _labels_of(level.metric)} | own
     sign = "<" if level.least else ">"
+    unit = f" {level.unit}".rstrip()
     bad = level.bound - 0.5 if level.least else level.bound * 2 + 1
     return Rule(
         alert=level.code,
         expr=f"{_selected(level.metric, own)} {sign} {level.bound:g}",
         for_s=level.for_s,
         severity="ERROR" if level.sli in ("unprotected", "in_doubt", "exchange", "user_stream") else "WARN",
-        summary=f"Promised: {level.says}. It is {{{{ $value }}}} {level.unit}; {level.promise}.",
+        summary=f"Promised: {level.says}. It is {{{{ $value }}}}{unit}; {level.promise}.",
         chapter=chapter,
         series=Series(_selected(level.metric, labels), bad, level.bound),
         labels=labels,

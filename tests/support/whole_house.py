@@ -86,7 +86,7 @@ class WholeHouse:
         self._settings = settings
         self._settings_of_s3 = s3
         self.redis = redis
-        self.s3, self.s4 = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        self.s3, self.s4, self.feed = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
         self.http = aiohttp.ClientSession()
         told = SimulatorSettings(port=0, spot_port=0, speed=math.inf)
         self.simulator = SimulatorServer(told, self.market.events())
@@ -119,7 +119,7 @@ class WholeHouse:
         self._begin(
             feed.serve(
                 hosts[0], [SYMBOL], [stores], stop=self._stop, embedded_dir=self.folder, settings=of_feed,
-                spot=feed.Spot(hosts=hosts[1], symbols=(SYMBOL,)),
+                spot=feed.Spot(hosts=hosts[1], symbols=(SYMBOL,)), port=int(_port(self.feed)),
             )
         )  # fmt: skip
         self._begin(router.serve(router_settings.load(s4), stop=self._stop))

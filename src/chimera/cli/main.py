@@ -17,6 +17,7 @@ from chimera.cli import (
     consoling,
     explaining,
     faults,
+    levels,
     replay_routes,
     report,
     stores,
@@ -45,6 +46,7 @@ app.add_typer(bundle.app, name="bundle")
 app.add_typer(token.app, name="token")
 app.add_typer(trail.app, name="audit")
 app.command()(conform.conform)
+app.command()(levels.sli)
 app.command()(transfers.transfer)
 app.command()(stores.init)
 app.command()(replay_routes.replay_routes)

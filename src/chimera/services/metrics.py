@@ -25,6 +25,9 @@ class Service(StrEnum):
     CONSOLE = "console"
 
 
+SWITCH: Final = "0 or 1"  # the unit of what is so or not
+
+
 class Metric(NamedTuple):
     """``labels`` in the order in which samples give them; ``buckets``: upper bounds of a histogram, in ``unit``."""
 
@@ -128,30 +131,30 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("stop_latency_ms", _H, "ms", _S4, "protection", _M,
            "From the first fill of an entry to its stop, live at the venue", _LATENCY),
     # ── S4: connections ──
-    Metric("exchange_up", _G, "0 or 1", _S4, "connections", _M,
+    Metric("exchange_up", _G, SWITCH, _S4, "connections", _M,
            "The venue's clock was read lately"),
-    Metric("user_stream_up", _G, "0 or 1", _S4, "connections", _M,
+    Metric("user_stream_up", _G, SWITCH, _S4, "connections", _M,
            "A user stream is connected"),
-    Metric("redis_up", _G, "0 or 1", _S4, "connections", _M,
+    Metric("redis_up", _G, SWITCH, _S4, "connections", _M,
            "Redis took the last that was told"),
-    Metric("ledger_up", _G, "0 or 1", _S4, "connections", _M,
+    Metric("ledger_up", _G, SWITCH, _S4, "connections", _M,
            "The ledger took the last save, and it is ours"),
-    Metric("router_ready", _G, "0 or 1", _S4, "connections", _M,
+    Metric("router_ready", _G, SWITCH, _S4, "connections", _M,
            "Every position has the venue's word; orders are taken"),
-    Metric("polling", _G, "0 or 1", _S4, "connections", _M,
+    Metric("polling", _G, SWITCH, _S4, "connections", _M,
            "Positions are surveyed because the user stream cannot be relied on"),
     Metric("clock_offset_ms", _G, "ms", _S4, "connections", _M,
            "The venue's clock minus ours"),
     # ── S4: levels ──
-    Metric("breaker_state", _G, "0 or 1", _S4, "levels", ("market", "state"),
+    Metric("breaker_state", _G, SWITCH, _S4, "levels", ("market", "state"),
            "1 for the state in which the breaker is"),
     Metric("barriers", _G, "barriers", _S4, "levels", _M,
            "What keeps entries back just now: how many stand"),
     Metric("barrier", _G, "barriers", _S4, "levels", ("market", "code"),
            "The same by code, over all symbols; absent where none stands"),
-    Metric("notice", _G, "0 or 1", _S4, "levels", ("market", "code"),
+    Metric("notice", _G, SWITCH, _S4, "levels", ("market", "code"),
            "What should be heard of and keeps nothing back; absent where it is not so"),
-    Metric("kill_active", _G, "0 or 1", _S4, "levels", (),
+    Metric("kill_active", _G, SWITCH, _S4, "levels", (),
            "Something is killed, or what is killed is not read yet"),
     Metric("kills", _G, "kills", _S4, "levels", ("scope",),
            "Kills in force"),
@@ -196,7 +199,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     # ── console ──
     Metric("console_pages", _G, "pages", _CONSOLE, "console", (),
            "Pages that are open"),
-    Metric("console_fault", _G, "0 or 1", _CONSOLE, "console", (),
+    Metric("console_fault", _G, SWITCH, _CONSOLE, "console", (),
            "The console has stopped looking"),
     Metric("console_source_age_ms", _G, "ms", _CONSOLE, "console", ("source",),
            "How old what it shows of each source is; absent before it was first heard"),
@@ -205,7 +208,7 @@ METRICS: Final[tuple[Metric, ...]] = (
            "What was measured of it, the worst over markets and symbols; absent where nothing was"),
     Metric("sli_objective", _G, "see below", _WITH_LEVELS, "service levels", ("sli",),
            "What is promised of it"),
-    Metric("sli_met", _G, "0 or 1", _WITH_LEVELS, "service levels", ("sli",),
+    Metric("sli_met", _G, SWITCH, _WITH_LEVELS, "service levels", ("sli",),
            "Whether the promise is kept; absent where nothing was measured"),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from chimera.services.exposition import Sample
-from chimera.services.metrics import BY_NAME, Service
+from chimera.services.metrics import BY_NAME, SWITCH, Service
 
 
 class Objective(NamedTuple):
@@ -34,7 +34,13 @@ class Objective(NamedTuple):
 
     @property
     def unit(self) -> str:
-        return BY_NAME[self.metric].unit
+        """Empty for what is so or not."""
+        unit = BY_NAME[self.metric].unit
+        return "" if unit == SWITCH else unit
+
+    def written(self, value: float) -> str:
+        """With its unit."""
+        return f"{value:g} {self.unit}".rstrip()
 
     def kept(self, value: float) -> bool:
         return value >= self.bound if self.least else value <= self.bound
@@ -42,7 +48,7 @@ class Objective(NamedTuple):
     @property
     def promise(self) -> str:
         """In words."""
-        return f"{'at least' if self.least else 'at most'} {self.bound:g} {self.unit}"
+        return f"{'at least' if self.least else 'at most'} {self.written(self.bound)}"
 
 
 _P95: Final = (("quantile", "0.95"),)
@@ -89,7 +95,7 @@ class Verdict(NamedTuple):
         """The sentence of an alert, or None."""
         if self.value is None or self.objective.kept(self.value):
             return None
-        return f"{self.objective.says}: it is {self.value:g} {self.objective.unit}; promised {self.objective.promise}"
+        return f"{self.objective.says}: it is {self.objective.written(self.value)}; promised {self.objective.promise}"
 
 
 def verdicts(service: Service, samples: Iterable[Sample]) -> tuple[Verdict, ...]:

@@ -213,13 +213,23 @@ def test_the_time_from_fill_to_stop_begins_with_the_first_fill(counted: Counted)
     assert list(stops(counted)) == [1, 80]
 
 
+def test_a_fill_begins_with_the_venues_word_and_its_trade_begins_no_second(counted: Counted) -> None:
+    known = an_order(Role.TAKER, Status.FILLED)
+    counted.hear(known.but(order=known.order.but(venue_cum_qty=Qty(Decimal(1)))), 1_000)
+    counted.hear(an_order(Role.STOP, Status.NEW, "s1"), 1_020)
+    told = an_order(Role.TAKER, Status.FILLED, filled=True)
+    counted.hear(told.but(order=told.order.but(venue_cum_qty=Qty(Decimal(1)))), 1_030)
+    counted.hear(an_order(Role.STOP, Status.NEW, "s2"), 9_000)  # moved
+    assert list(stops(counted)) == [1, 20]
+
+
 def test_a_stop_for_all_that_is_held_covers_the_next_fill_at_once(counted: Counted) -> None:
     counted.hear(an_order(Role.STOP, Status.NEW, "s1", form=Form.WHOLE))
     counted.hear(an_order(Role.TAKER, Status.FILLED, filled=True), 1_000)
     counted.hear(an_order(Role.STOP, Status.NEW, "s2"), 1_500)
     assert list(stops(counted)) == []
     counted.hear(an_order(Role.STOP, Status.CANCELED, "s1", form=Form.WHOLE))
-    counted.hear(an_order(Role.TAKER, Status.FILLED, filled=True), 2_000)
+    counted.hear(an_order(Role.TAKER, Status.FILLED, "a-2", filled=True), 2_000)
     counted.hear(an_order(Role.STOP, Status.NEW, "s3"), 2_040)
     assert list(stops(counted)) == [1, 40]
 
@@ -228,7 +238,7 @@ def test_an_entry_that_was_closed_before_it_had_a_stop_lends_its_moment_to_no_la
     counted.hear(an_order(Role.TAKER, Status.FILLED, filled=True), 1_000)
     counted.hear(an_order(Role.EXIT, Status.FILLED, "x", filled=True), 1_100)
     counted.hear(an_order(Role.STOP, Status.NEW, "s1"), 8_000)
-    counted.hear(an_order(Role.TAKER, Status.FILLED, filled=True), 10_000)
+    counted.hear(an_order(Role.TAKER, Status.FILLED, "a-2", filled=True), 10_000)
     counted.hear(an_order(Role.STOP, Status.NEW, "s2"), 10_000 + FORGET_MS)
     assert list(stops(counted)) == []
 

@@ -50,6 +50,7 @@ class Measures:
         self._asked: OrderedDict[ClientOrderId, None] = OrderedDict()  # cancels under way
         self._known: OrderedDict[str, None] = OrderedDict()  # intents that were counted
         self._bare: dict[Symbol, Millis] = {}  # first fill of an entry that waits for its stop, UTC
+        self._filled: OrderedDict[ClientOrderId, Decimal] = OrderedDict()  # of entries, base asset
         self._whole: dict[Symbol, ClientOrderId] = {}  # a stop for whatever is held: it covers what fills next
         self._failures = 0
 
@@ -110,7 +111,7 @@ class Measures:
     def _heard_of_stop(self, order: Order, at_ms: Millis) -> None:
         symbol = order.request.symbol
         if order.role in _ENTERING:
-            if order.fills and not order.request.reduce_only and symbol not in self._whole:
+            if self._grew(order) and not order.request.reduce_only and symbol not in self._whole:
                 self._bare.setdefault(symbol, at_ms)
         elif order.role is Role.STOP:
             if order.status is Status.NEW:
@@ -123,6 +124,14 @@ class Measures:
                 del self._whole[symbol]
         elif order.role is Role.EXIT and order.status is Status.FILLED:
             self._bare.pop(symbol, None)  # closed before it had one
+
+    def _grew(self, order: Order) -> bool:
+        """Whether more of it has filled, by a trade or by the venue's word; the trade of that word is no news."""
+        filled = max(order.cum_qty, order.venue_cum_qty)
+        grew = filled > self._filled.get(order.ref, ZERO)
+        if grew:
+            _keep(self._filled, order.ref, filled)
+        return grew
 
     def _traded_with(self, fill: Fill) -> None:
         notional = fill.price * fill.qty
@@ -213,7 +222,7 @@ def _efficiency(row: Mapping[str, Any]) -> Decimal | None:
     return mean / paid if row["side"] == Side.BUY else paid / mean
 
 
-def _keep(names: OrderedDict[Any, None], name: object) -> None:
-    names[name] = None
+def _keep(names: OrderedDict[Any, Any], name: object, value: object = None) -> None:
+    names[name] = value
     while len(names) > KEPT:
         names.popitem(last=False)
