@@ -26,10 +26,11 @@ NAMES = {Service.S3: "S3", Service.S4: "S4", Service.FEED: "The feed", Service.C
 LEVELS = """
 ## Service levels
 
-Each is measured by one metric, the worst over markets and symbols, and promised in the table. S4 and S3 look every 5 s;
-one that is broken is told in the stream `alerts` as its code, and `CODE_OVER` when it is kept again
-([codes](codes.md#service-levels)). `sli_value`, `sli_objective` and `sli_met` show them all, `chimera sli` prints them.
-Nothing is kept back because of a broken level: what must be is a barrier.
+Each is measured by one metric, the worst over markets and symbols, and promised in the table. Shares and percentiles of
+fewer than 20 orders, cancels or decisions say nothing. S4 and S3 look every 5 s; one that is broken is told in the
+stream `alerts` as its code, and `CODE_OVER` when it is kept again ([codes](codes.md#service-levels)). `sli_value`,
+`sli_objective` and `sli_met` show them all, `chimera sli` prints them. Nothing is kept back because of a broken level:
+what must be is a barrier.
 
 | level | promise | measured by | service | code |
 | --- | --- | --- | --- | --- |

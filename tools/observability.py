@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from boards import BOARDS, board
 
 from chimera.admit.vigil import BOUNDS
-from chimera.services.metrics import BY_NAME
-from chimera.services.objectives import OBJECTIVES, Objective
+from chimera.services.metrics import BY_NAME, Kind
+from chimera.services.objectives import ENOUGH, OBJECTIVES, Objective
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOME: Final = ROOT / "deploy" / "observability"
@@ -91,7 +91,7 @@ def _of_level(level: Objective, chapter: str) -> Rule:
     bad = level.bound - 0.5 if level.least else level.bound * 2 + 1
     return Rule(
         alert=level.code,
-        expr=f"{_selected(level.metric, own)} {sign} {level.bound:g}",
+        expr=f"{_selected(level.metric, own)} {sign} {level.bound:g}{_of_enough(level)}",
         for_s=level.for_s,
         severity="ERROR" if level.sli in ("unprotected", "in_doubt", "exchange", "user_stream") else "WARN",
         summary=f"Promised: {level.says}. It is {{{{ $value }}}}{unit}; {level.promise}.",
@@ -99,6 +99,24 @@ def _of_level(level: Objective, chapter: str) -> Rule:
         series=Series(_selected(level.metric, labels), bad, level.bound),
         labels=labels,
     )
+
+
+def _of_enough(level: Objective) -> str:
+    """The same bound below which the service itself says nothing."""
+    if not level.of:
+        return ""
+    group = BY_NAME[level.of].labels[0]
+    return f" and on ({group}) sum by ({group}) ({_counting(level.of)}) >= {ENOUGH}"
+
+
+def _counting(name: str) -> str:
+    metric = BY_NAME[name]
+    return f"{name}_count" if metric.kind is Kind.HISTOGRAM else metric.shown
+
+
+def _beside(level: Objective) -> str:
+    """The series that counts, in a rule's test."""
+    return _selected(_counting(level.of), {label: _EXAMPLE[label] for label in BY_NAME[level.of].labels})
 
 
 def _of_state(at: dict[str, str]) -> list[Rule]:
@@ -164,8 +182,9 @@ def _of_services(at: dict[str, str]) -> list[Rule]:
     away = {"market": "FUT"}
     return [
         Rule(
-            "SERVICE_DOWN", 'up{job=~"chimera-.+"} == 0', 15, "FATAL", "{{ $labels.job }} does not answer.",
-            "s4-is-down-or-does-not-start", Series(_selected("up", gone), 0, 1), gone,
+            "SERVICE_DOWN", 'up{job=~"(chimera-)?(s3|s4|feed|console)"} == 0', 15, "FATAL",
+            "{{ $labels.job }} does not answer.", "s4-is-down-or-does-not-start",
+            Series(_selected("up", gone), 0, 1), gone,
         ),
         Rule(
             "ROUTER_NOT_READY", "router_ready == 0", 120, "ERROR",
@@ -184,7 +203,7 @@ def _of_services(at: dict[str, str]) -> list[Rule]:
     ]  # fmt: skip
 
 
-_EXAMPLE: Final = {"market": "FUT", "symbol": "BTCUSDT", "quantile": "0.95", "decision": "open"}
+_EXAMPLE: Final = {"market": "FUT", "symbol": "BTCUSDT", "quantile": "0.95", "decision": "open", "outcome": "filled"}
 
 
 def _labels_of(metric: str) -> tuple[str, ...]:
@@ -224,17 +243,21 @@ def rule_tests() -> str:
         {
             "name": "trouble",
             "interval": STEP,
-            "input_series": [_values(rule, rule.series.bad) for rule in everything],
+            "input_series": [*(_values(rule, rule.series.bad) for rule in everything), *_enough()],
             "alert_rule_test": [_looked(rule, at_s, due=due) for rule in everything for at_s, due in _moments(rule)],
         },
         {
             "name": "all is well",
             "interval": STEP,
-            "input_series": [_values(rule, rule.series.good) for rule in everything],
+            "input_series": [*(_values(rule, rule.series.good) for rule in everything), *_enough()],
             "alert_rule_test": [_looked(rule, latest_s, due=False) for rule in everything],
         },
     ]
     return _yaml({"rule_files": ["alerts.yml"], "evaluation_interval": STEP, "tests": tests})
+
+
+def _enough() -> list[dict[str, str]]:
+    return [{"series": _beside(each), "values": f"{ENOUGH}+0x80"} for each in OBJECTIVES if each.of]
 
 
 def _values(rule: Rule, value: float) -> dict[str, str]:

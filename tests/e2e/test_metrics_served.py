@@ -32,6 +32,7 @@ async def test_each_service_shows_what_it_does(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(telemetry, "LOOK_S", 0.1)
     hard = tuple(each._replace(bound=0) if each.sli == "decide_latency" else each for each in objectives.OBJECTIVES)
     monkeypatch.setattr(objectives, "OBJECTIVES", hard)  # no decision takes no time
+    monkeypatch.setattr(objectives, "ENOUGH", 1)
     async with whole_house(tmp_path) as house:
         assert (await house.ask("POST", "/orders", ORDER))[0] == 200
         await house.ask("POST", "/decide", {"symbol": "BTCUSDT", "dry_run": True}, at=house.s3)

@@ -14,7 +14,7 @@ from chimera.cli.up.session import Session, SessionPlan
 from chimera.services import metrics, serving
 from chimera.services.exposition import page
 from chimera.services.metrics import Service
-from chimera.services.objectives import OBJECTIVES, with_levels
+from chimera.services.objectives import ENOUGH, OBJECTIVES, with_levels
 from chimera.services.router import settings as router_settings
 from chimera.services.router import telemetry
 from chimera.services.router.observing import LOOK_S, Observing
@@ -100,7 +100,7 @@ class Played:
     async def _in_trouble(self) -> str:
         """What a calm market does not bring."""
         self.router.tallies.heard((_fee_in("BNB"),))
-        for number in range(3):
+        for number in range(ENOUGH):
             self.router.tallies.measures.failed()
             self.router.tallies._failures.bad(f"number {number}")
         self.router.tallies.look()

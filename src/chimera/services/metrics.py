@@ -205,7 +205,7 @@ METRICS: Final[tuple[Metric, ...]] = (
            "How old what it shows of each source is; absent before it was first heard"),
     # ── service levels ──
     Metric("sli_value", _G, "see below", _WITH_LEVELS, "service levels", ("sli",),
-           "What was measured of it, the worst over markets and symbols; absent where nothing was"),
+           "What was measured of it, the worst over markets and symbols; absent where nothing was, or too little"),
     Metric("sli_objective", _G, "see below", _WITH_LEVELS, "service levels", ("sli",),
            "What is promised of it"),
     Metric("sli_met", _G, SWITCH, _WITH_LEVELS, "service levels", ("sli",),

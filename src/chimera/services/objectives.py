@@ -5,18 +5,21 @@ Its ``code`` is the alert's in the stream ``alerts``, the rule's in Prometheus a
 samples in, verdicts out. Who looks, how often, and who is told is each service's.
 """
 
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from chimera.services.exposition import Sample
+from chimera.services.exposition import Sample, Spread
 from chimera.services.metrics import BY_NAME, SWITCH, Service
+
+ENOUGH: Final = 20
 
 
 class Objective(NamedTuple):
     """``bound``: at most that, or at least that where ``least``. ``where``: labels that a sample must have.
 
-    ``for_s``: how long Prometheus waits before it alerts; the service itself tells at its next look.
+    ``for_s``: how long Prometheus waits before it alerts; the service itself tells at its next look. ``of``: the metric
+    that counts of how many it is; fewer than ``ENOUGH`` of one market (of S3: of one kind of decision) say nothing.
     """
 
     sli: str
@@ -27,6 +30,7 @@ class Objective(NamedTuple):
     says: str
     least: bool = False
     for_s: int = 60
+    of: str = ""
 
     @property
     def code(self) -> str:
@@ -56,10 +60,11 @@ S3, S4, FEED = Service.S3, Service.S4, Service.FEED
 
 OBJECTIVES: Final[tuple[Objective, ...]] = (
     Objective("submit_latency", S4, "router_submit_latency_ms_recent", _P95, 500, for_s=300,
+              of="router_submit_latency_ms",
               says="95 of 100 intents have the venue's first word within half a second (ACC-2)"),
-    Objective("order_success", S4, "order_success_rate", (), 0.99, least=True, for_s=300,
+    Objective("order_success", S4, "order_success_rate", (), 0.99, least=True, for_s=300, of="orders_ended",
               says="99 of 100 intents that reach for the venue get an order there (ACC-2)"),
-    Objective("cancel_success", S4, "cancel_success_rate", (), 0.95, least=True, for_s=300,
+    Objective("cancel_success", S4, "cancel_success_rate", (), 0.95, least=True, for_s=300, of="cancels",
               says="95 of 100 cancels take the order away at the first try"),
     Objective("unprotected", S4, "unprotected_seconds", (), 2, for_s=5,
               says="no position is without a live stop for longer than two seconds"),
@@ -74,6 +79,7 @@ OBJECTIVES: Final[tuple[Objective, ...]] = (
     Objective("loop_lag", S4, "event_loop_lag_ms", (), 250, for_s=30,
               says="the event loop wakes on time"),
     Objective("decide_latency", S3, "strategy_decide_latency_ms_recent", _P95, 500, for_s=300,
+              of="strategy_decide_latency_ms_recent_count",
               says="95 of 100 decisions are durable within half a second (ACC-1)"),
     Objective("feed_age", FEED, "feed_event_age_ms", (), 2_000, for_s=30,
               says="the board shows a market no older than two seconds"),
@@ -101,11 +107,11 @@ class Verdict(NamedTuple):
 def verdicts(service: Service, samples: Iterable[Sample]) -> tuple[Verdict, ...]:
     """Of every level of this service, in the list's order."""
     ours = [each for each in OBJECTIVES if each.service is service]
-    told: dict[str, list[Sample]] = {each.metric: [] for each in ours}
+    told: dict[str, list[Sample]] = {name: [] for each in ours for name in (each.metric, each.of) if name}
     for sample in samples:
         if sample.name in told:
             told[sample.name].append(sample)
-    return tuple(Verdict(each, _worst(each, told[each.metric])) for each in ours)
+    return tuple(Verdict(each, _worst(each, told[each.metric], _counts(told.get(each.of, ())))) for each in ours)
 
 
 def shown(found: Iterable[Verdict]) -> Iterator[Sample]:
@@ -124,14 +130,23 @@ def with_levels(service: Service, samples: Iterable[Sample]) -> list[Sample]:
     return [*told, *shown(verdicts(service, told))]
 
 
-def _worst(objective: Objective, samples: Iterable[Sample]) -> float | None:
+def _worst(objective: Objective, samples: Iterable[Sample], counts: Mapping[str, float]) -> float | None:
     names = BY_NAME[objective.metric].labels
     values = [
         float(sample.value)
         for sample in samples
-        if isinstance(sample.value, float | int | Decimal)
+        if not isinstance(sample.value, Spread)
         and set(objective.where) <= set(zip(names, sample.labels, strict=True))
+        and (not objective.of or counts.get(sample.labels[0], 0) >= ENOUGH)
     ]
     if not values:
         return None
     return min(values) if objective.least else max(values)
+
+
+def _counts(samples: Iterable[Sample]) -> Mapping[str, float]:
+    """By the first label: the market, of S3 the kind of decision."""
+    counts: Counter[str] = Counter()
+    for sample in samples:
+        counts[sample.labels[0]] += sum(sample.value.counts) if isinstance(sample.value, Spread) else int(sample.value)
+    return counts

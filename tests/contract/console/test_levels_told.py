@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from chimera.cli.codes import Exit
 from chimera.cli.main import app
-from chimera.services.exposition import Sample, page
+from chimera.services.exposition import Sample, Spread, page
 from chimera.services.metrics import Service
-from chimera.services.objectives import OBJECTIVES, with_levels
+from chimera.services.objectives import ENOUGH, OBJECTIVES, with_levels
 
 pytestmark = pytest.mark.req("DEL-4")
 NOBODY = "http://127.0.0.1:9"
@@ -47,10 +47,14 @@ def s4() -> Iterator[Told]:
 
 
 def a_page(latency_ms: float) -> bytes:
+    spread = Spread("router_submit_latency_ms")
+    for _ in range(ENOUGH):
+        spread.took(latency_ms)
     samples = [
         Sample("router_submit_latency_ms_recent", ("FUT", "0.95"), latency_ms),
         Sample("exchange_up", ("FUT",), 1),
     ]
+    samples.append(Sample("router_submit_latency_ms", ("FUT",), spread))
     return page(Service.S4, with_levels(Service.S4, samples))
 
 

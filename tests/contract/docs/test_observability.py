@@ -29,9 +29,12 @@ with_promtool = pytest.mark.skipif(
     reason="no promtool on PATH (apt-get install prometheus): alert rules and dashboards were not checked",
 )
 SELECTOR: Final = re.compile(r"\b([a-z][a-z0-9_]*)\b(?!\s*\()(?:\{([^}]*)\})?")
-WORDS: Final = {"by", "le", "m"}
+WORDS: Final = {"by", "le", "m", "and", "on"}
 SHOWN: Final = {metric.shown: metric for metric in METRICS} | {
-    f"{metric.name}_bucket": metric for metric in METRICS if metric.kind is Kind.HISTOGRAM
+    f"{metric.name}_{part}": metric
+    for metric in METRICS
+    if metric.kind is Kind.HISTOGRAM
+    for part in ("bucket", "count")
 }
 
 
@@ -46,7 +49,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 def used(expr: str) -> Iterator[tuple[str, set[str]]]:
     """The metrics that an expression reads, each with the labels that it asks for."""
-    bare = re.sub(r"by \([^)]*\)|\[[^\]]*\]", " ", expr)
+    bare = re.sub(r"(?:by|on) \([^)]*\)|\[[^\]]*\]", " ", expr)
     for name, selector in SELECTOR.findall(re.sub(r'"[^"]*"', '""', bare)):
         if name not in WORDS:
             yield name, set(re.findall(r"(\w+)(?:=~|!~|!=|=)", selector))

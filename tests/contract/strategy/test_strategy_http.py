@@ -12,7 +12,7 @@ from strategy_world import D, Served, until
 
 from chimera.adapters.memory.faults import NoFaults
 from chimera.client import StrategyClient
-from chimera.services import metrics
+from chimera.services import metrics, objectives
 from chimera.services.metrics import Service
 from chimera.trading.errors import NotSent, Refused, StoreUnavailable
 from chimera.trading.market import Side
@@ -150,7 +150,8 @@ async def test_a_web_page_does_not_trade(served: Served) -> None:
 
 
 @pytest.mark.req("S3-MET-1")
-async def test_metrics_and_schema(served: Served) -> None:
+async def test_metrics_and_schema(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objectives, "ENOUGH", 1)
     async with StrategyClient(served.url) as client:
         await client.decide("BTCUSDT", side_hint=Side.BUY)
         await client.decide("BTCUSDT", side_hint=Side.BUY)

@@ -7,7 +7,7 @@ import pytest
 from chimera.services import metrics
 from chimera.services.exposition import Sample, Spread, page
 from chimera.services.metrics import LABELS, METRICS, Kind, Service
-from chimera.services.objectives import OBJECTIVES, Objective, shown, verdicts, with_levels
+from chimera.services.objectives import ENOUGH, OBJECTIVES, Objective, shown, verdicts, with_levels
 
 
 @pytest.mark.req("DEL-4")
@@ -19,6 +19,8 @@ def test_the_worst_sample_decides_and_what_was_not_measured_is_neither_kept_nor_
         Sample("order_success_rate", ("FUT",), Decimal("0.98")),
         Sample("order_success_rate", ("SPOT",), Decimal(1)),
         Sample("exchange_up", ("FUT",), 1.0),
+        *(Sample("orders_ended", (market, "filled"), ENOUGH) for market in ("FUT", "SPOT")),
+        *(Sample("router_submit_latency_ms", (market,), a_spread(ENOUGH)) for market in ("FUT", "SPOT")),
     ]
     found = {verdict.objective.sli: verdict for verdict in verdicts(Service.S4, samples)}
 
@@ -28,6 +30,24 @@ def test_the_worst_sample_decides_and_what_was_not_measured_is_neither_kept_nor_
     assert (found["unprotected"].value, found["unprotected"].kept, found["unprotected"].broken) == (None, None, None)
     assert "it is 501 ms; promised at most 500 ms" in str(found["submit_latency"].broken)
     assert "promised at least 0.99 share" in str(found["order_success"].broken)
+
+
+def a_spread(count: int) -> Spread:
+    spread = Spread("router_submit_latency_ms")
+    for _ in range(count):
+        spread.took(1)
+    return spread
+
+
+@pytest.mark.req("DEL-4")
+def test_too_few_of_one_market_say_nothing_of_it() -> None:
+    samples = [
+        Sample("order_success_rate", ("FUT",), Decimal("0.5")), Sample("order_success_rate", ("SPOT",), Decimal("0.9")),
+        Sample("orders_ended", ("FUT", "filled"), ENOUGH - 2), Sample("orders_ended", ("FUT", "failed"), 1),
+        Sample("orders_ended", ("SPOT", "filled"), ENOUGH - 1), Sample("orders_ended", ("SPOT", "failed"), 1),
+    ]  # fmt: skip
+    [success] = [each for each in verdicts(Service.S4, samples) if each.objective.sli == "order_success"]
+    assert success.value == 0.9
 
 
 @pytest.mark.req("DEL-4")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chimera.services.objectives import ENOUGH
 from chimera.services.strategy import telemetry
 from chimera.services.strategy.telemetry import RECENT_MAX, RECENT_MS, Promised, Telemetry, percentile
 from chimera.trading.decision import Code, Skip, Verdict
@@ -111,14 +112,18 @@ async def test_a_level_that_breaks_is_said_once_and_so_is_its_end() -> None:
     of = Telemetry(clock)
     looks: Any = Promised(of, said)  # type: ignore[arg-type]  # the one method that is used
     await looks.look()
-    for took_ms in (20.0, 700.0):
+    for took_ms in (20.0, *[700.0] * (ENOUGH - 2)):
         of.decided(a_skip(), took_ms)
+    await looks.look()
+    assert said.codes == [], "too few"
+    of.decided(a_skip(), 700.0)
     await looks.look()
     await looks.look()
     assert said.codes == ["WARN SLI_DECIDE_LATENCY decide_latency"]
     clock.ms += RECENT_MS + 1
     await looks.look()
     assert len(said.codes) == 1, "nothing is measured: neither broken nor kept"
-    of.decided(a_skip(), 3.0)
+    for _ in range(ENOUGH):
+        of.decided(a_skip(), 3.0)
     await looks.look()
     assert said.codes[1:] == ["INFO SLI_DECIDE_LATENCY_OVER decide_latency"]
