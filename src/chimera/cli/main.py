@@ -20,6 +20,7 @@ from chimera.cli import (
     levels,
     replay_routes,
     report,
+    route,
     stores,
     token,
     trail,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(faults.app, name="faults")
 app.add_typer(report.app, name="report")
+app.add_typer(route.app, name="route")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(token.app, name="token")
 app.add_typer(trail.app, name="audit")

@@ -41,7 +41,10 @@ def replay_routes(
 
         if as_csv and as_json:
             raise refused("--csv", "with --json", "--csv or --json")
-        fees = (_rate("--maker-bps", maker_bps), _rate("--taker-bps", taker_bps))
+        fees = (
+            None if maker_bps is None else rate_named("--maker-bps", maker_bps),
+            None if taker_bps is None else rate_named("--taker-bps", taker_bps),
+        )
         assumed = known.VARIED if vary else (known.BASE,)
         names = way or list(known.USUAL)
         reports = [
@@ -137,10 +140,8 @@ def _table(path: Path | None) -> Any:
         raise refused("--table", str(path), "a route table file that can be read") from error
 
 
-def _rate(field: str, words: str | None) -> Decimal | None:
-    """Bps as a fraction."""
-    if words is None:
-        return None
+def rate_named(field: str, words: str) -> Decimal:
+    """Bps as a fraction. Raises ``Refused``."""
     try:
         bps = Decimal(words)
     except InvalidOperation as wrong:

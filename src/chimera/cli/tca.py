@@ -67,7 +67,7 @@ def analysed(ledger: Path, signals: Path | None, market: str | None, prices: lis
     from chimera.wire import keys
 
     priced = _prices(prices)
-    captures = _captures(market)
+    captures = captures_named(market)
     rows = Ledger()
     decided = signals if signals is not None or not S3_LEDGER.is_file() else S3_LEDGER
     with LookingOn(_there(ledger, "--ledger", "the file of S4's ledger (S4_LEDGER_PATH)")) as s4:
@@ -109,7 +109,7 @@ def _prices(words: list[str]) -> Mapping[str, Decimal]:
     return prices
 
 
-def _captures(words: str | None) -> Iterator[tuple[Any, Any]]:
+def captures_named(words: str | None) -> Iterator[tuple[Any, Any]]:
     """Each capture's market and events; the names are checked at once, the files read as they are asked for."""
     from chimera.adapters.binance import capture_file
     from chimera.services.simulator.market import files_named
