@@ -43,7 +43,7 @@ class Facts:
     away: str = ""  # why nothing could be looked at at all
 
 
-class _NamedTick(Tick, tag=False, forbid_unknown_fields=False):
+class _NamedTick(Tick, tag=False, forbid_unknown_fields=False, kw_only=True):
     symbol: str = ""  # another system's tick may leave it out
 
 

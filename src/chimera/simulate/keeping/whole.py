@@ -21,7 +21,7 @@ from chimera.simulate.venue.audit import Audit
 from chimera.simulate.wallet.transfers import Transfer, Transfers
 
 
-class Standing(FuturesStanding, tag=False):
+class Standing(FuturesStanding, tag=False, kw_only=True):
     """What may still change, futures' beside what is of no market.
 
     ``clean``: kept at rest, nothing happened after it. ``limits``: by the face they are of.
@@ -33,7 +33,7 @@ class Standing(FuturesStanding, tag=False):
     limits: dict[str, Counted]
 
 
-class Kept(KeptFutures, tag=False):
+class Kept(KeptFutures, tag=False, kw_only=True):
     """A venue between two lives. What futures keeps stands at its top, as it did before there was a spot market."""
 
     standing: Standing
@@ -41,7 +41,7 @@ class Kept(KeptFutures, tag=False):
     transfers: tuple[Transfer, ...] = ()
 
 
-class Written(WrittenFutures, tag=False):
+class Written(WrittenFutures, tag=False, kw_only=True):
     """``Kept`` on its way out: field by field the same JSON, with the history already encoded."""
 
     standing: Standing
