@@ -158,11 +158,15 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     )
 
 
-def may_reach(objects: list[Object], asks: Mapping[str, str], asked: Mapping[str, str], port: int) -> bool:
-    """Whether a pod with the labels ``asks`` reaches ``port`` of one with ``asked``, both in our namespace."""
+def doors(objects: list[Object], asks: Mapping[str, str], asked: Mapping[str, str], port: int) -> tuple[bool, bool]:
+    """Whether a pod with the labels ``asks`` gets out to ``port`` of one with ``asked``, and is let in there."""
     policies = [each["spec"] for each in objects if each["kind"] == "NetworkPolicy"]
     out = _lets(policies, "Egress", "egress", "to", asks, asked, port)
-    return out and _lets(policies, "Ingress", "ingress", "from", asked, asks, port)
+    return out, _lets(policies, "Ingress", "ingress", "from", asked, asks, port)
+
+
+def may_reach(objects: list[Object], asks: Mapping[str, str], asked: Mapping[str, str], port: int) -> bool:
+    return all(doors(objects, asks, asked, port))
 
 
 def _lets(
