@@ -17,6 +17,7 @@ from chimera.cli import (
     consoling,
     explaining,
     faults,
+    known,
     levels,
     replay_routes,
     report,
@@ -47,33 +48,12 @@ app.add_typer(route.app, name="route")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(token.app, name="token")
 app.add_typer(trail.app, name="audit")
+app.callback()(known.before)
 app.command()(conform.conform)
 app.command()(levels.sli)
 app.command()(transfers.transfer)
 app.command()(stores.init)
 app.command()(replay_routes.replay_routes)
-
-
-@app.callback()
-def before(
-    token_file: Annotated[
-        Path | None,
-        typer.Option(envvar="CHIMERA_TOKEN_PATH", dir_okay=False, help="Your API token, in a file of yours alone."),
-    ] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(envvar="CHIMERA_CA_PATH", dir_okay=False, help="CA of the services' certificates.")
-    ] = None,
-) -> None:
-    """What every verb has in common: who you are, where services ask for it."""
-    if token_file is not None or ca_file is not None:
-        with ended_well():
-            from chimera.client.credentials import OF_PROGRAM, credentials
-            from chimera.services.logs import keep_secret
-
-            mine = credentials(token_file, ca_file)
-            if mine is not None:
-                keep_secret(mine.secret)
-                OF_PROGRAM.set(mine)
 
 
 # ── the whole house ──

@@ -105,7 +105,14 @@ def show(
         for row in rows:
             at = f"{datetime.fromtimestamp(row['at_ms'] / 1000, UTC):%Y-%m-%d %H:%M:%S}"
             answer = "asked" if row["stage"] == "asked" else row["status"] or "no answer"
-            print(f"{at} {row['service']} {row['who']} from {row['from']}: {row['act']} {row['path']} -> {answer}")
+            print(
+                _plain(f"{at} {row['service']} {row['who']} from {row['from']}: {row['act']} {row['path']} -> {answer}")
+            )
+
+
+def _plain(line: str) -> str:
+    """What others sent does nothing to a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _head(given: str | None) -> Any:

@@ -68,8 +68,11 @@ class Nonces:
         self._used: set[str] = set()
         self._by_age: deque[tuple[Millis, str]] = deque()  # until when each could count
 
-    def take(self, signature: Signature, now_ms: Millis) -> None:
-        """Use it, once. Raises ``Refused``: too old, too early, used before, or too many of them."""
+    def take(self, signature: Signature, now_ms: Millis, *, protects: bool = False) -> None:
+        """Use it, once. Raises ``Refused``: too old, too early, used before, or too many of them.
+
+        ``protects``: where there is no room it is taken all the same, unremembered; done twice it does no harm.
+        """
         if signature.ts < now_ms - WINDOW_MS or signature.ts < self._began_ms:
             raise _no("SIGNATURE_EXPIRED", f"it was signed more than {WINDOW_MS} ms ago, or before this process began")
         if signature.ts > now_ms + WINDOW_MS:
@@ -79,19 +82,29 @@ class Nonces:
         if signature.nonce in self._used:
             raise _no("SIGNATURE_REPLAYED", "this very request came before")
         if len(self._used) >= self._most:
+            if protects:
+                return
             raise Refused("TOO_MANY_REQUESTS", "too many signed requests of this key at a time")
         self._used.add(signature.nonce)
         self._by_age.append((Millis(now_ms + 2 * WINDOW_MS), signature.nonce))
 
 
 def verify(
-    signature: Signature, key: bytes, method: str, target: str, body: bytes, *, nonces: Nonces, now_ms: Millis
+    signature: Signature,
+    key: bytes,
+    method: str,
+    target: str,
+    body: bytes,
+    *,
+    nonces: Nonces,
+    now_ms: Millis,
+    protects: bool = False,
 ) -> None:
     """Raises ``Refused``. Nobody without the key can use a nonce up."""
     wanted = _mac(key, signature.name, method, target, body, signature.ts, signature.nonce)
     if not hmac.compare_digest(wanted, signature.sig):
         raise _no("SIGNATURE_WRONG", "the signature is not this request's")
-    nonces.take(signature, now_ms)
+    nonces.take(signature, now_ms, protects=protects)
 
 
 def _no(code: str, message: str) -> Refused:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.cli import trail as trail_verb
 from chimera.cli.main import app as cli
 from chimera.services.access import trail as trails
 from chimera.services.access.table import ENDPOINTS, Service
@@ -144,6 +145,21 @@ async def test_a_kill_waits_for_no_ledger_and_arming_does(doors: Doors, monkeypa
     assert [(each["act"], each["status"]) for each in entries] == [("kill", killed.status_code)]
 
 
+async def test_what_was_sent_does_nothing_to_a_terminal(
+    doors: Doors, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = await SqliteLedger.open(tmp_path / "s4.sqlite")
+    async with doors.client(Service.S4, trail=Trail(ledger, doors.clock)) as client:
+        await client.post("/orders/%1b[2J/pause", headers=bearer("trade"))
+    await ledger.close()
+
+    trail_verb.show([tmp_path / "s4.sqlite"], 10, "", False)
+    said = capsys.readouterr().out
+
+    assert "/orders/?[2J/pause" in said
+    assert "\x1b" not in said
+
+
 async def test_an_entry_whose_answer_was_lost_is_written_once(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trails, "AGAIN_S", 0.0)
     ledger = Shaky()
@@ -156,6 +172,28 @@ async def test_an_entry_whose_answer_was_lost_is_written_once(doors: Doors, monk
 
     entries = await written(ledger)
     assert [each["who"] for each in entries] == ["trade", "admin"]
+    assert verify(entries).faults == ()
+
+
+async def test_an_entry_that_cannot_be_written_holds_up_no_other(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = MemoryLedger()
+    insert, broken = ledger.insert, [True]
+
+    async def inserting(collection: str, key: str, document: Any) -> bool:
+        if broken:
+            broken.pop()
+            raise ValueError("nobody thought of this")
+        return await insert(collection, key, document)
+
+    monkeypatch.setattr(ledger, "insert", inserting)
+    async with doors.client(Service.S4, trail=Trail(ledger, doors.clock)) as client:
+        told = [
+            (await client.post("/kill", json=KILL, headers=bearer(word))).status_code for word in ("trade", "operate")
+        ]
+    entries = await written(ledger)
+
+    assert told == [told[0]] * 2
+    assert [each["who"] for each in entries] == ["operate"]
     assert verify(entries).faults == ()
 
 

@@ -115,6 +115,11 @@ def test_nonces_are_bounded_by_refusing_and_not_by_forgetting() -> None:
     nonces = Nonces(Millis(0), most=2)
     assert [code(signed(nonce=f"{n:032x}"), nonces=nonces) for n in range(3)] == ["OK", "OK", "TOO_MANY_REQUESTS"]
 
+    protecting = signed(nonce="b" * 32)
+    nonces.take(protecting, NOW, protects=True)
+    with pytest.raises(Refused):
+        nonces.take(protecting, NOW)
+
     later = NOW + 2 * WINDOW_MS + 1
     assert code(signed(later, nonce="a" * 32), nonces=nonces, now_ms=later) == "OK"
 

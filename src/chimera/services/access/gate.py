@@ -123,7 +123,7 @@ class Gate:
         endpoint = endpoint_of(self._service, method, path)
         open_to_all = endpoint is not None and endpoint.least is Role.NOBODY
         try:
-            who, receive = await self._who(book, scope, headers, receive)
+            who, receive = await self._who(book, scope, headers, receive, endpoint)
         except _No as no:
             if endpoint is None or not open_to_all:
                 if endpoint is not None and self._sessions is not None and path == "/" and no.status == 401:
@@ -166,12 +166,14 @@ class Gate:
 
     # ── who ──
 
-    async def _who(self, book: TokenBook, scope: Scope, headers: Headers, receive: Receive) -> tuple[Who, Receive]:
+    async def _who(
+        self, book: TokenBook, scope: Scope, headers: Headers, receive: Receive, endpoint: Endpoint | None
+    ) -> tuple[Who, Receive]:
         """Raises ``_No`` with 401."""
         given = headers.get("authorization", "")
         scheme, _, word = given.partition(" ")
         if scheme == SCHEME:
-            return await self._signer(book, given, scope, receive)
+            return await self._signer(book, given, scope, receive, protects=endpoint is not None and endpoint.protects)
         if scheme.lower() == "bearer" and word:
             row = book.holder(word.strip())
             if row is None:
@@ -200,7 +202,9 @@ class Gate:
         name = f"{behalf} by {row.name}" if behalf else row.name
         return Who(name=name, role=role, key_of=row.key_of)
 
-    async def _signer(self, book: TokenBook, header: str, scope: Scope, receive: Receive) -> tuple[Who, Receive]:
+    async def _signer(
+        self, book: TokenBook, header: str, scope: Scope, receive: Receive, *, protects: bool
+    ) -> tuple[Who, Receive]:
         try:
             signature: Signature = read_signature(header)
             row = book.named(signature.name)
@@ -217,6 +221,7 @@ class Gate:
                 body,
                 nonces=self._nonces.setdefault(row.name, Nonces(self._began_ms)),
                 now_ms=self._clock.now_ms(),
+                protects=protects,
             )
         except Refused as refused:
             raise _No(refused) from None
@@ -283,6 +288,8 @@ class _No(Exception):
         self._headers = dict(headers or {})
         if self.status == 401:
             self._headers["WWW-Authenticate"] = "Bearer"
+        elif self.status == 429:
+            self._headers.setdefault("Retry-After", "1")
 
     def answer(self) -> JSONResponse:
         return JSONResponse(failures.error_body(self._refused), self.status, self._headers)

@@ -101,7 +101,15 @@ class Trail:
 
     async def _flush(self) -> None:
         while self._waiting:
-            await self._append(self._waiting[0])
+            try:
+                await self._append(self._waiting[0])
+            except StoreUnavailable:
+                raise
+            except (
+                Exception
+            ):  # one that cannot be written must hold up neither the next nor what has to be written first
+                self._head = None
+                log.exception("audit_entry_dropped", entry=self._waiting[0])
             self._waiting.popleft()
 
     async def _append(self, entry: dict[str, Any]) -> None:
