@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId, PositionKey
+from chimera.trading.lease import Holder, Lease
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
 
@@ -118,7 +119,26 @@ class Claims(Protocol):
         ...
 
 
-class Ledger(Holdings, Rows, Claims, Protocol):
+class Leases(Protocol):
+    """Who may act under a name just now: one owner at a time. Ends are by the ledger's own clock, which never steps.
+
+    After ``StoreUnavailable`` the outcome is unknown; each call may be repeated, whatever became of it.
+    """
+
+    async def take(self, name: str, owner: str, *, url: str, ttl_ms: Millis) -> Lease | Holder:
+        """Granted where nobody holds it, or ``owner`` does (for ``ttl_ms`` anew, under the same fence)."""
+        ...
+
+    async def renew(self, lease: Lease) -> bool:
+        """For its ``ttl_ms`` anew; False where it has ended, though nobody has taken it since."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Nobody holds it from now on; nothing where it has ended already or is another's."""
+        ...
+
+
+class Ledger(Holdings, Rows, Claims, Leases, Protocol):
     """All of it, one store."""
 
     async def ping(self) -> None:

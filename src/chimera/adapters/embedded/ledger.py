@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeVar
 import msgspec
 
 from chimera.adapters.embedded import schema
+from chimera.adapters.embedded.leases import LeaseFile
 from chimera.adapters.embedded.lock import ProcessLock
 from chimera.adapters.embedded.writer import Write, Writer
 from chimera.ports.ledger import Claim, Row, Stored
@@ -38,6 +39,8 @@ class SqliteLedger:
 
     def __init__(self, path: Path, lock: ProcessLock, writer: Writer, reader: sqlite3.Connection, deadline: Millis):
         self.path = path
+        self._leases = LeaseFile(path.with_name(path.name + ".leases"))
+        self.take, self.renew, self.release = self._leases.take, self._leases.renew, self._leases.release
         self._lock = lock
         self._writer = writer
         self._reader = reader
@@ -46,11 +49,14 @@ class SqliteLedger:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, *, deadline_ms: Millis = DEADLINE_MS) -> Self:
-        """Open or create the file. Raises ``StoreUnavailable`` (in use, damaged, not ours) or ``NewerSchema``."""
-        lock = ProcessLock.take(path.with_name(path.name + ".lock"), guards=f"the ledger {path}")
+    async def open(cls, path: Path, *, deadline_ms: Millis = DEADLINE_MS, shared: bool = False) -> Self:
+        """Open or create the file. Raises ``StoreUnavailable`` (in use, damaged, not ours) or ``NewerSchema``.
+
+        ``shared``: other processes of this machine open it so, too; who of them acts is a matter of leases.
+        """
+        lock = ProcessLock.take(path.with_name(path.name + ".lock"), guards=f"the ledger {path}", shared=shared)
         try:
-            connection = await asyncio.to_thread(schema.connect_writer, path)
+            connection = await asyncio.to_thread(schema.connect_writer, path, shared=shared)
             reader = schema.connect_reader(path)
         except BaseException:  # cancelled, too: nobody else would release the lock
             lock.release()
@@ -65,6 +71,7 @@ class SqliteLedger:
         self._reading.shutdown(wait=False)
         await self._within(self._reader_closed(), "close")
         await self._within(self._writer.close(), "close")
+        await self._within(self._leases.close(), "close")
         self._lock.release()
 
     async def ping(self) -> None:

@@ -21,12 +21,15 @@ class ProcessLock:
         self._descriptor: int | None = descriptor
 
     @classmethod
-    def take(cls, path: Path, *, guards: str) -> Self:
-        """Take it now or raise ``StoreUnavailable`` naming who holds it; ``guards`` says what, for that message."""
+    def take(cls, path: Path, *, guards: str, shared: bool = False) -> Self:
+        """Take it now or raise ``StoreUnavailable`` naming who holds it; ``guards`` says what, for that message.
+
+        ``shared``: beside others who take it so, and beside nobody else.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)

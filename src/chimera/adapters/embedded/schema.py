@@ -3,6 +3,7 @@
 Invariants: a file that is not ours, is damaged, or was laid out by a newer build is refused with a sentence that says
 so; an older layout is carried up one step at a time, each step in its own transaction. Only one connection of a file
 writes and checkpoints (the write-ahead log of SQLite before 3.51.3 may be damaged by two); the other is read-only.
+A file that several processes share has no write-ahead log, but SQLite's older journal, which locks out all but one.
 
 A layout version counts tables and indexes; the ``schema_version`` inside each document is ``wire.codec``'s.
 """
@@ -59,8 +60,11 @@ _LAYOUT_3: Final = (
 LAYOUTS: Final[tuple[tuple[str, ...], ...]] = (_LAYOUT_1, _LAYOUT_2, _LAYOUT_3)  # entry n carries layout n to n + 1
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
-    """The one writing connection, on a file that was checked and brought to the present layout."""
+def connect_writer(path: Path, *, shared: bool = False) -> sqlite3.Connection:
+    """The one writing connection, on a file that was checked and brought to the present layout.
+
+    ``shared``: the one of this process, beside others'.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
@@ -68,7 +72,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         raise StoreUnavailable(f"the ledger {path} cannot be opened: {error}") from error
     try:
         _check(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA journal_mode = {'TRUNCATE' if shared else 'WAL'}")
         connection.execute("PRAGMA synchronous = FULL")
         _bring_up(connection)
     except sqlite3.Error as error:
@@ -105,6 +109,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 def _bring_up(connection: sqlite3.Connection) -> None:
     for version in range(_pragma(connection, "user_version"), len(LAYOUTS)):
         connection.execute("BEGIN IMMEDIATE")
+        if _pragma(connection, "user_version") > version:  # another process was quicker
+            connection.execute("ROLLBACK")
+            continue
         for statement in LAYOUTS[version]:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

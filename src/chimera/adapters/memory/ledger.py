@@ -2,11 +2,11 @@
 
 Invariants: each operation applies in one step, on one document; documents are kept as the bytes a real store would
 keep, so nothing is shared by reference and every read goes through the codec. The object outlives a simulated process;
-what was applied before the kill is there after it. It never asks the time and starts no task.
+what was applied before the kill is there after it. It starts no task, and knows the time of leases alone.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -16,6 +16,7 @@ from chimera.ports.ledger import Claim, Row, Stored
 from chimera.trading.errors import StaleWriter
 from chimera.trading.holding import Holding
 from chimera.trading.ids import PositionKey
+from chimera.trading.lease import Holder, Lease
 from chimera.trading.money import Millis
 from chimera.wire import codec
 
@@ -31,6 +32,16 @@ class _Seat:
     owner: str = ""
     rev: int = 0
     body: bytes | None = None
+
+
+@dataclass
+class _Let:
+    """Who has a lease, and until when."""
+
+    fence: int = 0
+    owner: str = ""
+    url: str = ""
+    end_ms: int = 0
 
 
 @dataclass
@@ -84,8 +95,17 @@ class _Collection:
 class MemoryLedger:
     """``chimera.ports.ledger.Ledger`` in memory."""
 
-    def __init__(self, *, faults: Faults | None = None, deadline_ms: Millis = DEADLINE_MS) -> None:
+    def __init__(
+        self,
+        *,
+        faults: Faults | None = None,
+        deadline_ms: Millis = DEADLINE_MS,
+        monotonic_ms: Callable[[], int] | None = None,
+    ) -> None:
+        """``monotonic_ms``: by which leases end; None: they last until they are released."""
         self.faults: Faults = faults or NoFaults()
+        self._monotonic_ms = monotonic_ms or (lambda: 0)
+        self._lets: dict[str, _Let] = {}
         self._deadline_ms = deadline_ms
         self._seats: dict[PositionKey, _Seat] = {}
         self._collections: dict[str, _Collection] = {}
@@ -246,6 +266,41 @@ class MemoryLedger:
             return codec.unseal(self._claims.setdefault(claim.id, body), Claim)
 
         return await through(self.faults, self._deadline_ms, "claim", claim.id, apply)
+
+    # ── leases ──
+
+    async def take(self, name: str, owner: str, *, url: str, ttl_ms: Millis) -> Lease | Holder:
+        def apply() -> Lease | Holder:
+            now_ms, let = self._monotonic_ms(), self._lets.setdefault(name, _Let())
+            runs = now_ms < let.end_ms
+            if runs and let.owner != owner:
+                return Holder(owner=let.owner, url=let.url, left_ms=Millis(let.end_ms - now_ms))
+            let.fence += not runs
+            let.owner, let.url, let.end_ms = owner, url, now_ms + ttl_ms
+            return Lease(name=name, owner=owner, fence=let.fence, ttl_ms=ttl_ms)
+
+        return await through(self.faults, self._deadline_ms, "take", name, apply)
+
+    async def renew(self, lease: Lease) -> bool:
+        def apply() -> bool:
+            now_ms, let = self._monotonic_ms(), self._held(lease)
+            if let is None or now_ms >= let.end_ms:
+                return False
+            let.end_ms = now_ms + lease.ttl_ms
+            return True
+
+        return await through(self.faults, self._deadline_ms, "renew", lease.name, apply)
+
+    async def release(self, lease: Lease) -> None:
+        def apply() -> None:
+            if (let := self._held(lease)) is not None:
+                let.end_ms = 0
+
+        await through(self.faults, self._deadline_ms, "release", lease.name, apply)
+
+    def _held(self, lease: Lease) -> _Let | None:
+        let = self._lets.get(lease.name)
+        return let if let is not None and (let.owner, let.fence) == (lease.owner, lease.fence) else None
 
     def _rows(self, collection: str) -> _Collection:
         return self._collections.setdefault(collection, _Collection())
