@@ -132,6 +132,15 @@ async def test_the_late_release_or_renewal_of_an_old_holder_touches_nobody(offic
     assert await office.leases.renew(new)
 
 
+async def test_a_lease_of_before_its_end_is_not_the_one_of_after_it(office: Office) -> None:
+    old = await taken(office.leases)
+    office.hand.ms += TTL
+    new = await taken(office.leases)
+    await office.leases.release(old)
+    assert not await office.leases.renew(old)
+    assert await office.leases.renew(new)
+
+
 async def test_names_are_apart(office: Office) -> None:
     await taken(office.leases)
     assert (await taken(office.leases, "b", "account:other")).fence == 1

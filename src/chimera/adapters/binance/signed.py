@@ -1,8 +1,9 @@
 """One signed account of Binance, whichever market: stamping, signing, weights. Bytes out, bytes in, errors by a table.
 
 Invariants: one call is one request, never repeated here; the time stamp is ours plus the measured offset, taken as the
-request leaves; nothing leaves that the rate governor holds back, and the governor hears of every answer. Knows no
-domain value. What differs between the markets is a ``Dialect``.
+request leaves; nothing leaves that the rate governor holds back, and the governor hears of every answer. Where we act by a
+lease, nothing that changes something can be accepted after its end: the stamp comes first, then the receive window is
+cut to what is left. Knows no domain value. What differs between the markets is a ``Dialect``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +28,9 @@ READ_RECV_WINDOW_MS: Final = 5_000  # Binance's default; a late answer to a ques
 READ_TIMEOUT_MS: Final = 2_000  # a lost answer to a question is noticed no later: positions may be bare meanwhile
 SLOW_TIMEOUT_MS: Final = 5_000  # for answers of megabytes
 HELD_BACK: Final = "RATE_GOVERNOR"
+NO_LEASE: Final = "LEASE"
+LEAST_WINDOW_MS: Final = 200  # a shorter one would be refused on most ways there
+LEASE_AGAIN_MS: Final = Millis(250)
 _CLOCK_TIMEOUT_MS: Final = 1_000
 
 R = TypeVar("R")
@@ -57,6 +61,11 @@ class Endpoint(Value):
     lane: Lane = Lane.QUERY  # where the caller names none
     slow: bool = False  # its answer is large
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something of the account's, and not only asks."""
+        return self.order or (self.security is Security.SIGNED and self.method != "GET")
+
     def cost(self, params: Mapping[str, str]) -> Cost:
         """Of this call."""
         plain = self.weight_all is None or "symbol" in params
@@ -75,7 +84,10 @@ class Dialect(NamedTuple):
 
 
 class SignedAccount:
-    """One account's calls. ``governor`` and ``venue_clock`` hold what the answers taught."""
+    """One account's calls. ``governor`` and ``venue_clock`` hold what the answers taught.
+
+    ``tenure_ms``: for how long from now on we may act here, by a clock that never steps; None: for ever.
+    """
 
     def __init__(
         self,
@@ -95,6 +107,7 @@ class SignedAccount:
         self.clock = clock
         self.venue_clock = VenueClock()
         self.recv_window_ms = recv_window_ms
+        self.tenure_ms: Callable[[], Millis] | None = None
         self.governor = governor or Governor(limits=dialect.limits)
         self._key = key
         self._signer = signer
@@ -112,6 +125,7 @@ class SignedAccount:
 
         ``weight``: where this call pays for others too, or was paid for by another (0). ``NotSent.held``: nothing left.
         """
+        self._window_ms(endpoint)  # what our lease holds back costs the governor nothing
         given = params or {}
         waits_ms = timeout_ms or (SLOW_TIMEOUT_MS if endpoint.slow else READ_TIMEOUT_MS)
         cost = endpoint.cost(given)
@@ -184,8 +198,19 @@ class SignedAccount:
         return f"{endpoint.path}?{encoded(params)}" if params else endpoint.path
 
     def _stamped(self, endpoint: Endpoint, params: Mapping[str, str]) -> dict[str, str]:
-        window = self.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
-        return {**params, "recvWindow": str(window), "timestamp": str(self.server_now_ms())}
+        stamp = str(self.server_now_ms())  # first: whoever is stopped behind it comes too late by it
+        return {**params, "recvWindow": str(self._window_ms(endpoint)), "timestamp": stamp}
+
+    def _window_ms(self, endpoint: Endpoint) -> int:
+        """For how long after its stamp the venue may take it; raises ``NotSent`` where our lease has no room for it."""
+        usual = self.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
+        if self.tenure_ms is None or not endpoint.changes:
+            return usual
+        left_ms = self.tenure_ms()
+        room_ms = left_ms - self.venue_clock.error_ms if self.venue_clock.is_known else 0
+        if room_ms < LEAST_WINDOW_MS:
+            raise NotSent(f"{NO_LEASE}: it would outlive our lease of {left_ms} ms", LEASE_AGAIN_MS, held=True)
+        return min(usual, room_ms)
 
     async def _resync(self) -> None:
         try:

@@ -22,6 +22,11 @@ class VenueClock:
         return self._measured[-1][0] if self._measured else 0
 
     @property
+    def is_known(self) -> bool:
+        """Whether it was measured at all."""
+        return bool(self._measured)
+
+    @property
     def error_ms(self) -> int:
         """How far off the offset may be: half the widest round trip it was measured in, and our clock's own steps."""
         return max((half for _, half in self._measured), default=0) + CLOCK_STEP_MS
