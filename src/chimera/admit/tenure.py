@@ -1,9 +1,9 @@
 """Who may act for an account just now: the life of one lease in one process, as a reducer.
 
-Invariants: nothing may be sent but while the lease is held, and then nothing that could arrive after its end; an end is
-never later than the ledger's, since it is counted from before the ledger was asked; a lease that has ended here is never
-held again without a new grant, and not before everything that was built on it has ended. All moments are of one clock of
-this machine that never steps and counts sleep. Knows neither the ledger nor what the holder does.
+Invariants: nothing may be sent but while the lease is held, and then nothing that could arrive after its end; an end
+is never later than the ledger's, since it is counted from before the ledger was asked; a lease that has ended here is
+never held again without a new grant, and not before everything that was built on it has ended. All moments are of one
+clock of this machine that never steps and counts sleep. Knows neither the ledger nor what the holder does.
 """
 
 from typing import Final

@@ -31,3 +31,10 @@ class SteadyClock:
 
     def monotonic_ms(self) -> Millis:
         return self._clock.monotonic_ms()
+
+
+class WakingClock(SystemClock):
+    """Its second hand goes on while the machine sleeps, as that of whoever waits for us elsewhere does."""
+
+    def monotonic_ms(self) -> Millis:
+        return Millis(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)

@@ -58,6 +58,7 @@ AWAY: Final = (
     "NO_MARKET_DATA",
     "NOT_READY",
     "RECOVERING",
+    "STANDBY",  # another router acts for the account
     # barriers that stand for a while
     "BUS_AWAY",
     "CLOCK",
@@ -70,6 +71,7 @@ AWAY: Final = (
     "PROBING",
     "QUEUE_FULL",
     "RATE_GOVERNOR",
+    "SUCCEEDING",
     "USER_STREAM",
     "VENUE_BAN",
     # and those that somebody has to lift

@@ -1,9 +1,9 @@
 """One signed account of Binance, whichever market: stamping, signing, weights. Bytes out, bytes in, errors by a table.
 
 Invariants: one call is one request, never repeated here; the time stamp is ours plus the measured offset, taken as the
-request leaves; nothing leaves that the rate governor holds back, and the governor hears of every answer. Where we act by a
-lease, nothing that changes something can be accepted after its end: the stamp comes first, then the receive window is
-cut to what is left. Knows no domain value. What differs between the markets is a ``Dialect``.
+request leaves; nothing leaves that the rate governor holds back, and the governor hears of every answer. Where we
+act by a lease, nothing that changes something can be accepted after its end: the stamp comes first, then the receive
+window is cut to what is left. Knows no domain value. What differs between the markets is a ``Dialect``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

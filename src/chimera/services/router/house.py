@@ -17,6 +17,7 @@ from chimera.services.router.patience import going_on
 from chimera.services.router.router import Router
 from chimera.services.router.stream_track import StreamTrack
 from chimera.services.router.tallying import Tallying
+from chimera.trading.events import Severity
 from chimera.trading.execution import CloseName
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
@@ -25,6 +26,7 @@ from chimera.trading.standstill import Kill, Scope
 from chimera.wire.policies import not_enabled
 
 WORST: Final = ("degraded", "ok")
+SUCCEEDING: Final = "SUCCEEDING"
 
 
 class House:
@@ -50,6 +52,15 @@ class House:
                 group.create_task(router.run(), name=f"router {market}")
             if self._track is not None:
                 group.create_task(going_on("intents", partial(self._track.run, self)), name="intents")
+
+    def hold_entries(self, why: str | None) -> None:
+        """A router that acted before us may still be heard at the venue: entries wait, in every market."""
+        for router in self._routers.values():
+            router.barriers.level(SUCCEEDING, why, severity=Severity.INFO)
+
+    def asks_nothing(self) -> bool:
+        """Whether the venue has answered all that was asked of it about orders and positions."""
+        return not any(owner.under_way for owners in self._common.owners.values() for owner in owners.values())
 
     # ── by market ──
 

@@ -107,7 +107,7 @@ class World:
             "ledger": StoreWeather(loop, "ledger", tape, plan.rates, typical_us=LEDGER_US),
             "bus": StoreWeather(loop, "bus", tape, plan.rates, typical_us=BUS_US),
         }
-        self.ledger = MemoryLedger(faults=self.weather["ledger"])
+        self.ledger = MemoryLedger(faults=self.weather["ledger"], monotonic_ms=self.clock.monotonic_ms)
         self.bus = MemoryBus(self.clock, faults=self.weather["bus"])
         self.link: Link[Request, Any] = Link(loop, tape, plan.rates)
         self.s4_clock = VirtualClock(loop, offset_ms=plan.offset_ms)
@@ -180,15 +180,25 @@ class World:
         self.venue.troubles.heal()
         self.venue.cut_all(deaf_only=True)
         self.blows.heal()
-        for machine in (self.s4, self.s3.machine):
+        for machine in self.machines:
+            machine.go_on()
             machine.kill_at()
         for weather in self.weather.values():
             weather.stalled_until_us = 0
 
     def power_off(self) -> None:
         """The end of the run: nobody starts again."""
-        self.s4.power_off()
-        self.s3.machine.power_off()
+        for machine in self.machines:
+            machine.power_off()
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Of S4 and S3."""
+        return self.s4, self.s3.machine
+
+    def down_spans(self, until_us: int) -> list[tuple[int, int]]:
+        """When no S4 ran."""
+        return self.s4.down_spans(until_us)
 
     def mid(self) -> Decimal:
         """What the market shows now, quote per base."""

@@ -68,6 +68,7 @@ class Venue:
         self.away = False  # an outage: nothing gets in, streams are cut
         self.requests = 0
         self.sent: Callable[[WireRequest], None] | None = None  # called as each request leaves its sender
+        self.executed: Callable[[WireRequest, WireResponse], None] | None = None  # as each has been answered
         self._market = market
         self._clock = clock
         self._rates = rates
@@ -118,6 +119,8 @@ class Venue:
         """One request has arrived."""
         self.requests += 1
         response = self.twin.handle(request, self._clock.now_ms())
+        if self.executed is not None:
+            self.executed(request, response)
         self.pump()
         return response
 

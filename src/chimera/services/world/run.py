@@ -19,11 +19,12 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from chimera.services.world import decided, house_judge, oracle, quiet, spot_judge
+from chimera.services.world import decided, heirs, house_judge, oracle, quiet, spot_judge
 from chimera.services.world.closed import no_more_than_asked, watched
 from chimera.services.world.composed import LIMITS, World
 from chimera.services.world.demands import demanded
 from chimera.services.world.fences import fenced
+from chimera.services.world.heirs import HeirsWorld
 from chimera.services.world.house_world import HouseWorld, Told
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
@@ -73,6 +74,7 @@ class Options(Value):
     demand_share: float = 0  # of the seeds in which they ask for sales, stops and changes beside (``demands``)
     spot: bool = False  # the world of spot (``spot_world``) instead
     house: bool = False  # both markets in one process (``house_world``)
+    heirs: bool = False  # two S4 processes, one of which acts (``heirs``)
     at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
 
 
@@ -171,6 +173,8 @@ def run(
 
 
 def _kind(options: Options) -> type[World]:
+    if options.heirs:
+        return HeirsWorld
     return HouseWorld if options.house else SpotWorld if options.spot else World
 
 
@@ -243,7 +247,7 @@ def judge(
 ) -> list[Violation]:
     """By the venue's log, in the run's own time, and what the ledgers hold: every invariant, one pass each."""
     now_us = world.loop.now_us
-    down = world.s4.down_spans(now_us)
+    down = world.down_spans(now_us)
     troubles = stretched([*down, *world.blows.outages], round(options.recovery_s * 1_000_000))
     is_fair = not options.faults or world.plan.scenario == FAIR
     rough: list[Span] = [] if is_fair else [(0, round(options.safety_s * 1_000_000) + HEALING_US)]
@@ -253,7 +257,8 @@ def judge(
         return [*judged, *futures, *_own_troubles(world)]
     if isinstance(world, SpotWorld):
         return [*spot_judge.judge(world, kept, audit, troubles, rough), *_own_troubles(world)]
-    return [*_of_futures(world, kept, options, audit, troubles, rough), *_own_troubles(world)]
+    beyond = heirs.judge(world) if isinstance(world, HeirsWorld) else []
+    return [*_of_futures(world, kept, options, audit, troubles, rough), *beyond, *_own_troubles(world)]
 
 
 def _of_futures(
@@ -300,7 +305,7 @@ def _own_troubles(world: World) -> list[Violation]:
     """Errors nobody fetched, and a process that fell over by itself for no reason a store or the venue gave."""
     now_us = world.loop.now_us
     texts = [*world.loop.unheard(), *world.own_faults]
-    for machine in (world.s4, world.s3.machine):
+    for machine in world.machines:
         texts += [f"{machine.name} fell over: {error!r}" for error in machine.exits if not _expected(error)]
     return [Violation(invariant="HARNESS", at_us=now_us, text=text) for text in texts]
 
