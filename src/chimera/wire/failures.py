@@ -58,6 +58,7 @@ AWAY: Final = (
     "NO_MARKET_DATA",
     "NOT_READY",
     "RECOVERING",
+    "LEASE_LOST",  # another router acts now; this one may have begun
     "STANDBY",  # another router acts for the account
     # barriers that stand for a while
     "BUS_AWAY",

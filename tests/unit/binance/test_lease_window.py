@@ -21,7 +21,7 @@ CHANGES = (PLACE_ORDER, PLACE_ALGO, CANCEL_ORDER, SET_LEVERAGE)
 
 
 class Hand:
-    """A clock that moves when told; ``jumps`` once, right after somebody has read it, as a process does that is stopped."""
+    """A clock that moves when told; ``jumps`` once, right behind a reading, as if the process was stopped there."""
 
     def __init__(self) -> None:
         self.ms = 50_000

@@ -5,7 +5,7 @@ name orders without one.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal
@@ -43,6 +43,11 @@ class House:
         self.tell = common.alarms.tell
         self.transferring = self._first.transferring
         self.cash = CashDesk(common.rows, tuple(router.books.book for router in routers.values()))
+        self._beside: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+
+    def beside(self, name: str, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Goes on for as long as the house does; call before ``run``."""
+        self._beside[name] = look
 
     async def run(self) -> None:
         """Until cancelled; raises when another process has taken over any of it."""
@@ -52,6 +57,8 @@ class House:
                 group.create_task(router.run(), name=f"router {market}")
             if self._track is not None:
                 group.create_task(going_on("intents", partial(self._track.run, self)), name="intents")
+            for name, look in self._beside.items():
+                group.create_task(going_on(name, look), name=name)
 
     def hold_entries(self, why: str | None) -> None:
         """A router that acted before us may still be heard at the venue: entries wait, in every market."""
@@ -61,6 +68,12 @@ class House:
     def asks_nothing(self) -> bool:
         """Whether the venue has answered all that was asked of it about orders and positions."""
         return not any(owner.under_way for owners in self._common.owners.values() for owner in owners.values())
+
+    def retire(self) -> None:
+        """It has ended: whatever timer or caller still reaches an owner of it, he hears and sends nothing more."""
+        for owners in self._common.owners.values():
+            for owner in owners.values():
+                owner.deposed = True
 
     # ── by market ──
 

@@ -6,12 +6,14 @@ goes to the simulator, to Binance's demo or to Binance, and the settings alone s
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from fastapi import FastAPI
 from yarl import URL
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
@@ -24,7 +26,7 @@ from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
 from chimera.ports.clock import Clock
-from chimera.ports.ledger import Ledger
+from chimera.ports.ledger import Leases, Ledger
 from chimera.ports.streams import Bus
 from chimera.ports.wallets import Wallets
 from chimera.reconcile.sweep import SweepPolicy
@@ -32,24 +34,27 @@ from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.access.door import gated
 from chimera.services.access.table import Service
-from chimera.services.clock import SteadyClock, SystemClock
+from chimera.services.clock import SteadyClock, SystemClock, WakingClock
 from chimera.services.router.common import Common
-from chimera.services.router.config import OWNER_NAME, RouterConfig
+from chimera.services.router.config import RouterConfig
+from chimera.services.router.door import Door
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.observing import Observing
-from chimera.services.router.patience import going_on
 from chimera.services.router.receipts import Seal
 from chimera.services.router.refused import Refusals
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_at
 from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError
 from chimera.services.router.stream_track import StreamTrack, Terms
-from chimera.services.serving import Ready, listen, serve_app
+from chimera.services.router.tenancy import Left, Tenancy
+from chimera.services.router.tenancy import Terms as TenancyTerms
+from chimera.services.serving import Ready, address_of, listen, serve_app
 from chimera.services.stores import open_bus
 from chimera.simulate import ready_key
 from chimera.trading.errors import Refused, StaleWriter
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
+from chimera.trading.lease import Lease
 from chimera.trading.market import Market
 from chimera.trading.money import Quote
 from chimera.trading.routes import RouteTable
@@ -72,51 +77,97 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     hosts = {market: hosts_of(settings, market) for market in markets_of(settings)}
     if settings.db_arango_uri is not None:
         raise SettingsError("S4_DB_ARANGO_URI: this build keeps its ledger in SQLite (S4_LEDGER_PATH); unset it")
+    if settings.leases == "on" and not settings.redis_addresses:
+        raise SettingsError("S4_LEASES=on: routers share one Redis; name it in S4_REDIS_ADDRESSES")
     logs.keep_secret(key, secret)
     seal, tls = _seal_of(settings), settings.door.checked(Service.S4).tls()
     bound = listen(SERVICE, settings.host, settings.port)
     clock = SteadyClock(SystemClock())
-    ledger = await SqliteLedger.open(settings.ledger_path)
+    ledger = await SqliteLedger.open(settings.ledger_path, shared=settings.leases == "on")
     try:
-        async with AsyncExitStack() as open_:
-            bus = await open_.enter_async_context(
-                open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis")
+        async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
+            housed = partial(_housed, settings, hosts, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal)
+            serving = partial(serve_app, bound=bound, stop=stop, ready=ready, tls=tls)
+            gate = partial(
+                gated, service=Service.S4, door=settings.door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES
             )
-            accounts: dict[Market, BinanceFutures | BinanceSpot] = {}
-            for market, of in hosts.items():
-                accounts[market] = _open(settings, market, of, key, secret, clock)
-                open_.push_async_callback(accounts[market].close)
-            wallets = wallets_of(settings, accounts[Market.FUT], clock)
-            if wallets is not None:
-                open_.push_async_callback(wallets.close)
-            house = house_of(
-                settings,
-                accounts,
-                table=table,
-                ledger=ledger,
-                bus=bus,
-                clock=clock,
-                seal=seal,
-                wallets=wallets,
-                read_table=partial(table_of, settings),
-            )
-            observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
-            app = build_app(
-                house, clock=clock, allow_unprotected=settings.allow_unprotected, observed=observing.samples
-            )
-            app.openapi()  # 60 ms of a loop on which nothing hangs yet
-            gate = gated(app, Service.S4, settings.door, clock, rows=ledger, body_most=MAX_BODY_BYTES)
-            await serve_app(gate, bound, _all_of(house, observing), stop=stop, ready=ready, tls=tls)
+            if settings.leases == "on":
+                door, tenancy = tenancy_of(settings, ledger, housed, address_of(bound))
+                await serving(gate(door), work=tenancy.run())
+                return
+            async with housed() as (house, app):
+                app.openapi()  # 60 ms of a loop on which nothing hangs yet
+                await serving(gate(app), work=house.run())
     finally:
         bound.close()
         await ledger.close()
 
 
-async def _all_of(house: House, observing: Observing) -> None:
-    """The router, and who looks at it."""
-    async with asyncio.TaskGroup() as group:
-        group.create_task(house.run(), name="house")
-        group.create_task(going_on("observing", observing.run), name="observing")
+def tenancy_of(
+    settings: RouterSettings,
+    leases: Leases,
+    housed: Callable[[Left], AbstractAsyncContextManager[tuple[House, FastAPI]]],
+    address: str,
+) -> tuple[Door, Tenancy]:
+    """A process that acts while it holds the account's lease, and stands by else; and its HTTP face."""
+
+    @asynccontextmanager
+    async def acting(_: Lease, left: Left) -> AsyncIterator[House]:
+        async with housed(left) as (house, app):
+            with door.open(app):
+                try:
+                    yield house
+                finally:
+                    house.retire()
+
+    owner = f"{settings.owner_name}-{secrets.token_hex(4)}"  # of this life alone
+    terms = TenancyTerms(name=f"account:{DEFAULT_ACCOUNT}", owner=owner, url=settings.url or address)
+    tenancy = Tenancy(terms, leases, WakingClock(), acting)
+    door = Door(lambda: tenancy.holder)
+    return door, tenancy
+
+
+@asynccontextmanager
+async def _housed(
+    settings: RouterSettings,
+    hosts: Mapping[Market, Hosts],
+    left: Left | None = None,
+    *,
+    table: RouteTable,
+    ledger: Ledger,
+    bus: Bus,
+    clock: Clock,
+    seal: Seal,
+) -> AsyncIterator[tuple[House, FastAPI]]:
+    """The house with its connections to the venue, and its HTTP face. ``left``: of its lease; None: it needs none."""
+    key, secret = keys_of(settings)
+    async with AsyncExitStack() as open_:
+        accounts: dict[Market, BinanceFutures | BinanceSpot] = {}
+        for market, of in hosts.items():
+            accounts[market] = _open(settings, market, of, key, secret, clock)
+            accounts[market].raw.tenure_ms = left
+            open_.push_async_callback(accounts[market].close)
+        wallets = wallets_of(settings, accounts[Market.FUT], clock)
+        if wallets is not None:
+            wallets.raw.tenure_ms = left
+            open_.push_async_callback(wallets.close)
+        house = house_of(
+            settings,
+            accounts,
+            table=table,
+            ledger=ledger,
+            bus=bus,
+            clock=clock,
+            seal=seal,
+            wallets=wallets,
+            read_table=partial(table_of, settings),
+        )
+        observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
+        house.beside("observing", observing.run)
+        yield (
+            house,
+            build_app(house, clock=clock, allow_unprotected=settings.allow_unprotected, observed=observing.samples),
+        )
 
 
 def markets_of(settings: RouterSettings) -> tuple[Market, ...]:
@@ -153,7 +204,7 @@ def house_of(
 ) -> House:
     """A router for each market, with what they share."""
     records = {market: account.records for market, account in accounts.items()}
-    common = Common(DEFAULT_ACCOUNT, OWNER_NAME, records, ledger=ledger, bus=bus, clock=clock, seal=seal)
+    common = Common(DEFAULT_ACCOUNT, settings.owner_name, records, ledger=ledger, bus=bus, clock=clock, seal=seal)
     routers = {
         market: router_of(
             settings,
@@ -177,7 +228,7 @@ def track_of(settings: RouterSettings, common: Common, bus: Bus, clock: Clock) -
     """The second track, where it is wanted."""
     if not settings.intent_stream:
         return None
-    terms = Terms(OWNER_NAME, settings.intent_group, settings.intent_max_age, settings.allow_unprotected)
+    terms = Terms(settings.owner_name, settings.intent_group, settings.intent_max_age, settings.allow_unprotected)
     return StreamTrack(terms, Refusals(common.rows, bus, clock), bus, clock, common.alarms.tell)
 
 
@@ -201,7 +252,7 @@ def router_of(
         symbols=tuple(Symbol(symbol) for symbol in symbols),
         table=table,
         market=market,
-        owner_name=OWNER_NAME,
+        owner_name=settings.owner_name,
         policy=Policy(
             working_type=settings.working_type,
             default_stop_bps=settings.default_stop_bps,

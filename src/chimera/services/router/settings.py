@@ -22,8 +22,8 @@ from chimera.reconcile.external import ExternalOrders
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services.router.config import MAKER_FILL_RATIO_MIN
-from chimera.services.router.face_settings import FaceSettings
 from chimera.services.router.intake import LONGEST_WAIT_MS
+from chimera.services.router.lease_settings import LeaseSettings
 from chimera.services.router.setting_kinds import Amount, Names, Truth, VenueUrl, Whole, decimal, duration, setting
 from chimera.trading.intent import WorkingType
 from chimera.trading.scene import Policy
@@ -49,7 +49,7 @@ class OnOpposite(StrEnum):
     NET = "net"
 
 
-class RouterSettings(FaceSettings):
+class RouterSettings(LeaseSettings):
     """Made by ``load``; a field's name is its variable's without ``S4_``, in small letters."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)

@@ -1,7 +1,7 @@
 """The lease of one account in this process: asked for, renewed, and what is built on it run for as long as it lasts.
 
 A thin shell of ``admit.tenure``, which decides. Invariants: nothing is built without the lease; when it ends, sending
-ends first (``left_ms`` is 0 from then on), then what was built, and only then it is asked for again; a process that
+ends first (``Left`` is 0 from then on), then what was built, and only then it is asked for again; a process that
 ends gives it back, unless something that it asked of the venue is unanswered: then it runs out, and with it whatever is
 under way. A fault of what was built ends the process, as it does without leases.
 """
@@ -75,7 +75,8 @@ class Housed(Protocol):
         ...
 
 
-Build = Callable[[Lease], AbstractAsyncContextManager[Housed]]
+Left = Callable[[], Millis]  # for how long from now on one house may act; 0 for good once it has ended
+Build = Callable[[Lease, Left], AbstractAsyncContextManager[Housed]]
 
 
 class Tenancy:
@@ -90,6 +91,7 @@ class Tenancy:
         self._house: asyncio.Task[None] | None = None
         self._housed: Housed | None = None
         self._fault: Exception | None = None
+        self._served = 0  # houses so far
         self._answered = True  # all that was asked of the venue, as what had asked was stopped
         self._asking: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
@@ -104,8 +106,10 @@ class Tenancy:
         finally:
             await self._leave()
 
-    def left_ms(self) -> Millis:
-        """For how long from now on this process may act for the account."""
+    def _left_ms(self, number: int) -> Millis:
+        """Of the house of this number: what an earlier one has left behind may not act by the lease of the next."""
+        if number != self._served:
+            return Millis(0)
         return tenure.left_ms(self.tenure, self._clock.monotonic_ms())
 
     @property
@@ -143,10 +147,11 @@ class Tenancy:
 
     async def _serve(self, lease: Lease) -> None:
         try:
-            async with self._build(lease) as housed:
+            self._served += 1
+            async with self._build(lease, partial(self._left_ms, self._served)) as housed:
                 self._housed, self._answered = housed, True
                 await self._run(housed)
-        except Exception as error:  # whatever it is: ``run`` raises it, and the process ends
+        except Exception as error:  # noqa: BLE001 - whatever it is: ``run`` raises it, and the process ends
             self._answered = False
             self._fault = error
         finally:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import Context
+from functools import partial
 from random import Random
 from typing import Any, Final, cast
 
@@ -17,8 +18,9 @@ from chimera.adapters.binance.transport import Reply
 from chimera.ports.clock import Clock
 from chimera.services.clock import SteadyClock
 from chimera.services.router.common import Common
+from chimera.services.router.door import HouseEnded, while_open
 from chimera.services.router.house import House
-from chimera.services.router.tenancy import Tenancy, Terms
+from chimera.services.router.tenancy import Left, Tenancy, Terms
 from chimera.services.world.clock import ProcClock
 from chimera.services.world.composed import World
 from chimera.services.world.loop import DetLoop
@@ -33,7 +35,7 @@ from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Request
 from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
-from chimera.trading.errors import NotSent
+from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.ids import DEFAULT_ACCOUNT
 from chimera.trading.lease import Lease
 from chimera.trading.market import Market, MarketEvent
@@ -157,22 +159,15 @@ class HeirsWorld(World):
     async def _s4(self, proc: Proc) -> None:
         clock = SteadyClock(ProcClock(proc, self.s4_clock))
         terms = Terms(name=LEASE, owner=f"{proc.name}-{proc.incarnation}", url=f"http://{proc.name}")
-        tenancy: Tenancy
-
-        @asynccontextmanager
-        async def housed(lease: Lease) -> AsyncIterator[House]:
-            async with self._housed(proc, clock, tenancy, lease) as house:
-                yield house
-
-        tenancy = Tenancy(terms, ledger_of(proc, self.ledger), clock, housed)
+        tenancy = Tenancy(terms, ledger_of(proc, self.ledger), clock, partial(self._housed, proc, clock))
         await tenancy.run()
 
     @asynccontextmanager
-    async def _housed(self, proc: Proc, clock: Clock, tenancy: Tenancy, lease: Lease) -> AsyncIterator[House]:
+    async def _housed(self, proc: Proc, clock: Clock, lease: Lease, left: Left) -> AsyncIterator[House]:
         door = FencedTransport(self.venue, proc, lease.fence)
         jitter = Random(f"{self._seed}:jitter:{lease.owner}:{lease.fence}")
         account = open_futures(door, READY_ACCOUNT.api_key, READY_ACCOUNT.secret, clock, jitter=jitter)
-        account.raw.tenure_ms = tenancy.left_ms
+        account.raw.tenure_ms = left
         stores: dict[str, Any] = {"ledger": ledger_of(proc, self.ledger), "bus": bus_of(proc, self.bus)}
         records = {Market.FUT: account.records}
         common = Common(DEFAULT_ACCOUNT, lease.owner, records, **stores, clock=clock, seal=self._seal)
@@ -181,12 +176,15 @@ class HeirsWorld(World):
         self.router, place = router, len(self.reigns)
         self.reigns.append(Reign(owner=lease.owner, fence=lease.fence, begun_us=self.loop.now_us))
         self._procs[lease.owner] = proc
-        serving = True
+        ended = asyncio.Event()
 
         async def answer(request: Request) -> Any:
-            if not serving:
+            if ended.is_set():
                 raise NotSent("STANDBY", code="STANDBY")
-            return await request(cast("Any", house))
+            try:
+                return await while_open(ended, request(cast("Any", house)))
+            except HouseEnded:
+                raise OutcomeUnknown("LEASE_LOST") from None
 
         async def recovered() -> None:
             await router.recovered()
@@ -197,7 +195,8 @@ class HeirsWorld(World):
         try:
             yield house
         finally:
-            serving = False
+            ended.set()
+            house.retire()
             noting.cancel()
             self.reigns[place] = self.reigns[place].but(ended_us=self.loop.now_us)
 
