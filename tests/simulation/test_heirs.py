@@ -8,21 +8,29 @@ from typing import Any
 
 import pytest
 
-from chimera.adapters.binance.signed import READ_RECV_WINDOW_MS, Endpoint, SignedAccount
+from chimera.admit import tenure
+from chimera.admit.tenure import Command, Fact, Held, Tenure
 from chimera.services.world.heirs import HeirsWorld, Strike
 from chimera.services.world.run import CALLERS, Options, Verdict, run
+from chimera.services.world.workload import Wish
 from chimera.trading.money import Millis
-from support.incident_stage import without
+from support.incident_stage import a_wish, policy_of, without
 
 pytestmark = [pytest.mark.req("S4-ROUTE-6"), pytest.mark.req("S4-NET-2")]
 
 HEIRS = Options(heirs=True)
 CALM = Options(heirs=True, faults=False, recovery_s=1, who=CALLERS, safety_s=30, liveness_s=50)
 TAKEN_OVER_US = 5_000_000
-CAUGHT = (2, 17)  # seeds in which a process that woke up late is heard, where nothing is cut to the lease
+SHORT = CALM.but(safety_s=16, liveness_s=16, market_stops_s=2)
+ASLEEP = (Strike(at_s=4.2, steps=20, for_s=6.0),)
+MAKER = a_wish(at_s=4.0, policy=policy_of(wait_ms=2_500), stop_bps=60, target_bps=80, hold_s=9)
+CAUGHT = (1, 3, 4)
+ADVANCE = tenure.advance
 
 
-def played(seed: int, options: Options, strikes: tuple[Strike, ...] | None = None) -> tuple[Verdict, HeirsWorld]:
+def played(
+    seed: int, options: Options, strikes: tuple[Strike, ...] | None = None, wish: Wish | None = None
+) -> tuple[Verdict, HeirsWorld]:
     worlds: list[HeirsWorld] = []
 
     def begin(world: Any) -> None:
@@ -30,7 +38,8 @@ def played(seed: int, options: Options, strikes: tuple[Strike, ...] | None = Non
         if strikes is not None:
             world.strikes = strikes
 
-    return run(seed, options=options, branch=begin), worlds[0]
+    story = None if wish is None else [wish]
+    return run(seed, options=options, story=story, branch=begin), worlds[0]
 
 
 def told(verdict: Verdict) -> list[str]:
@@ -38,17 +47,17 @@ def told(verdict: Verdict) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("for_s", [None, 20.0, 60.0])
-@pytest.mark.parametrize("seed", range(4))
-def test_a_holder_that_dies_or_sleeps_is_replaced_within_five_seconds(seed: int, for_s: float | None) -> None:
-    """At another step each time: 7 of them in the life of a position, one after another."""
-    for steps in range(1, 600, 90):
-        verdict, world = played(seed, CALM, (Strike(at_s=8.0 + seed, steps=steps, for_s=for_s),))
+@pytest.mark.parametrize("for_s", [None, 6.0, 20.0])
+@pytest.mark.parametrize("at_s", [3.99, 4.2, 6.0, 12.9])
+def test_a_holder_that_dies_or_sleeps_is_replaced_within_five_seconds(at_s: float, for_s: float | None) -> None:
+    """In the life of one position, before its entry and up to its close, at another step each time."""
+    for steps in range(1, 300, 60):
+        verdict, world = played(1, SHORT, (Strike(at_s=at_s, steps=steps, for_s=for_s),), MAKER)
         assert told(verdict) == []
         assert len(world.struck_us) == 1
-        struck_us, heir = world.struck_us[0], world.reigns[1]
+        heir = world.reigns[1]
         assert heir.recovered_us is not None
-        assert heir.recovered_us - struck_us <= TAKEN_OVER_US
+        assert heir.recovered_us - world.struck_us[0] <= TAKEN_OVER_US
         assert heir.owner.partition("-")[0] != world.reigns[0].owner.partition("-")[0]
         assert world.accepted > 0
 
@@ -67,15 +76,19 @@ def test_a_sample_of_rough_seeds_holds_every_invariant_with_two_processes(seed: 
     assert world.accepted > 0
 
 
-@pytest.mark.slow
-def test_without_the_cut_a_process_that_wakes_up_late_is_heard_and_noticed() -> None:
-    def uncut(account: SignedAccount, endpoint: Endpoint) -> int:
-        return account.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
+@pytest.mark.parametrize("seed", CAUGHT)
+def test_who_wakes_up_late_is_heard_and_noticed_where_nobody_looks_at_the_end(seed: int) -> None:
+    """A maker order's time is over when the process wakes: its cancel, and what follows, is due before all else."""
+    assert told(played(seed, SHORT, ASLEEP, MAKER)[0]) == []
+    with without(("chimera.admit.tenure", "advance", endless)):
+        verdict, _ = played(seed, SHORT, ASLEEP, MAKER)
+    assert {each.invariant for each in verdict.violations} == {"LEASE"}
 
-    with without(SignedAccount, "_window_ms", uncut):
-        for seed in CAUGHT:
-            verdict, _ = played(seed, HEIRS)
-            assert "LEASE" in {each.invariant for each in verdict.violations}
+
+def endless(state: Tenure, fact: Fact, now_ms: Millis) -> tuple[Tenure, tuple[Command, ...]]:
+    """As ``advance``, but that a lease lasts until the ledger says that it does not."""
+    after, commands = ADVANCE(state, fact, now_ms)
+    return (after.but(until_ms=Millis(1 << 61)) if isinstance(after, Held) else after), commands
 
 
 @pytest.mark.slow
