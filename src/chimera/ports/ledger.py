@@ -138,8 +138,8 @@ class Leases(Protocol):
         ...
 
 
-class Ledger(Holdings, Rows, Claims, Leases, Protocol):
-    """All of it, one store."""
+class Ledger(Holdings, Rows, Claims, Protocol):
+    """All of it, one store. Where several routers share one, it grants ``Leases`` as well."""
 
     async def ping(self) -> None:
         """Raises ``StoreUnavailable`` when it cannot write now."""

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.transport import Reply
 from chimera.ports.clock import Clock
+from chimera.ports.ledger import Leases
 from chimera.services.clock import SteadyClock
 from chimera.services.router.common import Common
 from chimera.services.router.door import HouseEnded, while_open
@@ -158,8 +159,9 @@ class HeirsWorld(World):
 
     async def _s4(self, proc: Proc) -> None:
         clock = SteadyClock(ProcClock(proc, self.s4_clock))
+        leases = cast("Leases", ledger_of(proc, self.ledger))
         terms = Terms(name=LEASE, owner=f"{proc.name}-{proc.incarnation}", url=f"http://{proc.name}")
-        tenancy = Tenancy(terms, ledger_of(proc, self.ledger), clock, partial(self._housed, proc, clock))
+        tenancy = Tenancy(terms, leases, clock, partial(self._housed, proc, clock))
         await tenancy.run()
 
     @asynccontextmanager
