@@ -37,7 +37,6 @@ from chimera.services.access.table import Service
 from chimera.services.clock import SteadyClock, SystemClock, WakingClock
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
-from chimera.services.router.door import Door
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.observing import Observing
@@ -46,6 +45,7 @@ from chimera.services.router.refused import Refusals
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_at
 from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError
+from chimera.services.router.standby import StandbyFace
 from chimera.services.router.stream_track import StreamTrack, Terms
 from chimera.services.router.tenancy import Left, Tenancy
 from chimera.services.router.tenancy import Terms as TenancyTerms
@@ -92,8 +92,8 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
                 gated, service=Service.S4, door=settings.door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES
             )
             if settings.leases == "on":
-                door, tenancy = tenancy_of(settings, ledger, housed, address_of(bound))
-                await serving(gate(door), work=tenancy.run())
+                face, tenancy = tenancy_of(settings, ledger, housed, address_of(bound))
+                await serving(gate(face), work=tenancy.run())
                 return
             async with housed() as (house, app):
                 app.openapi()  # 60 ms of a loop on which nothing hangs yet
@@ -108,13 +108,13 @@ def tenancy_of(
     leases: Leases,
     housed: Callable[[Left], AbstractAsyncContextManager[tuple[House, FastAPI]]],
     address: str,
-) -> tuple[Door, Tenancy]:
+) -> tuple[StandbyFace, Tenancy]:
     """A process that acts while it holds the account's lease, and stands by else; and its HTTP face."""
 
     @asynccontextmanager
     async def acting(_: Lease, left: Left) -> AsyncIterator[House]:
         async with housed(left) as (house, app):
-            with door.open(app):
+            with face.open(app):
                 try:
                     yield house
                 finally:
@@ -123,8 +123,8 @@ def tenancy_of(
     owner = f"{settings.owner_name}-{secrets.token_hex(4)}"  # of this life alone
     terms = TenancyTerms(name=f"account:{DEFAULT_ACCOUNT}", owner=owner, url=settings.url or address)
     tenancy = Tenancy(terms, leases, WakingClock(), acting)
-    door = Door(lambda: tenancy.holder)
-    return door, tenancy
+    face = StandbyFace(lambda: tenancy.holder)
+    return face, tenancy
 
 
 @asynccontextmanager

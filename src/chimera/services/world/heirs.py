@@ -19,8 +19,8 @@ from chimera.ports.clock import Clock
 from chimera.ports.ledger import Leases
 from chimera.services.clock import SteadyClock
 from chimera.services.router.common import Common
-from chimera.services.router.door import HouseEnded, while_open
 from chimera.services.router.house import House
+from chimera.services.router.standby import HouseEnded, while_open
 from chimera.services.router.tenancy import Left, Tenancy, Terms
 from chimera.services.world.clock import ProcClock
 from chimera.services.world.composed import World

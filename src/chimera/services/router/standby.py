@@ -41,7 +41,7 @@ async def while_open(ended: asyncio.Event, work: Awaitable[T]) -> T:
         ending.cancel()
 
 
-class Door:
+class StandbyFace:
     """ASGI. ``holder``: who acts instead of us, where that is known."""
 
     def __init__(self, holder: Callable[[], Holder | None]) -> None:

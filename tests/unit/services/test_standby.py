@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from chimera.services.router.door import Door
+from chimera.services.router.standby import StandbyFace
 from chimera.trading.lease import Holder
 from chimera.trading.money import Millis
 
@@ -22,7 +22,7 @@ class Face:
 
     def __init__(self) -> None:
         self.holder: Holder | None = OTHER
-        self.door = Door(lambda: self.holder)
+        self.door = StandbyFace(lambda: self.holder)
         transport = httpx2.ASGITransport(app=self.door)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://s4")
         self.asked, self.go = asyncio.Event(), asyncio.Event()
