@@ -40,6 +40,7 @@ class HandClock:
 
 HEALTHY: dict[str, Any] = {
     "status": "ok",
+    "environment": "sim",
     "checks": {
         "exchange": "ok",
         "user_stream": "ok",
@@ -156,10 +157,10 @@ class FakeS3:
 class Stage:
     """The others, and the application that watches them."""
 
-    def __init__(self, clock: HandClock | SystemClock, mode: str = "SIM") -> None:
+    def __init__(self, clock: HandClock | SystemClock) -> None:
         self.clock = clock
         self.s4, self.s3, self.bus = FakeS4(), FakeS3(), MemoryBus(clock)
-        self.app: FastAPI = build_app(router=self.s4, strategy=self.s3, bus=self.bus, clock=clock, mode=mode)
+        self.app: FastAPI = build_app(router=self.s4, strategy=self.s3, bus=self.bus, clock=clock)
         self.console: Console = self.app.state.console
         self._events = 0
 

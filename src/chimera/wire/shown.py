@@ -163,8 +163,11 @@ class CloseResponse(_Answer):
 
 
 class HealthResponse(_Answer):
+    """``environment``, S4's alone: ``sim``, ``demo`` or ``live``, whose money it trades."""
+
     status: str
     checks: dict[str, Any]
+    environment: str | None = None
 
 
 class ErrorBody(BaseModel):

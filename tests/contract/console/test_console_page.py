@@ -104,7 +104,7 @@ async def test_what_is_older_than_three_seconds_answers_nothing(stage: Stage) ->
 async def test_the_page_before_anybody_has_answered(stage: Stage, client: httpx2.AsyncClient) -> None:
     bar = await seen(stage, client, "bar")
 
-    assert "SIM simulated money" in bar
+    assert "UNKNOWN S4 has not said whose" in bar
     assert bar.count("Unknown") == 2
     assert "S4 has not answered yet" in bar
     assert "Yes" not in bar
@@ -193,14 +193,29 @@ async def test_text_of_others_is_never_markup(stage: Stage, client: httpx2.Async
 
 async def test_modes_differ_in_word_and_shape() -> None:
     shapes = {}
-    for mode, words_of_mode in (("SIM", "simulated"), ("TESTNET", "test money"), ("LIVE", "real money")):
-        bar = Stage(HandClock(), mode).console.page.section("bar")
+    named = {"sim": ("SIM", "simulated"), "demo": ("TESTNET", "test money"), "live": ("LIVE", "real money")}
+    for environment, (mode, words_of_mode) in named.items():
+        stage = Stage(HandClock())
+        stage.s4.told["environment"] = environment
+        await stage.look()
+        bar = stage.console.page.section("bar")
         assert f"<b>{mode}</b>" in bar
         assert words_of_mode in bar
         shapes[mode] = re.search(r"<(path|circle) [^>]*>", bar)[0]  # type: ignore[index]  # else it fails
     assert len(set(shapes.values())) == 3
-    with pytest.raises(ValueError, match="PROD"):
-        Stage(HandClock(), "PROD")
+
+
+@pytest.mark.parametrize("said", [{}, {"environment": "prod"}])
+async def test_nobody_s_money_is_called_simulated_before_s4_has_said_so(said: dict[str, str]) -> None:
+    stage = Stage(HandClock())
+    assert "<b>UNKNOWN</b>" in stage.console.page.section("bar")
+    stage.s4.told = {"status": "ok", "checks": {}} | said
+
+    await stage.look()
+
+    bar = stage.console.page.section("bar")
+    assert "<b>UNKNOWN</b>" in bar
+    assert "S4 has not said whose" in bar
 
 
 async def test_a_section_is_drawn_again_only_when_it_has_changed(stage: Stage) -> None:

@@ -1,20 +1,15 @@
-"""The image: what its file says, and the two programs that are in it beside the package."""
+"""The image: what its file says, and the program that is in it beside the package."""
 
 import importlib.util
 import json
 import re
-import sys
 import threading
 import tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import ModuleType
 from typing import Any
 
-import pytest
-from deployed import CONFIG, DEPLOY, ROOT, env_file
-
-from chimera.cli.main import app
-from chimera.services.console import main as console
+from deployed import DEPLOY, ROOT
 
 FILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 KNOWN = {"ARG", "FROM", "ENV", "RUN", "WORKDIR", "COPY", "USER", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
@@ -86,27 +81,6 @@ def beside(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def test_the_console_says_which_money_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    served: dict[str, Any] = {}
-
-    async def serve(**given: object) -> None:
-        served.update(given)
-
-    monkeypatch.setattr(console, "serve", serve)
-    monkeypatch.setattr("chimera.services.logs.to_stderr", lambda _: None)
-    monkeypatch.setattr(sys, "argv", [])
-    for name, value in env_file(CONFIG / "console.env").items():
-        monkeypatch.setenv(name, "" if name == "CHIMERA_TOKEN_PATH" else value)  # there is no such file here
-    program = beside("console")
-    monkeypatch.setattr(program, "main", lambda: app(standalone_mode=False))
-
-    program.start("LIVE")
-
-    assert served["mode"] == "LIVE"
-    assert (served["s4_url"], served["port"]) == ("http://s4:8084", 8080)
-    assert (served["door"].host, str(served["door"].tokens)) == ("127.0.0.1", "/run/chimera/tokens/tokens.json")
 
 
 class Answers(BaseHTTPRequestHandler):

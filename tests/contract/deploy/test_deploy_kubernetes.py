@@ -42,7 +42,6 @@ from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.strategy.settings import read_settings
 from chimera.simulate.usdm.endpoints import ENDPOINTS
 
-MONEY = {"sim": "SIM", "demo": "TESTNET", "live": "LIVE"}
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 COMPONENTS = "[../binance]"  # as the overlays name them
 STORES = {"redis", "keys", "exchange-keys"}  # containers that run no verb of ours
@@ -71,8 +70,7 @@ def with_all(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
 
 
 def verb_of(each: Container) -> str:
-    """The image's one program beside the package is the console's."""
-    return "console" if "/opt/chimera/image/console.py" in each.spec.get("command", []) else str(each.spec["args"][0])
+    return str(each.spec["args"][0])
 
 
 def ours(objects: list[Object]) -> list[Container]:
@@ -141,17 +139,14 @@ def test_every_variable_is_one_that_its_process_reads(objects: list[Object]) -> 
 
 @pytest.mark.req("CONF-2")
 def test_all_of_an_installation_is_of_one_environment(objects: list[Object], overlay: str, tmp_path: Path) -> None:
-    """S4, the feed and what the console says of the money: the three that must not differ."""
     wanted = OVERLAYS[overlay]
     s4 = s4_settings(environment(objects, container(objects, "s4/s4")), tmp_path)
     feed = environment(objects, container(objects, "s4/feed" if wanted == "sim" else "feed/feed"))
-    console = container(objects, "console/console")
 
     assert hosts_of(s4).name == wanted
     assert s4.testnet is (wanted != "live")
     assert (s4.binance_key is None) is (wanted == "sim")
     assert feed["FEED_ENV"] == wanted
-    assert console.spec["args"] == [MONEY[wanted]]
 
 
 def test_all_speak_of_one_redis_and_find_each_other(objects: list[Object]) -> None:

@@ -37,7 +37,6 @@ from chimera.services.metrics import Service
 from chimera.trading.errors import ChimeraError, NotSent, Refused
 from chimera.wire import failures
 
-MODES: Final = ("SIM", "TESTNET", "LIVE")
 UPDATE_S: Final = 0.1  # ten updates a second at most
 HEARTBEAT_MS: Final = 1_000
 PAGES_MAX: Final = 32
@@ -66,12 +65,9 @@ class Console:
         strategy: StrategySource,
         bus: BusSource,
         clock: Clock,
-        mode: str,
         symbols: tuple[str, ...],
     ) -> None:
-        if mode not in MODES:
-            raise ValueError(f"mode {mode!r} is not one of {', '.join(MODES)}")
-        self.seen = Seen(mode=mode, symbols=list(symbols))
+        self.seen = Seen(symbols=list(symbols))
         self.static = {name: files(__package__).joinpath("static", name).read_bytes() for name in STATIC}
         versions = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in self.static.items()}
         self.page = Page(self.seen, clock, versions)
@@ -164,7 +160,6 @@ def build_app(
     strategy: StrategySource,
     bus: BusSource,
     clock: Clock,
-    mode: str = "SIM",
     symbols: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
     signed: Signed | None = None,
@@ -174,7 +169,7 @@ def build_app(
     ``symbols`` are shown before S4 has named its own; ``hosts`` are names it is reached under besides loopback's;
     ``signed``: who is signed in, where tokens are asked for.
     """
-    console = Console(router=router, strategy=strategy, bus=bus, clock=clock, mode=mode, symbols=symbols)
+    console = Console(router=router, strategy=strategy, bus=bus, clock=clock, symbols=symbols)
 
     app = FastAPI(title="Chimera console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.console = console

@@ -30,13 +30,13 @@ async def serve(
     stop: asyncio.Event,
     door: Door = LOOPBACK,
     port: int = PORT,
-    mode: str = "SIM",
     symbols: Sequence[str] = (),
     hosts: Sequence[str] = (),
     ready: Ready | None = None,
 ) -> None:
-    """Until ``stop``; raises ``PortInUse``, ``DoorFault``. ``mode`` is SIM, TESTNET or LIVE; S3, S4 and Redis may come
-    later. ``hosts``: names that it is reached under besides the door's own.
+    """Until ``stop``; raises ``PortInUse``, ``DoorFault``. S3, S4 and Redis may come later.
+
+    ``hosts``: names that it is reached under besides the door's own.
     """
     clock, tls = SystemClock(), door.checked(Service.CONSOLE).tls()
     book = door.book(clock)
@@ -53,7 +53,6 @@ async def serve(
                 strategy=strategy,
                 bus=bus,
                 clock=clock,
-                mode=mode,
                 symbols=tuple(symbols),
                 hosts=(door.host, *hosts),
                 signed=signed,

@@ -19,6 +19,7 @@ from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS
 
 STALE_MS: Final = 3_000
 SPARK_EVERY_MS: Final = 500
+MODES: Final = {"sim": "SIM", "demo": "TESTNET", "live": "LIVE"}  # S4's environments, as the page calls them
 SPARK_POINTS: Final = 240  # two minutes
 ORDERS_KEPT: Final = 400
 ROWS_KEPT: Final = 50
@@ -47,9 +48,8 @@ class Spark:
 
 @dataclass
 class Seen:
-    """``mode`` is SIM, TESTNET or LIVE."""
+    """What was read last, and when."""
 
-    mode: str
     symbols: list[str]
     s4: Source = field(default_factory=lambda: Source("S4"))
     s4_health: Source = field(default_factory=lambda: Source("S4's health"))
@@ -84,6 +84,11 @@ class Seen:
         if source.error != error:
             source.error = error
             self.changed("sources")
+
+    @property
+    def mode(self) -> str:
+        """Whose money it is, by S4's own word; UNKNOWN until it has said so."""
+        return MODES.get(str(self.health.get("environment")), "UNKNOWN")
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -22,6 +22,7 @@ def health_of(router: "Router") -> dict[str, object]:
     good = all(checks[name] in ("ok", True) for name in checks if name != "own_faults")
     return {
         "status": "ok" if good else "degraded",
+        "environment": router.config.environment,  # sim, demo or live: whose money it is
         "checks": checks,
         "route_table_rev": router.routing.table.rev,
         "circuit_breaker": str(router.breaker.now.state),

@@ -35,6 +35,13 @@ function draw(name, html) {
   localise(drawn.content);
   fillAges(drawn.content);
   matchChildren(there, drawn.content);
+  if (name === "bar") wear(there.querySelector("[data-mode]").dataset.mode);
+}
+
+// The whole page looks like the money it shows; S4 says whose that is, perhaps after the page was asked for.
+function wear(mode) {
+  document.documentElement.dataset.mode = mode;
+  document.title = `${mode} · Chimera`;
 }
 
 // Change only what differs, so that focus, selection and opened details stay.
