@@ -127,7 +127,8 @@ async def test_the_page_lives_and_keeps_to_itself() -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_a_phone_shows_it_all_without_going_sideways(scheme: str) -> None:
-    stage = Stage(SystemClock(), "LIVE")
+    stage = Stage(SystemClock())
+    stage.s4.told["environment"] = "live"
     stage.s4.rows = [a_position(), a_position(symbol="1000PEPEUSDT", qty="-123456789", stop=None, coverage="0")]
     stage.s3.rows = [a_decision(1, stage.clock.now_ms())]
     await stage.tell_order("s3-1000pepe-1800000000000-abcdef-s1", "STOP", "IN_DOUBT", trigger_price="65742.1")
@@ -136,6 +137,8 @@ async def test_a_phone_shows_it_all_without_going_sideways(scheme: str) -> None:
     async with moving(stage), served(stage) as url, opened(url, PHONE, scheme=scheme) as here:
         await here.shows("[data-section=alerts]", "A_RATHER_LONG")
         await here.shows("[data-section=orders]", "in doubt")
+        await playwright.expect(here.page.locator("html[data-mode=LIVE]")).to_be_visible()
+        await playwright.expect(here.page).to_have_title("LIVE · Chimera")
         assert await sideways(here.page) == 0
         await here.page.locator("[data-close=BTCUSDT]").click()
         await here.page.wait_for_selector("dialog[open]")
