@@ -118,6 +118,7 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "adapters/embedded": "real files, a writer thread, a supervised process",
     "adapters/binance": "real sockets; its pure half is checked by the run-time fence",
     "cli": "the terminal and the process",
+    "services/access": "the gate before the face of a real process",
     "services/conform": "a rehearsal over real sockets",
     "services/console": "a web page of a real process",
     "services/feed": "a real process",
