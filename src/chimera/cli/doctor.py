@@ -22,7 +22,7 @@ from chimera.services.audit_summary import report, summarize
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.conform import committed
 from chimera.services.router import venue_checks
-from chimera.services.router.main import hosts_of, keys_of
+from chimera.services.router.hosting import hosts_of, keys_of
 from chimera.services.router.settings import SettingsError, load
 from chimera.services.strategy.settings import SettingsFault, read_settings
 from chimera.simulate.venue.audit import AuditRecord

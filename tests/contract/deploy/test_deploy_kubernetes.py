@@ -35,7 +35,7 @@ from known import (
 )
 
 from chimera.services.access.table import Service
-from chimera.services.router.main import hosts_of
+from chimera.services.router.hosting import hosts_of
 from chimera.services.router.settings import load
 from chimera.services.serving import HARD_EXIT_S
 from chimera.services.simulator.settings import SimulatorSettings

@@ -11,7 +11,7 @@ from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.limits import LimitBook, Limits
 from chimera.services.router import patience, venue_checks
 from chimera.services.router.config import RouterConfig
-from chimera.services.router.main import hosts_of
+from chimera.services.router.hosting import hosts_of
 from chimera.services.router.router import Router
 from chimera.services.router.settings import SettingsError, load
 from chimera.trading.errors import Refused

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from yarl import URL
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
-from chimera.adapters.binance.hosts import SIM, Hosts, environment_of, hosts_named
+from chimera.adapters.binance.hosts import Hosts, hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.sign import signer_for
 from chimera.adapters.binance.spot.account import BinanceSpot, open_spot
@@ -37,6 +36,7 @@ from chimera.services.access.table import Service
 from chimera.services.clock import SteadyClock, SystemClock, WakingClock
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
+from chimera.services.router.hosting import hosts_of, keys_of
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.observing import Observing
@@ -51,8 +51,7 @@ from chimera.services.router.tenancy import Left, Tenancy
 from chimera.services.router.tenancy import Terms as TenancyTerms
 from chimera.services.serving import Ready, address_of, listen, serve_app
 from chimera.services.stores import open_bus
-from chimera.simulate import ready_key
-from chimera.trading.errors import Refused, StaleWriter
+from chimera.trading.errors import StaleWriter
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
 from chimera.trading.lease import Lease
 from chimera.trading.market import Market
@@ -334,61 +333,6 @@ def limits_of(settings: RouterSettings) -> Limits:
         max_daily_loss=Quote(settings.max_daily_loss_usdt),
         price_collar_bps=settings.price_collar_bps,
         max_orders_per_10s=settings.max_orders_per_10s,
-    )
-
-
-def hosts_of(settings: RouterSettings, market: Market = Market.FUT) -> Hosts:
-    """The simulator where ``S4_FUT_URL`` is of this machine, else Binance's demo or the live market.
-
-    Both markets are of one environment: spot's own URLs, where they are set, must agree with what futures' say.
-    """
-    environment = _environment(settings)
-    if market is Market.FUT:
-        rest, streams = settings.fut_url, settings.fut_ws_url
-    else:
-        rest = settings.spot_url or (settings.fut_url if environment == "sim" else None)
-        streams = settings.spot_ws_url
-    if environment == SIM.name and rest is not None:
-        streams = streams or _as_socket(rest)
-    try:
-        return hosts_named(environment, rest=rest, streams=streams, market=market)
-    except Refused as refused:
-        raise SettingsError(_misplaced(settings, market, environment, refused)) from refused
-
-
-def _environment(settings: RouterSettings) -> str:
-    if settings.fut_url is not None and environment_of(settings.fut_url) == SIM.name:
-        return SIM.name
-    return "demo" if settings.testnet else "live"
-
-
-def _misplaced(settings: RouterSettings, market: Market, environment: str, refused: Refused) -> str:
-    """Which setting names a host of another environment, and how it would be right."""
-    of = {"rest": f"S4_{market}_URL", "streams": f"S4_{market}_WS_URL"}
-    name = of.get(str(refused.field), of["rest"])
-    if environment == "sim":
-        asked = f"S4_FUT_URL={settings.fut_url} asks for the simulator"
-        return f"{name}={refused.value}: {asked}; unset {name}, or name all hosts of one environment"
-    asked = f"S4_TESTNET={str(settings.testnet).lower()} asks for {environment}"
-    fix = f"unset {name}, or set S4_TESTNET={str(not settings.testnet).lower()}"
-    whose = environment_of(str(refused.value)) or "nobody's we know"
-    return f"{name}={refused.value} ({whose}), and {asked}; {fix}"
-
-
-def _as_socket(rest: str) -> str:
-    url = URL(rest)
-    return str(url.with_scheme("wss" if url.scheme == "https" else "ws")).rstrip("/")
-
-
-def keys_of(settings: RouterSettings) -> tuple[str, str]:
-    """Key and secret; against the simulator its ready key will do."""
-    if settings.binance_key is not None and settings.binance_secret is not None:
-        return settings.binance_key.get_secret_value(), settings.binance_secret.get_secret_value()
-    if hosts_of(settings).name == "sim":
-        return ready_key.API_KEY, ready_key.SECRET
-    raise SettingsError(
-        "S4_BINANCE_KEY and S4_BINANCE_SECRET are needed to trade on Binance; for the simulator set"
-        " S4_FUT_URL=http://127.0.0.1:9020"
     )
 
 

@@ -95,10 +95,8 @@ class Router:
         common: Common | None = None,
     ) -> None:
         """``common``: what it shares with the account's other market, run by whoever made it; None: it is alone."""
-        self.config = config
-        self._ledger = ledger
-        self._limits = limits
-        self.clock = clock
+        self.config, self.clock = config, clock
+        self._ledger, self._limits = ledger, limits
         whose = config.account_id, config.owner_name, {config.market: records}
         shared = common or Common(*whose, ledger=ledger, bus=bus, clock=clock, seal=seal)
         self._own_common = shared if common is None else None
