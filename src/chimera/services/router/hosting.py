@@ -1,4 +1,4 @@
-"""Where S4's requests go and who signs them: the simulator, Binance's demo or the live market, by the settings alone."""
+"""Where S4's requests go and who signs them, by the settings: the simulator, Binance's demo or the live market."""
 
 from yarl import URL
 
