@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def _hour(name: str, hour: Hour) -> None:
-    _say(f"{name}: {hour.cpu_s} s CPU, {hour.steps} steps, {hour.rss_mb} MB in all; S4 {hour.weight}")
+    _say(f"{name}: {hour.cpu_s:.2f} s CPU, {hour.steps} steps, {hour.rss_mb} MB in all; S4 {hour.weight}")
 
 
 def _say(line: str) -> None:

@@ -135,6 +135,7 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "services/world/soaks.py": "many soaks over both cores",
     "services/world/sweeps.py": "many sweeps over both cores",
     "services/world/weigh.py": "weighs memory beside the run",
+    "services/world/young.py": "a process beside the run",
     "client": "users import it",
     "services/clock.py": "the real clock itself",
     "services/serving.py": "binds real ports for real processes",

@@ -1,10 +1,14 @@
 """Two hours of an ordinary day: nothing that S4 holds grows with history. ``make sim-soak`` runs whole days."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from chimera.services.world.paths import HOUR_S, PATHS, day_market
-from chimera.services.world.soak import Soaked, hour_of_wishes, soak
+from chimera.services.world.soak import Hour, Soaked, hour_of_wishes, soak
 from chimera.services.world.spool import Spool
+from chimera.services.world.weigh import Weight
+from chimera.services.world.young import Young
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.market import Marked, TopOfBook
 
@@ -62,3 +66,35 @@ def test_a_spool_gives_back_what_it_was_given() -> None:
     assert [record.at_us for record in spool][:2] == [0, 1]
     assert len(spool) == 1_300
     assert spool[-1].seq == 1_299
+
+
+def test_what_sleeps_since_early_tells_what_each_part_costs_it_and_leaves_its_parent_alone() -> None:
+    """The child draws its own copy; the parent's stays where it was."""
+    drawn: list[float] = []
+
+    def parts() -> Iterator[float]:
+        for cost in (0.25, 0.5):
+            drawn.append(cost)
+            yield cost
+
+    young = Young(parts())
+    assert [young.part(), young.part()] == [0.25, 0.5]
+    with pytest.raises(RuntimeError, match="died"):  # there is no third part
+        young.part()
+    young.end()
+    assert drawn == []
+
+
+def an_hour(parts: tuple[float, ...], early: tuple[float, ...] = ()) -> Hour:
+    weight = Weight(size=1, objects=1, orders=0, intents=0, trades=0, untold=0, tasks=0)
+    return Hour(parts=parts, rss_mb=1.0, steps=1, weight=weight, early=early)
+
+
+def test_the_last_hour_is_measured_beside_the_second_and_not_against_the_machine_of_the_morning() -> None:
+    """The machine has become twice as slow, and one burst of others fell into one part."""
+    hours = (an_hour((1.0, 1.0, 1.0)), an_hour((1.0, 1.0, 1.0)), an_hour((2.1, 2.1, 9.0), (2.0, 2.0, 2.0)))
+    day = Soaked(day="calm", seed=1, hours=hours, violations=(), intents=1, orders=1, fills=1, kills=0, faults=0)
+    assert day.cost_ratio == pytest.approx(1.05)
+    assert day.good
+    dearer = day.but(hours=(*hours[:2], an_hour((2.4, 2.4, 2.4), (2.0, 2.0, 2.0))))
+    assert not dearer.good

@@ -2,8 +2,9 @@
 
 Invariants: every hour has the same market and the same intents, so that hours compare; faults come as the profile says,
 outages neither in the second nor in the last hour; CPU is measured of this process alone, collections of garbage not
-among it, and by a yardstick as well: a fixed piece of work, timed a few times an hour, because a machine that others
-use is not always as fast. The venue's log goes to a spool. The oracle of every other run judges at the end.
+among it. A machine that others use is not always as fast: so the world as it was when the second hour began is kept
+asleep, and lives that hour while the last one is lived, part beside part. The venue's log goes to a spool. The oracle
+of every other run judges at the end.
 """
 
 import gc
@@ -30,6 +31,7 @@ from chimera.services.world.steps import FenceBroken
 from chimera.services.world.tape import Tape
 from chimera.services.world.weigh import Weight, weigh
 from chimera.services.world.workload import Wish
+from chimera.services.world.young import Young
 from chimera.trading.intent import ExecPolicy, MakerThenTaker, MarketNow
 from chimera.trading.market import Side
 from chimera.trading.money import Qty
@@ -43,21 +45,25 @@ HEALED_S: Final = 15  # by then what was killed last has started, and the asker 
 CPU_MOST: Final = 1.1  # the last hour's by the second's
 GROWTH_MOST: Final = 1.1  # of what the router holds: the last hour's by the most after warm-up
 WARM_H, EARLY_H = 8, 4  # the last of its caches is full after seven hours; so many hours then count as early
-PARTS: Final = 20  # of an hour, with a look at the yardstick after each
+PARTS: Final = 20  # of an hour
 _PAGE_MB: Final = 4096 / 2**20
 
 
 class Hour(Value):
-    """``cpu_s`` of this process; ``yards``: that of each part in yardsticks; ``steps`` of the loop; what S4 held then.
+    """``parts``: CPU seconds of each; ``early``, of the last hour: what the second hour's cost, lived beside them.
 
-    ``rss_mb``: of all this, the simulated venue and the stores among it.
+    ``steps`` of the loop; what S4 held then. ``rss_mb``: of all this, the simulated venue and the stores among it.
     """
 
-    cpu_s: float
-    yards: tuple[float, ...]
+    parts: tuple[float, ...]
     rss_mb: float
     steps: int
     weight: Weight
+    early: tuple[float, ...] = ()
+
+    @property
+    def cpu_s(self) -> float:
+        return sum(self.parts)
 
 
 class Soaked(Value):
@@ -80,10 +86,11 @@ class Soaked(Value):
 
     @property
     def cost_ratio(self) -> float:
-        """Part by part in yardsticks, the middle one: equal minutes do equal work, and no burst of others counts."""
-        if len(self.hours) <= 2:
+        """Part by part beside the second hour's, the middle one: equal minutes do equal work, no burst counts."""
+        last = self.hours[-1]
+        if not last.early:
             return 1.0
-        return median(late / early for late, early in zip(self.hours[-1].yards, self.hours[1].yards, strict=True))
+        return median(late / early for late, early in zip(last.parts, last.early, strict=True))
 
     @property
     def good(self) -> bool:
@@ -116,11 +123,15 @@ def soak(
     options = Options(safety_s=hours * HOUR_S, faults=kind.rough, liveness_s=LIVENESS_S)
     violations: list[Violation] = []
     passed: list[Hour] = []
+    young: Young | None = None
     with _GarbageByTheHour(), logs(world, None), watched(world.closes, lambda: loop.now_us):
         try:
             _begin(world, weather, hours)
             for hour in range(hours):
-                passed.append(_hour(world, hour, seed, every_s))
+                _want(world, hour, seed, every_s)
+                if 1 == hour < hours - 1:
+                    young = Young(_parts(world))
+                passed.append(_hour(world, young if hour == hours - 1 else None))
                 if tell is not None:
                     tell(f"{day} {seed} hour {hour + 1}", passed[-1])
             with fenced(loop):
@@ -131,6 +142,9 @@ def soak(
                 loop.run_for(LIVENESS_S - HEALED_S)
         except (FenceBroken, Stuck) as error:
             violations.append(Violation(invariant="HARNESS", at_us=loop.now_us, text=repr(error)))
+        finally:
+            if young is not None:
+                young.end()
         with fenced(loop):
             world.power_off()
             kept = loop.run_until_complete(quiet.read(world))
@@ -161,38 +175,38 @@ def _begin(world: World, weather: Weather, hours: int) -> None:
         weather.begin(hours)
 
 
-def _hour(world: World, hour: int, seed: int, every_s: float) -> Hour:
-    """The next hour, and what it cost."""
+def _want(world: World, hour: int, seed: int, every_s: float) -> None:
+    """What will be asked in this hour."""
     for wish in hour_of_wishes(seed, hour, every_s):
         world.loop.call_later(wish.at_s, world.callers.want, wish.but(at_s=0.0), context=Context())
+
+
+def _hour(world: World, beside: Young | None) -> Hour:
+    """The next hour, and what it cost; after each of its parts one of ``beside``."""
     gc.collect()
-    steps, cpu_s, yards = world.loop.steps, 0.0, []
+    steps, parts, early = world.loop.steps, [], []
+    for cost in _parts(world):
+        parts.append(cost)
+        if beside is not None:
+            early.append(beside.part())
+    router = world.router
+    assert router is not None  # it was started in the first second
+    return Hour(
+        parts=tuple(parts),
+        rss_mb=round(int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_MB, 1),
+        steps=world.loop.steps - steps,
+        weight=weigh(router),
+        early=tuple(early),
+    )
+
+
+def _parts(world: World) -> Iterator[float]:
+    """One more hour, part by part: CPU seconds of each."""
     for _ in range(PARTS):
         began_s = time.process_time()
         with fenced(world.loop):
             world.loop.run_for(HOUR_S / PARTS)
-        done_s = time.process_time()
-        _yardstick()
-        cpu_s += done_s - began_s
-        yards.append((done_s - began_s) / (time.process_time() - done_s))
-    router = world.router
-    assert router is not None  # it was started in the first second
-    return Hour(
-        cpu_s=round(cpu_s, 3),
-        yards=tuple(yards),
-        rss_mb=round(int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_MB, 1),
-        steps=world.loop.steps - steps,
-        weight=weigh(router),
-    )
-
-
-def _yardstick() -> int:
-    """About 10 ms of what this program does: small objects, dictionaries, sorting."""
-    total = 0
-    for number in range(400):
-        rows = {str(place * number): (place, str(place)) for place in range(150)}
-        total += sum(place for place, _ in sorted(rows.values(), reverse=True))
-    return total
+        yield time.process_time() - began_s
 
 
 def hour_of_wishes(seed: int, hour: int, every_s: float) -> Iterator[Wish]:

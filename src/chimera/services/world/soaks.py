@@ -48,7 +48,7 @@ def told(each: Soaked) -> str:
     first, last = each.hours[min(1, len(each.hours) - 1)], each.hours[-1]
     return (
         f"{each.day} {each.seed}: {'good' if each.good else 'BAD'}; {len(each.violations)} violations; "
-        f"CPU {first.cpu_s:.1f} -> {last.cpu_s:.1f} s/h, x{each.cost_ratio:.2f} in yardsticks; "
+        f"CPU {first.cpu_s:.1f} -> {last.cpu_s:.1f} s/h, x{each.cost_ratio:.2f} side by side; "
         f"S4 {first.weight.size / 1e6:.2f} -> {last.weight.size / 1e6:.2f} MB, x{each.growth:.2f} since warm; "
         f"{each.intents} intents, {each.orders} orders, {each.fills} fills, {each.kills} kills, {each.faults} faults"
     )
