@@ -34,13 +34,18 @@ class Shares:
         self._ended[ref] = (began, share)
         while len(self._ended) > self._most:
             self._ended.popitem(last=False)
+        self._forget(now_ms)
 
     def ratio(self, now_ms: Millis) -> tuple[int, Decimal]:
         """How many ended in the last hour, and the mean of their filled shares."""
-        while self._ended and next(iter(self._ended.values()))[0] <= now_ms - HOUR_MS:
-            self._ended.popitem(last=False)
+        self._forget(now_ms)
         count = len(self._ended)
         return count, sum((share for _, share in self._ended.values()), ZERO) / count if count else ZERO
+
+    def _forget(self, now_ms: Millis) -> None:
+        """What is older than an hour, whether anybody asks or not."""
+        while self._ended and next(iter(self._ended.values()))[0] <= now_ms - HOUR_MS:
+            self._ended.popitem(last=False)
 
 
 class Makers(Shares):

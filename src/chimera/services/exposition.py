@@ -53,15 +53,19 @@ class Recent:
 
     def took(self, value: float, now_ms: int) -> None:
         self.values.append((now_ms, value))
+        self._forget(now_ms)
 
     def percentiles(self, shares: Sequence[float], now_ms: int) -> tuple[int, dict[str, float]]:
         """Of how many values, and each share's; none where there is no value."""
-        while self.values and self.values[0][0] < now_ms - self._span_ms:
-            self.values.popleft()
+        self._forget(now_ms)
         ordered = sorted(value for _, value in self.values)
         if not ordered:
             return 0, {}
         return len(ordered), {f"{share:g}": percentile(ordered, share) for share in shares}
+
+    def _forget(self, now_ms: int) -> None:
+        while self.values and self.values[0][0] < now_ms - self._span_ms:
+            self.values.popleft()
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

@@ -1,5 +1,6 @@
 """What S4's metrics are counted from: each number follows from the events that were told, once each."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, cast
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.admit.tallies import HOUR_MS
-from chimera.services.exposition import Spread, percentile
-from chimera.services.router.measuring import FORGET_MS, KEPT, Measures
+from chimera.admit.tallies import HOUR_MS, Shares
+from chimera.services.exposition import Recent, Spread, percentile
+from chimera.services.router.measuring import FORGET_MS, KEPT, Measures, Noted, _note
 from chimera.trading.events import Alert, Event, FillRecorded, Happening, OrderChanged, Severity
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
@@ -253,3 +254,15 @@ def test_memory_is_bounded(counted: Counted) -> None:
         counted.hear(traded(a_fill(str(number)), "1"))
     kept = (counted.of._known, counted.of._asked, counted.of._traded, counted.of._slippage.values)
     assert [len(each) for each in kept] == [KEPT] * 4
+
+
+def test_nothing_is_kept_for_longer_than_an_hour_though_nobody_looks() -> None:
+    """Found by a day of virtual time: what a look alone would have forgotten grew until it was full."""
+    recent, shares = Recent(HOUR_MS, 1_000), Shares(1_000)
+    names: Noted[str, None] = OrderedDict()
+    for minute in range(600):
+        now_ms = Millis(minute * 60_000)
+        recent.took(1.0, now_ms)
+        shares.ended(f"i{minute}", Decimal(1), now_ms)
+        _note(names, f"i{minute}", None, now_ms)
+    assert max(len(recent.values), len(shares._ended), len(names)) <= 61

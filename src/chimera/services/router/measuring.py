@@ -10,7 +10,7 @@ Not seen here: levels (breaker, barriers, cover, queues), which are read as they
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 from chimera.admit.tallies import HOUR_MS, Shares
 from chimera.ports.clock import Clock
@@ -23,10 +23,13 @@ from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis
 from chimera.trading.order import Order, Role, Status
 
-KEPT: Final = 2_000  # of each kind, of the last hour
+KEPT: Final = 2_000  # of each kind, and none for longer than an hour, whether anybody looks or not
 FORGET_MS: Final = 600_000  # an entry that still has no stop then was closed, or covered by one that stood already
 TELLS: Final = (0.5, 0.95)  # S4-MET-1 asks for these
 USDT: Final = "USDT"
+K = TypeVar("K")
+V = TypeVar("V")
+Noted: TypeAlias = OrderedDict[K, tuple[Millis, V]]  # by name: when, monotonic, and what
 _ENTERING: Final = (Role.MAKER, Role.TAKER)
 _GONE: Final = (Status.CANCELED, Status.EXPIRED)
 
@@ -47,10 +50,10 @@ class Measures:
         self._fees_usdt, self._rebates_usdt = ZERO, ZERO
         self._other_fees: dict[str, Decimal] = {}
         self.maker_timeouts = 0
-        self._asked: OrderedDict[ClientOrderId, None] = OrderedDict()  # cancels under way
-        self._known: OrderedDict[str, None] = OrderedDict()  # intents that were counted
+        self._asked: Noted[ClientOrderId, None] = OrderedDict()  # cancels under way
+        self._known: Noted[str, None] = OrderedDict()  # intents that were counted
         self._bare: dict[Symbol, Millis] = {}  # first fill of an entry that waits for its stop, UTC
-        self._filled: OrderedDict[ClientOrderId, Decimal] = OrderedDict()  # of entries, base asset
+        self._filled: Noted[ClientOrderId, Decimal] = OrderedDict()  # of entries, base asset
         self._whole: dict[Symbol, ClientOrderId] = {}  # a stop for whatever is held: it covers what fills next
         self._failures = 0
 
@@ -76,7 +79,7 @@ class Measures:
         name = str(row.get("intent_id"))
         if name in self._known:
             return
-        _keep(self._known, name)
+        _note(self._known, name, None, self._now)
         taken = bool(row.get("order_ids"))
         self._ended[_outcome(row, failed=failed)] += 1
         if failed or taken:
@@ -97,7 +100,7 @@ class Measures:
 
     def _heard_of_cancel(self, order: Order) -> None:
         if order.status is Status.PENDING_CANCEL:
-            _keep(self._asked, order.ref)
+            _note(self._asked, order.ref, None, self._now)
             return
         if order.ref not in self._asked:
             return
@@ -128,14 +131,16 @@ class Measures:
     def _grew(self, order: Order) -> bool:
         """Whether more of it has filled, by a trade or by the venue's word; the trade of that word is no news."""
         filled = max(order.cum_qty, order.venue_cum_qty)
-        grew = filled > self._filled.get(order.ref, ZERO)
+        _, before = self._filled.get(order.ref, (0, ZERO))
+        grew = filled > before
         if grew:
-            _keep(self._filled, order.ref, filled)
+            _note(self._filled, order.ref, filled, self._now)
         return grew
 
     def _traded_with(self, fill: Fill) -> None:
         notional = fill.price * fill.qty
         self._traded.append((self._now, notional, ZERO if fill.maker else notional))
+        self._forget_trades(self._now)
         if fill.fee_asset == USDT:
             self._fees_usdt += max(fill.fee, ZERO)
             self._rebates_usdt += max(-fill.fee, ZERO)
@@ -173,8 +178,7 @@ class Measures:
         yield Sample("maker_timeouts", (), self.maker_timeouts)
 
     def _of_trades(self, now_ms: Millis) -> Iterator[Sample]:
-        while self._traded and self._traded[0][0] <= now_ms - HOUR_MS:
-            self._traded.popleft()
+        self._forget_trades(now_ms)
         whole = sum((notional for _, notional, _ in self._traded), ZERO)
         if whole:
             yield Sample("taker_rate", (), sum((taken for _, _, taken in self._traded), ZERO) / whole)
@@ -182,6 +186,10 @@ class Measures:
         yield Sample("rebate_usdt", (), self._rebates_usdt)
         for asset, paid in self._other_fees.items():
             yield Sample("fee_other", (asset,), paid)
+
+    def _forget_trades(self, now_ms: Millis) -> None:
+        while self._traded and self._traded[0][0] <= now_ms - HOUR_MS:
+            self._traded.popleft()
 
     @property
     def _now(self) -> Millis:
@@ -222,7 +230,9 @@ def _efficiency(row: Mapping[str, Any]) -> Decimal | None:
     return mean / paid if row["side"] == Side.BUY else paid / mean
 
 
-def _keep(names: OrderedDict[Any, Any], name: object, value: object = None) -> None:
-    names[name] = value
-    while len(names) > KEPT:
+def _note(names: Noted[K, V], name: K, value: V, now_ms: Millis) -> None:
+    """The newest last; what is older than an hour, or too many, goes."""
+    names[name] = now_ms, value
+    names.move_to_end(name)
+    while len(names) > KEPT or next(iter(names.values()))[0] < now_ms - HOUR_MS:
         names.popitem(last=False)
