@@ -10,7 +10,7 @@ and take are the same code on both markets, and only the protection, which is no
 from collections.abc import Callable
 from typing import Final
 
-from chimera.backtest.floor import Floor, Hit, Owner, Rest
+from chimera.backtest.floor import Floor, Hit, Rest
 from chimera.backtest.trials import Arrival, Outcome, Way
 from chimera.execute.advance import advance
 from chimera.execute.due import next_due_ms
@@ -45,7 +45,7 @@ class _Child:
         self.rest: Rest | None = None
 
 
-class Desk(Owner):
+class Desk:
     """``ended`` is called once, with the outcome."""
 
     def __init__(

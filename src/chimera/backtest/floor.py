@@ -9,7 +9,7 @@ Invariants: a resting order fills at its own price, at most for what it still wa
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from chimera.tape.depth import Depth, Ladder
 from chimera.trading.liquidity import Book
@@ -50,11 +50,10 @@ class Rest:
         self.left, self.ahead, self.queue = left, ahead, queue
 
 
-class Owner:
+class Owner(Protocol):
     """Whose orders rest: it is told of each fill at the moment when it happens."""
 
-    def filled(self, rest: Rest, qty: Qty, at_us: int) -> None:
-        raise NotImplementedError
+    def filled(self, rest: Rest, qty: Qty, at_us: int) -> None: ...
 
 
 class Floor:

@@ -58,7 +58,6 @@ AWAY: Final = (
     "NO_MARKET_DATA",
     "NOT_READY",
     "RECOVERING",
-    "LEASE_LOST",  # another router acts now; this one may have begun
     "STANDBY",  # another router acts for the account
     # barriers that stand for a while
     "BUS_AWAY",
@@ -117,6 +116,7 @@ STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "TOO_MANY_REQUESTS": HTTPStatus.TOO_MANY_REQUESTS,
     "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
     "OUTCOME_UNKNOWN": HTTPStatus.INTERNAL_SERVER_ERROR,  # the store was away in the middle of a change
+    "LEASE_LOST": HTTPStatus.INTERNAL_SERVER_ERROR,  # another router acts now; this one may have begun
     **dict.fromkeys(AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
 }
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.backtest.floor import Floor, Owner, Queue, Rest
+from chimera.backtest.floor import Floor, Queue, Rest
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import DepthChanged, Level, Side, TopOfBook, Traded
 from chimera.trading.money import Price, Qty
@@ -30,7 +30,7 @@ def sold(qty: str, price: str = "100") -> Traded:
     return Traded(symbol=SYMBOL, at_us=2, price=Price(Decimal(price)), qty=Qty(Decimal(qty)), taker=Side.SELL)
 
 
-class Heard(Owner):
+class Heard:
     """Takes fills as a desk does."""
 
     def __init__(self, floor: Floor) -> None:

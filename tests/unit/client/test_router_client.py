@@ -15,6 +15,7 @@ from chimera.trading.ids import ClientOrderId, IntentId, Symbol
 from chimera.trading.intent import Intent, MakerThenTaker, OrderList, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty
+from chimera.wire.failures import status_of
 from chimera.wire.intents import order_body
 
 INTENT = Intent(
@@ -140,7 +141,7 @@ async def test_a_503_took_nothing(server: Server) -> None:
 async def test_other_server_errors_and_broken_answers_may_have_happened(server: Server) -> None:
     async with RouterClient(server.url) as client:
         for answer in (
-            refuse(500, code="INTERNAL"),
+            *(refuse(status_of(code), code=code) for code in ("INTERNAL", "OUTCOME_UNKNOWN", "LEASE_LOST")),
             lambda _: web.Response(text="{"),
             lambda _: web.Response(text="{}"),
         ):

@@ -18,12 +18,12 @@ OTHER = Holder(owner="s4-b", url="http://10.0.0.2:9004", left_ms=Millis(900))
 
 
 class Face:
-    """A door, its client, and a house whose one answer takes until ``go``."""
+    """What may stand by, its client, and a house whose one answer takes until ``go``."""
 
     def __init__(self) -> None:
         self.holder: Holder | None = OTHER
-        self.door = StandbyFace(lambda: self.holder)
-        transport = httpx2.ASGITransport(app=self.door)
+        self.standby = StandbyFace(lambda: self.holder)
+        transport = httpx2.ASGITransport(app=self.standby)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://s4")
         self.asked, self.go = asyncio.Event(), asyncio.Event()
         self.app = FastAPI()
@@ -67,16 +67,16 @@ async def test_a_holder_that_is_not_known_is_not_named(face: Face) -> None:
 
 async def test_the_house_answers_while_it_acts(face: Face) -> None:
     face.go.set()
-    with face.door.open(face.app):
+    with face.standby.open(face.app):
         assert (await face.client.post("/orders")).json() == {"status": "FILLED"}
     assert (await face.client.post("/orders")).status_code == 503
 
 
 async def test_a_call_whose_house_ends_hears_that_nobody_knows(face: Face) -> None:
-    with face.door.open(face.app):
+    with face.standby.open(face.app):
         asking = asyncio.create_task(face.client.post("/orders"))
         await face.asked.wait()
     face.go.set()  # too late: its owners do nothing any more
     answer = await asking
-    assert (answer.status_code, answer.json()["code"]) == (503, "LEASE_LOST")
+    assert (answer.status_code, answer.json()["code"]) == (500, "LEASE_LOST")  # 503 would say: nothing was started
     assert "same ids" in answer.json()["message"]

@@ -91,7 +91,9 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
                 gated, service=Service.S4, door=settings.door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES
             )
             if settings.leases == "on":
-                face, tenancy = tenancy_of(settings, ledger, housed, address_of(bound))
+                face, tenancy = tenancy_of(
+                    settings, ledger, housed, address_of(bound, scheme="http" if tls is None else "https")
+                )
                 await serving(gate(face), work=tenancy.run())
                 return
             async with housed() as (house, app):

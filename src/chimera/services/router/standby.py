@@ -2,7 +2,7 @@
 
 Invariants: who stands by answers at once, is never ready, and does nothing it is asked for; 503 ``STANDBY`` means that
 nothing was started, and names the holder's URL where that is known. What was asked of a house that ended before it
-answered is 503 ``LEASE_LOST``: whether it was done is not known, and asking the holder with the same ids tells.
+answered is 500 ``LEASE_LOST``: whether it was done is not known, and asking the holder with the same ids tells.
 """
 
 import asyncio
