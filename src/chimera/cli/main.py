@@ -17,7 +17,6 @@ from chimera.cli import (
     consoling,
     explaining,
     faults,
-    known,
     levels,
     replay_routes,
     report,
@@ -26,6 +25,7 @@ from chimera.cli import (
     token,
     trail,
     transfers,
+    who,
 )
 from chimera.cli.codes import MEANING, ended_well
 from chimera.cli.options import S3, S3_URL, S4, S4_URL, Json
@@ -48,7 +48,7 @@ app.add_typer(route.app, name="route")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(token.app, name="token")
 app.add_typer(trail.app, name="audit")
-app.callback()(known.before)
+app.callback()(who.before)
 app.command()(conform.conform)
 app.command()(levels.sli)
 app.command()(transfers.transfer)
