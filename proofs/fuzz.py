@@ -7,6 +7,7 @@ limits, or for a machine that others use, is asked again and counted, as a calle
 """
 
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -71,7 +72,9 @@ class Fuzz:
             if not only or name in only:
                 began = time.monotonic()
                 self._operation(operation, name, examples, number)
-                self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - began, 1)
+                took = time.monotonic() - began
+                self.seconds[name] = round(self.seconds.get(name, 0) + took, 1)
+                _say(f"{number} {name}: {took:.0f} s, {dict(sorted(self.tally[name].items()))}")
 
     def _operation(self, operation: Any, name: str, examples: int, number: int) -> None:
         counted = self.tally.setdefault(name, Counter())
@@ -165,7 +168,14 @@ class Fuzz:
             for failure in group.exceptions:
                 what = f"{name} {answer.status_code}: {type(failure).__name__}"
                 words = {key: sent[key] for key in ("method", "url", "params", "json", "data") if sent.get(key)}
-                self.found.setdefault(what, f"{words!r:.700} -> {answer.text:.500}; {failure!s:.300}")
+                if what not in self.found:
+                    self.found[what] = f"{words!r:.700} -> {answer.text:.500}; {failure!s:.300}"
+                    _say(f"FOUND {what}: {self.found[what]}")
+
+
+def _say(line: str) -> None:
+    """Onto stderr at once: a proof of more than an hour tells what it has found before it ends."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _now_us() -> int:
