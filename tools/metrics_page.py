@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from chimera.services.metrics import LABELS, METRICS, Metric, Service
+from chimera.services.metrics import LABELS, METRICS, Metric
 from chimera.services.objectives import OBJECTIVES
+from chimera.services.service import Service
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
 INTRO = """# Metrics and service levels

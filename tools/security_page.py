@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from chimera.services.access.gate import PROBES
-from chimera.services.access.table import ENDPOINTS, KEYS, Role, Service
+from chimera.services.access.table import ENDPOINTS, KEYS, Role
+from chimera.services.service import Service
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "security.md"
 BEGIN, END = "<!-- roles: tools/security_page.py -->", "<!-- end of roles -->"
@@ -14,8 +15,8 @@ NAMES = {Service.S4: "S4, the order router", Service.S3: "S3, the strategy engin
 def table() -> str:
     """A section for each service; what the key of a service may is said in its own column."""
     parts = []
-    for service in (Service.S4, Service.S3, Service.CONSOLE):
-        lines = [f"### {NAMES[service]}\n", "| asked | least role | S3's key | counted | in the trail |"]
+    for service, name in NAMES.items():
+        lines = [f"### {name}\n", "| asked | least role | S3's key | counted | in the trail |"]
         lines.append("| --- | --- | --- | --- | --- |")
         for each in (row for row in ENDPOINTS if row.service is service):
             key = "yes" if (service, each.method, each.path) in KEYS["s3"] or each.least is Role.NOBODY else "no"

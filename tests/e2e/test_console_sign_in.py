@@ -7,7 +7,7 @@ import pytest
 from access_doors import TOKENS, Doors, served
 
 from chimera.services.access.door import Door
-from chimera.services.access.table import Service
+from chimera.services.service import Service
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed: nobody signed in")
 CHROMIUM = shutil.which("chromium")

@@ -13,11 +13,11 @@ from chimera.cli.up.on_stage import StageHouse
 from chimera.cli.up.session import Session, SessionPlan
 from chimera.services import metrics, serving
 from chimera.services.exposition import page
-from chimera.services.metrics import Service
 from chimera.services.objectives import ENOUGH, OBJECTIVES, with_levels
 from chimera.services.router import settings as router_settings
 from chimera.services.router import telemetry
 from chimera.services.router.observing import LOOK_S, Observing
+from chimera.services.service import Service
 from chimera.services.simulator.market import open_market
 from chimera.services.strategy import settings as strategy_settings
 from chimera.services.world.loop import DetLoop

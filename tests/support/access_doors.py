@@ -19,12 +19,13 @@ from starlette.datastructures import Headers
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.services.access.door import Door, gated
 from chimera.services.access.gate import Gate, Terms
-from chimera.services.access.table import ROLES, Role, Service
+from chimera.services.access.table import ROLES, Role
 from chimera.services.access.tokens import TokenBook, TokenFile, new_token
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import build_app as console_app
 from chimera.services.console.login import Signed
 from chimera.services.router.http import build_app as router_app
+from chimera.services.service import Service
 from chimera.services.serving import listen, serve_app
 from chimera.services.strategy.http import build_app as strategy_app
 

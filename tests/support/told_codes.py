@@ -15,9 +15,9 @@ from chimera.admit.breaker import State
 from chimera.execute.telling import _GIVEN_UP
 from chimera.protect.rehearsal import _REFUSED, _TAKEN
 from chimera.reconcile.sweep import _AT_ONCE
-from chimera.services.metrics import Service
 from chimera.services.objectives import OBJECTIVES
 from chimera.services.router.watchdogs import _KEY_ALERTS
+from chimera.services.service import Service
 from chimera.services.strategy.alerts import OF_A_SYMBOL
 from chimera.trading.execution import UNGUARDABLE
 from chimera.trading.ids import _FORCED

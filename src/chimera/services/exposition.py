@@ -18,7 +18,8 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from chimera.services import metrics
-from chimera.services.metrics import Kind, Metric, Service
+from chimera.services.metrics import Kind, Metric
+from chimera.services.service import Service
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4"
 

@@ -9,6 +9,8 @@ Invariant: no label takes a value that grows with trading (ids, prices, moments)
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from chimera.services.service import Service
+
 
 class Kind(StrEnum):
     """Prometheus' own; a counter's name ends in ``_total`` on the page."""
@@ -16,13 +18,6 @@ class Kind(StrEnum):
     GAUGE = "gauge"
     COUNTER = "counter"
     HISTOGRAM = "histogram"
-
-
-class Service(StrEnum):
-    S3 = "s3"
-    S4 = "s4"
-    FEED = "feed"
-    CONSOLE = "console"
 
 
 SWITCH: Final = "0 or 1"  # the unit of what is so or not

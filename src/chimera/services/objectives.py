@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from chimera.services.exposition import Sample, Spread
-from chimera.services.metrics import BY_NAME, SWITCH, Service
+from chimera.services.metrics import BY_NAME, SWITCH
+from chimera.services.service import Service
 
 ENOUGH: Final = 20
 

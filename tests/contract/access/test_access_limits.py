@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chimera.services import logs
 from chimera.services.access.gate import FAILURES_PER_S, Terms
 from chimera.services.access.rates import BURST_S, Buckets
-from chimera.services.access.table import Service
+from chimera.services.service import Service
 
 FEW = Terms(rate=2)
 FULL = FEW.rate * BURST_S

@@ -7,9 +7,10 @@ import pytest
 from access_doors import OWN, TOKENS, Doors, a_row, write_tokens
 
 from chimera.client.credentials import ACTING_FOR
-from chimera.services.access.table import Role, Service
+from chimera.services.access.table import Role
 from chimera.services.console.guard import HEADERS
 from chimera.services.console.login import COOKIE, SESSION_MS
+from chimera.services.service import Service
 
 CLOSE = "/positions/BTCUSDT/close"
 

@@ -21,10 +21,11 @@ from chimera.cli.main import app as cli
 from chimera.client import RouterClient
 from chimera.client.credentials import CredentialsFault, credentials
 from chimera.services.access.door import Door, DoorFault
-from chimera.services.access.table import Service
+from chimera.services.access.table import GATED
 from chimera.services.access.tokens import TokensFault, digest_of, read_tokens
 from chimera.services.clock import SystemClock
 from chimera.services.router.settings import load
+from chimera.services.service import Service
 from chimera.services.strategy.settings import SettingsFault, read_settings
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 
@@ -35,7 +36,7 @@ RUN = CliRunner()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "s4.example", ""])  # noqa: S104 - what is refused
-@pytest.mark.parametrize("service", Service)
+@pytest.mark.parametrize("service", GATED)
 def test_a_service_that_others_reach_does_not_start_without_tokens(service: Service, host: str) -> None:
     with pytest.raises(DoorFault) as told:
         Door(host=host).checked(service)
@@ -73,9 +74,9 @@ def test_the_settings_make_the_door() -> None:
         host="10.0.0.1", tokens=Path("/t"), rate=7, tls_cert=Path("/c"), tls_key=Path("/k"), tls_client_ca=Path("/a")
     )
 
-    assert load({f"S4_{name}": value for name, value in given.items()}).door == wanted
-    assert read_settings({f"S3_{name}": value for name, value in given.items()}).door == wanted
-    assert load({}).door == read_settings({}).door == Door(host="127.0.0.1")
+    assert Door.of(load({f"S4_{name}": value for name, value in given.items()})) == wanted
+    assert Door.of(read_settings({f"S3_{name}": value for name, value in given.items()})) == wanted
+    assert Door.of(load({})) == Door.of(read_settings({})) == Door(host="127.0.0.1")
 
 
 # ── TLS ──

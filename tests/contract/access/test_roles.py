@@ -8,7 +8,9 @@ from access_doors import OWN, TOKENS, Doors, a_row, bearer, write_tokens
 from starlette.routing import Route
 
 from chimera.services.access.gate import Gate
-from chimera.services.access.table import ENDPOINTS, KEYS, ROLES, Endpoint, Role, Service, endpoint_of
+from chimera.services.access.table import ENDPOINTS, GATED, KEYS, ROLES, Endpoint, Role, endpoint_of
+from chimera.services.feed import main as feed
+from chimera.services.service import Service
 
 CASES = [  # the stream has a test of its own: it never ends
     pytest.param(each, id=f"{each.service}-{each.method}-{each.path}") for each in ENDPOINTS if each.path != "/events"
@@ -193,6 +195,13 @@ async def test_without_tokens_everything_is_as_if_there_were_no_gate(doors: Door
         assert (await client.post("/orders", content=b"{}")).status_code == 400
         assert (await client.get("/nowhere")).json()["code"] == "NOT_FOUND"
         assert (await client.put("/transfers")).status_code == 405
+
+
+def test_the_feed_has_no_gate_and_nothing_to_keep() -> None:
+    """Loopback alone, reading alone; with more it needs rows."""
+    assert feed.HOST == "127.0.0.1"
+    assert routes_of(feed.build_app({})) == {("GET", "/health"), ("GET", "/metrics")}
+    assert set(Service) - set(GATED) == {Service.FEED}
 
 
 def test_head_is_asked_as_get_is() -> None:

@@ -14,7 +14,8 @@ from chimera.client.credentials import Credentials, CredentialsFault, credential
 from chimera.client.http import ServiceHttp
 from chimera.services.access.door import Door
 from chimera.services.access.gate import Terms
-from chimera.services.access.table import Role, Service
+from chimera.services.access.table import Role
+from chimera.services.service import Service
 from chimera.trading.errors import NotSent, Refused
 from chimera.trading.money import Millis
 from chimera.wire.signed import WINDOW_MS, sign, signing_key

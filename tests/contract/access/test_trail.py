@@ -19,8 +19,9 @@ from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.cli import trail as trail_verb
 from chimera.cli.main import app as cli
 from chimera.services.access import trail as trails
-from chimera.services.access.table import ENDPOINTS, Service
+from chimera.services.access.table import ENDPOINTS
 from chimera.services.access.trail import Trail
+from chimera.services.service import Service
 from chimera.trading.errors import StoreUnavailable
 from chimera.wire import keys
 from chimera.wire.trail import Head, linked, verify

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from chimera.cli.codes import Exit
 from chimera.cli.main import app
 from chimera.services.exposition import Sample, Spread, page
-from chimera.services.metrics import Service
 from chimera.services.objectives import ENOUGH, OBJECTIVES, with_levels
+from chimera.services.service import Service
 
 pytestmark = pytest.mark.req("DEL-4")
 NOBODY = "http://127.0.0.1:9"

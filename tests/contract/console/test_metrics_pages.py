@@ -16,7 +16,7 @@ from chimera.services.clock import SystemClock
 from chimera.services.feed.face import build_app
 from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import SERVED
-from chimera.services.metrics import Service
+from chimera.services.service import Service
 from chimera.services.serving import address_of, listen, serve_app
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.market import Market, TopOfBook

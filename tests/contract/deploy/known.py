@@ -8,11 +8,12 @@ from typing import Any, Final, cast
 import typer.main
 
 from chimera.cli.main import app
-from chimera.services.access.table import ENDPOINTS, Role, Service
+from chimera.services.access.table import ENDPOINTS, Role
 from chimera.services.console.app import build_app as console_app
 from chimera.services.feed.face import build_app as feed_app
 from chimera.services.router.http import build_app as router_app
 from chimera.services.router.settings import RouterSettings, describe, load
+from chimera.services.service import Service
 from chimera.services.strategy.http import build_app as strategy_app
 from chimera.services.strategy.settings import StrategySettings, variable
 

@@ -7,8 +7,8 @@ import pytest
 from deployed import COMPOSE, CONFIG, KEYS, Object, compose, compose_misfits, service_environment, unmixed
 from known import S3_SECRETS, S4_SECRETS, asked_of_nobody, key_paths, paths, s4_settings, variables
 
-from chimera.services.access.table import Service
 from chimera.services.router.hosting import hosts_of
+from chimera.services.service import Service
 from chimera.services.serving import HARD_EXIT_S
 from chimera.services.strategy.settings import read_settings
 from chimera.simulate.usdm.endpoints import ENDPOINTS

@@ -34,9 +34,9 @@ from known import (
     verbs,
 )
 
-from chimera.services.access.table import Service
 from chimera.services.router.hosting import hosts_of
 from chimera.services.router.settings import load
+from chimera.services.service import Service
 from chimera.services.serving import HARD_EXIT_S
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.strategy.settings import read_settings

@@ -13,7 +13,7 @@ from strategy_world import D, Served, until
 from chimera.adapters.memory.faults import NoFaults
 from chimera.client import StrategyClient
 from chimera.services import metrics, objectives
-from chimera.services.metrics import Service
+from chimera.services.service import Service
 from chimera.trading.errors import NotSent, Refused, StoreUnavailable
 from chimera.trading.market import Side
 from chimera.wire.codec import plain

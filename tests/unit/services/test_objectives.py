@@ -6,8 +6,9 @@ import pytest
 
 from chimera.services import metrics
 from chimera.services.exposition import Sample, Spread, page
-from chimera.services.metrics import LABELS, METRICS, Kind, Service
+from chimera.services.metrics import LABELS, METRICS, Kind
 from chimera.services.objectives import ENOUGH, OBJECTIVES, Objective, shown, verdicts, with_levels
+from chimera.services.service import Service
 
 
 @pytest.mark.req("DEL-4")

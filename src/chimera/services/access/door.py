@@ -6,17 +6,17 @@ certificate of it does not even reach the gate.
 
 import ipaddress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.types import ASGIApp
 
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.services.access.gate import BODY_MOST, Gate, Sessions, Terms
-from chimera.services.access.table import Service
 from chimera.services.access.tokens import TokenBook
 from chimera.services.access.trail import Trail
 from chimera.services.clock import SteadyClock
+from chimera.services.service import Service
 from chimera.trading.errors import ChimeraError
 from chimera.trading.value import Value
 
@@ -35,6 +35,28 @@ class Tls(Value, tag=False):
     client_ca: Path | None = None
 
 
+class Faced(Protocol):
+    """A service's settings, as far as they are about its door."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def api_tokens_path(self) -> Path | None: ...
+
+    @property
+    def api_rate(self) -> int: ...
+
+    @property
+    def tls_cert_path(self) -> Path | None: ...
+
+    @property
+    def tls_key_path(self) -> Path | None: ...
+
+    @property
+    def tls_client_ca_path(self) -> Path | None: ...
+
+
 class Door(Value, tag=False):
     """``tokens``: the file of ``chimera token``; None: nobody is asked, which only loopback may have."""
 
@@ -44,6 +66,17 @@ class Door(Value, tag=False):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Faced) -> "Door":
+        return cls(
+            host=settings.host,
+            tokens=settings.api_tokens_path,
+            rate=settings.api_rate,
+            tls_cert=settings.tls_cert_path,
+            tls_key=settings.tls_key_path,
+            tls_client_ca=settings.tls_client_ca_path,
+        )
 
     @property
     def on_loopback(self) -> bool:

@@ -16,9 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chimera.ports.clock import Clock
 from chimera.services.access.rates import Buckets
-from chimera.services.access.table import Endpoint, Role, Service, endpoint_of, may, methods_of
+from chimera.services.access.table import Endpoint, Role, endpoint_of, may, methods_of
 from chimera.services.access.tokens import Token, TokenBook
 from chimera.services.access.trail import Act, Trail
+from chimera.services.service import Service
 from chimera.trading.errors import Refused
 from chimera.trading.value import Value
 from chimera.wire import failures

@@ -2,15 +2,18 @@
 
 The gate lets nothing pass that is not here, ``docs/security.md`` is drawn from it, and a test walks every route of
 every application. Killing is easier than arming again: whoever may trade may stop trading. It knows no token.
+
+The feed has no rows: its face is for reading, is served on loopback alone, and knows nothing of an account.
 """
 
 import re
 from collections.abc import Mapping
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import Final
 
 from starlette.routing import compile_path
 
+from chimera.services.service import Service
 from chimera.trading.value import Value
 
 
@@ -29,14 +32,6 @@ class Role(IntEnum):
 
 
 ROLES: Final[Mapping[str, Role]] = {role.word: role for role in Role if role is not Role.NOBODY}
-
-
-class Service(StrEnum):
-    """Who answers."""
-
-    S3 = "s3"
-    S4 = "s4"
-    CONSOLE = "console"
 
 
 class Endpoint(Value):
@@ -135,6 +130,8 @@ ENDPOINTS: Final = (
     *_rows(Service.CONSOLE, Role.READ, "GET /", "GET /events", "GET /metrics", "GET /positions/{symbol}/close"),
     *_rows(Service.CONSOLE, Role.TRADE, "!POST /positions/{symbol}/close"),
 )
+
+GATED: Final = tuple(dict.fromkeys(each.service for each in ENDPOINTS))
 
 # What the key of a service may ask, whatever the roles say: S3 submits, and reads what keeps entries back.
 KEYS: Final[Mapping[str, frozenset[tuple[Service, str, str]]]] = {

@@ -33,7 +33,7 @@ from chimera.services.console.rows import PositionRow, read_row
 from chimera.services.console.seen import Seen
 from chimera.services.console.watch import BusSource, RouterSource, StrategySource, Watch
 from chimera.services.exposition import Sample
-from chimera.services.metrics import Service
+from chimera.services.service import Service
 from chimera.trading.errors import ChimeraError, NotSent, Refused
 from chimera.wire import failures
 

@@ -7,11 +7,11 @@ from typing import Final
 
 from chimera.client import RouterClient, StrategyClient
 from chimera.services.access.door import Door, gated
-from chimera.services.access.table import Service
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import Console, build_app
 from chimera.services.console.guard import BODY_MOST
 from chimera.services.console.login import Signed
+from chimera.services.service import Service
 from chimera.services.serving import Ready, end, listen, serve_app
 from chimera.services.stores import open_bus
 

@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 
 from chimera.services.exposition import MEDIA_TYPE, Sample, page
 from chimera.services.feed.feed import Feed, FeedStatus
-from chimera.services.metrics import Service
 from chimera.services.objectives import with_levels
+from chimera.services.service import Service
 from chimera.trading.market import Market
 
 

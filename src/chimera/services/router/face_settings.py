@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from chimera.services.access.door import RATE, Door
+from chimera.services.access.door import RATE
 from chimera.services.router.setting_kinds import Whole, setting
 from chimera.services.router.transfer_settings import TransferSettings
 
@@ -29,14 +29,3 @@ class FaceSettings(TransferSettings):
     tls_client_ca_path: Path | None = setting(
         "S4_TLS_CLIENT_CA_PATH", None, "path", "CA whose certificate a client must show, PEM."
     )
-
-    @property
-    def door(self) -> Door:
-        return Door(
-            host=self.host,
-            tokens=self.api_tokens_path,
-            rate=self.api_rate,
-            tls_cert=self.tls_cert_path,
-            tls_key=self.tls_key_path,
-            tls_client_ca=self.tls_client_ca_path,
-        )

@@ -17,12 +17,12 @@ from chimera.ports.clock import Clock
 from chimera.services import face
 from chimera.services.exposition import MEDIA_TYPE, Samples, page
 from chimera.services.face import Answer
-from chimera.services.metrics import Service
 from chimera.services.objectives import with_levels
 from chimera.services.router import steering, telemetry
 from chimera.services.router.api import Outcome, RouterApi, instruments_of
 from chimera.services.router.cash_http import add_cash
 from chimera.services.router.transfers_http import add_transfers
+from chimera.services.service import Service
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.intent import Intent
 from chimera.wire import account_shown, asks, bodies, failures, naming, request_json, requests, shown

@@ -31,8 +31,7 @@ from chimera.ports.wallets import Wallets
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services import logs
-from chimera.services.access.door import gated
-from chimera.services.access.table import Service
+from chimera.services.access.door import Door, gated
 from chimera.services.clock import SteadyClock, SystemClock, WakingClock
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
@@ -49,6 +48,7 @@ from chimera.services.router.standby import StandbyFace
 from chimera.services.router.stream_track import StreamTrack, Terms
 from chimera.services.router.tenancy import Left, Tenancy
 from chimera.services.router.tenancy import Terms as TenancyTerms
+from chimera.services.service import Service
 from chimera.services.serving import Ready, address_of, listen, serve_app
 from chimera.services.stores import open_bus
 from chimera.trading.errors import StaleWriter
@@ -79,7 +79,8 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     if settings.leases == "on" and not settings.redis_addresses:
         raise SettingsError("S4_LEASES=on: routers share one Redis; name it in S4_REDIS_ADDRESSES")
     logs.keep_secret(key, secret)
-    seal, tls = _seal_of(settings), settings.door.checked(Service.S4).tls()
+    door = Door.of(settings).checked(Service.S4)
+    seal, tls = _seal_of(settings), door.tls()
     bound = listen(SERVICE, settings.host, settings.port)
     clock = SteadyClock(SystemClock())
     ledger = await SqliteLedger.open(settings.ledger_path, shared=settings.leases == "on")
@@ -87,9 +88,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
         async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
             housed = partial(_housed, settings, hosts, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal)
             serving = partial(serve_app, bound=bound, stop=stop, ready=ready, tls=tls)
-            gate = partial(
-                gated, service=Service.S4, door=settings.door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES
-            )
+            gate = partial(gated, service=Service.S4, door=door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES)
             if settings.leases == "on":
                 face, tenancy = tenancy_of(
                     settings, ledger, housed, address_of(bound, scheme="http" if tls is None else "https")

@@ -20,11 +20,11 @@ from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Snapshots
 from chimera.services.exposition import Recent, Sample, Spread
-from chimera.services.metrics import Service
 from chimera.services.objectives import verdicts
 from chimera.services.router import telemetry
 from chimera.services.router.api import RouterApi
 from chimera.services.router.levels import Levels
+from chimera.services.service import Service
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Alert
 from chimera.trading.ids import AccountId

@@ -25,9 +25,9 @@ from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
 from chimera.ports.venue import Rulebook
 from chimera.services import logs
-from chimera.services.access.door import gated
-from chimera.services.access.table import Service
+from chimera.services.access.door import Door, gated
 from chimera.services.clock import SystemClock
+from chimera.services.service import Service
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.stores import open_bus, open_ledger
 from chimera.services.strategy.demo import ensure_demo_bundle, register_instruments
@@ -68,7 +68,8 @@ async def serve(
     have are read, once; a venue that is away then costs only those.
     """
     logs.keep_secret(settings.db_arango_pass)
-    tls = settings.door.checked(Service.S3).tls()
+    door = Door.of(settings).checked(Service.S3)
+    tls = door.tls()
     to_s4 = _credentials(settings)
     bound = listen(SERVICE, settings.host, settings.port)
     try:
@@ -97,7 +98,7 @@ async def serve(
                 routers=client,
                 hears=settings.tracks is not Track.REST,
             )
-            gate = gated(build_app(strategy), Service.S3, settings.door, SystemClock(), rows=ledger)
+            gate = gated(build_app(strategy), Service.S3, door, SystemClock(), rows=ledger)
             await serve_app(gate, bound, _all_of(strategy), stop=stop, ready=ready, tls=tls)
     finally:
         bound.close()

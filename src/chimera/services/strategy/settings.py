@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from chimera.services.access.door import RATE, Door
+from chimera.services.access.door import RATE
 from chimera.trading.errors import ChimeraError
 from chimera.trading.ids import DEFAULT_ACCOUNT, DEFAULT_STRATEGY
 
@@ -132,17 +132,6 @@ class StrategySettings(BaseModel):
     tls_cert_path: Path | None = Field(None, description="certificate chain, PEM; set: HTTPS")
     tls_key_path: Path | None = Field(None, description="its private key, PEM")
     tls_client_ca_path: Path | None = Field(None, description="CA whose certificate a client must show, PEM")
-
-    @property
-    def door(self) -> Door:
-        return Door(
-            host=self.host,
-            tokens=self.api_tokens_path,
-            rate=self.api_rate,
-            tls_cert=self.tls_cert_path,
-            tls_key=self.tls_key_path,
-            tls_client_ca=self.tls_client_ca_path,
-        )
 
 
 def variable(field: str) -> str:

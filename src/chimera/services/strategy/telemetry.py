@@ -14,8 +14,8 @@ import structlog
 from chimera.ports.clock import Clock
 from chimera.services import exposition
 from chimera.services.exposition import Recent, Sample, Spread, percentile
-from chimera.services.metrics import Service
 from chimera.services.objectives import verdicts, with_levels
+from chimera.services.service import Service
 from chimera.services.strategy.alerts import Alerts
 from chimera.trading.decision import Open, Skip
 from chimera.trading.events import Severity
