@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -79,7 +80,12 @@ def decisions(
 
 
 def replay(
-    bundle: Annotated[str, typer.Option("--bundle", help="Its id; active is whichever is active.")],
+    bundle: Annotated[
+        str | None, typer.Option("--bundle", help="Its id; active is whichever is active. Or --fixture.")
+    ] = None,
+    fixture: Annotated[
+        Path | None, typer.Option("--fixture", dir_okay=False, help="One decision's, as the console exports it.")
+    ] = None,
     since: Since = None,
     until: Until = None,
     symbol: Symbol = None,
@@ -89,6 +95,11 @@ def replay(
 ) -> None:
     """Decide stored cases again under a bundle, and say what it would have done otherwise. Changes nothing."""
     with ended_well(as_json=as_json):
+        if fixture is not None and bundle is None:
+            _replay_fixture(fixture, as_json)
+            return
+        if bundle is None or fixture is not None:
+            raise Stop(Exit.USAGE, "replay takes --bundle ID or --fixture FILE")
         span = _span(symbol, since, until)
         report = _asked(s3, lambda client: _replayed(client, bundle, span, most))
         if as_json:
@@ -99,6 +110,29 @@ def replay(
             print("\n".join(report_lines(report)))
         if differing := sum(report["tally"][kind] for kind in ("opens", "skips", "changed", "reasons")):
             raise Stop(Exit.DIFFERS, f"{differing} of {report['decisions']} decisions would have been otherwise")
+
+
+def _replay_fixture(path: Path, as_json: bool) -> None:
+    """Of one file, without any service."""
+    from chimera.services.strategy.fixture import read_fixture, replayed
+    from chimera.trading.errors import Refused
+    from chimera.wire.codec import plain
+
+    try:
+        found = read_fixture(path.read_bytes())
+    except OSError as wrong:
+        raise Refused("FIXTURE", wrong.strerror or str(wrong), field="--fixture", value=str(path)) from wrong
+    differences = replayed(found)
+    if as_json:
+        _print({"signal_id": found.signal_id, "same": not differences, "differences": plain(differences)})
+    else:
+        print(
+            f"{found.signal_id} {found.symbol}, bundle {found.bundle_id}: {'otherwise' if differences else 'the same'}"
+        )
+        for part in differences:
+            print(f"  {part.what} {part.one or '-'} -> {part.other or '-'}")
+    if differences:
+        raise Stop(Exit.DIFFERS, f"{found.signal_id} would be decided otherwise")
 
 
 # ── asking ──

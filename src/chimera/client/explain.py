@@ -37,6 +37,14 @@ class ExplainClient:
     async def needed(self, signal_id: str) -> Document:
         return await self._get(f"/decisions/{_in_path(signal_id)}/needed")
 
+    async def fixture(self, signal_id: str) -> bytes:
+        """A file that decides it again, as it is."""
+        return await self._http.get(f"/decisions/{_in_path(signal_id)}/fixture")
+
+    async def skips(self, asked: Mapping[str, object]) -> Document:
+        """A page, newest first, by hour. ``asked``: symbol, since, until, limit, cursor."""
+        return await self._get("/skips", asked)
+
     async def replay(self, bundle_id: str, asked: Mapping[str, object]) -> Document:
         """A page, oldest first. ``asked``: symbol, since, until, limit, cursor."""
         return await self._get(f"/bundles/{_in_path(bundle_id)}/replay", asked)

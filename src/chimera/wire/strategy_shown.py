@@ -242,6 +242,35 @@ class NeededResponse(_Answer):
     same_today: bool
 
 
+class FixtureResponse(_Answer):
+    """A decision as a file: `chimera replay --fixture FILE` decides it again, and needs no service."""
+
+    schema_version: int
+    signal_id: str
+    at_ms: int
+    symbol: str
+    bundle_id: str
+    rules: list[dict[str, Any]]
+    bounds: dict[str, Any] = Field(description="those that held, the environment's included")
+    flags: dict[str, Any]
+    factors: list[str] = Field(description="what the registry knew")
+    case: dict[str, Any]
+    decided: dict[str, str] = Field(description="what came of it, part by part")
+
+
+class HourOfDecisions(_Answer):
+    hour_ms: int = Field(description="its beginning")
+    decisions: int
+    skips: int
+    codes: dict[str, int] = Field(description="skips by each code among their reasons, most first")
+
+
+class SkipsResponse(_Answer):
+    decisions: int
+    hours: list[HourOfDecisions]
+    cursor: str | None = Field(None, description="null: there is no more; else the last hour goes on")
+
+
 class ReplayPart(_Answer):
     what: str
     decided: str

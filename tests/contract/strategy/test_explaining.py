@@ -1,6 +1,7 @@
 """Decisions read back: the whole trace, pages, what would have changed one, and a replay that is exact."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import aiohttp
@@ -17,10 +18,11 @@ from chimera.client.explain import ExplainClient
 from chimera.decide.decision import decide
 from chimera.services.strategy.bundles import Offered
 from chimera.services.strategy.engine import Strategy
+from chimera.services.strategy.fixture import read_fixture, replayed
 from chimera.services.strategy.tracing import read_case
 from chimera.trading.errors import NotSent, Refused
 from chimera.trading.money import Quote
-from chimera.wire.codec import plain
+from chimera.wire.codec import encode, plain
 from chimera.wire.decided import decisions_ask, replay_ask
 from chimera.wire.keys import CONFIG_BUNDLES, FACTOR_REGISTRY, SIGNALS, STRATEGY_RULES
 
@@ -355,6 +357,8 @@ async def test_traces_pages_and_replays_by_http(served: Served) -> None:
         trace = await client.decision(one["signal_id"])
         needed = await client.needed(one["signal_id"])
         report = await client.replay("active", {"since": "2025-01-01"})
+        skips = await client.skips({"symbol": "BTCUSDT"})
+        file = await client.fixture(one["signal_id"])
 
     assert "case" not in one
     assert one["signal_id"] != rest["decisions"][0]["signal_id"]
@@ -362,3 +366,61 @@ async def test_traces_pages_and_replays_by_http(served: Served) -> None:
     assert trace["features"]["atr"]["value"] == 60
     assert needed["single"] == []
     assert (report["tally"]["same"], report["decisions"]) == (2, 2)
+    assert (skips["decisions"], skips["hours"][0]["skips"], skips["cursor"]) == (2, 1, None)
+    assert replayed(read_fixture(file)) == ()
+
+
+@pytest.mark.req("S3-PER-1")
+async def test_a_decision_leaves_as_a_file_that_decides_it_again(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        for signal in await some_decisions(stage, strategy):
+            told = await strategy.explaining.fixture(signal)
+            assert replayed(read_fixture(encode(told))) == ()
+
+            told["rules"] = []
+            otherwise = {part.what for part in replayed(read_fixture(encode(told)))}
+            assert (otherwise != set()) is ("rules_fired" in told["decided"])
+
+
+async def test_a_file_that_is_no_fixture_is_refused(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        (signal, *_) = await some_decisions(stage, strategy)
+        told = await strategy.explaining.fixture(signal)
+
+    with pytest.raises(Refused, match=r"no decision's fixture: .*missing required field `case`"):
+        read_fixture(encode({name: part for name, part in told.items() if name != "case"}))
+    for nothing in (b"", b"[]", b"{}", b'{"schema_version":"x"}'):
+        with pytest.raises(Refused, match="no decision's fixture"):
+            read_fixture(nothing)
+    with pytest.raises(Refused, match="rule_id"):
+        replayed(read_fixture(encode({**told, "rules": [{}]})))
+
+
+@pytest.mark.req("S3-PER-1")
+async def test_skips_are_counted_by_hour_over_pages(stage: Stage) -> None:
+    async with stage.process() as strategy:
+        for _ in range(3):
+            await some_decisions(stage, strategy)
+            stage.clock.ms += 3_600_000
+        whole = await strategy.explaining.skips(replay_ask({}))
+        pages, cursor = [], None
+        while True:
+            pages.append(
+                await strategy.explaining.skips(replay_ask({"limit": "4"} | ({"cursor": cursor} if cursor else {})))
+            )
+            cursor = pages[-1]["cursor"]
+            if cursor is None:
+                break
+        rows, _ = await strategy.explaining.listed(decisions_ask({"limit": "200", "outcome": "skip"}))
+
+    assert whole["decisions"] == 21
+    hours = [hour["hour_ms"] for hour in whole["hours"]]
+    assert hours == sorted(hours, reverse=True)
+    assert sum(hour["skips"] for hour in whole["hours"]) == len(rows)
+    for count in ("decisions", "skips"):
+        summed = Counter[int]()
+        for page in pages:
+            summed.update({hour["hour_ms"]: hour[count] for hour in page["hours"]})
+        assert dict(summed) == {hour["hour_ms"]: hour[count] for hour in whole["hours"]}
+    said = Counter(code for row in rows for code in {reason["code"] for reason in row["reasons"]})
+    assert said == sum((Counter(hour["codes"]) for hour in whole["hours"]), Counter())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,3 +170,27 @@ async def test_a_decision_whose_bundle_is_gone_says_so(served: Served, chimera: 
 
     assert told.exit_code == 0
     assert "what would have to change cannot be told" in told.output
+
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "decisions"
+
+
+@pytest.mark.req("S3-PER-1")
+def test_a_decision_s_file_is_decided_again_without_a_service(tmp_path: Path) -> None:
+    def chimera(*words: str) -> Result:
+        return CliRunner().invoke(app, ["replay", *words])
+
+    kept = FIXTURES / "opens_by_r023.json"
+    other = tmp_path / "other.json"
+    other.write_text(kept.read_text().replace('"qty": "0.007"', '"qty": "0.009"'))
+
+    same, differs = chimera("--fixture", str(kept)), chimera("--fixture", str(other))
+    document = json.loads(chimera("--fixture", str(kept), "--json").stdout)
+    nothing = chimera("--fixture", str(tmp_path / "none.json"), "--json")
+
+    assert (same.exit_code, "BTCUSDT, bundle demo-1: the same" in same.output) == (0, True)
+    assert (differs.exit_code, "qty 0.009 -> 0.007" in differs.output) == (Exit.DIFFERS, True)
+    assert (document["same"], document["differences"]) == (True, [])
+    assert (nothing.exit_code, json.loads(nothing.stdout)["field"]) == (Exit.REFUSED, "--fixture")
+    assert chimera("--fixture", str(kept), "--bundle", "b").exit_code == Exit.USAGE
+    assert chimera().exit_code == Exit.USAGE

@@ -102,6 +102,8 @@ ENDPOINTS: Final = (
         "GET /decisions",
         "GET /decisions/{signal_id}",
         "GET /decisions/{signal_id}/needed",
+        "GET /decisions/{signal_id}/fixture",
+        "GET /skips",
         "GET /blockers",
         "GET /bundles",
         "GET /bundles/{bundle_id}",

@@ -15,6 +15,7 @@ from chimera.services.face import Answer
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.tracing import shown
 from chimera.wire import strategy_shown
+from chimera.wire.codec import encode
 from chimera.wire.decided import (
     LIMIT,
     MOST,
@@ -87,6 +88,24 @@ def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
     async def needed(request: Request) -> Response:
         """What would have had to be otherwise for it to trade, each proved by deciding again."""
         return Answer(await strategy.explaining.needed(signal_id(request.path_params["signal_id"])))
+
+    @app.get(
+        "/decisions/{signal_id}/fixture",
+        operation_id="get_decision_fixture",
+        responses=answers(strategy_shown.FixtureResponse),
+        openapi_extra=_OF_ONE,
+    )
+    async def fixture(request: Request) -> Response:
+        """Its case, what decided it and what came of it: a file that decides it again on any machine."""
+        found = await strategy.explaining.fixture(signal_id(request.path_params["signal_id"]))
+        return Response(encode(found), media_type="application/json")  # as it is stored: the file is read back
+
+    @app.get(
+        "/skips", operation_id="count_skips", responses=answers(strategy_shown.SkipsResponse), openapi_extra=_REPLAYED
+    )
+    async def skips(request: Request) -> Response:
+        """Decisions counted by hour, and why those were skipped that were; newest first, a page at a time."""
+        return Answer(await strategy.explaining.skips(replay_ask(request.query_params)))
 
     @app.get(
         "/bundles/{bundle_id}/replay",

@@ -20,6 +20,8 @@ from chimera.ports.ledger import Row, Rows
 from chimera.services.strategy.bundles import Bundles
 from chimera.services.strategy.compiling import BadConfig, Compiler, Made, in_turns
 from chimera.services.strategy.config import ConfigWatcher
+from chimera.services.strategy.fixture import exported
+from chimera.services.strategy.hours import by_hour
 from chimera.services.strategy.settings import StrategySettings
 from chimera.services.strategy.tracing import decided, read_case, shown, traced
 from chimera.trading.errors import NewerSchema, Refused
@@ -65,17 +67,31 @@ class Explaining:
         page = found[: ask.limit]
         return [shown(row.document) for row in page], _cursor(page[-1]) if len(found) > ask.limit else None
 
+    async def skips(self, ask: DecisionsAsk) -> dict[str, Any]:
+        """A page, newest first, counted by hour and code: an hour may go on in the next page."""
+        found = await self._newest_first(ask)
+        page = found[: ask.limit]
+        return {
+            "decisions": len(page),
+            "hours": by_hour(row.document for row in page),
+            "cursor": _cursor(page[-1]) if len(found) > ask.limit else None,
+        }
+
+    async def fixture(self, signal_id: str) -> dict[str, Any]:
+        """Everything that deciding it again takes, and what came of it."""
+        row = await self._row(signal_id)
+        if _case(row) is None:
+            raise _no_case(signal_id)
+        bundle_id = str(row.get("bundle_id"))
+        content, factors = await self._bundles.read(bundle_id), await self._config.names()
+        return exported(row, content.rules or (), await self._made(bundle_id), factors)
+
     async def needed(self, signal_id: str) -> dict[str, Any]:
         """What would have to have been otherwise, judged by the bundle that decided."""
         row = await self._row(signal_id)
         case = _case(row)
         if case is None:
-            raise Refused(
-                "NOT_REPLAYABLE",
-                "no case is kept of this decision: it is of an earlier version, or a lock ended it",
-                field="signal_id",
-                value=signal_id,
-            )
+            raise _no_case(signal_id)
         made = await self._made(str(row.get("bundle_id")))
         found = await in_turns(seeking(made.bundle, made.flags, case))
         again = outcome(under(made.flags, decide(made.bundle, case)))
@@ -179,6 +195,11 @@ def _case(row: Mapping[str, Any]) -> Case | None:
         return read_case(row)
     except (ValueError, NewerSchema):
         return None
+
+
+def _no_case(signal_id: str) -> Refused:
+    why = "no case is kept of this decision: it is of an earlier version, or a lock ended it"
+    return Refused("NOT_REPLAYABLE", why, field="signal_id", value=signal_id)
 
 
 def _place(row: Row) -> tuple[Millis, int]:
