@@ -18,6 +18,7 @@ from chimera.adapters.binance.hosts import SIM
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.embedded.server import find_server
 from chimera.cli.codes import Exit, Stop
+from chimera.cli.words import listed
 from chimera.services.audit_summary import report, summarize
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.conform import committed
@@ -44,9 +45,7 @@ def examine(state: Path, sim_url: str, s3_url: str, s4_url: str, as_json: bool) 
         _tried("S3 settings", lambda: _symbols(read_settings(os.environ).symbols), needed=True),
         _tried("S4 settings", lambda: _symbols(load(os.environ).symbols), needed=True),
         asyncio.run(_account()),
-        *asyncio.run(
-            _reach({"simulator": f"{sim_url}/fapi/v1/ping", "S3": f"{s3_url}/health", "S4": f"{s4_url}/health"})
-        ),
+        *asyncio.run(_reach({"simulator": f"{sim_url}/fapi/v1/ping", "S3": f"{s3_url}/health", **_routers(s4_url)})),
         {"check": "Binance", "ok": None, "needed": False, "text": committed.told()},
     ]
     if as_json:
@@ -97,6 +96,12 @@ def _writable(state: Path) -> str:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise OSError(f"{there} cannot be written")
     return f"{state} can be written" + ("" if state.exists() else " (it is made at the first start)")
+
+
+def _routers(s4_url: str) -> dict[str, str]:
+    """Each by its own name, where there are several."""
+    each = listed(s4_url)
+    return {"S4" if len(each) == 1 else f"S4 at {url}": f"{url}/health" for url in each}
 
 
 def _symbols(symbols: tuple[str, ...]) -> str:

@@ -36,6 +36,10 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (OutcomeUnknown, Exit.UNKNOWN),
     (ChimeraError, Exit.FAILED),
 )
+_UNANSWERED: tuple[tuple[type[BaseException], str], ...] = (
+    (NotSent, "NOT_REACHED"),
+    (OutcomeUnknown, "OUTCOME_UNKNOWN"),
+)
 
 
 def stop_for(error: BaseException) -> Stop | None:
@@ -71,5 +75,5 @@ def _answer(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Refused):
         about = {"field": error.field, "value": error.value, "accepted": error.accepted}
         return {"result": "FAIL", "code": error.code, "message": error.message, **about}
-    code = {NotSent: "NOT_REACHED", OutcomeUnknown: "OUTCOME_UNKNOWN"}.get(type(error), "FAILED")
+    code = next((code for kind, code in _UNANSWERED if isinstance(error, kind)), "FAILED")
     return {"result": "FAIL", "code": code, "message": str(error), "field": None, "value": None, "accepted": None}

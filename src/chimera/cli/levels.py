@@ -38,13 +38,13 @@ def sli(s3: S3 = S3_URL, s4: S4 = S4_URL, feed: Feed = None, as_json: Json = Fal
 
 async def _look(asked: Mapping[str, str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """A row for each level, and by name whoever does not answer. Raises ``Refused`` for a token that may not read."""
-    from chimera.client.http import ServiceHttp
+    from chimera.client.acting import service_at
     from chimera.trading.errors import NotSent, OutcomeUnknown
 
     rows: list[dict[str, Any]] = []
     away: dict[str, str] = {}
     for name, url in asked.items():
-        http = ServiceHttp(url)
+        http = service_at(url)
         try:
             rows += _rows(name, (await http.get("/metrics")).decode())
         except (NotSent, OutcomeUnknown) as error:  # a question: nothing can have happened

@@ -9,4 +9,6 @@ S4_URL: Final = "http://127.0.0.1:8084"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 S3 = Annotated[str, typer.Option("--s3", envvar="CHIMERA_S3_URL", help="Where S3 answers.")]
-S4 = Annotated[str, typer.Option("--s4", envvar="CHIMERA_S4_URL", help="Where S4 answers.")]
+S4 = Annotated[
+    str, typer.Option("--s4", envvar="CHIMERA_S4_URL", help="Where S4 answers; each of several routers, with commas.")
+]

@@ -2,12 +2,14 @@
 
 A connection that never opened is ``NotSent``. A request that may have left and has no whole answer is
 ``OutcomeUnknown``, never a failure. 429 and 503 are ``NotSent`` (the services answer them only when nothing was
-started), any other 5xx is ``OutcomeUnknown``, and a 4xx is ``Refused`` with the body's code and field.
+started), any other 5xx is ``OutcomeUnknown``, and a 4xx is ``Refused`` with the body's code and field. Where another
+process of the service may know more, the error is of a kind of its own: ``Unreached``, ``StandsBy``, ``Gone``.
 """
 
 import asyncio
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
@@ -21,14 +23,62 @@ from chimera.trading import money
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 from chimera.trading.money import Millis
 from chimera.wire.answers import exact
+from chimera.wire.failures import LEASE_LOST, STANDBY
 
 TIMEOUT_MS: Final = 5_000
 
 V = TypeVar("V")
 
 
-class ServiceHttp:
-    """Calls under one base URL. It owns its session unless one is given."""
+class Unreached(NotSent):
+    """Nobody listens there."""
+
+
+class StandsBy(NotSent):
+    """Another process acts instead; ``at``: where, by the word of the one that stands by, empty where it knows none."""
+
+    def __init__(self, reason: str, retry_after_ms: Millis | None = None, at: str = "") -> None:
+        super().__init__(reason, retry_after_ms, code=STANDBY)
+        self.at = at
+
+
+class Gone(OutcomeUnknown):
+    """Whoever was asked did not answer, or acts no more: another process may act by now."""
+
+
+class Http(ABC):
+    """Calls to a service, wherever it is."""
+
+    async def get(self, path: str) -> bytes:
+        return await self.call("GET", path, again=True)
+
+    async def post(
+        self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, again: bool = False
+    ) -> bytes:
+        return await self.call("POST", path, body=body, headers=headers, again=again)
+
+    @abstractmethod
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[int, ...] = (),
+        again: bool = False,
+    ) -> bytes:
+        """The answer's body; ``accept`` names statuses that are an answer although they are no success.
+
+        ``again``: asked twice it means the same, so it may be.
+        """
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+
+class ServiceHttp(Http):
+    """Calls under one base URL; each is sent once. It owns its session unless one is given."""
 
     def __init__(
         self,
@@ -50,12 +100,6 @@ class ServiceHttp:
             await self._session.close()
             self._session = None
 
-    async def get(self, path: str) -> bytes:
-        return await self.call("GET", path)
-
-    async def post(self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> bytes:
-        return await self.call("POST", path, body=body, headers=headers)
-
     async def call(
         self,
         method: str,
@@ -64,8 +108,11 @@ class ServiceHttp:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         accept: tuple[int, ...] = (),
+        again: bool = False,
+        within_ms: int | None = None,
     ) -> bytes:
-        """The answer's body; ``accept`` names statuses that are an answer although they are no success."""
+        """``within_ms``: of this call alone."""
+        timeout_ms = self._timeout_ms if within_ms is None else within_ms
         if self._session is None:
             self._session = aiohttp.ClientSession()
         data = None if body is None else json.dumps(body, default=_digits).encode()
@@ -74,7 +121,7 @@ class ServiceHttp:
         proof = self._credentials.headers(method, url, data or b"")
         try:
             async with (
-                asyncio.timeout(self._timeout_ms / 1000),
+                asyncio.timeout(timeout_ms / 1000),
                 self._session.request(
                     method,
                     url,
@@ -89,16 +136,16 @@ class ServiceHttp:
                     return text
                 raise _said_no(where, answer.status, text, answer.headers.get("Retry-After"))
         except TimeoutError as error:
-            raise OutcomeUnknown(f"{where} was not answered in {self._timeout_ms} ms") from error
+            raise Gone(f"{where} was not answered in {timeout_ms} ms") from error
         except aiohttp.InvalidURL as error:
             raise NotSent(f"{where}: {self._base} is no address such as http://127.0.0.1:8084") from error
         except aiohttp.ClientSSLError as error:  # before anything was sent
             raise NotSent(f"{where}: no encrypted connection to {error.host}:{error.port} ({error})") from error
         except aiohttp.ClientConnectorError as error:
             why = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
-            raise NotSent(f"{where}: nothing answers at {error.host}:{error.port} ({why})") from error
+            raise Unreached(f"{where}: nothing answers at {error.host}:{error.port} ({why})") from error
         except aiohttp.ClientError as error:
-            raise OutcomeUnknown(f"{where} broke off: {error}") from error
+            raise Gone(f"{where} broke off: {error}") from error
 
 
 def read(body: bytes, kind: type[V]) -> V:
@@ -140,6 +187,8 @@ def _said_no(where: str, status: int, text: bytes, retry_after: str | None) -> E
     message = str(body.get("message") or f"{where}: HTTP {status}")
     if status in (429, 503):
         wait = Millis(int(retry_after) * 1000) if retry_after and retry_after.isdecimal() else None
+        if body.get("code") == STANDBY:
+            return StandsBy(f"{STANDBY}: {message}", wait, str(body.get("accepted") or ""))
         return NotSent(f"{body.get('code', status)}: {message}", wait, code=str(body.get("code") or ""))
     if 400 <= status < 500:
         return Refused(
@@ -149,4 +198,5 @@ def _said_no(where: str, status: int, text: bytes, retry_after: str | None) -> E
             value=body.get("value"),
             accepted=body.get("accepted"),
         )
-    return OutcomeUnknown(f"{where}: HTTP {status}: {message}")
+    unknown = Gone if body.get("code") == LEASE_LOST else OutcomeUnknown
+    return unknown(f"{where}: HTTP {status}: {message}")

@@ -7,8 +7,9 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
+from chimera.client.acting import service_at
 from chimera.client.credentials import Credentials
-from chimera.client.http import TIMEOUT_MS, ServiceHttp, read, read_plain
+from chimera.client.http import TIMEOUT_MS, read, read_plain
 from chimera.client.levels import levels_of
 from chimera.ports.intents import OrderAnswer, RouterLevel
 from chimera.trading.errors import Refused
@@ -21,7 +22,11 @@ from chimera.wire.intents import order_body
 
 
 class RouterClient:
-    """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``; after the last, ask ``order`` by your id."""
+    """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``; after the last, ask ``order`` by your id.
+
+    Several routers of one account: ``base_url`` has the addresses of all, with commas; the one that acts is asked. What
+    means the same asked twice is asked of a successor, too, within ``timeout_ms`` of the whole call.
+    """
 
     def __init__(
         self,
@@ -31,7 +36,7 @@ class RouterClient:
         session: aiohttp.ClientSession | None = None,
         credentials: Credentials | None = None,
     ) -> None:
-        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session, credentials=credentials)
+        self._http = service_at(base_url, timeout_ms=timeout_ms, session=session, credentials=credentials)
 
     async def __aenter__(self) -> "RouterClient":
         return self
@@ -49,7 +54,7 @@ class RouterClient:
         """
         body = order_body(order) if isinstance(order, Intent) else order
         prefer = {} if wait_s is None else {"Prefer": f"wait={wait_s}" if wait_s else "respond-async"}
-        return read(await self._http.post("/orders", body, headers=prefer), OrderAnswer)
+        return read(await self._http.post("/orders", body, headers=prefer, again=True), OrderAnswer)
 
     async def order(self, name: str) -> dict[str, Any] | None:
         """By order, client or intent id: the order, its children, fills and timeline. None: the router has none."""
@@ -62,7 +67,7 @@ class RouterClient:
 
     async def replace(self, name: str, changes: Mapping[str, Any]) -> OrderAnswer:
         """Change an order that lives: a body of ``POST /orders/{name}/replace``."""
-        return read(await self._http.post(f"/orders/{quote(name, safe='')}/replace", changes), OrderAnswer)
+        return read(await self._http.post(f"/orders/{quote(name, safe='')}/replace", changes, again=True), OrderAnswer)
 
     async def cancel(
         self,
@@ -76,7 +81,7 @@ class RouterClient:
         names = {"order_id": order_id, "client_order_id": client_order_id}
         body: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
         body |= {"reason": reason, "escalate": "market" if escalate else "none"}
-        return read_plain(await self._http.post("/cancel", body))
+        return read_plain(await self._http.post("/cancel", body, again=True))
 
     async def close(
         self,
@@ -96,14 +101,15 @@ class RouterClient:
             body["close_id"] = close_id
         if qty is not None:
             body["qty"] = text(qty)
-        return read_plain(await self._http.post(f"/positions/{quote(symbol, safe='')}/close", body))
+        path = f"/positions/{quote(symbol, safe='')}/close"
+        return read_plain(await self._http.post(path, body, again=close_id is not None))
 
     async def kill(
         self, *, by: str, reason: str, scope: Scope = Scope.GLOBAL, name: str = "", flatten: bool = False
     ) -> dict[str, Any]:
         """Forbid entries, cancel those that work, close what is held with ``flatten``: the signed receipt."""
         body = {"scope": scope.value, "name": name, "by": by, "reason": reason, "flatten": flatten}
-        return read_plain(await self._http.post("/kill", body))
+        return read_plain(await self._http.post("/kill", body, again=True))
 
     async def arm(
         self, *, by: str, reason: str, scope: Scope = Scope.GLOBAL, name: str = "", confirm: str | None = None
@@ -146,4 +152,4 @@ class RouterClient:
         return read_plain(await self._http.get("/health"))
 
     async def ready(self) -> bool:
-        return bool(read_plain(await self._http.call("GET", "/ready", accept=(503,))).get("ready"))
+        return bool(read_plain(await self._http.call("GET", "/ready", accept=(503,), again=True)).get("ready"))

@@ -12,6 +12,9 @@ from typing import Final
 from chimera.trading.errors import Refused
 from chimera.trading.money import text
 
+STANDBY: Final = "STANDBY"  # another router acts for the account: nothing was started
+LEASE_LOST: Final = "LEASE_LOST"  # another router acts now; this one may have begun
+
 BAD_REQUEST: Final = (
     "MALFORMED",  # not JSON, or a value of the wrong kind
     "MISSING_FIELD",
@@ -58,7 +61,7 @@ AWAY: Final = (
     "NO_MARKET_DATA",
     "NOT_READY",
     "RECOVERING",
-    "STANDBY",  # another router acts for the account
+    STANDBY,
     # barriers that stand for a while
     "BUS_AWAY",
     "CLOCK",
@@ -116,7 +119,7 @@ STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "TOO_MANY_REQUESTS": HTTPStatus.TOO_MANY_REQUESTS,
     "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
     "OUTCOME_UNKNOWN": HTTPStatus.INTERNAL_SERVER_ERROR,  # the store was away in the middle of a change
-    "LEASE_LOST": HTTPStatus.INTERNAL_SERVER_ERROR,  # another router acts now; this one may have begun
+    LEASE_LOST: HTTPStatus.INTERNAL_SERVER_ERROR,
     **dict.fromkeys(AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
 }
 

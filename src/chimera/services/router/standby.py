@@ -8,7 +8,7 @@ answered is 500 ``LEASE_LOST``: whether it was done is not known, and asking the
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,9 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chimera.services import face
 from chimera.trading.errors import Refused
 from chimera.trading.lease import Holder
-
-CODE: Final = "STANDBY"
-LOST: Final = "LEASE_LOST"
+from chimera.wire.failures import LEASE_LOST, STANDBY
 
 T = TypeVar("T")
 
@@ -77,7 +75,7 @@ class StandbyFace:
         except HouseEnded:
             if not started and scope["type"] == "http":
                 why = "this router acts no more: whether it was done is not known; ask again with the same ids"
-                await face.no(Refused(LOST, why))(scope, receive, send)
+                await face.no(Refused(LEASE_LOST, why))(scope, receive, send)
 
     async def _standing_by(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,8 +96,7 @@ def _health(holder: Holder | None) -> dict[str, object]:
 
 def _refusal(holder: Holder | None) -> Refused:
     if holder is None:
-        return Refused(CODE, "no router acts for this account just now; nothing was started, try again")
+        return Refused(STANDBY, "no router acts for this account just now; nothing was started, try again")
     where = f"{holder.owner} at {holder.url}" if holder.url else holder.owner
-    return Refused(
-        CODE, f"this router stands by: {where} acts for the account; nothing was started", accepted=holder.url or None
-    )
+    told = f"this router stands by: {where} acts for the account; nothing was started"
+    return Refused(STANDBY, told, accepted=holder.url or None)

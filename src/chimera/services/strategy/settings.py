@@ -96,7 +96,11 @@ class StrategySettings(BaseModel):
     max_hold_s: Annotated[int, Field(ge=0, le=31_536_000)] = Field(60, description="s; 0: no limit")
     intent_valid_ms: Span = Field(15_000, description="past it S4 opens nothing for the intent")
     tracks: Track = Field(Track.BOTH, description="how intents go to S4: both, rest or stream; each alone is enough")
-    s4_url: str = Field("http://127.0.0.1:8084", pattern="^https?://[^ ]+$", description="where intents go")
+    s4_url: str = Field(
+        "http://127.0.0.1:8084",
+        pattern="^https?://[^ ,]+(,https?://[^ ,]+)*$",
+        description="where intents go; of several routers (S4_LEASES) each, with commas: the one that acts is found",
+    )
     s4_token_path: Path | None = Field(
         None, description="file with S3's key for S4 (`chimera token new s3 --key-of s3`); nobody else may read it"
     )
