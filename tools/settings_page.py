@@ -65,7 +65,7 @@ def page() -> str:
         f"Amounts are USDT and spans milliseconds, unless the sentence says otherwise.\n\n{strategy_rows()}\n"
         f"## S4, the order router\n\n{router_rows()}\n"
         "A secret may also come from a file that only its owner may read: `S4_BINANCE_KEY_FILE`, "
-        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`.\n\n"
+        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`, `S3_DB_ARANGO_PASS_FILE`.\n\n"
         f"## The simulated exchange\n\n{simulator_rows()}"
     )
 

@@ -77,12 +77,12 @@ class ArangoStub:
     revision: int = 0
     url: str = ""
 
-    async def start(self, *, tls: Any = None) -> "ArangoStub":
+    async def start(self, *, tls: Any = None, port: int = 0) -> "ArangoStub":
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
         port = self._runner.addresses[0][1]
         self.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"

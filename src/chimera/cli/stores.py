@@ -62,8 +62,9 @@ def _named() -> "list[Address]":
         )
     if os.environ.get("S4_DB_ARANGO_URI"):
         s4 = load(os.environ)
-        password = s4.db_arango_pass.get_secret_value() if s4.db_arango_pass else None
-        found.append(_address(s4.db_arango_uri or "", s4.db_arango_user, password, "S4_DB_ARANGO_URI", SettingsError))
+        found.append(
+            _address(s4.db_arango_uri or "", s4.db_arango_user, s4.arango_password, "S4_DB_ARANGO_URI", SettingsError)
+        )
     return [address for place, address in enumerate(found) if address not in found[:place]]
 
 

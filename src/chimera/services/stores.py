@@ -18,9 +18,11 @@ from chimera.trading.errors import StoreUnavailable
 log = structlog.get_logger(__name__)
 
 
-async def open_ledger(path: Path, uri: str | None, user: str | None, password: str | None) -> Ledger:
+async def open_ledger(
+    path: Path, uri: str | None, user: str | None, password: str | None, *, waits: bool = False
+) -> Ledger:
     """ArangoDB where ``uri`` names one, else the file. Raises ``StoreUnavailable``, ``NewerSchema``; ``ValueError`` for
-    a ``uri`` that is none, or that this installation has no driver for.
+    a ``uri`` that is none, or that this installation has no driver for. ``waits``: a server that is away may be.
     """
     if not uri:
         return await SqliteLedger.open(path)
@@ -29,7 +31,7 @@ async def open_ledger(path: Path, uri: str | None, user: str | None, password: s
         from chimera.adapters.arango.ledger import ArangoLedger  # noqa: PLC0415 - likewise, and a start need not pay
     except ImportError as missing:
         raise ValueError(f"ArangoDB's driver is not installed ({missing.name}): install chimera[arango]") from missing
-    return await ArangoLedger.open(address_of(uri, user, password))
+    return await ArangoLedger.open(address_of(uri, user, password), waits=waits)
 
 
 @asynccontextmanager

@@ -511,6 +511,28 @@ async def test_the_settings_alone_choose_the_ledger(stub: ArangoStub, tmp_path: 
         await open_ledger(tmp_path / "l.sqlite", "db", None, None)
 
 
+async def test_one_that_is_away_may_be_waited_for_and_its_layout_is_looked_at_then(bare: ArangoStub) -> None:
+    """S4 starts without it and protects; a database that is not made is said at once."""
+    bare.faults.append(Fault("refuse", times=1_000))
+    with pytest.raises(StoreUnavailable, match="did not finish"):
+        await ArangoLedger.open(address_at(bare), **SHORT)
+    ledger = await ArangoLedger.open(address_at(bare), waits=True, **SHORT)
+    try:
+        with pytest.raises(StoreUnavailable, match="did not finish"):
+            await ledger.ping()
+        bare.faults.clear()
+        with pytest.raises(StoreUnavailable, match="chimera init"):
+            await ledger.ping()
+        await layout.init(address_at(bare), layout.Copies(), only_look=False)
+        await ledger.ping()
+        bare.databases["chimera"]["chimera_layout"].documents.clear()
+        await ledger.ping()
+    finally:
+        await ledger.close()
+    with pytest.raises(StoreUnavailable, match="chimera init"):
+        await ArangoLedger.open(address_of(f"{bare.url}/other", USER, PASSWORD), waits=True)
+
+
 def test_a_start_on_files_does_not_load_the_driver() -> None:
     look = "import sys, chimera.services.strategy.main, chimera.cli.main; sys.exit('arangoasync' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0

@@ -1,6 +1,7 @@
 """The environment of S3: every name, every fault in one message."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,22 @@ def test_all_faults_in_one_message() -> None:
     assert "S3_MAX_LOSS_USD is not a setting; did you mean S3_MAX_LOSS_USDT?" in message
     assert "OTHER" not in message
     assert "secret" not in message + repr(read_settings({"S3_DB_ARANGO_PASS": "secret"}))
+
+
+@pytest.mark.req("CONF-1")
+def test_the_ledgers_password_may_come_from_a_file_of_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_text("secret\n", encoding="utf-8")
+    path.chmod(0o600)
+    assert read_settings({"S3_DB_ARANGO_PASS_FILE": str(path)}).db_arango_pass == "secret"
+
+    with pytest.raises(SettingsFault, match="both set"):
+        read_settings({"S3_DB_ARANGO_PASS_FILE": str(path), "S3_DB_ARANGO_PASS": "x"})
+    path.chmod(0o640)
+    with pytest.raises(SettingsFault, match="chmod 600"):
+        read_settings({"S3_DB_ARANGO_PASS_FILE": str(path)})
+    with pytest.raises(SettingsFault, match="did you mean S3_DB_ARANGO_PASS_FILE"):
+        read_settings({"S3_DB_ARANGO_PAS_FILE": str(path)})
 
 
 def test_bounds_that_cross_are_a_fault() -> None:

@@ -22,7 +22,7 @@ from msgspec import Raw
 
 from chimera.adapters.arango import aql, layout
 from chimera.adapters.arango.address import Address
-from chimera.adapters.arango.link import DEADLINE_MS, Exists, Link, Passing
+from chimera.adapters.arango.link import DEADLINE_MS, Away, Exists, Link, Passing
 from chimera.ports.ledger import Claim, Row, Stored
 from chimera.trading.errors import NewerSchema, StaleWriter
 from chimera.trading.holding import Holding
@@ -58,18 +58,28 @@ class _Mark(msgspec.Struct, frozen=True):
 class ArangoLedger:
     """``chimera.ports.ledger.Ledger`` in ArangoDB. ``await ArangoLedger.open(address)``, ``await ledger.close()``."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, looked: bool = True) -> None:
+        """``looked``: the layout is known to be ours."""
         self._link = link
+        self._looked = looked
         self._me = os.urandom(8).hex()
         self._stamp = time.time_ns() // 1000
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # our own calls do not collide
 
     @classmethod
-    async def open(cls, address: Address, *, deadline_ms: Millis = DEADLINE_MS) -> Self:
-        """Raises ``StoreUnavailable`` (away, not made, made by an older build) or ``NewerSchema``."""
+    async def open(cls, address: Address, *, deadline_ms: Millis = DEADLINE_MS, waits: bool = False) -> Self:
+        """Raises ``StoreUnavailable`` (away, not made, made by an older build) or ``NewerSchema``.
+
+        ``waits``: one that is away is opened all the same, and its first call that is answered looks at the layout.
+        """
         link = Link(address, deadline_ms=deadline_ms)
         try:
             await layout.must_be_ours(link)
+        except Away:
+            if waits:
+                return cls(link, looked=False)
+            await link.close()
+            raise
         except BaseException:  # cancelled, too: nobody else would close it
             await link.close()
             raise
@@ -244,6 +254,9 @@ class ArangoLedger:
     # ── how ──
 
     async def _do(self, operation: str, work: Callable[[], Awaitable[T]]) -> T:
+        if not self._looked:
+            await layout.must_be_ours(self._link)
+            self._looked = True
         return await self._link.until_done(operation, work)
 
     def _next_stamp(self) -> int:

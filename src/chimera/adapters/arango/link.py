@@ -68,6 +68,10 @@ class Made(Passing):
     """A collection or database of that name is there: an earlier try made it."""
 
 
+class Away(StoreUnavailable):
+    """Nobody answered in time: what was asked may be asked again."""
+
+
 class NotMade(StoreUnavailable):
     """No such database or collection: ``chimera init`` was not run."""
 
@@ -132,7 +136,7 @@ class Link:
         return StoreUnavailable(f"the ledger {self.address} refused it: {error}")
 
     async def until_done(self, operation: str, work: Callable[[], Awaitable[T]], within_s: float | None = None) -> T:
-        """The answer of ``work``, tried anew after ``Passing`` until the deadline; then ``StoreUnavailable``."""
+        """The answer of ``work``, tried anew after ``Passing`` until the deadline; then ``Away``."""
         within_s = within_s or self._deadline_s
         last: Passing | None = None
         try:
@@ -147,7 +151,7 @@ class Link:
                     pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         except TimeoutError as error:
             why = f": {last}" if last else ""
-            raise StoreUnavailable(
+            raise Away(
                 f"the ledger {self.address} did not finish {operation!r} in {within_s:g} s; outcome unknown{why}"
             ) from (last or error)
 

@@ -50,7 +50,7 @@ from chimera.services.router.tenancy import Left, Tenancy
 from chimera.services.router.tenancy import Terms as TenancyTerms
 from chimera.services.service import Service
 from chimera.services.serving import Ready, address_of, listen, serve_app
-from chimera.services.stores import open_bus
+from chimera.services.stores import open_bus, open_ledger
 from chimera.trading.errors import StaleWriter
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
 from chimera.trading.lease import Lease
@@ -74,22 +74,22 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     """Until ``stop``; raises ``StaleWriter`` (in a group) when another router took over, and what cannot start."""
     table, (key, secret) = table_of(settings), keys_of(settings)
     hosts = {market: hosts_of(settings, market) for market in markets_of(settings)}
-    if settings.db_arango_uri is not None:
-        raise SettingsError("S4_DB_ARANGO_URI: this build keeps its ledger in SQLite (S4_LEDGER_PATH); unset it")
     if settings.leases == "on" and not settings.redis_addresses:
         raise SettingsError("S4_LEASES=on: routers share one Redis; name it in S4_REDIS_ADDRESSES")
-    logs.keep_secret(key, secret)
+    if settings.leases == "on" and settings.db_arango_uri is not None:
+        raise SettingsError("S4_LEASES=on: leases are of routers that share a ledger's file; unset S4_DB_ARANGO_URI")
+    logs.keep_secret(key, secret, settings.arango_password)
     door = Door.of(settings).checked(Service.S4)
     seal, tls = _seal_of(settings), door.tls()
     bound = listen(SERVICE, settings.host, settings.port)
     clock = SteadyClock(SystemClock())
-    ledger = await SqliteLedger.open(settings.ledger_path, shared=settings.leases == "on")
+    ledger = await _ledger(settings)
     try:
         async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
             housed = partial(_housed, settings, hosts, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal)
             serving = partial(serve_app, bound=bound, stop=stop, ready=ready, tls=tls)
             gate = partial(gated, service=Service.S4, door=door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES)
-            if settings.leases == "on":
+            if isinstance(ledger, SqliteLedger) and settings.leases == "on":
                 face, tenancy = tenancy_of(
                     settings, ledger, housed, address_of(bound, scheme="http" if tls is None else "https")
                 )
@@ -101,6 +101,17 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     finally:
         bound.close()
         await ledger.close()
+
+
+async def _ledger(settings: RouterSettings) -> Ledger:
+    """A file that cannot be opened is another's: no start. A server may be away, and somebody stands in meanwhile."""
+    if settings.db_arango_uri is None:
+        return await SqliteLedger.open(settings.ledger_path, shared=settings.leases == "on")
+    user, password = settings.db_arango_user, settings.arango_password
+    try:
+        return await open_ledger(settings.ledger_path, settings.db_arango_uri, user, password, waits=True)
+    except ValueError as wrong:
+        raise SettingsError(f"S4_DB_ARANGO_URI: {wrong}") from wrong
 
 
 def tenancy_of(

@@ -6,7 +6,6 @@ typing error would otherwise be no limit. A secret may come from a file (``..._F
 """
 
 import re
-import stat
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
@@ -25,6 +24,7 @@ from chimera.services.router.config import MAKER_FILL_RATIO_MIN
 from chimera.services.router.intake import LONGEST_WAIT_MS
 from chimera.services.router.lease_settings import LeaseSettings
 from chimera.services.router.setting_kinds import Amount, Names, Truth, VenueUrl, Whole, decimal, duration, setting
+from chimera.services.secret_files import SUFFIX, read_secret_files
 from chimera.trading.intent import WorkingType
 from chimera.trading.scene import Policy
 
@@ -84,11 +84,11 @@ class RouterSettings(LeaseSettings):
         "Redis, single or Cluster, or redis[s]://user:password@host:port?ca=file; unset: the embedded one.",
     )
     db_arango_uri: str | None = setting(
-        "S4_DB_ARANGO_URI", None, "URL", "ArangoDB: not in this version, which refuses to start with it."
+        "S4_DB_ARANGO_URI", None, "URL", "The ledger in ArangoDB (docs/arango.md); unset: the file."
     )
-    db_arango_user: str | None = setting("S4_DB_ARANGO_USER", None, "name", "Its user; not in force in this version.")
+    db_arango_user: str | None = setting("S4_DB_ARANGO_USER", None, "name", "Its user; unset: root.")
     db_arango_pass: SecretStr | None = setting(
-        "S4_DB_ARANGO_PASS", None, "secret", "Its password, or S4_DB_ARANGO_PASS_FILE; not in force in this version."
+        "S4_DB_ARANGO_PASS", None, "secret", "Its password; or S4_DB_ARANGO_PASS_FILE."
     )
     ledger_path: Path = setting("S4_LEDGER_PATH", Path("var/s4.sqlite"), "path", "File of the embedded ledger.")
     receipt_key_path: Path = setting(
@@ -266,6 +266,10 @@ class RouterSettings(LeaseSettings):
         le=1,
     )
 
+    @property
+    def arango_password(self) -> str:
+        return self.db_arango_pass.get_secret_value() if self.db_arango_pass else ""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -283,7 +287,7 @@ def load(environ: Mapping[str, str]) -> RouterSettings:
     """The settings in ``environ``; raises ``SettingsError`` with every fault. Empty variables count as unset."""
     given = {name: value for name, value in environ.items() if (name in _VARIABLES or _mine(name)) and value != ""}
     faults = [_stranger(name) for name in given if name not in _VARIABLES and name not in _file_names()]
-    _read_files(given, faults)
+    faults += read_secret_files(given, _FILES)
     if ("S4_BINANCE_KEY" in given) != ("S4_BINANCE_SECRET" in given):
         faults.append("S4_BINANCE_KEY and S4_BINANCE_SECRET go together: one of them is missing")
     try:
@@ -322,30 +326,12 @@ def _mine(name: str) -> bool:
 
 
 def _file_names() -> tuple[str, ...]:
-    return tuple(name + "_FILE" for name in _FILES)
+    return tuple(name + SUFFIX for name in _FILES)
 
 
 def _stranger(name: str) -> str:
     near = get_close_matches(name.upper(), [*_VARIABLES, *_file_names()], n=1)
     return f"{name} is not known" + (f"; did you mean {near[0]}?" if near else "")
-
-
-def _read_files(given: dict[str, str], faults: list[str]) -> None:
-    """Put the secrets of ``..._FILE`` variables in ``given``; a file that others may read is a fault."""
-    for name in _FILES:
-        path = given.pop(name + "_FILE", None)
-        if path is None:
-            continue
-        if name in given:
-            faults.append(f"{name} and {name}_FILE are both set")
-            continue
-        try:
-            if stat.S_IMODE(Path(path).stat().st_mode) & 0o077:
-                faults.append(f"{name}_FILE: others may read {path}; chmod 600 it")
-            given[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as wrong:
-            why = wrong.strerror if isinstance(wrong, OSError) else "is not text"
-            faults.append(f"{name}_FILE: {path}: {why}")
 
 
 def _fault(fault: Any) -> str:

@@ -5,7 +5,7 @@ one of them is refused: a limit that was misspelt would otherwise not hold.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
@@ -15,10 +15,12 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from chimera.services.access.door import RATE
+from chimera.services.secret_files import SUFFIX, read_secret_files
 from chimera.trading.errors import ChimeraError
 from chimera.trading.ids import DEFAULT_ACCOUNT, DEFAULT_STRATEGY
 
 PREFIX: Final = "S3_"
+_SECRETS: Final = ("S3_DB_ARANGO_PASS",)  # each may come from a file
 _PLAIN: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
@@ -123,7 +125,7 @@ class StrategySettings(BaseModel):
     db_arango_uri: str = Field("", description="the ledger in ArangoDB (docs/arango.md); empty: the file")
     ledger_path: Path = Field(Path("var/s3.sqlite"), description="file of the embedded store")
     db_arango_user: str = Field("", description="its user; empty: root")
-    db_arango_pass: str = Field("", repr=False, description="its password")
+    db_arango_pass: str = Field("", repr=False, description="its password; or S3_DB_ARANGO_PASS_FILE")
     redis_addresses: Names = Field((), description="host:port, several for a cluster; empty: the embedded one")
     host: str = Field("127.0.0.1", description="address to listen on; not loopback: tokens are needed")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8083, description="port to listen on")
@@ -146,8 +148,11 @@ def variable(field: str) -> str:
 def read_settings(environ: Mapping[str, str]) -> StrategySettings:
     """Raises ``SettingsFault``. Empty variables count as absent; an odd pair of bounds is a fault, too."""
     fields = {variable(name): name for name in StrategySettings.model_fields}
-    faults = [_unknown(name, fields) for name in sorted(environ) if name.startswith(PREFIX) and name not in fields]
-    given: dict[str, Any] = {fields[name]: value for name, value in environ.items() if name in fields and value != ""}
+    known = [*fields, *(name + SUFFIX for name in _SECRETS)]
+    faults = [_unknown(name, known) for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
+    named = {name: value for name, value in environ.items() if name in known and value != ""}
+    faults += read_secret_files(named, _SECRETS)
+    given: dict[str, Any] = {fields[name]: value for name, value in named.items()}
     settings: StrategySettings | None = None
     try:
         settings = StrategySettings.model_validate(given)
@@ -165,8 +170,8 @@ def read_settings(environ: Mapping[str, str]) -> StrategySettings:
     return settings
 
 
-def _unknown(name: str, fields: Mapping[str, str]) -> str:
-    near = get_close_matches(name, fields, n=1)
+def _unknown(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
     return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 
 

@@ -1,0 +1,96 @@
+"""S4's ledger in ArangoDB by settings alone: the same answers over its deaths, and a server that is away at a start.
+
+The server is our stub (``arango_stub``): what it cannot prove stands in docs/arango.md.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("arangoasync", reason="ArangoDB's driver is not installed (chimera[arango])")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from arango_homes import stub_with_layout
+from arango_stub import PASSWORD, USER, ArangoStub
+from proofs.real import Stage, stage
+
+from chimera.services.world import oracle
+from chimera.wire import keys
+
+pytestmark = pytest.mark.slow
+
+AN_ORDER = {
+    "intent_id": "i-a", "client_order_id": "a", "market": "FUT", "symbol": "BTCUSDT", "side": "BUY", "qty": "0.003",
+    "exec_policy": {"type": "MARKET"},
+}  # fmt: skip
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[ArangoStub]:
+    async with stub_with_layout() as made:
+        yield made
+
+
+@pytest.fixture
+async def house(tmp_path: Path, stub: ArangoStub) -> AsyncIterator[Stage]:
+    """S4 runs on the stub, its password in a file; no file of SQLite is made."""
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD, encoding="utf-8")
+    secret.chmod(0o600)
+    async with stage(tmp_path) as made:
+        made.s4 = made.router(
+            S4_DB_ARANGO_URI=f"{stub.url}/chimera", S4_DB_ARANGO_USER=USER, S4_DB_ARANGO_PASS_FILE=str(secret)
+        )
+        await made.s4.start()
+        await made.until_open()
+        yield made
+
+
+async def order(house: Stage) -> tuple[int, Any]:
+    return await house.ask("POST", f"{house.s4_url}/orders", AN_ORDER)
+
+
+@pytest.mark.req("DB-1", "DB-2", "CONF-1", "S4-IDEM-1")
+async def test_an_order_is_one_order_over_the_deaths_of_its_router(house: Stage, stub: ArangoStub) -> None:
+    first = await order(house)
+    await house.s4.kill()
+    await house.s4.start()
+    await house.until_open()
+    again = await order(house)
+
+    assert (first[0], first[1]["status"]) == (200, "FILLED")
+    assert (again[0], again[1]["order_id"], again[1]["status"]) == (200, first[1]["order_id"], "FILLED")
+    assert oracle.entered_once(house.audit()) == []
+    assert not house.ledger_path("s4").exists()
+    async with asyncio.timeout(10):
+        while not stub.databases["chimera"][keys.FILLS].documents:  # noqa: ASYNC110 - another process relays
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.req("DB-1", "S4-REC-1")
+async def test_a_server_that_is_away_at_a_start_is_stood_in_for(house: Stage, stub: ArangoStub) -> None:
+    """The position keeps its stop, entries wait, and all is as before once the server answers."""
+    await order(house)
+    await house.s4.kill()
+    url, port = stub.url, int(stub.url.rpartition(":")[2])
+    await stub.stop()
+    await house.s4.start()
+    await house.s4.wait_ready()
+    async with asyncio.timeout(30):
+        while "LEDGER_AWAY_AT_BOOT" not in await barriers(house):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    await stub.start(port=port)  # the hosts of a URI stay
+    await house.until_open()
+
+    assert stub.url == url
+    assert (await order(house))[1]["status"] == "FILLED"
+    assert oracle.entered_once(house.audit()) == []
+
+
+async def barriers(house: Stage) -> list[str]:
+    return [each["code"] for each in (await house.ask("GET", f"{house.s4_url}/health"))[1]["barriers"]]
