@@ -37,8 +37,8 @@ def _codes_of(service: Service) -> tuple[str, ...]:
 
 _SWEEP: Final = (*_AT_ONCE, "ORPHAN_ORDER", "ORDER_NOT_LISTED", "ORDER_OVERDUE", "SECOND_STOP")
 COMPUTED: Final[dict[tuple[str, str], Iterable[str]]] = {
-    ("services/router/levels.py", "code"): (),  # whatever a level was raised by
-    ("services/router/levels.py", "f'{code}{OVER}'"): (),
+    ("services/router/levels.py", "level.code"): (),  # whatever a level was raised by
+    ("services/router/alarms.py", "alert.code"): (),  # whatever it was handed
     ("services/router/observing.py", "verdict.objective.code"): _codes_of(Service.S4),
     ("services/router/cash_book.py", "code"): (),  # what its ``_alarm`` is called with
     ("services/router/breaking.py", "f'BREAKER_{after.state}'"): tuple(f"BREAKER_{state}" for state in State),

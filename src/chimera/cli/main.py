@@ -21,6 +21,7 @@ from chimera.cli import (
     replay_routes,
     report,
     route,
+    standing,
     stores,
     token,
     trail,
@@ -54,6 +55,8 @@ app.command()(levels.sli)
 app.command()(transfers.transfer)
 app.command()(stores.init)
 app.command()(replay_routes.replay_routes)
+app.command()(standing.guards)
+app.command()(standing.breaker)
 
 
 # ── the whole house ──

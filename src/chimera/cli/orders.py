@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -222,6 +222,16 @@ def doubts(s4_url: str, as_json: bool) -> None:
         print_json({"doubts": answer})
     else:
         print("\n".join(map(doubt_told, answer)) or "nothing is in doubt")
+
+
+def asked_of_s4(s4_url: str, ask: Callable[[RouterClient], Awaitable[Any]]) -> Any:
+    """One question or deed; the answer as rows of plain digits."""
+
+    async def main() -> Any:
+        async with RouterClient(s4_url) as client:
+            return plain(await ask(client))
+
+    return answer_to(main())
 
 
 def transfers(s4_url: str) -> dict[str, Any]:

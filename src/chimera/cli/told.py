@@ -11,15 +11,25 @@ _SHOWN = Decimal("0.0001")
 
 
 def position_told(row: Mapping[str, Any]) -> str:
-    """One line, whatever the width of the terminal. A symbol may be traded on both markets."""
+    """One line, whatever the width of the terminal, and one for each guard. A symbol may be traded on both markets."""
     where = f"{row['symbol']} {row['market']}"
     if not Decimal(row["qty"]):
         realised = text(Decimal(row["realized_pnl"]).quantize(_SHOWN))
         return f"{where} flat, closed {row['closed_count']}, realised {realised}, fees {row['fees']}"
+    guarded = "".join(f"\n  {guard_told(guard)}" for guard in row.get("guards") or ())
     return (
         f"{where} {row['qty']} at {row['entry_price']}, mark {row['mark_price']}, stop {_resting(row['stop'])},"
         f" target {_resting(row['target'])}, covered {row['covered_qty']}, unrealised {row['unrealized_pnl']}"
+        f"{guarded}"
     )
+
+
+def guard_told(guard: Mapping[str, Any]) -> str:
+    """A price that S4 watches itself, which covers nothing."""
+    kind, gauge = str(guard["kind"]).lower(), str(guard["gauge"]).lower()
+    since = _clock(guard["armed_ms"])
+    watched = f"S4 watches the {kind} {guard['price']} x {guard['qty']} by the {gauge} since {since}"
+    return f"guard: {watched}; it covers nothing"
 
 
 def doubt_told(row: Mapping[str, Any]) -> str:

@@ -139,11 +139,17 @@ class CloseTaken(Value):
 
 
 class Alert(Value):
-    """Somebody should know. ``code`` is stable; ``text`` carries the numbers."""
+    """Somebody should know. ``code`` is stable; ``text`` carries the numbers; ``subject``: what it is about.
+
+    ``lasts``: it stands until its end is told; ``since_ms``: when it began, where that was not just now.
+    """
 
     severity: Severity
     code: str
     text: str
+    subject: str = ""
+    since_ms: Millis | None = None
+    lasts: bool = False
 
 
 Happening = (

@@ -26,6 +26,7 @@ from chimera.trading.market import Market
 from chimera.trading.order import Role
 from chimera.trading.value import Value
 from chimera.wire import closes, keys
+from chimera.wire.alerts import S4, described
 from chimera.wire.codec import SCHEMA_VERSION, decode, encode, plain
 from chimera.wire.order_claim import CLAIMED_MS, Claim, claim
 from chimera.wire.sending import top3
@@ -111,7 +112,23 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
                 _published(keys.ROUTER_EVENTS, name, row),
             )
         case Alert():
-            return _told(name, common | plain(body) | {"kind": "ALERT"}, keys.ALERTS)
+            return _told(name, common | _alert(key, event.at_ms, body), keys.ALERTS)
+
+
+def _alert(key: PositionKey, at_ms: int, alert: Alert) -> dict[str, Any]:
+    told = described(
+        service=S4,
+        account_id=key.account,
+        severity=alert.severity,
+        code=alert.code,
+        text=alert.text,
+        at_ms=at_ms,
+        market=str(key.market),
+        subject=alert.subject or key.symbol,
+        since_ms=alert.since_ms,
+        lasts=alert.lasts,
+    )
+    return told | {"kind": "ALERT"}
 
 
 def _told(name: str, row: dict[str, Any], stream: str = keys.ROUTER_EVENTS) -> tuple[Write, ...]:

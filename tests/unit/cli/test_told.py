@@ -36,6 +36,14 @@ def test_a_position_takes_one_line_and_a_flat_one_says_so() -> None:
     )
 
 
+def test_each_guard_has_a_line_under_its_position() -> None:
+    guard = {"kind": "STOP", "price": "64000", "qty": "0.007", "gauge": "MARK", "armed_ms": 1_767_225_600_007}
+
+    _, line = position_told({**POSITION, "guards": [guard]}).splitlines()
+
+    assert line == "  guard: S4 watches the stop 64000 x 0.007 by the mark since 00:00:00.007; it covers nothing"
+
+
 def test_an_order_is_told_with_why_its_parts_and_its_moments() -> None:
     part = {
         "client_order_id": "a-m1",

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from chimera.trading.commands import Place
-from chimera.trading.events import GuardChanged
+from chimera.trading.events import Alert, GuardChanged
 from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, TARGET_CROSSED
 from chimera.trading.facts import Reported, Restarted, Ticked, Touched
 from chimera.trading.guard import Gauge, GuardRef
@@ -73,6 +73,11 @@ def touch(desk: Desk, price: str, ref: str = STOP_GUARD) -> None:
     desk.hear(Touched(ref=GuardRef(ref), price=Price(Decimal(price))))
 
 
+def alerts(desk: Desk) -> list[tuple[str, bool]]:
+    told = [event.body for event in desk.holding.outbox if isinstance(event.body, Alert)]
+    return [(body.code, body.lasts) for body in told if body.code.startswith("GUARD_")]
+
+
 @FUT
 def test_a_stop_on_its_way_needs_no_guard() -> None:
     assert a_fill().holding.guards == ()
@@ -98,6 +103,7 @@ def test_once_a_stop_stands_the_guard_is_gone() -> None:
 
     assert desk.holding.guards == ()
     assert news(desk)[1:] == [("STOP", False, "COVERED")]
+    assert alerts(desk) == [("GUARD_STOP", True), ("GUARD_STOP_OVER", False)]
 
 
 @FUT
@@ -241,6 +247,7 @@ def test_where_lists_are_refused_the_stop_rests_and_the_target_is_watched() -> N
 
     (guard,) = desk.holding.guards
     assert (guard.role, guard.price, guard.gauge) == (Role.TARGET, 67000, Gauge.MID)
+    assert alerts(desk) == []  # it is how spot is traded
     touch(desk, "67000", guard.ref)
     assert desk.holding.exit is not None
     assert desk.holding.exit.reason == TARGET_CROSSED

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
@@ -13,6 +14,7 @@ from chimera.services.router.alarms import Alarms
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import DEFAULT_ACCOUNT
+from chimera.trading.market import Market
 from chimera.wire import keys
 from support.standing import CLOCK
 
@@ -137,3 +139,17 @@ async def test_one_that_is_kept_while_another_is_told_leaves_none_waiting(before
         await turns(1000)
         assert alarms.waiting == 0
     assert len(bus.told) == 12
+
+
+async def test_what_is_told_is_in_the_log_and_says_what_it_is_about() -> None:
+    bus = MemoryBus(CLOCK)
+    with structlog.testing.capture_logs() as lines:
+        async with living(MemoryLedger(), bus) as alarms:  # type: ignore[arg-type]  # any bus
+            alarms.of(Market.SPOT)(Alert(severity=Severity.FATAL, code="CLOCK", text="2 s", subject="x", lasts=True))
+            await turns()
+
+    [line] = [line for line in lines if line["event"] == "alert"]
+    assert (line["log_level"], line["code"], line["text"]) == ("critical", "CLOCK", "2 s")
+    [record] = await bus.tail(keys.ALERTS, after="0", count=9, block_ms=0)
+    assert record.fields["dedupe"] == f"s4-router:{DEFAULT_ACCOUNT}:SPOT:CLOCK:x"
+    assert (record.fields["lasts"], record.fields["life_ms"]) == ("true", str(CLOCK.now_ms()))

@@ -56,7 +56,7 @@ def test_one_of_a_symbol_stands_before_that_symbol_alone(barriers: Barriers, tol
     assert refused is not None
     assert refused.code == "SYMBOL_ISOLATED"
     assert barriers.before(ETH) is None
-    assert told[0].text == "BTCUSDT: 2 not ours"
+    assert (told[0].text, told[0].subject, told[0].lasts) == ("BTCUSDT: 2 not ours", BTC, True)
     barriers.level("SYMBOL_ISOLATED", None, symbol=BTC)
     assert barriers.before(BTC) is None
 

@@ -6,8 +6,10 @@ the bus is away and the process is killed meanwhile. In memory waits only what t
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -17,15 +19,24 @@ from chimera.ports.ledger import Row, Rows
 from chimera.ports.streams import Bus
 from chimera.services.router.patience import ALERT_AGAIN_S
 from chimera.trading.errors import StoreUnavailable
-from chimera.trading.events import Alert
+from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import AccountId
+from chimera.trading.market import Market
 from chimera.wire import keys
-from chimera.wire.codec import SCHEMA_VERSION, plain
+from chimera.wire.alerts import S4, described
+from chimera.wire.events import fields_of
 
 log = structlog.get_logger()
 
 MOST_WAITING: Final = 1_000  # for the ledger; the oldest is dropped, and that is logged
 PAGE: Final = 100
+_IN_LOG: Final = ("event_id", "severity", "code", "subject", "text")
+_LOUD: Final = {
+    Severity.INFO: logging.INFO,
+    Severity.WARN: logging.WARNING,
+    Severity.ERROR: logging.ERROR,
+    Severity.FATAL: logging.CRITICAL,
+}
 
 
 class Alarms:
@@ -37,6 +48,7 @@ class Alarms:
         self._rows = rows
         self._bus = bus
         self._clock = clock
+        self._life_ms = clock.now_ms()
         self._outbox = keys.alerts_outbox(account_id)
         self._waiting: deque[tuple[str, dict[str, object]]] = deque()
         self._news = asyncio.Event()
@@ -45,18 +57,35 @@ class Alarms:
         self._told: int | None = None  # the outbox's rows up to this number; None: not read yet
         self._untold: set[str] = set()  # names, of this process: from the moment it spoke until the bus has heard
 
-    def tell(self, alert: Alert) -> None:
+    def of(self, market: Market) -> Callable[[Alert], None]:
+        """The voice of one market's router: two routers of an account raise the same codes."""
+        return partial(self.tell, market=str(market))
+
+    def tell(self, alert: Alert, market: str = "") -> None:
         """Remember it for the stores."""
         self._number += 1
         at_ms = self._clock.now_ms()
         name = f"router:{self._account_id}:{self._owner}:{at_ms}:{self._number}"
-        row = {"schema_version": SCHEMA_VERSION, "event_id": name, "account_id": self._account_id, "at_ms": at_ms}
+        row = {"event_id": name, "kind": "ALERT"} | described(
+            service=S4,
+            account_id=self._account_id,
+            severity=alert.severity,
+            code=alert.code,
+            text=alert.text,
+            at_ms=at_ms,
+            market=market,
+            subject=alert.subject,
+            since_ms=alert.since_ms,
+            lasts=alert.lasts,
+            life_ms=self._life_ms,
+        )
+        log.log(_LOUD[alert.severity], "alert", **{field: row[field] for field in _IN_LOG})
         if len(self._waiting) == MOST_WAITING:
             oldest = self._waiting.popleft()[0]
             self._untold.discard(oldest)
             log.error("alert_dropped", event_id=oldest)
         self._untold.add(name)
-        self._waiting.append((name, row | plain(alert) | {"kind": "ALERT"}))
+        self._waiting.append((name, row))
         self._news.set()
 
     @property
@@ -112,7 +141,7 @@ class Alarms:
         name = str(row.document.get("event_id"))
         try:
             await self._rows.insert(keys.STRATEGY_EVENTS, name, row.document)
-            await self._bus.publish(keys.ALERTS, name, {field: str(value) for field, value in row.document.items()})
+            await self._bus.publish(keys.ALERTS, name, fields_of(row.document))
         except StoreUnavailable:
             raise
         except Exception:  # as above

@@ -66,5 +66,6 @@ class Breaking:
         if after.state is before.state:
             return
         text = f"{after.why}: {_SENTENCE[after.state]}" if after.why else _SENTENCE[after.state]
+        opened = after.state is State.OPEN
         log.warning("breaker", state=after.state, why=after.why)
-        self._tell(Alert(severity=_SEVERITY[after.state], code=f"BREAKER_{after.state}", text=text))
+        self._tell(Alert(severity=_SEVERITY[after.state], code=f"BREAKER_{after.state}", text=text, lasts=opened))

@@ -61,5 +61,5 @@ class Inbox:
             if doubt.ref not in self._told:
                 lasts_s = (now_ms - doubt.since_ms) // 1000
                 text = f"{doubt.symbol} {doubt.ref}: {doubt.about} unknown for {lasts_s} s; it takes {doubt.settles}"
-                self._tell(Alert(severity=Severity.ERROR, code="DOUBT_OLD", text=text))
+                self._tell(Alert(severity=Severity.ERROR, code="DOUBT_OLD", text=text, subject=doubt.ref))
         self._told = {doubt.ref for doubt in old}

@@ -49,19 +49,27 @@ class Levels:
         if why is None:
             if known is not None:
                 del self._standing[place]
-                self._tell(Severity.INFO, f"{code}{OVER}", f"{known.why}: over", symbol)
+                self._tell(Severity.INFO, known.but(code=f"{code}{OVER}", why=f"{known.why}: over"), lasts=False)
             return
-        if known is None:
-            self._tell(severity or self.usual, code, why, symbol)
         since_ms = self._clock.now_ms() if known is None else known.since_ms
-        self._standing[place] = Level(code=code, why=why, since_ms=since_ms, symbol=symbol)
+        self._standing[place] = stands = Level(code=code, why=why, since_ms=since_ms, symbol=symbol)
+        if known is None:
+            self._tell(severity or self.usual, stands, lasts=True)
 
     @property
     def standing(self) -> tuple[Level, ...]:
         """Oldest first."""
         return tuple(self._standing.values())
 
-    def _tell(self, severity: Severity, code: str, why: str, symbol: Symbol | None) -> None:
-        where = "" if symbol is None else f"{symbol}: "
-        log.warning(self.kind, code=code, why=why, symbol=symbol)
-        self._tell_all(Alert(severity=severity, code=code, text=where + why))
+    def _tell(self, severity: Severity, level: Level, *, lasts: bool) -> None:
+        log.warning(self.kind, code=level.code, why=level.why, symbol=level.symbol)
+        self._tell_all(
+            Alert(
+                severity=severity,
+                code=level.code,
+                text=level.why if level.symbol is None else f"{level.symbol}: {level.why}",
+                subject=level.symbol or "",
+                since_ms=level.since_ms,
+                lasts=lasts,
+            )
+        )

@@ -16,6 +16,7 @@ from chimera.ports.streams import Bus
 from chimera.ports.venue import Records
 from chimera.services.router.owner import Owner
 from chimera.trading.errors import ChimeraError, StoreUnavailable
+from chimera.trading.events import Severity
 from chimera.trading.ids import AccountId, PositionKey
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, text
@@ -25,7 +26,9 @@ from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 from chimera.trading.venue import VenueOrder
 from chimera.wire import keys
+from chimera.wire.alerts import S4, described
 from chimera.wire.codec import encode
+from chimera.wire.events import fields_of
 
 log = structlog.get_logger()
 
@@ -139,13 +142,18 @@ class Witness:
         body = {"account_id": self._account_id, **body}
         signed = {**body, "key_id": self._seal.key_id, "signature": self._seal.sign(encode(body))}
         name = f"controls:{self._account_id}:{body['rev']}:{code}"
-        told = {
-            "event_id": name,
-            "severity": "FATAL" if code == "KILLED" else "WARN",
-            "code": code,
-            "text": f"{' '.join(filter(None, (body['scope'], body['name'])))} by {body['by']}: {body['reason']}",
-        }
-        fields = {**told, "data": encode({"kind": code, **told, **signed}).decode()}
+        place = " ".join(filter(None, (str(body["scope"]), body["name"])))
+        told = {"event_id": name} | described(
+            service=S4,
+            account_id=self._account_id,
+            severity=Severity.FATAL if code == "KILLED" else Severity.WARN,
+            code=code,
+            text=f"{place} by {body['by']}: {body['reason']}",
+            at_ms=self._clock.now_ms(),
+            subject=place,
+            lasts=code == "KILLED",
+        )
+        fields = fields_of(told) | {"data": encode({"kind": code, **told, **signed}).decode()}
         await asyncio.gather(  # together: who waits for a receipt has waited long enough where both are away
             _try(lambda: self._rows.put(keys.RECEIPTS, name, {"kind": code, **signed}), code),
             _try(lambda: self._bus.publish(keys.ALERTS, name, fields), code),

@@ -101,18 +101,17 @@ class Router:
         shared = common or Common(*whose, ledger=ledger, bus=bus, clock=clock, seal=seal)
         self._own_common = shared if common is None else None
         self.alarms, self.controls = shared.alarms, shared.controls
-        self.barriers = Barriers(clock, self.alarms.tell)
+        self._tell = tell = shared.alarms.of(config.market)
+        self.barriers = Barriers(clock, tell)
         self.owners = shared.owners[config.market]
         self._loaded = shared.loaded[config.market]
         self.ground = ground = self._ground()
-        self.breaker = Breaking(config.breaker, clock, self.alarms.tell)
+        self.breaker = Breaking(config.breaker, clock, tell)
         self.governing = Governing(rates, self.barriers, clock, ground.holdings)
         self.market = market = MarketView(bus, rulebook, clock, config.market)
         market.listeners.append(Guarding(self.owners, ground.key).looked)
-        self.routing = Routing(
-            config.table, config.route_policy, market, bus, clock, self.alarms.tell, read_table=read_table
-        )
-        self.tallies = Tallying(config.maker_fill_ratio_min, clock, self.alarms.tell)
+        self.routing = Routing(config.table, config.route_policy, market, bus, clock, tell, read_table=read_table)
+        self.tallies = Tallying(config.maker_fill_ratio_min, clock, tell)
         self.books = Bookkeeping(ground, records, ledger)
         self.cash = CashDesk(ledger, (self.books.book,))
         self.intake = Intake(
@@ -342,7 +341,7 @@ class Router:
             clock=self.clock,
             venue_clock=VenueTime(self.clock),
             barriers=self.barriers,
-            tell=self.alarms.tell,
+            tell=self._tell,
             scene=self.scene,
             loaded=self._loaded.is_set,
         )

@@ -13,7 +13,8 @@ from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.market import Market
 from chimera.trading.money import Millis
-from chimera.wire.codec import SCHEMA_VERSION
+from chimera.wire.alerts import S3, described
+from chimera.wire.events import fields_of
 from chimera.wire.keys import ALERTS, spot_tick_key
 
 REPEAT_MS: Final = 60_000
@@ -32,14 +33,18 @@ class Alerts:
         self._streams = streams
         self._clock = clock
         self._account_id = account_id
+        self._life_ms = clock.now_ms()
         self._said: dict[tuple[str, str], int] = {}
         self._kept: deque[tuple[str, dict[str, str]]] = deque(maxlen=KEPT_MAX)
 
     def now_ms(self) -> Millis:
         return self._clock.now_ms()
 
-    async def say(self, severity: Severity, code: str, subject: str, text: str) -> None:
-        """``subject`` is what it is about (a symbol, a rule, an intent): the same code and subject wait a minute."""
+    async def say(self, severity: Severity, code: str, subject: str, text: str, *, lasts: bool = False) -> None:
+        """``subject`` is what it is about (a symbol, a rule, an intent): the same code and subject wait a minute.
+
+        ``lasts``: its end will be said as well.
+        """
         now_ms, about = self._clock.now_ms(), (code, subject)
         if now_ms - self._said.get(about, -REPEAT_MS) < REPEAT_MS:
             return
@@ -48,19 +53,20 @@ class Alerts:
         self._said.pop(about, None)
         self._said[about] = now_ms
         log.warning("alert", severity=severity.value, code=code, subject=subject, text=text)
-        fields = {
-            "schema_version": str(SCHEMA_VERSION),
-            "severity": severity.value,
-            "code": code,
-            "service": "s3-strategy",
-            "account_id": self._account_id,
-            "subject": subject,
-            "text": text,
-            "at_ms": str(now_ms),
-        }
+        told = described(
+            service=S3,
+            account_id=self._account_id,
+            severity=severity,
+            code=code,
+            text=text,
+            at_ms=now_ms,
+            subject=subject,
+            lasts=lasts,
+            life_ms=self._life_ms,
+        )
         if len(self._kept) == KEPT_MAX:
             log.error("alert_dropped", event_id=self._kept[0][0])
-        self._kept.append((f"s3:{code}:{subject}:{now_ms}", fields))
+        self._kept.append((f"s3:{code}:{subject}:{now_ms}", fields_of(told)))
         await self.flush()
 
     async def flush(self) -> None:

@@ -201,7 +201,8 @@ class Blockers:
         texts = "; ".join(f"{blocker.code}: {blocker.text}" for blocker in unexpected if _name(blocker) in named)
         gates_alone = all(blocker.kind is Kind.GATE for blocker in unexpected)
         severity = Severity.INFO if gates_alone else Severity.WARN
-        await self._alerts.say(severity, "BLOCKED", watched.symbol, f"{watched.symbol} is not entered: {texts}")
+        words = f"{watched.symbol} is not entered: {texts}"
+        await self._alerts.say(severity, "BLOCKED", watched.symbol, words, lasts=True)
 
     async def _save(self, watched: _Watched) -> None:
         state = watched.state

@@ -267,7 +267,7 @@ class ConfigWatcher:
         if self._differs >= DIFFERS_POLLS:
             self.differs_since_ms = self.differs_since_ms or self._alerts.now_ms()
             words = f"active rev {self.wanted_rev}, loaded rev {ours}: {self.fault or 'the ledger does not have it'}"
-            await self._alerts.say(Severity.ERROR, "CONFIG_REV_DIFFERS", "config", words)
+            await self._alerts.say(Severity.ERROR, "CONFIG_REV_DIFFERS", "config", words, lasts=True)
 
 
 def _activated(deciding: Deciding, content: Content) -> Content:

@@ -55,7 +55,8 @@ class Scoring:
                 continue
             told = bool(why)
             if why:
-                await self._alerts.say(Severity.WARN, "SCORE_FALLBACK", "score", f"scored by the constant: {why}")
+                words = f"scored by the constant: {why}"
+                await self._alerts.say(Severity.WARN, "SCORE_FALLBACK", "score", words, lasts=True)
             else:
                 await self._alerts.say(Severity.INFO, "SCORE_FALLBACK_OVER", "score", "the model scores again")
 
