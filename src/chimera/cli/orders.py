@@ -76,7 +76,8 @@ def order(s4_url: str, asked: Mapping[str, Any], wait_s: int, as_json: bool) -> 
             print(f"  {note}")
     if answer["result"] != "OK":
         code, message = str(answer.get("code") or answer["status"]), str(answer.get("message") or "not executed")
-        raise Stop(Exit.REFUSED, f"{code}: {message.removeprefix(f'{code}: ')}")
+        accepted = f"; accepted: {answer['accepted']}" if answer.get("accepted") else ""
+        raise Stop(Exit.REFUSED, f"{code}: {message.removeprefix(f'{code}: ')}{accepted}")
     if answer.get("in_doubt"):
         raise Stop(Exit.UNKNOWN, f"its outcome is in doubt: chimera show {answer['client_order_id']}")
 

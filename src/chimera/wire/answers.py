@@ -86,7 +86,7 @@ def _amount(node: Any) -> Any:
 
 
 def _is_refusal(body: dict[Any, Any]) -> bool:
-    return body.get("result") == "FAIL" and "accepted" in body
+    return body.get("result") == "FAIL" and "accepted" in body and "status" not in body  # an order's answer has one
 
 
 def _bare(node: Any) -> Any:

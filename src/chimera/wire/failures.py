@@ -123,6 +123,16 @@ STATUSES: Final[Mapping[str, HTTPStatus]] = {
     **dict.fromkeys(AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
 }
 
+REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
+    "LIMIT_ORDER_NOTIONAL": ("qty", "orders of at most S4_MAX_ORDER_NOTIONAL_USDT each: less, or TWAP slices"),
+    "LIMIT_POSITION_NOTIONAL": ("qty", "what S4_MAX_POSITION_NOTIONAL_USDT leaves beside all that is open"),
+    "LIMIT_DAILY_LOSS": ("kind", "orders that only reduce, until 00:00 UTC"),
+    "LIMIT_PRICE_COLLAR": ("exec_policy", "a price within S4_PRICE_COLLAR_BPS of the mark"),
+    "LIMIT_ORDER_RATE": ("kind", "orders that only reduce; entries again within 10 s"),
+    "KILL_SWITCH": ("kind", "orders that only reduce, until somebody arms"),
+    "INSUFFICIENT_BALANCE": ("qty", "what the free margin carries at this leverage"),
+}  # of an order that was taken and then refused at the last hop: the field that decides it, and what would be accepted
+
 _SHOWN_CHARS: Final = 80
 
 

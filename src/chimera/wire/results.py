@@ -18,6 +18,7 @@ from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent, IntentKind, OrderList, StopAlone, StopSpec
 from chimera.trading.money import ZERO, Price, text
 from chimera.trading.order import OPEN, Order, Role, Status
+from chimera.wire.failures import REMEDIES
 from chimera.wire.sending import slippage, top3
 from chimera.wire.shown import OrderStatus
 
@@ -72,7 +73,7 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         "children": [_sent(child) for child in children],
         "working_type": _working_type(intent.stop, legs),
         "message": work.reason or None,
-        "code": work.refusal_code or None,
+        **_refused(work, status),
         "notes": list(work.plan.notes),
         "why": list(work.plan.why),
         "slices": _slices(work, sum((child.cum_qty for child in children), ZERO)),
@@ -148,6 +149,14 @@ def _status_alone(work: Working, sold: Decimal) -> OrderStatus:
     if work.phase is Phase.DONE:
         return OrderStatus.FILLED if work.reason == SOLD else OrderStatus.CANCELED
     return OrderStatus.PARTIALLY_FILLED if sold else OrderStatus.ACCEPTED
+
+
+def _refused(work: Working, status: OrderStatus) -> dict[str, Any]:
+    """Why it is no order, and of a refusal of ours what to write instead (``failures.REMEDIES``)."""
+    code = work.refusal_code or None
+    field, accepted = REMEDIES.get(code or "", (None, None)) if status is OrderStatus.REJECTED else (None, None)
+    value = _asked(work.intent).get(field) if field else None
+    return {"code": code, "field": field, "value": value, "accepted": accepted}
 
 
 def _asked(intent: Intent) -> dict[str, Any]:

@@ -106,6 +106,9 @@ class OrderResult(_Answer):
     working_type: WorkingType | None = None
     message: str | None = None
     code: str | None = None
+    field: str | None = Field(None, description="of a refusal of ours: what of the request decides it")
+    value: Unsigned | str | None = None
+    accepted: str | None = Field(None, description="what would be taken instead")
     notes: list[str]
 
 

@@ -18,6 +18,7 @@ from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import Order, Role, Status
 from chimera.trading.position import Position
 from chimera.wire.answers import encode_answer, exact
+from chimera.wire.failures import REMEDIES
 from chimera.wire.results import done, in_doubt, order_result
 from chimera.wire.shown import OrderResult
 
@@ -78,6 +79,26 @@ def test_status(work: dict[str, Any], orders: list[Order], result: str, status: 
     assert (row["result"], row["status"], row["in_doubt"]) == (result, status, doubt)
     assert in_doubt(holding, working.intent_id) == doubt
     assert done(holding, working.intent_id) == ("phase" in work and not doubt)
+
+
+@pytest.mark.req("S4-API-7", "S4-LIM-1")
+@pytest.mark.parametrize(
+    ("code", "field", "value"),
+    [
+        ("LIMIT_ORDER_NOTIONAL", "qty", "0.002"),
+        ("KILL_SWITCH", "kind", "ENTRY"),
+        ("LIMIT_PRICE_COLLAR", "exec_policy", None),
+    ],
+)
+def test_a_refusal_at_the_last_hop_says_what_to_write_instead(code: str, field: str, value: str | None) -> None:
+    work = a_working(an_intent(), refused=True, refusal_code=code, reason=f"{code}: 131 > 100", **DONE)
+
+    row = shown(work, an_order(Role.TAKER, Status.REJECTED))
+    filled = shown(work, an_order(Role.MAKER, Status.CANCELED, HALF))
+
+    assert (row["code"], row["field"], row["value"]) == (code, field, value)
+    assert row["accepted"] == REMEDIES[code][1]
+    assert (filled["code"], filled["field"], filled["accepted"]) == (code, None, None)  # an order, of which a part was
 
 
 def test_what_was_filled() -> None:
