@@ -247,7 +247,10 @@ def test_where_lists_are_refused_the_stop_rests_and_the_target_is_watched() -> N
 
     (guard,) = desk.holding.guards
     assert (guard.role, guard.price, guard.gauge) == (Role.TARGET, 67000, Gauge.MID)
-    assert alerts(desk) == []  # it is how spot is traded
+    assert alerts(desk) == [
+        ("GUARD_STOP", True),
+        ("GUARD_STOP_OVER", False),
+    ]  # until the stop stood; none of the target
     touch(desk, "67000", guard.ref)
     assert desk.holding.exit is not None
     assert desk.holding.exit.reason == TARGET_CROSSED
