@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chimera.services.access.published import secured
+from chimera.services.service import Service
 from chimera.trading.errors import Refused
 from chimera.wire import failures
 from chimera.wire.answers import encode_answer
@@ -157,8 +159,8 @@ def counted(name: str, told: str, default: int, most: int) -> dict[str, Any]:
     return asked(name, told, {"type": "integer", "minimum": 1, "maximum": most, "default": default})
 
 
-def publish(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
-    """FastAPI's schema, with the request bodies that ``takes`` names."""
+def publish(app: FastAPI, service: Service, bodies: Sequence[type[BaseModel]]) -> None:
+    """FastAPI's schema, with the request bodies that ``takes`` names, and with who may ask."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -167,6 +169,7 @@ def publish(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
                 [(model, "validation") for model in bodies], ref_template="#/components/schemas/{model}"
             )
             schema["components"]["schemas"].update(definitions["$defs"])
+            secured(schema, service)
             app.openapi_schema = schema
         return app.openapi_schema
 

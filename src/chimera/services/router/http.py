@@ -62,7 +62,7 @@ def build_app(
     _add_health(app, router, clock, observed)
     of_orders = (bodies.OrderCmdRequest, bodies.ReplaceRequest, bodies.CancelRequest, bodies.CloseRequest)
     others = (bodies.KillRequest, bodies.ArmRequest, bodies.TransferRequest, bodies.SettleRequest)
-    face.publish(app, (*of_orders, *others))
+    face.publish(app, Service.S4, (*of_orders, *others))
     return app
 
 

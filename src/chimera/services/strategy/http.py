@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from chimera.services import face
 from chimera.services.exposition import MEDIA_TYPE
 from chimera.services.face import Answer
+from chimera.services.service import Service
 from chimera.services.strategy import config_http, explain_http
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
@@ -42,7 +43,7 @@ def build_app(strategy: Strategy, *, new_id: Callable[[], str] = lambda: secrets
     _add_health(app, strategy)
     config_http.add(app, strategy)
     explain_http.add(app, strategy, _answers)
-    face.publish(app, (DecideRequest, BatchRequest, *BODIES))
+    face.publish(app, Service.S3, (DecideRequest, BatchRequest, *BODIES))
     return app
 
 
