@@ -2,6 +2,7 @@
 
 Invariant: no signature, API key or token, listenKey, password or secret leaves the process in a line: neither under a
 telling name, nor inside an address or a JSON text, nor as a value that ``keep_secret`` was told of, nor in a traceback.
+How many lines there are is bounded, too (``log_volume``).
 """
 
 import logging
@@ -13,6 +14,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 from structlog.types import EventDict, WrappedLogger
+
+from chimera.services.log_volume import Volume, cut
 
 HIDDEN: Final = "***"
 _TELLING: Final = (
@@ -78,6 +81,10 @@ def _clean(value: Any, depth: int) -> Any:
 
 
 def _clean_text(text: str) -> str:
+    return cut(_without_secrets(text))
+
+
+def _without_secrets(text: str) -> str:
     for secret in _secrets:
         text = text.replace(secret, HIDDEN)
     if "-----" in text:
@@ -101,15 +108,17 @@ def to_stderr(service: str, *, level: int = logging.INFO, stream: TextIO | None 
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _named(service),
     ]
+    volume = Volume()
     ending: list[Any] = [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
     target = stream or sys.stderr
     structlog.configure(
-        processors=[*stamped, *ending],
+        processors=[*stamped, volume, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
+    handler.addFilter(volume.filter)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*stamped, structlog.stdlib.ExtraAdder()],

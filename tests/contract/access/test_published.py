@@ -23,7 +23,9 @@ async def test_each_operation_lets_in_whom_its_schema_names_and_nobody_below(doo
 
         async def status(method: str, path: str, **headers: str) -> int:
             body = b"{}" if method == "POST" else None
-            return (await client.request(method, path.replace("{name}", "x"), headers=headers, content=body)).status_code
+            return (
+                await client.request(method, path.replace("{name}", "x"), headers=headers, content=body)
+            ).status_code
 
         for method, path, told in operations(doors, service):
             doors.clock.pass_ms(1_000)  # ten wrong tokens in two seconds are too many

@@ -19,8 +19,8 @@ from chimera.services.router.stream_track import Terms
 from chimera.services.strategy import dispatch
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.intent import Intent
-from chimera.wire import requests
-from chimera.wire.decisions import DecisionAnswer
+from chimera.wire import failures, requests
+from chimera.wire.decisions import BatchRequest, DecisionAnswer
 from chimera.wire.keys import ALERTS, ORDERS_INTENT, ROUTER_EVENTS, SIGNALS, idempotency_key
 from support.two_doors import Book, Doors, MovedClock
 
@@ -334,3 +334,25 @@ async def _ids(both: Both) -> list[str]:
 
 async def _has(both: Both, stream: str) -> bool:
     return bool(await both.stage.streamed(stream))
+
+
+@pytest.mark.req("I30")
+async def test_beyond_so_many_undelivered_nothing_new_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skips and dry runs go on; what is on its way is delivered, and then there is room again."""
+    monkeypatch.setattr(dispatch, "UNDELIVERED_MOST", 2)
+    stage = Stage(S3_CONCURRENT_ENTRIES_PER_MARKET="9", S3_TRACKS="rest")
+    await stage.show()
+    stage.router.gate = asyncio.Event()
+    async with stage.process() as strategy:
+        for _ in range(2):
+            assert (await strategy.decide(ask())).decision == "open"
+        with pytest.raises(Refused, match="not delivered") as no:
+            await strategy.decide(ask())
+        rows = await stage.ledger.find(SIGNALS, where={"decision": "open"}, newest=9)
+        assert (no.value.code, failures.status_of(no.value.code), len(rows)) == ("QUEUE_FULL", 503, 2)
+        batch = await strategy.decide_batch(BatchRequest(symbols=["BTCUSDT"], sideHint="BUY"))
+        assert batch.results[0]["code"] == "QUEUE_FULL"
+        stage.router.gate.set()
+        await until(lambda: asyncio.sleep(0.001, len(stage.router.got) == 2), turns=3_000)
+        await until(lambda: asyncio.sleep(0.001, not strategy._dispatcher._items), turns=3_000)
+        assert (await strategy.decide(ask())).decision == "open"

@@ -21,8 +21,8 @@ SCHEMES: Final = {
         "scheme": "Chimera-HMAC",
         "description": "Whose token signs (`chimera token new NAME --signs`) and stays at home; over a network the key"
         " of a service has to:"
-        " `name=...,ts=...,nonce=...,sig=...`, HMAC-SHA256 over method, path with query, SHA-256 of the body, moment and"
-        " nonce. Good once, within 30 s.",
+        " `name=...,ts=...,nonce=...,sig=...`, HMAC-SHA256 over method, path with query, SHA-256 of the body, moment"
+        " and nonce. Good once, within 30 s.",
     },
 }
 _REFUSED: Final = {

@@ -3,7 +3,8 @@
 Invariants: only what stands in the ledger is sent; an intent always goes under the same ids and body, so that the
 router makes it one order however often and by whichever track it arrives; nothing is sent past ``valid_until_ms``;
 after a restart what was left is carried on. What REST leaves open the stream's reader answers (``hearing``). What its
-intents may use is told to ``promises`` before they are durable.
+intents may use is told to ``promises`` before they are durable. At most ``UNDELIVERED_MOST`` are on their way: beyond
+that there are no new ones, and what is on its way goes on.
 """
 
 import asyncio
@@ -46,6 +47,7 @@ RETRY_MAX_MS: Final = 2_000
 AT_ONCE_MAX: Final = 16  # intents being sent at the same time
 RESTORE_AT_ONCE: Final = 1_000  # unsettled signals; more are asked for where there are more
 UNHEARD_MS: Final = 5_000  # past an intent's time, for the router's word on what was published in it
+UNDELIVERED_MOST: Final = 1_000  # of one process; with all of it waiting for S4 the next would be late anyway
 RECENT_MAX: Final = 1_000  # entries looked at for what they may still use, after a restart
 
 log = structlog.get_logger(__name__)
@@ -105,7 +107,10 @@ class Dispatcher:
         return Tracks(rest=rest, stream=stream)
 
     def reserve(self, item: Item) -> None:
-        """Count it from now on, before it is announced or durable: no decision may come between."""
+        """Count it from now on, before it is announced or durable: no decision may come between. Raises ``Refused``."""
+        if len(self._items) + len(self._voided) >= UNDELIVERED_MOST:
+            words = f"{UNDELIVERED_MOST} intents are not delivered yet: nothing new is opened until S4 answers"
+            raise Refused("QUEUE_FULL", words)
         self._items[item.signal_id] = item
         self.promises.keep(item.reserve, item.intent)
 
