@@ -87,6 +87,9 @@ def up(
     s4_port: Annotated[int, typer.Option(envvar="CHIMERA_S4_PORT")] = 8084,
     console_port: Annotated[int, typer.Option(envvar="CHIMERA_CONSOLE_PORT")] = 8080,
     console: Annotated[bool, typer.Option(help="Serve the console's page.")] = True,
+    routers: Annotated[
+        int, typer.Option(min=1, max=9, help="S4 processes over one ledger: one acts, the others stand by.")
+    ] = 1,
 ) -> None:
     """Start everything, keep deciding, and show what happens. Ctrl-C stops all; a second start carries on."""
     with ended_well():
@@ -108,6 +111,7 @@ def up(
             every_s=every,
             ports=Ports(simulator=sim_port, s3=s3_port, s4=s4_port, console=console_port),
             console=console,
+            routers=routers,
         )
         raise typer.Exit(play(options))
 

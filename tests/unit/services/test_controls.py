@@ -2,7 +2,9 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from threading import Barrier
 from typing import Any, cast
 
 import pytest
@@ -203,3 +205,18 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Any) -> None:
     first = seal_at(path)
     assert path.stat().st_mode & 0o077 == 0
     assert seal_at(path).key_id == first.key_id
+
+
+@pytest.mark.req("S4-ROUTE-6")
+def test_routers_that_start_together_sign_by_one_key(tmp_path: Any) -> None:
+    together, path = Barrier(8), tmp_path / "seal.key"
+
+    def start(_: int) -> str:
+        together.wait()
+        return seal_at(path).key_id
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = set(threads.map(start, range(8)))
+
+    assert len(ids) == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["seal.key"]

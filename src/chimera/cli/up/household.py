@@ -23,6 +23,7 @@ from chimera.cli.codes import Exit, Stop
 from chimera.cli.up.options import Ports, UpOptions
 from chimera.cli.up.play import FILLS_MAX
 from chimera.cli.up.processes import Child, Line, how_it_ended
+from chimera.cli.up.routers import Routers
 from chimera.cli.up.session import Tell
 from chimera.client import RouterClient, StrategyClient
 from chimera.ports.streams import Streams
@@ -60,9 +61,10 @@ class Household:
         self._venue: Child | None = None
         self._others: list[Child] = []
         self._s3 = StrategyClient(self._at(self.ports.s3))
-        self._s4 = RouterClient(self._at(self.ports.s4))
+        self._s4_ports = _s4_ports(options, self.ports.s4)
+        self._s4 = RouterClient(self.addresses["s4"])
         self._http: aiohttp.ClientSession | None = None
-        self._auditing: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     # ── the session's view ──
 
@@ -87,12 +89,12 @@ class Household:
     def addresses(self) -> dict[str, str]:
         """By service."""
         ports = self.ports
-        named = {"s3": ports.s3, "s4": ports.s4, "simulator": ports.simulator}
+        named = {"s3": ports.s3, "simulator": ports.simulator}
         if self._trades_spot:
             named["simulator_spot"] = self._spot_port
         if self._options.console:
             named["console"] = ports.console
-        return {name: self._at(port) for name, port in named.items()}
+        return {name: self._at(port) for name, port in named.items()} | {"s4": ",".join(map(self._at, self._s4_ports))}
 
     # ── life ──
 
@@ -104,16 +106,23 @@ class Household:
         self._venue.start()
         self._redis = await EmbeddedRedis.start(self._state / "redis")
         self._bus = connect(self._redis.unix_address)
-        self._others = self._services()
+        routers = self._made_routers()
+        self._others = self._services(routers)
         for child in self._others:  # they take a second to load, so they begin beside the venue
-            child.start()
+            if child not in routers.heirs:
+                child.start()
         await self._venue.wait_ready()
-        self._auditing = asyncio.create_task(self._follow_audit())
+        self._watching.append(asyncio.create_task(self._follow_audit()))
+        await routers.first.wait_ready()
+        for child in routers.heirs:
+            child.start()
         for child in self._others:
             if child.name != "console":
                 await child.wait_ready()
         await self._until_ready("S4", self._s4)
         await self._until_ready("S3", self._s3)
+        if routers.heirs:
+            self._watching.append(asyncio.create_task(routers.watch(self._tell, self.now_ms)))
 
     async def failed(self) -> None:
         """Waits for ever; raises when a child fell for good (the console may)."""
@@ -124,9 +133,10 @@ class Household:
 
     async def close(self) -> None:
         """Everything down within three seconds: customers, then venue and Redis."""
+        for watching in self._watching:  # what stops is no news
+            watching.cancel()
         await asyncio.gather(*(child.stop() for child in self._others))
-        if self._auditing is not None:
-            self._auditing.cancel()
+        if self._watching:
             with suppress(ChimeraError, aiohttp.ClientError, OSError):
                 await self._read_audit()
         if self._bus is not None:
@@ -173,7 +183,9 @@ class Household:
         (self._state / "log").mkdir(exist_ok=True, mode=0o700)
         self._lock = ProcessLock.take(self._state / "up.lock", guards=f"the state directory {self._state} (--state)")
         ports = self.ports
-        wanted = {"the simulator (--sim-port)": ports.simulator, "S3 (--s3-port)": ports.s3, "S4 (--s4-port)": ports.s4}
+        wanted = {"the simulator (--sim-port)": ports.simulator, "S3 (--s3-port)": ports.s3}
+        for number, port in enumerate(self._s4_ports):
+            wanted["S4 (--s4-port)" if not number else f"router {number + 1} ({number} above --s4-port)"] = port
         wanted["the simulator's spot (one above --sim-port)"] = self._spot_port
         if self._options.console:
             wanted["the console (--console-port)"] = ports.console
@@ -191,37 +203,40 @@ class Household:
             words += ["--audit", str(options.audit.absolute())]
         return self._child("simulator", words, {}, vital=True)
 
-    def _services(self) -> list[Child]:
+    def _made_routers(self) -> Routers:
+        assert self._redis is not None
+        spot = {"S4_SPOT_SYMBOLS": self._options.symbol, "S4_SPOT_URL": self._at(self._spot_port)}
+        common = {
+            "S4_FUT_URL": self._at(self.ports.simulator),
+            "S4_BINANCE_KEY": READY_ACCOUNT.api_key,
+            "S4_BINANCE_SECRET": READY_ACCOUNT.secret,
+            "S4_SYMBOLS": self._options.symbol,
+            "S4_REDIS_ADDRESSES": self._redis.unix_address,
+            "S4_LEDGER_PATH": str(self._ledger_path("s4")),
+            "S4_RECEIPT_KEY_PATH": str(self._state / "s4-receipt.key"),
+            **(spot if self._trades_spot else {}),
+        }
+        return Routers([self._at(port) for port in self._s4_ports], common, self._child)
+
+    def _services(self, routers: Routers) -> list[Child]:
         ports, symbol, venue = self.ports, self._options.symbol, self._at(self.ports.simulator)
         assert self._redis is not None
         redis = self._redis.unix_address
         feeding = ["feed", "--url", venue, "--symbols", symbol, "--redis", redis]
-        spot = {"S4_SPOT_SYMBOLS": symbol, "S4_SPOT_URL": self._at(self._spot_port)} if self._trades_spot else {}
-        if spot:
-            feeding += ["--spot-symbols", symbol, "--spot-url", spot["S4_SPOT_URL"]]
-        feed = self._child("feed", feeding, {})
-        s4 = {
-            "S4_FUT_URL": venue,
-            "S4_BINANCE_KEY": READY_ACCOUNT.api_key,
-            "S4_BINANCE_SECRET": READY_ACCOUNT.secret,
-            "S4_SYMBOLS": symbol,
-            "S4_REDIS_ADDRESSES": redis,
-            "S4_LEDGER_PATH": str(self._ledger_path("s4")),
-            "S4_RECEIPT_KEY_PATH": str(self._state / "s4-receipt.key"),
-            "PORT": str(ports.s4),
-            **spot,
-        }
+        if self._trades_spot:
+            feeding += ["--spot-symbols", symbol, "--spot-url", self._at(self._spot_port)]
         s3 = {
             "S3_SYMBOLS": symbol,
-            "S3_S4_URL": self._at(ports.s4),
+            "S3_S4_URL": routers.one_address,
             "S3_REDIS_ADDRESSES": redis,
             "S3_LEDGER_PATH": str(self._ledger_path("s3")),
             "S3_MAX_HOLD_S": str(self._options.max_hold_s),
             "PORT": str(ports.s3),
         }
-        children = [feed, self._child("s4", ["s4"], s4), self._child("s3", ["s3", "--venue", venue], s3)]
+        feed = self._child("feed", feeding, {})
+        children = [feed, *routers.children, self._child("s3", ["s3", "--venue", venue], s3)]
         if self._options.console:
-            words = ["console", "--port", str(ports.console), "--s3", self._at(ports.s3), "--s4", self._at(ports.s4)]
+            words = ["console", "--port", str(ports.console), "--s3", self._at(ports.s3), "--s4", routers.one_address]
             children.append(self._child("console", [*words, "--redis", redis], {}))
         return children
 
@@ -276,6 +291,12 @@ def _chosen(ports: Ports) -> Ports:
     if ports.spot is None and ports.simulator:
         given["spot"] = ports.simulator + 1
     return Ports(**{name: port or free_port() for name, port in given.items()})
+
+
+def _s4_ports(options: UpOptions, first: int) -> list[int]:
+    """Of every router: the next after a given one, else any free ones."""
+    more = range(1, options.routers)
+    return [first, *(first + number if options.ports.s4 else free_port() for number in more)]
 
 
 def _passed_on(environ: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:

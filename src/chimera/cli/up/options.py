@@ -7,7 +7,10 @@ from chimera.trading.value import Value
 
 
 class Ports(Value):
-    """Where each service listens on 127.0.0.1; 0 is any free one. ``spot`` None: the next after the simulator's."""
+    """Where each service listens on 127.0.0.1; 0 is any free one. ``spot`` None: the next after the simulator's.
+
+    ``s4``: of the first router; further ones have the next.
+    """
 
     simulator: int = 9020
     spot: int | None = None
@@ -18,7 +21,7 @@ class Ports(Value):
 
 class UpOptions(Value):
     """``speed``: market seconds per wall second; 1.0 is real processes in wall time, anything else the virtual-time
-    stage, and None as fast as it goes.
+    stage, and None as fast as it goes. ``routers``: of the one account; one of them acts.
     """
 
     market: Path | None = None
@@ -34,3 +37,4 @@ class UpOptions(Value):
     every_s: float = 3.0
     ports: Ports = Ports()
     console: bool = True
+    routers: int = 1

@@ -10,12 +10,16 @@ from chimera.cli.codes import Exit
 from chimera.cli.up.options import UpOptions
 from chimera.cli.up.session import End, Event, Look, SessionPlan, Tell
 from chimera.services.audit_summary import Tally, compare, report
+from chimera.trading.errors import Refused
 
 FILLS_MAX: Final = 1_000_000
 
 
 def play(options: UpOptions) -> Exit:
-    """Runs until enough is closed, the market ends, or somebody stops it."""
+    """Runs until enough is closed, the market ends, or somebody stops it; raises ``Refused``."""
+    if options.routers > 1 and options.speed != 1.0:
+        told = "several routers are processes of their own, in wall time"
+        raise Refused("ROUTERS", told, field="--routers", value=options.routers, accepted="1; or --speed 1")
     with ExitStack() as stack:
         tell, look = _shown(options, stack)
         if options.speed == 1.0:

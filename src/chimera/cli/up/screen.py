@@ -42,6 +42,7 @@ class Screen:
         self._fills: deque[Event] = deque(maxlen=FILLS_SHOWN)
         self._news: deque[Event] = deque(maxlen=NEWS_SHOWN)
         self._ready: Event = {}
+        self._routers: Event = {}
         self._leaving = ExitStack()
         self._live = Live(get_renderable=self.picture, console=self._console, refresh_per_second=PER_S, transient=True)
 
@@ -65,7 +66,9 @@ class Screen:
                 self._decision = event
             case "fill":
                 self._fills.append(event)
-            case "closed" | "alert" | "executed" | "violation":
+            case "routers":
+                self._routers = event
+            case "closed" | "alert" | "executed" | "violation" | "take_over":
                 self._news.append(event)
             case "summary":
                 self._live.stop()
@@ -80,7 +83,9 @@ class Screen:
         wide, least = self._console.width >= WIDE, 0 if self._console.height >= HIGH else -FEWER
         positions = self._positions() if wide else Text("\n").join(map(_in_lines, self._rows.values()))
         news = [_line(event) for event in list(self._news)[least:]]
+        routers = [Panel(_standings(self._routers), title="Routers")] if self._routers else []
         return Group(
+            *routers,
             Panel(positions, title="Positions", subtitle=_addresses(self._ready) if wide else None),
             Panel(_why(self._decision), title="Last decision, and why"),
             Panel(self._trades(list(self._fills)[least:], wide), title="Fills"),
@@ -179,9 +184,21 @@ def _line(event: Event) -> Text:
         case "executed":
             became = f"{event['filled_qty']} at {event['avg_price']}" if event["avg_price"] else event["message"]
             words = f"{event['side']} {event['symbol']} {event['status']}: {became or 'nothing filled'}"
+        case "take_over":
+            words = f"TAKE-OVER {event['text']}"
         case _:
             words = f"{event.get('severity', event['event'])} {event.get('code', '')}: {event.get('text')}"
     return Text(f"{_clock(event)} {words}")
+
+
+def _standings(event: Event) -> Text:
+    """Who acts, who stands by, who is away."""
+    styles = {"acts": "bold green", "stands by": ""}
+    parts: list[Text] = []
+    for row in event["routers"]:
+        at = "" if row["pid"] is None else f" (pid {row['pid']})"
+        parts.append(Text.assemble(f"{row['name']} ", (row["is"], styles.get(row["is"], "bold red")), at))
+    return Text("   ").join(parts)
 
 
 def _clock(event: Event) -> str:

@@ -2,6 +2,8 @@
 
 import base64
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,17 +29,21 @@ class Ed25519Seal:
 
 
 def seal_at(path: Path) -> Ed25519Seal:
-    """The key in ``path``, made there when there is none. Raises ``OSError`` or ``ValueError`` for a file of no use."""
+    """The key in ``path``, made there when there is none. Raises ``OSError`` or ``ValueError`` for a file of no use.
+
+    Of several routers that start together one makes it, and all sign by it.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        new = path.with_name(path.name + ".new")  # whole or not at all: half a key would keep S4 from starting
-        new.unlink(missing_ok=True)
+        new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")  # whole or not at all: half a key stops every start
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(made)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(path)
+        with suppress(FileExistsError):
+            os.link(new, path)
+        new.unlink()
     key = load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise ValueError(f"{path} holds a key of another kind; an Ed25519 private key is needed")

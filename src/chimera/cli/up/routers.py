@@ -1,0 +1,114 @@
+"""The S4 routers of ``chimera up``: one, or several over one ledger of which one acts; and who that is, as it changes.
+
+What each is, is read off its own ``GET /health``, as anybody would; nothing here decides who acts.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from chimera.cli.up.processes import Child
+from chimera.cli.up.session import Tell
+from chimera.client.http import ServiceHttp, Unreached, read_plain
+from chimera.trading.errors import ChimeraError
+
+LOOK_S: Final = 0.1
+ANSWER_MS: Final = 500  # one that is frozen takes the connection and never answers
+
+MakeChild = Callable[[str, Sequence[str], Mapping[str, str]], Child]
+
+
+class Standing(StrEnum):
+    """What a router is to its account, in the words of the screen."""
+
+    ACTS = "acts"
+    STANDS_BY = "stands by"
+    SILENT = "does not answer"
+    DOWN = "is down"
+
+
+class Routers:
+    """``addresses``: one for each. ``common``: the settings that all of them share."""
+
+    def __init__(self, addresses: Sequence[str], common: Mapping[str, str], make: MakeChild) -> None:
+        self.addresses = tuple(addresses)
+        self.children: list[Child] = []
+        for number, address in enumerate(addresses, 1):
+            own = {**common, "PORT": address.rpartition(":")[2]}
+            if len(addresses) == 1:
+                self.children.append(make("s4", ["s4"], own))
+                continue
+            name = f"router-{number}"
+            own |= {"S4_LEASES": "on", "S4_OWNER_NAME": name, "S4_URL": address}
+            self.children.append(make(name, ["s4"], own))
+
+    @property
+    def one_address(self) -> str:
+        """What callers are given: all of them, with commas."""
+        return ",".join(self.addresses)
+
+    @property
+    def first(self) -> Child:
+        """It lays the ledger out; the others start when it has."""
+        return self.children[0]
+
+    @property
+    def heirs(self) -> list[Child]:
+        return self.children[1:]
+
+    async def watch(self, tell: Tell, now_ms: Callable[[], int]) -> None:
+        """Tells who acts, whenever it changes; until cancelled."""
+        https = [ServiceHttp(address, timeout_ms=ANSWER_MS) for address in self.addresses]
+        news = News(tuple(child.name for child in self.children))
+        try:
+            while True:
+                standings = await asyncio.gather(*map(_standing, https))
+                pids = [child.pid for child in self.children]
+                for event in news.seen(standings, pids, round(time.monotonic() * 1000)):
+                    tell({"at_ms": now_ms(), **event})
+                await asyncio.sleep(LOOK_S)
+        finally:
+            for http in https:
+                await http.close()
+
+
+class News:
+    """What is told of looks at the routers of these names: each change, and each take-over."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._before: tuple[object, ...] = ()
+        self._acted = ""  # who did so last
+        self._acted_ms = 0  # and when that was seen last
+
+    def seen(self, standings: Sequence[Standing], pids: Sequence[int | None], now_ms: int) -> list[dict[str, Any]]:
+        """The events of one look, oldest first. ``now_ms``: of a clock that never steps."""
+        events: list[dict[str, Any]] = []
+        acting = next((name for name, at in zip(self._names, standings, strict=True) if at is Standing.ACTS), "")
+        if acting and self._acted not in ("", acting):
+            after_ms = now_ms - self._acted_ms
+            text = f"{acting} acts for the account; {self._acted} was last seen acting {after_ms / 1000:.1f} s before"
+            events.append(
+                {"event": "take_over", "acts": acting, "acted": self._acted, "after_ms": after_ms, "text": text}
+            )
+        if acting:
+            self._acted, self._acted_ms = acting, now_ms
+        told = (*standings, *pids)
+        if told != self._before:
+            self._before = told
+            each = zip(self._names, standings, pids, strict=True)
+            rows = [{"name": name, "is": standing.value, "pid": pid} for name, standing, pid in each]
+            events.append({"event": "routers", "acts": acting or None, "routers": rows})
+        return events
+
+
+async def _standing(http: ServiceHttp) -> Standing:
+    try:
+        told = read_plain(await http.get("/health"))
+    except Unreached:
+        return Standing.DOWN
+    except ChimeraError:
+        return Standing.SILENT
+    return Standing.STANDS_BY if told.get("status") == "standby" else Standing.ACTS
