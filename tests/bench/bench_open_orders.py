@@ -87,7 +87,7 @@ class Account:
         assert await self.intake.claim(intent, "h")
         assert not self.intake.lives(intent.intent_id)
         assert scene.near is not None
-        plan = plan_for(intent, TABLE, BTC, scene.near, RoutePolicy(), scene.now_ms)
+        plan = plan_for(intent, TABLE, BTC, scene.near, RoutePolicy(), scene.fees, scene.now_ms)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash="h"))
         assert self.intake.row(intent.intent_id, {})
         for task in tuple(owner._tasks):

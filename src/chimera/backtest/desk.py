@@ -72,6 +72,7 @@ class Desk:
             self._instrument,
             self._arrival.touch.mid,
             self._way.caps,
+            self._fees,
             scene.now_ms,
             sight=Sight(touch=scene.touch, book=scene.book, hour=self._arrival.hour),
         )

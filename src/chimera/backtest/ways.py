@@ -2,7 +2,7 @@
 
 market                 take at once
 table                  maker, then taker, as the route table says; what a caller who names nothing gets
-fees:WAIT              as the fees alone say: rest up to WAIT ms where the maker pays less, else take
+fees:WAIT              as the fees say where no table does, WAIT ms being the longest wait allowed
 maker:WAIT             rest for WAIT ms, then take, whatever table and fees say
 twap:SHAPE:N:GAP[:WAIT]  N slices, GAP ms apart, equal or sqrt, each resting WAIT ms (0: it takes)
 """
@@ -12,12 +12,10 @@ from typing import Final
 
 from chimera.backtest.floor import Queue
 from chimera.backtest.trials import LATENCY_MS, Way
-from chimera.learn.first import by_fees
 from chimera.route.plan import RoutePolicy
 from chimera.trading.intent import MakerThenTaker, MarketNow
 from chimera.trading.routes import RouteTable, Shape
 from chimera.trading.value import Value
-from chimera.trading.venue import FeeRates
 
 MARKET: Final = "market"
 USUAL: Final = (MARKET, "table", "fees:3000", "fees:30000", "maker:3000", "twap:equal:4:2000", "twap:sqrt:4:2000:1500")
@@ -47,7 +45,7 @@ class WrongWay(ValueError):
     """No way goes by this name."""
 
 
-def named(name: str, table: RouteTable, fees: FeeRates) -> Way:
+def named(name: str, table: RouteTable) -> Way:
     """Raises ``WrongWay``."""
     word, *rest = name.split(":")
     match word, rest:
@@ -58,7 +56,7 @@ def named(name: str, table: RouteTable, fees: FeeRates) -> Way:
         case "fees", [wait]:
             wait_ms = _whole(name, wait, WAIT_MAX_MS)
             caps = RoutePolicy(maker_max_wait_ms=wait_ms)
-            return Way(name=name, policy=MakerThenTaker(), table=by_fees(table, fees, wait_ms), caps=caps)
+            return Way(name=name, policy=MakerThenTaker(), table=table.but(rows=()), caps=caps)
         case "maker", [wait]:
             wait_ms = _whole(name, wait, WAIT_MAX_MS)
             asked = MakerThenTaker(wait_ms=wait_ms, slices=1)
@@ -76,13 +74,11 @@ def named(name: str, table: RouteTable, fees: FeeRates) -> Way:
             raise WrongWay(name)
 
 
-def tried(names: Sequence[str], table: RouteTable, fees: FeeRates, assumed: Sequence[Assumed]) -> tuple[Way, ...]:
+def tried(names: Sequence[str], table: RouteTable, assumed: Sequence[Assumed]) -> tuple[Way, ...]:
     """Every way under every assumption, and ``market`` with each, since the others are held against it."""
     all_names = tuple(dict.fromkeys((MARKET, *names)))
     return tuple(
-        named(name, table, fees).but(queue=each.queue, latency_ms=each.latency_ms)
-        for each in assumed
-        for name in all_names
+        named(name, table).but(queue=each.queue, latency_ms=each.latency_ms) for each in assumed for name in all_names
     )
 
 
@@ -95,11 +91,11 @@ def _longest_ms(way: Way) -> int:
     asked = way.policy
     if not isinstance(asked, MakerThenTaker):
         return 5_000
-    rows = way.table.rows
-    slices = min(asked.slices or max(row.twap.slices for row in rows), way.caps.twap_max_slices)
-    gap_ms = max(row.twap.gap_ms for row in rows) if asked.gap_ms is None else asked.gap_ms
-    wait_ms = max(row.maker_wait_ms for row in rows) if asked.wait_ms is None else asked.wait_ms
-    return slices * max(gap_ms, 1_000) * 3 // 2 + min(wait_ms, way.caps.maker_max_wait_ms) + 5_000
+    rows, most_ms = way.table.rows, way.caps.maker_max_wait_ms
+    slices = min(asked.slices or max((row.twap.slices for row in rows), default=1), way.caps.twap_max_slices)
+    gap_ms = max((row.twap.gap_ms for row in rows), default=0) if asked.gap_ms is None else asked.gap_ms
+    wait_ms = max((row.maker_wait_ms for row in rows), default=most_ms) if asked.wait_ms is None else asked.wait_ms
+    return slices * max(gap_ms, 1_000) * 3 // 2 + min(wait_ms, most_ms) + 5_000
 
 
 def _whole(name: str, digits: str, most: int) -> int:

@@ -78,7 +78,7 @@ def replayed(
         maker=usual.maker if fees[0] is None else fees[0], taker=usual.taker if fees[1] is None else fees[1]
     )
     try:
-        ways = known.tried(names, table, rates, assumed)
+        ways = known.tried(names, table, assumed)
     except known.WrongWay as wrong:
         raise refused("--way", str(wrong), known.ACCEPTED) from wrong
     opened = open_captures([file])

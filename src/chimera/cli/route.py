@@ -58,6 +58,7 @@ def fit(
     with ended_well(as_json=as_json):
         from chimera.cli import route_files, route_told
         from chimera.learn import curves, revisions
+        from chimera.learn.first import laid_out
         from chimera.learn.fit import Bounds
         from chimera.learn.fit import fit as fitted
         from chimera.learn.waiting import Rates
@@ -68,7 +69,8 @@ def fit(
         bounds = Bounds(most_ms=most_ms, urgency_bps_per_s=urgency)
         fees = FeeRates(maker=_rate("--maker-bps", maker_bps), taker=_rate("--taker-bps", taker_bps))
         trials = learned_from(ledger, market, symbol, of, since_ms=now_ms - days * 86_400_000, until_ms=now_ms)
-        found = fitted(trials, before.in_force, fees, bounds)
+        begun = laid_out(before.in_force, of, fees, most_ms)
+        found = fitted(trials, begun, fees, bounds, market=of)
         rates = Rates(maker=float(fees.maker * 10_000), taker=float(fees.taker * 10_000), urgency_per_s=urgency)
         spreads = curves.by_spread(trials, rates, bounds)
         curve = curves.curves(spreads, found.table.rev, bounds)

@@ -49,4 +49,5 @@ def tell_log(log: Log, *, as_json: bool) -> None:
 
 
 def _waits(table: RouteTable) -> str:
-    return ", ".join(f"up to {text(row.notional_usdt_max)} {row.maker_wait_ms} ms" for row in table.rows)
+    waits = (f"{row.market or ''} up to {text(row.notional_usdt_max)} {row.maker_wait_ms} ms" for row in table.rows)
+    return ", ".join(wait.strip() for wait in waits) or "the fees decide"

@@ -8,6 +8,7 @@ at market, or cut and bounded where the market is poor (``route.probe``). No chi
 from decimal import Decimal
 from typing import Final
 
+from chimera.route.by_fees import resting_price
 from chimera.route.probe import Go, Wait, judge
 from chimera.trading.execution import Working
 from chimera.trading.market import Touch
@@ -90,7 +91,7 @@ def _rest(working: Working, left: Qty, touch: Touch, scene: Scene) -> Child | Wa
         role=Role.MAKER,
         type=OrderType.LIMIT,
         qty=min(left, scene.instrument.max_qty),
-        price=_held_to(working, touch.passive(side)),
+        price=_held_to(working, resting_price(touch, side, scene.instrument.tick, working.plan.maker.inside_bps)),
         time_in_force=TimeInForce.GTX,
     )
 

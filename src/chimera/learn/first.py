@@ -1,38 +1,29 @@
-"""The route table where nothing has been learned yet: what the fee rates alone say.
+"""Where learning begins on a market that the table has no row for: what the fees say, written down as rows.
 
-Before it is measured, a price has no drift that anybody knows of, so waiting costs nothing on average and a maker's
-fill is worth the difference of the fees. Where that is above what a fill is known to lose by adverse selection
-(``adverse_bps``, 0 until it is measured), every row rests as long as it may; otherwise every row takes. The spread is
-left out: on average it is what the other side's knowledge costs (Glosten and Milgrom, Journal of Financial Economics
-14, 1985).
-
-Nothing is cut into slices: each that rests would queue anew, and nothing measured says that waiting between those that
-take is paid for (a market too thin for an order cuts it all the same, ``route.probe``). What rests follows the touch as
-often as a table may say, since a tick costs less than the fees differ by.
+The rows differ in nothing yet. They are there so that sizes can learn apart: each needs orders of its own. Terms are
+what the fees say, too, so that a row that was never moved trades as it did before it was written down; a table that
+has rows of another market keeps its terms, which both share.
 """
 
 from decimal import Decimal
 from typing import Final
 
-from chimera.trading.money import BPS, ZERO
-from chimera.trading.routes import RouteTable, Twap
+from chimera.route.by_fees import by_fees
+from chimera.trading.market import Market
+from chimera.trading.money import Quote
+from chimera.trading.routes import RouteTable, Row, Twap
 from chimera.trading.venue import FeeRates
 
-REPRICES_MAX: Final = 20
+NOTIONALS: Final = tuple(Quote(Decimal(most)) for most in (200, 1_000, 5_000))
 
 
-def gain_bps(fees: FeeRates) -> Decimal:
-    """What a maker's fill saves in fees, bps of notional; below 0 where it costs."""
-    return (fees.taker - fees.maker) * BPS
-
-
-def pays(fees: FeeRates, adverse_bps: Decimal = ZERO) -> bool:
-    """Whether a fill that was waited for is worth more than one that is taken. Equal is no."""
-    return gain_bps(fees) > max(adverse_bps, ZERO)
-
-
-def by_fees(table: RouteTable, fees: FeeRates, wait_ms: int, adverse_bps: Decimal = ZERO) -> RouteTable:
-    """The same rows and terms with waits of ``wait_ms`` or 0; its revision is the table's."""
-    rests = pays(fees, adverse_bps)
-    rows = tuple(row.but(maker_wait_ms=wait_ms if rests else 0, twap=Twap(slices=1, gap_ms=0)) for row in table.rows)
-    return table.but(rows=rows, terms=table.terms.but(reprices=REPRICES_MAX))
+def laid_out(table: RouteTable, market: Market, fees: FeeRates, most_ms: int) -> RouteTable:
+    """The same table, with rows of this market; its revision is the table's."""
+    if table.of(market):
+        return table
+    said = by_fees(fees, most_ms, table.terms)
+    rows = tuple(
+        Row(notional_usdt_max=most, maker_wait_ms=said.wait_ms, twap=Twap(slices=1, gap_ms=0), market=market)
+        for most in NOTIONALS
+    )
+    return table.but(rows=(*table.rows, *rows), terms=table.terms if table.rows else said.terms)

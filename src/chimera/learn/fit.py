@@ -9,12 +9,13 @@ cut would have cost.
 from collections.abc import Sequence
 from decimal import Decimal
 
-from chimera.learn.first import gain_bps
 from chimera.learn.shadow import Compared, apart, compared
 from chimera.learn.trials import Trial, by_row
 from chimera.learn.waiting import Rates, Waiting
+from chimera.route.by_fees import gain_bps
+from chimera.trading.market import Market
 from chimera.trading.money import BPS
-from chimera.trading.routes import RouteTable
+from chimera.trading.routes import RouteTable, Row
 from chimera.trading.value import Value
 from chimera.trading.venue import FeeRates
 
@@ -76,24 +77,34 @@ class Proposal(Value, tag=False):
         return any(row.better for row in self.rows)
 
 
-def fit(trials: Sequence[Trial], table: RouteTable, fees: FeeRates, bounds: Bounds, *, seed: int = 0) -> Proposal:
-    """The same trials, table and seed give the same proposal."""
+def fit(
+    trials: Sequence[Trial],
+    table: RouteTable,
+    fees: FeeRates,
+    bounds: Bounds,
+    *,
+    market: Market = Market.FUT,
+    seed: int = 0,
+) -> Proposal:
+    """The same trials, table and seed give the same proposal. Rows of the other market alone stay as they are."""
     rates = Rates(maker=float(fees.maker * BPS), taker=float(fees.taker * BPS), urgency_per_s=bounds.urgency_bps_per_s)
-    groups = by_row(trials, [row.notional_usdt_max for row in table.rows])
+    rows = table.of(market)
+    groups = by_row(trials, [row.notional_usdt_max for row in rows])
     fits = tuple(
         _row(
             groups.get(number, ()), row.notional_usdt_max, row.maker_wait_ms, rates, float(gain_bps(fees)), bounds, seed
         )
-        for number, row in enumerate(table.rows)
+        for number, row in enumerate(rows)
     )
     waits = [found.proposed_ms for found in fits]
     sure = [found.proposed_ms if found.better else found.wait_ms for found in fits]
-    return Proposal(of_rev=table.rev, rows=fits, table=_waiting(table, waits), sure=_waiting(table, sure))
+    return Proposal(of_rev=table.rev, rows=fits, table=_waiting(table, rows, waits), sure=_waiting(table, rows, sure))
 
 
-def _waiting(table: RouteTable, waits: Sequence[int]) -> RouteTable:
-    rows = tuple(row.but(maker_wait_ms=wait) for row, wait in zip(table.rows, waits, strict=True))
-    return table.but(rev=table.rev + 1, rows=rows)
+def _waiting(table: RouteTable, fitted: Sequence[Row], waits: Sequence[int]) -> RouteTable:
+    """The waits are of ``fitted``, rows of the table."""
+    after = {row: row.but(maker_wait_ms=wait) for row, wait in zip(fitted, waits, strict=True)}
+    return table.but(rev=table.rev + 1, rows=tuple(after.get(row, row) for row in table.rows))
 
 
 def _row(

@@ -1,12 +1,14 @@
 """The best way to trade an admitted intent: its slices, its waits, its bounds, and why. Immutable once made.
 
 A function of its arguments: the jitter is drawn from the intent's id. The request's own words win over the table and
-its curves, and both are capped. What the probe has read becomes terms of the plan, which each child is held to.
+its curves, a row of the table over what the fees say (``by_fees``), and all are capped. What the probe has read becomes
+terms of the plan, which each child is held to.
 """
 
 from decimal import Decimal
 from itertools import pairwise
 
+from chimera.route.by_fees import by_fees
 from chimera.route.curves import refined_wait
 from chimera.route.probe import depth_top1, slippage_bps
 from chimera.route.schedule import Spread, schedule, slices_for
@@ -14,10 +16,11 @@ from chimera.trading.execution import Maker, Plan, Slice
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent, MakerThenTaker, MarketNow, OrderList, StopAlone
 from chimera.trading.liquidity import Book, Hour, Liquidity
-from chimera.trading.market import Touch
+from chimera.trading.market import Side, Touch
 from chimera.trading.money import BPS, Millis, Price, Quote, text
-from chimera.trading.routes import Curves, RouteTable, Shape, Terms
+from chimera.trading.routes import Curves, RouteTable, Row, Shape, Terms, Twap
 from chimera.trading.value import Value
+from chimera.trading.venue import FeeRates
 
 
 class RoutePolicy(Value):
@@ -44,13 +47,15 @@ class Sight(Value):
 
 
 UNSEEN = Sight()
+_WHOLE = Twap(slices=1, gap_ms=0)
 
 
 class _Wish(Value):
-    """Waits and slices before they are capped."""
+    """Waits and slices before they are capped, and the terms they go by."""
 
     wait_ms: int
     spread: Spread
+    terms: Terms
     why: tuple[str, ...]
 
 
@@ -60,12 +65,13 @@ def plan_for(
     instrument: Instrument,
     price: Price,
     policy: RoutePolicy,
+    fees: FeeRates,
     now_ms: Millis,
     *,
     sight: Sight = UNSEEN,
     curves: Curves | None = None,
 ) -> Plan:
-    """``intent.qty`` is a multiple of the step.
+    """``intent.qty`` is a multiple of the step; ``fees`` are what this account pays.
 
     Slices that the venue's minimum would refuse are merged: fewer, larger, still summing to exactly the quantity.
     """
@@ -73,12 +79,13 @@ def plan_for(
         told = "a stop on its own: it moves the stop of the position and trades nothing"
         return Plan(slices=(Slice(qty=intent.qty),), deadline_ms=now_ms, why=(told,))
     bare_ms = policy.bare_rest_ms if intent.reduce_only and not intent.market.reduces_only else None
-    wish = _capped(_wished(intent, table, price, sight, curves), policy, bare_ms)
+    wish = _capped(_wished(intent, table, price, policy, fees, sight, curves), policy, bare_ms)
+    terms = wish.terms
     slices = schedule(intent.qty, wish.spread, instrument, price, seed=intent.intent_id, reduces=intent.reduce_only)
     why = [*wish.why, *_told(slices, wish.spread)]
-    maker, cut = _maker(wish.wait_ms, slices, table.terms, bare_ms)
-    liquidity, probed = _liquidity(intent, sight, table.terms)
-    worst = _worst(intent, instrument, price, table.terms)
+    maker, cut = _maker(wish.wait_ms, slices, terms, bare_ms)
+    liquidity, probed = _liquidity(intent, sight, terms)
+    worst = _worst(intent, instrument, price, terms)
     if worst is not None:
         why.append(f"no worse than {text(worst)}: the band around {text(price)}")
     deadline = now_ms + slices[-1].after_ms + maker.wait_ms + maker.chase_ms + policy.patience_ms
@@ -95,54 +102,72 @@ def plan_for(
     )
 
 
-def _wished(intent: Intent, table: RouteTable, price: Price, sight: Sight, curves: Curves | None) -> _Wish:
-    match intent.policy:
-        case MarketNow() | OrderList() | StopAlone():
-            name = "OCO" if isinstance(intent.policy, OrderList) else "MARKET"
-            return _Wish(wait_ms=0, spread=Spread(slices=1, gap_ms=0), why=(f"policy {name}: take at once",))
-        case MakerThenTaker() as asked:
-            return _maker_then_taker(intent, asked, table, price, sight, curves)
-
-
-def _maker_then_taker(
+def _wished(
     intent: Intent,
-    asked: MakerThenTaker,
     table: RouteTable,
     price: Price,
+    policy: RoutePolicy,
+    fees: FeeRates,
     sight: Sight,
     curves: Curves | None,
 ) -> _Wish:
-    notional = Quote(intent.qty * price)
-    row = table.row_for(notional)
-    why = [f"route table rev {table.rev}: notional {notional:.2f} falls under {row.notional_usdt_max}"]
-    if given := _named(asked):
-        why.append(f"the request's own {', '.join(given)} wins")
-    wait_ms = row.maker_wait_ms
-    if asked.wait_ms is not None:
-        wait_ms = asked.wait_ms
-    elif curves is not None:
-        book = sight.seen
-        wait_ms, told = refined_wait(
-            wait_ms,
-            curves,
-            notional=notional,
-            spread_bps=None if book is None else book.spread_bps,
-            depth=None if book is None else depth_top1(book, intent.side),
-        )
-        why.append(told)
-    size = asked.slice_usdt or (row.twap.slice_usdt if asked.slices is None else None)
-    count = asked.slices or row.twap.slices
+    match intent.policy:
+        case MarketNow() | OrderList() | StopAlone():
+            name = "OCO" if isinstance(intent.policy, OrderList) else "MARKET"
+            told = f"policy {name}: take at once"
+            return _Wish(wait_ms=0, spread=Spread(slices=1, gap_ms=0), terms=table.terms, why=(told,))
+        case MakerThenTaker() as asked:
+            notional = Quote(intent.qty * price)
+            row = table.row_for(intent.market, notional)
+            wait_ms, twap, terms, why = _by_fees(table, fees, policy) if row is None else _by_row(row, table, notional)
+            if given := _named(asked):
+                why.append(f"the request's own {', '.join(given)} wins")
+            if asked.wait_ms is not None:
+                wait_ms = asked.wait_ms
+            elif curves is not None:
+                wait_ms, told = _refined(wait_ms, curves, notional, intent.side, sight)
+                why.append(told)
+            spread, sized = _spread(asked, twap, terms, notional)
+            return _Wish(wait_ms=wait_ms, spread=spread, terms=terms, why=(*why, *sized))
+
+
+def _by_row(row: Row, table: RouteTable, notional: Quote) -> tuple[int, Twap, Terms, list[str]]:
+    told = f"route table rev {table.rev}: notional {notional:.2f} falls under {row.notional_usdt_max}"
+    return row.maker_wait_ms, row.twap, table.terms, [told]
+
+
+def _by_fees(table: RouteTable, fees: FeeRates, policy: RoutePolicy) -> tuple[int, Twap, Terms, list[str]]:
+    said = by_fees(fees, policy.maker_max_wait_ms, table.terms)
+    return said.wait_ms, _WHOLE, said.terms, [f"route table rev {table.rev} has no row for it", said.why]
+
+
+def _refined(wait_ms: int, curves: Curves, notional: Quote, side: Side, sight: Sight) -> tuple[int, str]:
+    book = sight.seen
+    return refined_wait(
+        wait_ms,
+        curves,
+        notional=notional,
+        spread_bps=None if book is None else book.spread_bps,
+        depth=None if book is None else depth_top1(book, side),
+    )
+
+
+def _spread(asked: MakerThenTaker, twap: Twap, terms: Terms, notional: Quote) -> tuple[Spread, tuple[str, ...]]:
+    """The request's own words over the table's."""
+    size = asked.slice_usdt or (twap.slice_usdt if asked.slices is None else None)
+    count = asked.slices or twap.slices
+    sized: tuple[str, ...] = ()
     if size is not None:
         count = slices_for(notional, size)
-        why.append(f"slices of {text(size)} USDT: {count}")
+        sized = (f"slices of {text(size)} USDT: {count}",)
     spread = Spread(
         slices=count,
-        gap_ms=row.twap.gap_ms if asked.gap_ms is None else asked.gap_ms,
-        shape=asked.shape or row.twap.shape,
-        time_jitter=table.terms.time_jitter,
-        size_jitter=table.terms.size_jitter,
+        gap_ms=twap.gap_ms if asked.gap_ms is None else asked.gap_ms,
+        shape=asked.shape or twap.shape,
+        time_jitter=terms.time_jitter,
+        size_jitter=terms.size_jitter,
     )
-    return _Wish(wait_ms=wait_ms, spread=spread, why=tuple(why))
+    return spread, sized
 
 
 def _named(asked: MakerThenTaker) -> list[str]:
@@ -168,7 +193,7 @@ def _capped(wish: _Wish, policy: RoutePolicy, bare_ms: int | None) -> _Wish:
     if spread.slices > policy.twap_max_slices:
         why.append(f"slices {spread.slices} capped to {policy.twap_max_slices}")
         spread = spread.but(slices=policy.twap_max_slices)
-    return _Wish(wait_ms=wait_ms, spread=spread, why=tuple(why))
+    return wish.but(wait_ms=wait_ms, spread=spread, why=tuple(why))
 
 
 def _told(slices: tuple[Slice, ...], spread: Spread) -> list[str]:
@@ -191,8 +216,14 @@ def _maker(wait_ms: int, slices: tuple[Slice, ...], terms: Terms, bare_ms: int |
         wait_ms = room
     bounds = [most - wait_ms for most in (room, bare_ms) if most is not None]
     chase_ms = min(terms.chase_ms, *bounds) if bounds else terms.chase_ms
-    reprices = terms.reprices if wait_ms else 0
-    return Maker(wait_ms=wait_ms, reprices=reprices, theta=terms.theta, chase_ms=chase_ms), cut
+    maker = Maker(
+        wait_ms=wait_ms,
+        reprices=terms.reprices if wait_ms else 0,
+        inside_bps=terms.inside_bps,
+        theta=terms.theta,
+        chase_ms=chase_ms,
+    )
+    return maker, cut
 
 
 def _liquidity(intent: Intent, sight: Sight, terms: Terms) -> tuple[Liquidity | None, tuple[str, ...]]:

@@ -29,6 +29,7 @@ class Maker(Value, tag=False):
 
     wait_ms: int = 0
     reprices: int = 0  # how often it may follow a touch that moves away
+    inside_bps: Decimal = Decimal(0)  # how much dearer than the touch it may rest, to be the first; 0: at the touch
     theta: Decimal = Decimal("0.5")
     chase_ms: int = 0
 

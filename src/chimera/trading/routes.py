@@ -1,16 +1,19 @@
 """The route table and the curves that refine it: how long to rest, into how many slices to cut, and on which terms.
 
-Rows ascend by ``notional_usdt_max``; the first that covers an order decides, the last holds for every larger one.
-A curve gives a factor for the table's wait by one measure of the order or the market.
+Rows ascend by ``notional_usdt_max``; the first that covers an order decides, the last holds for every larger one. A
+row may be of one market alone; where a market has none, the account's fees decide (``route.by_fees``). A curve gives a
+factor for the table's wait by one measure of the order or the market.
 """
 
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 
+from chimera.trading.market import Market
 from chimera.trading.money import ZERO, Quote
 from chimera.trading.value import Value
 
+REPRICES_MAX = 20
 POINTS_MAX = 64  # of one curve
 FACTOR_MAX = Decimal(100)
 
@@ -32,21 +35,26 @@ class Twap(Value, tag=False):
 
 
 class Row(Value, tag=False):
+    """``market`` None: of both."""
+
     notional_usdt_max: Quote
     maker_wait_ms: int
     twap: Twap
+    market: Market | None = None
 
 
 class Terms(Value, tag=False):
     """How every plan of a table is traded, beyond its rows. Shares are from 0 to 1, times milliseconds.
 
-    ``theta`` decides at the end of a maker's wait: so much of the slice filled, and the rest chases once by a tick. A
-    spread above ``spread_max_bps``, or above ``spread_factor`` times its one-hour mean, postpones; a touch below
-    ``depth_share`` of its one-hour mean, or a cost above ``slip_max_bps``, cuts and bounds.
+    ``inside_bps`` is how much dearer than the touch a maker may rest, to be the first. ``theta`` decides at the end of
+    its wait: so much of the slice filled, and the rest chases once by a tick. A spread above ``spread_max_bps``, or
+    above ``spread_factor`` times its one-hour mean, postpones; a touch below ``depth_share`` of its one-hour mean, or a
+    cost above ``slip_max_bps``, cuts and bounds.
     """
 
     theta: Decimal = Decimal("0.5")
     reprices: int = 3
+    inside_bps: Decimal = Decimal(0)
     chase_ms: int = 500
     time_jitter: Decimal = Decimal("0.1")  # of a gap, each way; at most a half
     size_jitter: Decimal = Decimal("0.1")  # of a slice, each way
@@ -62,7 +70,8 @@ class Terms(Value, tag=False):
         """What is out of range, with what is accepted."""
         ranges: dict[str, tuple[Decimal | int | None, int | str, int | str]] = {
             "theta": (self.theta, 0, 1),
-            "reprices": (self.reprices, 0, 20),
+            "reprices": (self.reprices, 0, REPRICES_MAX),
+            "inside_bps": (self.inside_bps, 0, 100),
             "chase_ms": (self.chase_ms, 0, 60_000),
             "time_jitter": (self.time_jitter, 0, "0.5"),
             "size_jitter": (self.size_jitter, 0, "0.9"),
@@ -86,15 +95,20 @@ class RouteTable(Value, tag=False):
     rows: tuple[Row, ...]
     terms: Terms = Terms()
 
-    def row_for(self, notional: Quote) -> Row:
-        return next((row for row in self.rows if notional <= row.notional_usdt_max), self.rows[-1])
+    def of(self, market: Market) -> tuple[Row, ...]:
+        """Its rows, those of both markets among them."""
+        return tuple(row for row in self.rows if row.market in (None, market))
+
+    def row_for(self, market: Market, notional: Quote) -> Row | None:
+        """None: there is none for this market."""
+        rows = self.of(market)
+        return next((row for row in rows if notional <= row.notional_usdt_max), rows[-1] if rows else None)
 
     def __post_init__(self) -> None:
-        if not self.rows:
-            raise ValueError("rows: the route table needs at least one row")
-        limits = [row.notional_usdt_max for row in self.rows]
-        if limits != sorted(set(limits)):
-            raise ValueError(f"rows: notional_usdt_max must ascend, got {[str(limit) for limit in limits]}")
+        for market in Market:
+            limits = [row.notional_usdt_max for row in self.of(market)]
+            if limits != sorted(set(limits)):
+                raise ValueError(f"rows: notional_usdt_max must ascend, got {[str(limit) for limit in limits]}")
         for number, row in enumerate(self.rows):
             twap = row.twap
             if row.maker_wait_ms < 0 or twap.slices < 1 or twap.gap_ms < 0:

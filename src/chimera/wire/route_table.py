@@ -1,28 +1,21 @@
 """The route table as a file and its curves as a key: both JSON, both with a revision.
 
-The table is a list of rows (then its revision is 1), or ``{"rev": n, "rows": [...]}``. The curves of the maker wait are
-``{"rev": n, "by": {"notional_usdt": [[at, factor], ...], "spread_bps": [...], "depth_usdt": [...]}, "least_ms": 0,
-"most_ms": null}`` under ``router:{param}:curves:maker_wait_ms``; a measure that is absent does not count.
+The table is a list of rows (then its revision is 1), or ``{"rev": n, "rows": [...]}``; a market without rows goes
+by the fees. The curves of the maker wait are ``{"rev": n, "by": {"notional_usdt": [[at, factor], ...],
+"spread_bps": [...], "depth_usdt": [...]}, "least_ms": 0, "most_ms": null}`` under
+``router:{param}:curves:maker_wait_ms``; a measure that is absent does not count.
 """
 
 import re
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from chimera.trading.errors import Refused
-from chimera.trading.money import Quote
-from chimera.trading.routes import Curves, RouteTable, Row, Twap, WrongCurve, check
+from chimera.trading.routes import Curves, RouteTable, Row, WrongCurve, check
 from chimera.wire.keys import curves_key
 
-DEFAULT: Final = RouteTable(
-    rev=1,
-    rows=(
-        Row(notional_usdt_max=Quote(Decimal(200)), maker_wait_ms=1500, twap=Twap(slices=1, gap_ms=0)),
-        Row(notional_usdt_max=Quote(Decimal(500)), maker_wait_ms=2000, twap=Twap(slices=2, gap_ms=600)),
-    ),
-)
+DEFAULT: Final = RouteTable(rev=2, rows=())  # the fees decide; rev 1 was a table with rows
 MAKER_WAIT: Final = "maker_wait_ms"  # the one parameter that has curves
 _CURVES_ACCEPTED: Final = (
     "{rev, by: {notional_usdt, spread_bps, depth_usdt: [[at, factor], ...]}, least_ms, most_ms}, numbers or strings"

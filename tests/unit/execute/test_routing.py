@@ -111,6 +111,27 @@ def test_a_resting_maker_follows_a_touch_that_moves_away_a_bounded_number_of_tim
     assert desk.count(Role.MAKER) == 5
 
 
+@pytest.mark.req("S4-ROUTE-3")
+@pytest.mark.parametrize(("inside", "rests_at"), [("0.3", "65000.7"), ("0.01", "65000.3")])
+def test_a_maker_rests_first_inside_the_spread_or_joins_the_touch_where_that_is_dear(
+    inside: str, rests_at: str
+) -> None:
+    desk = worked("0.01", maker=RESTS.but(inside_bps=Decimal(inside)))
+    joined = desk.placed(Role.MAKER)
+    assert joined.price == desk.bid, "a tick wide: there is no room inside"
+    desk.ack(joined)
+    desk.bid, desk.ask = desk.bid + Decimal("0.3"), desk.ask + Decimal("0.7")
+    desk.later(250).hear(Ticked())
+    canceled(desk, joined)
+
+    first = desk.placed(Role.MAKER)
+    assert (first.price, first.time_in_force) == (Decimal(rests_at), TimeInForce.GTX)
+    desk.ack(first)
+    desk.bid = Decimal(rests_at)  # by ours
+    desk.ask += Decimal("0.2")
+    assert not desk.later(900).hear(Ticked()), "it is the touch itself: it outbids nobody"
+
+
 def test_a_maker_at_the_better_price_stays() -> None:
     """The touch has come to it: whoever leaves loses the place in the queue."""
     desk = worked("0.01", maker=RESTS)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chimera.learn.curves import by_spread, curves
-from chimera.learn.first import by_fees
+from chimera.learn.first import laid_out
 from chimera.learn.fit import Bounds, fit
 from chimera.learn.shadow import compared
 from chimera.learn.trials import Trial, trials
@@ -15,9 +15,10 @@ from chimera.learn.waiting import Rates, Waiting
 from chimera.tca.quotes import Quotes
 from chimera.tca.rows import Rested
 from chimera.trading.ids import ClientOrderId, IntentId, Symbol
-from chimera.trading.market import Side
+from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.routes import RouteTable, Row, Twap
+from chimera.wire.route_table import DEFAULT
 from support.tca_rows import T0, a_fill, an_intent
 from support.wait_regimes import EQUAL, EVEN, FUTURES, KEEN, POISONED, STALE, Regime
 
@@ -121,7 +122,21 @@ def test_a_row_that_takes_at_once_is_only_tried_where_a_maker_pays_less() -> Non
     assert tried.rows[0].proposed_ms == 500
     assert not tried.sure_moves, "nobody has seen it pay"
     assert not stays.moves
-    assert by_fees(a_table(900), EQUAL, 3_000).rows[0].maker_wait_ms == 0
+
+
+@pytest.mark.req("S4-ROUTE-11")
+def test_a_market_without_rows_learns_from_what_the_fees_say_of_it() -> None:
+    """Written down as rows it trades as before; orders of the other market keep to what they had."""
+    begun = laid_out(DEFAULT, Market.FUT, FUTURES, 3_000)
+    both = laid_out(begun, Market.SPOT, EQUAL, 3_000)
+
+    assert [row.maker_wait_ms for row in begun.of(Market.FUT)] == [3_000] * 3
+    assert (begun.of(Market.SPOT), [row.maker_wait_ms for row in both.of(Market.SPOT)]) == ((), [0] * 3)
+    assert (begun.terms.chase_ms, begun.terms.reprices, both.terms) == (0, 20, begun.terms)
+    found = fit(POISONED.day(1, 3_000, count=400), both, FUTURES, QUICK, market=Market.FUT)
+    assert found.rows[0].moves
+    assert found.table.of(Market.SPOT) == both.of(Market.SPOT)
+    assert laid_out(found.table, Market.FUT, FUTURES, 3_000) == found.table
 
 
 def test_the_same_trials_and_seed_are_the_same_proposal() -> None:

@@ -7,20 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chimera.route.by_fees import resting_price
 from chimera.route.plan import RoutePolicy, Sight, plan_for
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Plan
 from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow
 from chimera.trading.liquidity import Book, Hour
-from chimera.trading.market import Level, Market, Side
+from chimera.trading.market import Level, Market, Side, Touch
 from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.routes import Curves, Measures, Point, RouteTable, Row, Shape, Terms, Twap
+from chimera.trading.venue import FeeRates
 from chimera.wire.route_table import DEFAULT, read_route_table
 from support.desk import BTC, T0, an_intent
 
 PRICE = Price(Decimal(65000))
 EXACT = Terms(time_jitter=Decimal(0), size_jitter=Decimal(0))
 POLICY = RoutePolicy()
+FEES = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+EQUAL = FeeRates(maker=Decimal("0.001"), taker=Decimal("0.001"))
+TABLE = read_route_table(
+    b'[{"notional_usdt_max": 200, "maker_wait_ms": 1500, "twap": {"slices": 1, "gap_ms": 0}},'
+    b'{"notional_usdt_max": 500, "maker_wait_ms": 2000, "twap": {"slices": 2, "gap_ms": 600}}]'
+)
 CURVES = Curves(
     rev=4,
     by=Measures(
@@ -31,8 +39,8 @@ CURVES = Curves(
 
 
 def plan(intent: Intent, terms: Terms = EXACT, policy: RoutePolicy = POLICY, **more: object) -> Plan:
-    table = DEFAULT.but(terms=terms)
-    return plan_for(intent, table, BTC, PRICE, policy, T0, **more)  # type: ignore[arg-type]  # forwarded
+    table = TABLE.but(terms=terms)
+    return plan_for(intent, table, BTC, PRICE, policy, FEES, T0, **more)  # type: ignore[arg-type]  # forwarded
 
 
 def a_book(*, bid: str = "64999.9", ask: str = "65000.1", qty: str = "5") -> Book:
@@ -111,7 +119,7 @@ def test_the_table_may_size_slices_too_and_a_given_number_wins() -> None:
     twap = Twap(slices=1, gap_ms=500, slice_usdt=Quote(Decimal(200)), shape=Shape.SQRT)
     table = RouteTable(rev=2, rows=(Row(notional_usdt_max=Quote(Decimal(1)), maker_wait_ms=0, twap=twap),), terms=EXACT)
     sized, counted = (
-        plan_for(an_intent(qty="1", policy=policy), table, BTC, PRICE, POLICY.but(twap_max_slices=400), T0)
+        plan_for(an_intent(qty="1", policy=policy), table, BTC, PRICE, POLICY.but(twap_max_slices=400), FEES, T0)
         for policy in (MakerThenTaker(shape=Shape.EQUAL), MakerThenTaker(slices=3))
     )
     assert len(sized.slices) == 325  # 65000 / 200
@@ -141,7 +149,7 @@ def test_any_plan_is_legal_exact_in_order_and_the_same_again(
     intent = an_intent(name, qty=str(steps * BTC.step), policy=policy, side=side, reduce_only=reduces)
     rules = RoutePolicy(twap_max_slices=50)
     made, again, mirrored = (
-        plan_for(each, DEFAULT, BTC, Price(Decimal(price)), rules, T0)
+        plan_for(each, TABLE, BTC, Price(Decimal(price)), rules, FEES, T0)
         for each in (intent, intent, intent.but(side=side.opposite))
     )
     assert made.total == intent.qty
@@ -234,7 +242,7 @@ def test_a_price_band_is_the_worst_price_of_every_child(side: Side, worst: str) 
 
 @pytest.mark.parametrize(
     "document",
-    [b"[]", b'[{"notional_usdt_max":200}]', b"{", b'{"rev":1,"rows":[]}',
+    [b'[{"notional_usdt_max":200}]', b"{",
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":0,"gap_ms":0}}]',
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0,"slice_usdt":0}}]',
      b'[{"notional_usdt_max":200,"maker_wait_ms":1,"twap":{"slices":1,"gap_ms":0,"shape":"cube"}}]',
@@ -258,9 +266,72 @@ def test_terms_read_with_the_table() -> None:
     assert (terms.theta, terms.band_bps, terms.reprices) == (Decimal("0.25"), 30, 1)
 
 
-def test_the_fixture_reads() -> None:
-    rows = (
-        b'[{"notional_usdt_max":200,"maker_wait_ms":1500,"twap":{"slices":1,"gap_ms":0}},'
-        b'{"notional_usdt_max":500,"maker_wait_ms":2000,"twap":{"slices":2,"gap_ms":600}}]'
+def test_a_list_of_rows_is_revision_1_and_without_rows_the_fees_decide() -> None:
+    assert (TABLE.rev, len(TABLE.rows)) == (1, 2)
+    assert read_route_table(b'{"rev":2,"rows":[]}') == DEFAULT
+
+
+@pytest.mark.req("S4-ROUTE-1")
+def test_without_a_table_what_the_account_pays_decides_whether_it_waits() -> None:
+    intent = an_intent(qty="0.1", policy=MakerThenTaker())
+    rests, equal, dearer = (
+        plan_for(intent, DEFAULT, BTC, PRICE, POLICY, fees, T0)
+        for fees in (FEES, EQUAL, FeeRates(maker=Decimal("0.001"), taker=Decimal("0.0009")))
     )
-    assert read_route_table(rows) == DEFAULT
+
+    assert shown(rests) == (3_000, ["0.1"], [0])
+    assert (rests.maker.reprices, rests.maker.chase_ms, rests.maker.inside_bps) == (20, 0, Decimal("0.3"))
+    assert "the fees decide: a maker pays 2 bps, a taker 5: rest up to 3000 ms to save 3" in rests.why[1]
+    assert shown(equal) == shown(dearer) == (0, ["0.1"], [0])
+    assert any("nothing is saved by waiting" in why for why in equal.why)
+
+
+def test_the_fees_wait_as_long_as_is_allowed_and_the_request_still_wins() -> None:
+    patient = plan_for(
+        an_intent(policy=MakerThenTaker()), DEFAULT, BTC, PRICE, POLICY.but(maker_max_wait_ms=30_000), FEES, T0
+    )
+    asked = MakerThenTaker(wait_ms=700, slices=2, gap_ms=5_000)
+    own = plan_for(an_intent(qty="0.1", policy=asked), DEFAULT, BTC, PRICE, POLICY, EQUAL, T0)
+
+    assert patient.maker.wait_ms == 30_000
+    assert (own.maker.wait_ms, len(own.slices)) == (700, 2)
+
+
+@pytest.mark.req("S4-ROUTE-1")
+def test_a_row_wins_over_the_fees_on_its_own_market_alone() -> None:
+    whole = Twap(slices=1, gap_ms=0)
+    row = Row(notional_usdt_max=Quote(Decimal(200)), maker_wait_ms=900, twap=whole, market=Market.FUT)
+    table = RouteTable(rev=5, rows=(row, row.but(maker_wait_ms=400, market=Market.SPOT)))
+    of_one = RouteTable(rev=5, rows=(row,))
+    intent = an_intent(policy=MakerThenTaker())
+
+    def waits(of: RouteTable, market: Market) -> int:
+        return plan_for(intent.but(market=market), of, BTC, PRICE, POLICY, EQUAL, T0).maker.wait_ms
+
+    assert [waits(table, market) for market in Market] == [900, 400]
+    assert [waits(of_one, market) for market in Market] == [900, 0]
+
+
+TICK = Decimal("0.1")
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "buys_at", "sells_at"),
+    [
+        ("65000.0", "65000.1", "65000.0", "65000.1"),  # one tick: there is no room inside
+        ("65000.0", "65000.4", "65000.3", "65000.1"),  # four: first in the queue, 0.05 bps dearer
+        ("65000.0", "65002.0", "65001.9", "65000.1"),  # 0.29 bps dearer
+        ("65000.0", "65002.2", "65000.0", "65002.2"),  # 0.32: the spread is worth more than the queue
+    ],
+)
+def test_a_maker_rests_first_inside_a_spread_that_costs_little_of_what_it_saves(
+    bid: str, ask: str, buys_at: str, sells_at: str
+) -> None:
+    book = a_book(bid=bid, ask=ask)
+    touch = Touch(
+        bid=book.bids[0].price, bid_qty=book.bids[0].qty, ask=book.asks[0].price, ask_qty=book.asks[0].qty, at_ms=T0
+    )
+    found = [resting_price(touch, side, TICK, Decimal("0.3")) for side in Side]
+
+    assert found == [Decimal(buys_at), Decimal(sells_at)]
+    assert [resting_price(touch, side, TICK, Decimal(0)) for side in Side] == [touch.bid, touch.ask]

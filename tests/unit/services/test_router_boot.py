@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -23,10 +24,10 @@ from support.desk import BTC, SYMBOL, T0
 from support.refusals import rejected
 
 LIMITS = Limits(
-    max_order_notional=Quote(DEFAULT.rows[0].notional_usdt_max),
-    max_position_notional=Quote(DEFAULT.rows[0].notional_usdt_max),
-    max_daily_loss=Quote(DEFAULT.rows[0].notional_usdt_max),
-    price_collar_bps=DEFAULT.rows[0].notional_usdt_max,
+    max_order_notional=Quote(Decimal(200)),
+    max_position_notional=Quote(Decimal(200)),
+    max_daily_loss=Quote(Decimal(200)),
+    price_collar_bps=Decimal(200),
     max_orders_per_10s=10,
 )
 

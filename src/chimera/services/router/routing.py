@@ -76,6 +76,7 @@ class Routing:
             scene.instrument,
             near,
             self.policy,
+            scene.fees,
             scene.now_ms,
             sight=self.sight(intent.symbol, scene),
             curves=self.curves,
