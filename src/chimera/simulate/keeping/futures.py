@@ -22,6 +22,7 @@ from chimera.simulate.usdm.orders import Amendment, Forced, FuturesOrder, OrderT
 from chimera.simulate.usdm.perpetual import Perpetual, SymbolStatus
 from chimera.simulate.usdm.streams import FuturesPublisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
+from chimera.simulate.venue.past import Past
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import PositionSide, WorkingType
 from chimera.trading.market import Side
@@ -301,9 +302,9 @@ def _restore_accounts(kept: KeptFutures, floor: FuturesFloor) -> None:
         fields = msgspec.structs.asdict(each) | {
             "terms": terms,
             "positions": {(held.symbol, held.side): _position(held, terms) for held in each.positions},
-            "trades": list(kept.trades[each.name]),
-            "income": list(kept.income[each.name]),
-            "margin_moves": list(kept.margin_moves[each.name]),
+            "trades": Past(kept.trades[each.name]),
+            "income": Past(kept.income[each.name]),
+            "margin_moves": Past(kept.margin_moves[each.name]),
         }
         floor.accounts[each.name] = Account(**fields)
 

@@ -23,6 +23,7 @@ from chimera.simulate.spot.orders import Amendment, OrderType, Peg, Prevention, 
 from chimera.simulate.spot.pair import Pair, PairStatus
 from chimera.simulate.spot.streams import SpotPublisher
 from chimera.simulate.venue.orders import Status, Stp, Tif
+from chimera.simulate.venue.past import Past
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 from chimera.trading.value import Value
@@ -250,7 +251,7 @@ def _restore_accounts(kept: KeptSpot, floor: SpotFloor) -> None:
     for each in kept.standing.accounts:
         fields = msgspec.structs.asdict(each) | {
             "balances": {asset: Balance(free, locked) for asset, (free, locked) in each.balances.items()},
-            "trades": list(kept.trades[each.name]),
+            "trades": Past(kept.trades[each.name]),
         }
         floor.accounts[each.name] = SpotAccount(**fields)
 

@@ -6,9 +6,10 @@ amount is in whole 1e-8 of its asset. Keys and limits of the owner are the door'
 
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chimera.simulate.venue.account_spec import AccountSpec
+from chimera.simulate.venue.past import Past
 from chimera.trading.money import ZERO
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class SpotAccount:
     maker_rate: Decimal = RATE
     taker_rate: Decimal = RATE
     bnb_discount: bool = False  # commission is paid in BNB while there is enough
-    trades: list[dict[str, Any]] = field(default_factory=list)  # rows of myTrades
+    trades: Past = field(default_factory=Past)  # rows of myTrades
     updated_ms: int = 0
 
     def balance(self, asset: str) -> Balance:

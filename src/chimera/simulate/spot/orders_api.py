@@ -276,7 +276,7 @@ def list_trades(call: SpotCall) -> list[Payload]:
     start, end = call.between()
     rows = [
         row
-        for row in call.account.trades
+        for row in call.account.trades.since(start)
         if row["symbol"] == symbol
         and order_id in (None, row["orderId"])
         and row["id"] >= first

@@ -10,9 +10,9 @@ Deliberately unaware of prices of other positions, brackets, funding and liquida
 
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
 
 from chimera.simulate.venue.account_spec import AccountSpec
+from chimera.simulate.venue.past import Past
 from chimera.trading.intent import PositionSide
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
@@ -146,9 +146,9 @@ class Account:
     liquidated_ms: int = 0  # when it last was
     terms: dict[str, Terms] = field(default_factory=dict)
     positions: dict[tuple[str, PositionSide], Position] = field(default_factory=dict)
-    trades: list[dict[str, Any]] = field(default_factory=list)
-    income: list[dict[str, Any]] = field(default_factory=list)
-    margin_moves: list[dict[str, Any]] = field(default_factory=list)
+    trades: Past = field(default_factory=Past)
+    income: Past = field(default_factory=Past)
+    margin_moves: Past = field(default_factory=Past)
     listen_key: str | None = None
     listen_until_ms: int = 0
 

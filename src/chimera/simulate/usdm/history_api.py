@@ -97,7 +97,7 @@ def trades(call: FuturesCall) -> list[Row]:
     start = max(start, call.now_ms - KEPT_MS)
     rows = [
         row
-        for row in call.account.trades
+        for row in call.account.trades.since(start)
         if row["symbol"] == symbol
         and order_id in (None, row["orderId"])
         and row["id"] >= (from_id or 0)

@@ -34,7 +34,7 @@ def income(call: FuturesCall) -> list[dict[str, Any]]:
     limit = call.limit(100, MOST_INCOME)
     rows = [
         row
-        for row in call.account.income
+        for row in call.account.income.since(start)
         if kind in (None, row["incomeType"]) and symbol in (None, row["symbol"]) and start <= row["time"] <= end
     ]
     if params.has("page"):
@@ -51,7 +51,7 @@ def margin_history(call: FuturesCall) -> list[dict[str, Any]]:
     start, end = _window(call)
     rows = [
         row
-        for row in call.account.margin_moves
+        for row in call.account.margin_moves.since(start)
         if row["symbol"] == symbol and kind in (None, row["type"]) and start <= row["time"] <= end
     ]
     return rows[-call.limit(MOST_MOVES, MOST_MOVES) :]
