@@ -1,85 +1,20 @@
-"""The page in a real Chromium: nothing leaves our origin, values move, a dropped stream is said, a close works."""
+"""The pages in a real Chromium: nothing leaves our origin, values move, a dropped stream is said, a close works."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
 from console_stage import Stage, a_decision, a_position, flat, served
+from real_browser import DESK, PHONE, moving, needs_chromium, opened, playwright
 
 from chimera.services.clock import SystemClock
 from chimera.trading.errors import NotSent
 
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed: the page was not opened")
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1360, "height": 900}
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium on PATH (apt-get install chromium): the page was not opened"
-    ),
-]
-
-
-@dataclass
-class Opened:
-    """A page, and what it complained of and asked for."""
-
-    page: "playwright.Page"
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    async def shows(self, selector: str, text: str) -> None:
-        await playwright.expect(self.page.locator(selector)).to_contain_text(text, timeout=8_000)
-
-
-@asynccontextmanager
-async def opened(url: str, viewport: dict[str, int], *, scheme: str = "light") -> AsyncIterator[Opened]:
-    async with playwright.async_playwright() as tool:
-        browser = await tool.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = await browser.new_context(viewport=viewport, color_scheme=scheme)
-        open_page = Opened(await context.new_page())
-        open_page.page.on("console", lambda message: open_page.said.append(f"{message.type}: {message.text}"))
-        open_page.page.on("pageerror", lambda error: open_page.said.append(str(error)))
-        open_page.page.on("request", lambda request: open_page.asked.append(request.url))
-        await open_page.page.goto(url)
-        yield open_page
-        await browser.close()
-
-
-@asynccontextmanager
-async def moving(stage: Stage) -> AsyncIterator[None]:
-    """A market that ticks."""
-
-    async def tick() -> None:
-        for number in range(100_000):
-            await stage.show_tick(f"{65_820 + number % 50}.05")
-            await asyncio.sleep(0.1)
-
-    ticking = asyncio.create_task(tick())
-    try:
-        yield
-    finally:
-        ticking.cancel()
-
-
-async def sideways(page: "playwright.Page") -> int:
-    """Pixels by which the page is wider than the window."""
-    over: int = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return over
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 @pytest.mark.parametrize("width", [1360, 1345, 1110, 1090, 950, 930, 600])
-async def test_nothing_sticks_out_of_its_card(width: int) -> None:
+async def test_nothing_sticks_out_of_its_card(chromium: str, width: int) -> None:
     """With what real venues say: marks of eight places, refusals of a sentence."""
     stage = Stage(SystemClock())
     stage.s4.rows = [a_position(mark_price="65821.40937261", exit="USER_REQUEST")]
@@ -91,26 +26,27 @@ async def test_nothing_sticks_out_of_its_card(width: int) -> None:
         .filter(part => !part.closest('.scroll') && !part.closest('svg') && !part.closest('.hidden')
             && part.getBoundingClientRect().right > card.getBoundingClientRect().right)
         .map(part => part.className || part.nodeName))"""
-    async with moving(stage), served(stage) as url, opened(url, {"width": width, "height": 900}) as here:
-        await here.shows("[data-section=orders]", "Post Only")
+    async with moving(stage), served(stage) as url, opened(chromium, url, {"width": width, "height": 900}) as here:
         await here.shows("[data-section=positions]", "65,821.4")
         assert await here.page.evaluate(over) == []
-        assert await sideways(here.page) == 0
+        assert await here.sideways() == 0
+        await here.page.goto(f"{url}/orders")
+        await here.shows("[data-section=orders]", "Post Only")
+        assert await here.page.evaluate(over) == []
+        assert await here.sideways() == 0
 
 
-async def test_the_page_lives_and_keeps_to_itself() -> None:
+async def test_the_page_lives_and_keeps_to_itself(chromium: str) -> None:
     stage = Stage(SystemClock())
     stage.s3.rows = [a_decision(1, stage.clock.now_ms())]
-    await stage.tell_order("s3-btc-1-s1", "STOP", "NEW", trigger_price="65742.1")
     await stage.tell_fill("901")
-    async with moving(stage), served(stage) as url, opened(url, DESK) as here:
+    async with moving(stage), served(stage) as url, opened(chromium, url, DESK) as here:
         await here.shows("[data-verdict=trade] .answer", "Yes")
         await here.shows("[data-verdict=guarded] .answer", "Yes, 1 of 1")
         await here.shows("[data-verdict=data] .answer", "Yes")
         before = await here.page.locator("[data-value=mid]").text_content()
         await playwright.expect(here.page.locator("[data-value=mid]")).not_to_have_text(before or "")
         await here.shows("[data-section=decisions]", "R023 fired")
-        await here.shows("[data-section=orders]", "stop")
         await here.shows("[data-section=fills]", "65,800.1")
 
         stage.s4.rows = [a_position(unprotected_ms=730, coverage="0", covered_qty="0", stop=None)]
@@ -120,13 +56,11 @@ async def test_the_page_lives_and_keeps_to_itself() -> None:
         assert await here.page.locator(".verdict").first.is_visible()
         assert await here.page.evaluate("document.querySelector('.top').getBoundingClientRect().top") == 0
         assert here.said == []
-        assert {urlsplit(request).netloc for request in here.asked if not request.startswith("data:")} == {
-            urlsplit(url).netloc
-        }
+        assert here.origins() == {urlsplit(url).netloc}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_a_phone_shows_it_all_without_going_sideways(scheme: str) -> None:
+async def test_a_phone_shows_it_all_without_going_sideways(chromium: str, scheme: str) -> None:
     stage = Stage(SystemClock())
     stage.s4.told["environment"] = "live"
     stage.s4.rows = [a_position(), a_position(symbol="1000PEPEUSDT", qty="-123456789", stop=None, coverage="0")]
@@ -134,31 +68,31 @@ async def test_a_phone_shows_it_all_without_going_sideways(scheme: str) -> None:
     await stage.tell_order("s3-1000pepe-1800000000000-abcdef-s1", "STOP", "IN_DOUBT", trigger_price="65742.1")
     await stage.tell_fill("901")
     await stage.tell_alert("A_RATHER_LONG_CODE_WITHOUT_A_BREAK", "https://example.invalid/" + "x" * 90)
-    async with moving(stage), served(stage) as url, opened(url, PHONE, scheme=scheme) as here:
+    async with moving(stage), served(stage) as url, opened(chromium, url, PHONE, scheme=scheme) as here:
         await here.shows("[data-section=alerts]", "A_RATHER_LONG")
-        await here.shows("[data-section=orders]", "in doubt")
         await playwright.expect(here.page.locator("html[data-mode=LIVE]")).to_be_visible()
-        await playwright.expect(here.page).to_have_title("LIVE · Chimera")
-        assert await sideways(here.page) == 0
-        await here.page.locator("[data-close=BTCUSDT]").click()
+        await playwright.expect(here.page).to_have_title("LIVE · Protection · Chimera")
+        assert await here.sideways() == 0
+        await here.page.locator("[data-act=close][data-about='position=BTCUSDT']").click()
         await here.page.wait_for_selector("dialog[open]")
-        assert await sideways(here.page) == 0
+        assert await here.sideways() == 0
         await here.page.keyboard.press("Escape")
         await playwright.expect(here.page.locator("dialog")).not_to_be_visible()
         assert here.said == []
 
 
-async def test_what_is_old_is_greyed_and_a_dropped_stream_is_said_and_caught_up() -> None:
+async def test_what_is_old_is_greyed_and_a_dropped_stream_is_said_and_caught_up(chromium: str) -> None:
     stage = Stage(SystemClock())
     async with moving(stage), served(stage) as url:
         port = urlsplit(url).port
         assert port is not None
-        async with opened(url, DESK) as here:
+        async with opened(chromium, url, DESK) as here:
             await here.shows("[data-verdict=guarded] .answer", "Yes")
             stage.s4.error = NotSent("connection refused")
             await here.shows("[data-section=positions] .old", "S4 last answered")
             await here.shows("[data-verdict=guarded] .answer", "Unknown")
-            assert float(await here.page.locator("table.stack").evaluate("t => getComputedStyle(t).opacity")) < 0.6
+            drawn = here.page.locator("[data-section=positions] .body")
+            assert float(await drawn.evaluate("it => getComputedStyle(it).opacity")) < 0.6
             stage.s4.error = None
             await here.shows("[data-verdict=guarded] .answer", "Yes")
             assert await here.page.locator("#dropped").is_hidden()
@@ -170,17 +104,17 @@ async def test_what_is_old_is_greyed_and_a_dropped_stream_is_said_and_caught_up(
             assert "dropped" in (await here.page.locator("body").get_attribute("class") or "")
 
             stage.s4.rows = [a_position(qty="0.09")]
-            stage.console._ended.clear()
+            stage.console.streams._ended.clear()
             await here.shows("[data-section=positions]", "0.09")
             await playwright.expect(here.page.locator("#dropped")).to_be_hidden(timeout=8_000)
             assert "dropped" not in (await here.page.locator("body").get_attribute("class") or "")
 
 
-async def test_closing_by_keyboard_alone() -> None:
+async def test_closing_by_keyboard_alone(chromium: str) -> None:
     stage = Stage(SystemClock())
-    async with moving(stage), served(stage) as url, opened(url, DESK) as here:
+    async with moving(stage), served(stage) as url, opened(chromium, url, DESK) as here:
         await here.shows("[data-section=positions]", "LONG")
-        await here.page.locator("[data-close=BTCUSDT]").focus()
+        await here.page.locator("[data-act=close][data-about='position=BTCUSDT']").focus()
         await asyncio.sleep(0.5)  # many updates later the focus is where it was
         await here.page.keyboard.press("Enter")
         await here.shows("dialog", "Close BTCUSDT?")
@@ -189,7 +123,7 @@ async def test_closing_by_keyboard_alone() -> None:
         await here.page.keyboard.type("btcusdt")
         await playwright.expect(submit).to_be_enabled()
         await here.page.keyboard.press("Enter")
-        await here.shows("dialog", "S4 took it")
+        await here.shows("dialog", "✓ Taken")
         assert stage.s4.closed == ["BTCUSDT"]
         await here.page.keyboard.press("Enter")
         await playwright.expect(here.page.locator("dialog")).not_to_be_visible()

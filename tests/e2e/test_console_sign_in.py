@@ -40,6 +40,7 @@ async def test_somebody_signs_in_sees_and_signs_out(tmp_path: Path) -> None:
         await playwright.expect(page.locator("#positions")).to_be_visible()
         assert TOKENS["trade"] not in await page.content()
         assert await page.evaluate("document.cookie") == "", "no script sees it"
+        await page.click("[data-more]")
         await page.click("[data-sign-out]")
         await page.wait_for_selector("#token")
         await page.goto(address)

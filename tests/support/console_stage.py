@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import Console, build_app
+from chimera.services.console.finding import found_at
 from chimera.services.serving import address_of, listen, serve_app
 from chimera.trading.market import Market
 from chimera.trading.money import Millis, Price, Qty
@@ -115,6 +116,7 @@ class FakeS4:
         self.error: Exception | None = None
         self.close_error: Exception | None = None
         self.closed: list[str] = []
+        self.orders: dict[str, dict[str, Any]] = {}
 
     async def positions(self) -> list[dict[str, Any]]:
         if self.error:
@@ -125,6 +127,11 @@ class FakeS4:
         if self.error:
             raise self.error
         return self.told
+
+    async def order(self, name: str) -> dict[str, Any] | None:
+        if self.error:
+            raise self.error
+        return self.orders.get(name)
 
     async def close(
         self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT, close_id: str | None = None
@@ -172,6 +179,12 @@ class Stage:
             last=Price(middle + half), mark=Price(middle + Decimal("1.31")),
         )  # fmt: skip
         await self.bus.put(tick_key("BTCUSDT"), codec.encode(tick))
+
+    async def drawn(self, section: str, path: str = "/") -> str:
+        """A section of the page at ``path``, as its stream would send it now."""
+        place = found_at(self.console.page.screens, path)
+        assert place is not None
+        return self.console.page.sections(await self.console.views.glance(place))[section].html
 
     async def look(self) -> None:
         """One look at everything but the streams, by hand."""

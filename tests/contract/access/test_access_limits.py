@@ -60,8 +60,8 @@ async def test_the_close_of_the_console_is_never_held_back(doors: Doors) -> None
     own = {"Origin": "http://127.0.0.1:8080", "X-Chimera-Console": "1"}
     async with doors.client(Service.CONSOLE, FEW) as client:
         await asked(client, "trade", 2 * FULL, "/")
-        sent = {"confirm": "x", "effect": "x"}
-        told = await client.post("/positions/BTCUSDT/close", json=sent, headers=own | bearer("trade"))
+        sent = {"about": {"position": "BTCUSDT"}, "confirm": "x", "effect": "x"}
+        told = await client.post("/acts/close", json=sent, headers=own | bearer("trade"))
         assert await asked(client, "trade", 1, "/") == [429]
 
     assert told.status_code == 422
@@ -100,8 +100,8 @@ async def test_the_console_reads_no_body_that_does_not_say_how_long_it_is(doors:
 
     own = {"Origin": "http://127.0.0.1:8080", "X-Chimera-Console": "1", "Content-Type": "application/json"}
     async with doors.client(Service.CONSOLE) as client:
-        chunked = await client.post("/positions/X/close", content=parts(), headers=own | bearer("trade"))  # type: ignore[arg-type]  # an async generator is one of its kinds
-        long = await client.post("/positions/X/close", content=b" " * 5_000, headers=own | bearer("trade"))
+        chunked = await client.post("/acts/close", content=parts(), headers=own | bearer("trade"))  # type: ignore[arg-type]  # an async generator is one of its kinds
+        long = await client.post("/acts/close", content=b" " * 5_000, headers=own | bearer("trade"))
 
     assert [chunked.status_code, long.status_code] == [413, 413]
 

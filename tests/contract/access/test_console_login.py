@@ -12,7 +12,9 @@ from chimera.services.console.guard import HEADERS
 from chimera.services.console.login import COOKIE, SESSION_MS
 from chimera.services.service import Service
 
-CLOSE = "/positions/BTCUSDT/close"
+CLOSE = "/acts/close"
+LOOK = f"{CLOSE}?position=BTCUSDT"
+ASKED = {"about": {"position": "BTCUSDT"}, "confirm": "BTCUSDT"}
 
 
 async def sign_in(client: httpx2.AsyncClient, word: str) -> httpx2.Response:
@@ -52,9 +54,9 @@ async def test_a_cookie_closes_nothing_without_the_word_of_its_page(doors: Doors
     async with doors.client(Service.CONSOLE) as client:
         await sign_in(client, "trade")
         word = await own_word(client)
-        shown = re.search(r'data-effect="(\w+)"', (await client.get(CLOSE)).text)
+        shown = re.search(r'data-effect="(\w+)"', (await client.get(LOOK)).text)
         assert shown is not None
-        body = {"confirm": "BTCUSDT", "effect": shown.group(1)}
+        body = ASKED | {"effect": shown.group(1)}
         for wrong in ("1", "", word[:-1], word + "x"):
             answer = await client.post(CLOSE, json=body, headers=OWN | {"X-Chimera-Console": wrong})
             assert (answer.status_code, answer.json()["code"]) == (403, "CROSS_ORIGIN"), wrong
@@ -79,9 +81,13 @@ async def test_s4_is_told_for_whom_the_console_asks(doors: Doors, monkeypatch: p
     async with doors.client(Service.CONSOLE) as client:
         await sign_in(client, "trade")
         headers = OWN | {"X-Chimera-Console": await own_word(client)}
-        shown = re.search(r'data-effect="(\w+)"', (await client.get(CLOSE)).text)
+        shown = re.search(r'data-effect="(\w+)"', (await client.get(LOOK)).text)
         assert shown is not None
-        await client.post(CLOSE, json={"confirm": "BTCUSDT", "effect": shown.group(1)}, headers=headers)
+        await client.post(
+            CLOSE,
+            json=ASKED | {"effect": shown.group(1)},
+            headers=headers,
+        )
 
     assert for_whom == ["trade"]
 
@@ -90,7 +96,7 @@ async def test_whoever_may_only_read_sees_and_closes_nothing(doors: Doors) -> No
     async with doors.client(Service.CONSOLE) as client:
         await sign_in(client, "read")
         headers = OWN | {"X-Chimera-Console": await own_word(client)}
-        answer = await client.post(CLOSE, json={"confirm": "BTCUSDT", "effect": "x"}, headers=headers)
+        answer = await client.post(CLOSE, json=ASKED | {"effect": "x"}, headers=headers)
 
     assert (answer.status_code, answer.json()["code"], doors.s4.closed) == (403, "ROLE_TOO_LOW", [])
 

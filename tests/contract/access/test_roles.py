@@ -216,4 +216,6 @@ def test_killing_is_easier_than_arming() -> None:
     least = {(each.service, each.path): each.least for each in ENDPOINTS if each.method == "POST"}
 
     assert least[Service.S4, "/kill"] < least[Service.S4, "/arm"] == Role.ADMIN
-    assert {each.path for each in ENDPOINTS if each.protects} == {"/kill", "/cancel", "/positions/{symbol}/close"}
+    assert {each.path for each in ENDPOINTS if each.protects} == {
+        "/kill", "/cancel", "/positions/{symbol}/close", "/acts/close",
+    }  # fmt: skip

@@ -108,7 +108,7 @@ def test_whatever_changes_something_is_an_act_unless_it_only_asks() -> None:
     assert none == {
         (Service.S4, "/orders/preview"), (Service.S3, "/decide"), (Service.S3, "/decide/batch"),
         (Service.S3, "/bundles/lint"), (Service.CONSOLE, "/login"), (Service.CONSOLE, "/logout"),
-        (Service.CONSOLE, "/positions/{symbol}/close"),
+        (Service.CONSOLE, "/acts/close"),
     }  # fmt: skip
 
 

@@ -18,13 +18,8 @@ def words(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-async def seen(stage: Stage, client: httpx2.AsyncClient, section: str) -> str:
-    html = (await client.get("/")).text
-    found = re.search(
-        rf'data-section="{section}"[^>]*>(.*?)<(?:section|footer|div class="banner"|div class="side-part")', html, re.S
-    )
-    assert found is not None
-    return words(found.group(1))
+async def seen(stage: Stage, section: str, path: str = "/") -> str:
+    return words(await stage.drawn(section, path))
 
 
 @pytest.mark.parametrize(
@@ -101,8 +96,8 @@ async def test_what_is_older_than_three_seconds_answers_nothing(stage: Stage) ->
     assert verdicts.fresh(seen, clock.utc_ms, clock.mono_ms).tone is Tone.BAD
 
 
-async def test_the_page_before_anybody_has_answered(stage: Stage, client: httpx2.AsyncClient) -> None:
-    bar = await seen(stage, client, "bar")
+async def test_the_page_before_anybody_has_answered(stage: Stage) -> None:
+    bar = await seen(stage, "bar")
 
     assert "UNKNOWN S4 has not said whose" in bar
     assert bar.count("Unknown") == 2
@@ -110,45 +105,45 @@ async def test_the_page_before_anybody_has_answered(stage: Stage, client: httpx2
     assert "Yes" not in bar
 
 
-async def test_positions_show_where_each_guard_rests(stage: Stage, client: httpx2.AsyncClient) -> None:
+async def test_positions_show_where_each_guard_rests(stage: Stage) -> None:
     await stage.show_tick()
     await stage.look()
 
-    row = await seen(stage, client, "positions")
+    row = await seen(stage, "positions")
 
     for told in ("LONG 0.02", "65,800.0", "65,742.1 at the venue", "65,968.3 at the venue", "✓ 100 %", "worst 41 ms",
                  "+0.43", "realised net −1.51", "12 closed"):  # noqa: RUF001  # a true minus  # fmt: skip
         assert told in row
 
 
-async def test_a_bare_position_is_said_in_words(stage: Stage, client: httpx2.AsyncClient) -> None:
+async def test_a_bare_position_is_said_in_words(stage: Stage) -> None:
     stage.s4.rows = [a_position(stop=None, coverage="0", covered_qty="0", unprotected_ms=730)]
     await stage.look()
 
-    assert "✕ none" in await seen(stage, client, "positions")
-    assert "BTCUSDT 730 ms without full stop" in await seen(stage, client, "bar")
+    assert "✕ none" in await seen(stage, "positions")
+    assert "BTCUSDT 730 ms without full stop" in await seen(stage, "bar")
 
 
-async def test_an_old_section_is_greyed_and_says_so(stage: Stage, client: httpx2.AsyncClient) -> None:
+async def test_an_old_section_is_greyed_and_says_so(stage: Stage) -> None:
     await stage.show_tick()
     await stage.look()
-    assert "old" not in await seen(stage, client, "positions")
+    assert "old" not in await seen(stage, "positions")
     clock = stage.clock
     assert isinstance(clock, HandClock)
 
     clock.pass_ms(5_000)
 
-    assert "old: S4 last answered 5.0 s ago" in await seen(stage, client, "positions")
-    assert "old market data, 5.0 s" in await seen(stage, client, "market")
-    assert "old: S3 last answered 5.0 s ago" in await seen(stage, client, "decisions")
+    assert "old: S4 last answered 5.0 s ago" in await seen(stage, "positions")
+    assert "market is old: the newest tick came 5.0 s ago" in await seen(stage, "market")
+    assert "old: S3 last answered 5.0 s ago" in await seen(stage, "decisions")
 
 
-async def test_decisions_say_why_skips_too(stage: Stage, client: httpx2.AsyncClient) -> None:
+async def test_decisions_say_why_skips_too(stage: Stage) -> None:
     now = stage.clock.now_ms()
     stage.s3.rows = [a_skip(9 - i, now - i * 1000) for i in range(4)] + [a_decision(2, now - 5000)]
     await stage.look()
 
-    told = await seen(stage, client, "decisions")
+    told = await seen(stage, "decisions")
 
     assert "SKIP BTCUSDT" in told
     assert "CONCURRENT_ENTRIES 1 entry is open, 1 is the limit" in told
@@ -158,16 +153,16 @@ async def test_decisions_say_why_skips_too(stage: Stage, client: httpx2.AsyncCli
     assert "rule R023" in told
 
 
-async def test_a_doubt_floats_to_the_top(stage: Stage, client: httpx2.AsyncClient) -> None:
+async def test_a_doubt_floats_to_the_top(stage: Stage) -> None:
     take = stage.console.watch._take_event
     for ref, status in (("a", "IN_DOUBT"), ("b", "NEW"), ("c", "FILLED"), ("b", "CANCELED"), ("d", "NEW")):
         await stage.tell_order(ref, "ENTRY", status)
     for entry in await stage.bus.tail(ROUTER_EVENTS, after="0", count=10, block_ms=0):
         take(entry.fields)
 
-    html = stage.console.page.section("orders")
+    html = await stage.drawn("orders", "/orders")
 
-    assert re.findall(r"<code>(\w)</code>", html) == ["a", "d", "b", "c"]
+    assert re.findall(r'href="/orders/(\w)"', html) == ["a", "d", "b", "c"]
     assert "▲ in doubt" in html
 
 
@@ -198,7 +193,7 @@ async def test_modes_differ_in_word_and_shape() -> None:
         stage = Stage(HandClock())
         stage.s4.told["environment"] = environment
         await stage.look()
-        bar = stage.console.page.section("bar")
+        bar = await stage.drawn("bar")
         assert f"<b>{mode}</b>" in bar
         assert words_of_mode in bar
         shapes[mode] = re.search(r"<(path|circle) [^>]*>", bar)[0]  # type: ignore[index]  # else it fails
@@ -208,30 +203,48 @@ async def test_modes_differ_in_word_and_shape() -> None:
 @pytest.mark.parametrize("said", [{}, {"environment": "prod"}])
 async def test_nobody_s_money_is_called_simulated_before_s4_has_said_so(said: dict[str, str]) -> None:
     stage = Stage(HandClock())
-    assert "<b>UNKNOWN</b>" in stage.console.page.section("bar")
+    assert "<b>UNKNOWN</b>" in await stage.drawn("bar")
     stage.s4.told = {"status": "ok", "checks": {}} | said
 
     await stage.look()
 
-    bar = stage.console.page.section("bar")
+    bar = await stage.drawn("bar")
     assert "<b>UNKNOWN</b>" in bar
     assert "S4 has not said whose" in bar
+
+
+async def drawings(stage: Stage) -> dict[str, str]:
+    return {name: await stage.drawn(name) for name in ("bar", "deeds", "positions", "market", "fills", "alerts")}
 
 
 async def test_a_section_is_drawn_again_only_when_it_has_changed(stage: Stage) -> None:
     await stage.show_tick()
     await stage.look()
-    before = stage.console.page.sections()
+    before = await drawings(stage)
     clock = stage.clock
     assert isinstance(clock, HandClock)
 
     clock.pass_ms(100)
     await stage.show_tick("65825.05")
     await stage.look()
-    after = stage.console.page.sections()
+    after = await drawings(stage)
 
     assert [name for name in before if before[name] != after[name]] == ["market"]
     assert "65,825.05" in after["market"]
+
+
+async def test_a_section_that_cannot_be_drawn_says_so_and_the_others_go_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.look()
+
+    def broken(_: object) -> str:
+        raise KeyError("an answer of a new shape")
+
+    monkeypatch.setitem(stage.console.page._jinja.globals, "price_places", broken)
+
+    assert "cannot be drawn: KeyError" in words(await stage.drawn("positions"))
+    assert "Alerts" in await stage.drawn("alerts")
 
 
 async def test_a_source_that_fails_keeps_its_last_word_and_says_the_reason(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from console_stage import Stage, a_position, served
 
@@ -18,12 +19,12 @@ from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS
 
 
 @asynccontextmanager
-async def listening(url: str) -> AsyncIterator[asyncio.StreamReader]:
+async def listening(url: str, asked: str = "") -> AsyncIterator[asyncio.StreamReader]:
     """A page's stream, past its head."""
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
-        writer.write(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        writer.write(f"GET /events{asked} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"text/event-stream" in head
         SHOWN[reader] = {}
@@ -68,7 +69,7 @@ async def test_first_all_then_what_changed(stage: Stage) -> None:
     async with served(stage) as url, listening(url) as reader:
         first, said = await update(reader)
         assert set(said["html"]) == {
-            "bar", "market", "receipts", "positions", "decisions", "fills", "orders", "alerts",
+            "bar", "deeds", "market", "positions", "decisions", "fills", "alerts",
         }  # fmt: skip
 
         stage.s4.rows = [a_position(qty="0.05")]
@@ -77,13 +78,13 @@ async def test_first_all_then_what_changed(stage: Stage) -> None:
         assert number > first
         assert number == said["seq"]
         assert "decisions" not in said["html"]
-        assert set(said["ages"]) == {"market", "s4", "s3", "streams"}
+        assert set(said["ages"]) == {"market", "s4", "s4_health", "s3", "streams"}
 
 
 async def test_records_of_the_streams_arrive(stage: Stage) -> None:
     await stage.tell_order("s3-btc-1-s1", "STOP", "NEW", trigger_price="65742.1")  # before the console was there
-    async with served(stage) as url, listening(url) as reader:
-        await until(reader, "orders", "s3-btc-1-s1")
+    async with served(stage) as url, listening(url) as reader, listening(url, "?at=/orders") as at_orders:
+        await until(at_orders, "orders", "s3-btc-1-s1")
         await stage.tell_fill("901")
         await until(reader, "fills", "65,800.1")
         await stage.tell_alert("STREAM_DOWN", "the user stream broke off")
@@ -98,6 +99,29 @@ async def test_an_unreadable_record_is_an_alert_and_no_end(stage: Stage) -> None
         await until(reader, "alerts", "UNREADABLE_RECORD")
         await stage.tell_alert("AFTER", "still reading")
         await until(reader, "alerts", "still reading")
+
+
+async def test_who_comes_back_is_given_what_it_missed_and_no_more(stage: Stage) -> None:
+    """By the number of the state it shows; a number from nowhere, or of a console before this one, gets all of it."""
+    await stage.tell_fill("901")
+    async with served(stage) as url:
+        async with listening(url) as reader:
+            await until(reader, "positions", "LONG")
+            await until(reader, "fills", "65,800.1")
+            number, _ = await update(reader)
+        stage.s4.rows = [a_position(qty="0.07")]
+        async with listening(url, f"?at=/&since={number}") as reader:
+            _, said = await until(reader, "positions", "0.07")
+            assert "fills" not in SHOWN[reader]
+            assert "market" not in said["html"]
+        for since in ("&since=1", "&since=x", ""):
+            async with listening(url, f"?at=/{since}") as reader:
+                assert "fills" in (await update(reader))[1]["html"]
+
+
+async def test_a_stream_of_no_page_is_refused(stage: Stage) -> None:
+    async with served(stage) as url, aiohttp.ClientSession() as session:
+        assert (await session.get(f"{url}/events?at=/nowhere")).status == 404
 
 
 async def test_a_reconnect_is_given_everything(stage: Stage) -> None:
@@ -150,16 +174,16 @@ async def test_a_server_that_stops_ends_its_streams_itself(stage: Stage) -> None
         await serving.__aexit__(None, None, None)
 
         assert (await rest).endswith(b"0\r\n\r\n")
-    assert stage.console.pages == 0
+    assert stage.console.streams.open == 0
 
 
 async def test_a_page_that_leaves_is_forgotten(stage: Stage) -> None:
     async with served(stage) as url:
         async with listening(url) as reader:
             await update(reader)
-            assert stage.console.pages == 1
+            assert stage.console.streams.open == 1
         async with asyncio.timeout(3):
-            while stage.console.pages:  # noqa: ASYNC110 - the console tells nobody that a page has gone
+            while stage.console.streams.open:  # noqa: ASYNC110 - the console tells nobody that a page has gone
                 await asyncio.sleep(0.02)
 
 

@@ -42,7 +42,7 @@ def _labels(labels: Mapping[str, str]) -> tuple[str, ...]:
 async def test_the_consoles_page(stage: Stage, client: httpx2.AsyncClient) -> None:
     console: Any = stage.app.state.console
     console.seen.heard(console.seen.s4, stage.clock.monotonic_ms() - 40)
-    console.pages = 2
+    console.streams.open = 2
     page = await client.get("/metrics")
 
     assert page.headers["content-type"].startswith("text/plain")

@@ -9,6 +9,7 @@ import typer.main
 
 from chimera.cli.main import app
 from chimera.services.access.table import ENDPOINTS, Role
+from chimera.services.clock import SystemClock
 from chimera.services.console.app import build_app as console_app
 from chimera.services.feed.face import build_app as feed_app
 from chimera.services.router.http import build_app as router_app
@@ -80,7 +81,7 @@ def paths(service: str) -> set[str]:
         "s3": lambda: strategy_app(NOBODY),
         "s4": lambda: router_app(NOBODY, clock=NOBODY),
         "feed": lambda: feed_app({}),
-        "console": lambda: console_app(router=NOBODY, strategy=NOBODY, bus=NOBODY, clock=NOBODY),
+        "console": lambda: console_app(router=NOBODY, strategy=NOBODY, bus=NOBODY, clock=SystemClock()),
     }
     return {str(path) for path in _gets(apps[service]().routes)}
 

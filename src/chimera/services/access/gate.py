@@ -127,7 +127,7 @@ class Gate:
             who, receive = await self._who(book, scope, headers, receive, endpoint)
         except _No as no:
             if endpoint is None or not open_to_all:
-                if endpoint is not None and self._sessions is not None and path == "/" and no.status == 401:
+                if endpoint is not None and self._sessions is not None and no.status == 401 and _is_page(path, headers):
                     await RedirectResponse("/login", 303)(scope, receive, send)
                     return
                 raise self._after_failure(no, scope) from None
@@ -299,6 +299,11 @@ class _No(Exception):
 def _too_many(wait_ms: int) -> _No:
     wait_s = max(1, -(-wait_ms // 1000))
     return _No(Refused("TOO_MANY_REQUESTS", f"too many requests; again in {wait_s} s"), {"Retry-After": str(wait_s)})
+
+
+def _is_page(path: str, headers: Headers) -> bool:
+    """Whether somebody looks at it: what a script asks for is told no, and the page goes to sign in by itself."""
+    return path == "/" or "text/html" in headers.get("accept", "")
 
 
 def _address_of(scope: Scope) -> str:

@@ -129,8 +129,19 @@ ENDPOINTS: Final = (
     *_rows(
         Service.CONSOLE, Role.NOBODY, "GET /health", "GET /static/{name}", "GET /login", "POST /login", "POST /logout"
     ),
-    *_rows(Service.CONSOLE, Role.READ, "GET /", "GET /events", "GET /metrics", "GET /positions/{symbol}/close"),
-    *_rows(Service.CONSOLE, Role.TRADE, "!POST /positions/{symbol}/close"),
+    *_rows(Service.CONSOLE, Role.READ, "GET /events", "GET /find", "GET /metrics"),
+    *_rows(  # screens
+        Service.CONSOLE,
+        Role.READ,
+        "GET /",
+        "GET /orders",
+        "GET /orders/{name:path}",
+        "GET /why",
+        "GET /decisions/{signal_id:path}",
+        "GET /alerts",
+    ),
+    *_rows(Service.CONSOLE, Role.READ, "GET /acts/close"),  # what it would do
+    *_rows(Service.CONSOLE, Role.TRADE, "!POST /acts/close"),
 )
 
 GATED: Final = tuple(dict.fromkeys(each.service for each in ENDPOINTS))

@@ -1,23 +1,22 @@
-"""The console's HTTP face: the page, its one event stream, and closing a position in two steps.
+"""The console's HTTP face: one page for each screen, one event stream a page, and acts in two steps.
 
-``GET /positions/{symbol}/close`` shows what closing would do, from S4's answer of that moment; ``POST`` does exactly
-that, if it is still so and the symbol was typed. Asked twice, S4 does it once. Streams end when the server does.
+``GET /acts/NAME`` shows what an act would do, from the others' answers of that moment; ``POST`` does exactly that, if
+it is still so and the word was typed. Asked twice, it is done once. Streams end when the server does.
 """
 
 import asyncio
 import hashlib
-import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -25,133 +24,101 @@ from starlette.exceptions import HTTPException
 from chimera.client.credentials import ACTING_FOR
 from chimera.ports.clock import Clock
 from chimera.services import exposition
-from chimera.services.console.closing import Answer, Close, Effect, effect_of
+from chimera.services.console.acts import Act, Deed, Desk, Effect, Given, carry_out
+from chimera.services.console.finding import find_name, found_at
 from chimera.services.console.guard import Guard
 from chimera.services.console.login import Signed, add_login
+from chimera.services.console.others import BusSource, Others, RouterSource, StrategySource
 from chimera.services.console.page import Page
-from chimera.services.console.rows import PositionRow, read_row
+from chimera.services.console.same import Terminal
+from chimera.services.console.screen import VALUE_MOST, Screen, place_of
+from chimera.services.console.screens import SCREENS
 from chimera.services.console.seen import Seen
-from chimera.services.console.watch import BusSource, RouterSource, StrategySource, Watch
+from chimera.services.console.stream import Streams
+from chimera.services.console.views import Views
+from chimera.services.console.watch import Watch
 from chimera.services.exposition import Sample
 from chimera.services.service import Service
-from chimera.trading.errors import ChimeraError, NotSent, Refused
+from chimera.trading.errors import ChimeraError, Refused
 from chimera.wire import failures
 
-UPDATE_S: Final = 0.1  # ten updates a second at most
-HEARTBEAT_MS: Final = 1_000
 PAGES_MAX: Final = 32
 STATIC: Final = {"console.css": "text/css", "console.js": "text/javascript", "login.js": "text/javascript"}
 RESTART_S: Final = 1.0
+FOLLOW_S: Final = 0.5  # between two questions about a deed that has not ended
+WORDS_MOST: Final = 200
+THEME: Final = "chimera_theme"  # a cookie that the page's script sets; it decides nothing but colours
 
 log = structlog.get_logger(__name__)
 
+_Words = Annotated[str, Field(max_length=WORDS_MOST)]
 
-class CloseBody(BaseModel):
-    """``confirm`` is the symbol as typed, ``effect`` the token of what was shown."""
+
+class ActBody(BaseModel):
+    """``about``: the act's parameters; ``confirm``: the word as typed; ``effect``: the token of what was shown."""
 
     model_config = ConfigDict(extra="forbid")
 
+    about: dict[str, Annotated[str, Field(max_length=VALUE_MOST)]] = Field(max_length=8)
     confirm: str = Field(max_length=64)
     effect: str = Field(max_length=64)
+    fields: dict[str, _Words] = Field(default={}, max_length=12)
 
 
 class Console:
     """One process's console: what it sees, draws and streams."""
 
     def __init__(
-        self,
-        *,
-        router: RouterSource,
-        strategy: StrategySource,
-        bus: BusSource,
-        clock: Clock,
-        symbols: tuple[str, ...],
+        self, others: Others, *, symbols: tuple[str, ...], screens: tuple[Screen, ...], terminal: Terminal
     ) -> None:
-        self.seen = Seen(symbols=list(symbols))
+        self.clock = others.clock
+        self.seen = Seen(symbols=list(symbols), sequence=others.clock.now_ms())
         self.static = {name: files(__package__).joinpath("static", name).read_bytes() for name in STATIC}
         versions = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in self.static.items()}
-        self.page = Page(self.seen, clock, versions)
-        self.watch = Watch(self.seen, router=router, strategy=strategy, bus=bus, clock=clock)
-        self.router = router
-        self.clock = clock
-        self.pages = 0
-        self._ended = asyncio.Event()
+        self.page = Page(self.seen, others.clock, screens, versions, terminal)
+        self.views = Views(others, self.seen)
+        self.watch = Watch(self.seen, others)
+        self.streams = Streams(self.seen, self.page, self.views, others.clock)
+        self.desk = Desk(others, self.seen)
 
     def end(self) -> None:
-        """Every stream ends now; the server calls it before it waits for its connections."""
-        self._ended.set()
+        """Every stream ends now."""
+        self.streams.end()
 
     async def keep_watching(self) -> None:
         """Until cancelled; a watch that breaks is shown, logged and begun again."""
         while True:
             try:
-                await self.watch.run()
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self.watch.run())
+                    tasks.create_task(self._follow_deeds())
             except Exception as error:  # the last net: a console that has stopped looking must say so, not end
                 log.exception("watch_broke")
-                self.seen.fault = f"the console stopped looking: {error!r}"
+                self.seen.fault = f"the console stopped looking: {_first(error)!r}"
                 self.seen.changed("sources")
             await asyncio.sleep(RESTART_S)
             self.seen.fault = ""
 
-    async def updates(self) -> AsyncIterator[str]:
-        """Server-sent events: everything at first, then what has changed, and a heartbeat with the ages."""
-        sent: dict[str, str] = {}
-        spoke_ms = -HEARTBEAT_MS
-        self.pages += 1
-        try:
-            yield "retry: 1000\n\n"
-            while not self._ended.is_set():
-                new = {name: html for name, html in self.page.sections().items() if sent.get(name) != html}
-                mono_ms = self.clock.monotonic_ms()
-                if new or mono_ms - spoke_ms >= HEARTBEAT_MS:
-                    sent |= new
-                    spoke_ms = mono_ms
-                    said = {"seq": self.seen.sequence, "ages": self.page.ages(), "html": new}
-                    yield f"id: {self.seen.sequence}\nevent: update\ndata: {json.dumps(said)}\n\n"
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(UPDATE_S):
-                        await self._ended.wait()
-        finally:
-            self.pages -= 1
+    async def _follow_deeds(self) -> None:
+        while True:
+            for deed_id, deed in tuple(self.seen.deeds.items()):
+                if deed.act.ask is not None and deed.ended_ms is None:
+                    with suppress(ChimeraError, msgspec.MsgspecError):  # asked again soon
+                        self.seen.take_deed(deed_id, await deed.act.ask(self.desk, deed))
+            self.seen.follow_deeds(self.clock.now_ms())
+            await asyncio.sleep(FOLLOW_S)
 
     def measured(self) -> Iterator[Sample]:
         """For ``/metrics``."""
-        yield Sample("console_pages", (), self.pages)
+        yield Sample("console_pages", (), self.streams.open)
         yield Sample("console_fault", (), float(bool(self.seen.fault)))
         for source, age_ms in self.page.ages().items():
             if age_ms is not None:
                 yield Sample("console_source_age_ms", (source,), age_ms)
 
-    async def effect(self, name: str) -> Effect | None:
-        """By S4's answer of now; None where there is nothing to close. Raises ``ChimeraError``."""
-        for document in await self.router.positions():
-            row = read_row(document, PositionRow)
-            if row.name == name and row.is_open:
-                return effect_of(row)
-        return None
-
-    async def close(self, effect: Effect) -> Close:
-        """Ask S4; what it said, also when it said nothing."""
-        close_id = secrets.token_hex(6)
-        try:
-            told = await self.router.close(effect.symbol, market=effect.market, close_id=f"console-{close_id}")
-            answer, words = Answer.TAKEN, str(told.get("message") or "taken")
-        except Refused as no:
-            answer, words = Answer.REFUSED, f"{no.code}: {no.message}"
-        except NotSent as no:
-            answer, words = Answer.REFUSED, f"not sent: {no.reason}"
-        except ChimeraError as unknown:
-            answer, words = Answer.UNKNOWN, str(unknown)
-        close = Close(
-            close_id=close_id,
-            effect=effect,
-            asked_ms=self.clock.now_ms(),
-            answer=answer,
-            words=words,
-        )
-        log.info("close_asked", symbol=effect.name, qty=str(effect.qty), answer=answer.value, words=words)
-        self.seen.take_close(close)
-        return close
+    async def act(self, act: Act, effect: Effect, by: str, fields: Mapping[str, str]) -> Deed:
+        """Carry it out under an id of its own."""
+        return await carry_out(act, self.desk, effect, Given(secrets.token_hex(6), by, fields))
 
 
 def build_app(
@@ -163,13 +130,16 @@ def build_app(
     symbols: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
     signed: Signed | None = None,
+    screens: tuple[Screen, ...] = SCREENS,
+    urls: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """The application. Its ``state.console`` is the caller's to run (``keep_watching``) and to ``end``.
 
     ``symbols`` are shown before S4 has named its own; ``hosts`` are names it is reached under besides loopback's;
-    ``signed``: who is signed in, where tokens are asked for.
+    ``signed``: who is signed in, where tokens are asked for; ``urls``: of ``s3`` and ``s4``, for what is copied.
     """
-    console = Console(router=router, strategy=strategy, bus=bus, clock=clock, symbols=symbols)
+    terminal = Terminal(urls or {}, guarded=signed is not None)
+    console = Console(Others(router, strategy, bus, clock), symbols=symbols, screens=screens, terminal=terminal)
 
     app = FastAPI(title="Chimera console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.console = console
@@ -177,22 +147,84 @@ def build_app(
     app.add_middleware(Guard, hosts=hosts, own_word=own_word)
     for kind in (RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _say_no)
-    _add_page(app, console, own_word)
-    _add_close(app, console)
+    for screen in screens:
+        _add_screen(app, console, screen, own_word)
+        for act in screen.acts:
+            _add_act(app, console, act)
+    _add_events(app, console, screens)
+    _add_rest(app, console)
     add_login(app, console.page, signed)
     return app
 
 
-def _add_page(app: FastAPI, console: Console, own_word: Callable[[Headers], str]) -> None:
-    @app.get("/")
-    async def home(request: Request) -> Response:
-        return HTMLResponse(console.page.whole(own_word(request.headers)))
+def _add_screen(app: FastAPI, console: Console, screen: Screen, own_word: Callable[[Headers], str]) -> None:
+    async def page(request: Request) -> Response:
+        place = place_of(screen, request.path_params, request.query_params)
+        view = await console.views.glance(place)
+        theme = request.cookies.get(THEME, "")
+        return HTMLResponse(console.page.whole(view, own_word=own_word(request.headers), theme=theme))
 
+    app.add_api_route(screen.path, page, methods=["GET"], name=screen.name)
+
+
+def _add_act(app: FastAPI, console: Console, act: Act) -> None:
+    draw = console.page.draw
+
+    async def found(about: Mapping[str, str]) -> Effect | Response:
+        try:
+            effect = await act.effect(console.desk, {name: about.get(name, "") for name in act.asks})
+        except Refused as no:
+            return _nothing_done(console, f"Nothing was done. {no.code}: {no.message}", failures.status_of(no.code))
+        except (ChimeraError, msgspec.MsgspecError) as away:
+            return _nothing_done(console, f"Nothing was done: no answer ({away}).", 503)
+        return effect or _nothing_done(console, "There is nothing to do: it is so already, or is gone.", 404)
+
+    async def preview(request: Request) -> Response:
+        """The exact effect of doing it now, to be confirmed."""
+        about = {name: request.query_params.get(name, "")[:VALUE_MOST] for name in act.asks}
+        effect = await found(about)
+        if isinstance(effect, Response):
+            return effect
+        return HTMLResponse(draw("confirm.html", act=act, about=about, effect=effect, changed=False))
+
+    async def do(body: ActBody, request: Request) -> Response:
+        """Do it, if the word was typed and the effect is still the one that was shown."""
+        who = request.scope.get("chimera.who", "")
+        ACTING_FOR.set(who)
+        effect = await found(body.about)
+        if isinstance(effect, Response):
+            return effect
+        if body.confirm.strip().upper() != effect.word.upper():
+            return _nothing_done(console, f"Nothing was done: type {effect.word} to confirm.", 422)
+        if effect.token != body.effect:
+            return HTMLResponse(draw("confirm.html", act=act, about=body.about, effect=effect, changed=True), 409)
+        deed = await console.act(act, effect, who or "console", body.fields)
+        return HTMLResponse(draw("asked.html", deed=deed))
+
+    app.add_api_route(f"/acts/{act.name}", preview, methods=["GET"], name=f"preview_{act.name}")
+    app.add_api_route(f"/acts/{act.name}", do, methods=["POST"], name=f"do_{act.name}")
+
+
+def _add_events(app: FastAPI, console: Console, screens: tuple[Screen, ...]) -> None:
     @app.get("/events")
-    async def events() -> Response:
-        if console.pages >= PAGES_MAX:
+    async def events(request: Request, at: str = "/") -> Response:
+        """``at``: the page's own address; ``since``, or the header ``Last-Event-ID``: the state it shows."""
+        place = found_at(screens, at)
+        if place is None:
+            return JSONResponse({"message": "no such page"}, 404)
+        if console.streams.open >= PAGES_MAX:
             return JSONResponse({"message": f"{PAGES_MAX} pages are open"}, 503, {"Retry-After": "5"})
-        return StreamingResponse(console.updates(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        known = request.headers.get("last-event-id") or request.query_params.get("since", "")
+        known_seq = int(known) if known.isdecimal() and len(known) < VALUE_MOST else -1
+        updates = console.streams.updates(place, known_seq)
+        return StreamingResponse(updates, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _add_rest(app: FastAPI, console: Console) -> None:
+    @app.get("/find")
+    async def find(q: str = "") -> Response:
+        """To whatever goes by that name: a screen, an order, a decision."""
+        return RedirectResponse(await find_name(console.page.screens, console.desk.others, q[:VALUE_MOST]), 303)
 
     @app.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -209,42 +241,15 @@ def _add_page(app: FastAPI, console: Console, own_word: Callable[[Headers], str]
 
     @app.get("/health")
     async def health() -> Response:
-        return JSONResponse({"status": "ok" if not console.seen.fault else "degraded", "pages": console.pages})
-
-
-def _add_close(app: FastAPI, console: Console) -> None:
-    draw = console.page.draw
-
-    @app.get("/positions/{symbol}/close")
-    async def preview(symbol: str) -> Response:
-        """The exact effect of closing now, to be confirmed."""
-        found = await _find(console, symbol)
-        return found if isinstance(found, Response) else HTMLResponse(draw("confirm.html", effect=found, changed=False))
-
-    @app.post("/positions/{symbol}/close")
-    async def close(symbol: str, body: CloseBody, request: Request) -> Response:
-        """Close, if the symbol was typed and the effect is still the one that was shown."""
-        ACTING_FOR.set(request.scope.get("chimera.who", ""))
-        if body.confirm.strip().upper() != symbol.upper():
-            return _nothing_done(console, f"Nothing was done: type {symbol} to confirm.", 422)
-        found = await _find(console, symbol)
-        if isinstance(found, Response):
-            return found
-        if found.token != body.effect:
-            return HTMLResponse(draw("confirm.html", effect=found, changed=True), 409)
-        return HTMLResponse(draw("asked.html", close=await console.close(found)))
-
-
-async def _find(console: Console, symbol: str) -> Effect | Response:
-    try:
-        effect = await console.effect(symbol)
-    except (ChimeraError, msgspec.MsgspecError) as away:
-        return _nothing_done(console, f"Nothing was done: S4 does not answer ({away}).", 503)
-    return effect or _nothing_done(console, f"Nothing to do: {symbol} is flat.", 404)
+        return JSONResponse({"status": "ok" if not console.seen.fault else "degraded", "pages": console.streams.open})
 
 
 def _nothing_done(console: Console, words: str, status: int) -> Response:
     return HTMLResponse(console.page.draw("refusal.html", words=words), status)
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _say_no(_: Request, error: Exception) -> Response:

@@ -56,6 +56,7 @@ async def serve(
                 symbols=tuple(symbols),
                 hosts=(door.host, *hosts),
                 signed=signed,
+                urls={"s3": s3_url, "s4": s4_url},
             )
             console: Console = app.state.console
             gate = gated(app, Service.CONSOLE, door, clock, book=book, sessions=signed, body_most=BODY_MOST)

@@ -1,86 +1,79 @@
 """Drawing what was seen: the whole page once, then the sections whose content has changed.
 
-A section is drawn anew only when a topic it shows has changed or one of its sources has gone stale or come back, and
-all open pages share the drawing. Ages tick in the page; the server says how old each source is with every update.
+A section is drawn anew only when a topic or a look that it reads has changed or gone stale or come back, and all pages
+of one place share the drawing. Each drawing has the number of the state it shows, so that a page that was away is given
+what it missed and no more. One that cannot be drawn says so in its place; the rest of the page goes on.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final
+from typing import Any, Final
 
+import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from chimera.ports.clock import Clock
 from chimera.services.console import shown, verdicts
-from chimera.services.console.rows import DecisionRow, OrderRow, totals
-from chimera.services.console.seen import STALE_MS, Seen
+from chimera.services.console.same import Terminal
+from chimera.services.console.screen import Screen, Section, Shown
+from chimera.services.console.seen import STALE_MS, Seen, Source
+from chimera.services.console.views import View
 from chimera.trading.order import FINAL
 from chimera.wire.cash import moment
 
-SHOWN_ROWS: Final = 12
-RUNS_SHOWN: Final = 8
+STALE_LOOKS: Final = 2.5  # of a look's own pause: later it is old
+THEMES: Final = ("light", "dark")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Run:
-    """Decisions in a row with the same outcome: the newest of them, how many, and since when."""
+class Drawn:
+    """A section as it was drawn; ``seq``: the number of the state then."""
 
-    newest: DecisionRow
-    count: int
-    since_ms: int
+    key: tuple[object, ...]
+    html: str
+    seq: int
 
 
 @dataclass(frozen=True)
-class Section:
-    """What a part of the page shows, and when that is too old (by the clock and the monotonic hand)."""
+class Stale:
+    """Why a section is old: whose silence it is, as words before the age and as the name of that age."""
 
-    topics: tuple[str, ...]
-    stale: Callable[[Seen, int, int], bool]
-
-
-def _s4(seen: Seen, _: int, mono_ms: int) -> bool:
-    return verdicts.is_stale(seen.s4, mono_ms)
+    words: str
+    age: str
 
 
-def _s3(seen: Seen, _: int, mono_ms: int) -> bool:
-    return verdicts.is_stale(seen.s3, mono_ms)
-
-
-def _streams(seen: Seen, _: int, mono_ms: int) -> bool:
-    return any(verdicts.is_stale(source, mono_ms) for source in seen.streams.values())
-
-
-def _market(seen: Seen, now_ms: int, mono_ms: int) -> bool:
-    age = verdicts.market_age_ms(seen, now_ms)
-    return age is None or age > STALE_MS or verdicts.is_stale(seen.market, mono_ms)
-
-
-def _never(_: Seen, __: int, ___: int) -> bool:
-    """Its verdicts say it themselves."""
-    return False
-
-
-SECTIONS: Final = {
-    "bar": Section(("health", "s3", "positions", "sources"), _never),
-    "market": Section(("market", "positions"), _market),
-    "receipts": Section(("closes",), _s4),
-    "positions": Section(("positions",), _s4),
-    "decisions": Section(("decisions",), _s3),
-    "fills": Section(("fills",), _streams),
-    "orders": Section(("orders",), _streams),
-    "alerts": Section(("alerts",), _streams),
+_SILENT: Final = {
+    "s4": "S4 last answered",
+    "s4_health": "S4's health was last heard",
+    "s3": "S3 last answered",
+    "market": "the newest tick came",
+    "streams": "the streams last spoke",
+}
+_HEARD_FROM: Final = {  # topic of ``seen``: the age it has
+    "positions": "s4",
+    "health": "s4_health",
+    "s3": "s3",
+    "decisions": "s3",
+    "market": "market",
+    "orders": "streams",
+    "fills": "streams",
+    "alerts": "streams",
 }
 
 
 class Page:
-    """Draws; ``seen`` is filled by the watch."""
+    """Draws; ``seen`` is filled by the watch, each view by its looks."""
 
-    def __init__(self, seen: Seen, clock: Clock, versions: dict[str, str]) -> None:
+    def __init__(
+        self, seen: Seen, clock: Clock, screens: tuple[Screen, ...], versions: dict[str, str], terminal: Terminal
+    ) -> None:
+        self.screens = screens
         self._seen = seen
         self._clock = clock
-        self._drawn: dict[str, tuple[tuple[object, ...], str]] = {}
+        self._frame: dict[str, Drawn] = {}
         self._jinja = Environment(
             loader=PackageLoader("chimera.services.console"),
             autoescape=True,
@@ -91,6 +84,7 @@ class Page:
         self._jinja.globals |= {
             "seen": seen,
             "versions": versions,
+            "screens": screens,
             "amount": shown.amount,
             "signed": shown.signed,
             "direction": shown.direction,
@@ -102,111 +96,150 @@ class Page:
             "clock_time": shown.clock_time,
             "spark_points": shown.spark_points,
             "ladder": shown.ladder,
-            "glyphs": verdicts.GLYPHS,
-            "STALE_MS": STALE_MS,
+            "curl": terminal.curl,
+            "FINAL": FINAL,
         }
+        self._jinja.globals["ui"] = self._jinja.get_template("ui.html").module
 
-    def whole(self, own_word: str = "1") -> str:
+    # ── the whole, and its parts ──
+
+    def whole(self, view: View, *, own_word: str = "1", theme: str = "") -> str:
         """The page as it is now, complete without its script. ``own_word``: what its changes carry."""
-        sections = {name: self.section(name) for name in SECTIONS}
-        return self._jinja.get_template("page.html").render(
-            sections=sections, ages=json.dumps(self.ages()), now_ms=self._clock.now_ms(), own_word=own_word
+        place = view.place
+        drawn = self.sections(view)
+        return self._jinja.get_template("frame.html").render(
+            place=place,
+            screen=place.screen,
+            frame={name: drawn[name].html for name in ("bar", "deeds")},
+            sections=[(section, drawn[section.name].html) for section in place.screen.sections],
+            badges=self.badges(),
+            ages=json.dumps(self.ages(view)),
+            now_ms=self._clock.now_ms(),
+            own_word=own_word,
+            theme=theme if theme in THEMES else "",
         )
 
-    def sections(self) -> dict[str, str]:
-        return {name: self.section(name) for name in SECTIONS}
-
-    def section(self, name: str) -> str:
-        """Its HTML; the same text while nothing in it has changed."""
-        seen, now_ms, mono_ms = self._seen, self._clock.now_ms(), self._clock.monotonic_ms()
-        section = SECTIONS[name]
-        stale = section.stale(seen, now_ms, mono_ms)
-        answers = self._verdicts(now_ms, mono_ms) if name == "bar" else {}
-        key = (
-            stale,
-            *answers.values(),
-            *(seen.revisions.get(topic, 0) for topic in section.topics),
-        )
-        drawn = self._drawn.get(name)
-        if drawn is None or drawn[0] != key:
-            html = self._jinja.get_template(f"{name}.html").render(
-                stale=stale, ages=self.ages(), **answers, **self._content(name)
-            )
-            drawn = self._drawn[name] = (key, html)
-        return drawn[1]
+    def sections(self, view: View) -> dict[str, Drawn]:
+        """Everything of one page that changes, by name."""
+        found = {"bar": self._bar(), "deeds": self._deeds()}
+        return found | {section.name: self._section(view, section) for section in view.place.screen.sections}
 
     def draw(self, template: str, **content: object) -> str:
-        """A part that is not a section: the steps of a close."""
+        """What is no section: the steps of an act, the page to sign in."""
         return self._jinja.get_template(template).render(content)
 
-    def ages(self) -> dict[str, int | None]:
+    def badges(self) -> dict[str, dict[str, str]]:
+        """By screen; empty text where there is none."""
+        told = {}
+        for screen in self.screens:
+            badge = screen.badge(self._seen)
+            told[screen.name] = {"text": badge.text, "tone": badge.tone} if badge else {"text": "", "tone": ""}
+        return told
+
+    def ages(self, view: View | None = None) -> dict[str, int | None]:
         """How old each source is, ms; None: never heard."""
         seen, mono_ms = self._seen, self._clock.monotonic_ms()
         streams = [verdicts.age_ms(source, mono_ms) for source in seen.streams.values()]
         heard = [age for age in streams if age is not None]
-        return {
+        told: dict[str, int | None] = {
             "market": verdicts.market_age_ms(seen, self._clock.now_ms()),
             "s4": verdicts.age_ms(seen.s4, mono_ms),
+            "s4_health": verdicts.age_ms(seen.s4_health, mono_ms),
             "s3": verdicts.age_ms(seen.s3, mono_ms),
             "streams": max(heard) if len(heard) == len(streams) else None,
         }
+        if view is not None:
+            told |= {name: verdicts.age_ms(each.source, mono_ms) for name, each in view.looked.items()}
+        return told
 
-    def _verdicts(self, now_ms: int, mono_ms: int) -> dict[str, verdicts.Verdict]:
-        return {
+    # ── sections ──
+
+    def _bar(self) -> Drawn:
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.monotonic_ms()
+        answers = {
             "trade": verdicts.may_trade(self._seen, mono_ms),
             "guarded": verdicts.protected(self._seen, mono_ms),
             "data": verdicts.fresh(self._seen, now_ms, mono_ms),
         }
+        key = (*answers.values(), *self._revisions("health", "s3", "positions", "sources"))
+        return self._kept(
+            self._frame, "bar", key, lambda: self._jinja.get_template("bar.html").render(answers, ages=self.ages())
+        )
 
-    def _content(self, name: str) -> dict[str, object]:
-        seen = self._seen
-        match name:
-            case "positions":
-                return {"totals": totals(seen.positions)}
-            case "decisions":
-                latest = _latest(seen.decisions)
-                earlier = tuple(decision for decision in seen.decisions if decision not in latest)
-                return {"latest": latest, "runs": tuple(islice(_runs(earlier), RUNS_SHOWN))}
-            case "fills":
-                return {"fills": tuple(islice(reversed(seen.fills.values()), SHOWN_ROWS))}
-            case "orders":
-                return {"orders": _orders(tuple(seen.orders.values()))}
-            case "alerts":
-                return {"alerts": tuple(islice(reversed(seen.alerts), SHOWN_ROWS))}
-            case _:
-                return {}
+    def _deeds(self) -> Drawn:
+        key = self._revisions("deeds")
+        return self._kept(self._frame, "deeds", key, lambda: self._jinja.get_template("deeds.html").render())
 
+    def _section(self, view: View, section: Section) -> Drawn:
+        looked = {name: each for name, each in view.looked.items() if name in section.reads}
+        topics = [name for name in section.reads if name not in view.looked]
+        stale = self._stale(view, section)
+        errors = tuple(each.source.error for each in looked.values() if each.source.error)
+        key = (stale, errors, *self._revisions(*topics), *(each.revision for each in looked.values()))
 
-def _latest(decisions: tuple[DecisionRow, ...]) -> tuple[DecisionRow, ...]:
-    """The newest of each symbol; ``decisions`` stand newest first."""
-    found: dict[str, DecisionRow] = {}
-    for decision in decisions:
-        found.setdefault(decision.symbol, decision)
-    return tuple(found[symbol] for symbol in sorted(found))
+        def drawn() -> str:
+            about = Shown(
+                seen=self._seen,
+                params=view.place.params,
+                looked={name: each.value for name, each in view.looked.items()},
+                now_ms=self._clock.now_ms(),
+            )
+            template = self._jinja.get_template(f"screens/{view.place.screen.name}.html")
+            common = {"stale": stale, "ages": self.ages(view), "params": view.place.params, "now_ms": about.now_ms}
+            context = template.new_context({**common, **section.content(about)})
+            return self._jinja.get_template("section.html").render(
+                common,
+                section=section,
+                same=section.same(view.place.params),
+                errors=errors,
+                body="".join(template.blocks[section.name](context)),
+            )
 
+        return self._kept(view.drawn, section.name, key, drawn)
 
-def _runs(decisions: tuple[DecisionRow, ...]) -> Iterator[Run]:
-    """Newest first; a symbol's own run is not broken by another symbol's decision."""
-    open_runs: dict[str, list[DecisionRow]] = {}
-    done: list[list[DecisionRow]] = []
-    for decision in decisions:
-        run = open_runs.get(decision.symbol)
-        if run is not None and decision.decision == "skip" and _outcome(run[0]) == _outcome(decision):
-            run.append(decision)
+    def _kept(self, kept: dict[str, Drawn], name: str, key: tuple[object, ...], draw: Any) -> Drawn:
+        known = kept.get(name)
+        if known is not None and known.key == key:
+            return known
+        try:
+            html = draw()
+        except Exception as error:  # a mistake of ours, or an answer of a new shape: the other sections go on
+            log.exception("not_drawn", section=name)
+            html = self._jinja.get_template("undrawn.html").render(name=name, error=repr(error))
+        if known is not None and known.html == html:
+            made = Drawn(key, html, known.seq)
         else:
-            open_runs[decision.symbol] = [decision]
-            done.append(open_runs[decision.symbol])
-    return (Run(run[0], len(run), run[-1].t0) for run in done)
+            self._seen.sequence += 1
+            made = Drawn(key, html, self._seen.sequence)
+        kept[name] = made
+        return made
 
+    def _revisions(self, *topics: str) -> tuple[int, ...]:
+        return tuple(self._seen.revisions.get(topic, 0) for topic in topics)
 
-def _outcome(decision: DecisionRow) -> tuple[str, tuple[str, ...]]:
-    return decision.decision, decision.codes
+    def _stale(self, view: View, section: Section) -> Stale | None:
+        """The first of what it reads that is too old."""
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.monotonic_ms()
+        for name in section.reads:
+            if name in view.looked:
+                every_s = next(look.every_s for look in view.place.screen.looks if look.name == name)
+                age = verdicts.age_ms(view.looked[name].source, mono_ms)
+                if age is None or age > max(STALE_MS, STALE_LOOKS * every_s * 1000):
+                    return Stale("it was last read", name)
+            elif name in _HEARD_FROM and self._is_old(_HEARD_FROM[name], now_ms, mono_ms):
+                return Stale(_SILENT[_HEARD_FROM[name]], _HEARD_FROM[name])
+        return None
 
+    def _is_old(self, age: str, now_ms: int, mono_ms: int) -> bool:
+        if age == "market":
+            ms = verdicts.market_age_ms(self._seen, now_ms)
+            if ms is None or ms > STALE_MS:
+                return True
+        return any(verdicts.is_stale(source, mono_ms) for source in self._sources(age))
 
-def _orders(orders: tuple[OrderRow, ...]) -> tuple[OrderRow, ...]:
-    """What is in doubt first, then what still works, then the newest."""
-
-    def rank(order: OrderRow) -> tuple[int, int, int]:
-        return (0 if order.status == "IN_DOUBT" else 1 if order.status not in FINAL else 2, -order.at_ms, -order.seq)
-
-    return tuple(sorted(orders, key=rank)[:SHOWN_ROWS])
+    def _sources(self, age: str) -> Iterator[Source]:
+        seen = self._seen
+        named: Mapping[str, Source] = {
+            "s4": seen.s4, "s4_health": seen.s4_health, "s3": seen.s3, "market": seen.market,
+        }  # fmt: skip
+        yield from seen.streams.values() if age == "streams" else (named[age],)

@@ -8,14 +8,15 @@ our picture of them is.
 from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from chimera.services.console.closing import Close
 from chimera.services.console.rows import AlertRow, DecisionRow, FillRow, OrderRow, PositionRow
-from chimera.trading.money import Millis
 from chimera.trading.order import FINAL
 from chimera.wire.board import TickBoard
 from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS
+
+if TYPE_CHECKING:
+    from chimera.services.console.acts import Deed
 
 STALE_MS: Final = 3_000
 SPARK_EVERY_MS: Final = 500
@@ -65,7 +66,7 @@ class Seen:
     orders: dict[str, OrderRow] = field(default_factory=dict)
     fills: dict[str, FillRow] = field(default_factory=dict)
     alerts: deque[AlertRow] = field(default_factory=lambda: deque(maxlen=ROWS_KEPT))
-    closes: dict[str, Close] = field(default_factory=dict)
+    deeds: "dict[str, Deed]" = field(default_factory=dict)
     fault: str = ""  # why the console itself does not watch
     sequence: int = 0
     revisions: dict[str, int] = field(default_factory=dict)
@@ -120,7 +121,8 @@ class Seen:
         for row in ordered:
             if row.symbol not in self.symbols:
                 self.symbols.append(row.symbol)
-        self.follow_closes(now_ms)
+                self.changed("symbols")
+        self.follow_deeds(now_ms)
 
     def take_decisions(self, rows: tuple[DecisionRow, ...]) -> None:
         if rows != self.decisions:
@@ -158,21 +160,18 @@ class Seen:
         self.alerts.append(row)
         self.changed("alerts")
 
-    # ── closes asked for here ──
+    # ── what was asked for here ──
 
-    def take_close(self, close: Close) -> None:
-        self.closes[close.close_id] = close
-        self.changed("closes")
+    def take_deed(self, deed_id: str, deed: "Deed") -> None:
+        if self.deeds.get(deed_id) != deed:
+            self.deeds[deed_id] = deed
+            self.changed("deeds")
 
-    def follow_closes(self, now_ms: int) -> None:
-        """Carry each close on to what the newest positions say of it; drop it a minute after its end."""
-        rows = {row.name: row for row in self.positions}
-        for close_id, close in tuple(self.closes.items()):
-            followed = close.follow(rows.get(close.effect.name), Millis(now_ms))
-            if followed is None:
-                del self.closes[close_id]
-            elif followed != close:
-                self.closes[close_id] = followed
+    def follow_deeds(self, now_ms: int) -> None:
+        """Carry each on to what was seen last; drop it some time after its end."""
+        for deed_id, deed in tuple(self.deeds.items()):
+            if deed.over(now_ms):
+                del self.deeds[deed_id]
+                self.changed("deeds")
             else:
-                continue
-            self.changed("closes")
+                self.take_deed(deed_id, deed.act.follow(deed, self, now_ms))

@@ -1,20 +1,17 @@
 """Watching the others: S4 and S3 over HTTP, the market and the streams on the bus, each in a loop of its own.
 
 Invariants: one that does not answer holds up no other; every silence keeps what was seen last, with its age and the
-reason; a record that cannot be read is shown as an alert and skipped. It changes nothing anywhere: the one thing the
-console does, closing, is the application's.
+reason; a record that cannot be read is shown as an alert and skipped. It changes nothing: acting is ``acts``'s.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import msgspec
 import structlog
 
-from chimera.ports.clock import Clock
-from chimera.ports.streams import Entry
+from chimera.services.console.others import Others
 from chimera.services.console.rows import (
     AlertRow,
     DecisionRow,
@@ -26,7 +23,6 @@ from chimera.services.console.rows import (
 )
 from chimera.services.console.seen import Seen, Source
 from chimera.trading.errors import ChimeraError
-from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.wire.board import TickBoard
 from chimera.wire.codec import decode
@@ -45,47 +41,15 @@ DECISIONS: Final = 60
 log = structlog.get_logger(__name__)
 
 
-class RouterSource(Protocol):
-    """What the console asks of S4; ``client.RouterClient`` has it. Each raises ``ChimeraError``."""
-
-    async def positions(self) -> list[dict[str, Any]]: ...
-
-    async def health(self) -> dict[str, Any]: ...
-
-    async def close(
-        self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT, close_id: str | None = None
-    ) -> dict[str, Any]:
-        """Reduce the position to flat, or by ``qty``."""
-        ...
-
-
-class StrategySource(Protocol):
-    """What the console asks of S3; ``client.StrategyClient`` has it. Each raises ``ChimeraError``."""
-
-    async def decisions(self, newest: int = 50) -> list[dict[str, Any]]: ...
-
-    async def health(self) -> dict[str, Any]: ...
-
-
-class BusSource(Protocol):
-    """What the console reads of the bus; every ``ports.streams.Bus`` has it."""
-
-    async def tail(self, stream: str, *, after: str, count: int, block_ms: int) -> Sequence[Entry]: ...
-
-    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]: ...
-
-
 class Watch:
     """Fills ``seen``; ``run`` until cancelled."""
 
-    def __init__(
-        self, seen: Seen, *, router: RouterSource, strategy: StrategySource, bus: BusSource, clock: Clock
-    ) -> None:
+    def __init__(self, seen: Seen, others: Others) -> None:
         self.seen = seen
-        self._router = router
-        self._strategy = strategy
-        self._bus = bus
-        self._clock = clock
+        self._router = others.router
+        self._strategy = others.strategy
+        self._bus = others.bus
+        self._clock = others.clock
         self._nudge = asyncio.Event()
 
     async def run(self) -> None:
