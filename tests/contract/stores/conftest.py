@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +22,10 @@ from chimera.adapters.redis.bus import RedisBus, connect
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.trading.money import Millis
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from proofs.shards import Shards, shards
 
 _numbers = itertools.count(1)
 
@@ -90,6 +95,13 @@ def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield from _server(
         tmp_path_factory.mktemp("cluster"), "--cluster-enabled", "yes", "--cluster-port", str(free_port())
     )
+
+
+@pytest.fixture(scope="session")
+def six_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shards]:
+    """A Cluster of three shards, each with a replica."""
+    with shards(tmp_path_factory.mktemp("six")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -165,12 +177,14 @@ async def line(request: pytest.FixtureRequest) -> AsyncIterator[Line]:
 
         yield Line(memory, turn, lambda: memory)
         return
-    is_cluster = request.param == "cluster"
-    address = request.getfixturevalue("valkey_cluster" if is_cluster else "valkey")
+    if request.param == "cluster":
+        address = request.getfixturevalue("six_nodes").addresses
+    else:
+        address = request.getfixturevalue("valkey")
     opened: list[RedisBus] = []
 
     def another() -> Bus:
-        opened.append(connect(address, cluster=is_cluster))
+        opened.append(connect(address))
         return opened[-1]
 
     async def wait(ms: int) -> None:

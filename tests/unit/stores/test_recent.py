@@ -9,7 +9,7 @@ from redis import exceptions as redis_errors
 
 from chimera.adapters.redis import recent
 from chimera.adapters.redis.patience import is_break
-from chimera.adapters.redis.recent import KEEP_S, KEYS, LATEST_S, Recent
+from chimera.adapters.redis.recent import KEEP_S, LATEST_S, Recent
 from chimera.ports.streams import Latest, Record
 
 HELD_BACK_S = 3.0  # what a server may lose when it is killed
@@ -24,6 +24,7 @@ class Server:
         self.shown: list[Latest] = []
         self.commands = 0
         self.failing: dict[str, Exception] = {}
+        self.home = "here"
         self.recent = Recent(KEEP_S, clock_s=lambda: self.s)
 
     async def append(self, records: Sequence[Record]) -> int:
@@ -34,19 +35,28 @@ class Server:
         self.held += [(self.s, each) for each in new]
         return len(new)
 
-    async def show(self, news: Sequence[Latest]) -> None:
-        self.shown = list(news)
+    async def show(self, latest: Latest) -> None:
+        self.shown.append(latest)
 
     async def tell(self, *names: str, stream: str = "s") -> None:
         """As the bus does it."""
         records = [Record(stream=stream, event_id=name, fields={}) for name in names]
         await self.retell(stream)
         await self.append(records)
-        self.recent.told(records)
+        self.recent.told(records, self.home)
 
     async def retell(self, *writing: str) -> None:
-        if self.recent.owes(writing):
-            await self.recent.retell(writing, self.append, self.show)
+        if self.recent.owes(writing, self.home):
+            await self.recent.retell(writing, self.home, self.append, self.show)
+
+    def show_first(self, *news: Latest) -> None:
+        self.recent.showing(news, self.home)
+
+    def breaks(self) -> None:
+        self.recent.broken(self.home)
+
+    def answers(self, asked_s: float | None = None) -> None:
+        self.recent.heard(self.s if asked_s is None else asked_s, self.home)
 
     def dies(self, loses_s: float = HELD_BACK_S) -> None:
         self.held = [(at_s, each) for at_s, each in self.held if at_s < self.s - loses_s]
@@ -65,21 +75,21 @@ async def test_what_was_lost_comes_back_in_its_order_and_once() -> None:
         server.s += 2
     server.dies()
     assert server.names() == ["a", "b"]
-    server.recent.broken()
+    server.breaks()
     await server.tell("d")
     assert server.names() == ["a", "b", "c", "d"]
-    assert not server.recent.owes(("s",))
+    assert not server.recent.owes(("s",), server.home)
 
 
 async def test_a_quiet_bus_that_hears_late_of_a_death_still_knows_what_it_told() -> None:
     """Counted back from the last answer: how long ago that was says nothing of when the server died."""
     server = Server()
     await server.tell("a")
-    server.recent.heard(server.s)
+    server.answers()
     server.s += 1
     server.dies()
     server.s += 3600
-    server.recent.broken()
+    server.breaks()
     await server.retell()
     assert server.names() == ["a"]
 
@@ -89,9 +99,9 @@ async def test_an_answer_that_was_read_late_proves_no_more_than_that_its_server_
     await server.tell("a")
     asked_s = server.s
     server.s += 60  # a loop that stood still
-    server.recent.heard(asked_s)
+    server.answers(asked_s)
     server.held.clear()
-    server.recent.broken()
+    server.breaks()
     await server.retell()
     assert server.names() == ["a"]
 
@@ -99,14 +109,14 @@ async def test_an_answer_that_was_read_late_proves_no_more_than_that_its_server_
 async def test_what_is_safe_is_forgotten_and_what_is_owed_never() -> None:
     server = Server()
     await server.tell("a")
-    server.recent.broken()
+    server.breaks()
     server.s += 60
-    server.recent.heard(server.s)
+    server.answers()
     await server.retell()
     commands = server.commands
     server.s += 60
-    server.recent.heard(server.s)
-    server.recent.broken()
+    server.answers()
+    server.breaks()
     await server.retell()
     assert server.commands == commands, "a is safe by now"
 
@@ -116,12 +126,12 @@ async def test_a_telling_that_fails_stays_owed_and_begins_anew() -> None:
     await server.tell("a")
     await server.tell("b", stream="t")
     server.dies()
-    server.recent.broken()
+    server.breaks()
     server.failing["t"] = redis_errors.ConnectionError("gone again")
     with pytest.raises(redis_errors.ConnectionError):
         await server.retell()
     server.dies()
-    server.recent.broken()
+    server.breaks()
     server.failing.clear()
     await server.retell()
     assert (server.names(), server.names("t")) == (["a"], ["b"])
@@ -132,7 +142,7 @@ async def test_a_break_while_it_tells_makes_it_tell_all_again() -> None:
     await server.tell(*(f"e{n}" for n in range(recent.CHUNK + 1)))
     wanted = server.names()
     server.dies()
-    server.recent.broken()
+    server.breaks()
     whole, seen = server.append, 0
 
     async def dying(records: Sequence[Record]) -> int:
@@ -140,10 +150,10 @@ async def test_a_break_while_it_tells_makes_it_tell_all_again() -> None:
         seen += 1
         if seen == 2:  # between the two parts
             server.dies()
-            server.recent.broken()
+            server.breaks()
         return await whole(records)
 
-    await server.recent.retell((), dying, server.show)
+    await server.recent.retell((), server.home, dying, server.show)
     assert (seen, sorted(server.names())) == (4, sorted(wanted))
 
 
@@ -152,7 +162,7 @@ async def test_a_stream_that_is_refused_holds_up_itself_alone_and_stays_owed() -
     await server.tell("a")
     await server.tell("b", stream="t")
     server.dies()
-    server.recent.broken()
+    server.breaks()
     server.failing["s"] = redis_errors.ResponseError("OOM command not allowed")
     await server.tell("c", stream="t")
     assert (server.names(), server.names("t")) == ([], ["b", "c"])
@@ -169,13 +179,13 @@ async def test_a_stream_that_is_refused_holds_up_itself_alone_and_stays_owed() -
 
 async def test_of_a_key_the_newest_is_shown_for_what_is_left_of_its_time() -> None:
     server = Server()
-    server.recent.showing([Latest(key="old", document=b"1")])
+    server.show_first(Latest(key="old", document=b"1"))
     server.s += 1
-    server.recent.showing([Latest(key="k", document=b"1"), Latest(key="brief", document=b"1", ttl_ms=2_000)])
-    server.recent.showing([Latest(key="k", document=b"2"), Latest(key="long", document=b"1", ttl_ms=60_000)])
-    server.recent.broken()
+    server.show_first(Latest(key="k", document=b"1"), Latest(key="brief", document=b"1", ttl_ms=2_000))
+    server.show_first(Latest(key="k", document=b"2"), Latest(key="long", document=b"1", ttl_ms=60_000))
+    server.breaks()
     server.s += LATEST_S - 0.5
-    assert server.recent.owes((KEYS,))
+    assert server.recent.owes(("k",), server.home)
     await server.retell()
     assert server.shown == [
         Latest(key="k", document=b"2"),
@@ -188,9 +198,9 @@ async def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.
     server = Server()
     for n in range(5):
         await server.tell(f"e{n}")
-        server.recent.showing([Latest(key=f"k{n}", document=b"")])
+        server.show_first(Latest(key=f"k{n}", document=b""))
     server.dies()
-    server.recent.broken()
+    server.breaks()
     await server.retell()
     assert server.names() == ["e2", "e3", "e4"]
     assert [each.key for each in server.shown] == ["k2", "k3", "k4"]
@@ -198,32 +208,79 @@ async def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.
 
 async def test_another_server_is_met_once() -> None:
     server = Server()
-    assert server.recent.met("there", "one")
+    assert server.recent.met("here", "one")
     await server.tell("a")
-    assert server.recent.met("there", "one")
-    assert not server.recent.owes(())
-    assert not server.recent.met("there", "two")
-    assert server.recent.owes(())
-    assert server.recent.met("there", "two")
+    assert server.recent.met("here", "one")
+    assert not server.recent.owes((), "here")
+    assert not server.recent.met("here", "two")
+    assert server.recent.owes((), "here")
+    assert server.recent.met("here", "two")
 
 
-async def test_another_place_is_another_server() -> None:
-    """A replica that takes over, or only another shard: nobody can tell, and telling again harms nothing."""
+async def test_a_server_met_at_another_place_takes_nothing_from_this_one() -> None:
     server = Server()
-    assert server.recent.met("there", "one")
-    assert server.recent.met("elsewhere", "two"), "nothing was told yet"
+    assert server.recent.met("here", "one")
     await server.tell("a")
-    assert not server.recent.met("at a third", "three")
     assert server.recent.met("elsewhere", "two")
-    assert server.recent.owes(())
+    assert server.recent.met("elsewhere", "three")
+    assert not server.recent.owes((), "here")
+
+
+async def test_a_break_is_of_one_home_alone() -> None:
+    """What is away holds up nothing elsewhere, and what is told elsewhere does not touch it."""
+    server = Server()
+    await server.tell("a")
+    server.home = "there"
+    await server.tell("b", stream="t")
+    server.dies()
+    server.recent.broken("here")
+    await server.retell()
+    await server.tell("c", stream="t")
+    assert (server.names(), server.names("t")) == ([], ["c"])
+    server.home = "here"
+    await server.retell()
+    assert (server.names(), server.names("t")) == (["a"], ["c"])
+
+
+async def test_a_stream_that_lives_elsewhere_now_is_told_there_before_anything_is_written() -> None:
+    server = Server()
+    await server.tell("a", "b")
+    await server.tell("x", stream="t")
+    server.dies()
+    server.recent.rehomed(lambda topic: "there" if topic == "s" else "here")
+    assert not server.recent.owes((), "here")
+    server.home = "there"
+    await server.tell("c")
+    assert (server.names(), server.names("t")) == (["a", "b", "c"], [])
+    server.recent.rehomed(lambda topic: "there" if topic == "s" else "")  # of "t" nobody knows
+    assert not server.recent.owes(("s", "t"), "there")
+
+
+async def test_what_one_shard_answers_says_nothing_of_anothers() -> None:
+    server = Server()
+    await server.tell("a")
+    server.s += 60
+    server.recent.heard(server.s, "there")
+    server.dies(loses_s=120)
+    server.breaks()
+    await server.retell()
+    assert server.names() == ["a"]
+
+
+async def test_records_acknowledged_by_a_server_that_has_just_given_way_are_owed_to_the_next() -> None:
+    server = Server()
+    server.recent.told([Record(stream="s", event_id="a", fields={})], "there", by="here")
+    server.home = "there"
+    await server.retell()
+    assert server.names() == ["a"]
 
 
 async def test_a_server_that_keeps_its_name_to_itself_may_be_another_each_time() -> None:
     server = Server()
-    assert server.recent.met("there", "")
+    assert server.recent.met("here", "")
     await server.tell("a")
-    assert server.recent.met("there", "")
-    assert server.recent.owes(())
+    assert server.recent.met("here", "")
+    assert server.recent.owes((), "here")
 
 
 @pytest.mark.parametrize(
@@ -263,17 +320,17 @@ async def test_nothing_is_lost_and_nothing_doubled_whenever_it_dies(story: list[
         match what:
             case "dies":
                 server.dies()
-                server.recent.broken()
+                server.breaks()
             case "breaks":
-                server.recent.broken()
+                server.breaks()
             case "answers":
                 await server.retell()
-                server.recent.heard(server.s)
+                server.answers()
             case _:
                 stream = "s" if what == "tell" else "t"
                 asked_s = server.s
                 await server.tell(f"e{n}", stream=stream)
-                server.recent.heard(asked_s)
+                server.answers(asked_s)
                 told[stream].append(f"e{n}")
         server.s += wait_s
     await server.retell()

@@ -5,18 +5,20 @@ XREADGROUP has another shape in RESP3. No driver retries: ``patience`` retries.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import Redis
-from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import ResponseError
 
-Client: TypeAlias = "Redis | RedisCluster"
+from chimera.adapters.redis.cluster import ClusterClient
+
+Client: TypeAlias = "Redis | ClusterClient"
 Met: TypeAlias = Callable[[str, str], bool]  # told where, and the run id there ("": it does not tell); False: not now
 
 ANSWER_S: Final = 0.6  # longest silence on a socket before the call is tried anew
@@ -25,6 +27,12 @@ CONNECTIONS_MAX: Final = 64
 DEFAULT_PORT: Final = 6379
 UNIX: Final = "unix:"
 _SHAPE: Final = "a Redis address is host:port, unix:/path or redis[s]://user:password@host:port"
+
+
+class Raw(Protocol):
+    """What takes a command as it stands; either client."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any: ...
 
 
 class Address(NamedTuple):
@@ -42,6 +50,11 @@ class Address(NamedTuple):
     def manner(self) -> tuple[object, ...]:
         """What the servers of one Cluster have in common."""
         return self.user, self.password, self.tls, self.ca
+
+    @property
+    def name(self) -> str:
+        """As a connection names where it goes."""
+        return self.path or f"{self.host}:{self.port}"
 
 
 def client(addresses: Sequence[str], *, cluster: bool, answer_s: float, met: Met | None = None) -> Client:
@@ -68,7 +81,7 @@ def client(addresses: Sequence[str], *, cluster: bool, answer_s: float, met: Met
         settings |= {"ssl": True, "ssl_ca_certs": first.ca}
     if cluster:
         nodes = [ClusterNode(each.host, each.port) for each in found]
-        made = RedisCluster(startup_nodes=nodes, reinitialize_steps=0, require_full_coverage=False, **settings)
+        made = ClusterClient(nodes, reinitialize_steps=0, **settings)
         return _asking(made, met) if met else made
     if met is not None:
         settings["redis_connect_func"] = _greeting(met)
@@ -77,7 +90,7 @@ def client(addresses: Sequence[str], *, cluster: bool, answer_s: float, met: Met
     return Redis(host=first.host, port=first.port, **settings)
 
 
-def _asking(made: RedisCluster, met: Met) -> RedisCluster:
+def _asking(made: ClusterClient, met: Met) -> ClusterClient:
     """Its constructor takes no greeting; of the nodes it knows and will know, each has settings of its own."""
     nodes = made.nodes_manager
     for each in (nodes.connection_kwargs, *(node.connection_kwargs for node in nodes.startup_nodes.values())):
