@@ -80,6 +80,12 @@ class Breaker(Value):
             return self.attempt_at_ms is None
         return self.state is State.CLOSED
 
+    def retried(self, now_ms: Millis) -> "Breaker":
+        """Somebody knows that the venue works: an open one waits no longer, and one entry may show it."""
+        if self.state is not State.OPEN:
+            return self
+        return self.but(state=State.HALF_OPEN, since_ms=now_ms, attempt_at_ms=None)
+
     def entering(self, now_ms: Millis) -> "Breaker":
         """An entry leaves: half open, it is the attempt."""
         return self.but(attempt_at_ms=now_ms) if self.state is State.HALF_OPEN else self
@@ -98,11 +104,16 @@ class Breaker(Value):
             return after
         if row >= self.policy.in_a_row:
             return after._opened(now_ms, f"{row} entries in a row failed")
-        failures = sum(slot.bad for slot in after.slots)
-        count = failures + sum(slot.good for slot in after.slots)
+        goods, failures = after.counted
+        count = goods + failures
         if count >= self.policy.least and Decimal(failures) / count >= self.policy.share:
             return after._opened(now_ms, f"{failures} of {count} calls failed in {self.policy.window_ms // 1000} s")
         return after
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Good and bad calls about orders inside the window, as of the last that ended."""
+        return sum(slot.good for slot in self.slots), sum(slot.bad for slot in self.slots)
 
     def _counting(self, now_ms: Millis, *, good: bool) -> tuple[Slot, ...]:
         number = now_ms * SLOTS // self.policy.window_ms

@@ -56,12 +56,13 @@ def fit(
 ) -> None:
     """Propose a table from the orders that rested; nothing is in force by it, unless --auto and it is sure."""
     with ended_well(as_json=as_json):
-        from chimera.cli import route_files, route_told
+        from chimera.cli import route_told
         from chimera.learn import curves, revisions
         from chimera.learn.first import laid_out
         from chimera.learn.fit import Bounds
         from chimera.learn.fit import fit as fitted
         from chimera.learn.waiting import Rates
+        from chimera.services import route_files
         from chimera.trading.venue import FeeRates
 
         now_ms = _now_ms()
@@ -91,7 +92,8 @@ def fit(
 def show(table: Table = TABLE, as_json: Json = False) -> None:
     """Revisions with who and why, which is in force, and what is proposed."""
     with ended_well(as_json=as_json):
-        from chimera.cli import route_files, route_told
+        from chimera.cli import route_told
+        from chimera.services import route_files
 
         route_told.tell_log(route_files.read(table, _now_ms()), as_json=as_json)
 
@@ -125,9 +127,9 @@ def learned_from(
 ) -> Any:
     """The waits that the ledger tells of. Raises ``Refused``, ``StoreUnavailable``, ``NewerSchema``."""
     from chimera.adapters.embedded.looking_on import LookingOn
-    from chimera.cli.route_files import refused
     from chimera.cli.tca import captures_named
     from chimera.learn.trials import asked_for, trials
+    from chimera.services.route_files import refused
     from chimera.tca.quotes import Quotes
     from chimera.tca.rows import Ledger, Wanted
     from chimera.trading.money import Millis
@@ -150,8 +152,9 @@ def learned_from(
 
 
 def _change(table: Path, redis: str | None, change: Any, *, as_json: bool) -> None:
-    from chimera.cli import route_files, route_told
+    from chimera.cli import route_told
     from chimera.learn.revisions import WrongRevision
+    from chimera.services import route_files
 
     now_ms = _now_ms()
     before = route_files.read(table, now_ms)

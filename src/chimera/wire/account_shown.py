@@ -265,3 +265,45 @@ class PnlResponse(_Answer):
     by: Literal["day", "strategy", "position"]
     lines: list[PnlLine]
     cursor: str | None
+
+
+# ── what operators change ──
+
+
+class RouteRevision(_Answer):
+    """Amounts of a table are strings of plain digits, as in its file."""
+
+    table: dict[str, object] = Field(description="`{rev, rows, terms?}`, as in S4_ROUTE_TABLE_PATH")
+    at_ms: int
+    by: str
+    why: list[str]
+
+
+class RoutesProposed(_Answer):
+    table: dict[str, object]
+    of_rev: int = Field(description="in force when it was made; over another it is out of date")
+    at_ms: int = Field(description="names it, for an approval")
+    why: list[str]
+
+
+class RoutesResponse(_Answer):
+    rev: int = Field(description="in force by the file")
+    planned_by: list[int] = Field(description="what plans go by; the same within five seconds")
+    writable: bool = Field(description="false: the file is not S4's to write, nothing can be approved here")
+    revisions: list[RouteRevision] = Field(description="the newest 50, newest first")
+    proposed: RoutesProposed | None
+    curves: str | None = Field(None, description="after a change: whether the curves that belong to it are published")
+
+
+class BreakerChange(_Answer):
+    at_ms: int
+    state: Literal["CLOSED", "OPEN", "HALF_OPEN"]
+    why: str
+
+
+class BreakerShown(_Answer):
+    market: Market
+    state: Literal["CLOSED", "OPEN", "HALF_OPEN"]
+    why: str
+    next_try_in_ms: int | None
+    history: list[BreakerChange]

@@ -245,3 +245,28 @@ class SettleRequest(_Asked):
 
     happened: StrictBool
     by: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=64)]
+
+
+_By = Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=64)]
+
+
+class ApproveRoutes(_Asked):
+    """The proposed route table, named by the moment at which it was proposed: what was looked at, and no other."""
+
+    proposed_ms: Annotated[int, Field(ge=0), Whole]
+    by: _By
+
+
+class RollBackRoutes(_Asked):
+    """The revision whose table is to be in force again."""
+
+    rev: Annotated[int, Field(ge=1), Whole]
+    by: _By
+
+
+class RetryBreaker(_Asked):
+    """Whose open breaker is to let one entry try at once."""
+
+    market: Market = Market.FUT
+    by: _By
+    reason: Annotated[str, BeforeValidator(_words), Field(min_length=1, max_length=200)]

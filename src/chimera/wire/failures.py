@@ -52,6 +52,10 @@ CONFLICT: Final = (
     "NOTHING_ACTIVE",
     "NO_TRIAL",
     "TRIAL_RUNNING",
+    "ROUTES_MOVED",  # the table that was looked at is not the one that stands there
+    "ROUTES_FIXED",  # its file is not S4's to write
+    "ROUTES_UNREADABLE",
+    "BREAKER_NOT_OPEN",
     "SYMBOL_ISOLATED",  # others trade it on the account, and the policy is to keep away
 )
 AWAY: Final = (

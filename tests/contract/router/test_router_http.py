@@ -392,6 +392,7 @@ def test_openapi_names() -> None:
         "/orders", "/orders/preview", "/orders/{name}", "/orders/{name}/pause",
         "/orders/{name}/resume", "/orders/{name}/finish", "/orders/{name}/replace", "/cancel",
         "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
+        "/routes", "/routes/approve", "/routes/rollback", "/breaker/retry",
         "/doubts", "/health", "/ready", "/cash/entries", "/cash/balances", "/cash.csv", "/pnl",
         "/transfers", "/transfers/settle",
     }  # fmt: skip

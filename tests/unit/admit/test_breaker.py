@@ -127,3 +127,14 @@ def test_it_is_the_plain_machine(steps: list[tuple[int, bool, bool | None]]) -> 
         breaker = breaker.ended(entry=entry, good=good, now_ms=at(now))
         plain.end(now, entry, good)
         assert breaker.state == plain.state
+
+
+@pytest.mark.req("S4-CB-1")
+def test_an_open_one_that_is_told_to_try_waits_no_longer_and_lets_one_through() -> None:
+    opened = told((1, True, False), (2, True, False), (3, True, False))
+    trying = opened.retried(at(4))
+    assert (trying.state, trying.lets_enter()) == (State.HALF_OPEN, True)
+    assert not trying.entering(at(4)).lets_enter()
+    failed = told((5, True, False), breaker=trying.entering(at(4)))
+    assert (failed.state, failed.until_ms) == (State.OPEN, 2_005), "its pause has doubled, as after any attempt"
+    assert told((1, True, True)).retried(at(2)).state is State.CLOSED

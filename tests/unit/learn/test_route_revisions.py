@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from chimera.cli import route_files
 from chimera.cli.codes import Exit
 from chimera.cli.main import app
 from chimera.learn.revisions import Log, WrongRevision, approve, begun, propose, roll_back, seen
+from chimera.services import route_files
 from chimera.trading.money import Millis, Quote
 from chimera.trading.routes import Curves, Measures, Point, RouteTable, Row, Twap
 from chimera.wire.codec import encode

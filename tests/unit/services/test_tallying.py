@@ -163,3 +163,12 @@ def test_what_share_of_makers_and_of_slices_filled_is_known_only_once_some_ended
     assert tallies.fill_ratios["twap_slice_fill_ratio"] == Decimal("0.625")
     tallies.heard(of_slices("i2", "0", "4"))  # told again
     assert tallies.fill_ratios["twap_slice_fill_ratio"] == Decimal("0.625")
+
+
+def test_refusals_are_counted_by_the_venue_s_code_and_stay_few(tallies: Tallying) -> None:
+    for code in (-2019, -4164, -2019, *range(-9_999, -9_800)):
+        tallies.refused(VenueRejected(code, "no"))
+
+    assert tallies.refusals["-2019"] == 2
+    assert (len(tallies.refusals), sum(tallies.refusals.values())) == (101, 202)
+    assert next(iter(tallies.refusals)) == "other", "most first"

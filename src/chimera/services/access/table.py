@@ -74,6 +74,7 @@ ENDPOINTS: Final = (
         "GET /doubts",
         "GET /killed",
         "GET /transfers",
+        "GET /routes",
         "GET /cash/entries",
         "GET /cash/balances",
         "GET /cash.csv",
@@ -93,7 +94,14 @@ ENDPOINTS: Final = (
         "!POST /positions/{symbol}/close close",
         "!POST /kill kill",
     ),
-    *_rows(Service.S4, Role.OPERATE, "POST /transfers transfer"),
+    *_rows(
+        Service.S4,
+        Role.OPERATE,
+        "POST /transfers transfer",
+        "POST /routes/approve approve_routes",
+        "POST /routes/rollback roll_back_routes",
+        "POST /breaker/retry retry_breaker",
+    ),
     *_rows(Service.S4, Role.ADMIN, "POST /arm arm", "POST /transfers/settle settle_transfer"),
     *_rows(Service.S3, Role.NOBODY, "GET /ready", "GET /health"),
     *_rows(

@@ -26,6 +26,8 @@ def health_of(router: "Router") -> dict[str, object]:
         "checks": checks,
         "route_table_rev": router.routing.table.rev,
         "circuit_breaker": str(router.breaker.now.state),
+        "breaker": router.breaker.shown(),
+        "venue_refusals": router.tallies.refusals,
         "kill_switch": router.controls.killed,
         "barriers": router.barriers.shown(),
         "rates": router.governing.shown(),

@@ -11,10 +11,12 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from chimera.services.router.api import Outcome
+from chimera.services.router.breaking import Breaking
 from chimera.services.router.cash_desk import CashDesk
 from chimera.services.router.common import Common
 from chimera.services.router.patience import going_on
 from chimera.services.router.router import Router
+from chimera.services.router.routing import Routing
 from chimera.services.router.stream_track import StreamTrack
 from chimera.services.router.tallying import Tallying
 from chimera.trading.events import Severity
@@ -98,6 +100,14 @@ class House:
     @property
     def markets(self) -> tuple[Market, ...]:
         return tuple(self._routers)
+
+    @property
+    def routings(self) -> tuple[Routing, ...]:
+        return tuple(router.routing for router in self._routers.values())
+
+    @property
+    def breakers(self) -> dict[Market, Breaking]:
+        return {market: router.breaker for market, router in self._routers.items()}
 
     def instrument(self, market: Market, symbol: str) -> Instrument | None:
         router = self._routers.get(market)

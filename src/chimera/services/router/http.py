@@ -21,6 +21,8 @@ from chimera.services.objectives import with_levels
 from chimera.services.router import steering, telemetry
 from chimera.services.router.api import Outcome, RouterApi, instruments_of
 from chimera.services.router.cash_http import add_cash
+from chimera.services.router.operating import Operating
+from chimera.services.router.operating_http import add_operating
 from chimera.services.router.transfers_http import add_transfers
 from chimera.services.service import Service
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
@@ -47,8 +49,11 @@ def build_app(
     allow_unprotected: bool = False,
     new_id: Callable[[], str] = lambda: secrets.token_hex(8),
     observed: Callable[[], Samples] = tuple,
+    operating: Operating | None = None,
 ) -> FastAPI:
-    """The application. ``new_id`` names an unforeseen error in answer and log; ``observed``: more for ``/metrics``."""
+    """The application. ``new_id`` names an unforeseen error in answer and log; ``observed``: more for ``/metrics``;
+    ``operating``: what operators change.
+    """
     app = FastAPI(title="Chimera S4 Order Router", version="1", docs_url=None, redoc_url=None)
     app.add_middleware(face.Net, new_id=new_id)
     for kind in (Refused, StoreUnavailable, StaleWriter, NotSent, HTTPException):
@@ -59,10 +64,12 @@ def build_app(
     _add_controls(app, router, clock)
     add_cash(app, lambda: router.cash, clock, _answers)
     add_transfers(app, lambda: router.transferring, _answers)
+    add_operating(app, operating, _answers)
     _add_health(app, router, clock, observed)
     of_orders = (bodies.OrderCmdRequest, bodies.ReplaceRequest, bodies.CancelRequest, bodies.CloseRequest)
     others = (bodies.KillRequest, bodies.ArmRequest, bodies.TransferRequest, bodies.SettleRequest)
-    face.publish(app, Service.S4, (*of_orders, *others))
+    of_operators = (bodies.ApproveRoutes, bodies.RollBackRoutes, bodies.RetryBreaker)
+    face.publish(app, Service.S4, (*of_orders, *others, *of_operators))
     return app
 
 

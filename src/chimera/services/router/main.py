@@ -39,8 +39,10 @@ from chimera.services.router.hosting import hosts_of, keys_of
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.observing import Observing
+from chimera.services.router.operating import Operating
 from chimera.services.router.receipts import Seal
 from chimera.services.router.refused import Refusals
+from chimera.services.router.route_desk import RouteDesk
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_at
 from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError
@@ -175,10 +177,15 @@ async def _housed(
         )
         observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
         house.beside("observing", observing.run)
-        yield (
+        desk = RouteDesk(settings.route_table_path, house.routings, bus, clock)
+        app = build_app(
             house,
-            build_app(house, clock=clock, allow_unprotected=settings.allow_unprotected, observed=observing.samples),
+            clock=clock,
+            allow_unprotected=settings.allow_unprotected,
+            observed=observing.samples,
+            operating=Operating(desk, house.breakers),
         )
+        yield house, app
 
 
 def markets_of(settings: RouterSettings) -> tuple[Market, ...]:

@@ -5,6 +5,7 @@ reasons; an intent of which the venue took an order begins the count anew. What 
 and so does what ended before the venue had seen it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -23,6 +24,8 @@ from chimera.trading.refusal import Refusal
 from chimera.wire import failures
 from chimera.wire.codec import decode
 
+CODES: Final = 100  # of the venue's, counted apart
+OTHER: Final = "other"
 VENUES_REASONS: Final = ("VENUE_", "NOT_SENT", "INSUFFICIENT_BALANCE")  # how the code of a failed intent begins
 
 
@@ -37,6 +40,7 @@ class Tallying:
         self._slices = Shares(SLICES_MAX)
         self._shortages = Shortages()
         self._failures = Failures()
+        self._refusals: Counter[int | str] = Counter()
         self.measures = Measures(clock)
 
     def heard(self, events: tuple[Event, ...]) -> None:
@@ -55,6 +59,7 @@ class Tallying:
 
     def refused(self, error: VenueRejected) -> None:
         """The venue refused an order; why, its adapter has read."""
+        self._refusals[error.code if error.code in self._refusals or len(self._refusals) < CODES else OTHER] += 1
         if error.refusal is Refusal.LACKS_BALANCE:
             self._shortages.count(self._clock.monotonic_ms())
             self.look()
@@ -78,6 +83,11 @@ class Tallying:
         self._notices.level("MAKER_FILL_RATIO_LOW", self._makers.low(self._least, now_ms))
         self._notices.level("INSUFFICIENT_BALANCE_OFTEN", self._shortages.often(now_ms))
         self._notices.level("ORDERS_FAILING", self._failures.failing, severity=Severity.ERROR)
+
+    @property
+    def refusals(self) -> dict[str, int]:
+        """Orders that the venue refused since the start, by its own code, most first."""
+        return {str(code): count for code, count in self._refusals.most_common()}
 
     @property
     def fill_ratios(self) -> dict[str, Decimal]:
