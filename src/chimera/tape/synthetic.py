@@ -20,6 +20,7 @@ from random import Random
 from typing import Final, Protocol
 
 from chimera.tape.beside import Placed
+from chimera.tape.hand import Hand
 from chimera.tape.profile import FUTURES, MEASURED_PRICE, Profile
 from chimera.trading.market import (
     DepthChanged,
@@ -44,7 +45,10 @@ Rung = tuple[int, int]  # price in ticks, quantity in steps
 
 
 class Synthetic:
-    """A market; each iteration starts it anew. ``start_price`` is quote per base, times are UTC µs."""
+    """A market; each iteration starts it anew. ``start_price`` is quote per base, times are UTC µs.
+
+    ``hand``: whose knobs it heeds while it runs; None: nobody's.
+    """
 
     def __init__(
         self,
@@ -53,7 +57,9 @@ class Synthetic:
         start_us: int = START_US,
         start_price: Decimal = START_PRICE,
         profile: Profile = FUTURES,
+        hand: Hand | None = None,
     ) -> None:
+        self.hand = hand or Hand()
         self.seed = seed
         self.symbol = symbol
         self.start_us = start_us
@@ -121,8 +127,9 @@ class _Shadow:
 class _Fair:
     """The walk of the fair price, in parts of a tick."""
 
-    def __init__(self, rng: Random, anchor: int, profile: Profile) -> None:
+    def __init__(self, rng: Random, anchor: int, profile: Profile, hand: Hand) -> None:
         self._rng = rng
+        self._hand = hand
         self._anchor = anchor
         self.parts = anchor
         per_bp = Decimal(anchor) / 10_000
@@ -142,8 +149,9 @@ class _Fair:
 
     def move(self) -> int:
         """One step; the new fair price."""
-        rng = self._rng
-        parts = self.parts + self._drift + (rng.getrandbits(64).bit_count() - 32) * self._noise // _NOISE_SD
+        rng, noise = self._rng, self._noise * self._hand.volatility_pct // 100
+        parts = self.parts + self._drift + (rng.getrandbits(64).bit_count() - 32) * noise // _NOISE_SD
+        parts += self._hand.pushed(parts)
         if self._pull:
             parts += (self._anchor - parts) // self._pull
         if self._turn_chance:
@@ -172,7 +180,8 @@ class _Walk:
         self._symbol = market.symbol
         self._profile = profile
         self._now_us = market.start_us
-        self.fair = fair or _Fair(rng, int(market.start_price / profile.tick) * _PARTS, profile)
+        self._hand = market.hand
+        self.fair = fair or _Fair(rng, int(market.start_price / profile.tick) * _PARTS, profile, market.hand)
         scale = MEASURED_PRICE / market.start_price / profile.step
         self._top_sizes = _steps(profile.top_sizes, scale * profile.book_scale)
         self._behind_sizes = _steps(profile.behind_sizes, scale * profile.book_scale)
@@ -251,7 +260,8 @@ class _Walk:
 
     def _quote(self, parts: int) -> None:
         """A new touch around the fair price: what it passes is gone, what it leaves behind stays."""
-        spread = self._profile.spread_ticks[self._rng.getrandbits(4)] * self._profile.spread_scale
+        profile = self._profile
+        spread = profile.spread_ticks[self._rng.getrandbits(4)] * profile.spread_scale * self._hand.spread_times
         bid = parts // _PARTS - (spread - 1) // 2
         ask = bid + spread
         top_sizes = self._top_sizes

@@ -27,13 +27,15 @@ from chimera.trading.events import Alert
 from chimera.trading.market import Market
 from chimera.trading.money import Millis, Quote
 from chimera.trading.routes import Curves, Measures, Point, RouteTable, Row, Twap
+from chimera.wire.codec import encode
 from chimera.wire.keys import curves_key
-from chimera.wire.route_table import DEFAULT, MAKER_WAIT, read_curves, read_route_table
+from chimera.wire.route_table import MAKER_WAIT, read_curves, read_route_table
 from support.standing import CLOCK
 
 NOW = Millis(1_795_290_732_000)
 ROW = Row(notional_usdt_max=Quote(Decimal(200)), maker_wait_ms=2_500, twap=Twap(slices=1, gap_ms=0))
-PROPOSED = DEFAULT.but(rev=2, rows=(ROW,))
+START = RouteTable(rev=1, rows=())
+PROPOSED = START.but(rev=2, rows=(ROW,))
 CURVES = Curves(rev=9, by=Measures(spread_bps=(Point(at=Decimal(1), factor=Decimal(2)),)))
 
 
@@ -42,9 +44,10 @@ class House:
 
     def __init__(self, path: Path, bus: Any = None) -> None:
         self.path, self.bus, self.told = path, bus or MemoryBus(CLOCK), list[Alert]()
+        path.write_bytes(encode(START))
         nobody: Any = None
         market = MarketView(self.bus, nobody, CLOCK)
-        self.routing = Routing(DEFAULT, RoutePolicy(), market, self.bus, CLOCK, self.told.append, self.read)
+        self.routing = Routing(START, RoutePolicy(), market, self.bus, CLOCK, self.told.append, self.read)
         self.breaking = Breaking(BreakerPolicy(in_a_row=1, pause_ms=60_000), CLOCK, self.told.append)
         desk = RouteDesk(path, [self.routing], cast("Snapshots", self.bus), CLOCK)
         self.app = build_app(
@@ -54,7 +57,7 @@ class House:
         )
 
     def read(self) -> RouteTable:
-        return read_route_table(self.path.read_bytes()) if self.path.is_file() else DEFAULT
+        return read_route_table(self.path.read_bytes())
 
     def propose(self, table: RouteTable = PROPOSED) -> None:
         log = begun(self.read(), NOW)
@@ -79,7 +82,7 @@ async def test_what_is_proposed_is_seen_approved_and_gone_back_from(house: House
     _, seen = await house.ask("GET", "/routes")
     assert (seen["rev"], seen["proposed"]["of_rev"], seen["proposed"]["why"]) == (1, 1, ["it pays"])
     assert (seen["writable"], seen["planned_by"]) == (True, [1])
-    assert house.routing.table == DEFAULT, "looking puts nothing in force"
+    assert house.routing.table == START, "looking puts nothing in force"
 
     status, approved = await house.ask("POST", "/routes/approve", proposed_ms=NOW, by="ada")
     assert (status, approved["rev"], approved["proposed"], approved["planned_by"]) == (200, 2, None, [2])
@@ -89,7 +92,7 @@ async def test_what_is_proposed_is_seen_approved_and_gone_back_from(house: House
     assert [alert.code for alert in house.told] == ["ROUTE_TABLE", "ROUTE_CURVES"]
 
     _, back = await house.ask("POST", "/routes/rollback", rev=1, by="ada")
-    assert (back["rev"], house.routing.table.rows, len(back["revisions"])) == (3, DEFAULT.rows, 3)
+    assert (back["rev"], house.routing.table.rows, len(back["revisions"])) == (3, START.rows, 3)
     assert read_curves(await house.bus.get(curves_key(MAKER_WAIT))).by == Measures()
     assert route_files.read(house.path, NOW).in_force.rev == 3, "the command line sees the same"
 
@@ -115,7 +118,7 @@ async def test_what_cannot_be_is_refused(house: House, path: str, body: Any, sta
 async def test_another_proposal_than_the_one_looked_at_is_not_approved(house: House) -> None:
     house.propose()
     status, told = await house.ask("POST", "/routes/approve", proposed_ms=NOW - 1, by="ada")
-    assert (status, told["code"], house.routing.table) == (409, "ROUTES_MOVED", DEFAULT)
+    assert (status, told["code"], house.routing.table) == (409, "ROUTES_MOVED", START)
 
 
 async def test_a_file_that_is_not_ours_to_write_stays_as_it_is(tmp_path: Path) -> None:
@@ -133,12 +136,12 @@ async def test_a_file_that_is_not_ours_to_write_stays_as_it_is(tmp_path: Path) -
         status, told = await house.ask("POST", "/routes/approve", proposed_ms=NOW, by="ada")
 
     assert (status, told["code"], told["field"]) == (409, "ROUTES_FIXED", "S4_ROUTE_TABLE_PATH")
-    assert (log.read_bytes(), house.routing.table) == (kept, DEFAULT)
+    assert (log.read_bytes(), house.routing.table) == (kept, START)
 
 
 async def test_a_log_that_cannot_be_read_is_said(house: House) -> None:
     house.propose()
-    house.path.write_bytes(b"[]")
+    house.path.write_bytes(b"{")
     status, told = await house.ask("GET", "/routes")
     assert (status, told["code"]) == (409, "ROUTES_UNREADABLE")
 

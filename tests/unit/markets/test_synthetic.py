@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chimera.tape.hand import Hand
 from chimera.tape.profile import FUTURES, JUMPY, PROFILES, SPARSE, THIN, TRENDING, WIDE, Profile
 from chimera.tape.synthetic import START_US, Synthetic
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
@@ -181,3 +182,41 @@ def _prices(events: list[MarketEvent]) -> Iterator[Decimal]:
 
 def _bytes(market: Synthetic) -> bytes:
     return b"".join(codec.encode(event) for event in islice(market, 3_000))
+
+
+# ── a hand on it ──
+
+
+def test_a_hand_that_never_moves_changes_nothing() -> None:
+    assert list(islice(Synthetic(5), 3_000)) == list(islice(Synthetic(5, hand=Hand()), 3_000))
+
+
+def test_a_push_moves_the_price_once_and_within_the_band() -> None:
+    hand = Hand()
+    events = iter(Synthetic(5, hand=hand, profile=FUTURES.but(volatility_bps=Decimal(0))))
+    before = [event.bid for event in islice(events, 200) if isinstance(event, TopOfBook)][-1]
+    hand.push(Decimal(-30))
+    hand.push(Decimal(-10))
+    touches = [event.bid for event in islice(events, 400) if isinstance(event, TopOfBook)]
+
+    assert abs(touches[-1] / before - Decimal("0.996")) < Decimal("0.0002")
+    for _ in range(20):
+        hand.push(Decimal(1_000))
+        assert all(FLOOR < price < CEILING for price in _prices(list(islice(events, 200))))
+
+
+def test_knobs_make_it_wilder_and_wider_while_it_runs() -> None:
+    def spreads(events: Iterator[MarketEvent]) -> list[Decimal]:
+        return [event.ask - event.bid for event in islice(events, 2_000) if isinstance(event, TopOfBook)]
+
+    def moves(events: Iterator[MarketEvent]) -> Decimal:
+        bids = [event.bid for event in islice(events, 2_000) if isinstance(event, TopOfBook)]
+        return sum((abs(b - a) for a, b in pairwise(bids)), Decimal(0)) / len(bids)
+
+    hand = Hand()
+    events = iter(Synthetic(5, hand=hand))
+    narrow, calm = median(spreads(events)), moves(events)
+    hand.spread_times, hand.volatility_pct = 20, 500
+
+    assert median(spreads(events)) > 10 * narrow
+    assert moves(events) > 2 * calm

@@ -37,7 +37,7 @@ async def serve(
 
     told = settings.but(instruments=market.instruments, spot=market.spot)
     try:
-        await serve_market(told, market.events, stop=stop, ready=listens)
+        await serve_market(told, market.events, stop=stop, ready=listens, hands=market.hands)
     finally:
         for task in telling:
             task.cancel()

@@ -9,7 +9,7 @@ A synthetic market has each symbol on futures, on spot, or on both; where on bot
 has a seed made of that and its name.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from chimera.adapters.binance import capture_file
 from chimera.services.simulator.listings import KNOWN, profile_of, rules_of, shown, start_price
 from chimera.tape.beside import Placed, Tape, in_time_order, side_by_side, start_of
 from chimera.tape.capture import Capture
+from chimera.tape.hand import Hand
 from chimera.tape.synthetic import START_US, Synthetic, Together
 from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
@@ -42,10 +43,19 @@ class MarketFile(Value):
 class OpenedMarket:
     """``events`` may be run once; ``start_us`` is the time of the first. ``instruments`` are the futures."""
 
-    def __init__(self, events: Iterator[Placed], start_us: int, symbols: tuple[Symbol, ...], known: list[Instrument]):
+    def __init__(
+        self,
+        events: Iterator[Placed],
+        start_us: int,
+        symbols: tuple[Symbol, ...],
+        known: list[Instrument],
+        hands: Mapping[str, Hand] | None = None,
+    ) -> None:
+        """``hands``: on the synthetic ones, by symbol."""
         self.events = events
         self.start_us = start_us
         self.symbols = symbols
+        self.hands = hands or {}
         self.instruments = tuple(each for each in known if each.market is Market.FUT)
         self.spot = tuple(each for each in known if each.market is Market.SPOT)
 
@@ -86,8 +96,9 @@ def open_synthetic(symbols: Sequence[str], *, seed: int, markets: Sequence[Marke
         raise Refused("SYMBOL", "a synthetic market needs a symbol", field="--symbols", value=",".join(symbols))
     traded = {(market, symbol): rules_of(symbol, market) for symbol in named for market in markets}
     seeds = {symbol: seed if place == 0 else _seed(seed, symbol) for place, symbol in enumerate(named)}
-    sources = [_synthetic(symbol, seeds[symbol], traded) for symbol in named]
-    return OpenedMarket(in_time_order(sources), START_US, named, _with_known(traded))
+    hands: dict[str, Hand] = {symbol: Hand() for symbol in named}
+    sources = [_synthetic(symbol, seeds[symbol], traded, hands[symbol]) for symbol in named]
+    return OpenedMarket(in_time_order(sources), START_US, named, _with_known(traded), hands)
 
 
 def open_market(path: Path | None, *, seed: int, symbol: str = "BTCUSDT") -> OpenedMarket:
@@ -97,13 +108,16 @@ def open_market(path: Path | None, *, seed: int, symbol: str = "BTCUSDT") -> Ope
     return open_captures([MarketFile(path=path, market=Market.FUT)])
 
 
-def _synthetic(symbol: Symbol, seed: int, traded: dict[tuple[Market, Symbol], Instrument]) -> Iterable[Placed]:
+def _synthetic(
+    symbol: Symbol, seed: int, traded: dict[tuple[Market, Symbol], Instrument], hand: Hand
+) -> Iterable[Placed]:
     walks = {
         market: Synthetic(
             seed if market is Market.FUT else _seed(seed, f"spot {symbol}"),
             symbol,
             start_price=start_price(symbol),
             profile=profile_of(instrument),
+            hand=hand,
         )
         for (market, name), instrument in traded.items()
         if name == symbol

@@ -15,21 +15,26 @@ import errno
 import ipaddress
 import socket
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import Final
 
 from aiohttp import web
 
 from chimera.services.serving import PortInUse
+from chimera.services.simulator import market_control
 from chimera.services.simulator.audit_file import AuditFile
 from chimera.services.simulator.hub import Hub
 from chimera.services.simulator.journal import STATE, Journal
+from chimera.services.simulator.market_control import MarketControl
+from chimera.services.simulator.pace import Pace
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.simulator.sockets import FUTURES_API_PATH, SPOT_API_PATH, Sockets
 from chimera.services.simulator.state_file import StateFile
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.twin import Twin
 from chimera.tape.beside import Placed
+from chimera.tape.hand import Hand
+from chimera.trading.errors import Refused
 from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis
 
@@ -60,8 +65,12 @@ class SimulatorServer:
         *,
         twin: Twin | None = None,
         clock: Callable[[], int] = wall_ms,
+        hands: Mapping[str, Hand] | None = None,
     ) -> None:
+        """``hands``: on the synthetic markets among it, by symbol."""
         self.settings = settings
+        self._pace = Pace(settings.speed)
+        self._control = MarketControl(self._pace, settings.seed, hands or {})
         self.market_ended = asyncio.Event()
         self._clock = clock
         self._market = market
@@ -208,18 +217,15 @@ class SimulatorServer:
 
     # ── the market ──────────────────────────────────────────────────────────────────────────────────────────────────
     async def _run_market(self) -> None:
-        """Release each event at its time after the first, over ``speed``."""
-        started, first_us, turn = time.monotonic(), None, 0
+        """Release each event when it is due."""
+        pace, turn = self._pace, 0
         async for market, event in _each(self._market):
-            if first_us is None:
-                first_us = event.at_us
-            if self.settings.paced:
-                due = started + (event.at_us - first_us) / 1e6 / self.settings.speed
-                wait = due - time.monotonic()
-                if wait > 0:
-                    self.hub.pump()
-                    await asyncio.sleep(wait)
-                    turn = 0
+            wait = pace.wait_s(event.at_us)
+            if wait is None or wait > 0:
+                self.hub.pump()
+                await pace.due(event.at_us)
+                turn = 0
+            pace.released(event.at_us)
             self.twin.market(event, Millis(self._clock()), market)
             turn += 1
             if turn >= EVENTS_PER_TURN:
@@ -245,6 +251,8 @@ class SimulatorServer:
                 {"code": "LOOPBACK_ONLY", "msg": "the control API is for this machine"}, status=403
             )
         body = (await request.read()).decode("utf-8", "replace")
+        if path == market_control.PATH:
+            return self._market_request(request.method, body)
         wire = WireRequest(
             method=request.method,
             path=path,
@@ -265,6 +273,17 @@ class SimulatorServer:
                 request.transport.abort()
             return web.Response(status=500)  # goes nowhere: the connection is gone
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def _market_request(self, method: str, body: str) -> web.StreamResponse:
+        try:
+            if method == "GET":
+                return web.json_response(self._control.shown())
+            if method == "POST":
+                return web.json_response(self._control.change(body))
+        except Refused as refused:
+            about = {"field": refused.field, "value": str(refused.value), "accepted": refused.accepted}
+            return web.json_response({"code": refused.code, "msg": refused.message, **about}, status=400)
+        return web.json_response({"code": "NOT_OFFERED", "msg": f"{method} is not offered here"}, status=405)
 
 
 def _is_near(remote: str | None) -> bool:
@@ -317,9 +336,10 @@ async def serve(
     ready: Callable[[SimulatorServer], None] | None = None,
     twin: Twin | None = None,
     clock: Callable[[], int] = wall_ms,
+    hands: Mapping[str, Hand] | None = None,
 ) -> None:
     """Run until ``stop`` is set; ``ready`` is told once it listens. A market that ends leaves the venue open."""
-    server = SimulatorServer(settings, market, twin=twin, clock=clock)
+    server = SimulatorServer(settings, market, twin=twin, clock=clock, hands=hands)
     await server.start()
     stopping = asyncio.create_task(stop.wait())
     running = asyncio.create_task(server.wait())

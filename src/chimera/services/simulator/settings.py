@@ -1,6 +1,5 @@
 """What the simulator's process is told: where it listens, how fast its market runs, what it writes where."""
 
-import math
 from decimal import Decimal
 from pathlib import Path
 
@@ -37,8 +36,3 @@ class SimulatorSettings(Value):
     limits: bool = True
     countdown_takes_algos: bool = False
     queue_share: Decimal = Decimal(1)
-
-    @property
-    def paced(self) -> bool:
-        """Whether events wait for their time."""
-        return not math.isinf(self.speed)
