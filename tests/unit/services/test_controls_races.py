@@ -190,10 +190,13 @@ async def test_nothing_is_verified_before_the_owner_has_heard_the_venue() -> Non
 
 
 @pytest.mark.req("S4-KILL-1")
-async def test_a_kill_of_what_is_not_traded_here_is_never_verified() -> None:
+async def test_a_kill_of_what_is_not_traded_here_is_never_verified_and_nobody_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     desks = Desks(MemoryLedger(), [Desk().holding])
     standing = desks.controls.kill(SYMBOL.but(name="BTCUSD"))
-    receipt = await desks.controls.receipt(standing, patience_s=0)
+    monkeypatch.setattr("chimera.services.router.receipts.FIRST_PAUSE_S", None)  # a pause would fall over
+    receipt = await desks.controls.receipt(standing, patience_s=60)
     assert receipt["verified"] is False
     assert receipt["remains"] == ["nothing that is traded here is under SYMBOL BTCUSD"]
 

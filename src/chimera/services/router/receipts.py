@@ -91,7 +91,7 @@ class Witness:
         try:
             async with asyncio.timeout(max(patience_s, ONE_LOOK_S)):
                 verdict = await self._look_round(kill)
-                while verdict.remains and (left_ms := deadline_ms - self._clock.monotonic_ms()) > 0:
+                while self._may_go(kill, verdict) and (left_ms := deadline_ms - self._clock.monotonic_ms()) > 0:
                     await asyncio.sleep(min(pause_s, left_ms / 1000))
                     pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
                     verdict = await self._look_round(kill)
@@ -99,8 +99,15 @@ class Witness:
             log.warning("venue_slow_after_kill", scope=kill.scope, name=kill.name)
         return verdict
 
+    def _may_go(self, kill: Kill, verdict: Verdict) -> bool:
+        """Whether waiting can change the verdict. A kill of what is not traded here is as it is."""
+        return bool(verdict.remains) and (not self._complete() or bool(self._reached(kill)))
+
+    def _reached(self, kill: Kill) -> list[Owner]:
+        return [owner for key, owner in self._owners.items() if kill.reaches(key)]
+
     async def _look_round(self, kill: Kill) -> Verdict:
-        reached = [owner for key, owner in self._owners.items() if kill.reaches(key)]
+        reached = self._reached(kill)
         found = await asyncio.gather(*(self._look(owner, kill) for owner in reached))
         held = {_named(owner.holding.key): qty for owner, (_, qty) in zip(reached, found, strict=True)}
         unasked = []
