@@ -14,6 +14,7 @@ from chimera.execute.dust import left_over
 from chimera.execute.hear import adopt, hear, out_of_turn, settle, take_fill
 from chimera.execute.proving import asked_again, in_doubt, look_elsewhere, no_later, not_found, restarted
 from chimera.execute.pruning import prune
+from chimera.execute.putting_back import lent, put_back
 from chimera.execute.setback import rebased
 from chimera.execute.steering import steer
 from chimera.execute.telling import tell
@@ -45,6 +46,7 @@ from chimera.trading.facts import (
     Published,
     Reported,
     Restarted,
+    Restored,
     ResumeAsked,
     Submitted,
     Surveyed,
@@ -141,6 +143,8 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
             return holding.but(survey_asked_ms=None, survey_due_ms=Millis(scene.now_ms + pause))
         case Restarted():
             return _restarted(rebased(holding, scene.now_ms), scene)
+        case Restored():
+            return put_back(holding, fact)
         case Published(through=through):
             return holding.but(outbox=tuple(event for event in holding.outbox if event.seq > through))
         case Gapped():
@@ -284,10 +288,13 @@ def _hear_late(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
 
 
 def _ended_unfilled(holding: Holding, order: Order, scene: Scene) -> Holding:
-    """The venue ended something of ours that did nothing: what is placed instead comes a little later each time."""
+    """The venue ended something of ours that did nothing: what is placed instead comes a little later each time.
+
+    What a copy of the ledger knows may have been ended by ourselves, since.
+    """
     if order.role is Role.EXIT:
         return closing.failed(holding, scene)
-    if order.role.protective and not order.cancels:
+    if order.role.protective and not order.cancels and order.created_ms > holding.restored_ms:
         return duty_on(holding.key.market).ended(holding, order, scene)
     return holding
 
@@ -305,6 +312,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         holding = adopt(holding, word, scene)
     for ref in found.missing:
         holding = holding.with_order(holding.orders[ref].but(ask_at_ms=scene.now_ms))
+    holding = lent(holding) if holding.restored_ms else holding
     asked_on_venue_clock = Millis(snapshot.asked_ms + scene.venue_now_ms - scene.now_ms)
     holding = holding.but(
         unseen=False,

@@ -11,7 +11,7 @@ from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId, child_of, derived_id, stands_in, stem_of
+from chimera.trading.ids import ClientOrderId, IntentId, child_of, derived_id, stands_in, stem_of
 from chimera.trading.money import ZERO, Millis, Qty, Quote
 from chimera.trading.order import FIRING, OPEN, NewOrder, Order, OrderType, Role, Status, TimeInForce, Trigger
 from chimera.trading.position import Lot, adopted_lot
@@ -20,6 +20,7 @@ from chimera.trading.venue import VenueOrder
 
 FLAT_SURVEY_MS = 2_000
 CLOSING: Final = (Role.STOP, Role.TARGET, Role.EXIT)
+ENTRIES: Final = (Role.MAKER, Role.TAKER)
 NONE: Final = Qty(ZERO)
 MARKET_CHECK_MS = 500  # one that does not rest is over by then, and its fill bare while nobody told of it
 OWED_ASK_MS = 200  # how long the stream may take to bring a trade that a reply has told of
@@ -232,7 +233,7 @@ def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
     order = Order(
         request=request,
         role=Role(letter),
-        intent_id=None,
+        intent_id=_forgotten_of(child, holding),
         created_ms=scene.now_ms,
         before_qty=word.cum_qty,
         episode=holding.position.closed_count,
@@ -241,6 +242,13 @@ def adopt(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
     if holding.root and root == stem_of(holding.root) and Role(letter) in CLOSING:
         known = known.but(child_no=max(known.child_no, number))
     return known
+
+
+def _forgotten_of(child: tuple[ClientOrderId, str, int] | None, holding: Holding) -> IntentId | None:
+    """Whose entry it is. None of ours leaves before it is saved: only a ledger that was put back has forgotten one."""
+    if child is None or not holding.restored_ms or Role(child[1]) not in ENTRIES:
+        return None
+    return next((name for name, work in holding.intents.items() if stem_of(work.root) == child[0]), None)
 
 
 def _form_of(word: VenueOrder) -> Form:
@@ -258,7 +266,7 @@ def _stranger(fill: Fill, before_qty: Qty, holding: Holding, scene: Scene) -> Or
     return Order(
         request=request,
         role=Role(child[1]) if child else Role.EXTERNAL,
-        intent_id=None,
+        intent_id=_forgotten_of(child, holding),
         created_ms=scene.now_ms,
         venue_id=fill.venue_id,
         before_qty=before_qty,
@@ -296,4 +304,8 @@ def rooted(before: Holding, after: Holding, fill: Fill) -> Holding:
     if before.position.side is after.position.side or not after.position.lots:
         return after
     working = after.intents.get(after.position.lots[0].intent_id)
-    return after.but(root=working.root if working else derived_id("cx", f"{after.key}:{fill.trade_id}"))
+    if working is not None and after.named(working):
+        return after.but(root=working.root)
+    if after.restored_ms:  # the life that is forgotten may have used the names of its intents and trades
+        return after.but(root=derived_id("rs", f"{after.key}:{after.restored_ms}:{fill.trade_id}"))
+    return after.but(root=derived_id("cx", f"{after.key}:{fill.trade_id}"))

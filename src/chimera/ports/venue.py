@@ -131,6 +131,10 @@ class Records(Protocol):
         """The newest regular orders of a week at most, open or over, in no promised order."""
         ...
 
+    async def placed_since(self, symbol: Symbol, since_ms: Millis) -> Sequence[VenueOrder]:
+        """Every regular order placed from then on (venue clock) that the venue still tells of, open or over."""
+        ...
+
     async def positions(self) -> Sequence[VenuePosition]:
         """Every symbol with a position."""
         ...

@@ -163,6 +163,12 @@ class Restarted(Value):
     """We have just loaded this state and know of no request in flight: what was pending is in doubt."""
 
 
+class Restored(Value):
+    """The ledger was put back to an earlier state at ``at_ms`` (our clock); this holding may be of before that."""
+
+    at_ms: Millis
+
+
 class Published(Value):
     """Events up to ``through`` are on their streams and in their collections."""
 
@@ -193,5 +199,6 @@ Fact = (
     | Ticked
     | Gapped
     | Restarted
+    | Restored
     | Published
 )

@@ -61,6 +61,7 @@ class Holding(Value, dict=True):
     day_start_net: Quote = Quote(Decimal(0))  # realised - fees when that day began
     booked: dict[TradeId, Booking] = {}  # what the trades of this step did to the lots; cleared once told
     closes: tuple[CloseTaken, ...] = ()  # heard in this step under a name of the caller's; cleared once told
+    restored_ms: Millis = Millis(0)  # when the ledger was put back: what was named before, another life may have named
     maker_timeouts: int = 0  # takers that were sent because their maker's time was up
     event_seq: int = 0
     outbox: tuple[Event, ...] = ()
@@ -172,12 +173,16 @@ class Holding(Value, dict=True):
 
     def next_child(self, role: Role) -> tuple["Holding", ClientOrderId]:
         """The next protective or exit id of this position, and the holding that remembers it was given out."""
-        opening = None if self.position.lots else next(iter(self.opening()), None)
+        opening = None if self.position.lots else next((work for work in self.opening() if self.named(work)), None)
         root = (opening.root if opening else self.root) or derived_id("cx", str(self.key))
         number = self.child_no + 1  # not begun anew with each root: two openings under one root share no id
         if number > CHILDREN_MAX:
             root, number = derived_id("cx", f"{root}:{number}"), 1
         return self.but(child_no=number, root=root), child_id(root, role.value, number)
+
+    def named(self, work: Working) -> bool:
+        """Whether its name is this life's alone: it was not taken up before the ledger was put back."""
+        return work.accepted_ms > self.restored_ms
 
     def opening(self) -> tuple[Working, ...]:
         """Intents whose entries have filled by the venue's word while the trades are still to come."""

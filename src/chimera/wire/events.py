@@ -212,7 +212,7 @@ def _fill(name: str, common: dict[str, Any], body: FillRecorded) -> tuple[Write,
     }
     fill = body.fill
     return (
-        InsertRow(collection=keys.FILLS, key=f"{fill.market}:{fill.symbol}:{fill.trade_id}", document=row),
+        InsertRow(collection=keys.FILLS, key=keys.fill_key(fill.market, fill.symbol, fill.trade_id), document=row),
         _published(keys.ORDER_RESULTS, name, row),
     )
 

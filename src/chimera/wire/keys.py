@@ -65,6 +65,21 @@ COLLECTIONS: Final = (
 RELAXED: Final = frozenset({STRATEGY_EVENTS, POSITIONS_SNAPSHOTS, ALERTS_TOLD})  # can be told again: not each is synced
 
 
+def restored_row(account_id: str) -> str:
+    """The row of ``CONTROLS`` that says when this ledger was put back to an earlier state, and to which."""
+    return f"{account_id}:restored"
+
+
+def order_claim(name: str) -> str:
+    """The claim of an order's name; of what its children's ids begin with, where that is another."""
+    return f"order:{name}"
+
+
+def fill_key(market: str, symbol: str, trade_id: str) -> str:
+    """The row of ``FILLS`` of one trade."""
+    return f"{market}:{symbol}:{trade_id}"
+
+
 def alerts_outbox(account_id: str) -> str:
     """The collection of an account's alerts that belong to no position, in the order in which they were told."""
     return f"{ALERTS_OUTBOX}:{account_id}"

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from chimera.adapters.binance import records
+from chimera.adapters.binance import placed, records
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.governor import THROTTLED_MS
 from chimera.adapters.binance.hosts import Hosts
@@ -401,14 +401,33 @@ async def test_the_whole_account_is_told_over_all_symbols_and_both_services(benc
     assert found.asked_ms == bench.clock.at_ms
 
 
+@pytest.mark.req("LED-4")
+async def test_what_was_placed_since_is_told_window_by_window(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two days of three orders, by pages of two; an order of the same moment as the first is not left out."""
+    monkeypatch.setattr(placed, "PAGE", 2)
+    since_ms = Millis(bench.clock.at_ms)
+    await bench.place("a-t1")
+    bench.clock.at_ms += 1
+    await bench.place("b-m1", **resting("60000"))
+    await bench.futures.venue.cancel(a_ref("b-m1"), timeout_ms=2000)
+    bench.clock.at_ms += 1
+    await bench.place("c-t1")
+    bench.clock.at_ms += 2 * 86_400_000
+
+    found = await bench.futures.records.placed_since(BTC, since_ms)
+
+    assert [order.ref for order in found] == ["a-t1", "b-m1", "c-t1"]
+    assert await bench.futures.records.placed_since(BTC, Millis(bench.clock.at_ms - 1)) == []
+
+
 async def test_what_was_placed_lately_is_told_whatever_became_of_it(bench: Bench) -> None:
     await bench.place("a-t1")
     await bench.place("b-m1", **resting("60000"))
     await bench.futures.venue.cancel(a_ref("b-m1"), timeout_ms=2000)
 
-    placed = {order.ref: order.status for order in await bench.futures.records.placed_lately(BTC)}
+    told = {order.ref: order.status for order in await bench.futures.records.placed_lately(BTC)}
 
-    assert placed == {"a-t1": Status.FILLED, "b-m1": Status.CANCELED}
+    assert told == {"a-t1": Status.FILLED, "b-m1": Status.CANCELED}
     bench.clock.at_ms += 8 * 86_400_000
     assert await bench.futures.records.placed_lately(BTC) == []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chimera.adapters.binance import placed
 from chimera.adapters.binance.spot import records
 from chimera.adapters.binance.spot.account import open_spot
 from chimera.ports.venue import OrderReport, Pairs, Records, Rulebook, Venue
@@ -256,14 +257,35 @@ async def test_the_whole_account_is_told_over_all_symbols(bench: SpotBench) -> N
     assert found.asked_ms == bench.clock.at_ms
 
 
+@pytest.mark.req("LED-4")
+async def test_what_was_placed_since_is_told_window_by_window(
+    bench: SpotBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two days of three orders, by pages of two; an order of the same moment as the first is not left out."""
+    monkeypatch.setattr(placed, "PAGE", 2)
+    since_ms = Millis(bench.clock.at_ms)
+    await bench.place("a-t1")
+    bench.clock.at_ms += 1
+    await bench.place("b-m1", **resting("50000"))
+    await bench.spot.venue.cancel(a_ref("b-m1"), timeout_ms=2000)
+    bench.clock.at_ms += 1
+    await bench.place("c-t1")
+    bench.clock.at_ms += 2 * 86_400_000
+
+    found = await bench.spot.records.placed_since(BTC, since_ms)
+
+    assert [order.ref for order in found] == ["a-t1", "b-m1", "c-t1"]
+    assert await bench.spot.records.placed_since(BTC, Millis(bench.clock.at_ms - 1)) == []
+
+
 async def test_what_was_placed_lately_is_told_whatever_became_of_it(bench: SpotBench) -> None:
     await bench.place("a-t1")
     await bench.place("b-m1", **resting("50000"))
     await bench.spot.venue.cancel(a_ref("b-m1"), timeout_ms=2000)
 
-    placed = {order.ref: order.status for order in await bench.spot.records.placed_lately(BTC)}
+    told = {order.ref: order.status for order in await bench.spot.records.placed_lately(BTC)}
 
-    assert placed == {"a-t1": Status.FILLED, "b-m1": Status.CANCELED}
+    assert told == {"a-t1": Status.FILLED, "b-m1": Status.CANCELED}
 
 
 async def test_after_a_restart_no_question_is_spent_on_a_trade_that_is_booked(wired: SpotBench) -> None:

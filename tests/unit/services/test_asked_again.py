@@ -18,7 +18,7 @@ from chimera.trading.errors import Refused
 from chimera.trading.events import Event, IntentChanged
 from chimera.trading.execution import Phase
 from chimera.trading.facts import CancelAsked, Fact
-from chimera.trading.ids import ClientOrderId, IntentId
+from chimera.trading.ids import ClientOrderId, IntentId, stem_of
 from chimera.trading.money import Millis
 from chimera.trading.order import Role
 from chimera.wire import keys
@@ -308,3 +308,17 @@ async def test_what_is_claimed_just_now_is_not_taken_for_forgotten(monkeypatch: 
 
     assert refused.value.code == "NOT_READY"
     assert await taking
+
+
+@pytest.mark.req("LED-4", "S4-IDEM-1")
+async def test_a_long_name_is_claimed_by_what_the_venue_shows_of_it_as_well() -> None:
+    """The venue sees the stem of a name that has no room for a child's number: a restore finds that, and claims it."""
+    intent = an_intent().but(client_order_id=ClientOrderId("s3-" + "x" * 33))
+    stem = stem_of(intent.client_order_id)
+    used = Claim(id=keys.order_claim(stem), intent_id=IntentId(""), body_hash="used", at_ms=intent.created_ms)
+    ledger = MemoryLedger()
+    assert stem != intent.client_order_id
+    await ledger.claim(used)
+    with pytest.raises(Refused) as refused:
+        await an_intake(ledger).claim(intent, "h")
+    assert refused.value.code == "DUPLICATE_ID"

@@ -8,6 +8,7 @@ import pytest
 
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.remembering import Remembering
+from chimera.services.router.restoring import Restoring
 from chimera.trading.errors import OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, Symbol
 from chimera.trading.market import Side
@@ -42,7 +43,8 @@ class House:
         self.barriers = ground.barriers
         self.placed, self.resting = placed, resting
         self.silent = 0
-        self.memory = Remembering(ground, records=cast("Any", self), ledger=ledger, controls=self.controls)
+        how = {"records": cast("Any", self), "ledger": ledger, "controls": self.controls}
+        self.memory = Remembering(ground, restoring=Restoring(ground, **how), **how)
         self.memory.empty = empty
 
     async def placed_lately(self, symbol: Symbol) -> tuple[VenueOrder, ...]:

@@ -11,6 +11,7 @@ from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.looking import Look, Looking
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
+from chimera.adapters.binance.placed import in_windows
 from chimera.adapters.binance.raw import (
     ACCOUNT_CONFIG,
     ALL_ORDERS,
@@ -98,7 +99,15 @@ class FuturesRecords:
         return AccountSnapshot(asked_ms=asked_ms, orders=orders, positions=await self._positions({}, weight=0))
 
     async def placed_lately(self, symbol: Symbol) -> Sequence[VenueOrder]:
-        body = await self._raw.call(ALL_ORDERS, {"symbol": symbol, "limit": str(LATELY)})
+        return await self._placed(symbol, {"limit": str(LATELY)})
+
+    async def placed_since(self, symbol: Symbol, since_ms: Millis) -> Sequence[VenueOrder]:
+        until_ms = int(self._raw.server_now_ms())
+        since_ms = Millis(max(since_ms, until_ms - KEPT_MS))
+        return await in_windows(lambda span: self._placed(symbol, span), since_ms, until_ms, widest_ms=WINDOW_MS)
+
+    async def _placed(self, symbol: Symbol, which: dict[str, str]) -> list[VenueOrder]:
+        body = await self._raw.call(ALL_ORDERS, {"symbol": symbol, **which})
         placed = [understood(translate.order, row) for row in answer(body, list[payloads.OrderRow])]
         for order in placed:
             _about(order.symbol, symbol)

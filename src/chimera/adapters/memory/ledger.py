@@ -7,6 +7,7 @@ what was applied before the kill is there after it. It starts no task, and knows
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -92,6 +93,9 @@ class _Collection:
                     del self.by_value[place]
 
 
+Snapshot = tuple[dict[PositionKey, _Seat], dict[str, _Collection], dict[str, bytes]]
+
+
 class MemoryLedger:
     """``chimera.ports.ledger.Ledger`` in memory."""
 
@@ -110,6 +114,15 @@ class MemoryLedger:
         self._seats: dict[PositionKey, _Seat] = {}
         self._collections: dict[str, _Collection] = {}
         self._claims: dict[str, bytes] = {}
+
+    def snapshot(self) -> Snapshot:
+        """All that is stored now; leases are of the processes, and are not in it."""
+        return deepcopy((self._seats, self._collections, self._claims))
+
+    def put_back(self, snapshot: Snapshot, collection: str, key: str, note: Mapping[str, object]) -> None:
+        """As it was then, which no ledger does by itself: somebody restored a copy, and noted it in this row."""
+        self._seats, self._collections, self._claims = deepcopy(snapshot)
+        self._rows(collection).write(key, note, codec.seal(note))
 
     async def ping(self) -> None:
         await through(self.faults, self._deadline_ms, "ping", "", lambda: None)

@@ -17,7 +17,7 @@ from chimera.services.router.whereabouts import Whereabouts
 from chimera.trading.errors import Refused
 from chimera.trading.events import Event, IntentChanged
 from chimera.trading.execution import Phase
-from chimera.trading.ids import ClientOrderId, IntentId, PositionKey
+from chimera.trading.ids import ClientOrderId, IntentId, PositionKey, stem_of
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
 from chimera.wire import keys
@@ -88,10 +88,13 @@ class Intake:
     async def _claim(self, intent: Intent, body_hash: str) -> bool:
         at_ms = self._clock.now_ms()
         name, body = intent.intent_id, encode(intent)
+        root = intent.client_order_id
         asked = [
             Claim(id=f"intent:{name}", intent_id=name, body_hash=body_hash, at_ms=at_ms),
-            Claim(id=f"order:{intent.client_order_id}", intent_id=name, body_hash=body_hash, at_ms=at_ms, body=body),
+            Claim(id=keys.order_claim(root), intent_id=name, body_hash=body_hash, at_ms=at_ms, body=body),
         ]
+        if (stem := stem_of(root)) != root:  # all that the venue shows of a long name
+            asked.append(Claim(id=keys.order_claim(stem), intent_id=name, body_hash=body_hash, at_ms=at_ms))
         won = await asyncio.gather(*(self._ledger.claim(claim) for claim in asked))
         if any(claim.body_hash == BURIED for claim in won):
             raise canceled(intent)
@@ -107,7 +110,7 @@ class Intake:
 
         Where a call has claimed it and died before it began, this decides between us and who would carry it on.
         """
-        ids, none = (f"order:{name}", f"intent:{name}"), IntentId(name)
+        ids, none = (keys.order_claim(name), f"intent:{name}"), IntentId(name)
         won = await asyncio.gather(*(self._first(each, none, BURIED) for each in ids))
         for intent_id in {claim.intent_id for claim in won if claim.body_hash != BURIED}:
             if await self._appears(name) or self._claiming[name]:

@@ -8,6 +8,7 @@ world, a moment later where something is under way. Neither can hold up protecti
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -120,8 +121,8 @@ class Owner:
                 self._hold(command)
             else:
                 self._start(command)
-        fresh = after.outbox[len(after.outbox) - (after.event_seq - before.event_seq) :]
-        if fresh and after.event_seq > before.event_seq:
+        fresh = after.outbox[bisect_right(after.outbox, before.event_seq, key=lambda event: event.seq) :]
+        if fresh:
             self._tell_listeners(fresh)
         self._set_timer()
 

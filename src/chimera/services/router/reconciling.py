@@ -1,4 +1,6 @@
-"""What looks after the account as a whole, beside the owners: the ledger's memory, the sweep, the inbox of doubt."""
+"""What looks after the account as a whole, beside the owners: the ledger's memory, whether it was put back, the
+sweep, the inbox of doubt.
+"""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,12 +13,13 @@ from chimera.services.router.doubting import Inbox
 from chimera.services.router.ground import Ground
 from chimera.services.router.patience import Looks
 from chimera.services.router.remembering import Remembering
+from chimera.services.router.restoring import Restoring
 from chimera.services.router.sweeping import Sweeping
 from chimera.trading.ids import Symbol
 
 
 class Reconciling:
-    """The three of one account."""
+    """The four of one account."""
 
     def __init__(
         self,
@@ -29,7 +32,8 @@ class Reconciling:
         take_over: Callable[[Symbol], Awaitable[None]],
     ) -> None:
         """``take_over``: own a symbol in which something of ours was found."""
-        self.memory = Remembering(ground, records=records, ledger=ledger, controls=controls)
+        self.restoring = Restoring(ground, records=records, ledger=ledger, controls=controls)
+        self.memory = Remembering(ground, records=records, ledger=ledger, controls=controls, restoring=self.restoring)
         self.sweeping = Sweeping(ground, policy, records=records, take_over=take_over)
         self.inbox = Inbox(
             ground.owners,
@@ -42,7 +46,12 @@ class Reconciling:
     @property
     def looks(self) -> Looks:
         """What goes on for ever, by name."""
-        return {"memory": self.memory.run, "sweep": self.sweeping.run, "doubts": self.inbox.run}
+        return {
+            "memory": self.memory.run,
+            "restored": self.restoring.run,
+            "sweep": self.sweeping.run,
+            "doubts": self.inbox.run,
+        }
 
     def external(self) -> list[dict[str, object]]:
         """Open orders on the account that are not ours, as ``GET /positions`` shows them."""

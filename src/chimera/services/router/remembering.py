@@ -20,6 +20,7 @@ from chimera.reconcile import lost
 from chimera.services.router.controls import UNREADABLE, Controls
 from chimera.services.router.ground import Ground
 from chimera.services.router.patience import until_answered
+from chimera.services.router.restoring import Restoring
 from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.events import OrderChanged, Severity
 from chimera.trading.holding import Holding
@@ -54,7 +55,10 @@ class Unkept:
 class Remembering:
     """The question and what follows from it."""
 
-    def __init__(self, ground: Ground, *, records: Records, ledger: Ledger, controls: Controls) -> None:
+    def __init__(
+        self, ground: Ground, *, records: Records, ledger: Ledger, controls: Controls, restoring: Restoring
+    ) -> None:
+        """``restoring``: the other question, in place of this one where the ledger was put back."""
         self.checked = asyncio.Event()
         self.empty = False  # the ledger held no position key when it was loaded
         self._unreadable: set[Symbol] = set()  # on record, and not to be read: killed already, and no proof of a loss
@@ -62,6 +66,7 @@ class Remembering:
         self._records = records
         self._ledger = ledger
         self._controls = controls
+        self._restoring = restoring
         self._lost_at_ms = Millis(0)  # UTC; an intent made before it may have been traded, and been forgotten
         of = "" if ground.market is Market.FUT else f":{ground.market}"
         self._row = f"{ground.account_id}{of}:ledger"
@@ -83,7 +88,8 @@ class Remembering:
             return None, Unkept(self._ledger, str(error))
 
     def refuse_old(self, intent: Intent) -> None:
-        """Raises ``Refused`` for an entry that may have been traded before the ledger was lost."""
+        """Raises ``Refused`` for what may have been traded before the ledger was lost, or put back."""
+        self._restoring.refuse(intent)
         if not intent.reduce_only and intent.created_ms <= self._lost_at_ms:
             why = f"made before the ledger was lost at {self._lost_at_ms}: nobody here knows whether it was traded"
             accepted = "a new intent"
@@ -99,13 +105,18 @@ class Remembering:
         noted = await until_answered(lambda: self._ledger.get(keys.CONTROLS, self._row))
         since_ms = Millis(int(str(noted["since_ms"])) if noted else 0)
         self._lost_at_ms = Millis(int(str(noted["lost_at_ms"])) if noted else 0)
+        if not self._restoring.pending:  # its question is the wider one
+            await self._ask(Millis(max(since_ms, self._restoring.looked_ms)), new=noted is None)
+        self.checked.set()
+        self._ground.barriers.level(CODE, None)
+
+    async def _ask(self, since_ms: Millis, *, new: bool) -> None:
+        """``new``: nothing was ever noted of this ledger."""
         traces = await self._traces(since_ms)
-        if not traces and self.empty and noted is None:
+        if not traces and self.empty and new:
             traces = lost.ours((await until_answered(self._records.whole)).orders)
         if traces:
             await self._latch(traces)
-        self.checked.set()
-        self._ground.barriers.level(CODE, None)
 
     async def _traces(self, since_ms: Millis) -> tuple[VenueOrder, ...]:
         """The newest entry of each symbol that could be read, where the ledger does not know it."""

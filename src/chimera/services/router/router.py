@@ -178,6 +178,7 @@ class Router:
 
     async def _load(self) -> None:
         await self.controls.loaded.wait()  # a kill on disk comes before any intent on disk
+        await self.reconciling.restoring.read()
         wanted = [self.ground.key(symbol) for symbol in self.config.symbols]
         whose = (self.config.account_id, self.config.market)
         stored = [key for key in await until_kept(self._ledger.keys) if (key.account, key.market) == whose]
@@ -192,7 +193,8 @@ class Router:
     async def _take_over(self, key: PositionKey) -> Owner:
         fence = await self._ledger.fence(key, self.config.owner_name)
         found, kept_in = await self.reconciling.memory.load(key)
-        since = Millis(self.standing_in.since_ms - NEW_HOLDING_GRACE_MS + self.config.policy.trades_overlap_ms)
+        grace_ms = self.config.policy.trades_overlap_ms - NEW_HOLDING_GRACE_MS
+        since = Millis(self.reconciling.restoring.unknown_since(self.standing_in.since_ms) + grace_ms)
         holding = found.holding if found else Holding(key=key, trades_confirmed_ms=since)
         owner = Owner(
             holding,
@@ -211,6 +213,7 @@ class Router:
         self.watch.expect_fees(key.symbol)
         assert self._group is not None
         self._group.create_task(owner.run(), name=f"owner {key}")
+        self.reconciling.restoring.tell(owner)
         owner.hear(Restarted())
         if close is not None:
             owner.hear(close)

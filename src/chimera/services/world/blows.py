@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from chimera.adapters.memory.bus import MemoryBus
+from chimera.adapters.memory.ledger import MemoryLedger, Snapshot
 from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
 from chimera.services.world.network import Venue
@@ -26,6 +27,7 @@ from chimera.services.world.plan import (
     KillAtBirth,
     KillAtStep,
     Pause,
+    PutBack,
 )
 from chimera.services.world.proc import Machine
 from chimera.services.world.spans import Span
@@ -34,7 +36,11 @@ from chimera.services.world.tape import Tape
 from chimera.services.world.trip import is_order, is_stop
 from chimera.services.world.trouble import Spell
 from chimera.simulate.door.messages import WireRequest
+from chimera.trading.ids import DEFAULT_ACCOUNT
+from chimera.trading.money import Millis
+from chimera.wire import keys
 
+WRITTEN_S: Final = 0.4  # less than any restart takes where a ledger is put back
 CLOSED: Final = frozenset({"maintenance", "rate_limit_storm", "cancel_only"})  # spells in which no stop can be placed
 
 
@@ -51,9 +57,11 @@ class Blows:
         weather: Mapping[str, StoreWeather],
         s4_clock: VirtualClock,
         bus: MemoryBus,
+        ledger: MemoryLedger,
         others: Others,
     ) -> None:
         self.bus_lost = 0  # changes that the bus had acknowledged
+        self.put_back_us: int | None = None
         self.outages: list[Span] = []  # times in which nobody could have protected: the venue away, S4 stopped
         self._loop = loop
         self._tape = tape
@@ -64,6 +72,7 @@ class Blows:
         self._s4_clock = s4_clock
         self._right_ms = s4_clock.offset_ms
         self._bus = bus
+        self._ledger = ledger
         self._others = others
         self._orders = self._stops = 0
 
@@ -85,6 +94,8 @@ class Blows:
                     self._later(at_s, self._stop, blow)
                 case Failover(at_s=at_s, lose_s=lose_s):
                     self._later(max(at_s - lose_s, 0), self._remember, blow)
+                case PutBack(at_s=at_s, back_s=back_s):
+                    self._later(max(at_s - back_s, 0), self._copy, blow)
                 case Deed(at_s=at_s):
                     self._later(at_s, self._let, blow)
                 case Spell(name=name) if name in CLOSED:
@@ -158,6 +169,21 @@ class Blows:
             return
         self.bus_lost += self._bus.rollback(self._bus.snapshot() - kept)
         self._weather["bus"].stall(failover.for_s)
+
+    def _copy(self, blow: PutBack) -> None:
+        """What the ledger holds now is what S4 will come back to."""
+        kept, at_ms = self._ledger.snapshot(), self._s4_clock.now_ms()
+        self._later(min(blow.back_s, blow.at_s), self._die_for_it, kept, at_ms)
+
+    def _die_for_it(self, kept: Snapshot, backup_ms: Millis) -> None:
+        if not self._tape.calm:
+            self._machines["s4"].kill()
+            self._later(WRITTEN_S, self._put_back, kept, backup_ms)  # what it had asked the disk for is done by then
+
+    def _put_back(self, kept: Snapshot, backup_ms: Millis) -> None:
+        self.put_back_us = self._loop.now_us
+        note = {"at_ms": self._s4_clock.now_ms(), "backup_ms": backup_ms}
+        self._ledger.put_back(kept, keys.CONTROLS, keys.restored_row(DEFAULT_ACCOUNT), note)
 
     def _let(self, deed: Deed) -> None:
         if not self._tape.calm:

@@ -122,10 +122,11 @@ class World:
         self.others = self._others()
         self.blows = Blows(
             loop, tape, plan.blows, {"s4": self.s4, "s3": self.s3.machine}, self.venue, self.weather, self.s4_clock,
-            self.bus, self.others,
+            self.bus, self.ledger, self.others,
         )  # fmt: skip
         self.router: Router | None = None  # of the newest incarnation
         self.forgotten: set[str] = set()  # ids that an incarnation of S4 gave out and the next does not know
+        self.copied: set[str] | None = None  # orders in the copy of the ledger that was put back
         self._known: set[str] = set()  # to the incarnation that died last
         self.died_in_recovery = 0  # S4, before it had heard the venue
         self.rough_steps = 0  # of S4, up to the healing: in place of each of them a blow may strike, of no later one
@@ -156,7 +157,10 @@ class World:
     def _born(self) -> None:
         assert self.s4.proc is not None
         self.router = None
-        self.forgotten |= self._known - self._on_disk()
+        on_disk = self._on_disk()
+        self.forgotten |= self._known - on_disk
+        if self.copied is None and self.blows.put_back_us is not None:
+            self.copied = on_disk
         self.s4.proc.on_death.append(self._died)
 
     def _died(self) -> None:

@@ -9,7 +9,8 @@ stops and targets while S4 cancels them, many of them fill in part only, and the
 
 ``fair`` has no fault at all, and is judged strictly; in ``overload`` the venue throttles entries for a while; in
 ``stuck``, ``zeros``, ``refused`` and ``cuts`` one thing goes wrong, often: stops that fire and hang, positions that
-read zero, stops that are refused, user streams that are cut. These are never drawn: they are asked for.
+read zero, stops that are refused, user streams that are cut. In ``restored`` S4 comes back to a copy of its ledger.
+These are never drawn: they are asked for.
 
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
@@ -52,8 +53,9 @@ STUCK: Final = "stuck"
 ZEROS: Final = "zeros"
 REFUSED: Final = "refused"
 CUTS: Final = "cuts"
+RESTORED: Final = "restored"
 # Never drawn: they show what is missing where a safeguard was taken away.
-SCENARIOS: Final = (*DRAWN, FAIR, OVERLOAD, STUCK, ZEROS, REFUSED, CUTS)
+SCENARIOS: Final = (*DRAWN, FAIR, OVERLOAD, STUCK, ZEROS, REFUSED, CUTS, RESTORED)
 ALONE: Final = {
     STUCK: {"stuck_triggering": 0.8},
     ZEROS: {"zero_read": 0.5},
@@ -139,6 +141,14 @@ class Failover(Value):
     lose_s: float
 
 
+class PutBack(Value):
+    """S4 strikes dead, and what it comes back to is a copy of its ledger, made so many seconds before (``chimera
+    backup``, ``chimera restore``)."""
+
+    at_s: float
+    back_s: float
+
+
 class Deed(Value):
     """Somebody else acts on the account: "cancel_all" its stops and targets, "close" by hand, "rest" an order of his
     own far from the market and take it back, "adl" by the venue. ``share`` of the position, where it is about one."""
@@ -149,7 +159,7 @@ class Deed(Value):
 
 
 KILLS = KillAt | KillAtStep | KillAfterOrder | KillAtBirth | KillAfterAsk
-Blow = KILLS | Away | ClockStep | Pause | Failover | Deed | Spell
+Blow = KILLS | Away | ClockStep | Pause | Failover | PutBack | Deed | Spell
 
 
 class Plan(Value):
@@ -194,6 +204,8 @@ def draw(
             return CALM.but(rates=_alone(alone, spot=spot, house=house), scenario=alone)
         case "overload":
             return _overload(tape)
+        case "restored":
+            return _restored(tape, safety_s)
     blows: list[Blow] = []
     for number in range(tape.whole("kills", 0, most_kills)):
         blow = _kill(tape, safety_s)  # drawn in any case, so that leaving one out changes no other
@@ -313,6 +325,17 @@ def _overload(tape: Tape) -> Plan:
         name="throttled_503", at_s=tape.between("overload_at", 3, 8), for_s=tape.between("overload_for", 20, 30)
     )
     return CALM.but(blows=(spell,) if tape.event("overload#0") else (), scenario=OVERLOAD)
+
+
+def _restored(tape: Tape, safety_s: float) -> Plan:
+    """A copy of up to half the run ago, late enough that much has happened, and S4 dies again while it catches up."""
+    at_s = tape.between("restored_at", safety_s * 0.3, safety_s * 0.8)
+    blows: list[Blow] = [PutBack(at_s=at_s, back_s=tape.between("restored_back", 0, at_s * 0.7))]
+    again = KillAtBirth(death_no=1, steps=tape.whole("restored_again", 1, 600))
+    if tape.u("restored_again?") < 0.4 and tape.event("rekill#0"):
+        blows.append(again)
+    rates = {"drop_reply": 0.05, "slow_reply": 0.1, "stream_cut": 0.05, "read_lag": 0.3}
+    return Plan(rates=rates, blows=tuple(blows), offset_ms=0, restart_ms=(500, 4_000), scenario=RESTORED)
 
 
 def _kill(tape: Tape, safety_s: float) -> KillAt | KillAfterOrder | KillAtBirth:

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from chimera.services.world import decided, heirs, house_judge, oracle, quiet, spot_judge
+from chimera.services.world import decided, heirs, house_judge, oracle, put_back, quiet, spot_judge
 from chimera.services.world.closed import no_more_than_asked, watched
 from chimera.services.world.composed import LIMITS, World
 from chimera.services.world.demands import demanded
@@ -282,6 +282,7 @@ def _of_futures(
         *no_more_than_asked(audit, closes, world.callers.parts_asked),
         *oracle.stands_still(told.entries_sent, told.windows),
         *(oracle.lived_once(audit, world.forgotten) if world.plan.scenario == TIGHT_STOPS else ()),
+        *put_back.judge(world, audit),
         *(oracle.never_bared(audit) if is_fair else ()),
         *(oracle.protected(spans, bound_us=STUCK_BOUND_US, excused=()) if world.plan.scenario == STUCK else ()),
         *(oracle.few_while_down(told.entries_sent, throttled) if world.plan.scenario == OVERLOAD else ()),

@@ -10,6 +10,7 @@ from typing import Final
 from chimera.adapters.binance.looking import Look, Looking
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
+from chimera.adapters.binance.placed import in_windows
 from chimera.adapters.binance.signed import SignedAccount, answer, understood
 from chimera.adapters.binance.spot import payloads, translate
 from chimera.adapters.binance.spot.raw import ACCOUNT, ALL_ORDERS, COMMISSION, GET_ORDER, MY_TRADES, OPEN_ORDERS
@@ -76,7 +77,15 @@ class SpotRecords:
 
     async def placed_lately(self, symbol: Symbol) -> Sequence[VenueOrder]:
         """The newest, however old."""
-        body = await self._raw.call(ALL_ORDERS, {"symbol": symbol, "limit": str(LATELY)})
+        return await self._placed(symbol, {"limit": str(LATELY)})
+
+    async def placed_since(self, symbol: Symbol, since_ms: Millis) -> Sequence[VenueOrder]:
+        until_ms = int(self._raw.server_now_ms())
+        since_ms = Millis(max(since_ms, until_ms - KEPT_MS))
+        return await in_windows(lambda span: self._placed(symbol, span), since_ms, until_ms, widest_ms=DAY_MS)
+
+    async def _placed(self, symbol: Symbol, which: dict[str, str]) -> list[VenueOrder]:
+        body = await self._raw.call(ALL_ORDERS, {"symbol": symbol, **which})
         placed = [understood(translate.order, row) for row in answer(body, list[payloads.OrderRow])]
         for order in placed:
             _about(order.symbol, symbol)
