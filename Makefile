@@ -42,7 +42,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := check
-.PHONY: run test static check sim sim-safeguards sim-soak sim-sweep sim-long soak bench req proof size fmt docs docs-site clean setup
+.PHONY: run test static check sim sim-safeguards sim-soak sim-sweep sim-long soak bench req proof size fmt docs docs-site sbom clean setup
 
 run: $(RUN_READY)
 	@exec $(BIN)/chimera up $(ARGS)
@@ -106,6 +106,9 @@ docs: $(DEV_READY)
 	@$(BIN)/python tools/faults_page.py
 	@$(BIN)/python tools/incidents_page.py
 	@$(BIN)/python tools/fault_matrix.py
+
+sbom: $(DEV_READY)
+	@$(BIN)/python tools/sbom.py
 
 docs-site: $(DEV_READY)
 	@$(BIN)/python -m properdocs build --strict
