@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -41,6 +41,7 @@ class Service:
         self, words: Sequence[str], environ: Mapping[str, str], log_path: Path, module: str = "chimera.cli.main"
     ) -> None:
         self.name = words[0]
+        self.url = f"http://127.0.0.1:{environ['PORT']}" if "PORT" in environ else ""
         self.began_s = 0.0  # monotonic, of the newest start
         self.ready = asyncio.Event()
         self._command = [sys.executable, "-m", module, *words]
@@ -142,6 +143,7 @@ class Stage:
         spot: Sequence[str] = (),
         more: Sequence[str] = (),
         venue: str = "chimera.cli.main",
+        routers: int = 1,
     ) -> None:
         self.folder = folder
         self.symbols = tuple(symbols)
@@ -162,10 +164,11 @@ class Stage:
         if spot:
             feeding += ["--spot-url", self.spot_url, "--spot-symbols", ",".join(spot)]
         self.feed = self._service(feeding, {})
-        self.s4 = self.router()
+        self.routers = tuple(map(self._heir, range(routers))) if routers > 1 else (self.router(),)
+        self.s4 = self.routers[0]
         s3 = {
             "S3_SYMBOLS": names,
-            "S3_S4_URL": self.s4_url,
+            "S3_S4_URL": ",".join(router.url for router in self.routers),
             "S3_REDIS_ADDRESSES": redis.unix_address,
             "S3_LEDGER_PATH": str(self.ledger_path("s3")),
             "S3_MAX_HOLD_S": "5",
@@ -173,8 +176,8 @@ class Stage:
         }
         self.s3 = self._service(["s3", "--venue", self.venue_url], s3)
 
-    def router(self, **changes: str) -> Service:
-        """S4 with these settings changed (``S4_…``, ``PORT``)."""
+    def router(self, name: str = "s4", **changes: str) -> Service:
+        """S4 with these settings changed (``S4_…``, ``PORT``); ``name`` is its log's."""
         settings = {
             "S4_FUT_URL": self.venue_url,
             "S4_SYMBOLS": ",".join(self.symbols),
@@ -186,7 +189,13 @@ class Stage:
         }
         if self.spot_symbols:
             settings |= {"S4_SPOT_URL": self.spot_url, "S4_SPOT_SYMBOLS": ",".join(self.spot_symbols)}
-        return self._service(["s4"], settings | changes)
+        return Service(["s4"], settings | changes, self.folder / f"{name}.log")
+
+    def _heir(self, number: int) -> Service:
+        """One of several routers, of which one acts."""
+        name = f"router-{number + 1}"
+        port = str(free_port()) if number else _port(self.s4_url)
+        return self.router(name, PORT=port, S4_LEASES="on", S4_OWNER_NAME=name)
 
     @property
     def redis(self) -> EmbeddedRedis:
@@ -223,15 +232,15 @@ class Stage:
 
     async def close(self) -> None:
         """Customers first, the venue and Redis last."""
-        await asyncio.gather(*(service.stop() for service in (self.s3, self.s4, self.feed)))
+        await asyncio.gather(*(service.stop() for service in {self.s3, self.s4, *self.routers, self.feed}))
         await self.http.close()
         await self.venue.stop()
         await self._redis.stop()
 
-    def audit(self) -> list[AuditRecord]:
-        """What the venue says has happened to the ready account."""
+    def audit(self, accounts: Collection[str] = ("main",)) -> list[AuditRecord]:
+        """What the venue says has happened to these accounts."""
         lines = self.audit_path.read_bytes().splitlines()
-        return [record for record in map(_DECODE, lines) if record.account in ("", "main")]
+        return [record for record in map(_DECODE, lines) if not record.account or record.account in accounts]
 
     def _service(self, words: Sequence[str], own: Mapping[str, str]) -> Service:
         return Service(words, own, self.folder / f"{words[0]}.log")
@@ -250,13 +259,15 @@ async def stage(
     spot: Sequence[str] = (),
     more: Sequence[str] = (),
     venue: str = "chimera.cli.main",
+    routers: int = 1,
 ) -> AsyncIterator[Stage]:
     """Redis and the venue run; the rest is for the caller to start.
 
-    ``more``: words for the venue's command line; ``venue``: the module that is the venue.
+    ``more``: words for the venue's command line; ``venue``: the module that is the venue; ``routers``: of the account,
+    over one ledger: the first is to be started, and up, before the others.
     """
     redis = await EmbeddedRedis.start(folder / "redis")
-    made = Stage(folder, redis, symbols, limits, spot, more, venue)
+    made = Stage(folder, redis, symbols, limits, spot, more, venue, routers)
     try:
         await (await made.venue.start()).wait_ready()
         yield made

@@ -8,6 +8,7 @@ import asyncio
 import random
 import signal
 import time
+from collections import defaultdict
 from typing import Any, Final
 
 from chimera.services.world.spans import Span
@@ -41,16 +42,27 @@ FAULTS: Final[list[dict[str, Any]]] = [
 ]
 
 
-class Blows:
-    """``kills`` deaths of S4 by SIGKILL, and what goes with them."""
+class Struck:
+    """What befell the processes, for the verdict."""
 
-    def __init__(self, stage: Stage, callers: Callers, seed: int, kills: int, *, s3: bool) -> None:
+    def __init__(self, *counted: str) -> None:
         self.killed_us: list[int] = []
         self.troubles: list[Span] = []  # S4 was down or paused, until it was settled again
         self.rough: list[Span] = []  # faults were at work at the venue
-        self.tally = {"kills": 0, "kills_in_recovery": 0, "kills_at_a_post": 0, "pauses": 0, "s3_kills": 0, "faulty": 0}
-        self.recovered_ms: list[int] = []  # from a start to ready
+        self.tally = dict.fromkeys(counted, 0)
+        self.took_ms: dict[str, list[int]] = defaultdict(list)  # by name
         self.fell: list[str] = []  # ends nobody asked for
+
+    async def run(self) -> None:
+        """Until it was struck often enough; all is started, ready and healed then."""
+        raise NotImplementedError
+
+
+class Blows(Struck):
+    """``kills`` deaths of S4 by SIGKILL, and what goes with them."""
+
+    def __init__(self, stage: Stage, callers: Callers, seed: int, kills: int, *, s3: bool) -> None:
+        super().__init__("kills", "kills_in_recovery", "kills_at_a_post", "pauses", "s3_kills", "faulty")
         self._stage = stage
         self._wanted = kills
         self._s3 = s3
@@ -59,7 +71,6 @@ class Blows:
         callers.on_post.append(self._posted.set)
 
     async def run(self) -> None:
-        """Until S4 was killed often enough; all is started, ready and healed then."""
         storm = asyncio.create_task(self._weather())
         try:
             while self.tally["kills"] < self._wanted:
@@ -94,36 +105,36 @@ class Blows:
             self.tally["kills_at_a_post"] += 1
         if s4.pid is None:
             self.fell.append(f"S4 ended by itself: {s4.last_words()}")
-        began = _now_us()
+        began = now_us()
         await self._down()
         if again and self.tally["kills"] < self._wanted:
             await asyncio.sleep(chance.uniform(0.3, 1.8))  # while it starts, loads or surveys
             self.tally["kills_in_recovery"] += 1
             await self._down()
         await self._stage.until_ready(self._stage.s4_url, READY_S)
-        self.recovered_ms.append(round((time.monotonic() - s4.began_s) * 1000))
-        self.troubles.append((began, _now_us() + _us(SETTLED_S)))
+        self.took_ms["ready_again_ms"].append(round((time.monotonic() - s4.began_s) * 1000))
+        self.troubles.append((began, now_us() + us(SETTLED_S)))
 
     async def _down(self) -> None:
-        self.killed_us.append(_now_us())
+        self.killed_us.append(now_us())
         await self._stage.s4.kill()
         self.tally["kills"] += 1
         await self._stage.s4.start()
 
     async def _pause(self, for_s: float) -> None:
-        began = _now_us()
+        began = now_us()
         self._stage.s4.signal(signal.SIGSTOP)
         await asyncio.sleep(for_s)
         self._stage.s4.signal(signal.SIGCONT)
         self.tally["pauses"] += 1
-        self.killed_us.append(_now_us())  # the clock of "naked after" begins anew
-        self.troubles.append((began, _now_us() + _us(SETTLED_S)))
+        self.killed_us.append(now_us())  # the clock of "naked after" begins anew
+        self.troubles.append((began, now_us() + us(SETTLED_S)))
 
     async def _weather(self) -> None:
         url = f"{self._stage.venue_url}/sim"
         while True:
             await asyncio.sleep(self._chance.uniform(*CLEAN_S))
-            began = _now_us()
+            began = now_us()
             status, told = await self._stage.ask("POST", f"{url}/faults", FAULTS)
             assert status == 200, told
             self.tally["faulty"] += 1
@@ -131,12 +142,12 @@ class Blows:
                 await asyncio.sleep(self._chance.uniform(*FAULTY_S))
             finally:
                 await asyncio.shield(self._stage.ask("DELETE", f"{url}/faults"))
-                self.rough.append((began, _now_us() + _us(HEALING_S)))
+                self.rough.append((began, now_us() + us(HEALING_S)))
 
 
-def _now_us() -> int:
+def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def _us(seconds: float) -> int:
+def us(seconds: float) -> int:
     return round(seconds * 1_000_000)

@@ -1,7 +1,8 @@
 """Callers over real HTTP: each intent is posted under its id until it has a final answer, across S4's deaths.
 
 What they hold S4 to: the same id gives the same answer, in flight, finished and after a restart; another body under a
-used id is refused; a cancel asked again means the same. What does not hold is kept in ``broken``.
+used id is refused; a cancel asked again means the same. What does not hold is kept in ``broken``. Of several routers
+each asks the one that it believes to act, and turns as the answers say (``docs/wire.md``), with a client of its own.
 """
 
 import asyncio
@@ -13,15 +14,20 @@ from typing import Any, Final
 
 import aiohttp
 
+from chimera.wire.failures import LEASE_LOST, STANDBY
 from proofs.real import Document, Stage
 
 CALL: Final = aiohttp.ClientTimeout(total=6)
 AGAIN_S: Final = (0.05, 0.4)
 LATER: Final = 503  # nothing was started: again with the same ids
+UNKNOWN: Final = 500
 REFUSED: Final = (400, 404, 409, 422)
 STANDS: Final = ("status", "filled_qty", "avg_price", "order_ids", "order_id", "accepted_ms", "done_ms")
 NOTIONAL: Final = Decimal(60)  # USDT of the smallest intent
 SIDES: Final = ("BUY", "SELL")
+TALLIED: Final = (
+    "posts", "repeats", "other_bodies", "cancels", "decides", "refused", "in_vain", "stood_by", "lease_lost",
+)  # fmt: skip
 
 
 class Callers:
@@ -31,7 +37,7 @@ class Callers:
         self.intended: dict[str, Decimal] = {}  # by client id, of what S4 took
         self.answers: dict[str, Document] = {}  # final, by client id
         self.broken: list[str] = []
-        self.tally = dict.fromkeys(("posts", "repeats", "other_bodies", "cancels", "decides", "refused", "in_vain"), 0)
+        self.tally = dict.fromkeys(TALLIED, 0)
         self.on_post: list[Callable[[], None]] = []
         self._stage = stage
         self._seed = seed
@@ -41,6 +47,7 @@ class Callers:
         self._bodies: dict[str, Document] = {}
         self._marks: dict[str, Decimal] = {}
         self._rules: dict[str, tuple[Decimal, Decimal]] = {}  # tick, step
+        self._urls = [router.url for router in stage.routers]  # the first is believed to act
 
     async def run(self) -> None:
         """Until ``finish``, and then until each intent has its end."""
@@ -181,14 +188,32 @@ class Callers:
         return await self._send("/orders", body, headers)
 
     async def _send(self, path: str, body: Document, headers: Document) -> tuple[int, Any]:
-        """0 where nobody answered."""
+        """0 where nobody answered, or one that acts no more: whether it was done is not known."""
         for hook in self.on_post:
             hook()
+        url = self._urls[0]
         try:
-            return await self._stage.ask("POST", self._stage.s4_url + path, body, headers=headers, timeout=CALL)
+            status, row = await self._stage.ask("POST", url + path, body, headers=headers, timeout=CALL)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            self._turn(url)
             self.tally["in_vain"] += 1
             return 0, None
+        if status == LATER and row["code"] == STANDBY:
+            self._turn(url, row["accepted"])
+            self.tally["stood_by"] += 1
+        elif status == UNKNOWN and row["code"] == LEASE_LOST:
+            self._turn(url)
+            self.tally["lease_lost"] += 1
+            return 0, None
+        return status, row
+
+    def _turn(self, url: str, to: str | None = None) -> None:
+        """Away from ``url``, where nobody has done so meanwhile."""
+        if self._urls[0] == url:
+            self._urls.append(self._urls.pop(0))
+            if to in self._urls:
+                self._urls.remove(to)
+                self._urls.insert(0, to)
 
     # ── S3 ──
 

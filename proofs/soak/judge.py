@@ -15,7 +15,7 @@ from chimera.trading.ids import ClientOrderId, child_of, stem_of
 from chimera.trading.money import ZERO
 from chimera.wire import keys
 from proofs.real import Stage, ledger_of
-from proofs.soak.blows import Blows
+from proofs.soak.blows import Struck
 from proofs.soak.callers import Callers
 
 HEALTHY_US: Final = 1_500_000
@@ -45,7 +45,7 @@ class _Kept(NamedTuple):
     signals: list[dict[str, Any]]
 
 
-async def judge(stage: Stage, callers: Callers, blows: Blows) -> Verdict:
+async def judge(stage: Stage, callers: Callers, blows: Struck) -> Verdict:
     """Once everything has stopped."""
     kept, audit = await _kept(stage), stage.audit()
     until_us = audit[-1].at_us

@@ -11,8 +11,9 @@ from typing import Any, Final
 import aiohttp
 
 from proofs.real import Stage, stage
-from proofs.soak.blows import Blows
+from proofs.soak.blows import Blows, Struck
 from proofs.soak.callers import Callers
+from proofs.soak.heirs import Heirs
 from proofs.soak.judge import Verdict, judge
 
 SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
@@ -32,14 +33,18 @@ async def soak(
     *,
     callers: int = 4,
     s3: bool = True,
+    routers: int = 1,
     say: Callable[[str], None] = print,
     folder: Path | None = None,
 ) -> Soaked:
-    """``folder`` keeps the audit, the ledgers and the logs; without it they go."""
+    """``folder`` keeps the audit, the ledgers and the logs; without it they go.
+
+    ``kills``: of several ``routers`` so many take-overs, and the weather at the venue is fair.
+    """
     with tempfile.TemporaryDirectory(prefix="chimera-soak-") as temporary:
         began = time.monotonic()
         place = folder or Path(temporary)
-        async with stage(place, SYMBOLS) as house:
+        async with stage(place, SYMBOLS, routers=routers) as house:
             ask, blows = await _live(house, kills, seed, callers, s3, say)
         verdict = await judge(house, ask, blows)
         return _told(verdict, ask, blows, seed, round(time.monotonic() - began))
@@ -47,15 +52,18 @@ async def soak(
 
 async def _live(
     house: Stage, kills: int, seed: int, callers: int, s3: bool, say: Callable[[str], None]
-) -> tuple[Callers, Blows]:
-    services = (house.feed, house.s4, house.s3) if s3 else (house.feed, house.s4)
-    for service in services:
-        await service.start()
-    for service in services:
-        await service.wait_ready()
+) -> tuple[Callers, Struck]:
+    first, *heirs = house.routers
+    services = (house.feed, first, house.s3) if s3 else (house.feed, first)
+    for together in (services, heirs):
+        for service in together:
+            await service.start()
+        for service in together:
+            await service.wait_ready()
+    services = (*services, *heirs)
     await house.until_ready(house.s4_url)
     ask = Callers(house, seed, callers, s3=s3)
-    blows = Blows(house, ask, seed, kills, s3=s3)
+    blows: Struck = Heirs(house, ask, seed, kills) if heirs else Blows(house, ask, seed, kills, s3=s3)
     calling = asyncio.create_task(ask.run())
     striking = asyncio.create_task(blows.run())
     telling = asyncio.create_task(_tell(blows, ask, say))
@@ -78,10 +86,10 @@ async def _live(
     return ask, blows
 
 
-async def _tell(blows: Blows, ask: Callers, say: Callable[[str], None]) -> None:
+async def _tell(blows: Struck, ask: Callers, say: Callable[[str], None]) -> None:
     while True:
         await asyncio.sleep(30)
-        say(f"{blows.tally['kills']} kills, {len(ask.answers)} intents, {len(ask.broken)} broken promises")
+        say(f"{blows.tally}, {len(ask.answers)} intents, {len(ask.broken)} broken promises")
 
 
 async def _quiet(house: Stage) -> bool:
@@ -98,8 +106,13 @@ async def _quiet(house: Stage) -> bool:
     return False
 
 
-def _told(verdict: Verdict, ask: Callers, blows: Blows, seed: int, seconds: int) -> Soaked:
-    recovered = sorted(blows.recovered_ms)
+def _spread(took_ms: list[int]) -> dict[str, int]:
+    """Of what is in order, and not empty."""
+    last = len(took_ms) - 1
+    return {"count": last + 1, "median": took_ms[last // 2], "p90": took_ms[last * 9 // 10], "worst": took_ms[last]}
+
+
+def _told(verdict: Verdict, ask: Callers, blows: Struck, seed: int, seconds: int) -> Soaked:
     told = Soaked(
         **blows.tally,
         **ask.tally,
@@ -108,7 +121,7 @@ def _told(verdict: Verdict, ask: Callers, blows: Blows, seed: int, seconds: int)
         venue_orders=verdict.orders,
         naked_healthy_ms=verdict.naked_healthy_ms,
         naked_after_kill_ms=verdict.naked_after_kill_ms,
-        ready_again_ms={"median": recovered[len(recovered) // 2], "worst": recovered[-1]} if recovered else {},
+        **{name: _spread(sorted(took_ms)) for name, took_ms in blows.took_ms.items()},
         violations=[f"{each.invariant}: {each.text}" for each in verdict.violations][:20],
         broken=verdict.broken[:20],
         seconds=seconds,

@@ -114,10 +114,10 @@ class Household:
         await self._venue.wait_ready()
         self._watching.append(asyncio.create_task(self._follow_audit()))
         await routers.first.wait_ready()
-        for child in routers.heirs:
+        for child in routers.heirs:  # whether they stand by yet holds nobody up
             child.start()
         for child in self._others:
-            if child.name != "console":
+            if child.name != "console" and child not in routers.heirs:
                 await child.wait_ready()
         await self._until_ready("S4", self._s4)
         await self._until_ready("S3", self._s3)
