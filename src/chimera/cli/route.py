@@ -45,6 +45,7 @@ def fit(
     maker_bps: Annotated[str, typer.Option(help="Maker fee.")] = "2",
     taker_bps: Annotated[str, typer.Option(help="Taker fee.")] = "5",
     most_ms: Annotated[int, typer.Option(envvar="S4_MAKER_MAX_WAIT_MS", min=0, help="Longest wait.")] = 3_000,
+    most_slices: Annotated[int, typer.Option(envvar="S4_TWAP_MAX_SLICES", min=1, help="Most slices of an order.")] = 4,
     urgency: Annotated[float, typer.Option(min=0, help="What a second is worth, bps.")] = 0.0,
     auto: Annotated[
         bool,
@@ -67,19 +68,19 @@ def fit(
 
         now_ms = _now_ms()
         before = route_files.read(table, now_ms)
-        bounds = Bounds(most_ms=most_ms, urgency_bps_per_s=urgency)
+        bounds = Bounds(most_ms=most_ms, slices_most=most_slices, urgency_bps_per_s=urgency)
         fees = FeeRates(maker=_rate("--maker-bps", maker_bps), taker=_rate("--taker-bps", taker_bps))
-        trials = learned_from(ledger, market, symbol, of, since_ms=now_ms - days * 86_400_000, until_ms=now_ms)
-        begun = laid_out(before.in_force, of, fees, most_ms)
-        found = fitted(trials, begun, fees, bounds, market=of)
         rates = Rates(maker=float(fees.maker * 10_000), taker=float(fees.taker * 10_000), urgency_per_s=urgency)
+        since_ms = now_ms - days * 86_400_000
+        trials, learned = learned_from(ledger, market, symbol, of, rates, since_ms=since_ms, until_ms=now_ms)
+        begun = laid_out(before.in_force, of, fees, most_ms)
+        found = fitted(trials, begun, fees, bounds, market=of, learned=learned)
         spreads = curves.by_spread(trials, rates, bounds)
         curve = curves.curves(spreads, found.table.rev, bounds)
         moves, chosen = (found.sure_moves, found.sure) if auto else (found.moves, found.table)
         log = before
         if moves:
-            why = tuple(f"{row.notional_usdt_max}: {reason}" for row in found.rows for reason in row.reasons)
-            log = revisions.propose(before, chosen, why, now_ms, curves=None if auto else curve)
+            log = revisions.propose(before, chosen, found.reasons, now_ms, curves=None if auto else curve)
             if auto:
                 log = revisions.approve(log, "auto", now_ms)
         route_files.write(table, log, before)
@@ -123,11 +124,17 @@ def rollback(
 
 
 def learned_from(
-    ledger: Path, market: str | None, symbol: str | None, of: Market, *, since_ms: int, until_ms: int
+    ledger: Path, market: str | None, symbol: str | None, of: Market, rates: Any, *, since_ms: int, until_ms: int
 ) -> Any:
-    """The waits that the ledger tells of. Raises ``Refused``, ``StoreUnavailable``, ``NewerSchema``."""
+    """The waits that the ledger tells of, and what it tells beside them.
+
+    Raises ``Refused``, ``StoreUnavailable``, ``NewerSchema``.
+    """
     from chimera.adapters.embedded.looking_on import LookingOn
     from chimera.cli.tca import captures_named
+    from chimera.learn.chasing import chases
+    from chimera.learn.cutting import cuts
+    from chimera.learn.fit import Learned
     from chimera.learn.trials import asked_for, trials
     from chimera.services.route_files import refused
     from chimera.tca.quotes import Quotes
@@ -148,7 +155,8 @@ def learned_from(
     asked_for(works, quotes)
     for recorded, events in captures_named(market):
         quotes.hear(recorded, events)
-    return trials(works, told.rests, quotes)
+    learned = Learned(chases=chases(works, told.rests, rates), cuts=cuts(works))
+    return trials(works, told.rests, quotes), learned
 
 
 def _change(table: Path, redis: str | None, change: Any, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ def tell_fit(found: Proposal, spreads: Sequence[SpreadFit], log: Log, *, in_forc
     """To stdout."""
     if as_json:
         body = {"fit": found, "by_spread": list(spreads), "in_force": in_force, "rev": log.in_force.rev}
+        body["moves"] = in_force or log.proposed is not None
         print(encode(body).decode())
         return
     for row in found.rows:
@@ -22,8 +23,15 @@ def tell_fit(found: Proposal, spreads: Sequence[SpreadFit], log: Log, *, in_forc
         if row.moves:
             cost = "" if row.proposed_cost_bps is None else f", {row.proposed_cost_bps:.3f} bps"
             print(f"  proposed {row.proposed_ms} ms{cost}{' (confirmed)' if row.better else ''}")
-        for reason in row.reasons:
+        if row.slices is not None and row.slices.moves:
+            print(f"  proposed {row.slices.proposed} slices{' (confirmed)' if row.slices.better else ''}")
+        for reason in (*row.reasons, *(row.slices.reasons if row.slices is not None else ())):
             print(f"  {reason}")
+    theta = found.theta
+    moved = f", proposed {text(theta.proposed)}{' (confirmed)' if theta.better else ''}" if theta.moves else ""
+    print(f"theta: {text(theta.theta)}{moved}, {theta.chases} chases")
+    for reason in theta.reasons:
+        print(f"  {reason}")
     for each in spreads:
         print(f"spread from {text(each.from_bps)} bps: {each.best_ms} ms, x {text(each.factor)} ({each.trials} waits)")
     if in_force:

@@ -1,14 +1,16 @@
-"""The daily proposal: for each row of the route table the wait that would have cost least, by a bounded step.
+"""The daily proposal: the waits, slices and ``theta`` that would have cost least, each by a bounded step.
 
 A row moves only where enough orders rested and filled, only by ``Bounds.step`` of its wait, and only within the
 longest wait that was seen, or by a smaller step beyond it where the end of it still paid. The proposal is compared on
-orders that it was not fitted on (``shadow``). Slices, theta and chases are not fitted: rows do not tell what another
-cut would have cost.
+orders that it was not fitted on (``shadow``). How slices and ``theta`` are judged stands in ``cutting`` and
+``chasing``; a row whose wait moves keeps its slices that day, so that one thing changes at a time.
 """
 
 from collections.abc import Sequence
 from decimal import Decimal
 
+from chimera.learn.chasing import Chase, ThetaFit, fit_theta
+from chimera.learn.cutting import SLICES_MOST, Cut, SlicesFit, fit_slices
 from chimera.learn.shadow import Compared, apart, compared
 from chimera.learn.trials import Trial, by_row
 from chimera.learn.waiting import Rates, Waiting
@@ -30,6 +32,7 @@ class Bounds(Value, tag=False):
     grain_ms: int = 50  # waits are whole multiples of it
     first_ms: int = 500  # the step from 0, or back to it
     most_ms: int = 3_000  # ``S4_MAKER_MAX_WAIT_MS``
+    slices_most: int = SLICES_MOST
     urgency_bps_per_s: float = 0.0
     resamples: int = 200
     block_ms: int = 60_000  # of time, as the shadow comparison draws it
@@ -49,6 +52,7 @@ class RowFit(Value, tag=False):
     markout_bps: float | None = None
     shadow: Compared | None = None
     reasons: tuple[str, ...] = ()
+    slices: SlicesFit | None = None
 
     @property
     def moves(self) -> bool:
@@ -61,20 +65,44 @@ class RowFit(Value, tag=False):
 
 
 class Proposal(Value, tag=False):
-    """``table`` has the next revision, and every row as proposed; ``sure`` moves the rows alone that are ``better``."""
+    """``table`` has the next revision, and all as proposed; ``sure`` moves that alone which is ``better``."""
 
     of_rev: int
     rows: tuple[RowFit, ...]
+    theta: ThetaFit
     table: RouteTable
     sure: RouteTable
 
     @property
+    def fits(self) -> Sequence[RowFit | SlicesFit | ThetaFit]:
+        return (*self.rows, *(row.slices for row in self.rows if row.slices is not None), self.theta)
+
+    @property
     def moves(self) -> bool:
-        return any(row.moves for row in self.rows)
+        return any(each.moves for each in self.fits)
 
     @property
     def sure_moves(self) -> bool:
-        return any(row.better for row in self.rows)
+        return any(each.better for each in self.fits)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """For the log, each with what it is of."""
+        told = [(f"up to {row.notional_usdt_max}", reason) for row in self.rows for reason in row.reasons]
+        told += [
+            (f"slices up to {row.notional_usdt_max}", reason)
+            for row in self.rows
+            if row.slices is not None
+            for reason in row.slices.reasons
+        ]
+        return tuple(f"{of}: {reason}" for of, reason in (*told, *(("theta", each) for each in self.theta.reasons)))
+
+
+class Learned(Value, tag=False):
+    """What a ledger told beside the waits."""
+
+    chases: tuple[Chase, ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
 
 def fit(
@@ -84,27 +112,47 @@ def fit(
     bounds: Bounds,
     *,
     market: Market = Market.FUT,
+    learned: Learned = Learned(),  # noqa: B008 - a frozen value
     seed: int = 0,
 ) -> Proposal:
-    """The same trials, table and seed give the same proposal. Rows of the other market alone stay as they are."""
+    """The same samples, table and seed give the same proposal. Rows of the other market alone stay as they are."""
     rates = Rates(maker=float(fees.maker * BPS), taker=float(fees.taker * BPS), urgency_per_s=bounds.urgency_bps_per_s)
-    rows = table.of(market)
-    groups = by_row(trials, [row.notional_usdt_max for row in rows])
-    fits = tuple(
-        _row(
-            groups.get(number, ()), row.notional_usdt_max, row.maker_wait_ms, rates, float(gain_bps(fees)), bounds, seed
-        )
-        for number, row in enumerate(rows)
+    rows, gain = table.of(market), float(gain_bps(fees))
+    limits = [row.notional_usdt_max for row in rows]
+    waits, cuts = by_row(trials, limits), by_row(learned.cuts, limits)
+    drawn = {"block_ms": bounds.block_ms, "resamples": bounds.resamples, "seed": seed}
+    fits = []
+    for number, row in enumerate(rows):
+        found = _row(waits.get(number, ()), row.notional_usdt_max, row.maker_wait_ms, rates, gain, bounds, seed)
+        if not found.moves:
+            most, urgency = bounds.slices_most, bounds.urgency_bps_per_s
+            cut = fit_slices(cuts.get(number, ()), row, table.terms, urgency=urgency, most=most, **drawn)
+            found = found.but(slices=cut)
+        fits.append(found)
+    theta = fit_theta(learned.chases, table.terms, **drawn)
+    return Proposal(
+        of_rev=table.rev,
+        rows=tuple(fits),
+        theta=theta,
+        table=_moved(table, rows, fits, theta, sure=False),
+        sure=_moved(table, rows, fits, theta, sure=True),
     )
-    waits = [found.proposed_ms for found in fits]
-    sure = [found.proposed_ms if found.better else found.wait_ms for found in fits]
-    return Proposal(of_rev=table.rev, rows=fits, table=_waiting(table, rows, waits), sure=_waiting(table, rows, sure))
 
 
-def _waiting(table: RouteTable, fitted: Sequence[Row], waits: Sequence[int]) -> RouteTable:
-    """The waits are of ``fitted``, rows of the table."""
-    after = {row: row.but(maker_wait_ms=wait) for row, wait in zip(fitted, waits, strict=True)}
-    return table.but(rev=table.rev + 1, rows=tuple(after.get(row, row) for row in table.rows))
+def _moved(
+    table: RouteTable, rows: Sequence[Row], fits: Sequence[RowFit], theta: ThetaFit, *, sure: bool
+) -> RouteTable:
+    """With what moves, or with that of it alone which held-out orders confirm. ``fits`` are of ``rows``."""
+
+    def goes(each: RowFit | SlicesFit | ThetaFit) -> bool:
+        return each.better if sure else each.moves
+
+    after: dict[Row, Row] = {}
+    for row, found in zip(rows, fits, strict=True):
+        twap = found.slices.onto(row.twap) if found.slices is not None and goes(found.slices) else row.twap
+        after[row] = row.but(maker_wait_ms=found.proposed_ms if goes(found) else row.maker_wait_ms, twap=twap)
+    terms = table.terms.but(theta=theta.proposed) if goes(theta) else table.terms
+    return table.but(rev=table.rev + 1, rows=tuple(after.get(row, row) for row in table.rows), terms=terms)
 
 
 def _row(

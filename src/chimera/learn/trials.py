@@ -10,14 +10,25 @@ none becomes an order.
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from chimera.tca.markouts import adverse
 from chimera.tca.quotes import Quotes
 from chimera.tca.rows import Rested
 from chimera.tca.worked import Worked
+from chimera.trading.ids import IntentId
 from chimera.trading.money import BPS, Millis
 from chimera.trading.value import Value
+
+
+class Sized(Protocol):
+    @property
+    def at_ms(self) -> Millis: ...
+    @property
+    def notional(self) -> Decimal: ...
+
+
+S = TypeVar("S", bound=Sized)
 
 HORIZON_MS: Final = 5_000  # after a fill: when the mid has answered
 APART_MS: Final = 1_000  # between two orders of one wait at most
@@ -45,17 +56,20 @@ def asked_for(works: Iterable[Worked], quotes: Quotes) -> None:
 
 def trials(works: Iterable[Worked], rests: Iterable[Rested], quotes: Quotes) -> tuple[Trial, ...]:
     """In order of time."""
+    found = [_trial(work, chain, quotes) for work, chain in waits_of(works, rests)]
+    return tuple(sorted(found, key=lambda trial: trial.at_ms))
+
+
+def waits_of(works: Iterable[Worked], rests: Iterable[Rested]) -> Iterator[tuple[Worked, Sequence[Rested]]]:
+    """Each wait's orders, the first first, beside its intent."""
     by_id = {work.intent_id: work for work in works}
-    of_intent: dict[str, list[Rested]] = {}
+    of_intent: dict[IntentId, list[Rested]] = {}
     for rest in sorted(rests, key=lambda rest: (rest.sent_ms, rest.ref)):
         if rest.intent_id in by_id:
             of_intent.setdefault(rest.intent_id, []).append(rest)
-    found = [
-        _trial(by_id[chain[0].intent_id], chain, quotes)
-        for all_of_it in of_intent.values()
-        for chain in _waits(by_id[all_of_it[0].intent_id], all_of_it)
-    ]
-    return tuple(sorted(found, key=lambda trial: trial.at_ms))
+    for intent_id, all_of_it in of_intent.items():
+        for chain in _waits(by_id[intent_id], all_of_it):
+            yield by_id[intent_id], chain
 
 
 def _waits(work: Worked, rests: Iterable[Rested]) -> Iterator[list[Rested]]:
@@ -72,14 +86,14 @@ def _waits(work: Worked, rests: Iterable[Rested]) -> Iterator[list[Rested]]:
         yield chain
 
 
-def by_row(found: Iterable[Trial], limits: Iterable[Decimal]) -> Mapping[int, tuple[Trial, ...]]:
+def by_row(found: Iterable[S], limits: Iterable[Decimal]) -> Mapping[int, tuple[S, ...]]:
     """By number of the route table's row that covers each; the last covers what is larger."""
     ascending = list(limits)
 
-    def row(trial: Trial) -> int:
-        return next((number for number, most in enumerate(ascending) if trial.notional <= most), len(ascending) - 1)
+    def row(sample: S) -> int:
+        return next((number for number, most in enumerate(ascending) if sample.notional <= most), len(ascending) - 1)
 
-    ordered = sorted(found, key=lambda trial: (row(trial), trial.at_ms))
+    ordered = sorted(found, key=lambda sample: (row(sample), sample.at_ms))
     return {number: tuple(group) for number, group in groupby(ordered, key=row)}
 
 

@@ -127,6 +127,8 @@ class Rested(Value, tag=False):
     maker_qty: Qty  # filled as maker
     spread_bps: Decimal | None
     depth: Decimal | None  # quote asset at the touch that it joined
+    mid: Price | None = None
+    beats_touch: bool = False  # it was priced nearer to the market than anybody on its side
 
 
 class Ledgered(Value, tag=False):
@@ -242,6 +244,7 @@ class Ledger:
         mine = [fill for fill in self._fills.get(row.intent_id or "", ()) if fill.ref == row.client_order_id]
         made = [fill for fill in mine if fill.maker]
         joined = None if book is None else _best(book, row.side)
+        met = None if book is None else _best(book, row.side.opposite)
         return Rested(
             ref=ClientOrderId(row.client_order_id),
             intent_id=IntentId(row.intent_id or ""),
@@ -256,6 +259,8 @@ class Ledger:
             maker_qty=Qty(sum((fill.qty for fill in made), ZERO)),
             spread_bps=None if book is None else _spread_bps(book),
             depth=None if joined is None else joined.price * joined.qty,
+            mid=None if joined is None or met is None else Price((joined.price + met.price) / TWO),
+            beats_touch=joined is not None and (row.price - joined.price) * row.side.sign > 0,
         )
 
     def _read(self, document: Mapping[str, Any], kind: type[T]) -> Iterator[T]:

@@ -15,6 +15,10 @@ from chimera.wire.route_table import read_route_table
 from support.tca_rows import T0, book, child, fill, parent
 
 RUN = CliRunner()
+ROWS = [
+    {"notional_usdt_max": 200, "maker_wait_ms": 1500, "twap": {"slices": 1, "gap_ms": 0}},
+    {"notional_usdt_max": 500, "maker_wait_ms": 2000, "twap": {"slices": 2, "gap_ms": 600}},
+]
 
 
 def _intent(number: int) -> list[tuple[str, str, dict[str, Any]]]:
@@ -67,6 +71,7 @@ def asked(ledger: Path, table: Path, *words: str) -> dict[str, Any]:
 def test_what_rested_becomes_a_proposal_and_only_what_is_confirmed_goes_ahead(ledger: Path, tmp_path: Path) -> None:
     """Of 540 waits 360 filled, nothing was lost by it, and the last of them late: longer is better."""
     file = tmp_path / "route.json"
+    file.write_text(json.dumps(ROWS), encoding="utf-8")
     told = asked(ledger, file)
     small, large = told["fit"]["rows"]
 
@@ -74,7 +79,7 @@ def test_what_rested_becomes_a_proposal_and_only_what_is_confirmed_goes_ahead(le
     assert small["proposed_ms"] == 1_900
     assert (large["trials"], large["proposed_ms"]) == (0, 2_000)
     assert not told["in_force"]
-    assert not file.exists(), "S4 goes on with what it has"
+    assert json.loads(file.read_bytes()) == ROWS, "S4 goes on with what it has"
 
     told = asked(ledger, file, "--auto")
 
@@ -86,5 +91,6 @@ def test_what_rested_becomes_a_proposal_and_only_what_is_confirmed_goes_ahead(le
 def test_orders_of_another_market_are_not_learned_from(ledger: Path, tmp_path: Path) -> None:
     told = asked(ledger, tmp_path / "route.json", "--of", "SPOT", "--maker-bps", "10", "--taker-bps", "10")
 
-    assert [row["trials"] for row in told["fit"]["rows"]] == [0, 0]
+    assert [(row["trials"], row["wait_ms"]) for row in told["fit"]["rows"]] == [(0, 0)] * 3, "as the fees say"
+    assert not told["moves"]
     assert not told["in_force"]

@@ -7,6 +7,7 @@ from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.transfer_policy import TransferPolicy
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
+from chimera.services.router.fitting import FitPolicy
 from chimera.services.router.intake import LONGEST_WAIT_MS
 from chimera.trading.ids import DEFAULT_ACCOUNT, AccountId, Symbol
 from chimera.trading.market import Market
@@ -35,4 +36,5 @@ class RouterConfig(Value):
     sweep: SweepPolicy = SweepPolicy()
     environment: str = "sim"  # whose hosts it talks to
     transfers: TransferPolicy = TransferPolicy()
+    fit: FitPolicy = FitPolicy()
     probe: bool = False  # ask which forms of stop the venue takes, by orders that can do nothing

@@ -35,6 +35,7 @@ from chimera.services.access.door import Door, gated
 from chimera.services.clock import SteadyClock, SystemClock, WakingClock
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
+from chimera.services.router.fitting import FitPolicy
 from chimera.services.router.hosting import hosts_of, keys_of
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
@@ -292,6 +293,7 @@ def router_of(
         maker_fill_ratio_min=settings.maker_fill_ratio_min,
         sweep=sweep_of(settings),
         transfers=settings.transfers,
+        fit=fit_of(settings),
     )
     return Router(
         config,
@@ -352,6 +354,19 @@ def limits_of(settings: RouterSettings) -> Limits:
         max_daily_loss=Quote(settings.max_daily_loss_usdt),
         price_collar_bps=settings.price_collar_bps,
         max_orders_per_10s=settings.max_orders_per_10s,
+    )
+
+
+def fit_of(settings: RouterSettings) -> FitPolicy:
+    """The daily fit of the route table."""
+    return FitPolicy(
+        mode=settings.route_fit,
+        at_ms=settings.route_fit_at,
+        ledger=settings.ledger_path,
+        table=settings.route_table_path,
+        redis=",".join(settings.redis_addresses),
+        most_ms=settings.maker_max_wait_ms,
+        slices_most=settings.twap_max_slices,
     )
 
 

@@ -33,6 +33,7 @@ from chimera.services.router.cash_desk import CashDesk
 from chimera.services.router.closing import Closing
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
+from chimera.services.router.fitting import Fitting
 from chimera.services.router.governing import Governing
 from chimera.services.router.ground import Ground, VenueTime
 from chimera.services.router.guarding import Guarding
@@ -154,7 +155,7 @@ class Router:
             parts = self.watch, self.budget, self.routing, self.books, self.watchdogs, self.reconciling, self.capability
             for part in parts:
                 self._begin(part.looks)
-            self._begin(self.transferring.looks)
+            self._begin(self.transferring.looks | self.fitting.looks)
 
     def _begin_sights(self) -> None:
         """The looks that need no memory of ours."""
@@ -362,6 +363,7 @@ class Router:
             ground, records, self._ledger, self.sender, self._relay, self.watch, dogs, begin=begin, take_over=own
         )
         self.closing = Closing(ground, self.standing_in, self._ledger)
+        self.fitting = Fitting(self.config.fit, ground.market, self.watch.fees, self.clock, self.alarms.tell)
         self.budget = Budgeting(
             ground, bus, market, limits, self.watch, dogs, self.standing_in, shared.budgets, self.sender.exposure
         )

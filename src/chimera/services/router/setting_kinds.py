@@ -13,6 +13,7 @@ from chimera.trading.money import text
 from chimera.wire import request_json
 
 _DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
+_TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
@@ -23,6 +24,16 @@ def duration(given: object) -> int:
             return given
         raise ValueError("must be a duration such as 60s, 500ms, 5m or 1h")
     return int(found.group(1)) * _UNIT_MS[found.group(2)]
+
+
+def time_of_day(given: object) -> int:
+    """Milliseconds after midnight."""
+    found = _TIME_OF_DAY.fullmatch(given) if isinstance(given, str) else None
+    if found is None:
+        if isinstance(given, int) and not isinstance(given, bool):
+            return given
+        raise ValueError("must be a time of day such as 03:30")
+    return (int(found[1]) * 60 + int(found[2])) * 60_000
 
 
 def decimal(given: object) -> Decimal:

@@ -21,9 +21,20 @@ from chimera.reconcile.external import ExternalOrders
 from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services.router.config import MAKER_FILL_RATIO_MIN
+from chimera.services.router.fitting import FitMode
 from chimera.services.router.intake import LONGEST_WAIT_MS
 from chimera.services.router.lease_settings import LeaseSettings
-from chimera.services.router.setting_kinds import Amount, Names, Truth, VenueUrl, Whole, decimal, duration, setting
+from chimera.services.router.setting_kinds import (
+    Amount,
+    Names,
+    Truth,
+    VenueUrl,
+    Whole,
+    decimal,
+    duration,
+    setting,
+    time_of_day,
+)
 from chimera.services.secret_files import SUFFIX, read_secret_files
 from chimera.trading.intent import WorkingType
 from chimera.trading.scene import Policy
@@ -32,6 +43,7 @@ _PREFIX: Final = "S4_"
 # what deciding code does unless told otherwise is written there
 _POLICY: Final = Policy()
 _ROUTES: Final = RoutePolicy()
+_FIT_AT: Final = "03:30"
 _BREAKER: Final = BreakerPolicy()
 _SWEEP: Final = SweepPolicy()
 _FILES: Final = ("S4_BINANCE_KEY", "S4_BINANCE_SECRET", "S4_DB_ARANGO_PASS")
@@ -99,6 +111,19 @@ class RouterSettings(LeaseSettings):
     )
     route_table_path: Path = setting(
         "S4_ROUTE_TABLE_PATH", Path("/etc/chimera/route.json"), "path", "Route table: notional to wait and slices."
+    )
+    route_fit: FitMode = setting(
+        "S4_ROUTE_FIT",
+        FitMode.OFF,
+        "off|propose|automatic",
+        "Fit the route table once a day; automatic puts in force what held-out orders confirm.",
+    )
+    route_fit_at: Annotated[int, BeforeValidator(time_of_day)] = setting(
+        "S4_ROUTE_FIT_AT",
+        time_of_day(_FIT_AT),
+        "HH:MM, UTC",
+        "When it is fitted; spot's rows ten minutes later.",
+        shown=_FIT_AT,
     )
     maker_max_wait_ms: Annotated[int, Whole] = setting(
         "S4_MAKER_MAX_WAIT_MS",
