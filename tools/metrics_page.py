@@ -23,7 +23,13 @@ Two of them are also in Redis, as JSON `{value, unit, at_ms}`, written every 5 s
 `metrics:events:s4.router_p95` (the 95th percentile of `router_submit_latency_ms_recent`, null before the first order
 ended) and `metrics:events:s4.maker_timeout_count` (`maker_timeouts_total` of all markets).
 """
-NAMES = {Service.S3: "S3", Service.S4: "S4", Service.FEED: "The feed", Service.CONSOLE: "The console"}
+NAMES = {
+    Service.S3: "S3",
+    Service.S4: "S4",
+    Service.FEED: "The feed",
+    Service.CONSOLE: "The console",
+    Service.ALERTS: "The alerts",
+}
 LEVELS = """
 ## Service levels
 

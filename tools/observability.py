@@ -20,7 +20,13 @@ from chimera.services.objectives import ENOUGH, OBJECTIVES, Objective
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOME: Final = ROOT / "deploy" / "observability"
 RUNBOOK: Final = "docs/runbook.md"
-JOBS: Final = {"chimera-s3": 8083, "chimera-s4": 8084, "chimera-feed": 8085, "chimera-console": 8080}
+JOBS: Final = {
+    "chimera-s3": 8083,
+    "chimera-s4": 8084,
+    "chimera-feed": 8085,
+    "chimera-alerts": 8090,
+    "chimera-console": 8080,
+}
 SCRAPE_S: Final = 5
 STEP: Final = f"{SCRAPE_S}s"
 DRAWN: Final = "Written by tools/observability.py from the list of metrics (docs/metrics.md); do not edit by hand."
@@ -183,7 +189,7 @@ def _of_services(at: dict[str, str]) -> list[Rule]:
     away = {"market": "FUT"}
     return [
         Rule(
-            "SERVICE_DOWN", 'up{job=~"(chimera-)?(s3|s4|feed|console)"} == 0', 15, "FATAL",
+            "SERVICE_DOWN", 'up{job=~"(chimera-)?(s3|s4|feed|alerts|console)"} == 0', 15, "FATAL",
             "{{ $labels.job }} does not answer.", "s4-is-down-or-does-not-start",
             Series(_selected("up", gone), 0, 1), gone,
         ),

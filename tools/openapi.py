@@ -1,10 +1,11 @@
-"""Write ``openapi.json``: both services' schemas, S3 and S4, as their applications serve them (``make docs``)."""
+"""Write ``openapi.json``: the schemas of S3, S4 and the alerts, as their applications serve them (``make docs``)."""
 
 import json
 import sys
 from pathlib import Path
 from typing import Any, cast
 
+from chimera.services.alerts import http as alerts
 from chimera.services.router import http as router
 from chimera.services.strategy import http as strategy
 
@@ -19,6 +20,7 @@ def page() -> str:
     nobody = cast("Any", Nobody())
     schemas = {
         "s3-strategy-engine": strategy.build_app(nobody).openapi(),
+        "alerts": alerts.build_app(nobody, nobody, nobody).openapi(),
         "s4-order-router": router.build_app(nobody, clock=nobody).openapi(),
     }
     return json.dumps(schemas, indent=1, sort_keys=True) + "\n"

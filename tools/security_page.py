@@ -9,7 +9,12 @@ from chimera.services.service import Service
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "security.md"
 BEGIN, END = "<!-- roles: tools/security_page.py -->", "<!-- end of roles -->"
-NAMES = {Service.S4: "S4, the order router", Service.S3: "S3, the strategy engine", Service.CONSOLE: "The console"}
+NAMES = {
+    Service.S4: "S4, the order router",
+    Service.S3: "S3, the strategy engine",
+    Service.CONSOLE: "The console",
+    Service.ALERTS: "The alerts",
+}
 
 
 def table() -> str:

@@ -1,9 +1,10 @@
-"""Write ``docs/settings.md`` from the settings objects of both services (``make docs``); a test keeps it current."""
+"""Write ``docs/settings.md`` from the settings objects of the services (``make docs``); a test keeps it current."""
 
 import sys
 from decimal import Decimal
 from pathlib import Path
 
+from chimera.services.alerts import settings as alerts
 from chimera.services.router import settings as router
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.strategy import settings as strategy
@@ -12,7 +13,7 @@ from chimera.trading.money import text
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 INTRO = """# Settings
 
-Written by `tools/settings_page.py` from the settings of both services; do not edit by hand.
+Written by `tools/settings_page.py` from the settings of the services; do not edit by hand.
 
 Each service reads its environment once, at the start. Every fault is told in one message naming the variables; a
 variable with the service's prefix that is not known is a fault, too, so that a misspelt limit is not silently
@@ -43,10 +44,18 @@ def strategy_rows() -> str:
 
 
 def router_rows() -> str:
+    return _table(router.describe())
+
+
+def _table(rows: list[tuple[str, str, str, str]]) -> str:
     lines = ["| variable | default | unit | meaning |", "| --- | --- | --- | --- |"]
-    for name, default, unit, sentence in router.describe():
+    for name, default, unit, sentence in rows:
         lines.append(f"| `{name}` | {default} | {unit.replace('|', ' or ')} | {sentence} |")
     return "\n".join(lines) + "\n"
+
+
+def alerts_rows() -> str:
+    return _table(alerts.describe())
 
 
 def simulator_rows() -> str:
@@ -66,6 +75,7 @@ def page() -> str:
         f"## S4, the order router\n\n{router_rows()}\n"
         "A secret may also come from a file that only its owner may read: `S4_BINANCE_KEY_FILE`, "
         f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`, `S3_DB_ARANGO_PASS_FILE`.\n\n"
+        f"## The alerts\n\n{alerts_rows()}\n"
         f"## The simulated exchange\n\n{simulator_rows()}"
     )
 

@@ -1,4 +1,4 @@
-"""Gates before the three applications, with tokens of every role, over fakes."""
+"""Gates before the four applications, with tokens of every role, over fakes."""
 
 import asyncio
 import os
@@ -17,10 +17,15 @@ from stand_in import StandIn
 from starlette.datastructures import Headers
 
 from chimera.adapters.memory.bus import MemoryBus
+from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.access.door import Door, gated
 from chimera.services.access.gate import Gate, Terms
 from chimera.services.access.table import ROLES, Role
 from chimera.services.access.tokens import TokenBook, TokenFile, new_token
+from chimera.services.alerts.desk import Desk
+from chimera.services.alerts.http import build_app as alerts_app
+from chimera.services.alerts.telling import Policy
+from chimera.services.alerts.watch import Watch
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import build_app as console_app
 from chimera.services.console.login import Signed
@@ -49,7 +54,7 @@ def a_row(word: str, role: Role, now_ms: int = 0, **how: Any) -> Any:
     return new_token(word, role, TOKENS[word].removeprefix("chm_"), now_ms=now_ms, **how)[0]
 
 
-_BEHIND: dict[str, Any] = {name: StandIn() for name in ("clock", "router", "s4", "signed")}
+_BEHIND: dict[str, Any] = {name: StandIn() for name in ("clock", "router", "s4", "signed", "desk", "watch")}
 
 
 class _Behind(Signed):
@@ -71,7 +76,7 @@ class _Behind(Signed):
 @cache
 def _applications() -> dict[Service, FastAPI]:
     """Drawn once: that takes longer than most tests."""
-    clock, router, s4, signed = _BEHIND.values()
+    clock, router, s4, signed, desk, watch = _BEHIND.values()
     bus = MemoryBus(HandClock())
     page = console_app(router=s4, strategy=FakeS3(), bus=bus, clock=clock, signed=_Behind(signed))
     strategy: Any = _Nobody()
@@ -79,6 +84,7 @@ def _applications() -> dict[Service, FastAPI]:
         Service.S4: router_app(router, clock=clock),
         Service.S3: strategy_app(strategy),
         Service.CONSOLE: page,
+        Service.ALERTS: alerts_app(desk, watch, clock),
     }
 
 
@@ -100,6 +106,9 @@ class Doors:
         self.book = TokenBook(path, self.clock)
         self.signed = Signed(self.book, self.clock)
         self.router, self.s4 = FakeRouter(), FakeS4()
+        rows, bus = MemoryLedger(), MemoryBus(self.clock)
+        self.desk = Desk(rows=rows, streams=bus, clock=self.clock, channels=(), policy=Policy())
+        self.watch = Watch({}, 30_000, self.clock, lambda *_: None)
         for name, behind in _BEHIND.items():
             behind.now = getattr(self, name)
         self.apps = _applications()

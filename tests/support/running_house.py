@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 ENTRY: Final = (sys.executable, "-m", "chimera.cli.main")
-FREE_PORTS: Final = ("--sim-port", "0", "--s3-port", "0", "--s4-port", "0", "--console-port", "0")
+FREE_PORTS: Final = ("--sim-port", "0", "--s3-port", "0", "--s4-port", "0", "--console-port", "0", "--alerts-port", "0")
 PATIENCE_S: Final = 90.0
 STOP_S: Final = 3.0
 BETWEEN_S: Final = 0.05

@@ -15,6 +15,7 @@ from chimera.admit.breaker import State
 from chimera.execute.telling import _GIVEN_UP
 from chimera.protect.rehearsal import _REFUSED, _TAKEN
 from chimera.reconcile.sweep import _AT_ONCE
+from chimera.services.alerts.watch import SILENT
 from chimera.services.objectives import OBJECTIVES
 from chimera.services.router.watchdogs import _KEY_ALERTS
 from chimera.services.service import Service
@@ -23,7 +24,16 @@ from chimera.trading.execution import UNGUARDABLE
 from chimera.trading.ids import _FORCED
 
 SOURCES: Final = Path(__file__).resolve().parents[2] / "src/chimera"
-PARTS: Final = ("services/router", "services/strategy", "execute", "protect", "reconcile", "admit", "trading")
+PARTS: Final = (
+    "services/router",
+    "services/strategy",
+    "services/alerts",
+    "execute",
+    "protect",
+    "reconcile",
+    "admit",
+    "trading",
+)
 PLACES: Final = {"Alert": None, "level": 0, "notice": 0, "say": 1, "_alarm": 1}  # which argument has the code
 TELLS: Final = re.compile(rf"\b(?:{'|'.join(PLACES)})\(")
 OVER: Final = "_OVER"  # of a level that has ended
@@ -39,6 +49,7 @@ _SWEEP: Final = (*_AT_ONCE, "ORPHAN_ORDER", "ORDER_NOT_LISTED", "ORDER_OVERDUE",
 COMPUTED: Final[dict[tuple[str, str], Iterable[str]]] = {
     ("services/router/levels.py", "level.code"): (),  # whatever a level was raised by
     ("services/router/alarms.py", "alert.code"): (),  # whatever it was handed
+    ("services/alerts/main.py", "code"): (SILENT,),  # what ``watch`` raises
     ("services/router/observing.py", "verdict.objective.code"): _codes_of(Service.S4),
     ("services/router/cash_book.py", "code"): (),  # what its ``_alarm`` is called with
     ("services/router/breaking.py", "f'BREAKER_{after.state}'"): tuple(f"BREAKER_{state}" for state in State),

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from chimera.cli import (
+    alerts,
     bundle,
     conform,
     consoling,
@@ -49,6 +50,7 @@ app.add_typer(route.app, name="route")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(token.app, name="token")
 app.add_typer(trail.app, name="audit")
+app.add_typer(alerts.app, name="alerts")
 app.callback()(who.before)
 app.command()(conform.conform)
 app.command()(levels.sli)
@@ -86,6 +88,7 @@ def up(
     s3_port: Annotated[int, typer.Option(envvar="CHIMERA_S3_PORT")] = 8083,
     s4_port: Annotated[int, typer.Option(envvar="CHIMERA_S4_PORT")] = 8084,
     console_port: Annotated[int, typer.Option(envvar="CHIMERA_CONSOLE_PORT")] = 8080,
+    alerts_port: Annotated[int, typer.Option(envvar="ALERTS_PORT", help="Of who keeps and sends the alerts.")] = 8090,
     console: Annotated[bool, typer.Option(help="Serve the console's page.")] = True,
     routers: Annotated[
         int, typer.Option(min=1, max=9, help="S4 processes over one ledger: one acts, the others stand by.")
@@ -109,7 +112,7 @@ def up(
             max_hold_s=max_hold,
             sides=sides_named(side),
             every_s=every,
-            ports=Ports(simulator=sim_port, s3=s3_port, s4=s4_port, console=console_port),
+            ports=Ports(simulator=sim_port, s3=s3_port, s4=s4_port, console=console_port, alerts=alerts_port),
             console=console,
             routers=routers,
         )

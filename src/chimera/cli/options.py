@@ -6,9 +6,11 @@ import typer
 
 S3_URL: Final = "http://127.0.0.1:8083"
 S4_URL: Final = "http://127.0.0.1:8084"
+ALERTS_URL: Final = "http://127.0.0.1:8090"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 S3 = Annotated[str, typer.Option("--s3", envvar="CHIMERA_S3_URL", help="Where S3 answers.")]
+Alerts = Annotated[str, typer.Option("--alerts", envvar="CHIMERA_ALERTS_URL", help="Where the alerts answer.")]
 S4 = Annotated[
     str, typer.Option("--s4", envvar="CHIMERA_S4_URL", help="Where S4 answers; each of several routers, with commas.")
 ]

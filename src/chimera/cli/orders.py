@@ -149,7 +149,7 @@ def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> 
 
     async def ask() -> dict[str, Any]:
         async with RouterClient(s4_url) as client:
-            return await client.kill(by=_me(), reason=reason, scope=scope, name=name, flatten=flatten)
+            return await client.kill(by=me(), reason=reason, scope=scope, name=name, flatten=flatten)
 
     receipt = answer_to(ask())
     if as_json:
@@ -169,7 +169,7 @@ def arm(s4_url: str, place: str, reason: str, confirm: str | None, as_json: bool
 
     async def ask() -> dict[str, Any]:
         async with RouterClient(s4_url) as client:
-            return await client.arm(by=_me(), reason=reason, scope=scope, name=name, confirm=confirm)
+            return await client.arm(by=me(), reason=reason, scope=scope, name=name, confirm=confirm)
 
     answer = answer_to(ask())
     if as_json:
@@ -190,7 +190,7 @@ def _place(place: str) -> tuple[Scope, str]:
         raise Refused("SCOPE", f"{place} is no scope", field="SCOPE", value=place, accepted=accepted) from None
 
 
-def _me() -> str:
+def me() -> str:
     """Who stands in the receipt."""
     return os.environ.get("USER") or os.environ.get("LOGNAME") or "cli"
 
@@ -247,7 +247,7 @@ def transfers(s4_url: str) -> dict[str, Any]:
 def transfer(s4_url: str, route: str, asset: str, amount: Decimal, reason: str) -> dict[str, Any]:
     async def ask() -> dict[str, Any]:
         async with RouterClient(s4_url, timeout_ms=_TRANSFER_MS) as client:
-            answer: dict[str, Any] = plain(await client.transfer(Route(route), asset, amount, by=_me(), reason=reason))
+            answer: dict[str, Any] = plain(await client.transfer(Route(route), asset, amount, by=me(), reason=reason))
             return answer
 
     return answer_to(ask())

@@ -89,6 +89,15 @@ def router() -> None:
     _run(lambda stop: serve(settings, stop=stop, ready=_ready("s4")))
 
 
+def alerts() -> None:
+    from chimera.services.alerts.main import serve
+    from chimera.services.alerts.settings import read_settings
+
+    logs.to_stderr("alerts")
+    settings = read_settings(os.environ)
+    _run(lambda stop: serve(settings, stop=stop, ready=_ready("alerts")))
+
+
 def console(door: "Door", port: int, s3: str, s4: str, redis: str, redis_dir: Path, hosts: str) -> None:
     from chimera.services.console.main import serve
 

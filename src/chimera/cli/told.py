@@ -27,7 +27,7 @@ def position_told(row: Mapping[str, Any]) -> str:
 def guard_told(guard: Mapping[str, Any]) -> str:
     """A price that S4 watches itself, which covers nothing."""
     kind, gauge = str(guard["kind"]).lower(), str(guard["gauge"]).lower()
-    since = _clock(guard["armed_ms"])
+    since = clock(guard["armed_ms"])
     watched = f"S4 watches the {kind} {guard['price']} x {guard['qty']} by the {gauge} since {since}"
     return f"guard: {watched}; it covers nothing"
 
@@ -38,7 +38,7 @@ def doubt_told(row: Mapping[str, Any]) -> str:
     against = "" if counted is None or not Decimal(counted) else f", {text(Decimal(counted).quantize(_SHOWN))} counted"
     return (
         f"{row['symbol']} {row['client_order_id']} {str(row['role']).lower()} {row['qty']}: {str(row['about']).lower()}"
-        f" unknown since {_clock(row['since_ms'])}, asked {row['asks']} times{against}\n  it takes {row['settles']}"
+        f" unknown since {clock(row['since_ms'])}, asked {row['asks']} times{against}\n  it takes {row['settles']}"
     )
 
 
@@ -53,7 +53,7 @@ def order_told(order: Mapping[str, Any]) -> Iterator[str]:
     for part in (*(order.get("children") or ()), *(order.get("legs") or ())):
         yield _part(part)
     for moment in order.get("timeline") or ():
-        yield f"  {_clock(moment['at_ms'])}  {moment['what']}"
+        yield f"  {clock(moment['at_ms'])}  {moment['what']}"
 
 
 def _part(part: Mapping[str, Any]) -> str:
@@ -75,6 +75,6 @@ def _resting(leg: Mapping[str, Any] | None) -> str:
     return "none" if leg is None else f"{leg['price']} x {leg['qty']}"
 
 
-def _clock(at_ms: object) -> str:
+def clock(at_ms: object) -> str:
     moment = datetime.fromtimestamp(int(str(at_ms)) / 1000, UTC)
     return f"{moment:%H:%M:%S}.{int(str(at_ms)) % 1000:03d}"

@@ -44,6 +44,7 @@ class Metric(NamedTuple):
 LABELS: Final = {
     "about": "what is not known: OUTCOME, CANCEL, TRADES",
     "asset": "an asset in which a fee was paid: of a traded symbol, or BNB",
+    "channel": "webhook, telegram",
     "code": "a stable word of docs/codes.md",
     "counts": "what a limit of the venue counts: WEIGHT, ORDERS, …",
     "decision": "open, skip",
@@ -55,6 +56,7 @@ LABELS: Final = {
     "queue": "outbox, held, tasks, alarms, callers",
     "rule_id": "the first 200 rules that fired; any more are `other`",
     "scope": "of a kill: GLOBAL, MARKET, SYMBOL, STRATEGY",
+    "severity": "INFO, WARN, ERROR, FATAL",
     "sli": "a service level (below)",
     "source": "market, s3, s4, streams",
     "span_s": "the window of a limit of the venue, seconds",
@@ -70,6 +72,7 @@ _S4: Final = (Service.S4,)
 _S3: Final = (Service.S3,)
 _FEED: Final = (Service.FEED,)
 _CONSOLE: Final = (Service.CONSOLE,)
+_ALERTS: Final = (Service.ALERTS,)
 _WITH_LEVELS: Final = (Service.S3, Service.S4, Service.FEED)
 _M: Final = ("market",)
 _MQ: Final = ("market", "quantile")
@@ -198,6 +201,21 @@ METRICS: Final[tuple[Metric, ...]] = (
            "The console has stopped looking"),
     Metric("console_source_age_ms", _G, "ms", _CONSOLE, "console", ("source",),
            "How old what it shows of each source is; absent before it was first heard"),
+    # ── alerts ──
+    Metric("alerts_standing", _G, "alerts", _ALERTS, "alerts", ("severity",),
+           "Alerts that stand, acknowledged or not, by the worst that was told of each"),
+    Metric("alerts_untold", _G, "alerts", _ALERTS, "alerts", ("channel",),
+           "What a channel is still to be told, by the next message or the next digest"),
+    Metric("alerts_sent", _C, "messages", _ALERTS, "alerts", ("channel",),
+           "Messages that a receiver has taken"),
+    Metric("alerts_attempts_failed", _C, "attempts", _ALERTS, "alerts", ("channel",),
+           "Attempts that were refused or not answered; each is made again"),
+    Metric("alerts_channel_up", _G, SWITCH, _ALERTS, "alerts", ("channel",),
+           "The last attempt went well, or there was none"),
+    Metric("alerts_unreadable", _C, "records", _ALERTS, "alerts", (),
+           "Records of the stream that could not be read"),
+    Metric("alerts_crowded_out", _C, "alerts", _ALERTS, "alerts", (),
+           "Alerts that gave way because too many stood"),
     # ── service levels ──
     Metric("sli_value", _G, "see below", _WITH_LEVELS, "service levels", ("sli",),
            "What was measured of it, the worst over markets and symbols; absent where nothing was, or too little"),

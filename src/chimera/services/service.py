@@ -8,3 +8,4 @@ class Service(StrEnum):
     S4 = "s4"
     FEED = "feed"
     CONSOLE = "console"
+    ALERTS = "alerts"

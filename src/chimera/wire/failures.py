@@ -44,6 +44,7 @@ CONFLICT: Final = (
     "LEVERAGE_IN_USE",  # what stands there was opened at another
     "LEVERAGE_TOO_OFTEN",  # it was changed a few times in the last minute
     "NOT_KILLED",
+    "STILL_STANDS",  # an alert whose service will tell its end
     "CONFIRM",  # the word that arms again
     "TRANSFER_UNDER_WAY",
     "TRANSFER_IN_DOUBT",  # nothing more moves until the venue's history has spoken

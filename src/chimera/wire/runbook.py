@@ -9,6 +9,8 @@ _CHAPTERS: Final = {
     "a-stop-that-fired-and-did-not-fill": "STOP_STUCK",
     "a-stop-that-is-refused": "STOP_CROSSED STOP_FORM_REFUSED STOP_REFUSED STOP_TRY_REFUSED TARGET_CROSSED",
     "guards": "GUARD_STOP",
+    "alerts-that-do-not-arrive": "ALERTS_DEAF ALERTS_UNDELIVERED",
+    "s4-is-down-or-does-not-start": "SERVICE_SILENT",
     "a-close-that-fails": "CANCEL_FAILED CLOSE_TOO_SMALL EXIT_FAILING",
     "order-in-doubt": "DOUBT_OLD SLI_IN_DOUBT",
     "orders-that-fail-or-are-late": (

@@ -41,6 +41,7 @@ AUDIT_EVERY_S: Final = 1.0
 AUDIT_WAIT_S: Final = 0.5
 READY_POLL_S: Final = 0.05
 READY_S: Final = 30.0
+LOOKERS_ON: Final = ("console", "alerts")  # nobody trades less without them
 _DECODE: Final = msgspec.json.Decoder(AuditRecord).decode
 
 
@@ -92,6 +93,7 @@ class Household:
         named = {"s3": ports.s3, "simulator": ports.simulator}
         if self._trades_spot:
             named["simulator_spot"] = self._spot_port
+        named["alerts"] = ports.alerts
         if self._options.console:
             named["console"] = ports.console
         return {name: self._at(port) for name, port in named.items()} | {"s4": ",".join(map(self._at, self._s4_ports))}
@@ -117,7 +119,7 @@ class Household:
         for child in routers.heirs:  # whether they stand by yet holds nobody up
             child.start()
         for child in self._others:
-            if child.name != "console" and child not in routers.heirs:
+            if child.name not in LOOKERS_ON and child not in routers.heirs:
                 await child.wait_ready()
         await self._until_ready("S4", self._s4)
         await self._until_ready("S3", self._s3)
@@ -125,8 +127,9 @@ class Household:
             self._watching.append(asyncio.create_task(routers.watch(self._tell, self.now_ms)))
 
     async def failed(self) -> None:
-        """Waits for ever; raises when a child fell for good (the console may)."""
-        children = [child for child in (self._venue, *self._others) if child is not None and child.name != "console"]
+        """Waits for ever; raises when a child fell for good (who only looks on may)."""
+        everyone = (self._venue, *self._others)
+        children = [child for child in everyone if child is not None and child.name not in LOOKERS_ON]
         async with asyncio.TaskGroup() as group:
             for child in children:
                 group.create_task(child.failed())
@@ -186,6 +189,7 @@ class Household:
         wanted = {"the simulator (--sim-port)": ports.simulator, "S3 (--s3-port)": ports.s3}
         for number, port in enumerate(self._s4_ports):
             wanted["S4 (--s4-port)" if not number else f"router {number + 1} ({number} above --s4-port)"] = port
+        wanted["the alerts (--alerts-port)"] = ports.alerts
         wanted["the simulator's spot (one above --sim-port)"] = self._spot_port
         if self._options.console:
             wanted["the console (--console-port)"] = ports.console
@@ -235,6 +239,14 @@ class Household:
         }
         feed = self._child("feed", feeding, {})
         children = [feed, *routers.children, self._child("s3", ["s3", "--venue", venue], s3)]
+        alerts = {
+            "ALERTS_PORT": str(ports.alerts),
+            "ALERTS_REDIS_ADDRESSES": redis,
+            "ALERTS_LEDGER_PATH": str(self._ledger_path("alerts")),
+            "ALERTS_S4_URL": routers.one_address,
+            "ALERTS_S3_URL": self._at(ports.s3),
+        }
+        children.append(self._child("alerts", ["alerts", "serve"], alerts))
         if self._options.console:
             words = ["console", "--port", str(ports.console), "--s3", self._at(ports.s3), "--s4", routers.one_address]
             children.append(self._child("console", [*words, "--redis", redis], {}))

@@ -17,6 +17,7 @@ class Ports(Value):
     s3: int = 8083
     s4: int = 8084
     console: int = 8080
+    alerts: int = 8090
 
 
 class UpOptions(Value):

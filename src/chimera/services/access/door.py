@@ -113,6 +113,7 @@ class Door(Value, tag=False):
 TOKENS_NAMED: Final = {
     Service.S3: "S3_API_TOKENS_PATH",
     Service.S4: "S4_API_TOKENS_PATH",
+    Service.ALERTS: "ALERTS_API_TOKENS_PATH",
     Service.CONSOLE: "--tokens, CHIMERA_TOKENS_PATH",
 }
 

@@ -134,6 +134,15 @@ ENDPOINTS: Final = (
         "POST /config/trial begin_trial",
         "POST /config/trial/end end_trial",
     ),
+    *_rows(Service.ALERTS, Role.NOBODY, "GET /ready", "GET /health"),
+    *_rows(Service.ALERTS, Role.READ, "GET /alerts", "GET /alerts/{name}", "GET /metrics", "GET /openapi.json"),
+    *_rows(
+        Service.ALERTS,
+        Role.TRADE,
+        "POST /alerts/{name}/ack acknowledge_alert",
+        "POST /alerts/{name}/resolve resolve_alert",
+    ),
+    *_rows(Service.ALERTS, Role.OPERATE, "POST /alerts/test test_alerts"),
     *_rows(
         Service.CONSOLE, Role.NOBODY, "GET /health", "GET /static/{name}", "GET /login", "POST /login", "POST /logout"
     ),

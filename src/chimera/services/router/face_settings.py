@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 from chimera.services.access.door import RATE
-from chimera.services.router.setting_kinds import Whole, setting
 from chimera.services.router.transfer_settings import TransferSettings
+from chimera.services.setting_kinds import Whole, setting
 
 
 class FaceSettings(TransferSettings):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from chimera.services.router.config import OWNER_NAME
 from chimera.services.router.face_settings import FaceSettings
-from chimera.services.router.setting_kinds import setting
+from chimera.services.setting_kinds import setting
 
 
 class LeaseSettings(FaceSettings):

@@ -24,18 +24,9 @@ from chimera.services.router.config import MAKER_FILL_RATIO_MIN
 from chimera.services.router.fitting import FitMode
 from chimera.services.router.intake import LONGEST_WAIT_MS
 from chimera.services.router.lease_settings import LeaseSettings
-from chimera.services.router.setting_kinds import (
-    Amount,
-    Names,
-    Truth,
-    VenueUrl,
-    Whole,
-    decimal,
-    duration,
-    setting,
-    time_of_day,
-)
+from chimera.services.router.venue_url import VenueUrl
 from chimera.services.secret_files import SUFFIX, read_secret_files
+from chimera.services.setting_kinds import Amount, Names, Truth, Whole, decimal, duration, setting, time_of_day
 from chimera.trading.intent import WorkingType
 from chimera.trading.scene import Policy
 

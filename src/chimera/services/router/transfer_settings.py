@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 from pydantic_settings import BaseSettings
 
 from chimera.admit.transfer_policy import TransferPolicy
-from chimera.services.router.setting_kinds import Amount, Names, Truth, decimal, setting
+from chimera.services.setting_kinds import Amount, Names, Truth, decimal, setting
 
 _ASSET: Final = "of the asset"
 _POLICY: Final = TransferPolicy()  # what deciding code does unless told otherwise is written there

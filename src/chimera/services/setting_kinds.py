@@ -5,10 +5,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
-from yarl import URL
+from pydantic import BeforeValidator, Field
 
-from chimera.adapters.binance.hosts import SIM, environment_of
 from chimera.trading.money import text
 from chimera.wire import request_json
 
@@ -64,22 +62,10 @@ def _listed(given: object) -> tuple[str, ...]:
     raise ValueError("must be a list with commas")
 
 
-def _venue_url(given: str | None) -> str | None:
-    """Keys and orders go to this machine or to the venue, never elsewhere, whatever the environment says."""
-    if given is None:
-        return None
-    environment = environment_of(given)
-    schemes = ("http", "https", "ws", "wss") if environment == SIM.name else ("https", "wss")
-    if environment is None or URL(given).scheme not in schemes:
-        raise ValueError("must be a URL of this machine, or an encrypted one of Binance's")
-    return given
-
-
 Truth = Annotated[bool, BeforeValidator(_truth)]
 Whole = BeforeValidator(_whole)
 Amount = Annotated[Decimal, BeforeValidator(decimal), Field(gt=0)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-VenueUrl = Annotated[str | None, AfterValidator(_venue_url)]
 
 
 def _default(value: object) -> str:
