@@ -36,20 +36,18 @@ class PortTakenError(Exception):
 class Node:
     """One server. What it held is in its folder, and it comes back with that."""
 
-    def __init__(self, folder: Path, ports: tuple[int, int], node_timeout_ms: int) -> None:
-        self.port, self.bus_port = ports
+    def __init__(self, folder: Path, port: int, *options: str) -> None:
+        self.port = port
         folder.mkdir(parents=True)
         self._command = (
             shutil.which("redis-server") or str(find_server()),
-            *("--bind", "127.0.0.1", "--port", str(self.port), "--cluster-port", str(self.bus_port)),
+            *("--bind", "127.0.0.1", "--port", str(port)),
             *("--dir", str(folder), "--logfile", str(folder / "log"), "--save", ""),
             *("--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"),
-            *("--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout_ms)),
-            *("--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0"),
-            *("--repl-diskless-sync-delay", "0"),
+            *options,
         )
         self._process: subprocess.Popen[bytes] | None = None
-        self._link: Any = Redis(port=self.port, socket_timeout=5)
+        self._link: Any = Redis(port=port, socket_timeout=5)
 
     @property
     def address(self) -> str:
@@ -111,9 +109,11 @@ class Shards:
     """The six of them; made by ``shards``."""
 
     def __init__(self, folder: Path, node_timeout_ms: int) -> None:
-        ports = iter(free_ports(4 * MASTERS))
+        ports = free_ports(4 * MASTERS)
+        self._bus_ports = dict(zip(ports[::2], ports[1::2], strict=True))
         self.nodes = [
-            Node(folder / f"n{number}", (next(ports), next(ports)), node_timeout_ms) for number in range(2 * MASTERS)
+            Node(folder / f"n{number}", port, *_clustered(bus_port, node_timeout_ms))
+            for number, (port, bus_port) in enumerate(self._bus_ports.items())
         ]
 
     @property
@@ -132,7 +132,7 @@ class Shards:
         for number, node in enumerate(self.nodes):
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             if node is not first:
-                node.ask("CLUSTER", "MEET", "127.0.0.1", first.port, first.bus_port)
+                node.ask("CLUSTER", "MEET", "127.0.0.1", first.port, self._bus_ports[first.port])
         for number, node in enumerate(masters):
             node.ask("CLUSTER", "ADDSLOTSRANGE", number * SLOTS // MASTERS, (number + 1) * SLOTS // MASTERS - 1)
         until(lambda: all(node.cluster["cluster_known_nodes"] == "6" for node in self.nodes))
@@ -216,6 +216,13 @@ class Shards:
         await asyncio.sleep(pause_s)
         self.end_move(slot, source, target)
 
+    def move_slot(self, slot: int) -> None:
+        """With all that is in it, at once."""
+        source, target = self.begin_move(slot)
+        while self.move_keys(slot, source, target):
+            pass
+        self.end_move(slot, source, target)
+
     async def restart(self) -> None:
         """All of them killed, and begun anew on what their files hold."""
         for node in self.nodes:
@@ -272,6 +279,14 @@ class Shards:
     def _on(self, port: int) -> Node:
         [found] = [node for node in self.nodes if node.port == port]
         return found
+
+
+def _clustered(bus_port: int, node_timeout_ms: int) -> tuple[str, ...]:
+    return (
+        *("--cluster-enabled", "yes", "--cluster-port", str(bus_port)),
+        *("--cluster-node-timeout", str(node_timeout_ms), "--cluster-require-full-coverage", "no"),
+        *("--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0"),
+    )
 
 
 def _owners(node: Node) -> dict[tuple[int, int], int]:
@@ -341,4 +356,20 @@ def shards(folder: Path, *, node_timeout_ms: int = NODE_TIMEOUT_MS) -> Iterator[
         finally:
             made.close()
         return
+    raise PortTakenError
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[Node]:
+    """One server that is no Cluster."""
+    for attempt in range(ATTEMPTS):
+        node = Node(folder / str(attempt), free_ports(1)[0])
+        try:
+            node.start()
+            until(lambda node=node: node.answers() or node.ended)  # type: ignore[misc]  # a default binds it
+            if not node.ended:
+                yield node
+                return
+        finally:
+            node.close()
     raise PortTakenError

@@ -80,6 +80,8 @@ def test_scripts_touch_declared_keys_only(script: Path) -> None:
         (redis_errors.MovedError("1 127.0.0.1:1"), True),
         (redis_errors.ReadOnlyError("READONLY"), True),
         (redis_errors.RedisClusterException("Redis Cluster cannot be connected. ..."), True),
+        (redis_errors.RedisClusterException("startup_nodes could not agree on a valid slots cache: a vs b"), True),
+        (redis_errors.ResponseError("Script attempted to access a non local key in a cluster node script: 8a"), True),
         (redis_errors.ResponseError("UNBLOCKED force unblock"), True),
         (redis_errors.ResponseError("MASTERDOWN Link with MASTER is down"), True),
         (redis_errors.ResponseError("NOREPLICAS Not enough good replicas"), True),

@@ -38,6 +38,7 @@ _LASTING: Final = (
 _PASSING_WORDS: Final = (
     "UNBLOCKED", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "TRYAGAIN", "NOREPLICAS",
 )  # fmt: skip
+_PASSING_IN_SCRIPTS: Final = ("while the cluster is down", "access a non local key")  # the slot left under the script
 FOREIGN: Final = (redis_errors.RedisError, redis_errors.RedisClusterException, OSError, AttributeError, TypeError)
 
 _NO_BREAK: Final = (
@@ -57,9 +58,9 @@ def passes(error: Exception) -> bool:
     text = str(error)
     match error:
         case redis_errors.ResponseError():
-            return text.startswith(_PASSING_WORDS)
+            return text.startswith(_PASSING_WORDS) or any(words in text for words in _PASSING_IN_SCRIPTS)
         case redis_errors.RedisClusterException():
-            return "cannot be connected" in text
+            return "cannot be connected" in text or "could not agree" in text
         case AttributeError() | TypeError():  # a transport closed under redis-py 8.1.0 (its pull request 4288)
             return "NoneType" in text
         case _:
