@@ -13,6 +13,7 @@ import typer
 
 from chimera.cli import (
     alerts,
+    backup,
     bundle,
     conform,
     consoling,
@@ -56,6 +57,8 @@ app.command()(conform.conform)
 app.command()(levels.sli)
 app.command()(transfers.transfer)
 app.command()(stores.init)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(replay_routes.replay_routes)
 app.command()(standing.guards)
 app.command()(standing.breaker)
