@@ -26,6 +26,7 @@ from chimera.simulate.venue.audit import AuditRecord
 ROOT: Final = Path(__file__).resolve().parents[1]
 READY_S: Final = 60.0
 STOP_S: Final = 12.0
+SHARED_LIMIT_USDT: Final = 600  # largest position of several routers' account: one that load reaches
 _POLL_S: Final = 0.01
 _DROPPED: Final = ("S3_", "S4_", "CHIMERA_", "PORT")
 _DECODE: Final = msgspec.json.Decoder(AuditRecord).decode
@@ -195,7 +196,8 @@ class Stage:
         """One of several routers, of which one acts."""
         name = f"router-{number + 1}"
         port = str(free_port()) if number else _port(self.s4_url)
-        return self.router(name, PORT=port, S4_LEASES="on", S4_OWNER_NAME=name)
+        limits = dict.fromkeys(("S4_MAX_ORDER_NOTIONAL_USDT", "S4_MAX_POSITION_NOTIONAL_USDT"), str(SHARED_LIMIT_USDT))
+        return self.router(name, PORT=port, S4_LEASES="on", S4_OWNER_NAME=name, **limits)
 
     @property
     def redis(self) -> EmbeddedRedis:

@@ -14,7 +14,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, child_of, stem_of
 from chimera.trading.money import ZERO
 from chimera.wire import keys
-from proofs.real import Stage, ledger_of
+from proofs.real import SHARED_LIMIT_USDT, Stage, ledger_of
 from proofs.soak.blows import Struck
 from proofs.soak.callers import Callers
 
@@ -58,6 +58,7 @@ async def judge(stage: Stage, callers: Callers, blows: Struck) -> Verdict:
         *oracle.entered_once(audit),
         *oracle.within_parents(audit, callers_intended | decided.intended(kept.signals)),
         *oracle.never_flips(audit),
+        *(oracle.within_limits(audit, Decimal(SHARED_LIMIT_USDT)) if len(stage.routers) > 1 else ()),
         *oracle.fills_agree(audit, kept.fills),
         *oracle.positions_agree(audit, held),
         *oracle.protected(spans, bound_us=HEALTHY_US, excused=excused),

@@ -26,7 +26,7 @@ ENDS: Final = ("FILLED", "CANCELED", "REJECTED")
 
 def an_order(name: str, **policy: Any) -> dict[str, Any]:
     body = {"intent_id": f"i-{name}", "client_order_id": name, "market": "FUT", "symbol": "BTCUSDT", "side": "BUY"}
-    return body | {"qty": "0.003", "exec_policy": policy or {"type": "MARKET"}}
+    return body | {"qty": "0.002", "exec_policy": policy or {"type": "MARKET"}}
 
 
 async def ended(client: RouterClient, order: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from chimera.services.world.workload import Wish
 from chimera.trading.money import Millis
 from support.incident_stage import a_wish, policy_of, without
 
-pytestmark = [pytest.mark.req("S4-ROUTE-6"), pytest.mark.req("S4-NET-2")]
+pytestmark = [pytest.mark.req("S4-ROUTE-6"), pytest.mark.req("S4-NET-2"), pytest.mark.req("I19")]
 
 HEIRS = Options(heirs=True)
 CALM = Options(heirs=True, faults=False, recovery_s=1, who=CALLERS, safety_s=30, liveness_s=50)

@@ -41,6 +41,17 @@ def test_a_restart_is_a_change_though_it_stands_as_before() -> None:
     assert [event["event"] for event in news.seen((A, S), (1, 3), 100)] == ["routers"]
 
 
+def test_who_hangs_while_another_acts_is_known_after_a_while() -> None:
+    news = News(("router-1", "router-2"))
+    told = []
+    for at_ms, standings in ((0, (X, S)), (5_000, (X, A)), (14_900, (X, A)), (15_000, (X, A)), (15_100, (S, A))):
+        news.seen(standings, (1, 2), at_ms)
+        told.append(news.hangs("router-1", at_ms))
+
+    assert told == [False, False, False, True, False]
+    assert not news.hangs("router-2", 99_000)
+
+
 def test_the_screen_shows_who_acts_and_that_somebody_took_over() -> None:
     out = io.StringIO()
     screen = Screen(Console(file=out, width=120, height=40))

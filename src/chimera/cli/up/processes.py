@@ -84,6 +84,11 @@ class Child:
         assert self._keeper is not None
         await asyncio.shield(self._keeper)
 
+    def kill(self) -> None:
+        """SIGKILL, for one that hangs; it is started again."""
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL for one that does not heed it."""
         self._stopping = True

@@ -1,6 +1,7 @@
 """The S4 routers of ``chimera up``: one, or several over one ledger of which one acts; and who that is, as it changes.
 
-What each is, is read off its own ``GET /health``, as anybody would; nothing here decides who acts.
+What each is, is read off its own ``GET /health``, as anybody would; nothing here decides who acts. One that hangs while
+another acts is killed, to be started again: stopped within a commit it would keep the ledger from the one that acts.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from chimera.trading.errors import ChimeraError
 
 LOOK_S: Final = 0.1
 ANSWER_MS: Final = 500  # one that is frozen takes the connection and never answers
+HANGS_MS: Final = 10_000
 
 MakeChild = Callable[[str, Sequence[str], Mapping[str, str]], Child]
 
@@ -65,9 +67,12 @@ class Routers:
         try:
             while True:
                 standings = await asyncio.gather(*map(_standing, https))
-                pids = [child.pid for child in self.children]
-                for event in news.seen(standings, pids, round(time.monotonic() * 1000)):
+                pids, at_ms = [child.pid for child in self.children], round(time.monotonic() * 1000)
+                for event in news.seen(standings, pids, at_ms):
                     tell({"at_ms": now_ms(), **event})
+                for child in self.children:
+                    if news.hangs(child.name, at_ms):
+                        child.kill()
                 await asyncio.sleep(LOOK_S)
         finally:
             for http in https:
@@ -82,6 +87,7 @@ class News:
         self._before: tuple[object, ...] = ()
         self._acted = ""  # who did so last
         self._acted_ms = 0  # and when that was seen last
+        self._silent_ms: dict[str, int] = {}  # since when, of those that do not answer while another acts
 
     def seen(self, standings: Sequence[Standing], pids: Sequence[int | None], now_ms: int) -> list[dict[str, Any]]:
         """The events of one look, oldest first. ``now_ms``: of a clock that never steps."""
@@ -95,6 +101,11 @@ class News:
             )
         if acting:
             self._acted, self._acted_ms = acting, now_ms
+        for name, at in zip(self._names, standings, strict=True):
+            if at is Standing.SILENT and acting:
+                self._silent_ms.setdefault(name, now_ms)
+            else:
+                self._silent_ms.pop(name, None)
         told = (*standings, *pids)
         if told != self._before:
             self._before = told
@@ -102,6 +113,10 @@ class News:
             rows = [{"name": name, "is": standing.value, "pid": pid} for name, standing, pid in each]
             events.append({"event": "routers", "acts": acting or None, "routers": rows})
         return events
+
+    def hangs(self, name: str, now_ms: int) -> bool:
+        """Whether it has not answered for long, while another acted."""
+        return now_ms - self._silent_ms.get(name, now_ms) >= HANGS_MS
 
 
 async def _standing(http: ServiceHttp) -> Standing:
