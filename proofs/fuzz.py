@@ -39,7 +39,7 @@ MAY_TRADE: Final = frozenset({
 OF_ORDERS: Final = ("replace_order", "pause_order", "resume_order", "finish_order", "cancel_order")
 PREPARED: Final = 0.08  # share of examples that find an order at work, a position, a kill
 ODD: Final = 0.03
-_BODIES: Final = (
+BODIES: Final = (
     b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"qty":1e999}', b'{"qty":NaN,"symbol":"\\ud800"}', b'{"a":1,"a":2}',
     b"[" * 2_000, b'{"a":' * 2_000, b'{"symbol":' + b"9" * 5_000 + b"}", b'"' + b"x" * 70_000 + b'"',
 )  # fmt: skip
@@ -112,7 +112,7 @@ class Fuzz:
         kwargs["headers"] = {**dict(kwargs.get("headers") or {}), **draw.choice(_HEADERS)}
         if case.method != "GET" and draw.random() < ODD:
             kwargs = {key: value for key, value in kwargs.items() if key not in ("json", "data", "files")}
-            kwargs["data"] = draw.choice(_BODIES)
+            kwargs["data"] = draw.choice(BODIES)
         sent_us = _now_us()
         answer = self.house.ask_again(lambda: self.house.session.request(**kwargs, timeout=PATIENCE_S))
         self._check(name, case, answer, kwargs)

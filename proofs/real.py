@@ -43,6 +43,7 @@ class Service:
     ) -> None:
         self.name = words[0]
         self.url = f"http://127.0.0.1:{environ['PORT']}" if "PORT" in environ else ""
+        self.words = tuple(words)
         self.began_s = 0.0  # monotonic, of the newest start
         self.ready = asyncio.Event()
         self._command = [sys.executable, "-m", module, *words]
@@ -164,18 +165,10 @@ class Stage:
         feeding = ["feed", "--url", self.venue_url, "--symbols", names, "--redis", redis.unix_address]
         if spot:
             feeding += ["--spot-url", self.spot_url, "--spot-symbols", ",".join(spot)]
-        self.feed = self._service(feeding, {})
+        self.feed = self.service(feeding, {})
         self.routers = tuple(map(self._heir, range(routers))) if routers > 1 else (self.router(),)
         self.s4 = self.routers[0]
-        s3 = {
-            "S3_SYMBOLS": names,
-            "S3_S4_URL": ",".join(router.url for router in self.routers),
-            "S3_REDIS_ADDRESSES": redis.unix_address,
-            "S3_LEDGER_PATH": str(self.ledger_path("s3")),
-            "S3_MAX_HOLD_S": "5",
-            "PORT": _port(self.s3_url),
-        }
-        self.s3 = self._service(["s3", "--venue", self.venue_url], s3)
+        self.s3 = self.strategy()
 
     def router(self, name: str = "s4", **changes: str) -> Service:
         """S4 with these settings changed (``S4_…``, ``PORT``); ``name`` is its log's."""
@@ -198,6 +191,18 @@ class Stage:
         port = str(free_port()) if number else _port(self.s4_url)
         limits = dict.fromkeys(("S4_MAX_ORDER_NOTIONAL_USDT", "S4_MAX_POSITION_NOTIONAL_USDT"), str(SHARED_LIMIT_USDT))
         return self.router(name, PORT=port, S4_LEASES="on", S4_OWNER_NAME=name, **limits)
+
+    def strategy(self, **changes: str) -> Service:
+        """S3 with these settings changed (``S3_…``, ``PORT``)."""
+        settings = {
+            "S3_SYMBOLS": ",".join(self.symbols),
+            "S3_S4_URL": ",".join(router.url for router in self.routers),
+            "S3_REDIS_ADDRESSES": self._redis.unix_address,
+            "S3_LEDGER_PATH": str(self.ledger_path("s3")),
+            "S3_MAX_HOLD_S": "5",
+            "PORT": _port(self.s3_url),
+        }
+        return self.service(["s3", "--venue", self.venue_url], settings | changes)
 
     @property
     def redis(self) -> EmbeddedRedis:
@@ -244,7 +249,8 @@ class Stage:
         lines = self.audit_path.read_bytes().splitlines()
         return [record for record in map(_DECODE, lines) if not record.account or record.account in accounts]
 
-    def _service(self, words: Sequence[str], own: Mapping[str, str]) -> Service:
+    def service(self, words: Sequence[str], own: Mapping[str, str]) -> Service:
+        """Another process of the house, with a log of its own."""
         return Service(words, own, self.folder / f"{words[0]}.log")
 
 

@@ -23,6 +23,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from chimera.services.access.door import Tls
+from chimera.services.heads import BoundedHeads
 from chimera.trading.errors import ChimeraError
 
 GRACE_S: Final = 1  # for open requests and streams
@@ -136,6 +137,7 @@ async def serve_app(
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
         ws="none",
+        http=BoundedHeads,
         **({} if tls is None else _encrypted(tls)),
     )
     server = _Server(config)
@@ -180,7 +182,11 @@ async def end(task: asyncio.Task[Any]) -> None:
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """``asyncio.run`` on uvloop where there is one."""
+    """``asyncio.run`` on uvloop where there is one; the memory, which has keys in it, is never dumped to a disk."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - absent on Windows
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         with suppress(ImportError):

@@ -33,6 +33,7 @@ HEADERS: Final = {  # where the application has none of its own: nothing of it i
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")  # names under which a service without tokens is asked
 PROBES: Final = ("/health", "/ready")
 ON_BEHALF: Final = "x-chimera-on-behalf"
 _SIGNERS_MOST: Final = 1_000
@@ -109,7 +110,19 @@ class Gate:
             await self._app(scope, receive, send)
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Nobody is asked who they are. Orders are not written here: S3's and a person's look alike."""
+        """Nobody is asked who they are. Orders are not written here: S3's and a person's look alike.
+
+        A page of a browser whose name was rebound to this machine says that name: it is no caller of ours. The console,
+        which may have other names, looks for itself (``console.guard``).
+        """
+        if (
+            scope["type"] == "http"
+            and self._service is not Service.CONSOLE
+            and not _names_us(Headers(scope=scope).get("host", ""))
+        ):
+            page = Refused("CROSS_ORIGIN", "this is not our name", field="Host", accepted=", ".join(LOOPBACK))
+            await _No(page).answer()(scope, receive, send)
+            return
         if self._trail is None or scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
@@ -304,6 +317,12 @@ def _too_many(wait_ms: int) -> _No:
 def _is_page(path: str, headers: Headers) -> bool:
     """Whether somebody looks at it: what a script asks for is told no, and the page goes to sign in by itself."""
     return path == "/" or "text/html" in headers.get("accept", "")
+
+
+def _names_us(host: str) -> bool:
+    """Whether a ``Host`` is one of this machine's own names; one that is missing was written by no browser."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    return not name or name.strip("[]") in LOOPBACK
 
 
 def _address_of(scope: Scope) -> str:
