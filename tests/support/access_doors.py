@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import msgspec
+from console_others import FakeBundles, FakeCosts, FakeExplain, FakeSimulator
 from console_stage import FakeS3, FakeS4, HandClock
 from fastapi import FastAPI
 from router_fake import FakeRouter
@@ -78,7 +79,10 @@ def _applications() -> dict[Service, FastAPI]:
     """Drawn once: that takes longer than most tests."""
     clock, router, s4, signed, desk, watch = _BEHIND.values()
     bus = MemoryBus(HandClock())
-    page = console_app(router=s4, strategy=FakeS3(), bus=bus, clock=clock, signed=_Behind(signed))
+    page = console_app(
+        router=s4, strategy=FakeS3(), explain=FakeExplain(), bundles=FakeBundles(), bus=bus, clock=clock,
+        simulator=FakeSimulator(), costs=FakeCosts(), signed=_Behind(signed),
+    )  # fmt: skip
     strategy: Any = _Nobody()
     return {
         Service.S4: router_app(router, clock=clock),

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+from console_others import FakeBundles, FakeCosts, FakeExplain, FakeSimulator, Operated
 from fastapi import FastAPI
 
 from chimera.adapters.memory.bus import MemoryBus
@@ -107,10 +108,11 @@ def a_skip(number: int, at_ms: int, code: str = "CONCURRENT_ENTRIES", text: str 
     )  # fmt: skip
 
 
-class FakeS4:
+class FakeS4(Operated):
     """``RouterSource``; ``error`` is raised by every call while it is set."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rows: list[dict[str, Any]] = [a_position()]
         self.told = dict(HEALTHY)
         self.error: Exception | None = None
@@ -167,7 +169,11 @@ class Stage:
     def __init__(self, clock: HandClock | SystemClock) -> None:
         self.clock = clock
         self.s4, self.s3, self.bus = FakeS4(), FakeS3(), MemoryBus(clock)
-        self.app: FastAPI = build_app(router=self.s4, strategy=self.s3, bus=self.bus, clock=clock)
+        self.explain, self.bundles, self.sim, self.costs = FakeExplain(), FakeBundles(), FakeSimulator(), FakeCosts()
+        self.app: FastAPI = build_app(
+            router=self.s4, strategy=self.s3, explain=self.explain, bundles=self.bundles, bus=self.bus, clock=clock,
+            simulator=self.sim, costs=self.costs,
+        )  # fmt: skip
         self.console: Console = self.app.state.console
         self._events = 0
 

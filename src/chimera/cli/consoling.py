@@ -26,6 +26,18 @@ def console(
     tls_key: Annotated[Path | None, typer.Option(envvar="CHIMERA_TLS_KEY_PATH", dir_okay=False, help="PEM.")] = None,
     s3: S3 = S3_URL,
     s4: S4 = S4_URL,
+    sim: Annotated[
+        str, typer.Option(envvar="CHIMERA_SIM_URL", help="A simulated exchange, to be run from the page.")
+    ] = "",
+    ledger: Annotated[
+        Path | None, typer.Option(envvar="S4_LEDGER_PATH", dir_okay=False, help="S4's, for what trading cost.")
+    ] = None,
+    signals: Annotated[
+        Path | None, typer.Option(envvar="S3_LEDGER_PATH", dir_okay=False, help="S3's, for mids of decisions.")
+    ] = None,
+    captures: Annotated[
+        str, typer.Option(metavar="[spot:|fut:]FILE[,...]", help="Of `chimera record`, for markouts.")
+    ] = "",
     redis: Annotated[str, typer.Option(envvar="CHIMERA_REDIS_ADDRESSES", help="Empty: the embedded one.")] = "",
     redis_dir: Annotated[Path, typer.Option(help="Of the embedded one.")] = Path("var/redis"),
 ) -> None:
@@ -35,4 +47,7 @@ def console(
         from chimera.services.access.door import Door
 
         door = Door(host=host, tokens=tokens, tls_cert=tls_cert, tls_key=tls_key)
-        services.console(door, port, s3, s4, redis, redis_dir, hosts)
+        services.console(
+            door, port, s3, s4, redis, redis_dir, hosts,
+            sim_url=sim, ledger=ledger, signals=signals, captures=captures,
+        )  # fmt: skip

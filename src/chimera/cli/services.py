@@ -98,7 +98,20 @@ def alerts() -> None:
     _run(lambda stop: serve(settings, stop=stop, ready=_ready("alerts")))
 
 
-def console(door: "Door", port: int, s3: str, s4: str, redis: str, redis_dir: Path, hosts: str) -> None:
+def console(
+    door: "Door",
+    port: int,
+    s3: str,
+    s4: str,
+    redis: str,
+    redis_dir: Path,
+    hosts: str,
+    *,
+    sim_url: str,
+    ledger: Path | None,
+    signals: Path | None,
+    captures: str,
+) -> None:
     from chimera.services.console.main import serve
 
     logs.to_stderr("console")
@@ -106,6 +119,7 @@ def console(door: "Door", port: int, s3: str, s4: str, redis: str, redis_dir: Pa
         lambda stop: serve(
             door=door, port=port, s3_url=s3, s4_url=s4, redis_addresses=listed(redis), embedded_dir=redis_dir,
             hosts=listed(hosts), stop=stop, ready=_ready("console"),
+            sim_url=sim_url, ledger=ledger, signals=signals, captures=captures,
         )
     )  # fmt: skip
 

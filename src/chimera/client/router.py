@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -69,6 +69,10 @@ class RouterClient:
         """Change an order that lives: a body of ``POST /orders/{name}/replace``."""
         return read(await self._http.post(f"/orders/{quote(name, safe='')}/replace", changes, again=True), OrderAnswer)
 
+    async def steer(self, name: str, ask: Literal["pause", "resume", "finish"]) -> dict[str, Any]:
+        """Pause an order that is worked in slices, go on with it, or take all that is left of it now."""
+        return read_plain(await self._http.post(f"/orders/{quote(name, safe='')}/{ask}", {}))
+
     async def cancel(
         self,
         *,
@@ -117,6 +121,23 @@ class RouterClient:
         """Take entries again: without ``confirm`` the answer names it, with it the answer is the signed receipt."""
         body = {"scope": scope.value, "name": name, "by": by, "reason": reason}
         return read_plain(await self._http.post("/arm", body if confirm is None else body | {"confirm": confirm}))
+
+    async def routes(self) -> dict[str, Any]:
+        """The route table's revisions, and what is proposed."""
+        return read_plain(await self._http.get("/routes"))
+
+    async def approve_routes(self, proposed_ms: int, *, by: str) -> dict[str, Any]:
+        """Put what was proposed at that moment in force."""
+        return read_plain(await self._http.post("/routes/approve", {"proposed_ms": proposed_ms, "by": by}))
+
+    async def roll_back_routes(self, rev: int, *, by: str) -> dict[str, Any]:
+        """Put that revision's table in force again."""
+        return read_plain(await self._http.post("/routes/rollback", {"rev": rev, "by": by}))
+
+    async def retry_breaker(self, market: Market, *, by: str, reason: str) -> dict[str, Any]:
+        """End an open breaker's pause: one entry may try."""
+        body = {"market": market.value, "by": by, "reason": reason}
+        return read_plain(await self._http.post("/breaker/retry", body))
 
     async def killed(self) -> dict[str, Any]:
         """What stands still."""

@@ -249,7 +249,9 @@ class Household:
         children.append(self._child("alerts", ["alerts", "serve"], alerts))
         if self._options.console:
             words = ["console", "--port", str(ports.console), "--s3", self._at(ports.s3), "--s4", routers.one_address]
-            children.append(self._child("console", [*words, "--redis", redis], {}))
+            words += ["--sim", venue, "--ledger", str(self._ledger_path("s4"))]
+            words += ["--signals", str(self._ledger_path("s3")), "--redis", redis]
+            children.append(self._child("console", words, {}))
         return children
 
     @property

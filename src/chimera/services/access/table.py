@@ -63,6 +63,14 @@ def _rows(service: Service, least: Role, *asked: str) -> tuple[Endpoint, ...]:
     return tuple(made)
 
 
+def _acts(least: Role, *names: str) -> tuple[Endpoint, ...]:
+    """Of the console: what it would do anybody may read, to do it takes ``least``."""
+    return (
+        *_rows(Service.CONSOLE, Role.READ, *(f"GET /acts/{name}" for name in names)),
+        *_rows(Service.CONSOLE, least, *(f"POST /acts/{name}" for name in names)),
+    )
+
+
 ENDPOINTS: Final = (
     *_rows(Service.S4, Role.NOBODY, "GET /ready", "GET /health"),
     *_rows(
@@ -156,9 +164,21 @@ ENDPOINTS: Final = (
         "GET /why",
         "GET /decisions/{signal_id:path}",
         "GET /alerts",
+        "GET /working",
+        "GET /whatif",
+        "GET /compare",
+        "GET /execution",
+        "GET /config",
+        "GET /config/{bundle_id:path}",
+        "GET /venue",
+        "GET /simulator",
     ),
     *_rows(Service.CONSOLE, Role.READ, "GET /acts/close"),  # what it would do
     *_rows(Service.CONSOLE, Role.TRADE, "!POST /acts/close"),
+    *_acts(Role.TRADE, "pause-order", "resume-order", "finish-order", "disarm"),
+    *_acts(Role.OPERATE, "activate", "roll-back", "try-bundle", "end-trial"),
+    *_acts(Role.OPERATE, "approve-routes", "roll-back-routes", "retry-breaker"),
+    *_acts(Role.OPERATE, "arm-fault", "clear-fault", "move-market", "turn-market"),
 )
 
 GATED: Final = tuple(dict.fromkeys(each.service for each in ENDPOINTS))

@@ -28,7 +28,16 @@ from chimera.services.console.acts import Act, Deed, Desk, Effect, Given, carry_
 from chimera.services.console.finding import find_name, found_at
 from chimera.services.console.guard import Guard
 from chimera.services.console.login import Signed, add_login
-from chimera.services.console.others import BusSource, Others, RouterSource, StrategySource
+from chimera.services.console.others import (
+    BundleSource,
+    BusSource,
+    CostSource,
+    ExplainSource,
+    Others,
+    RouterSource,
+    SimulatorSource,
+    StrategySource,
+)
 from chimera.services.console.page import Page
 from chimera.services.console.same import Terminal
 from chimera.services.console.screen import VALUE_MOST, Screen, place_of
@@ -125,8 +134,12 @@ def build_app(
     *,
     router: RouterSource,
     strategy: StrategySource,
+    explain: ExplainSource,
+    bundles: BundleSource,
     bus: BusSource,
     clock: Clock,
+    simulator: SimulatorSource | None = None,
+    costs: CostSource | None = None,
     symbols: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
     signed: Signed | None = None,
@@ -136,10 +149,12 @@ def build_app(
     """The application. Its ``state.console`` is the caller's to run (``keep_watching``) and to ``end``.
 
     ``symbols`` are shown before S4 has named its own; ``hosts`` are names it is reached under besides loopback's;
-    ``signed``: who is signed in, where tokens are asked for; ``urls``: of ``s3`` and ``s4``, for what is copied.
+    ``simulator``, ``costs``: where they are at hand; ``signed``: who is signed in, where tokens are asked for;
+    ``urls``: of ``s3``, ``s4`` and ``sim``, for what is copied.
     """
     terminal = Terminal(urls or {}, guarded=signed is not None)
-    console = Console(Others(router, strategy, bus, clock), symbols=symbols, screens=screens, terminal=terminal)
+    others = Others(router, strategy, explain, bundles, bus, clock, simulator, costs)
+    console = Console(others, symbols=symbols, screens=screens, terminal=terminal)
 
     app = FastAPI(title="Chimera console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.console = console
@@ -150,7 +165,7 @@ def build_app(
     for screen in screens:
         _add_screen(app, console, screen, own_word)
         for act in screen.acts:
-            _add_act(app, console, act)
+            _add_act(app, console, screen, act)
     _add_events(app, console, screens)
     _add_rest(app, console)
     add_login(app, console.page, signed)
@@ -159,6 +174,8 @@ def build_app(
 
 def _add_screen(app: FastAPI, console: Console, screen: Screen, own_word: Callable[[Headers], str]) -> None:
     async def page(request: Request) -> Response:
+        if not screen.open(console.seen):
+            raise HTTPException(404)
         place = place_of(screen, request.path_params, request.query_params)
         view = await console.views.glance(place)
         theme = request.cookies.get(THEME, "")
@@ -167,10 +184,12 @@ def _add_screen(app: FastAPI, console: Console, screen: Screen, own_word: Callab
     app.add_api_route(screen.path, page, methods=["GET"], name=screen.name)
 
 
-def _add_act(app: FastAPI, console: Console, act: Act) -> None:
+def _add_act(app: FastAPI, console: Console, screen: Screen, act: Act) -> None:
     draw = console.page.draw
 
     async def found(about: Mapping[str, str]) -> Effect | Response:
+        if not screen.open(console.seen):
+            raise HTTPException(404)
         try:
             effect = await act.effect(console.desk, {name: about.get(name, "") for name in act.asks})
         except Refused as no:
@@ -210,7 +229,7 @@ def _add_events(app: FastAPI, console: Console, screens: tuple[Screen, ...]) -> 
     async def events(request: Request, at: str = "/") -> Response:
         """``at``: the page's own address; ``since``, or the header ``Last-Event-ID``: the state it shows."""
         place = found_at(screens, at)
-        if place is None:
+        if place is None or not place.screen.open(console.seen):
             return JSONResponse({"message": "no such page"}, 404)
         if console.streams.open >= PAGES_MAX:
             return JSONResponse({"message": f"{PAGES_MAX} pages are open"}, 503, {"Retry-After": "5"})

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from chimera.client import RouterClient, StrategyClient
+from chimera.client.bundles import BundleClient
+from chimera.client.explain import ExplainClient
+from chimera.client.simulator import SimulatorClient
 from chimera.services.access.door import Door, gated
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import Console, build_app
+from chimera.services.console.costs import Costs
 from chimera.services.console.guard import BODY_MOST
 from chimera.services.console.login import Signed
 from chimera.services.service import Service
@@ -18,6 +22,7 @@ from chimera.services.stores import open_bus
 SERVICE: Final = "console"
 LOOPBACK: Final = Door(host="127.0.0.1")
 PORT: Final = 8080  # CHIMERA_CONSOLE_PORT
+LONG_MS: Final = 10_000  # skips of hours are counted, bundles are linted
 TIMEOUT_MS: Final = 2_000  # below the age at which the page calls an answer stale
 
 
@@ -32,11 +37,16 @@ async def serve(
     port: int = PORT,
     symbols: Sequence[str] = (),
     hosts: Sequence[str] = (),
+    sim_url: str = "",
+    ledger: Path | None = None,
+    signals: Path | None = None,
+    captures: str = "",
     ready: Ready | None = None,
 ) -> None:
     """Until ``stop``; raises ``PortInUse``, ``DoorFault``. S3, S4 and Redis may come later.
 
-    ``hosts``: names that it is reached under besides the door's own.
+    ``hosts``: names that it is reached under besides the door's own. ``sim_url``: of a simulated exchange, by whose
+    control API it is run. ``ledger``, ``signals``, ``captures``: files of which it computes what trading cost.
     """
     clock, tls = SystemClock(), door.checked(Service.CONSOLE).tls()
     book = door.book(clock)
@@ -47,16 +57,22 @@ async def serve(
             open_bus(redis_addresses, embedded_dir) as bus,
             RouterClient(s4_url, timeout_ms=TIMEOUT_MS) as router,
             StrategyClient(s3_url, timeout_ms=TIMEOUT_MS) as strategy,
+            ExplainClient(s3_url, timeout_ms=LONG_MS) as explain,
+            BundleClient(s3_url, timeout_ms=LONG_MS) as bundles,
         ):
             app = build_app(
                 router=router,
                 strategy=strategy,
+                explain=explain,
+                bundles=bundles,
                 bus=bus,
                 clock=clock,
+                simulator=SimulatorClient(sim_url) if sim_url else None,
+                costs=None if ledger is None else Costs(clock, ledger, signals, captures),
                 symbols=tuple(symbols),
                 hosts=(door.host, *hosts),
                 signed=signed,
-                urls={"s3": s3_url, "s4": s4_url},
+                urls={"s3": s3_url, "s4": s4_url, "sim": sim_url},
             )
             console: Console = app.state.console
             gate = gated(app, Service.CONSOLE, door, clock, book=book, sessions=signed, body_most=BODY_MOST)

@@ -99,6 +99,7 @@ class Page:
             "curl": terminal.curl,
             "FINAL": FINAL,
         }
+        self._jinja.filters["plain"] = shown.plain_json
         self._jinja.globals["ui"] = self._jinja.get_template("ui.html").module
 
     # ── the whole, and its parts ──

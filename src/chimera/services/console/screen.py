@@ -101,6 +101,10 @@ def _no_badge(_: Seen) -> Badge | None:
     return None
 
 
+def _always(_: Seen) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Screen:
     """``key``: pressed after ``g`` it opens the screen; empty where it needs a name. ``asks``: its query parameters."""
@@ -116,13 +120,14 @@ class Screen:
     acts: "tuple[Act, ...]" = ()
     asks: tuple[str, ...] = ()
     badge: Callable[[Seen], Badge | None] = _no_badge
+    open: Callable[[Seen], bool] = _always  # while it is not, neither the screen nor its acts are there
     thumb: bool = False  # in the bar at the thumb of a phone
     under: str = ""  # the screen that the navigation marks instead, for one that stands not in it
 
     @property
     def named(self) -> bool:
-        """Whether its path has a parameter, so that it is reached by a link alone."""
-        return "{" in self.path
+        """Whether it is reached by a link alone: its path has a parameter, or it stands under another screen."""
+        return "{" in self.path or bool(self.under)
 
 
 @dataclass(frozen=True)

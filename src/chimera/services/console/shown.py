@@ -1,5 +1,6 @@
 """Amounts, spans, moments and small drawings as the page shows them. Pure; nothing shown here is ever read back."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -73,6 +74,13 @@ def price_places(row: PositionRow) -> int:
 def places(*prices: Decimal | None) -> int:
     """Decimals of the one that has most."""
     return max((len(text(price).partition(".")[2]) for price in prices if price is not None), default=0)
+
+
+def plain_json(document: object) -> str:
+    """To be read, its amounts as the digits that they are."""
+    return json.dumps(
+        document, indent=2, sort_keys=True, default=lambda each: text(each) if isinstance(each, Decimal) else str(each)
+    )
 
 
 def clock_time(at_ms: int) -> str:

@@ -3,13 +3,35 @@
 from typing import Final
 
 from chimera.services.console.screen import Screen
-from chimera.services.console.screens import alerts, decision, order, orders, protection, why
+from chimera.services.console.screens import (
+    alerts,
+    compare,
+    config,
+    decision,
+    execution,
+    order,
+    orders,
+    protection,
+    simulator,
+    venue,
+    whatif,
+    why,
+    working,
+)
 
 SCREENS: Final[tuple[Screen, ...]] = (
     protection.SCREEN,
     orders.SCREEN,
     order.SCREEN,
+    working.SCREEN,
     why.SCREEN,
+    whatif.SCREEN,
+    compare.SCREEN,
     decision.SCREEN,
+    execution.SCREEN,
+    config.SCREEN,
+    config.BUNDLE,
+    venue.SCREEN,
     alerts.SCREEN,
+    simulator.SCREEN,
 )

@@ -1,15 +1,17 @@
-"""Decisions, and why: the newest of each symbol with every check, and what came before."""
+"""Why not: what keeps each symbol out just now, and since when; what was decided; why it was skipped, by hour."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
+from chimera.services.console import deciding
+from chimera.services.console.others import Others
 from chimera.services.console.rows import DecisionRow
 from chimera.services.console.same import Same
-from chimera.services.console.screen import Group, Screen, Section, Shown, Span
+from chimera.services.console.screen import Group, Look, Params, Screen, Section, Shown, Span
 
-RUNS_SHOWN: Final = 8
+RUNS_SHOWN: Final = 12
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,30 @@ def _outcome(decision: DecisionRow) -> tuple[str, tuple[str, ...]]:
     return decision.decision, decision.codes
 
 
+async def _ask_blockers(others: Others, _: Params) -> dict[str, Any]:
+    return await others.explain.blockers()
+
+
+async def _ask_hours(others: Others, _: Params) -> dict[int, dict[str, Any]]:
+    return await others.hours.read(others.explain, others.clock.now_ms())
+
+
+def _blockers(shown: Shown) -> Mapping[str, object]:
+    return {"told": shown.looked["blockers"] or {}, "figure": deciding.figure}
+
+
+def _hours(shown: Shown) -> Mapping[str, object]:
+    hours = shown.looked["hours"]
+    return {"grid": None if hours is None else deciding.grid(hours, shown.now_ms)}
+
+
 DECISIONS: Final = Section(
     "decisions",
     "Decisions, and why",
     reads=("decisions",),
     content=_decisions,
     span=Span.SIDE,
-    same=lambda _: (Same(service="s3", path="/decisions?newest=50", cli="chimera why"),),
+    same=lambda _: (Same(service="s3", path="/decisions?newest=50", cli="chimera decisions"),),
 )
 
 SCREEN: Final = Screen(
@@ -68,7 +87,26 @@ SCREEN: Final = Screen(
     title="Why not",
     path="/why",
     key="w",
-    says="What S3 decided, and what stood in the way.",
+    says="What keeps entries out, and what S3 decided.",
     group=Group.WHY,
-    sections=(DECISIONS,),
+    looks=(Look("blockers", 2.0, _ask_blockers), Look("hours", 30.0, _ask_hours)),
+    sections=(
+        Section(
+            "blockers",
+            "What stands in the way now",
+            reads=("blockers",),
+            content=_blockers,
+            span=Span.WIDE,
+            same=lambda _: (Same(service="s3", path="/blockers", cli="chimera why BTCUSDT"),),
+        ),
+        DECISIONS,
+        Section(
+            "hours",
+            "Why it skipped, by hour",
+            reads=("hours",),
+            content=_hours,
+            span=Span.WIDE,
+            same=lambda _: (Same(service="s3", path="/skips?limit=500"),),
+        ),
+    ),
 )

@@ -90,6 +90,9 @@ function localise(within) {
   for (const shown of within.querySelectorAll("time[data-clock]")) {
     shown.textContent = new Date(shown.dateTime).toLocaleTimeString([], { hour12: false });
   }
+  for (const shown of within.querySelectorAll("time[data-hour]")) {
+    shown.textContent = String(new Date(shown.dateTime).getHours()).padStart(2, "0");
+  }
 }
 
 function span(ms) {
