@@ -8,16 +8,19 @@ Its limits are those of a larger account, told in ``exchangeInfo`` as Binance te
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
 from chimera.services import serving
+from chimera.services.simulator import accounts_file
 from chimera.services.simulator.market import open_synthetic
 from chimera.services.simulator.server import serve
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.simulate.door.limits import USDM_BUDGET
 from chimera.simulate.doors import USDM
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.market import Market
 
@@ -26,7 +29,7 @@ SEED: Final = 1
 KEPT: Final = 10_000
 
 
-def run(symbols: list[str], port: int, spot_port: int, stamps: IO[str]) -> None:
+def run(symbols: list[str], port: int, spot_port: int, stamps: IO[str], accounts: Sequence[AccountSpec]) -> None:
     """Until told to stop."""
 
     def stamp(record: AuditRecord) -> None:
@@ -40,7 +43,15 @@ def run(symbols: list[str], port: int, spot_port: int, stamps: IO[str]) -> None:
     opened = open_synthetic(symbols, seed=SEED, markets=[Market.FUT])
     settings = SimulatorSettings(port=port, spot_port=spot_port, instruments=opened.instruments, seed=SEED)
     now_ms = time.time_ns() // 1_000_000
-    twin = Twin(opened.instruments, seed=SEED, now_ms=now_ms, on_audit=stamp, audit_keep=KEPT, limits=False)
+    twin = Twin(
+        opened.instruments,
+        accounts=accounts,
+        seed=SEED,
+        now_ms=now_ms,
+        on_audit=stamp,
+        audit_keep=KEPT,
+        limits=False,
+    )
     orders = USDM_BUDGET.orders
     twin.doors.limits[USDM].budget = USDM_BUDGET.but(
         weight=USDM_BUDGET.weight.but(limit=LARGER * USDM_BUDGET.weight.limit),
@@ -63,9 +74,11 @@ def main() -> None:
     parser.add_argument("--spot-port", type=int, required=True)
     parser.add_argument("--symbols", required=True)
     parser.add_argument("--audit", type=Path, required=True)
+    parser.add_argument("--accounts", type=Path)
     told, _ = parser.parse_known_args()
+    accounts = (READY_ACCOUNT,) if told.accounts is None else accounts_file.load(told.accounts)
     with told.audit.open("w", encoding="utf-8", buffering=1) as stamps:
-        run(told.symbols.split(","), told.port, told.spot_port, stamps)
+        run(told.symbols.split(","), told.port, told.spot_port, stamps, accounts)
 
 
 if __name__ == "__main__":
