@@ -188,7 +188,7 @@ def test_what_the_venue_does_not_show_keeps_entries_back_until_a_person_looks() 
 
 @pytest.mark.slow
 @pytest.mark.req("LED-4", "I1", "I10")
-@pytest.mark.parametrize("seed", [2, 11])
-def test_seeds_in_which_the_ledger_is_put_back(seed: int) -> None:
-    verdict = run(seed, options=Options(scenario=RESTORED, who=CALLERS))
+@pytest.mark.parametrize(("seed", "spot"), [(2, False), (11, False), (3, True)])
+def test_seeds_in_which_the_ledger_is_put_back(seed: int, spot: bool) -> None:
+    verdict = run(seed, options=Options(scenario=RESTORED, who=CALLERS, spot=spot))
     assert verdict.violations == ()
