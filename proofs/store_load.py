@@ -245,7 +245,7 @@ class Load:
             await asyncio.sleep(PACE_S)
 
     def _board(self) -> list[str]:
-        names = (*map(keys.tick_key, SYMBOLS), keys.curves_key("maker_wait_ms"), keys.CFG_ACTIVE_REV)
+        names = (*map(keys.tick_key, SYMBOLS), keys.ROUTE_CURVES, keys.CFG_ACTIVE_REV)
         return [f"{name}{self._prefix}" for name in names]
 
     # ── how ──

@@ -13,7 +13,7 @@ import pytest
 from chimera.adapters.redis.bus import connect
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.market import Market
-from chimera.wire.keys import curves_key
+from chimera.wire.keys import ROUTE_CURVES
 from support.whole_house import SYMBOL, WholeHouse, whole_house
 
 pytestmark = pytest.mark.slow
@@ -169,7 +169,7 @@ async def test_the_table_and_its_curves_are_read_again_while_it_runs(tmp_path: P
         table.write_text(json.dumps({"rev": 8, "rows": rows}))
         bus = connect(house.redis.unix_address)
         curves = {"rev": 4, "by": {"notional_usdt": [[0, 2], [1000, 2]]}}
-        await bus.put(curves_key("maker_wait_ms"), json.dumps(curves).encode(), ttl_ms=600_000)
+        await bus.put(ROUTE_CURVES, json.dumps(curves).encode(), ttl_ms=600_000)
         await bus.close()
         second = await house.until(lambda: why(house), lambda told: any("curves rev 4" in each for each in told))
         await house.until(lambda: house.ask("GET", "/health"), lambda told: told[1]["route_table_rev"] == 8)

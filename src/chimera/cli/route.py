@@ -182,13 +182,12 @@ def _publish(redis: str | None, log: Any) -> None:
     from chimera.adapters.redis.bus import connect
     from chimera.cli.asking import answer_to
     from chimera.wire.codec import encode
-    from chimera.wire.keys import curves_key
-    from chimera.wire.route_table import MAKER_WAIT
+    from chimera.wire.keys import ROUTE_CURVES
 
     async def put() -> None:
         bus = connect(tuple(each.strip() for each in redis.split(",")))
         try:
-            await bus.put(curves_key(MAKER_WAIT), encode(log.curves))
+            await bus.put(ROUTE_CURVES, encode(log.curves))
         finally:
             await bus.close()
 

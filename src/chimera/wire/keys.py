@@ -24,6 +24,7 @@ STREAMS: Final = (
 
 # snapshots
 CFG_ACTIVE_REV: Final = "cfg:active_rev"
+ROUTE_CURVES: Final = "router:{param}:curves"  # of the maker wait
 TWAP_QUEUE: Final = "prod:{exec}:twap:queue"
 METRIC_ROUTER_P95: Final = "metrics:events:s4.router_p95"
 METRIC_MAKER_TIMEOUTS: Final = "metrics:events:s4.maker_timeout_count"
@@ -136,8 +137,3 @@ def slices_task(position: str, intent_id: str) -> str:
 
 def position_of_task(name: str) -> str:
     return name.partition("#")[0]
-
-
-def curves_key(parameter: str) -> str:
-    """Curves of one route parameter; the tag in braces keeps all parameters on one Cluster slot."""
-    return f"router:{{param}}:curves:{parameter}"

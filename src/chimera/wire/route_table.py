@@ -3,7 +3,7 @@
 The table is a list of rows (then its revision is 1), or ``{"rev": n, "rows": [...]}``; a market without rows goes
 by the fees. The curves of the maker wait are ``{"rev": n, "by": {"notional_usdt": [[at, factor], ...],
 "spread_bps": [...], "depth_usdt": [...]}, "least_ms": 0, "most_ms": null}`` under
-``router:{param}:curves:maker_wait_ms``; a measure that is absent does not count.
+``router:{param}:curves``; a measure that is absent does not count.
 """
 
 import re
@@ -13,10 +13,9 @@ import msgspec
 
 from chimera.trading.errors import Refused
 from chimera.trading.routes import Curves, RouteTable, Row, WrongCurve, check
-from chimera.wire.keys import curves_key
+from chimera.wire.keys import ROUTE_CURVES
 
 DEFAULT: Final = RouteTable(rev=2, rows=())  # the fees decide; rev 1 was a table with rows
-MAKER_WAIT: Final = "maker_wait_ms"  # the one parameter that has curves
 _CURVES_ACCEPTED: Final = (
     "{rev, by: {notional_usdt, spread_bps, depth_usdt: [[at, factor], ...]}, least_ms, most_ms}, numbers or strings"
 )
@@ -37,7 +36,7 @@ def read_route_table(document: bytes) -> RouteTable:
 
 def read_curves(document: bytes) -> Curves:
     """The curves of the maker wait; raises ``Refused`` with the field, what it held, and what is accepted."""
-    key = curves_key(MAKER_WAIT)
+    key = ROUTE_CURVES
     try:
         return check(msgspec.json.decode(document, type=Curves, strict=False))
     except WrongCurve as wrong:

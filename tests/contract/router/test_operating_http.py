@@ -28,8 +28,8 @@ from chimera.trading.market import Market
 from chimera.trading.money import Millis, Quote
 from chimera.trading.routes import Curves, Measures, Point, RouteTable, Row, Twap
 from chimera.wire.codec import encode
-from chimera.wire.keys import curves_key
-from chimera.wire.route_table import MAKER_WAIT, read_curves, read_route_table
+from chimera.wire.keys import ROUTE_CURVES
+from chimera.wire.route_table import read_curves, read_route_table
 from support.standing import CLOCK
 
 NOW = Millis(1_795_290_732_000)
@@ -93,7 +93,7 @@ async def test_what_is_proposed_is_seen_approved_and_gone_back_from(house: House
 
     _, back = await house.ask("POST", "/routes/rollback", rev=1, by="ada")
     assert (back["rev"], house.routing.table.rows, len(back["revisions"])) == (3, START.rows, 3)
-    assert read_curves(await house.bus.get(curves_key(MAKER_WAIT))).by == Measures()
+    assert read_curves(await house.bus.get(ROUTE_CURVES)).by == Measures()
     assert route_files.read(house.path, NOW).in_force.rev == 3, "the command line sees the same"
 
 

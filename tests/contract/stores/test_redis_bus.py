@@ -26,7 +26,7 @@ LUA = Path(redis_bus.__file__).parent / "lua"
 def test_literal_braces_are_hash_tags_and_placeholders_are_none() -> None:
     """Slots as a server told them."""
     assert slot(keys.TWAP_QUEUE) == 15396
-    assert slot(keys.curves_key("a")) == slot(keys.curves_key("b")) == 408
+    assert slot(keys.ROUTE_CURVES) == 408
     assert (slot(keys.ORDER_RESULTS), slot(keys.ORDERS_INTENT)) == (4508, 4766)
     assert slot(keys.tick_key("BTCUSDT")) == 6819
     assert slot(keys.position_lock_key("BTCUSDT")) == 10640

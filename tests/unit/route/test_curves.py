@@ -85,6 +85,6 @@ def test_a_bad_curve_is_refused_with_field_value_and_what_is_accepted(document: 
     with pytest.raises(Refused) as refused:
         read_curves(document)
     assert refused.value.code == "ROUTE_CURVES"
-    assert refused.value.field == f"router:{{param}}:curves:maker_wait_ms {field}".strip()
+    assert refused.value.field == f"router:{{param}}:curves {field}".strip()
     assert refused.value.value is not None
     assert refused.value.accepted

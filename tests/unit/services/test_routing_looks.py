@@ -15,7 +15,7 @@ from chimera.trading.routes import RouteTable
 from chimera.wire.route_table import DEFAULT, read_route_table
 from support.standing import CLOCK
 
-KEY = "router:{param}:curves:maker_wait_ms"
+KEY = "router:{param}:curves"
 NEXT = read_route_table(b'{"rev":2,"rows":[{"notional_usdt_max":9,"maker_wait_ms":7,"twap":{"slices":1,"gap_ms":0}}]}')
 
 

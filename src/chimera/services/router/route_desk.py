@@ -18,8 +18,7 @@ from chimera.services.router.routing import Routing
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.money import Millis
 from chimera.wire.codec import encode, plain
-from chimera.wire.keys import curves_key
-from chimera.wire.route_table import MAKER_WAIT
+from chimera.wire.keys import ROUTE_CURVES
 
 SHOWN: Final = 50  # revisions
 FIELD: Final = "S4_ROUTE_TABLE_PATH"
@@ -73,7 +72,7 @@ class RouteDesk:
     async def _publish(self, log: Log) -> str:
         """The curves that belong to the table; where the bus is away, the words that say so: older ones stay."""
         try:
-            await self._snapshots.put(curves_key(MAKER_WAIT), encode(log.curves))
+            await self._snapshots.put(ROUTE_CURVES, encode(log.curves))
         except StoreUnavailable as away:
             return f"not published, those before stay in force: {away}"
         return "published"

@@ -23,8 +23,8 @@ from chimera.trading.intent import Intent
 from chimera.trading.money import Price
 from chimera.trading.routes import Curves, RouteTable
 from chimera.trading.scene import Scene
-from chimera.wire.keys import curves_key
-from chimera.wire.route_table import MAKER_WAIT, read_curves
+from chimera.wire.keys import ROUTE_CURVES
+from chimera.wire.route_table import read_curves
 
 LOOK_MS: Final = 5_000
 WITHIN_S: Final = 0.5
@@ -104,7 +104,7 @@ class Routing:
         """Once. A board that is away leaves them as they are; a key that is gone ends them."""
         try:
             async with asyncio.timeout(WITHIN_S):
-                document = await self._snapshots.get(curves_key(MAKER_WAIT))
+                document = await self._snapshots.get(ROUTE_CURVES)
         except (TimeoutError, StoreUnavailable):
             return
         try:
