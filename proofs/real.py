@@ -139,7 +139,7 @@ class Stage:
     def __init__(
         self,
         folder: Path,
-        redis: EmbeddedRedis,
+        redis: EmbeddedRedis | str,
         symbols: Sequence[str],
         limits: bool,
         spot: Sequence[str] = (),
@@ -154,7 +154,7 @@ class Stage:
         self.audit_path = folder / "audit.jsonl"
         ports = (f"http://127.0.0.1:{free_port()}" for _ in range(4))
         self.venue_url, self.s4_url, self.s3_url, self.spot_url = ports
-        self.redis_address = redis.unix_address
+        self.redis_address = redis if isinstance(redis, str) else redis.unix_address
         self._redis = redis
         markets = "both" if spot else "fut"
         words = ["sim", "--port", _port(self.venue_url), "--spot-port", _port(self.spot_url), "--markets", markets]
@@ -162,7 +162,7 @@ class Stage:
         words += ["--limits" if limits else "--no-limits"]
         self.venue = Service(words, {}, folder / "sim.log", venue)
         names = ",".join(symbols)
-        feeding = ["feed", "--url", self.venue_url, "--symbols", names, "--redis", redis.unix_address]
+        feeding = ["feed", "--url", self.venue_url, "--symbols", names, "--redis", self.redis_address]
         if spot:
             feeding += ["--spot-url", self.spot_url, "--spot-symbols", ",".join(spot)]
         self.feed = self.service(feeding, {})
@@ -175,7 +175,7 @@ class Stage:
         settings = {
             "S4_FUT_URL": self.venue_url,
             "S4_SYMBOLS": ",".join(self.symbols),
-            "S4_REDIS_ADDRESSES": self._redis.unix_address,
+            "S4_REDIS_ADDRESSES": self.redis_address,
             "S4_LEDGER_PATH": str(self.ledger_path("s4")),
             "S4_RECEIPT_KEY_PATH": str(self.folder / "receipt.key"),
             "S4_MAX_DAILY_LOSS_USDT": "9000",
@@ -197,7 +197,7 @@ class Stage:
         settings = {
             "S3_SYMBOLS": ",".join(self.symbols),
             "S3_S4_URL": ",".join(router.url for router in self.routers),
-            "S3_REDIS_ADDRESSES": self._redis.unix_address,
+            "S3_REDIS_ADDRESSES": self.redis_address,
             "S3_LEDGER_PATH": str(self.ledger_path("s3")),
             "S3_MAX_HOLD_S": "5",
             "PORT": _port(self.s3_url),
@@ -206,7 +206,8 @@ class Stage:
 
     @property
     def redis(self) -> EmbeddedRedis:
-        """The server, which begins anew by itself when it ends."""
+        """The server, which begins anew by itself when it ends; there is none where somebody else's is used."""
+        assert isinstance(self._redis, EmbeddedRedis)
         return self._redis
 
     def ledger_path(self, service: str) -> Path:
@@ -242,7 +243,8 @@ class Stage:
         await asyncio.gather(*(service.stop() for service in {self.s3, self.s4, *self.routers, self.feed}))
         await self.http.close()
         await self.venue.stop()
-        await self._redis.stop()
+        if isinstance(self._redis, EmbeddedRedis):
+            await self._redis.stop()
 
     def audit(self, accounts: Collection[str] = ("main",)) -> list[AuditRecord]:
         """What the venue says has happened to these accounts."""
@@ -268,14 +270,16 @@ async def stage(
     more: Sequence[str] = (),
     venue: str = "chimera.cli.main",
     routers: int = 1,
+    redis: str = "",
 ) -> AsyncIterator[Stage]:
     """Redis and the venue run; the rest is for the caller to start.
 
     ``more``: words for the venue's command line; ``venue``: the module that is the venue; ``routers``: of the account,
-    over one ledger: the first is to be started, and up, before the others.
+    over one ledger: the first is to be started, and up, before the others. ``redis``: addresses of somebody else's.
     """
-    redis = await EmbeddedRedis.start(folder / "redis")
-    made = Stage(folder, redis, symbols, limits, spot, more, venue, routers)
+    made = Stage(
+        folder, redis or await EmbeddedRedis.start(folder / "redis"), symbols, limits, spot, more, venue, routers
+    )
     try:
         await (await made.venue.start()).wait_ready()
         yield made
