@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from proofs.shards import Shards
 from redis import exceptions as redis_errors
 from redis.asyncio import Redis, SSLConnection
 
@@ -403,6 +404,16 @@ async def test_over_tls_the_server_must_prove_who_it_is() -> None:
     made = speaking.connection_pool.make_connection()
     assert isinstance(made, SSLConnection)
     assert (made.ca_certs, made.check_hostname) == ("/etc/ca.pem", True)
+
+
+@pytest.mark.slow
+async def test_one_address_of_a_cluster_is_told_to_be_too_few(six_nodes: Shards) -> None:
+    one = six_nodes.nodes[0]
+    bus = connect(one.address, deadline_ms=Millis(60_000))
+    anothers = next(key for key in "abcdef" if six_nodes.master_of(key) is not one)
+    with pytest.raises(StoreUnavailable, match="one node of a Redis Cluster: name more"):
+        await bus.get(anothers)
+    await bus.close()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import AskError, NoScriptError
 
 from chimera.adapters.redis import scripts
 from chimera.adapters.redis.clients import Client, Raw
@@ -156,6 +156,8 @@ class Calls:
                 asked_s = recent.now_s()
                 answer = await once(tries)
             except FOREIGN as error:
+                if isinstance(error, AskError) and isinstance(self._client, Redis):
+                    raise StoreUnavailable(f"{self._home} is one node of a Redis Cluster: name more of them") from error
                 if is_break(error) and there:
                     recent.broken(there)
                 raise
