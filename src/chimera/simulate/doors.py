@@ -45,9 +45,8 @@ class Doors:
     def __init__(self, futures: FuturesMarket, spot_market: SpotMarket, audit: Audit, *, enforced: bool) -> None:
         self.keyring = Keyring()
         self.limits = {
-            USDM: Limits(USDM_BUDGET, enforced=enforced),
-            SPOT: Limits(SPOT_BUDGET, enforced=enforced),
-            WALLET: Limits(WALLET_BUDGET, enforced=enforced),
+            door: Limits(budget if enforced else budget.roomy(), enforced=enforced)
+            for door, budget in ((USDM, USDM_BUDGET), (SPOT, SPOT_BUDGET), (WALLET, WALLET_BUDGET))
         }
         self._futures_market = futures
         self._spot_market = spot_market

@@ -91,6 +91,11 @@ class TestWeight:
         limits.count_orders("a", (2_000, 2_000), NOW)
         limits.room_for("a", (1, 1), NOW)
 
+    @pytest.mark.parametrize(("enforced", "weight", "orders"), [(True, 2_400, 300), (False, 2_400_000, 300_000)])
+    def test_whoever_governs_himself_is_told_what_holds(self, enforced, weight, orders):
+        told = Twin(now_ms=NOW, limits=enforced).doors.futures.limits.budget
+        assert (told.weight.limit, told.orders[0].limit) == (weight, orders)
+
     @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20_000)), max_size=60))
     def test_no_more_than_the_limit_is_ever_let_through_in_one_minute(self, calls):
         budget = USDM_BUDGET.but(weight=USDM_BUDGET.weight.but(limit=50))

@@ -18,6 +18,7 @@ TOLERATED: Final = 20  # calls over the weight that one bucket forgives: those t
 FIRST_BAN_MS: Final = 2 * 60_000
 LONGEST_BAN_MS: Final = 3 * 24 * 60 * 60_000
 GROWTH: Final = 4
+_ROOMY: Final = 1_000
 _SPANS: Final = {"SECOND": 1_000, "MINUTE": 60_000, "DAY": 24 * 60 * 60_000}
 
 
@@ -70,6 +71,12 @@ class Budget(Value):
     def limits(self) -> tuple[Limit, ...]:
         """All of them, as ``exchangeInfo`` orders them."""
         return (self.weight, *self.orders) if self.raw is None else (self.weight, *self.orders, self.raw)
+
+    def roomy(self) -> "Budget":
+        """Limits that nobody reaches: told where none is enforced, or callers who govern themselves would wait."""
+        first, second = (each.but(limit=each.limit * _ROOMY) for each in self.orders)
+        raw = self.raw and self.raw.but(limit=self.raw.limit * _ROOMY)
+        return self.but(weight=self.weight.but(limit=self.weight.limit * _ROOMY), orders=(first, second), raw=raw)
 
 
 USDM_BUDGET: Final = Budget(
