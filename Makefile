@@ -80,7 +80,7 @@ soak: $(DEV_READY)
 	@exec $(BIN)/python tools/soak.py --kills $(KILLS) --seed $(SEED) $(if $(KEEP),--keep $(KEEP))
 
 bench: $(DEV_READY)
-	@exec $(BIN)/python tools/bench.py
+	@exec $(BIN)/python tools/bench.py $(ARGS)
 
 req: $(DEV_READY)
 	@exec $(BIN)/python tools/req.py

@@ -46,13 +46,13 @@ async def _staged(intents: int) -> dict[str, Any]:
             finally:
                 await s4.stop()
             lines = house.audit_path.read_text("utf-8").splitlines()
-    return _told([json.loads(line) for line in lines]) | {"intents": intents, "failed": failed}
+    return told([json.loads(line) for line in lines]) | {"intents": intents, "failed": failed}
 
 
 async def _intents(house: Stage, count: int) -> int:
     """How many were not filled."""
     _, state = await house.ask("GET", f"{house.venue_url}/sim/state")
-    steps = await _steps(house)
+    steps = await steps_of(house)
     qty = {}
     for symbol in SYMBOLS:
         mark, step = Decimal(str(state["marks"][symbol])), steps[symbol]
@@ -75,7 +75,8 @@ async def _in_and_out(house: Stage, name: str, symbol: str, qty: str) -> bool:
     return status == 200 and row["status"] == "FILLED"
 
 
-async def _steps(house: Stage) -> dict[str, Decimal]:
+async def steps_of(house: Stage) -> dict[str, Decimal]:
+    """By symbol, of a market order."""
     _, info = await house.ask("GET", f"{house.venue_url}/fapi/v1/exchangeInfo")
     found = {}
     for row in info["symbols"]:
@@ -84,7 +85,8 @@ async def _steps(house: Stage) -> dict[str, Decimal]:
     return found
 
 
-def _told(records: list[dict[str, Any]]) -> dict[str, Any]:
+def told(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """From each fill to the stop that covers it, by the venue's stamps."""
     took, never = _times(records)
     steady = took[WARM:] if len(took) > 2 * WARM else took
     quantiles = statistics.quantiles(steady, n=100)

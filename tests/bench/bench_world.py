@@ -1,0 +1,36 @@
+"""What an event of the simulated world costs in processor time: routers, feed, exchange and stores together.
+
+Run: ``python tests/bench/bench_world.py``. Prints, asserts nothing.
+"""
+
+import time
+from typing import Any, Final
+
+from chimera.services.world import run as world
+from chimera.simulate.twin import Twin
+
+SEEDS: Final = (1, 2, 3)
+
+
+def event_us(seeds: tuple[int, ...] = SEEDS) -> float:
+    """Processor time by event: a move of the market at the venue, or a line of its record of what came of it."""
+    moves = 0
+    whole = Twin.market
+
+    def counted(twin: Twin, *told: Any) -> None:
+        nonlocal moves
+        moves += 1
+        whole(twin, *told)
+
+    Twin.market = counted  # type: ignore[method-assign]  # counts, and changes nothing
+    try:
+        began = time.process_time()
+        records = sum(len(world.run(seed, keep_audit=True).audit) for seed in seeds)
+        used = time.process_time() - began
+    finally:
+        Twin.market = whole  # type: ignore[method-assign]
+    return round(used * 1e6 / (moves + records), 1)
+
+
+if __name__ == "__main__":
+    print(event_us())
