@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from chimera.services.world import composed
 from chimera.services.world.main import campaign, first_to_miss, sim, sweep
 from chimera.services.world.plan import DRAWN, SCENARIOS, KillAfterAsk, KillAfterOrder, Plan
 from chimera.services.world.run import Options, Verdict, run
@@ -19,6 +20,7 @@ from chimera.services.world.sweep import STORIES, killed_at, steps_of, undisturb
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, stem_of
 from chimera.wire.codec import encode
+from chimera.wire.route_table import DEFAULT
 
 CALM = Options(faults=False, who="callers")
 DECIDED = Options(faults=False, who="s3")
@@ -257,3 +259,16 @@ def test_an_unknown_safeguard_is_refused_by_name() -> None:
 
 def test_a_verdict_is_json() -> None:
     assert json.loads(encode(run(1, options=CALM)))["seed"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.req("S4-ROUTE-1")
+@pytest.mark.parametrize("spot", [False, True])
+def test_where_the_fees_decide_the_world_holds_too(monkeypatch: pytest.MonkeyPatch, spot: bool) -> None:
+    """Faults and kills over the built-in table: on futures it rests, and spot pays the same either way."""
+    monkeypatch.setattr(composed, "TABLE", DEFAULT)
+    verdict = run(2, options=Options(spot=spot), keep_audit=True)
+
+    assert told(verdict) == []
+    posted = [record for record in verdict.audit if record.time_in_force in ("GTX", "LIMIT_MAKER")]
+    assert spot or posted
