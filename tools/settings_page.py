@@ -1,14 +1,12 @@
 """Write ``docs/settings.md`` from the settings objects of the services (``make docs``); a test keeps it current."""
 
 import sys
-from decimal import Decimal
 from pathlib import Path
 
 from chimera.services.alerts import settings as alerts
 from chimera.services.router import settings as router
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.strategy import settings as strategy
-from chimera.trading.money import text
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 INTRO = """# Settings
@@ -22,25 +20,8 @@ no limit. An empty variable counts as unset. Amounts are plain digits.
 """
 
 
-def shown(default: object) -> str:
-    match default:
-        case None | () | "":
-            return "unset"
-        case Decimal():
-            return text(default)
-        case tuple():
-            return ",".join(default)
-        case _:
-            return str(default)
-
-
 def strategy_rows() -> str:
-    """S3's model gives units in its sentences: USDT and milliseconds where nothing else is said."""
-    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
-    for name, field in strategy.StrategySettings.model_fields.items():
-        told = str(field.description).replace("|", "\\|")
-        lines.append(f"| `{strategy.variable(name)}` | {shown(field.default)} | {told} |")
-    return "\n".join(lines) + "\n"
+    return _table(strategy.describe())
 
 
 def router_rows() -> str:
@@ -50,7 +31,7 @@ def router_rows() -> str:
 def _table(rows: list[tuple[str, str, str, str]]) -> str:
     lines = ["| variable | default | unit | meaning |", "| --- | --- | --- | --- |"]
     for name, default, unit, sentence in rows:
-        lines.append(f"| `{name}` | {default} | {unit.replace('|', ' or ')} | {sentence} |")
+        lines.append(f"| `{name}` | {default} | {unit.replace('|', ' or ')} | {sentence.replace('|', '&#124;')} |")
     return "\n".join(lines) + "\n"
 
 
@@ -71,7 +52,7 @@ def simulator_rows() -> str:
 def page() -> str:
     return (
         f"{INTRO}## S3, the strategy engine\n\n"
-        f"Amounts are USDT and spans milliseconds, unless the sentence says otherwise.\n\n{strategy_rows()}\n"
+        f"{strategy_rows()}\n"
         f"## S4, the order router\n\n{router_rows()}\n"
         "A secret may also come from a file that only its owner may read: `S4_BINANCE_KEY_FILE`, "
         f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`, `S3_DB_ARANGO_PASS_FILE`.\n\n"

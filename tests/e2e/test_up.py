@@ -139,6 +139,7 @@ def test_the_verbs_work_against_a_running_house(tmp_path: Path) -> None:
         at = house.wait_for("ready")
         s3, s4, sim = at["s3"], at["s4"], at["simulator"]
         decided = ask("decide", "BTCUSDT", "--dry-run", "--json", "--s3", s3)
+        before = ask("preview", "BTCUSDT", "BUY", "0.004", "--sl", "64800", "--s4", s4, "--json")
         bought = ask("order", "BTCUSDT", "BUY", "0.004", "--sl", "64800", "--id", "cli-1", "--s4", s4, "--json")
         again = ask("order", "BTCUSDT", "BUY", "0.004", "--sl", "64800", "--id", "cli-1", "--s4", s4, "--json")
         one = ask("show", "cli-1", "--s4", s4, "--json")
@@ -147,6 +148,7 @@ def test_the_verbs_work_against_a_running_house(tmp_path: Path) -> None:
         ended = ask("cancel", "cli-1", "--s4", s4)
         unknown = ask("decide", "NOPEUSDT", "--s3", s3)
         closed = ask("close", "BTCUSDT", "--s4", s4, "--json")
+        quiet = [ask(*verb, "--s4", s4, "--json") for verb in (("guards",), ("breaker",), ("twap", "list"))]
         looked = ask("doctor", "--sim", sim, "--s3", s3, "--s4", s4, "--state", str(tmp_path), "--json")
         captures = tmp_path / "captures"
         recorded = ask("record", "--seconds", "3", "--url", sim, "--out", str(captures), "--json")
@@ -162,8 +164,13 @@ def test_the_verbs_work_against_a_running_house(tmp_path: Path) -> None:
     assert (ended.returncode, "ALREADY_FILLED" in ended.stderr) == (4, True)
     assert (unknown.returncode, "UNKNOWN_SYMBOL" in unknown.stderr) == (4, True)
     assert closed.returncode == 0
+    assert json.loads(before.stdout)["would"] == "ACCEPT", before.stderr
+    assert [json.loads(each.stdout) for each in quiet] == [
+        {"guards": []}, {"breakers": [{"market": name, "state": "CLOSED"} for name in ("FUT", "SPOT")]}, {"orders": []},
+    ]  # fmt: skip
     checks = {check["check"]: check for check in json.loads(looked.stdout)["checks"]}
     assert all(checks[name]["ok"] for name in ("simulator", "S3", "S4", "redis binary", "state directory"))
+    assert checks["protection"]["ok"] is not None, "S4 told how its positions are covered"
     assert "not yet run against Binance" in checks["Binance"]["text"]
     assert json.loads(recorded.stdout)["events"] > 0, recorded.stderr
     assert (away.returncode, "not reached" in away.stderr) == (5, True)

@@ -7,6 +7,7 @@ import typer
 
 from chimera.cli.codes import Exit, Stop, ended_well
 from chimera.cli.options import ALERTS_URL, Alerts, Json
+from chimera.cli.settings_told import Explained
 
 if TYPE_CHECKING:
     from chimera.client import AlertsClient
@@ -99,7 +100,7 @@ def try_channels(alerts: Alerts = ALERTS_URL, as_json: Json = False) -> None:
             raise Stop(Exit.FAILED, f"not delivered: {', '.join(bad)}")
 
 
-@app.command()
+@app.command(cls=Explained)
 def serve() -> None:
     """The process that keeps the alerts and sends them; its settings are the ALERTS_ variables."""
     with ended_well():

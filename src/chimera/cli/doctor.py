@@ -4,59 +4,112 @@ import asyncio
 import json
 import os
 import platform
-import random
+import shutil
+import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import msgspec
 
-from chimera.adapters.binance.account import open_futures
-from chimera.adapters.binance.hosts import SIM
-from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.embedded.server import find_server
+from chimera.adapters.redis.bus import connect
+from chimera.cli import doctor_services, doctor_venue
 from chimera.cli.codes import Exit, Stop
+from chimera.cli.doctor_checks import Check
 from chimera.cli.words import listed
+from chimera.services.alerts.settings import AlertsSettings
+from chimera.services.alerts.settings import read_settings as read_alerts
 from chimera.services.audit_summary import report, summarize
-from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.conform import committed
-from chimera.services.router import venue_checks
-from chimera.services.router.hosting import hosts_of, keys_of
 from chimera.services.router.settings import SettingsError, load
 from chimera.services.strategy.settings import SettingsFault, read_settings
 from chimera.simulate.venue.audit import AuditRecord
-from chimera.trading.errors import ChimeraError, Refused
+from chimera.trading.errors import ChimeraError
 
 LOOK_S: Final = 2.0
+GIB: Final = 1_073_741_824
+LEAST_ROOM_GIB: Final = 1
 
-Check = dict[str, Any]
 
+def examine(state: Path, sim_url: str, asked: Mapping[str, str], as_json: bool) -> None:
+    """Exit 0 when what a start needs is there; services that do not answer are told, and are no fault of a machine.
 
-def examine(state: Path, sim_url: str, s3_url: str, s4_url: str, as_json: bool) -> None:
-    """Exit 0 when what a start needs is there; services that do not answer are told, and are no fault of a machine."""
+    ``asked``: addresses of s3, s4, feed and alerts; an empty one is not asked.
+    """
+    named = {"S3": asked["s3"], **_routers(asked["s4"]), "feed": asked["feed"], "alerts": asked["alerts"]}
     checks = [
-        _check(
-            "python", True, f"{platform.python_version()} on {platform.system()}", needed=sys.version_info >= (3, 11)
-        ),
-        _tried("redis binary", lambda: str(find_server()), needed=True),
-        _tried("state directory", lambda: _writable(state), needed=True),
-        _tried("S3 settings", lambda: _symbols(read_settings(os.environ).symbols), needed=True),
-        _tried("S4 settings", lambda: _symbols(load(os.environ).symbols), needed=True),
-        asyncio.run(_account()),
-        *asyncio.run(_reach({"simulator": f"{sim_url}/fapi/v1/ping", "S3": f"{s3_url}/health", **_routers(s4_url)})),
-        {"check": "Binance", "ok": None, "needed": False, "text": committed.told()},
+        *_machine(state),
+        *_settings(),
+        *asyncio.run(doctor_venue.checks(os.environ)),
+        asyncio.run(_redis()),
+        *asyncio.run(_reach({"simulator": f"{sim_url}/fapi/v1/ping"})),
+        *asyncio.run(doctor_services.checks({name: url for name, url in named.items() if url}, asked["s4"])),
+        Check("Binance", None, committed.told()),
     ]
     if as_json:
-        print(json.dumps({"checks": checks}))
+        print(json.dumps({"checks": [check.row() for check in checks]}))
     else:
-        for check in checks:
-            mark = {True: "ok  ", False: "no  ", None: "-   "}[check["ok"]]
-            print(f"{mark} {check['check']}: {check['text']}")
-    bad = [check["check"] for check in checks if check["needed"] and check["ok"] is False]
+        print("\n".join(check.line for check in checks))
+    bad = [check.check for check in checks if check.needed and check.ok is False]
     if bad:
         raise Stop(Exit.CANNOT_START, f"a start would fail: {', '.join(bad)}")
+
+
+def _machine(state: Path) -> Iterator[Check]:
+    python = f"{platform.python_version()} on {platform.system()}"
+    yield Check("python", sys.version_info >= (3, 11), python, needed=True, do="")
+    yield Check("chimera", True, f"{installed('chimera')}, SQLite {sqlite3.sqlite_version}")
+    yield _tried(
+        "redis binary", lambda: str(find_server()), "install Valkey or Redis, or name one in S4_REDIS_ADDRESSES"
+    )
+    yield _tried("state directory", lambda: _writable(state), "make it, or choose another with --state")
+    yield _disk(state)
+
+
+def _disk(state: Path) -> Check:
+    there = state.absolute()
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    full = free < LEAST_ROOM_GIB * GIB
+    do = "make room: a full disk keeps entries back (LEDGER_AWAY)" if full else ""
+    return Check("disk", True, f"{free / GIB:.1f} GiB free at {there}", warns=full, do=do)
+
+
+def _settings() -> Iterator[Check]:
+    do = "mend the variables that it names; docs/settings.md has each with default and unit"
+    yield _tried("S3 settings", lambda: _symbols(read_settings(os.environ).symbols), do)
+    yield _tried("S4 settings", lambda: _symbols(load(os.environ).symbols), do)
+    yield _tried("alerts' settings", lambda: _channels(read_alerts(os.environ)), do, needed=False)
+
+
+def _channels(settings: AlertsSettings) -> str:
+    named = [name for name, set_ in (("webhook", settings.webhook_url), ("Telegram", settings.telegram_chat)) if set_]
+    return "read; alerts go to " + (" and ".join(named) if named else "nobody: no channel is set (docs/operations.md)")
+
+
+async def _redis() -> Check:
+    """S4's, where it is at an address."""
+    try:
+        addresses = load(os.environ).redis_addresses
+    except SettingsError:
+        return Check("redis", None, "S4's settings do not tell where")
+    if not addresses:
+        return Check("redis", None, "the embedded one, which S4 starts itself")
+    bus = connect(addresses)
+    try:
+        async with asyncio.timeout(LOOK_S):
+            await bus.ping()
+    except (ChimeraError, TimeoutError) as away:
+        do = "start it, or mend S4_REDIS_ADDRESSES: without it nothing is entered"
+        return Check("redis", False, f"does not answer at {', '.join(addresses)} ({away or 'in time'})", do=do)
+    finally:
+        await bus.close()
+    return Check("redis", True, f"answers at {', '.join(addresses)}")
 
 
 def audit(path: Path, as_json: bool) -> None:
@@ -77,15 +130,11 @@ def audit(path: Path, as_json: bool) -> None:
         print(f"  {violation}")
 
 
-def _check(name: str, ok: bool, text: str, *, needed: bool) -> Check:
-    return {"check": name, "ok": ok, "needed": needed, "text": text}
-
-
-def _tried(name: str, look: Callable[[], str], *, needed: bool) -> Check:
+def _tried(name: str, look: Callable[[], str], do: str, *, needed: bool = True) -> Check:
     try:
-        return _check(name, True, look(), needed=needed)
+        return Check(name, True, look(), needed=needed)
     except (ChimeraError, SettingsError, SettingsFault, OSError) as wrong:
-        return _check(name, False, str(wrong), needed=needed)
+        return Check(name, False, str(wrong), needed=needed, do=do)
 
 
 def _writable(state: Path) -> str:
@@ -101,38 +150,11 @@ def _writable(state: Path) -> str:
 def _routers(s4_url: str) -> dict[str, str]:
     """Each by its own name, where there are several."""
     each = listed(s4_url)
-    return {"S4" if len(each) == 1 else f"S4 at {url}": f"{url}/health" for url in each}
+    return {"S4" if len(each) == 1 else f"S4 at {url}": url for url in each}
 
 
 def _symbols(symbols: tuple[str, ...]) -> str:
     return f"read; symbols {', '.join(symbols)}"
-
-
-async def _account() -> Check:
-    """What S4 itself asks of the venue before it sends anything; a key nobody set is no fault."""
-    name = "S4 at the venue"
-    try:
-        settings = load(os.environ)
-        hosts = hosts_of(settings)
-        if settings.binance_key is None and hosts.name != SIM.name:
-            return _check(name, True, "no key is set: `chimera up` brings its own simulator", needed=False) | {
-                "ok": None
-            }
-        key, secret = keys_of(settings)
-        clock = SteadyClock(SystemClock())
-        account = open_futures(AiohttpTransport(hosts), key, secret, clock, jitter=random.Random())  # noqa: S311 - guards nothing
-        try:
-            async with asyncio.timeout(LOOK_S):
-                await account.rulebook.server_offset_ms()
-                modes = await venue_checks.look(account.records, hosts.name)
-        finally:
-            await account.close()
-    except (SettingsError, Refused) as wrong:
-        return _check(name, False, str(wrong), needed=True)
-    except (TimeoutError, ChimeraError) as away:
-        return _check(name, False, f"{hosts.rest} does not answer ({away or 'in time'})", needed=False)
-    told = "may trade" if modes.can_trade else "may NOT trade (canTrade=false)"
-    return _check(name, modes.can_trade, f"{hosts.name}: the key is taken, one-way, single-asset, {told}", needed=True)
 
 
 async def _reach(addresses: dict[str, str]) -> list[Check]:
@@ -145,6 +167,8 @@ async def _answers(session: aiohttp.ClientSession, name: str, address: str) -> C
         async with session.get(address) as answer:
             body = await answer.json(content_type=None)
             status = body.get("status", "ok") if isinstance(body, dict) else "ok"
-            return _check(name, answer.status == 200, f"answers at {address}: {status}", needed=False)
+            return Check(name, answer.status == 200, f"answers at {address}: {status}")
     except (aiohttp.ClientError, TimeoutError, ValueError) as away:
-        return _check(name, False, f"does not answer at {address} ({type(away).__name__})", needed=False)
+        return Check(
+            name, False, f"does not answer at {address} ({type(away).__name__})", do="chimera sim, where you want one"
+        )

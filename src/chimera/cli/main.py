@@ -23,15 +23,17 @@ from chimera.cli import (
     replay_routes,
     report,
     route,
+    settings_told,
     standing,
     stores,
     token,
     trail,
     transfers,
     who,
+    working,
 )
 from chimera.cli.codes import MEANING, ended_well
-from chimera.cli.options import S3, S3_URL, S4, S4_URL, Json
+from chimera.cli.options import ALERTS_URL, S3, S3_URL, S4, S4_URL, Alerts, Json
 from chimera.trading.market import Market
 
 _CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
@@ -41,7 +43,7 @@ app = typer.Typer(
     help="Between a trading strategy and an exchange: decides, routes, protects, and says why.",
     epilog=_CODES,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,  # its import costs half a second
     pretty_exceptions_enable=False,
 )
@@ -62,6 +64,10 @@ app.command()(backup.restore)
 app.command()(replay_routes.replay_routes)
 app.command()(standing.guards)
 app.command()(standing.breaker)
+app.command()(standing.reconcile)
+app.command()(working.preview)
+app.add_typer(working.app, name="twap")
+app.add_typer(settings_told.app, name="config")
 
 
 # ── the whole house ──
@@ -200,7 +206,7 @@ def feed(
         )  # fmt: skip
 
 
-@app.command()
+@app.command(cls=settings_told.Explained)
 def s3(
     venue: Annotated[
         str | None, typer.Option(envvar="S3_VENUE_URL", help="Where new symbols' rules are read at start.")
@@ -213,7 +219,7 @@ def s3(
         services.strategy(venue)
 
 
-@app.command()
+@app.command(cls=settings_told.Explained)
 def s4() -> None:
     """The order router; its settings are the S4_ variables."""
     with ended_well():
@@ -370,13 +376,15 @@ def doctor(
     sim: faults.Sim = faults.SIM_URL,
     s3: S3 = S3_URL,
     s4: S4 = S4_URL,
+    feed: levels.Feed = None,
+    alerts_url: Alerts = ALERTS_URL,
     as_json: Json = False,
 ) -> None:
-    """What this machine has, what answers, and what was never tried."""
+    """What this machine has, how the account and the services are, what is not protected, and what to do."""
     with ended_well():
         from chimera.cli import doctor as looks
 
-        looks.examine(state, sim, s3, s4, as_json)
+        looks.examine(state, sim, {"s3": s3, "s4": s4, "feed": feed or "", "alerts": alerts_url}, as_json)
 
 
 @app.command()

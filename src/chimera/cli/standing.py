@@ -1,4 +1,4 @@
-"""Verbs that ask S4 how it stands: ``guards``, ``breaker``. They change nothing."""
+"""Verbs that ask S4 how it stands: ``guards``, ``breaker``, ``reconcile``. They change nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,3 +43,48 @@ def breaker(s4: S4 = S4_URL, as_json: Json = False) -> None:
                 print(f"{row['market']} {row['state']}")
         if not_closed := [row["market"] for row in states if row["state"] != "CLOSED"]:
             raise Stop(Exit.FAILED, f"not closed: {', '.join(not_closed)}; it tries by itself (docs/runbook.md)")
+
+
+def reconcile(s4: S4 = S4_URL, as_json: Json = False) -> None:
+    """Where our books and the venue's differ: doubts, orders that are not ours, notices. Exit code 1 where they do.
+
+    S4 compares by itself, every S4_SWEEP_EVERY_S and after each gap; nothing needs to be started here.
+    """
+    with ended_well(as_json=as_json):
+        from chimera.cli.asking import changing_nothing
+        from chimera.cli.orders import asked_of_s4, print_json
+        from chimera.cli.told import doubt_told
+
+        async def ask(client: Any) -> dict[str, Any]:
+            shown = await client.shown_positions()
+            positions = [row for row in shown["positions"] if row["in_doubt"]]
+            notices = _notices(await client.health())
+            return {
+                "doubts": await client.doubts(), "external": shown["external"], "notices": notices,
+                "positions": positions,
+            }  # fmt: skip
+
+        with changing_nothing():
+            found = asked_of_s4(s4, ask)
+        if as_json:
+            print_json(found)
+        else:
+            lines = [doubt_told(each) for each in found["doubts"]]
+            lines += [
+                f"{each['symbol']} {each['client_order_id']} is not ours: {each['side']} {each['qty']} {each['status']}"
+                for each in found["external"]
+            ]
+            lines += [f"{code}: {why}" for code, why in found["notices"].items()]
+            print("\n".join(lines) or "the books and the venue agree, as far as S4 has heard")
+        if found["doubts"] or found["external"] or found["notices"]:
+            raise Stop(Exit.FAILED, "they differ, or somebody else is there; what settles it: docs/runbook.md")
+
+
+OF_THE_SWEEP = ("SWEEP", "JACCARD", "ORPHAN", "ORDER_", "SECOND_STOP", "EXTERNAL", "MONEY", "CASH")
+
+
+def _notices(health: Mapping[str, Any]) -> dict[str, str]:
+    """Of all markets, those that are about the comparison."""
+    markets = health.get("markets") or {"": health}
+    found = [each.get("watchdogs", {}).get("notices", {}) for each in markets.values()]
+    return {code: why for notices in found for code, why in notices.items() if code.startswith(OF_THE_SWEEP)}

@@ -65,6 +65,10 @@ class RouterClient:
                 return None
             raise
 
+    async def preview(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """What would come of it; nothing is kept or sent."""
+        return read_plain(await self._http.post("/orders/preview", order))
+
     async def replace(self, name: str, changes: Mapping[str, Any]) -> OrderAnswer:
         """Change an order that lives: a body of ``POST /orders/{name}/replace``."""
         return read(await self._http.post(f"/orders/{quote(name, safe='')}/replace", changes, again=True), OrderAnswer)
@@ -148,8 +152,12 @@ class RouterClient:
         return levels_of(await self.health(), await self.killed())
 
     async def positions(self) -> list[dict[str, Any]]:
-        positions: list[dict[str, Any]] = read_plain(await self._http.get("/positions")).get("positions", [])
+        positions: list[dict[str, Any]] = (await self.shown_positions()).get("positions", [])
         return positions
+
+    async def shown_positions(self) -> dict[str, Any]:
+        """``positions``, and ``external``: open orders of the account that are not ours."""
+        return read_plain(await self._http.get("/positions"))
 
     async def doubts(self) -> list[dict[str, Any]]:
         """What the venue has not told S4 yet, oldest first."""

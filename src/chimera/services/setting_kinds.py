@@ -68,9 +68,10 @@ Amount = Annotated[Decimal, BeforeValidator(decimal), Field(gt=0)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
-def _default(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as somebody would write it."""
     match value:
-        case None | ():
+        case None | () | "":
             return "unset"
         case bool():
             return str(value).lower()
@@ -84,6 +85,9 @@ def _default(value: object) -> str:
             return str(value)
 
 
+_shown = shown  # whose name the argument below has
+
+
 def setting(variable: str, default: Any, unit: str, sentence: str, *, shown: str | None = None, **bounds: Any) -> Any:
-    extra: dict[str, Any] = {"unit": unit, "default": _default(default) if shown is None else shown}
+    extra: dict[str, Any] = {"unit": unit, "default": _shown(default) if shown is None else shown}
     return Field(default, validation_alias=variable, description=sentence, json_schema_extra=extra, **bounds)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from chimera.adapters.binance.outcomes import judged
 from chimera.adapters.binance.payloads import Text
@@ -26,6 +26,7 @@ from chimera.trading.venue import Funds
 TRANSFER: Final = Endpoint(method="POST", path="/sapi/v1/asset/transfer", order=True, lane=Lane.OPEN)
 HISTORY: Final = Endpoint(method="GET", path="/sapi/v1/asset/transfer")
 SPOT_ACCOUNT: Final = Endpoint(method="GET", path="/api/v3/account", weight=20)
+RIGHTS: Final = Endpoint(method="GET", path="/sapi/v1/account/apiRestrictions")
 SERVER_TIME: Final = Endpoint(method="GET", path="/api/v3/time", security=Security.NONE)
 PAGE: Final = 100  # the largest
 QUOTE: Final = "USDT"  # what the futures wallet is counted in
@@ -94,6 +95,16 @@ class _Account(Struct):
     balances: list[_Balance]
 
 
+class KeyRights(Struct, frozen=True, kw_only=True):
+    """Of an API key (Binance, Wallet, "Get API Key Permission"); what is not told, it has not."""
+
+    bound_to_address: bool = field(name="ipRestrict", default=False)
+    withdrawals: bool = field(name="enableWithdrawals", default=False)
+    futures: bool = field(name="enableFutures", default=False)
+    transfers: bool = field(name="permitsUniversalTransfer", default=False)
+    spot: bool = field(name="enableSpotAndMarginTrading", default=False)
+
+
 class BinanceWallets:
     """``transport`` leads to the spot host. ``futures`` reads what is available of ``QUOTE`` in the futures wallet."""
 
@@ -114,6 +125,10 @@ class BinanceWallets:
             return max((await self._futures()).available, ZERO) if asset == QUOTE else ZERO
         found = answer(await self.raw.call(SPOT_ACCOUNT, {"omitZeroBalances": "true"}), _Account)
         return next((balance.free for balance in found.balances if balance.asset == asset), ZERO)
+
+    async def rights(self) -> "KeyRights":
+        """What the key may do. Not on the demo."""
+        return answer(await self.raw.call(RIGHTS), KeyRights)
 
     async def move(self, route: Route, asset: str, amount: Decimal, *, timeout_ms: int) -> str:
         params = {"type": _TYPES[route], "asset": asset, "amount": text(amount)}

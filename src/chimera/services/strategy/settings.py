@@ -16,11 +16,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from chimera.services.access.door import RATE
 from chimera.services.secret_files import SUFFIX, read_secret_files
+from chimera.services.setting_kinds import shown
 from chimera.trading.errors import ChimeraError
 from chimera.trading.ids import DEFAULT_ACCOUNT, DEFAULT_STRATEGY
 
 PREFIX: Final = "S3_"
 _SECRETS: Final = ("S3_DB_ARANGO_PASS",)  # each may come from a file
+_ENDINGS: Final = {
+    "_ms": "ms", "_s": "s", "_sec": "s", "_bps": "bps", "_usdt": "USDT", "_mult_min": "factor", "_mult_max": "factor",
+    "_size_mult": "factor", "_path": "path", "_url": "URL", "_uri": "URL", "_user": "name", "_pass": "secret",
+}  # fmt: skip
+_UNITS: Final = {
+    "symbols": "list", "account_id": "name", "strategy_id": "name", "max_funding_abs": "fraction",
+    "spread_bp_limit_default": "bps", "depth_top1_usdt_min_default": "USDT", "concurrent_entries_per_market": "entries",
+    "leverage_default": "times", "spot_quote_budget_usdt": "USDT", "size_mult_min": "factor", "size_mult_max": "factor",
+    "sl_mult_min": "factor", "sl_mult_max": "factor", "tp_mult_max": "factor", "atr_mult": "ATRs", "tp_roe": "fraction",
+    "tracks": "both|rest|stream", "score_p": "share, 0 to 1", "redis_addresses": "host:port, list", "host": "address",
+    "port": "port", "api_rate": "requests/s",
+}  # fmt: skip
 _PLAIN: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
@@ -168,6 +181,21 @@ def read_settings(environ: Mapping[str, str]) -> StrategySettings:
     if faults or settings is None:
         raise SettingsFault("S3 cannot start with this environment:\n  " + "\n  ".join(faults))
     return settings
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """(variable, default, unit, sentence) of every setting, for ``--help`` and the docs."""
+    return [
+        (variable(name), shown(field.default), unit_of(name), field.description or "")
+        for name, field in StrategySettings.model_fields.items()
+    ]
+
+
+def unit_of(field: str) -> str:
+    """Names end in their unit; what has none there is in the table."""
+    if field in _UNITS:
+        return _UNITS[field]
+    return next(unit for ending, unit in _ENDINGS.items() if field.endswith(ending))
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

@@ -1,0 +1,119 @@
+"""Verbs about orders that are worked in slices, and about one that is not sent yet: ``twap``, ``preview``."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import typer
+
+from chimera.cli.codes import Exit, Stop, ended_well
+from chimera.cli.options import S4, S4_URL, Json
+
+app = typer.Typer(
+    no_args_is_help=True, help="Orders worked in slices: list, pause, resume, finish.", rich_markup_mode=None
+)
+
+Name = Annotated[str, typer.Argument(metavar="ID", help="Order, client order or intent id.")]
+
+
+@app.command("list")
+def listed(s4: S4 = S4_URL, as_json: Json = False) -> None:
+    """What is worked just now in more than one slice, and how far it is."""
+    with ended_well(as_json=as_json):
+        from chimera.cli.asking import changing_nothing
+        from chimera.cli.orders import asked_of_s4, print_json
+
+        async def ask(client: Any) -> list[dict[str, Any]]:
+            names = [name for row in await client.positions() for name in row["intents"]]
+            rows = [await client.order(name) for name in names]
+            return [row for row in rows if row is not None and len(row.get("slices") or ()) > 1]
+
+        with changing_nothing():
+            orders = asked_of_s4(s4, ask)
+        if as_json:
+            print_json({"orders": orders})
+        else:
+            print("\n".join(line for order in orders for line in _told(order)) or "nothing is worked in slices")
+
+
+@app.command()
+def pause(name: Name, s4: S4 = S4_URL, as_json: Json = False) -> None:
+    """Send nothing more of it until it is resumed; what rests leaves the book. What it holds stays protected."""
+    _steer(name, "pause", s4, as_json)
+
+
+@app.command()
+def resume(name: Name, s4: S4 = S4_URL, as_json: Json = False) -> None:
+    """Go on: waits and gaps go on where they stopped."""
+    _steer(name, "resume", s4, as_json)
+
+
+@app.command()
+def finish(name: Name, s4: S4 = S4_URL, as_json: Json = False) -> None:
+    """Take all that is left of it now."""
+    _steer(name, "finish", s4, as_json)
+
+
+def preview(
+    symbol: str,
+    side: Annotated[str, typer.Argument(help="BUY or SELL.")],
+    qty: Annotated[str, typer.Argument(help="Base asset, plain digits.")],
+    sl: Annotated[str | None, typer.Option(help="Stop price; default: S4's default distance.")] = None,
+    tp: Annotated[str | None, typer.Option(help="Target price.")] = None,
+    maker: Annotated[bool, typer.Option("--maker", help="Rest as a maker first, then take.")] = False,
+    reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
+    leverage: Annotated[int, typer.Option(min=1, max=125)] = 20,
+    s4: S4 = S4_URL,
+    as_json: Json = False,
+) -> None:
+    """What would come of a futures order: plan and why, cost, protection, limits. Exit code 4 where S4 would refuse."""
+    with ended_well(as_json=as_json):
+        from chimera.cli.asking import changing_nothing
+        from chimera.cli.orders import asked_of_s4, order_body, print_json
+
+        body = order_body({
+            "symbol": symbol, "side": side, "qty": qty, "sl": sl, "tp": tp, "maker": maker, "max_hold_s": None,
+            "reduce_only": reduce_only, "leverage": leverage, "client_order_id": None,
+        })  # fmt: skip
+        with changing_nothing():
+            answer = asked_of_s4(s4, lambda client: client.preview(body))
+        if as_json:
+            print_json(answer)
+        else:
+            print("\n".join(_previewed(answer)))
+        if answer["would"] != "ACCEPT":
+            refusal = answer.get("refusal") or {}
+            raise Stop(Exit.REFUSED, f"S4 would refuse it: {refusal.get('code')}: {refusal.get('message')}")
+
+
+def _steer(name: str, ask: Literal["pause", "resume", "finish"], s4: str, as_json: bool) -> None:
+    with ended_well(as_json=as_json):
+        from chimera.cli.orders import asked_of_s4, print_json
+
+        answer = asked_of_s4(s4, lambda client: client.steer(name, ask))
+        if as_json:
+            print_json(answer)
+        else:
+            print("\n".join(_told(answer)))
+
+
+def _told(order: Mapping[str, Any]) -> Iterator[str]:
+    slices = order.get("slices") or ()
+    begun = sum(part.get("began_ms") is not None for part in slices)
+    sized = f"{order['side']} {order['qty']} {order['symbol']} {order['market']}"
+    yield (
+        f"{order['client_order_id']}  {sized}  {order['status']}, filled {order['filled_qty']},"
+        f" slice {begun} of {len(slices)}"
+    )
+    if order.get("message") not in (None, order["status"]):
+        yield f"  {order['message']}"
+
+
+def _previewed(answer: Mapping[str, Any]) -> Iterator[str]:
+    yield f"would {str(answer['would']).lower()}: {answer['qty']}"
+    yield from (f"  {reason}" for reason in (*answer["why"], *answer["notes"]))
+    if answer.get("expected"):
+        yield "  expected: " + ", ".join(f"{name} {value}" for name, value in answer["expected"].items())
+    for leg, about in (answer.get("protection") or {}).items():
+        yield f"  {leg}: {about}"
+    for limit in answer["limits"]:
+        yield "  " + ", ".join(f"{name} {value}" for name, value in limit.items())
