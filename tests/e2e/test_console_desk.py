@@ -64,7 +64,8 @@ async def test_from_a_blocker_to_a_what_if_to_two_decisions(stage: Stage, chromi
                {"code": "SPREAD", "kind": "gate", "text": "too wide", "since_ms": stage.clock.now_ms() - 65_000,
                 "for_ms": 1, "market": "FUT", "name": ""}]}  # fmt: skip
     stage.explain.blocked = {"now_ms": 1, "symbols": [row]}
-    stage.explain.traces["sig-1"] = stage.explain.traces["open"]
+    skip = stage.explain.traces["skip"]
+    stage.explain.traces |= {"sig-1": stage.explain.traces["open"], skip["signal_id"]: skip}
     async with served(stage) as url, opened(chromium, url + "/why", DESK) as here:
         await here.shows("[data-section=blockers]", "SPREAD")
         await here.shows("[data-section=blockers] .since", "1 min")

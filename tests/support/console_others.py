@@ -189,7 +189,8 @@ class FakeSimulator:
 
     async def arm(self, fault: Mapping[str, Any]) -> tuple[str, ...]:
         fault_id = f"{fault['name']}-{len(self.armed) + 1}"
-        self.armed.append({**fault, "id": fault_id, "active": True, "seen": 3, "struck": 1, "match": {}})
+        made = {**fault, "id": fault_id, "active": True, "seen": 3, "struck": 1, "match": {}}
+        self.armed = [*self.armed, made]
         return (fault_id,)
 
     async def clear(self, fault_id: str | None = None) -> tuple[str, ...]:

@@ -81,7 +81,9 @@ def paths(service: str) -> set[str]:
         "s3": lambda: strategy_app(NOBODY),
         "s4": lambda: router_app(NOBODY, clock=NOBODY),
         "feed": lambda: feed_app({}),
-        "console": lambda: console_app(router=NOBODY, strategy=NOBODY, bus=NOBODY, clock=SystemClock()),
+        "console": lambda: console_app(
+            router=NOBODY, strategy=NOBODY, explain=NOBODY, bundles=NOBODY, bus=NOBODY, clock=SystemClock()
+        ),
     }
     return {str(path) for path in _gets(apps[service]().routes)}
 
