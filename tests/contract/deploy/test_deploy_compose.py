@@ -7,6 +7,7 @@ import pytest
 from deployed import COMPOSE, CONFIG, KEYS, Object, compose, compose_misfits, service_environment, unmixed
 from known import S3_SECRETS, S4_SECRETS, asked_of_nobody, key_paths, paths, s4_settings, variables
 
+from chimera.services.access.door import Door
 from chimera.services.router.hosting import hosts_of
 from chimera.services.service import Service
 from chimera.services.serving import HARD_EXIT_S
@@ -100,8 +101,8 @@ def test_whoever_listens_beyond_loopback_asks_for_tokens(services: dict[str, Obj
     s4 = s4_settings(service_environment(services["s4"]), tmp_path)
     console = service_environment(services["console"])
 
-    assert s3.door.checked(Service.S3).tokens is not None
-    assert s4.door.checked(Service.S4).tokens is not None
+    assert Door.of(s3).checked(Service.S3).tokens is not None
+    assert Door.of(s4).checked(Service.S4).tokens is not None
     assert console["CHIMERA_TOKENS_PATH"]
 
 

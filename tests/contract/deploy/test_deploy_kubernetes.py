@@ -34,6 +34,7 @@ from known import (
     verbs,
 )
 
+from chimera.services.access.door import Door
 from chimera.services.router.hosting import hosts_of
 from chimera.services.router.settings import load
 from chimera.services.service import Service
@@ -239,10 +240,10 @@ def test_whoever_listens_beyond_loopback_asks_for_tokens(objects: list[Object]) 
     s4 = load({**environment(objects, container(objects, "s4/s4")), **dict.fromkeys(KEY_FILES, "")})
     console = environment(objects, container(objects, "console/console"))
 
-    assert s3.door.checked(Service.S3).tokens is not None
-    assert s4.door.checked(Service.S4).tokens is not None
-    assert not s3.door.on_loopback
-    assert not s4.door.on_loopback
+    assert Door.of(s3).checked(Service.S3).tokens is not None
+    assert Door.of(s4).checked(Service.S4).tokens is not None
+    assert not Door.of(s3).on_loopback
+    assert not Door.of(s4).on_loopback
     assert console["CHIMERA_CONSOLE_HOST"] == "127.0.0.1", "it has no Service, and needs none"
     assert console["CHIMERA_TOKENS_PATH"]
 
