@@ -277,6 +277,7 @@ class FakeRouter:
         self.closes: list[tuple[Any, ...]] = []
         self.close_names: list[CloseName | None] = []
         self.kills: list[Kill] = []
+        self.surveys: list[tuple[Market, str]] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.board = BOARD
         self.is_ready = True
@@ -325,6 +326,10 @@ class FakeRouter:
         self.close_names.append(name)
         self.closes.append((market, symbol, qty, reason))
         return {"symbol": symbol, "position_qty": "-0.002", "status": "ACCEPTED", "message": "closing"}
+
+    async def survey(self, market: Market, symbol: str) -> dict[str, object]:
+        self.surveys.append((market, symbol))
+        return {"symbol": symbol, "market": str(market), "heard": True, "surveyed_ms": 7, "position": self.board}
 
     async def order(self, name: str) -> dict[str, object] | None:
         return self.rows.get(name)

@@ -26,6 +26,7 @@ from chimera.cli import (
     settings_told,
     standing,
     stores,
+    surveying,
     token,
     trail,
     transfers,
@@ -233,7 +234,7 @@ app.command()(consoling.console)
 
 # ── asking the services ──
 
-for verb in (explaining.decide, explaining.why, explaining.decisions, explaining.replay):
+for verb in (explaining.decide, explaining.why, explaining.decisions, explaining.replay, surveying.survey):
     app.command()(verb)
 
 

@@ -112,12 +112,33 @@ class RouterClient:
         path = f"/positions/{quote(symbol, safe='')}/close"
         return read_plain(await self._http.post(path, body, again=close_id is not None))
 
+    async def survey(self, symbol: str, *, market: Market = Market.FUT) -> dict[str, Any]:
+        """Have the venue asked about everything of ``symbol`` now; ``heard`` false: it did not answer in time."""
+        body = {"market": market.value}
+        return read_plain(await self._http.post(f"/positions/{quote(symbol, safe='')}/survey", body))
+
+    async def external(self) -> list[dict[str, Any]]:
+        """The account's open orders that are not ours."""
+        external: list[dict[str, Any]] = read_plain(await self._http.get("/positions")).get("external", [])
+        return external
+
     async def kill(
-        self, *, by: str, reason: str, scope: Scope = Scope.GLOBAL, name: str = "", flatten: bool = False
+        self,
+        *,
+        by: str,
+        reason: str,
+        scope: Scope = Scope.GLOBAL,
+        name: str = "",
+        flatten: bool = False,
+        wait_s: int | None = None,
     ) -> dict[str, Any]:
-        """Forbid entries, cancel those that work, close what is held with ``flatten``: the signed receipt."""
+        """Forbid entries, cancel those that work, close what is held with ``flatten``: the signed receipt.
+
+        ``wait_s``: how long S4 asks until all is gone, None is its own policy. Asked again it changes nothing.
+        """
         body = {"scope": scope.value, "name": name, "by": by, "reason": reason, "flatten": flatten}
-        return read_plain(await self._http.post("/kill", body, again=True))
+        prefer = {} if wait_s is None else {"Prefer": f"wait={wait_s}" if wait_s else "respond-async"}
+        return read_plain(await self._http.post("/kill", body, headers=prefer, again=True))
 
     async def arm(
         self, *, by: str, reason: str, scope: Scope = Scope.GLOBAL, name: str = "", confirm: str | None = None

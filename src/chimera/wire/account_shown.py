@@ -91,6 +91,14 @@ class PositionsResponse(_Answer):
     external: list[ExternalShown]
 
 
+class SurveyResponse(_Answer):
+    symbol: str
+    market: Market
+    heard: bool = Field(description="false: the venue did not answer in time; what follows is as it was")
+    surveyed_ms: int | None = Field(description="when the newest survey that was answered was asked")
+    position: PositionShown
+
+
 class DoubtShown(_Answer):
     client_order_id: str
     intent_id: str | None

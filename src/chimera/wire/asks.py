@@ -89,6 +89,12 @@ def close(
     return asked if (named := name or key) is None else asked.but(name=_named(named, asked))
 
 
+def survey(document: Mapping[str, object], symbol: str, instruments: Instruments) -> tuple[Market, Symbol]:
+    """A ``POST /positions/{symbol}/survey`` body: of which market, and the symbol as it is traded."""
+    body = shape.fit(document, bodies.SurveyRequest)
+    return body.market, instrument_of(instruments, body.market, symbol).symbol
+
+
 def _named(close_id: str, ask: CloseAsk) -> CloseName:
     return closes.named(close_id, market=ask.market, symbol=ask.symbol, qty=ask.qty, reason=ask.reason)
 

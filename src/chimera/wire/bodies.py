@@ -209,6 +209,12 @@ class CloseRequest(_Asked):
     reason: Annotated[CancelReason, BeforeValidator(_name)] = CancelReason.UNSPECIFIED
 
 
+class SurveyRequest(_Asked):
+    """Ask the venue about a symbol."""
+
+    market: Market = Market.FUT
+
+
 class _OfControls(_Asked):
     """``name`` names the market, symbol or strategy; GLOBAL has none. ``by`` and ``reason`` stand in the receipt."""
 

@@ -272,6 +272,19 @@ async def test_close(client: httpx2.AsyncClient, router: FakeRouter) -> None:
     ]
 
 
+@pytest.mark.req("S4-REC-1")
+async def test_a_survey_is_of_one_market_and_of_a_symbol_that_is_traded(
+    client: httpx2.AsyncClient, router: FakeRouter
+) -> None:
+    told = await client.post("/positions/BTCUSDT/survey")
+    wrong = await client.post("/positions/BTCUSDT/survey", json={"market": "MARS"})
+    nowhere = await client.post("/positions/NOPEUSDT/survey")
+
+    assert (told.status_code, told.json()["heard"], told.json()["position"]["qty"]) == (200, True, -0.002)
+    assert [wrong.status_code, nowhere.status_code] == [400, 422]
+    assert router.surveys == [("FUT", "BTCUSDT")]
+
+
 @pytest.mark.req("S4-IDEM-1")
 async def test_a_close_has_a_name_by_its_body_or_by_the_header(client: httpx2.AsyncClient, router: FakeRouter) -> None:
     url, key = "/positions/BTCUSDT/close", {"Idempotency-Key": '"p1"'}
@@ -391,7 +404,7 @@ def test_openapi_names() -> None:
     assert set(schema["paths"]) == {
         "/orders", "/orders/preview", "/orders/{name}", "/orders/{name}/pause",
         "/orders/{name}/resume", "/orders/{name}/finish", "/orders/{name}/replace", "/cancel",
-        "/positions", "/positions/{symbol}/close", "/kill", "/killed", "/arm",
+        "/positions", "/positions/{symbol}/close", "/positions/{symbol}/survey", "/kill", "/killed", "/arm",
         "/routes", "/routes/approve", "/routes/rollback", "/breaker/retry",
         "/doubts", "/health", "/ready", "/cash/entries", "/cash/balances", "/cash.csv", "/pnl",
         "/transfers", "/transfers/settle",

@@ -98,6 +98,7 @@ ENDPOINTS: Final = (
         "POST /orders/{name}/pause pause",
         "POST /orders/{name}/resume resume",
         "POST /orders/{name}/finish finish",
+        "POST /positions/{symbol}/survey survey",
         "!POST /cancel cancel",
         "!POST /positions/{symbol}/close close",
         "!POST /kill kill",

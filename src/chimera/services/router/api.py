@@ -91,6 +91,10 @@ class RouterApi(Protocol):
         """``qty`` None: all of it. Asked again by the same ``name`` it closes nothing more. Raises ``Refused``."""
         ...
 
+    async def survey(self, market: Market, symbol: str) -> dict[str, object]:
+        """Ask the venue about it now; the position after its word. Raises ``Refused``."""
+        ...
+
     async def order(self, name: str) -> dict[str, object] | None:
         """By order, client or intent id."""
         ...

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal
 
+from chimera.services.router import surveying
 from chimera.services.router.api import Outcome
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.cash_desk import CashDesk
@@ -96,6 +97,9 @@ class House:
         self, market: Market, symbol: str, qty: Decimal | None, reason: str, name: CloseName | None = None
     ) -> dict[str, object]:
         return await self._of(market).close(market, symbol, qty, reason, name)
+
+    async def survey(self, market: Market, symbol: str) -> dict[str, object]:
+        return await surveying.survey(self._of(market).ground, market, symbol)
 
     @property
     def markets(self) -> tuple[Market, ...]:

@@ -66,10 +66,11 @@ def build_app(
     add_transfers(app, lambda: router.transferring, _answers)
     add_operating(app, operating, _answers)
     _add_health(app, router, clock, observed)
-    of_orders = (bodies.OrderCmdRequest, bodies.ReplaceRequest, bodies.CancelRequest, bodies.CloseRequest)
+    of_orders = (bodies.OrderCmdRequest, bodies.ReplaceRequest, bodies.CancelRequest)
+    of_positions = (bodies.CloseRequest, bodies.SurveyRequest)
     others = (bodies.KillRequest, bodies.ArmRequest, bodies.TransferRequest, bodies.SettleRequest)
     of_operators = (bodies.ApproveRoutes, bodies.RollBackRoutes, bodies.RetryBreaker)
-    face.publish(app, Service.S4, (*of_orders, *others, *of_operators))
+    face.publish(app, Service.S4, (*of_orders, *of_positions, *others, *of_operators))
     return app
 
 
@@ -194,6 +195,19 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
         ask = asks.close(document, symbol, instruments_of(router), idempotency_key=key)
         row = await router.close(ask.market, ask.symbol, ask.qty, ask.reason, ask.name)
         return Answer(row, _working_status(row))
+
+    @app.post(
+        "/positions/{symbol}/survey",
+        operation_id="survey_position",
+        responses=_answers(account_shown.SurveyResponse),
+        **face.takes("SurveyRequest", required=False),
+    )
+    async def survey(symbol: str, request: Request) -> Response:
+        """Ask the venue now about everything of a symbol; what it says is acted on as always."""
+        body = await face.whole_body(request, MAX_BODY_BYTES)
+        document = request_json.read_object(body) if body.strip() else {}
+        market, named = asks.survey(document, symbol, instruments_of(router))
+        return Answer(await router.survey(market, named))
 
 
 def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
