@@ -17,6 +17,7 @@ from chimera.services.console.finding import found_at
 from chimera.services.serving import address_of, listen, serve_app
 from chimera.trading.market import Market
 from chimera.trading.money import Millis, Price, Qty
+from chimera.trading.standstill import Scope
 from chimera.wire import codec
 from chimera.wire.board import TickBoard
 from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS, tick_key
@@ -119,6 +120,16 @@ class FakeS4(Operated):
         self.close_error: Exception | None = None
         self.closed: list[str] = []
         self.orders: dict[str, dict[str, Any]] = {}
+        self.in_doubt: list[dict[str, Any]] = []
+        self.foreign: list[dict[str, Any]] = []
+        self.kills: list[dict[str, Any]] = []
+        self.remains: list[str] = []
+        self.hears = True
+        self.asked: list[tuple[str, Any]] = []
+        self.moved: dict[str, Any] = {
+            "enabled": False, "assets": ["USDT"], "ceiling": Decimal(100), "day_ceiling": Decimal(300),
+            "floor": Decimal(10), "moved_today": [], "present": None, "ended": [],
+        }  # fmt: skip
 
     async def positions(self) -> list[dict[str, Any]]:
         if self.error:
@@ -134,6 +145,59 @@ class FakeS4(Operated):
         if self.error:
             raise self.error
         return self.orders.get(name)
+
+    async def _told(self, answer: Any) -> Any:
+        if self.error:
+            raise self.error
+        return answer
+
+    async def doubts(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = await self._told(self.in_doubt)
+        return rows
+
+    async def external(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = await self._told(self.foreign)
+        return rows
+
+    async def killed(self) -> dict[str, Any]:
+        kills = [row | {"confirm": "word1234"} for row in self.kills]
+        told: dict[str, Any] = await self._told({"killed": bool(kills), "durable": True, "rev": 1, "kills": kills})
+        return told
+
+    async def transfers(self) -> dict[str, Any]:
+        told: dict[str, Any] = await self._told(self.moved)
+        return told
+
+    async def survey(self, symbol: str, *, market: Market = Market.FUT) -> dict[str, Any]:
+        self.asked.append(("survey", symbol))
+        return {"heard": self.hears, "position": {"qty": Decimal("0.02"), "coverage": Decimal(1)}}
+
+    async def cancel(self, *, client_order_id: str | None = None) -> dict[str, Any]:
+        self.asked.append(("cancel", client_order_id))
+        return {"order_id": client_order_id, "status": "CANCELED", "message": "cancel is under way"}
+
+    async def kill(
+        self, *, by: str, reason: str, scope: Scope, name: str, flatten: bool, wait_s: int | None
+    ) -> dict[str, Any]:
+        self.asked.append(("kill", scope.value))
+        if self.error:
+            raise self.error
+        place = {"scope": scope.value, "name": name, "by": by, "reason": reason, "at_ms": 1, "flatten": flatten}
+        if not any((row["scope"], row["name"]) == (scope.value, name) for row in self.kills):
+            self.kills.append(place)
+        return place | {
+            "durable": True, "verified": not self.remains, "asked_ms": len(self.asked), "remains": self.remains,
+            "positions": {"BTCUSDT": "0.02"}, "key_id": "k", "signature": "s",
+        }  # fmt: skip
+
+    async def arm(self, *, by: str, reason: str, scope: Scope, name: str, confirm: str | None) -> dict[str, Any]:
+        self.asked.append(("arm", confirm))
+        self.kills = [row for row in self.kills if (row["scope"], row["name"]) != (scope.value, name)]
+        return {"scope": scope.value}
+
+    async def settle(self, *, happened: bool, by: str) -> dict[str, Any]:
+        self.asked.append(("settle", happened))
+        return {"status": "DONE"}
 
     async def close(
         self, symbol: str, qty: Decimal | None = None, *, market: Market = Market.FUT, close_id: str | None = None

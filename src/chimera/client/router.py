@@ -194,6 +194,10 @@ class RouterClient:
         body = {"route": route.value, "asset": asset, "amount": text(amount), "by": by, "reason": reason}
         return read_plain(await self._http.post("/transfers", body))
 
+    async def settle(self, *, happened: bool, by: str) -> dict[str, Any]:
+        """What became of an ambiguous transfer, by somebody's word."""
+        return read_plain(await self._http.post("/transfers/settle", {"happened": happened, "by": by}))
+
     async def report(self, path: str, asked: Mapping[str, str]) -> dict[str, Any]:
         """One page of ``/cash/entries`` or ``/pnl``; its ``cursor`` asks for the next, None ends."""
         return read_plain(await self._http.get(f"{path}?{urlencode(asked)}"))

@@ -217,5 +217,5 @@ def test_killing_is_easier_than_arming() -> None:
 
     assert least[Service.S4, "/kill"] < least[Service.S4, "/arm"] == Role.ADMIN
     assert {each.path for each in ENDPOINTS if each.protects} == {
-        "/kill", "/cancel", "/positions/{symbol}/close", "/acts/close",
+        "/kill", "/cancel", "/positions/{symbol}/close", "/acts/close", "/acts/cancel", "/acts/kill",
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """What the page says: the four answers, why, the rows, and that what is old says so."""
 
 import re
+from html import unescape
 from typing import Any
 
 import httpx2
@@ -15,7 +16,7 @@ from chimera.wire.keys import ALERTS, ROUTER_EVENTS
 
 def words(html: str) -> str:
     """The text a reader sees."""
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 async def seen(stage: Stage, section: str, path: str = "/") -> str:

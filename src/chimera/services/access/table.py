@@ -162,6 +162,8 @@ ENDPOINTS: Final = (
         "GET /",
         "GET /orders",
         "GET /orders/{name:path}",
+        "GET /doubts",
+        "GET /kill",
         "GET /why",
         "GET /decisions/{signal_id:path}",
         "GET /alerts",
@@ -172,14 +174,16 @@ ENDPOINTS: Final = (
         "GET /config",
         "GET /config/{bundle_id:path}",
         "GET /venue",
+        "GET /system",
         "GET /simulator",
     ),
-    *_rows(Service.CONSOLE, Role.READ, "GET /acts/close"),  # what it would do
-    *_rows(Service.CONSOLE, Role.TRADE, "!POST /acts/close"),
-    *_acts(Role.TRADE, "pause-order", "resume-order", "finish-order", "disarm"),
+    *_rows(Service.CONSOLE, Role.READ, *(f"GET /acts/{name}" for name in ("close", "cancel", "kill"))),
+    *_rows(Service.CONSOLE, Role.TRADE, "!POST /acts/close", "!POST /acts/cancel", "!POST /acts/kill"),
+    *_acts(Role.TRADE, "survey", "pause-order", "resume-order", "finish-order", "disarm"),
     *_acts(Role.OPERATE, "activate", "roll-back", "try-bundle", "end-trial"),
     *_acts(Role.OPERATE, "approve-routes", "roll-back-routes", "retry-breaker"),
     *_acts(Role.OPERATE, "arm-fault", "clear-fault", "move-market", "turn-market"),
+    *_acts(Role.ADMIN, "arm", "settle"),
 )
 
 GATED: Final = tuple(dict.fromkeys(each.service for each in ENDPOINTS))

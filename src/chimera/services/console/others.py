@@ -9,6 +9,7 @@ from chimera.ports.clock import Clock
 from chimera.ports.streams import Entry
 from chimera.services.console.hours import SkipHours
 from chimera.trading.market import Market
+from chimera.trading.standstill import Scope
 
 Steer = Literal["pause", "resume", "finish"]
 
@@ -38,6 +39,34 @@ class RouterSource(Protocol):
 
     async def retry_breaker(self, market: Market, *, by: str, reason: str) -> dict[str, Any]:
         """Let one entry try at once."""
+        ...
+
+    async def doubts(self) -> list[dict[str, Any]]: ...
+
+    async def external(self) -> list[dict[str, Any]]:
+        """The account's open orders that are not ours."""
+        ...
+
+    async def killed(self) -> dict[str, Any]: ...
+
+    async def transfers(self) -> dict[str, Any]: ...
+
+    async def survey(self, symbol: str, *, market: Market = Market.FUT) -> dict[str, Any]:
+        """Have the venue asked now."""
+        ...
+
+    async def cancel(self, *, client_order_id: str | None = None) -> dict[str, Any]: ...
+
+    async def kill(
+        self, *, by: str, reason: str, scope: Scope, name: str, flatten: bool, wait_s: int | None
+    ) -> dict[str, Any]:
+        """The signed receipt; asked again it changes nothing."""
+        ...
+
+    async def arm(self, *, by: str, reason: str, scope: Scope, name: str, confirm: str | None) -> dict[str, Any]: ...
+
+    async def settle(self, *, happened: bool, by: str) -> dict[str, Any]:
+        """What became of an ambiguous transfer, by somebody's word."""
         ...
 
     async def close(

@@ -44,6 +44,7 @@ class PositionRow(Value, tag=False, forbid_unknown_fields=False):
     unprotected_ms: int = 0
     max_unprotected_ms: int = 0
     exit: str | None = None
+    strategy_ids: tuple[str, ...] = ()
     in_doubt: tuple[str, ...] = ()
     seq: int = 0
 
@@ -132,6 +133,7 @@ class DecisionRow(Value, tag=False, forbid_unknown_fields=False):
     config_rev: int = 0
     delivery: str = "NONE"
     client_order_id: str | None = None
+    intent_id: str | None = None
     explanation: Why = Why()
 
     @property
@@ -152,6 +154,7 @@ class OrderRow(Value, tag=False, forbid_unknown_fields=False):
     qty: Decimal
     at_ms: Millis
     created_ms: Millis
+    intent_id: str | None = None
     filled_qty: Decimal = Decimal(0)
     price: Decimal | None = None
     trigger_price: Decimal | None = None
@@ -189,6 +192,137 @@ class AlertRow(Value, tag=False, forbid_unknown_fields=False):
     service: str = "s4-router"
     symbol: str = ""
     subject: str = ""
+
+
+class Moment(Value, tag=False, forbid_unknown_fields=False):
+    """One line of an order's timeline."""
+
+    at_ms: Millis
+    what: str
+
+
+class OrderFill(Value, tag=False, forbid_unknown_fields=False):
+    """A fill of an order's answer; ``timestamp`` is the venue's clock, ``slip_bps`` above 0 when adverse."""
+
+    fill_id: str
+    client_order_id: str
+    price: Decimal
+    qty: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    timestamp: Millis
+    slip_bps: Decimal | None = None
+
+
+class ChildSeen(Value, tag=False, forbid_unknown_fields=False):
+    """A child order, or a stop or target of the position that the order opened."""
+
+    leg: str
+    client_order_id: str
+    status: str
+    side: str
+    qty: Decimal
+    type: str = ""
+    order_id: str | None = None
+    filled_qty: Decimal = ZERO
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    in_doubt: bool = False
+    message: str | None = None
+    mid_at_send: Decimal | None = None
+
+
+class OrderSeen(Value, tag=False, forbid_unknown_fields=False):
+    """S4's answer about one order."""
+
+    client_order_id: str
+    intent_id: str
+    symbol: str
+    side: str
+    status: str
+    qty: Decimal
+    market: str = "FUT"
+    strategy_id: str = ""
+    kind: str = ""
+    reduce_only: bool = False
+    in_doubt: bool = False
+    filled_qty: Decimal = ZERO
+    avg_price: Decimal | None = None
+    mid_at_send: Decimal | None = None
+    slip_bps: Decimal | None = None
+    trace_id: str | None = None
+    message: str | None = None
+    code: str | None = None
+    fills: tuple[OrderFill, ...] = ()
+    legs: tuple[ChildSeen, ...] = ()
+    children: tuple[ChildSeen, ...] = ()
+    notes: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    timeline: tuple[Moment, ...] = ()
+    accepted_ms: Millis | None = None
+    first_ack_ms: Millis | None = None
+    done_ms: Millis | None = None
+
+
+class DoubtRow(Value, tag=False, forbid_unknown_fields=False):
+    """One row of S4's ``GET /doubts``."""
+
+    client_order_id: str
+    symbol: str
+    role: str
+    about: str
+    qty: Decimal
+    since_ms: Millis
+    settles: str
+    intent_id: str | None = None
+    asks: int = 0
+    dead_after_ms: Millis | None = None
+    notional_counted: Decimal | None = None
+
+
+class ExternalRow(Value, tag=False, forbid_unknown_fields=False):
+    """An open order on the account that is not ours."""
+
+    client_order_id: str
+    symbol: str
+    side: str
+    status: str
+    qty: Decimal
+    type: str | None = None
+    filled_qty: Decimal = ZERO
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+class KillRow(Value, tag=False, forbid_unknown_fields=False):
+    """One kill in force."""
+
+    scope: str
+    name: str
+    by: str
+    reason: str
+    at_ms: Millis
+    flatten: bool = False
+
+    @property
+    def place(self) -> str:
+        return f"{self.scope}:{self.name}" if self.name else self.scope
+
+
+class TransferRow(Value, tag=False, forbid_unknown_fields=False):
+    """Money between the wallets."""
+
+    transfer_id: str
+    asset: str
+    amount: Decimal
+    status: str
+    asked_ms: Millis
+    why: str = ""
+    reason: str = ""
+    ended_ms: Millis | None = None
+    to: str = ""
+    source: str = msgspec.field(name="from", default="")
 
 
 def read_row(document: Mapping[str, Any], kind: type[R]) -> R:

@@ -23,7 +23,7 @@ class Terminal:
     """Writes them for the addresses of this house; ``guarded``: a token is asked for."""
 
     def __init__(self, urls: Mapping[str, str], *, guarded: bool) -> None:
-        self._urls = {name: url.rstrip("/") for name, url in urls.items()}
+        self._urls = {name: url.split(",")[0].strip().rstrip("/") for name, url in urls.items()}  # any of them answers
         self._guarded = guarded
 
     def curl(self, same: Same) -> str:

@@ -6,6 +6,7 @@ our picture of them is.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +23,11 @@ STALE_MS: Final = 3_000
 SPARK_EVERY_MS: Final = 500
 MODES: Final = {"sim": "SIM", "demo": "TESTNET", "live": "LIVE"}  # S4's environments, as the page calls them
 SPARK_POINTS: Final = 240  # two minutes
+PAST_EVERY_MS: Final = 4_000
+PAST_POINTS: Final = 3_600  # four hours
 ORDERS_KEPT: Final = 400
+RECORDS_KEPT: Final = 3_000
+STOPS_KEPT: Final = 500
 ROWS_KEPT: Final = 50
 FOLLOWED: Final = (ROUTER_EVENTS, ORDER_RESULTS, ALERTS)
 
@@ -36,15 +41,36 @@ class Source:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Record:
+    """A record of a stream as it came, oldest first; ``at_ms``: when it reached the stream."""
+
+    stream: str
+    at_ms: int
+    data: Mapping[str, Any]
+
+
 @dataclass
 class Spark:
     """Mids of one symbol, half a second apart or more, oldest first."""
 
     points: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=SPARK_POINTS))
+    past: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=PAST_POINTS))  # coarser, for hours
 
-    def take(self, at_ms: int, mid: Decimal) -> None:
+    def take(self, at_ms: int, mid: Decimal) -> bool:
+        """Whether the coarse ones have a new point."""
         if not self.points or at_ms - self.points[-1][0] >= SPARK_EVERY_MS:
             self.points.append((at_ms, mid))
+        if self.past and at_ms - self.past[-1][0] < PAST_EVERY_MS:
+            return False
+        self.past.append((at_ms, mid))
+        return True
+
+    def between(self, since_ms: int, until_ms: int) -> list[tuple[int, Decimal]]:
+        """Both kinds, oldest first: the fine ones where there are some."""
+        fine_ms = self.points[0][0] if self.points else until_ms
+        told = [*(point for point in self.past if point[0] < fine_ms), *self.points]
+        return [point for point in told if since_ms <= point[0] <= until_ms]
 
 
 @dataclass
@@ -65,6 +91,8 @@ class Seen:
     sparks: dict[str, Spark] = field(default_factory=dict)
     orders: dict[str, OrderRow] = field(default_factory=dict)
     fills: dict[str, FillRow] = field(default_factory=dict)
+    records: deque[Record] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
+    stops_live_ms: dict[str, int] = field(default_factory=dict)  # when each stop was first heard to stand
     alerts: deque[AlertRow] = field(default_factory=lambda: deque(maxlen=ROWS_KEPT))
     deeds: "dict[str, Deed]" = field(default_factory=dict)
     fault: str = ""  # why the console itself does not watch
@@ -133,10 +161,16 @@ class Seen:
         if self.ticks.get(tick.symbol) == tick:
             return
         self.ticks[tick.symbol] = tick
-        self.sparks.setdefault(tick.symbol, Spark()).take(tick.at_ms, tick.mid)
+        if self.sparks.setdefault(tick.symbol, Spark()).take(tick.at_ms, tick.mid):
+            self.changed("pulse")
         self.changed("market")
 
     def take_order(self, row: OrderRow) -> None:
+        if row.role == "STOP" and row.status == "NEW" and row.client_order_id not in self.stops_live_ms:
+            self.stops_live_ms[row.client_order_id] = row.at_ms
+            self.changed("stops")
+            while len(self.stops_live_ms) > STOPS_KEPT:
+                del self.stops_live_ms[next(iter(self.stops_live_ms))]
         known = self.orders.get(row.client_order_id)
         if known is not None and known.seq >= row.seq:
             return
@@ -146,6 +180,10 @@ class Seen:
             oldest = next((ref for ref, order in self.orders.items() if order.status in FINAL), next(iter(self.orders)))
             del self.orders[oldest]
         self.changed("orders")
+
+    def take_record(self, record: Record) -> None:
+        self.records.append(record)
+        self.changed("records")
 
     def take_fill(self, row: FillRow) -> None:
         key = f"{row.symbol}:{row.trade_id}"

@@ -6,11 +6,12 @@ reason; a record that cannot be read is shown as an alert and skipped. It change
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
 
+from chimera.ports.streams import Entry
 from chimera.services.console.others import Others
 from chimera.services.console.rows import (
     AlertRow,
@@ -21,7 +22,7 @@ from chimera.services.console.rows import (
     read_record,
     read_row,
 )
-from chimera.services.console.seen import Seen, Source
+from chimera.services.console.seen import Record, Seen, Source
 from chimera.trading.errors import ChimeraError
 from chimera.trading.money import Millis
 from chimera.wire.board import TickBoard
@@ -115,6 +116,7 @@ class Watch:
             self.seen.heard(source, self._clock.monotonic_ms())
             for entry in entries:
                 after = entry.id
+                self._keep_raw(stream, entry)
                 try:
                     take(entry.fields)
                 except (ChimeraError, msgspec.MsgspecError, ValueError) as error:
@@ -136,6 +138,15 @@ class Watch:
 
     def _take_alert(self, fields: Mapping[str, str]) -> None:
         self.seen.take_alert(read_record(fields, AlertRow))
+
+    def _keep_raw(self, stream: str, entry: Entry) -> None:
+        """As it came, where it can be read at all."""
+        try:
+            data = msgspec.json.decode(entry.fields.get("data") or b"null", type=dict[str, Any] | None)
+        except msgspec.MsgspecError:
+            return  # whoever takes it complains
+        at_ms = int(entry.id.partition("-")[0])
+        self.seen.take_record(Record(stream=stream, at_ms=at_ms, data=entry.fields if data is None else data))
 
     def _complain(self, stream: str, entry_id: str, error: Exception) -> None:
         log.warning("unreadable_record", stream=stream, entry_id=entry_id, error=str(error))

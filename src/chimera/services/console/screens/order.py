@@ -1,20 +1,74 @@
 """One order from decision to protection, by its order, client or intent id."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
+import msgspec
+
+from chimera.services.console import timeline
+from chimera.services.console.acting.cancel import CANCEL, ENDED
 from chimera.services.console.others import Others
+from chimera.services.console.rows import DecisionRow, OrderSeen, read_row
 from chimera.services.console.same import Same
-from chimera.services.console.screen import Group, Look, Params, Screen, Section, Shown
+from chimera.services.console.screen import Group, Look, Params, Screen, Section, Shown, Span
+from chimera.services.console.seen import Seen
+from chimera.services.logs import redacted
+
+EVERY_S: Final = 1.0
+RAW_MOST: Final = 40
 
 
-async def _ask(others: Others, params: Params) -> dict[str, Any] | None:
-    return await others.router.order(params["name"])
+async def _ask(others: Others, params: Params) -> OrderSeen | None:
+    found = await others.router.order(params["name"])
+    return None if found is None or found.get("kind") == "CHILD" else read_row(found, OrderSeen)
+
+
+def _decision(seen: Seen, order: OrderSeen) -> DecisionRow | None:
+    return next((row for row in seen.decisions if row.intent_id == order.intent_id), None)
 
 
 def _order(shown: Shown) -> Mapping[str, object]:
-    return {"order": shown.looked["order"]}
+    order: OrderSeen | None = shown.looked["order"]
+    if order is None:
+        return {"order": None}
+    decision = _decision(shown.seen, order)
+    return {
+        "order": order,
+        "decision": decision,
+        "is_over": order.done_ms is not None or order.status in ENDED,
+        "latencies": timeline.latencies(order, decision, shown.seen.stops_live_ms),
+        "position": order.symbol if order.market == "FUT" else f"{order.symbol}:{order.market}",
+    }
+
+
+def _chart(shown: Shown) -> Mapping[str, object]:
+    order: OrderSeen | None = shown.looked["order"]
+    spark = None if order is None else shown.seen.sparks.get(order.symbol)
+    return {"chart": None if order is None else timeline.drawn(order, spark, shown.now_ms), "order": order}
+
+
+def _timeline(shown: Shown) -> Mapping[str, object]:
+    order: OrderSeen | None = shown.looked["order"]
+    if order is None:
+        return {"lines": ()}
+    records = timeline.of_order(order, tuple(shown.seen.records))
+    return {"lines": timeline.lines(order, records, _decision(shown.seen, order))}
+
+
+def _children(shown: Shown) -> Mapping[str, object]:
+    order: OrderSeen | None = shown.looked["order"]
+    return {"rows": () if order is None else (*order.children, *order.legs)}
+
+
+def _raw(shown: Shown) -> Mapping[str, object]:
+    order: OrderSeen | None = shown.looked["order"]
+    records = () if order is None else timeline.of_order(order, tuple(shown.seen.records))[-RAW_MOST:]
+    raw = [
+        (record, redacted(msgspec.json.format(msgspec.json.encode(dict(record.data)), indent=1).decode()))
+        for record in records
+    ]
+    return {"raw": raw}
 
 
 def _same(params: Params) -> tuple[Same, ...]:
@@ -28,6 +82,13 @@ SCREEN: Final = Screen(
     says="One order, from the decision to its protection.",
     group=Group.NOW,
     under="orders",
-    looks=(Look("order", 1.0, _ask),),
-    sections=(Section("order", "Order", reads=("order",), content=_order, same=_same),),
+    acts=(CANCEL,),
+    looks=(Look("order", EVERY_S, _ask),),
+    sections=(
+        Section("order", "What it is", reads=("order", "decisions"), content=_order, same=_same),
+        Section("chart", "The price around it", reads=("order", "pulse"), content=_chart, span=Span.WIDE),
+        Section("children", "What was sent", reads=("order",), content=_children, span=Span.SIDE),
+        Section("timeline", "Timeline", reads=("order", "records", "decisions"), content=_timeline),
+        Section("raw", "As it came, secrets hidden", reads=("order", "records"), content=_raw),
+    ),
 )

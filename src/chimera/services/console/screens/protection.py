@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final
 
 from chimera.services.console.acting.close import CLOSE
-from chimera.services.console.rows import totals
+from chimera.services.console.rows import PositionRow, totals
 from chimera.services.console.same import Same
 from chimera.services.console.screen import Badge, Group, Screen, Section, Shown, Span
 from chimera.services.console.screens.why import DECISIONS
@@ -16,7 +16,18 @@ ROWS: Final = 10
 
 
 def _positions(shown: Shown) -> Mapping[str, object]:
-    return {"totals": totals(shown.seen.positions)}
+    rows = shown.seen.positions
+    return {"totals": totals(rows), "protected_in": {row.name: _protected_in_ms(shown.seen, row) for row in rows}}
+
+
+def _protected_in_ms(seen: Seen, row: PositionRow) -> int | None:
+    """From the newest fill before its stop stood until then; None where either was not seen."""
+    live_ms = None if row.stop is None else seen.stops_live_ms.get(row.stop.client_order_id)
+    if live_ms is None:
+        return None
+    fills = (fill.at_ms for fill in seen.fills.values() if fill.symbol == row.symbol and fill.at_ms <= live_ms)
+    newest_ms = max(fills, default=None)
+    return None if newest_ms is None else live_ms - newest_ms
 
 
 def _fills(shown: Shown) -> Mapping[str, object]:
@@ -46,13 +57,13 @@ SCREEN: Final = Screen(
         Section(
             "positions",
             "Positions",
-            reads=("positions",),
+            reads=("positions", "stops"),
             content=_positions,
             same=lambda _: (Same(path="/positions", cli="chimera show"),),
         ),
         Section("market", "Market", reads=("market", "symbols"), framed=False),
         Section("fills", "Fills", reads=("fills",), content=_fills, span=Span.WIDE),
         DECISIONS,
-        Section("alerts", "Alerts", reads=("alerts",), content=_alerts, span=Span.SIDE),
+        Section("alerts", "Alerts", reads=("alerts",), content=_alerts, span=Span.WIDE),
     ),
 )
