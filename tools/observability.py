@@ -100,7 +100,7 @@ def _of_level(level: Objective, chapter: str) -> Rule:
         alert=level.code,
         expr=f"{_selected(level.metric, own)} {sign} {level.bound:g}{_of_enough(level)}",
         for_s=level.for_s,
-        severity="ERROR" if level.sli in ("unprotected", "in_doubt", "exchange", "user_stream") else "WARN",
+        severity=level.severity.value,
         summary=f"Promised: {level.says}. It is {{{{ $value }}}}{unit}; {level.promise}.",
         chapter=chapter,
         series=Series(_selected(level.metric, labels), bad, level.bound),

@@ -222,4 +222,4 @@ async def test_stores_that_are_away_end_nothing_and_are_no_sample() -> None:
     await observing.look()
 
     assert list(observing.samples()) == []
-    assert [alert.code for alert in told] == ["SLI_USER_STREAM"], "it is down, and told once"
+    assert [(alert.code, alert.severity) for alert in told] == [("SLI_USER_STREAM", "ERROR")], "down, and told once"

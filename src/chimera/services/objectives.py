@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from chimera.services.exposition import Sample, Spread
 from chimera.services.metrics import BY_NAME, SWITCH
 from chimera.services.service import Service
+from chimera.trading.events import Severity
 
 ENOUGH: Final = 20
 
@@ -32,6 +33,7 @@ class Objective(NamedTuple):
     least: bool = False
     for_s: int = 60
     of: str = ""
+    severity: Severity = Severity.WARN  # of its alert, the service's own and Prometheus'
 
     @property
     def code(self) -> str:
@@ -67,13 +69,13 @@ OBJECTIVES: Final[tuple[Objective, ...]] = (
               says="99 of 100 intents that reach for the venue get an order there (ACC-2)"),
     Objective("cancel_success", S4, "cancel_success_rate", (), 0.95, least=True, for_s=300, of="cancels",
               says="95 of 100 cancels take the order away at the first try"),
-    Objective("unprotected", S4, "unprotected_seconds", (), 2, for_s=5,
+    Objective("unprotected", S4, "unprotected_seconds", (), 2, for_s=5, severity=Severity.FATAL,
               says="no position is without a live stop for longer than two seconds"),
-    Objective("in_doubt", S4, "in_doubt_oldest_seconds", (), 60, for_s=0,
+    Objective("in_doubt", S4, "in_doubt_oldest_seconds", (), 60, for_s=0, severity=Severity.ERROR,
               says="what became of an order is known within a minute"),
-    Objective("exchange", S4, "exchange_up", (), 1, least=True, for_s=30,
+    Objective("exchange", S4, "exchange_up", (), 1, least=True, for_s=30, severity=Severity.ERROR,
               says="the venue answers"),
-    Objective("user_stream", S4, "user_stream_up", (), 1, least=True, for_s=30,
+    Objective("user_stream", S4, "user_stream_up", (), 1, least=True, for_s=30, severity=Severity.ERROR,
               says="the venue's user stream is connected"),
     Objective("ledger_save", S4, "ledger_save_latency_ms_recent", _P95, 250, for_s=300,
               says="95 of 100 saves are durable within a quarter of a second"),

@@ -9,6 +9,7 @@ from chimera.services.exposition import Sample, Spread, page
 from chimera.services.metrics import LABELS, METRICS, Kind
 from chimera.services.objectives import ENOUGH, OBJECTIVES, Objective, shown, verdicts, with_levels
 from chimera.services.service import Service
+from chimera.trading.events import Severity
 
 
 @pytest.mark.req("DEL-4")
@@ -121,3 +122,12 @@ def test_the_page_is_prometheus_text() -> None:
     assert 'stop_latency_ms_sum{market="FUT"} 20002.5' in text
     assert 'fee_usdt_total{market="FUT"} 0.25' in text
     assert "# TYPE kill_active gauge\nkill_active 0.0" in text
+
+
+@pytest.mark.req("S4-ALR-1")
+def test_a_position_that_is_bare_is_told_at_any_hour() -> None:
+    """A WARN waits for the digest, and in quiet hours for the morning."""
+    severity = {each.sli: each.severity for each in OBJECTIVES}
+
+    assert severity["unprotected"] is Severity.FATAL
+    assert {severity[name] for name in ("in_doubt", "exchange", "user_stream")} == {Severity.ERROR}

@@ -102,7 +102,7 @@ class Said:
     def __init__(self) -> None:
         self.codes: list[str] = []
 
-    async def say(self, severity: object, code: str, subject: str, text: str) -> None:
+    async def say(self, severity: object, code: str, subject: str, text: str, *, lasts: bool = False) -> None:
         self.codes.append(f"{severity} {code} {subject}")
 
 

@@ -75,7 +75,7 @@ class Observing:
         await self._save()
         await self._publish(seen)
         for verdict in verdicts(Service.S4, [*seen, *self.samples()]):
-            self._levels.level(verdict.objective.code, verdict.broken)
+            self._levels.level(verdict.objective.code, verdict.broken, severity=verdict.objective.severity)
 
     def samples(self) -> Iterator[Sample]:
         """For ``/metrics``, beside what ``telemetry`` draws."""

@@ -90,7 +90,7 @@ class Promised:
             code, subject = verdict.objective.code, verdict.objective.sli
             if verdict.broken is not None and code not in self._broken:
                 self._broken.add(code)
-                await self._alerts.say(Severity.WARN, code, subject, verdict.broken, lasts=True)
+                await self._alerts.say(verdict.objective.severity, code, subject, verdict.broken, lasts=True)
             elif verdict.kept and code in self._broken:
                 self._broken.discard(code)
                 await self._alerts.say(
