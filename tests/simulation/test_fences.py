@@ -120,6 +120,7 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "cli": "the terminal and the process",
     "services/access": "the gate before the face of a real process",
     "services/conform": "a rehearsal over real sockets",
+    "services/copies.py": "copies of real files, by the command line",
     "services/console": "a web page of a real process",
     "services/feed": "a real process",
     "services/simulator": "the twin on the wire",

@@ -19,12 +19,13 @@ _CHAPTERS: Final = {
     ),
     "a-change-of-configuration-that-went-wrong": (
         "CANARY_ROLLED_BACK CONFIG_ADVICE CONFIG_REFUSED CONFIG_REV_DIFFERS NO_USABLE_RULE ROUTE_CURVES "
-        "ROUTE_CURVES_UNREADABLE ROUTE_TABLE ROUTE_TABLE_UNREADABLE TRIAL_REFUSED"
+        "ROUTE_CURVES_UNREADABLE ROUTE_FIT ROUTE_FIT_FAILED ROUTE_TABLE ROUTE_TABLE_UNREADABLE TRIAL_REFUSED"
     ),
     "breaker-open": "BREAKER_CLOSED BREAKER_HALF_OPEN BREAKER_OPEN",
     "kill-and-re-arm": "ARMED KILLED",
     "another-router-takes-over": "SUCCEEDING",
     "just-started": "LEDGER_UNCHECKED PROBING",
+    "lost-ledger": "LEDGER_RESTORED",
     "ledger-away-disk-full": "LEDGER_AWAY LEDGER_AWAY_AT_BOOT SLI_LEDGER_SAVE",
     "redis-away": "BUS_AWAY",
     "exchange-maintenance-or-the-network": "MARKET_STALE SLI_EXCHANGE SWEEP_UNANSWERED",
