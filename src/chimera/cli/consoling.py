@@ -26,15 +26,9 @@ def console(
     tls_key: Annotated[Path | None, typer.Option(envvar="CHIMERA_TLS_KEY_PATH", dir_okay=False, help="PEM.")] = None,
     s3: S3 = S3_URL,
     s4: S4 = S4_URL,
-    sim: Annotated[
-        str, typer.Option(envvar="CHIMERA_SIM_URL", help="A simulated exchange, to be run from the page.")
-    ] = "",
-    ledger: Annotated[
-        Path | None, typer.Option(envvar="S4_LEDGER_PATH", dir_okay=False, help="S4's, for what trading cost.")
-    ] = None,
-    signals: Annotated[
-        Path | None, typer.Option(envvar="S3_LEDGER_PATH", dir_okay=False, help="S3's, for mids of decisions.")
-    ] = None,
+    sim: Annotated[str, typer.Option(help="A simulated exchange on this machine, to be run from the page.")] = "",
+    ledger: Annotated[Path | None, typer.Option(dir_okay=False, help="S4's, for what trading cost.")] = None,
+    signals: Annotated[Path | None, typer.Option(dir_okay=False, help="S3's, for mids of decisions.")] = None,
     captures: Annotated[
         str, typer.Option(metavar="[spot:|fut:]FILE[,...]", help="Of `chimera record`, for markouts.")
     ] = "",

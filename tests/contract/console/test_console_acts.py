@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from typing import Any
 
 import httpx2
 import pytest
@@ -244,3 +245,22 @@ async def test_each_screen_draws_whole(ready: Stage, client: httpx2.AsyncClient,
     assert "cannot be drawn" not in page
     for word in words:
         assert word in page, word
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (None, "Being computed"),
+        ({"away": True}, "start it with"),
+        ({"intents": 0, "groups": [], "markouts": [], "resting": [], "orders": []}, "No intent is over"),
+    ],
+)
+async def test_costs_that_are_not_there_are_said(
+    ready: Stage, client: httpx2.AsyncClient, report: dict[str, Any] | None, words: str
+) -> None:
+    """Not computed yet, no file at hand, nothing traded."""
+    ready.costs.told = report
+    page = (await client.get("/execution")).text
+
+    assert "cannot be drawn" not in page
+    assert page.count(words) >= 3
