@@ -119,6 +119,7 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "adapters/binance": "real sockets; its pure half is checked by the run-time fence",
     "cli": "the terminal and the process",
     "services/access": "the gate before the face of a real process",
+    "services/alerts": "keeps and sends what a real process has told",
     "services/conform": "a rehearsal over real sockets",
     "services/copies.py": "copies of real files, by the command line",
     "services/console": "a web page of a real process",

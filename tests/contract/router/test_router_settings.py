@@ -35,7 +35,7 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_FUT_URL": "http://127.0.0.1:9020", "S4_FUT_WS_URL": "ws://127.0.0.1:9020", "S4_SYMBOLS": "BTCUSDT, ETHUSDT",
         "S4_REDIS_ADDRESSES": "a:1,b:2", "S4_DB_ARANGO_URI": "http://db:8529", "S4_DB_ARANGO_USER": "u",
         "S4_DB_ARANGO_PASS": SECRET, "S4_LEDGER_PATH": "/x/s4.sqlite", "S4_ROUTE_TABLE_PATH": "/x/route.json",
-        "S4_RECEIPT_KEY_PATH": "/x/seal.key",
+        "S4_ROUTE_FIT": "propose", "S4_ROUTE_FIT_AT": "04:30", "S4_RECEIPT_KEY_PATH": "/x/seal.key",
         "S4_MAKER_MAX_WAIT_MS": "1", "S4_TWAP_MAX_SLICES": "2", "S4_SUBMIT_WAIT_MS": "3",
         "S4_WORKING_TYPE": "CONTRACT_PRICE", "S4_OCO_GUARDIAN": "false", "S4_DEFAULT_STOP_BPS": "4.5",
         "S4_ALLOW_UNPROTECTED": "true", "S4_ON_OPPOSITE": "refuse", "S4_CB_ERROR_RATE_WINDOW": "5m",
