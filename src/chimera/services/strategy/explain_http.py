@@ -53,7 +53,7 @@ _BLOCKED: Final = {"parameters": [face.asked("symbol", "of this symbol alone")]}
 
 
 def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
-    """``answers``: the statuses of a route that answers so."""
+    """One decision, and which there were. ``answers``: the statuses of a route that answers so."""
 
     @app.get(
         "/decisions",
@@ -99,6 +99,10 @@ def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
         """Its case, what decided it and what came of it: a file that decides it again on any machine."""
         found = await strategy.explaining.fixture(signal_id(request.path_params["signal_id"]))
         return Response(encode(found), media_type="application/json")  # as it is stored: the file is read back
+
+
+def add_many(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
+    """What many decisions come to: counted, decided again, and kept back now."""
 
     @app.get(
         "/skips", operation_id="count_skips", responses=answers(strategy_shown.SkipsResponse), openapi_extra=_REPLAYED

@@ -43,6 +43,7 @@ def build_app(strategy: Strategy, *, new_id: Callable[[], str] = lambda: secrets
     _add_health(app, strategy)
     config_http.add(app, strategy)
     explain_http.add(app, strategy, _answers)
+    explain_http.add_many(app, strategy, _answers)
     face.publish(app, Service.S3, (DecideRequest, BatchRequest, *BODIES))
     return app
 

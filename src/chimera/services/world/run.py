@@ -28,7 +28,7 @@ from chimera.services.world.heirs import HeirsWorld
 from chimera.services.world.house_world import HouseWorld, Told
 from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import CALM, FAIR, OVERLOAD, SLOW_DISK, STUCK, TIGHT_STOPS, Plan, draw
+from chimera.services.world.plan import CALM, FAIR, OVERLOAD, RESTORED, SLOW_DISK, STUCK, TIGHT_STOPS, Plan, draw
 from chimera.services.world.safeguards import switched_off
 from chimera.services.world.sometimes import counted
 from chimera.services.world.spans import Span, stretched
@@ -48,6 +48,7 @@ HEALTHY_BOUND_US: Final = 1_500_000  # I10, proposed maximum in healthy conditio
 STUCK_BOUND_US: Final = 3_500_000  # I11: a stop that fires and hangs is given up and closed for
 HEALING_US: Final = 30_000_000  # T_rec of I26: after the last fault, before the healthy bound counts
 CALLERS, S3, BOTH = "callers", "s3", "both"
+_CALLERS_ALONE: Final = (TIGHT_STOPS, RESTORED)
 ASKED_ON_S: Final = 12  # S3 is asked for so long after the healing: the newest answer tells whether it lives
 FIFO_SHARE: Final = 0.25  # of the seeds run in asyncio's own order
 RUNS_PER_COLLECTION: Final = 10
@@ -188,9 +189,11 @@ def _plan(tape: Tape, options: Options) -> Plan:
 
 
 def _whose(tape: Tape, options: Options, scenario: str) -> str:
-    """In ``tight_stops`` callers alone: S3's stops are its own affair, and it keeps callers' intents out."""
+    """Callers alone in ``tight_stops``, since S3's stops are its own affair and it keeps callers' intents out; and in
+    ``restored``, since S3 knows answers that S4's copy has forgotten.
+    """
     drawn = tape.u("who")
-    if options.who is not None or options.spot or scenario == TIGHT_STOPS:
+    if options.who is not None or options.spot or scenario in _CALLERS_ALONE:
         return options.who or CALLERS
     return CALLERS if drawn < 0.35 else S3 if drawn < 0.6 else BOTH
 
