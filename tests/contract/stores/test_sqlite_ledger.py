@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Stall:
     def __init__(self, ledger: SqliteLedger) -> None:
         self._go = threading.Event()
         self._held = threading.Event()
-        self._task = asyncio.create_task(ledger._writer.run(self._hold, durable=False))
+        self._answer = ledger._writer.hand_in(self._hold, durable=False)
 
     def _hold(self, db: sqlite3.Connection) -> None:
         self._held.set()
@@ -57,7 +57,7 @@ class Stall:
 
     async def end(self) -> None:
         self._go.set()
-        await self._task
+        await self._answer
 
 
 async def test_waiting_writes_share_one_commit(sqlite: SqliteLedger) -> None:
@@ -112,6 +112,25 @@ async def test_one_synced_write_syncs_its_whole_batch(sqlite: SqliteLedger) -> N
     await stall.end()
     await asyncio.gather(*writes)
     assert sqlite._writer._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+
+
+@pytest.mark.fault("E8")
+async def test_an_answer_that_came_while_the_loop_itself_was_away_counts(
+    sqlite: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, loop = threading.Event(), asyncio.get_running_loop()
+    call, now = sqlite._writer._call, loop.time
+
+    def told(function: Callable[..., None], *given: object) -> None:
+        call(function, *given)
+        answered.set()
+
+    monkeypatch.setattr(sqlite._writer, "_call", told)
+    write = asyncio.create_task(sqlite.insert("fills", "t-1", {"n": 1}))
+    await asyncio.sleep(0)
+    assert answered.wait(5)  # the loop stands still meanwhile
+    monkeypatch.setattr(loop, "time", lambda: now() + 60)
+    assert await write
 
 
 @pytest.mark.fault("E8")
@@ -175,7 +194,7 @@ async def test_after_a_failed_sync_nothing_is_believed(sqlite: SqliteLedger) -> 
         raise error
 
     with pytest.raises(StoreUnavailable, match="I/O"):
-        await sqlite._writer.run(fail, durable=True)
+        await sqlite._writer.hand_in(fail, durable=True)
     with pytest.raises(StoreUnavailable, match="failed to sync"):
         await sqlite.put("orders", "o", {})
     with pytest.raises(StoreUnavailable, match="failed to sync"):

@@ -10,7 +10,7 @@ It does not know what the documents mean. How they look is ``wire.codec``'s; how
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -69,9 +69,8 @@ class SqliteLedger:
             return
         self._closed = True
         self._reading.shutdown(wait=False)
-        await self._within(self._reader_closed(), "close")
-        await self._within(self._writer.close(), "close")
-        await self._within(self._leases.close(), "close")
+        for closing in (self._reader_closed(), self._writer.close(), self._leases.close()):
+            await self._within(asyncio.ensure_future(closing), "close")
         self._lock.release()
 
     async def ping(self) -> None:
@@ -169,16 +168,16 @@ class SqliteLedger:
     # ── how ──
 
     async def _write(self, operation: str, write: Write[T], *, durable: bool) -> T:
-        return await self._within(self._writer.run(write, durable=durable), operation)
+        return await self._within(self._writer.hand_in(write, durable=durable), operation)
 
     async def _read(self, operation: str, select: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         if self._closed:
             raise StoreUnavailable(f"the ledger {self.path} is closed")
-        return await self._within(self._in_reader(lambda: self._reader.execute(select, values).fetchall()), operation)
-
-    async def _in_reader(self, function: Callable[[], T]) -> T:
+        reading = asyncio.get_running_loop().run_in_executor(
+            self._reading, lambda: self._reader.execute(select, values).fetchall()
+        )
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, function)
+            return await self._within(reading, operation)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the ledger {self.path} cannot be read: {error}") from error
 
@@ -187,11 +186,13 @@ class SqliteLedger:
         await asyncio.to_thread(self._reading.shutdown)
         self._reader.close()
 
-    async def _within(self, work: Awaitable[T], operation: str) -> T:
+    async def _within(self, answer: asyncio.Future[T], operation: str) -> T:
         try:
             async with asyncio.timeout(self._deadline_ms / 1000):
-                return await work
+                return await answer
         except TimeoutError as error:
+            if answer.done() and not answer.cancelled():
+                return answer.result()  # it was there in time: the loop was late, or the whole process asleep
             raise StoreUnavailable(
                 f"the ledger {self.path} did not finish {operation!r} in {self._deadline_ms} ms; outcome unknown"
             ) from error

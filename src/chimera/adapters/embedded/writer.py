@@ -54,8 +54,8 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name=f"ledger-writer {name}", daemon=True)
         self._thread.start()
 
-    async def run(self, write: Write[T], *, durable: bool) -> T:
-        """What ``write`` returned, once it is committed (and on the disk, if ``durable``)."""
+    def hand_in(self, write: Write[T], *, durable: bool) -> asyncio.Future[T]:
+        """What ``write`` will have returned, once it is committed (and on the disk, if ``durable``)."""
         if self._broken is not None:
             raise StoreUnavailable(self._broken)
         if self._closing:
@@ -64,7 +64,7 @@ class Writer:
             raise StoreUnavailable(f"{self._name}: {WAITING_MAX} writes are waiting already")
         answer: asyncio.Future[T] = self._loop.create_future()
         self._waiting.put(_Job(write, durable, answer))
-        return await answer
+        return answer
 
     async def close(self) -> None:
         """Commit what waits, then close the connection. May be awaited more than once."""
