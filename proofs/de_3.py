@@ -37,6 +37,7 @@ _ROOMY: Final = {
     "S4_TRANSFER_MAX_DAY": "1000000",
     "S4_MAKER_MAX_WAIT_MS": "60000",
     "S4_MAX_DAILY_LOSS_USDT": "100000",
+    "S4_MAX_ORDERS_PER_10S": "100000",  # nobody but us waits between two requests
 }
 
 

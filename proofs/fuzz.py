@@ -92,6 +92,7 @@ class Fuzz:
             except Restless as away:
                 self.restless = f"{name}: {away}"
                 self.found["the house"] = self.restless
+                _say(f"RESTLESS {self.restless}")
 
         wanted = settings(
             max_examples=examples, deadline=None, database=None, phases=[Phase.generate],

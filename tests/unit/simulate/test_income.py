@@ -7,7 +7,7 @@ from trading_desk import Desk
 
 D = Decimal
 DAY_MS = 86_400_000
-BTC = "BTCUSDT"
+BTC, ETH = "BTCUSDT", "ETHUSDT"
 
 
 @pytest.fixture
@@ -27,8 +27,16 @@ def test_kinds_and_symbols_are_told_apart(traded):
     assert traded.ok("GET", "v1/income", incomeType="WELCOME_BONUS") == []
     assert traded.ok("GET", "v1/income", symbol="ETHUSDT") == []
     assert traded.code("GET", "v1/income", incomeType="GIFT") == -1130
-    ids = [(row["incomeType"], row["tranId"]) for row in rows]
-    assert len(set(ids)) == len(ids)
+
+
+def test_a_number_is_told_once_by_kind_whatever_the_symbol(desk):
+    for symbol in (BTC, ETH):
+        desk.top("99.99", "100.00", symbol=symbol)
+        desk.market("BUY", "0.100", symbol=symbol)
+    rows = desk.ok("GET", "v1/income")
+    assert [row["symbol"] for row in rows] == [BTC, ETH]
+    assert rows[0]["tradeId"] == rows[1]["tradeId"]
+    assert len({(row["incomeType"], row["tranId"]) for row in rows}) == 2
 
 
 def test_pages_count_from_the_oldest(traded):

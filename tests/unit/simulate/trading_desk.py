@@ -100,10 +100,12 @@ class Desk:
     def at_us(self) -> int:
         return self.now * 1000
 
-    def top(self, bid: str, ask: str, bid_qty: str = "5", ask_qty: str = "5", later_ms: int = 0) -> None:
+    def top(
+        self, bid: str, ask: str, bid_qty: str = "5", ask_qty: str = "5", later_ms: int = 0, symbol: str = "BTCUSDT"
+    ) -> None:
         self.now += later_ms
         event = TopOfBook(
-            symbol="BTCUSDT", at_us=self.at_us(), bid=D(bid), bid_qty=D(bid_qty), ask=D(ask), ask_qty=D(ask_qty)
+            symbol=symbol, at_us=self.at_us(), bid=D(bid), bid_qty=D(bid_qty), ask=D(ask), ask_qty=D(ask_qty)
         )
         self.twin.market(event, self.now)
 

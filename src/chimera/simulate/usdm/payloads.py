@@ -318,7 +318,7 @@ def user_trade(order: FuturesOrder, fill: Fill, now_ms: int) -> Payload:
 
 
 def income(kind: str, amount: Decimal, order: FuturesOrder, fill: Fill, now_ms: int) -> Payload:
-    """A row of ``income``."""
+    """The next row of the account's ``income``. Trade numbers are a symbol's; a ``tranId`` is told once by kind."""
     return {
         "symbol": order.listing.symbol,
         "incomeType": kind,
@@ -326,7 +326,7 @@ def income(kind: str, amount: Decimal, order: FuturesOrder, fill: Fill, now_ms: 
         "asset": ASSET,
         "time": now_ms,
         "info": str(fill.trade_id),
-        "tranId": fill.trade_id * 10 + (kind == "COMMISSION"),
+        "tranId": len(order.account.income) + 1,
         "tradeId": str(fill.trade_id),
     }
 
