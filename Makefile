@@ -49,7 +49,7 @@ run: $(RUN_READY)
 
 test: $(DEV_READY)
 	@$(PYTHON) tools/machine.py redis-server chromium prometheus
-	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup --rows-gate
+	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup --rows-gate --durations 40
 
 static: $(DEV_READY)
 	@$(BIN)/ruff format --check .
