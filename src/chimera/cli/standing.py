@@ -46,7 +46,7 @@ def breaker(s4: S4 = S4_URL, as_json: Json = False) -> None:
 
 
 def reconcile(s4: S4 = S4_URL, as_json: Json = False) -> None:
-    """Where our books and the venue's differ: doubts, orders that are not ours, notices. Exit code 1 where they do.
+    """Where our books and the venue's differ: doubts, orders that are not ours, differences. Exit code 1 where they do.
 
     S4 compares by itself, every S4_SWEEP_EVERY_S and after each gap; nothing needs to be started here.
     """
@@ -58,9 +58,9 @@ def reconcile(s4: S4 = S4_URL, as_json: Json = False) -> None:
         async def ask(client: Any) -> dict[str, Any]:
             shown = await client.shown_positions()
             positions = [row for row in shown["positions"] if row["in_doubt"]]
-            notices = _notices(await client.health())
+            differences = _differences(await client.health())
             return {
-                "doubts": await client.doubts(), "external": shown["external"], "notices": notices,
+                "doubts": await client.doubts(), "external": shown["external"], "differences": differences,
                 "positions": positions,
             }  # fmt: skip
 
@@ -74,17 +74,13 @@ def reconcile(s4: S4 = S4_URL, as_json: Json = False) -> None:
                 f"{each['symbol']} {each['client_order_id']} is not ours: {each['side']} {each['qty']} {each['status']}"
                 for each in found["external"]
             ]
-            lines += [f"{code}: {why}" for code, why in found["notices"].items()]
-            print("\n".join(lines) or "the books and the venue agree, as far as S4 has heard")
-        if found["doubts"] or found["external"] or found["notices"]:
+            lines += [f"{each['market']} {each['code']} {each['about']}".strip() for each in found["differences"]]
+            print("\n".join(lines) or "positions and orders agree with the venue, as far as S4 has heard")
+        if found["doubts"] or found["external"] or found["differences"]:
             raise Stop(Exit.FAILED, "they differ, or somebody else is there; what settles it: docs/runbook.md")
 
 
-OF_THE_SWEEP = ("SWEEP", "JACCARD", "ORPHAN", "ORDER_", "SECOND_STOP", "EXTERNAL", "MONEY", "CASH")
-
-
-def _notices(health: Mapping[str, Any]) -> dict[str, str]:
-    """Of all markets, those that are about the comparison."""
-    markets = health.get("markets") or {"": health}
-    found = [each.get("watchdogs", {}).get("notices", {}) for each in markets.values()]
-    return {code: why for notices in found for code, why in notices.items() if code.startswith(OF_THE_SWEEP)}
+def _differences(health: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Of each market, what the last look at the whole account found."""
+    markets: Mapping[str, Any] = health.get("markets") or {"": health}
+    return [{"market": name, **each} for name, told in markets.items() for each in told.get("differences", ())]

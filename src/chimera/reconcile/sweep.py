@@ -149,13 +149,23 @@ class Seen(Value):
         """With this look, and the alerts of what has just stood for long enough; each once while it stands."""
         present = tuple(_standing(found))
         looks = {each: min(self.looks.get(each, 0) + 1, LOOKS + 1) for each in present}
-        fresh = [each for each, looked in looks.items() if looked == (1 if each[0] in _AT_ONCE else LOOKS)]
+        fresh = [each for each, looked in looks.items() if looked == _patience(each)]
         codes = dict.fromkeys(code for code, _ in fresh)
         alerts = [_alert(code, [about for of, about in fresh if of == code], found) for code in codes]
         return Seen(looks=looks), tuple(alerts)
 
+    @property
+    def told(self) -> tuple[Standing, ...]:
+        """What there was an alert of, and still stands."""
+        return tuple(each for each, looked in self.looks.items() if looked >= _patience(each))
+
 
 _AT_ONCE: Final = ("JACCARD_LOW", "POSITION_WITHOUT_OWNER")
+
+
+def _patience(each: Standing) -> int:
+    """Looks in a row before it is told."""
+    return 1 if each[0] in _AT_ONCE else LOOKS
 
 
 def _standing(found: Sweep) -> Iterator[Standing]:

@@ -99,6 +99,19 @@ async def test_an_orphan_sends_its_owner_to_ask_and_nobody_else() -> None:
     assert [[type(fact) for fact in owner.heard] for owner in account.owners.values()] == [[Gapped], []]
 
 
+@pytest.mark.req("S4-REC-2")
+async def test_a_difference_is_shown_from_its_alert_until_a_look_finds_it_gone() -> None:
+    account = Account(a_long("0.01").holding)
+    stray = an_order("s3-btc-lost-s1")
+    shown = []
+    for orders in ([stray], [stray], [stray], []):
+        await account.look(*orders)
+        shown.append([row for row in account.sweeping.shown() if row["code"] == "ORPHAN_ORDER"])
+    row = {"code": "ORPHAN_ORDER", "about": f"{SYMBOL} {stray.ref}"}
+    assert shown == [[], [row], [row], []]
+    assert account.codes.count("ORPHAN_ORDER") == 1
+
+
 @pytest.mark.req("S4-REC-2", "I14")
 async def test_what_the_account_has_on_a_symbol_without_an_owner_is_taken_over() -> None:
     """A position is protected under either policy; an order of ours there is adopted, and cancelled if it may be."""

@@ -34,6 +34,7 @@ def health_of(router: "Router") -> dict[str, object]:
         "protective_forms": router.capability.probing.shown(),
         "clock_offset_ms": router.ground.venue_clock.offset_ms,
         "watchdogs": router.watchdogs.shown(),
+        "differences": router.reconciling.sweeping.shown(),
     }
 
 

@@ -82,6 +82,10 @@ class Sweeping:
         for symbol in dict.fromkeys([*(held.symbol for held in found.ownerless), *strays]):
             await self._take_over(symbol)
 
+    def shown(self) -> list[dict[str, str]]:
+        """For ``GET /health``: what differs from the venue, as of the last look."""
+        return [{"code": code, "about": about} for code, about in self._seen.told]
+
     def external_qty(self, symbol: Symbol, side: Side) -> Decimal:
         """Base asset that orders which are not ours may still add."""
         return self.externals.open_qty(symbol, side)
