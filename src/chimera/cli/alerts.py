@@ -110,15 +110,10 @@ def serve() -> None:
 
 
 def _asked(url: str, ask: "Callable[[AlertsClient], Awaitable[Any]]", *, timeout_ms: int | None = None) -> Any:
-    from chimera.cli.asking import answer_to
+    from chimera.cli.asking import asked_of
     from chimera.client import AlertsClient
 
-    async def main() -> Any:
-        client = AlertsClient(url) if timeout_ms is None else AlertsClient(url, timeout_ms=timeout_ms)
-        async with client:
-            return await ask(client)
-
-    return answer_to(main())
+    return asked_of(AlertsClient(url, timeout_ms=timeout_ms), ask)
 
 
 def _tell(row: Mapping[str, Any], as_json: bool) -> None:

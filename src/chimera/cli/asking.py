@@ -1,13 +1,15 @@
 """One question to a service, by a verb that has no loop of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from chimera.cli.codes import Exit, Stop
+from chimera.client.service import ServiceClient
 from chimera.trading.errors import OutcomeUnknown
 
+C = TypeVar("C", bound=ServiceClient)
 T = TypeVar("T")
 
 
@@ -16,6 +18,16 @@ def answer_to(asking: Awaitable[T]) -> T:
 
     async def main() -> T:
         return await asking
+
+    return asyncio.run(main())
+
+
+def asked_of(client: C, ask: Callable[[C], Awaitable[T]]) -> T:
+    """One question or deed, by a client that is closed afterwards."""
+
+    async def main() -> T:
+        async with client:
+            return await ask(client)
 
     return asyncio.run(main())
 

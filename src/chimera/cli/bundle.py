@@ -161,14 +161,10 @@ def differences(
 
 
 def _asked(s3: str, question: "Callable[[BundleClient], Awaitable[dict[str, Any]]]") -> dict[str, Any]:
-    from chimera.cli.asking import answer_to
+    from chimera.cli.asking import asked_of
     from chimera.client.bundles import BundleClient
 
-    async def ask() -> dict[str, Any]:
-        async with BundleClient(s3) as client:
-            return await question(client)
-
-    return answer_to(ask())
+    return asked_of(BundleClient(s3), question)
 
 
 def _document(file: Path) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def ended_well(*, as_json: bool = False) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
+    except Exception as error:  # those in the table of ``failures``; any other is raised again
         from chimera.cli.failures import stop_for
 
         told = stop_for(error)

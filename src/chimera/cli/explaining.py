@@ -176,15 +176,11 @@ async def _replayed(client: "ExplainClient", bundle: str, span: dict[str, Any], 
 
 
 def _asked(s3: str, question: "Callable[[ExplainClient], Awaitable[dict[str, Any]]]") -> dict[str, Any]:
-    from chimera.cli.asking import answer_to, changing_nothing
+    from chimera.cli.asking import asked_of, changing_nothing
     from chimera.client.explain import ExplainClient
 
-    async def ask() -> dict[str, Any]:
-        async with ExplainClient(s3) as client:
-            return await question(client)
-
     with changing_nothing():
-        return answer_to(ask())
+        return asked_of(ExplainClient(s3), question)
 
 
 def _span(symbol: str | None, since: str | None, until: str | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Nothing heavy is imported until a verb runs, so ``--help`` answers at once. The 
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,13 +20,13 @@ from chimera.cli import (
     explaining,
     faults,
     levels,
+    ordering,
     replay_routes,
     report,
     route,
     settings_told,
     standing,
     stores,
-    surveying,
     token,
     trail,
     transfers,
@@ -35,7 +35,6 @@ from chimera.cli import (
 )
 from chimera.cli.codes import MEANING, ended_well
 from chimera.cli.options import ALERTS_URL, S3, S3_URL, S4, S4_URL, Alerts, Json
-from chimera.trading.market import Market
 
 _CODES = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
 
@@ -233,125 +232,18 @@ app.command()(consoling.console)
 
 
 # ── asking the services ──
-
-for verb in (explaining.decide, explaining.why, explaining.decisions, explaining.replay, surveying.survey):
-    app.command()(verb)
-
-
-@app.command()
-def order(
-    symbol: str,
-    side: Annotated[str, typer.Argument(help="BUY or SELL.")],
-    qty: Annotated[str, typer.Argument(help="Base asset, plain digits.")],
-    sl: Annotated[str | None, typer.Option(help="Stop price; default: S4's default distance.")] = None,
-    tp: Annotated[str | None, typer.Option(help="Target price.")] = None,
-    maker: Annotated[bool, typer.Option("--maker", help="Rest as a maker first, then take.")] = False,
-    max_hold: Annotated[int | None, typer.Option(min=1, help="Seconds until it is closed.")] = None,
-    reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
-    leverage: Annotated[int, typer.Option(min=1, max=125)] = 20,
-    client_order_id: Annotated[
-        str | None, typer.Option("--id", help="Yours; the same id again is the same order.")
-    ] = None,
-    wait: Annotated[int, typer.Option(min=0, max=60, help="Seconds to wait for the end.")] = 10,
-    s4: S4 = S4_URL,
-    as_json: Json = False,
-) -> None:
-    """Send one futures order to S4, protected unless it only reduces."""
-    with ended_well(as_json=as_json):
-        from chimera.cli import orders
-
-        body: dict[str, Any] = {
-            "symbol": symbol, "side": side, "qty": qty, "sl": sl, "tp": tp, "maker": maker, "max_hold_s": max_hold,
-            "reduce_only": reduce_only, "leverage": leverage, "client_order_id": client_order_id,
-        }  # fmt: skip
-        orders.order(s4, body, wait, as_json)
-
-
-@app.command()
-def cancel(
-    order_id: Annotated[str, typer.Argument(metavar="ID", help="Order id or client order id.")],
-    flatten: Annotated[bool, typer.Option("--flatten", help="Also close at market what it holds.")] = False,
-    s4: S4 = S4_URL,
-    as_json: Json = False,
-) -> None:
-    """Stop working an order; what it holds stays protected."""
-    with ended_well(as_json=as_json):
-        from chimera.cli import orders
-
-        orders.cancel(s4, order_id, flatten, as_json)
-
-
-@app.command()
-def close(
-    symbol: str,
-    qty: Annotated[str | None, typer.Option(help="A part of it, base asset.")] = None,
-    market: Annotated[Market, typer.Option(help="A symbol may be traded on both.", case_sensitive=False)] = Market.FUT,
-    close_id: Annotated[
-        str | None, typer.Option("--id", help="By one id nothing is closed twice; default: new.")
-    ] = None,
-    s4: S4 = S4_URL,
-    as_json: Json = False,
-) -> None:
-    """Close a position: reduce-only, its target first, its stop last."""
-    with ended_well(as_json=as_json):
-        from chimera.cli import orders
-
-        orders.close(s4, symbol, qty, market, close_id, as_json)
-
-
-@app.command()
-def kill(
-    place: Annotated[
-        str, typer.Argument(metavar="[SCOPE]", help="global, market:FUT, symbol:BTCUSDT or strategy:s3.")
-    ] = "global",
-    reason: Annotated[str, typer.Option(help="It stands in the receipt.")] = "by hand",
-    flatten: Annotated[bool, typer.Option("--flatten", help="Also close what is held.")] = False,
-    s4: S4 = S4_URL,
-    as_json: Json = False,
-) -> None:
-    """Forbid entries and cancel those that work, until armed again; exits and protection go on."""
-    with ended_well(as_json=as_json):
-        from chimera.cli import orders
-
-        if not orders.kill(s4, place, reason, flatten, as_json):
-            raise typer.Exit(1)
-
-
-@app.command()
-def arm(
-    place: Annotated[str, typer.Argument(metavar="[SCOPE]", help="As it was killed.")] = "global",
-    reason: Annotated[str, typer.Option(help="It stands in the receipt.")] = "by hand",
-    confirm: Annotated[str | None, typer.Option(help="The word that the first call named.")] = None,
-    s4: S4 = S4_URL,
-    as_json: Json = False,
-) -> None:
-    """Take entries again, in two steps."""
-    with ended_well(as_json=as_json):
-        from chimera.cli import orders
-
-        orders.arm(s4, place, reason, confirm, as_json)
-
-
-@app.command()
-def show(
-    order_id: Annotated[str | None, typer.Argument(metavar="[ORDER]", help="One order; default: positions.")] = None,
-    s4: S4 = S4_URL,
-    as_json: Json = False,
-) -> None:
-    """Every position with its stop and target, or one order with its timeline."""
-    with ended_well(as_json=as_json):
-        from chimera.cli import orders
-
-        orders.show(s4, order_id, as_json)
-
-
-@app.command()
-def doubts(s4: S4 = S4_URL, as_json: Json = False) -> None:
-    """Orders whose outcome, cancel or trades S4 does not know yet, and what would settle each."""
-    with ended_well(as_json=as_json):
-        from chimera.cli import orders
-
-        orders.doubts(s4, as_json)
+app.command()(explaining.decide)
+app.command()(explaining.why)
+app.command()(explaining.decisions)
+app.command()(explaining.replay)
+app.command()(ordering.order)
+app.command()(ordering.cancel)
+app.command()(ordering.close)
+app.command()(ordering.kill)
+app.command()(ordering.arm)
+app.command()(ordering.show)
+app.command()(ordering.doubts)
+app.command()(ordering.survey)
 
 
 @app.command()

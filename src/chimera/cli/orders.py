@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from chimera.cli.asking import answer_to, changing_nothing
+from chimera.cli.asking import asked_of, changing_nothing
 from chimera.cli.codes import Exit, Stop
 from chimera.cli.told import doubt_told, order_told, position_told
 from chimera.cli.words import side_named
@@ -33,14 +33,12 @@ def decide(
     context: Mapping[str, Decimal] | None = None,
 ) -> None:
     hint = None if side is None else side_named(side)
-
-    async def ask() -> dict[str, Any]:
-        async with StrategyClient(s3_url) as client:
-            asked = client.decide(symbol.upper(), side_hint=hint, dry_run=dry_run, context=context or None)
-            answer: dict[str, Any] = plain(await asked)
-            return answer
-
-    answer = answer_to(ask())
+    answer = plain(
+        asked_of(
+            StrategyClient(s3_url),
+            lambda client: client.decide(symbol.upper(), side_hint=hint, dry_run=dry_run, context=context or None),
+        )
+    )
     if as_json:
         print_json(answer)
         return
@@ -60,12 +58,8 @@ def decide(
 def order(s4_url: str, asked: Mapping[str, Any], wait_s: int, as_json: bool) -> None:
     body = order_body(asked)
 
-    async def send() -> dict[str, Any]:
-        async with RouterClient(s4_url, timeout_ms=(wait_s + _SPARE_S) * 1000) as client:
-            answer: dict[str, Any] = plain(await client.submit(body, wait_s=wait_s))
-            return answer
-
-    answer = answer_to(send())
+    patience_ms = (wait_s + _SPARE_S) * 1000
+    answer = asked_of_s4(s4_url, lambda client: client.submit(body, wait_s=wait_s), timeout_ms=patience_ms)
     if as_json:
         print_json(answer)
     else:
@@ -106,11 +100,7 @@ def order_body(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cancel(s4_url: str, order_id: str, flatten: bool, as_json: bool) -> None:
-    async def ask() -> dict[str, Any]:
-        async with RouterClient(s4_url) as client:
-            return await client.cancel(order_id=order_id, reason="USER_REQUEST", escalate=flatten)
-
-    answer = answer_to(ask())
+    answer = asked_of_s4(s4_url, lambda client: client.cancel(order_id=order_id, escalate=flatten))
     if as_json:
         print_json(answer)
     else:
@@ -126,14 +116,8 @@ def close(s4_url: str, symbol: str, qty: str | None, market: Market, close_id: s
         except ValueError as wrong:
             raise Refused("QTY", str(wrong), field="--qty", value=qty, accepted="plain digits above 0") from wrong
 
-    async def ask() -> dict[str, Any]:
-        async with RouterClient(s4_url) as client:
-            asked = client.close(symbol.upper(), amount, market=market, close_id=name)
-            answer: dict[str, Any] = plain(await asked)
-            return answer
-
     try:
-        answer = answer_to(ask())
+        answer = asked_of_s4(s4_url, lambda client: client.close(symbol.upper(), amount, market=market, close_id=name))
     except OutcomeUnknown as error:
         raise Stop(Exit.UNKNOWN, f"outcome unknown; ask the same again with --id {name}: {error}") from error
     if as_json:
@@ -146,12 +130,9 @@ def close(s4_url: str, symbol: str, qty: str | None, market: Market, close_id: s
 def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> bool:
     """Whether the venue shows that it is done."""
     scope, name = _place(place)
-
-    async def ask() -> dict[str, Any]:
-        async with RouterClient(s4_url) as client:
-            return await client.kill(by=me(), reason=reason, scope=scope, name=name, flatten=flatten)
-
-    receipt = answer_to(ask())
+    receipt = asked_of_s4(
+        s4_url, lambda client: client.kill(by=me(), reason=reason, scope=scope, name=name, flatten=flatten)
+    )
     if as_json:
         print_json(receipt)
         return bool(receipt["verified"])
@@ -166,12 +147,9 @@ def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> 
 
 def arm(s4_url: str, place: str, reason: str, confirm: str | None, as_json: bool) -> None:
     scope, name = _place(place)
-
-    async def ask() -> dict[str, Any]:
-        async with RouterClient(s4_url) as client:
-            return await client.arm(by=me(), reason=reason, scope=scope, name=name, confirm=confirm)
-
-    answer = answer_to(ask())
+    answer = asked_of_s4(
+        s4_url, lambda client: client.arm(by=me(), reason=reason, scope=scope, name=name, confirm=confirm)
+    )
     if as_json:
         print_json(answer)
     elif confirm is None:
@@ -196,12 +174,8 @@ def me() -> str:
 
 
 def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
-    async def ask() -> Any:
-        async with RouterClient(s4_url) as client:
-            return plain(await client.positions() if order_id is None else await client.order(order_id))
-
     with changing_nothing():
-        answer = answer_to(ask())
+        answer = asked_of_s4(s4_url, lambda client: client.positions() if order_id is None else client.order(order_id))
     if answer is None:
         raise Refused("NOT_FOUND", "S4 has no such order", field="order_id", value=order_id)
     if as_json:
@@ -213,44 +187,44 @@ def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
 
 
 def doubts(s4_url: str, as_json: bool) -> None:
-    async def ask() -> Any:
-        async with RouterClient(s4_url) as client:
-            return plain(await client.doubts())
-
     with changing_nothing():
-        answer = answer_to(ask())
+        answer = asked_of_s4(s4_url, lambda client: client.doubts())
     if as_json:
         print_json({"doubts": answer})
     else:
         print("\n".join(map(doubt_told, answer)) or "nothing is in doubt")
 
 
-def asked_of_s4(s4_url: str, ask: Callable[[RouterClient], Awaitable[Any]]) -> Any:
-    """One question or deed; the answer as rows of plain digits."""
-
-    async def main() -> Any:
-        async with RouterClient(s4_url) as client:
-            return plain(await ask(client))
-
-    return answer_to(main())
+def survey(s4_url: str, symbol: str, market: Market, as_json: bool) -> bool:
+    """Whether the venue was heard in time."""
+    answer = asked_of_s4(s4_url, lambda client: client.survey(symbol.upper(), market=market))
+    if as_json:
+        print_json(answer)
+    else:
+        heard = "the venue was heard" if answer["heard"] else "the venue did not answer in time; this is as it was"
+        row = answer["position"]
+        print(f"{answer['symbol']} held {row['qty']}, covered {row['covered_qty']}: {heard}")
+    return bool(answer["heard"])
 
 
 def transfers(s4_url: str) -> dict[str, Any]:
-    async def ask() -> dict[str, Any]:
-        async with RouterClient(s4_url) as client:
-            answer: dict[str, Any] = plain(await client.transfers())
-            return answer
-
-    return answer_to(ask())
+    answer: dict[str, Any] = asked_of_s4(s4_url, lambda client: client.transfers())
+    return answer
 
 
 def transfer(s4_url: str, route: str, asset: str, amount: Decimal, reason: str) -> dict[str, Any]:
-    async def ask() -> dict[str, Any]:
-        async with RouterClient(s4_url, timeout_ms=_TRANSFER_MS) as client:
-            answer: dict[str, Any] = plain(await client.transfer(Route(route), asset, amount, by=me(), reason=reason))
-            return answer
+    answer: dict[str, Any] = asked_of_s4(
+        s4_url,
+        lambda client: client.transfer(Route(route), asset, amount, by=me(), reason=reason),
+        timeout_ms=_TRANSFER_MS,
+    )
+    return answer
 
-    return answer_to(ask())
+
+def asked_of_s4(s4_url: str, ask: Callable[[RouterClient], Awaitable[Any]], *, timeout_ms: int | None = None) -> Any:
+    """One question or deed; the answer as rows of plain digits."""
+
+    return plain(asked_of(RouterClient(s4_url, timeout_ms=timeout_ms), ask))
 
 
 def print_json(answer: Any) -> None:

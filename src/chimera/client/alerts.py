@@ -2,35 +2,14 @@
 
 from typing import Any
 
-import aiohttp
-
-from chimera.client.credentials import Credentials
-from chimera.client.http import TIMEOUT_MS, ServiceHttp, read_plain
+from chimera.client.http import read_plain
+from chimera.client.service import ServiceClient
 
 TEST_MS = 15_000  # a receiver may take ten seconds
 
 
-class AlertsClient:
-    """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``."""
-
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        timeout_ms: int = TIMEOUT_MS,
-        session: aiohttp.ClientSession | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session, credentials=credentials)
-
-    async def __aenter__(self) -> "AlertsClient":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close_session()
-
-    async def close_session(self) -> None:
-        await self._http.close()
+class AlertsClient(ServiceClient):
+    """What stands, acknowledging and resolving it, and a test of the channels."""
 
     async def alerts(self, state: str = "standing", newest: int = 100) -> dict[str, Any]:
         """``alerts``, their ``counts``, and the ``worst`` that stands."""
@@ -50,9 +29,3 @@ class AlertsClient:
     async def test(self) -> dict[str, Any]:
         """A message to every channel; what each receiver said."""
         return read_plain(await self._http.post("/alerts/test", {}))
-
-    async def health(self) -> dict[str, Any]:
-        return read_plain(await self._http.get("/health"))
-
-    async def ready(self) -> bool:
-        return bool(read_plain(await self._http.call("GET", "/ready", accept=(503,))).get("ready"))

@@ -5,28 +5,18 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-import aiohttp
-
-from chimera.client.http import ServiceHttp, read_plain
+from chimera.client.http import read_plain
+from chimera.client.service import ServiceClient
 
 LONG_MS: Final = 60_000  # ten thousand rules are linted and written
 
 Document = dict[str, Any]
 
 
-class BundleClient:
-    """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``; making a bundle may safely be repeated."""
+class BundleClient(ServiceClient):
+    """Making a bundle may safely be repeated."""
 
-    def __init__(
-        self, base_url: str, *, timeout_ms: int = LONG_MS, session: aiohttp.ClientSession | None = None
-    ) -> None:
-        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session)
-
-    async def __aenter__(self) -> "BundleClient":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.close()
+    usual_ms = LONG_MS
 
     async def lint(self, bundle: Mapping[str, Any]) -> Document:
         return await self._post("/bundles/lint", bundle)

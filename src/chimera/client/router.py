@@ -5,12 +5,10 @@ from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-import aiohttp
-
 from chimera.client.acting import service_at
-from chimera.client.credentials import Credentials
-from chimera.client.http import TIMEOUT_MS, read, read_plain
+from chimera.client.http import read, read_plain
 from chimera.client.levels import levels_of
+from chimera.client.service import ServiceClient
 from chimera.ports.intents import OrderAnswer, RouterLevel
 from chimera.trading.errors import Refused
 from chimera.trading.intent import Intent
@@ -21,31 +19,14 @@ from chimera.trading.transfer import Route
 from chimera.wire.intents import order_body
 
 
-class RouterClient:
-    """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``; after the last, ask ``order`` by your id.
+class RouterClient(ServiceClient):
+    """Orders, positions, kills, transfers; after ``OutcomeUnknown`` ask ``order`` by your id.
 
     Several routers of one account: ``base_url`` has the addresses of all, with commas; the one that acts is asked. What
     means the same asked twice is asked of a successor, too, within ``timeout_ms`` of the whole call.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        timeout_ms: int = TIMEOUT_MS,
-        session: aiohttp.ClientSession | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self._http = service_at(base_url, timeout_ms=timeout_ms, session=session, credentials=credentials)
-
-    async def __aenter__(self) -> "RouterClient":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close_session()
-
-    async def close_session(self) -> None:
-        await self._http.close()
+    reached_by = staticmethod(service_at)
 
     async def submit(self, order: Intent | Mapping[str, Any], *, wait_s: int | None = 0) -> OrderAnswer:
         """An intent, or a body of ``POST /orders`` in either shape.
@@ -201,9 +182,3 @@ class RouterClient:
     async def report(self, path: str, asked: Mapping[str, str]) -> dict[str, Any]:
         """One page of ``/cash/entries`` or ``/pnl``; its ``cursor`` asks for the next, None ends."""
         return read_plain(await self._http.get(f"{path}?{urlencode(asked)}"))
-
-    async def health(self) -> dict[str, Any]:
-        return read_plain(await self._http.get("/health"))
-
-    async def ready(self) -> bool:
-        return bool(read_plain(await self._http.call("GET", "/ready", accept=(503,), again=True)).get("ready"))

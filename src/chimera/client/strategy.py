@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-import aiohttp
-
-from chimera.client.credentials import Credentials
-from chimera.client.http import TIMEOUT_MS, ServiceHttp, read, read_plain
+from chimera.client.http import read, read_plain
+from chimera.client.service import ServiceClient
 from chimera.trading.market import Market, Side
 from chimera.trading.money import text
 from chimera.trading.value import Value
@@ -30,27 +28,8 @@ class Decided(Value, tag=False, forbid_unknown_fields=False):
     overridden: tuple[dict[str, Any], ...] = ()  # of a what-if: each figure, what was given and what is seen
 
 
-class StrategyClient:
-    """Every method raises ``Refused``, ``NotSent`` or ``OutcomeUnknown``."""
-
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        timeout_ms: int = TIMEOUT_MS,
-        session: aiohttp.ClientSession | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self._http = ServiceHttp(base_url, timeout_ms=timeout_ms, session=session, credentials=credentials)
-
-    async def __aenter__(self) -> "StrategyClient":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close_session()
-
-    async def close_session(self) -> None:
-        await self._http.close()
+class StrategyClient(ServiceClient):
+    """Deciding, and what was decided."""
 
     async def decide(
         self,
@@ -85,12 +64,6 @@ class StrategyClient:
             "decisions", []
         )
         return rows
-
-    async def health(self) -> dict[str, Any]:
-        return read_plain(await self._http.get("/health"))
-
-    async def ready(self) -> bool:
-        return bool(read_plain(await self._http.call("GET", "/ready", accept=(503,))).get("ready"))
 
 
 def _wishes(
