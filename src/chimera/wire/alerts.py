@@ -6,12 +6,15 @@ record whose code ends it; until then it stands. ``life_ms``: since when the pro
 process knows in memory alone ends with it, so a later life takes back what an earlier one has left standing.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from chimera.trading.events import Severity
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
-from chimera.wire.codec import SCHEMA_VERSION
+from chimera.wire.codec import SCHEMA_VERSION, check_version
 from chimera.wire.runbook import chapter
 
 S3: Final = "s3-strategy"
@@ -46,6 +49,14 @@ class AlertRecord(Value, tag=False, forbid_unknown_fields=False):
     life_ms: Millis = Millis(0)
     dedupe: str = ""
     runbook: str = ""
+
+
+def read_alert(fields: Mapping[str, str]) -> AlertRecord:
+    """A record of the stream. Raises ``msgspec.MsgspecError``, ``ValueError`` or ``NewerSchema``."""
+    data = fields.get("data")
+    row: dict[str, Any] = msgspec.json.decode(data, type=dict[str, Any]) if data else dict(fields)
+    check_version(int(row.get("schema_version", SCHEMA_VERSION)))
+    return msgspec.convert(row, AlertRecord, strict=False)
 
 
 def about(code: str) -> About:

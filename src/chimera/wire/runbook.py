@@ -56,6 +56,11 @@ _CHAPTERS: Final = {
 CHAPTER_OF: Final = {code: anchor for anchor, codes in _CHAPTERS.items() for code in codes.split()}
 
 
+def codes_of(*chapters: str) -> frozenset[str]:
+    """Every code that leads to one of these chapters. Raises ``KeyError`` for a chapter that is none."""
+    return frozenset(code for anchor in chapters for code in _CHAPTERS[anchor].split())
+
+
 def chapter(code: str) -> str:
     """Page and anchor; empty for a code that has none."""
     anchor = CHAPTER_OF.get(code)

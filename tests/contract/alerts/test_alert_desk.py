@@ -206,10 +206,14 @@ async def test_all_of_it_runs_by_itself_and_a_broken_channel_holds_up_no_other(h
         desk = Desk(rows=house.rows, streams=house.bus, clock=house.clock, channels=(Broken(), good), policy=Policy())
         running = asyncio.create_task(desk.run())
         await house.publish(fields("DOUBT_OLD"))
-        await other.until(1)
+        while UNDELIVERED not in "".join(body.decode() for _, _, body in other.got):
+            await other.until(len(other.got) + 1)
         assert not running.done()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+    [ticket] = [ticket for ticket in desk.book.standing if ticket.code == UNDELIVERED]
+    assert (ticket.subject, desk.lines["broken"].state) == ("broken", "failing")
+    assert ticket.text == "broken: it broke: RuntimeError, see the log", "no more, since its words may have a secret"
 
 
 # ── who is watched ──

@@ -4,13 +4,15 @@ from decimal import Decimal
 
 from desk import T0, Desk, an_intent
 
-from chimera.services.console.rows import AlertRow, DecisionRow, FillRow, OrderRow, read_record, read_row
+from chimera.services.console.rows import DecisionRow, FillRow, OrderRow, read_record, read_row
+from chimera.services.console.seen import Seen
 from chimera.services.strategy import signals
 from chimera.trading.decision import Code, Explanation, RuleVerdict, Skip, Verdict
 from chimera.trading.events import Alert, Event, FillRecorded, OrderChanged, Severity
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market
 from chimera.trading.order import Role
+from chimera.wire.alerts import read_alert
 from chimera.wire.events import Publish, writes
 
 
@@ -52,11 +54,19 @@ def test_fills_as_s4_tells_them() -> None:
     assert fill.slippage_bps is not None
 
 
+def test_a_symbol_of_both_markets_has_fills_of_two_positions() -> None:
+    """The venue counts trades of each market by itself, so that one id may stand for two of them."""
+    seen, [record] = Seen(symbols=[]), published(a_filled_desk(), FillRecorded)
+    for market in Market:
+        seen.take_fill(read_record({**record, "data": record["data"].replace('"FUT"', f'"{market}"')}, FillRow))
+    assert {fill.position for fill in seen.fills.values()} == {"BTCUSDT", "BTCUSDT:SPOT"}
+
+
 def test_alerts_as_s4_tells_them() -> None:
     body = Alert(severity=Severity.ERROR, code="STOP_REFUSED", text="-2021")
     [told] = [w for w in writes(Desk().holding.key, Event(seq=1, at_ms=T0, body=body)) if isinstance(w, Publish)]
 
-    alert = read_record(told.fields, AlertRow)
+    alert = read_alert(told.fields)
 
     assert (alert.severity, alert.code, alert.symbol, alert.at_ms) == ("ERROR", "STOP_REFUSED", "BTCUSDT", T0)
 

@@ -24,8 +24,8 @@ from chimera.services.alerts.ticket import State, Ticket, What, shown
 from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.money import Millis
-from chimera.wire.alerts import OVER, AlertRecord, described
-from chimera.wire.codec import SCHEMA_VERSION, check_version, plain
+from chimera.wire.alerts import OVER, AlertRecord, described, read_alert
+from chimera.wire.codec import SCHEMA_VERSION, plain
 from chimera.wire.keys import ALERTS
 
 SERVICE: Final = "alerts"
@@ -232,16 +232,17 @@ class Desk:
     # ── the channels ──
 
     async def _tell(self, line: Line) -> None:
-        """For ever. A mistake of ours with one channel ends no other."""
+        """For ever; what is broken in one channel ends no other."""
         news = self._news[line.channel.name]
         while True:
             await news.wait()
             news.clear()
             try:
                 pause_ms = await self.tell(line)
-            except Exception:  # any: the others go on, and so does this one
+            except Exception as error:  # the last net: a bug here, that the log and the other channels have to tell
                 log.exception("alerts_channel_broke", channel=line.channel.name)
-                line.pending, pause_ms = None, LONGEST_PAUSE_MS
+                broke = f"it broke: {type(error).__name__}, see the log"
+                pause_ms = self._missed(line, Undelivered(broke, hopeless=True))
             if pause_ms:
                 await asyncio.sleep(pause_ms / 1000)
                 news.set()
@@ -315,14 +316,6 @@ class Desk:
             self.store_up = True
             if self._unsaved.get(name) is ticket:
                 del self._unsaved[name]
-
-
-def read_alert(fields: Mapping[str, str]) -> AlertRecord:
-    """A record of the stream; raises ``MsgspecError`` or ``NewerSchema``, which is one of ours."""
-    data = fields.get("data")
-    row: dict[str, Any] = msgspec.json.decode(data, type=dict[str, Any]) if data else dict(fields)
-    check_version(int(row.get("schema_version", SCHEMA_VERSION)))
-    return msgspec.convert(row, AlertRecord, strict=False)
 
 
 def _half_told(ticket: Ticket) -> bool:

@@ -6,9 +6,9 @@ what it missed and no more. One that cannot be drawn says so in its place; the r
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -198,13 +198,13 @@ class Page:
 
         return self._kept(view.drawn, section.name, key, drawn)
 
-    def _kept(self, kept: dict[str, Drawn], name: str, key: tuple[object, ...], draw: Any) -> Drawn:
+    def _kept(self, kept: dict[str, Drawn], name: str, key: tuple[object, ...], draw: Callable[[], str]) -> Drawn:
         known = kept.get(name)
         if known is not None and known.key == key:
             return known
         try:
             html = draw()
-        except Exception as error:  # a mistake of ours, or an answer of a new shape: the other sections go on
+        except Exception as error:  # the last net of one section, which waits for nothing: shown in its place, logged
             log.exception("not_drawn", section=name)
             html = self._jinja.get_template("undrawn.html").render(name=name, error=repr(error))
         if known is not None and known.html == html:

@@ -16,6 +16,11 @@ from chimera.wire.codec import SCHEMA_VERSION, check_version
 R = TypeVar("R", bound=Value)
 
 
+def position_name(symbol: str, market: str) -> str:
+    """A symbol may be traded on both markets: futures go by it alone."""
+    return symbol if market == "FUT" else f"{symbol}:{market}"
+
+
 class Resting(Value, tag=False, forbid_unknown_fields=False):
     """A stop or target: its trigger price, its open quantity (base asset), and where it rests."""
 
@@ -50,8 +55,7 @@ class PositionRow(Value, tag=False, forbid_unknown_fields=False):
 
     @property
     def name(self) -> str:
-        """A symbol may be traded on both markets: futures go by it alone."""
-        return self.symbol if self.market == "FUT" else f"{self.symbol}:{self.market}"
+        return position_name(self.symbol, self.market)
 
     @property
     def is_open(self) -> bool:
@@ -180,18 +184,13 @@ class FillRow(Value, tag=False, forbid_unknown_fields=False):
     fee_asset: str
     maker: bool
     at_ms: Millis
+    market: str = "FUT"
     realized_pnl: Decimal = Decimal(0)
     slippage_bps: Decimal | None = None
 
-
-class AlertRow(Value, tag=False, forbid_unknown_fields=False):
-    severity: str
-    code: str
-    at_ms: Millis
-    text: str = ""
-    service: str = "s4-router"
-    symbol: str = ""
-    subject: str = ""
+    @property
+    def position(self) -> str:
+        return position_name(self.symbol, self.market)
 
 
 class Moment(Value, tag=False, forbid_unknown_fields=False):

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from chimera.services.console.deciding import number
+from chimera.services.console.rows import position_name
 from chimera.trading.money import ZERO
+from chimera.trading.order import FINAL
 from chimera.trading.value import Value
-
-OVER: Final = ("FILLED", "CANCELED", "REJECTED")
 
 
 class Slice(Value, tag=False):
@@ -57,7 +57,7 @@ class Working(Value, tag=False):
 
 def working(rows: Iterable[Mapping[str, Any] | None], now_ms: int) -> tuple[Working, ...]:
     """Those that go on, the oldest first."""
-    found = [row for row in rows if row and row.get("done_ms") is None and row.get("status") not in OVER]
+    found = [row for row in rows if row and row.get("done_ms") is None and row.get("status") not in FINAL]
     return tuple(sorted((_working(row, now_ms) for row in found), key=lambda each: each.accepted_ms))
 
 
@@ -125,7 +125,7 @@ def armed(rows: Iterable[Mapping[str, Any]]) -> tuple[Armed, ...]:
     """Of all positions."""
     return tuple(
         Armed(
-            position=_name(row),
+            position=position_name(str(row["symbol"]), str(row.get("market", "FUT"))),
             symbol=str(row["symbol"]),
             market=str(row.get("market", "FUT")),
             role=str(guard["kind"]),
@@ -138,7 +138,3 @@ def armed(rows: Iterable[Mapping[str, Any]]) -> tuple[Armed, ...]:
         for row in rows
         for guard in row.get("guards") or ()
     )
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return str(row["symbol"]) if row.get("market", "FUT") == "FUT" else f"{row['symbol']}:{row['market']}"

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from chimera.services.console.rows import AlertRow, DecisionRow, FillRow, OrderRow, PositionRow
+from chimera.services.console.rows import DecisionRow, FillRow, OrderRow, PositionRow
 from chimera.trading.order import FINAL
+from chimera.wire.alerts import AlertRecord
 from chimera.wire.board import TickBoard
-from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS
+from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS, fill_key
 
 if TYPE_CHECKING:
     from chimera.services.console.acts import Deed
@@ -93,7 +94,7 @@ class Seen:
     fills: dict[str, FillRow] = field(default_factory=dict)
     records: deque[Record] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
     stops_live_ms: dict[str, int] = field(default_factory=dict)  # when each stop was first heard to stand
-    alerts: deque[AlertRow] = field(default_factory=lambda: deque(maxlen=ROWS_KEPT))
+    alerts: deque[AlertRecord] = field(default_factory=lambda: deque(maxlen=ROWS_KEPT))
     deeds: "dict[str, Deed]" = field(default_factory=dict)
     fault: str = ""  # why the console itself does not watch
     sequence: int = 0
@@ -186,7 +187,7 @@ class Seen:
         self.changed("records")
 
     def take_fill(self, row: FillRow) -> None:
-        key = f"{row.symbol}:{row.trade_id}"
+        key = fill_key(row.market, row.symbol, row.trade_id)
         if key in self.fills:
             return
         self.fills[key] = row
@@ -194,7 +195,7 @@ class Seen:
             del self.fills[next(iter(self.fills))]
         self.changed("fills")
 
-    def take_alert(self, row: AlertRow) -> None:
+    def take_alert(self, row: AlertRecord) -> None:
         self.alerts.append(row)
         self.changed("alerts")
 

@@ -109,7 +109,7 @@ class Views:
             value = await look.ask(self._others, view.place.params)
         except (ChimeraError, msgspec.MsgspecError) as error:
             self._seen.missed(looked.source, str(error))
-        except Exception as error:  # a mistake of ours in one screen: it is said there, the others go on
+        except Exception as error:  # the last net of one look: shown on its screen, and logged with its traceback
             log.exception("look_broke", look=look.name, place=view.place.url)
             self._seen.missed(looked.source, f"the console cannot read it: {error!r}")
         else:

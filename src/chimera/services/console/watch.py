@@ -14,7 +14,6 @@ import structlog
 from chimera.ports.streams import Entry
 from chimera.services.console.others import Others
 from chimera.services.console.rows import (
-    AlertRow,
     DecisionRow,
     FillRow,
     OrderRow,
@@ -24,7 +23,9 @@ from chimera.services.console.rows import (
 )
 from chimera.services.console.seen import Record, Seen, Source
 from chimera.trading.errors import ChimeraError
+from chimera.trading.events import Severity
 from chimera.trading.money import Millis
+from chimera.wire.alerts import AlertRecord, read_alert
 from chimera.wire.board import TickBoard
 from chimera.wire.codec import decode
 from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS, tick_key
@@ -137,7 +138,7 @@ class Watch:
                 self.seen.take_order(read_record(fields, OrderRow))
 
     def _take_alert(self, fields: Mapping[str, str]) -> None:
-        self.seen.take_alert(read_record(fields, AlertRow))
+        self.seen.take_alert(read_alert(fields))
 
     def _keep_raw(self, stream: str, entry: Entry) -> None:
         """As it came, where it can be read at all."""
@@ -151,8 +152,8 @@ class Watch:
     def _complain(self, stream: str, entry_id: str, error: Exception) -> None:
         log.warning("unreadable_record", stream=stream, entry_id=entry_id, error=str(error))
         self.seen.take_alert(
-            AlertRow(
-                severity="WARN",
+            AlertRecord(
+                severity=Severity.WARN,
                 code="UNREADABLE_RECORD",
                 at_ms=Millis(self._clock.now_ms()),
                 text=f"{stream} {entry_id}: {error}",

@@ -5,7 +5,6 @@ who raised one looks again after a restart. What a level means for others is not
 """
 
 from collections.abc import Callable
-from typing import Final
 
 import structlog
 
@@ -14,10 +13,9 @@ from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
 from chimera.trading.value import Value
+from chimera.wire.alerts import OVER
 
 log = structlog.get_logger()
-
-OVER: Final = "_OVER"
 
 
 class Level(Value):

@@ -11,15 +11,14 @@ from chimera.services.console.acts import Act, Answer, Deed, Desk, Effect, Given
 from chimera.services.console.rows import ChildSeen, OrderSeen, read_row
 from chimera.services.console.same import Same
 from chimera.services.console.screen import Params
-
-ENDED: Final = ("FILLED", "CANCELED", "REJECTED")
+from chimera.trading.order import FINAL
 
 
 async def _effect(desk: Desk, params: Params) -> Effect | None:
     order = await _order(desk, params["order"])
-    if order is None or order.done_ms is not None or order.status in ENDED:
+    if order is None or order.done_ms is not None or order.status in FINAL:
         return None
-    working = [child for child in order.children if child.status not in ENDED]
+    working = [child for child in order.children if child.status not in FINAL]
     kept = f"the {shown.amount(order.filled_qty)} that filled stay, with stop and target" if order.filled_qty else ""
     body = msgspec.json.encode({"client_order_id": order.client_order_id, "reason": "USER_REQUEST"}).decode()
     return Effect(
@@ -64,14 +63,14 @@ async def _ask(desk: Desk, deed: Deed) -> Deed:
     if order is None:
         return deed
     before: OrderSeen = deed.effect.basis
-    was = {child.client_order_id for child in before.children if child.status not in ENDED}
+    was = {child.client_order_id for child in before.children if child.status not in FINAL}
     items = tuple(
-        Item(f"{child.leg.lower()} {child.client_order_id} is {child.status.lower()}", child.status in ENDED)
+        Item(f"{child.leg.lower()} {child.client_order_id} is {child.status.lower()}", child.status in FINAL)
         for child in order.children
         if child.client_order_id in was
     )
     deed = replace(deed, items=items)
-    if order.done_ms is None and order.status not in ENDED:
+    if order.done_ms is None and order.status not in FINAL:
         return deed
     outcome = f"Over: {order.status.lower()}, {shown.amount(order.filled_qty)} filled"
     return replace(deed, outcome=outcome, ended_ms=desk.others.clock.now_ms())

@@ -10,31 +10,16 @@ from chimera.services.console.same import Same
 from chimera.services.console.screen import Badge, Group, Look, Params, Screen, Section, Shown
 from chimera.services.console.seen import Seen
 from chimera.services.console.verdicts import Tone
+from chimera.wire.alerts import about
+from chimera.wire.runbook import codes_of
 
-DIFFERENCES: Final = frozenset(
-    [
-        "JACCARD_LOW",
-        "ORPHAN_ORDER",
-        "ORDER_NOT_LISTED",
-        "ORDER_OVERDUE",
-        "SECOND_STOP",
-        "POSITION_WITHOUT_OWNER",
-        "POSITION_ADOPTED",
-        "SWEEP_UNANSWERED",
-        "EXTERNAL_ORDER",
-        "EXTERNAL_FILL",
-        "FILL_OF_UNKNOWN_ORDER",
-        "SYMBOL_ISOLATED",
-        "MONEY_DRIFT",
-        "CASH_UNKNOWN",
-        "CASH_RECOUNT",
-        "LEDGER_LOST",
-        "DOUBT_OLD",
-        "LIQUIDATION",
-        "AUTO_DELEVERAGING",
-        "SETTLEMENT",
-    ]
-)
+DIFFERENCES: Final = codes_of(
+    "others-on-the-account-or-books-that-differ",
+    "money-that-does-not-add-up",
+    "lost-ledger",
+    "order-in-doubt",
+    "liquidated-deleveraged-settled",
+) | {"SWEEP_UNANSWERED"}
 
 
 async def _doubts(others: Others, _: Params) -> tuple[DoubtRow, ...]:
@@ -61,7 +46,7 @@ def _orphans(shown: Shown) -> Mapping[str, object]:
 
 
 def _differences(shown: Shown) -> Mapping[str, object]:
-    return {"alerts": tuple(row for row in reversed(shown.seen.alerts) if row.code in DIFFERENCES)}
+    return {"alerts": tuple(row for row in reversed(shown.seen.alerts) if about(row.code).code in DIFFERENCES)}
 
 
 def _badge(seen: Seen) -> Badge | None:

@@ -7,13 +7,14 @@ from urllib.parse import quote
 import msgspec
 
 from chimera.services.console import timeline
-from chimera.services.console.acting.cancel import CANCEL, ENDED
+from chimera.services.console.acting.cancel import CANCEL
 from chimera.services.console.others import Others
-from chimera.services.console.rows import DecisionRow, OrderSeen, read_row
+from chimera.services.console.rows import DecisionRow, OrderSeen, position_name, read_row
 from chimera.services.console.same import Same
 from chimera.services.console.screen import Group, Look, Params, Screen, Section, Shown, Span
 from chimera.services.console.seen import Seen
 from chimera.services.logs import redacted
+from chimera.trading.order import FINAL
 
 EVERY_S: Final = 1.0
 RAW_MOST: Final = 40
@@ -36,9 +37,9 @@ def _order(shown: Shown) -> Mapping[str, object]:
     return {
         "order": order,
         "decision": decision,
-        "is_over": order.done_ms is not None or order.status in ENDED,
+        "is_over": order.done_ms is not None or order.status in FINAL,
         "latencies": timeline.latencies(order, decision, shown.seen.stops_live_ms),
-        "position": order.symbol if order.market == "FUT" else f"{order.symbol}:{order.market}",
+        "position": position_name(order.symbol, order.market),
     }
 
 

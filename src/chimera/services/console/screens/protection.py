@@ -25,7 +25,7 @@ def _protected_in_ms(seen: Seen, row: PositionRow) -> int | None:
     live_ms = None if row.stop is None else seen.stops_live_ms.get(row.stop.client_order_id)
     if live_ms is None:
         return None
-    fills = (fill.at_ms for fill in seen.fills.values() if fill.symbol == row.symbol and fill.at_ms <= live_ms)
+    fills = (fill.at_ms for fill in seen.fills.values() if fill.position == row.name and fill.at_ms <= live_ms)
     newest_ms = max(fills, default=None)
     return None if newest_ms is None else live_ms - newest_ms
 

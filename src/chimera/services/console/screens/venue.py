@@ -10,8 +10,18 @@ from chimera.services.console.same import Same
 from chimera.services.console.screen import Badge, Group, Screen, Section, Shown, Span
 from chimera.services.console.seen import Seen
 from chimera.services.console.verdicts import GLYPHS, Tone
+from chimera.wire.alerts import about
+from chimera.wire.runbook import codes_of
 
-CODES: Final = ("BREAKER", "VENUE", "USER_STREAM", "STREAM", "CLOCK", "RATE", "LISTEN_KEY", "MARKET_STALE")
+CODES: Final = codes_of(
+    "breaker-open",
+    "exchange-maintenance-or-the-network",
+    "the-exchange-changed-its-api",
+    "user-stream-silent-listen-key",
+    "key-refused-key-rotation",
+    "clock-skew",
+    "rate-limit-ban",
+) | {"VENUE_UNAVAILABLE"}
 NEWS: Final = 12
 
 
@@ -20,7 +30,7 @@ def _markets(shown: Shown) -> Mapping[str, object]:
 
 
 def _news(shown: Shown) -> Mapping[str, object]:
-    told = (alert for alert in reversed(shown.seen.alerts) if alert.code.startswith(CODES))
+    told = (alert for alert in reversed(shown.seen.alerts) if about(alert.code).code in CODES)
     return {"alerts": tuple(islice(told, NEWS))}
 
 
