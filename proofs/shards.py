@@ -348,7 +348,7 @@ def shards(folder: Path, *, node_timeout_ms: int = NODE_TIMEOUT_MS) -> Iterator[
         except PortTakenError:
             made.close()
             continue
-        except BaseException:
+        except BaseException:  # interrupted, too: nobody else would end its servers
             made.close()
             raise
         try:

@@ -8,6 +8,7 @@ orders that it was not fitted on (``shadow``). How slices and ``theta`` are judg
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 from chimera.learn.chasing import Chase, ThetaFit, fit_theta
 from chimera.learn.cutting import SLICES_MOST, Cut, SlicesFit, fit_slices
@@ -105,6 +106,9 @@ class Learned(Value, tag=False):
     cuts: tuple[Cut, ...] = ()
 
 
+NOTHING_BESIDE: Final = Learned()
+
+
 def fit(
     trials: Sequence[Trial],
     table: RouteTable,
@@ -112,7 +116,7 @@ def fit(
     bounds: Bounds,
     *,
     market: Market = Market.FUT,
-    learned: Learned = Learned(),  # noqa: B008 - a frozen value
+    learned: Learned = NOTHING_BESIDE,
     seed: int = 0,
 ) -> Proposal:
     """The same samples, table and seed give the same proposal. Rows of the other market alone stay as they are."""

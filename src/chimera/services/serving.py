@@ -18,7 +18,6 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -36,8 +35,6 @@ _POLL_S: Final = 0.005
 
 T = TypeVar("T")
 Ready = Callable[[str], None]  # told the address, once it answers
-
-log = structlog.get_logger(__name__)
 
 
 class PortInUse(ChimeraError):

@@ -84,7 +84,7 @@ class Looking:
         failed: BaseException = OutcomeUnknown("whoever asked for all was stopped")
         try:
             told = await self._whole()
-        except Exception as error:
+        except Exception as error:  # whatever it is, whoever waits for the same answer hears the same
             failed = error
             raise
         else:

@@ -97,8 +97,10 @@ class RedisBus:
 
     async def reclaim(self, stream: str, group: str, consumer: str, *, idle_ms: int, count: int) -> Sequence[Entry]:
         self._owed.pop((stream, group, consumer), None)
-        take_over = lambda _: scripts.RECLAIM.run(self._client, [stream], group, consumer, idle_ms, count)  # noqa: E731
-        found = await self._calls.call("reclaim", stream, take_over)
+        wanted = (group, consumer, idle_ms, count)
+        found = await self._calls.call(
+            "reclaim", stream, lambda _: scripts.RECLAIM.run(self._client, [stream], *wanted)
+        )
         return answers.delivered(found)
 
     async def ack(self, stream: str, group: str, ids: Sequence[str]) -> None:
@@ -113,9 +115,10 @@ class RedisBus:
         start = await self._end(stream) if after == "$" else after  # a retry from "$" would skip what came meanwhile
 
         async def look(slice_ms: int) -> list[Entry]:
-            block = slice_ms or None
-            ask = lambda _: self._blocking.xread({stream: start}, count=count, block=block)  # noqa: E731
-            return answers.records(await self._calls.call("tail", stream, ask, block_ms=slice_ms))
+            async def once(_: int) -> Any:
+                return await self._blocking.xread({stream: start}, count=count, block=slice_ms or None)
+
+            return answers.records(await self._calls.call("tail", stream, once, block_ms=slice_ms))
 
         return await _until_some(look, block_ms)
 
@@ -129,13 +132,13 @@ class RedisBus:
 
     async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
         """One command for each slot; on one server, which has all of them, one for all."""
+        raw: clients.Raw = self._client
         found: dict[str, bytes | None] = {}
 
         async def of_slot(group: Sequence[str]) -> None:
-            ask = lambda _: raw.execute_command("MGET", *group)  # noqa: E731
-            found.update(zip(group, await self._calls.call("get_many", group[0], ask), strict=True))
+            values = await self._calls.call("get_many", group[0], lambda _: raw.execute_command("MGET", *group))
+            found.update(zip(group, values, strict=True))
 
-        raw: clients.Raw = self._client
         wanted = list(dict.fromkeys(keys))
         if wanted and isinstance(self._client, Redis):
             await of_slot(wanted)

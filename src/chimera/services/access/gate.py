@@ -36,7 +36,6 @@ HEADERS: Final = {  # where the application has none of its own: nothing of it i
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")  # names under which a service without tokens is asked
 PROBES: Final = ("/health", "/ready")
 ON_BEHALF: Final = "x-chimera-on-behalf"
-_SIGNERS_MOST: Final = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +67,9 @@ class Terms(Value, tag=False):
     body_most: int = BODY_MOST
 
 
+USUAL: Final = Terms()
+
+
 class Gate:
     """ASGI middleware, the outermost. ``book`` None: everybody on this machine is ``LOCAL``."""
 
@@ -80,7 +82,7 @@ class Gate:
         book: TokenBook | None = None,
         trail: Trail | None = None,
         sessions: Sessions | None = None,
-        terms: Terms = Terms(),  # noqa: B008 - a frozen value
+        terms: Terms = USUAL,
     ) -> None:
         self._app = app
         self._service = service

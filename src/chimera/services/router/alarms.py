@@ -144,7 +144,7 @@ class Alarms:
             await self._bus.publish(keys.ALERTS, name, fields_of(row.document))
         except StoreUnavailable:
             raise
-        except Exception:  # as above
+        except Exception:  # one that cannot be told is logged and left: the next are told
             log.exception("alert_untold", event_id=name, alert=row.document)
         await self._rows.put(keys.ALERTS_TOLD, self._account_id, {"through": row.number})
         self._told = row.number

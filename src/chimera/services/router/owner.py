@@ -131,7 +131,7 @@ class Owner:
         for listener in self.listeners:
             try:
                 listener(fresh)
-            except Exception:  # a mistake of ours
+            except Exception:  # the last net of one listener, which waits for nothing: logged, and counted in /health
                 log.exception("listener_fault", key=str(self.holding.key))
                 self.faults += 1
 

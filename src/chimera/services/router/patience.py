@@ -60,6 +60,6 @@ async def going_on(name: str, look: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await look()
-        except Exception:  # any: the owners beside it go on protecting
+        except Exception:  # the last net of one look: logged, and the owners beside it go on protecting
             log.exception("look_fault", look=name)
         await asyncio.sleep(LOOK_AGAIN_S)

@@ -12,8 +12,6 @@ killed: its position is protected by the venue's word, from memory, for a router
 import asyncio
 from typing import Final
 
-import structlog
-
 from chimera.ports.ledger import Holdings, Ledger, Stored
 from chimera.ports.venue import Records
 from chimera.reconcile import lost
@@ -31,8 +29,6 @@ from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.venue import VenueOrder
 from chimera.wire import keys
-
-log = structlog.get_logger()
 
 CODE: Final = "LEDGER_UNCHECKED"
 SAVED_POLL_S: Final = 0.1

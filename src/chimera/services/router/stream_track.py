@@ -179,7 +179,7 @@ class StreamTrack:
                 why = held_by
             except ChimeraError as later:  # a store is away, another process owns the position
                 why = str(later)
-            except Exception:  # of ours: the records beside it go on
+            except Exception:  # the last net of one record: logged, tried again, and given up after ``MOST_FAULTS``
                 log.exception("intent_fault", record=entry.id)
                 faults = min(faults + 1, MOST_FAULTS)
             await asyncio.sleep(pause_s)

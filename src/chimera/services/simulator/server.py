@@ -38,7 +38,6 @@ from chimera.trading.errors import Refused
 from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis
 
-SERVICE: Final = "simulator"
 TICK_S = 0.1
 KEEP_S = 1.0  # between two writes of the state file, at least
 EVENTS_PER_TURN = 200  # market events handled before requests get a turn

@@ -81,7 +81,7 @@ class Promised:
             await asyncio.sleep(LOOK_S)
             try:
                 await self.look()
-            except Exception:  # any: the engine goes on deciding
+            except Exception:  # the last net of one look: logged, and the engine goes on deciding
                 log.exception("promises_unseen")
 
     async def look(self) -> None:

@@ -8,6 +8,7 @@ that the same intent is one intent.
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from chimera.services.world.loop import DetLoop
@@ -69,7 +70,7 @@ class Link(Generic[Q, A]):
         if proc is None or not proc.alive or handler is None:
             self._tell(answer, OutcomeUnknown("connection reset"))
             return
-        reset = lambda: self._tell(answer, OutcomeUnknown("connection reset"))  # noqa: E731  # a callback, by name
+        reset = partial(self._tell, answer, OutcomeUnknown("connection reset"))
 
         async def work() -> None:
             told: A | ChimeraError
