@@ -119,7 +119,7 @@ class Fuzz:
         self._check(name, case, answer, kwargs)
         good = answer.status_code < 300
         if not good:
-            self.codes[str(answer.json().get("code"))] += 1
+            self.codes[_code(answer)] += 1
         if good:
             names += self._learn(name, answer)
         elif names:
@@ -167,11 +167,16 @@ class Fuzz:
             case.validate_response(answer, checks=CHECKED)
         except FailureGroup as group:
             for failure in group.exceptions:
-                what = f"{name} {answer.status_code}: {type(failure).__name__}"
+                what = f"{name} {answer.status_code} {_code(answer)}: {type(failure).__name__}"
                 words = {key: sent[key] for key in ("method", "url", "params", "json", "data") if sent.get(key)}
                 if what not in self.found:
                     self.found[what] = f"{words!r:.700} -> {answer.text:.500}; {failure!s:.300}"
                     _say(f"FOUND {what}: {self.found[what]}")
+
+
+def _code(answer: Any) -> str:
+    """By which a refusal is known."""
+    return str(answer.json().get("code")) if "json" in answer.headers.get("content-type", "") else ""
 
 
 def _say(line: str) -> None:

@@ -78,7 +78,7 @@ class House:
         name = f"prep-{self.fresh()}"
         policy = {"type": "MakerThenTaker", "maker_wait_ms": 60_000}
         self._submit(name, {"symbol": symbol, "side": "BUY", "qty": str(2 * self.unit(symbol)), "exec_policy": policy})
-        self._until("at work", lambda: bool(self._children(name)))
+        self._until("at work", lambda: any(leg["order_id"] for leg in self._legs(name)))
         return name
 
     def begin_position(self, symbol: str) -> str:
@@ -111,14 +111,14 @@ class House:
     # ── home ──
 
     def come_home(self, names: list[str]) -> frozenset[str]:
-        """Armed, nothing working, nothing held, nothing moving between the wallets; the children of these orders."""
+        """Armed, nothing at work or held, no stop left behind, nothing between the wallets; these orders' children."""
         self._arm()
         for name in names:
             self._end(name)
         self._until("flat", self._flatten)
         self._until("transfers", lambda: self.get(f"{self.s4}/transfers")["present"] is None)
         self._until("open", self._calm)
-        return frozenset(ref for name in names for ref in self._children(name))
+        return frozenset(str(leg["client_order_id"]) for name in names for leg in self._legs(name))
 
     def get(self, url: str) -> Any:
         return self.session.get(url, timeout=PATIENCE_S).json()
@@ -159,12 +159,16 @@ class House:
         self.post(f"{self.s4}/cancel", {"client_order_id": name})
 
     def _flatten(self) -> bool:
-        busy = [row for row in self._board() if row["qty"] or row["intents"]]
-        for row in busy:
+        left = [
+            row for row in self._board() if any(row[name] for name in ("qty", "intents", "stop", "target", "guards"))
+        ]
+        for row in left:
+            if not row["qty"] and not row["intents"]:
+                continue
             for intent in row["intents"] if not row["qty"] else ():
                 self.post(f"{self.s4}/cancel", {"order_id": intent})
             self.post(f"{self.s4}/positions/{row['symbol']}/close", {"market": row["market"]})
-        return not busy
+        return not left
 
     def _board(self) -> list[Document]:
         rows: list[Document] = self.get(f"{self.s4}/positions")["positions"]
@@ -179,9 +183,8 @@ class House:
     def _ready(self) -> bool:
         return bool(self.session.get(f"{self.s4}/ready", timeout=PATIENCE_S).status_code == 200)
 
-    def _children(self, name: str) -> list[str]:
-        row = self.get(f"{self.s4}/orders/{name}")
-        return [str(leg["client_order_id"]) for leg in row.get("children", ())]
+    def _legs(self, name: str) -> list[Document]:
+        return list(self.get(f"{self.s4}/orders/{name}").get("children", ()))
 
     def _until(self, what: str, good: Callable[[], bool]) -> None:
         deadline = time.monotonic() + HOME_S

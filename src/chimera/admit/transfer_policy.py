@@ -67,13 +67,13 @@ def objection(state: Transfers, wish: Wish, present: Present) -> Refused | None:
         told = f"transfer {standing.number} of {text(standing.amount)} {standing.asset} is {standing.stage}"
         return Refused(code, f"{told}: nothing else moves meanwhile")
     room, by = _room(state, wish, present)
-    if wish.exact and wish.amount % FINEST:
-        told = "an amount has at most eight decimals"
-        return Refused("OUT_OF_RANGE", told, field="amount", value=wish.amount)
     if room < policy.least or (wish.exact and not ZERO < wish.amount <= room):
         told = f"{text(wish.amount)} {wish.asset} is not possible: {by}"
         accepted = f"at most {text(room)}" if room >= policy.least else "nothing now"
         return Refused(LIMIT, told, field="amount", value=wish.amount, accepted=accepted)
+    if wish.exact and wish.amount % FINEST:  # after its size: beyond 28 digits nothing divides
+        told = "an amount has at most eight decimals"
+        return Refused("OUT_OF_RANGE", told, field="amount", value=wish.amount)
     return None
 
 

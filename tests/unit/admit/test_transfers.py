@@ -102,7 +102,14 @@ def test_only_named_assets_move() -> None:
 
 @pytest.mark.parametrize(
     ("amount", "free", "code"),
-    [(100, 1_000, None), ("100.00000001", 1_000, LIMIT), (90, 100, None), ("90.00000001", 100, LIMIT), (0, 100, LIMIT)],
+    [
+        (100, 1_000, None),
+        ("100.00000001", 1_000, LIMIT),
+        (90, 100, None),
+        ("90.00000001", 100, LIMIT),
+        (0, 100, LIMIT),
+        (10**40, 1_000, LIMIT),  # more digits than arithmetic has
+    ],
 )
 def test_a_callers_amount_moves_whole_or_not_at_all(amount: Any, free: Any, code: str | None) -> None:
     """At most 100 at once, and 10 stay behind."""

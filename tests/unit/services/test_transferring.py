@@ -16,6 +16,7 @@ from chimera.adapters.binance.wallets import BinanceWallets
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.transfer_policy import TransferPolicy
+from chimera.services.router import transferring
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.transferring import Transferring
@@ -207,6 +208,45 @@ def test_a_lost_answer_keeps_all_else_back_until_the_history_has_spoken(trouble:
         await living(process, call)
         assert process.state.ended[-1].stage is (Stage.DONE if executed else Stage.FAILED)
         assert process.state.moved["USDT"] == town.moved == (50 if executed else 0)
+
+    in_town(story)
+
+
+def test_a_wallet_that_our_own_rate_governor_may_not_read_says_so() -> None:
+    async def story(town: Town) -> None:
+        process = town.process()
+
+        async def call() -> None:
+            while True:
+                try:
+                    await cast("BinanceWallets", process._wallets).free(Wallet.SPOT, "USDT")
+                except NotSent:
+                    break
+            with pytest.raises(Refused) as refused:
+                await asked(process, 1)
+            assert refused.value.code == "RATE_GOVERNOR"
+
+        await living(process, call)
+
+    in_town(story)
+
+
+def test_a_mistake_of_ours_is_told_at_once_and_to_whoever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def story(town: Town) -> None:
+        process = town.process()
+
+        async def call() -> None:
+            monkeypatch.setattr(transferring, "objection", mistaken)
+            began_ms = town.clock.now_ms()
+            with pytest.raises(ZeroDivisionError):
+                await asked(process)
+            assert town.clock.now_ms() - began_ms < 1_000  # virtual
+
+        await living(process, call)
+        assert town.moved == 0
 
     in_town(story)
 

@@ -34,6 +34,7 @@ from chimera.admit.transfers import (
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.ports.wallets import Wallets
+from chimera.services.router.governing import CODE as RATE_CODE
 from chimera.services.router.patience import STORE_AGAIN_S, Looks
 from chimera.services.router.relay import Relay
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, Refused, StoreUnavailable, VenueRejected
@@ -135,7 +136,9 @@ class Transferring:
         try:
             free = await wallets.free(route.source, asset)
         except ChimeraError as error:
-            raise Refused("VENUE_DOWN", f"the {route.source} wallet cannot be read: {error}") from error
+            held = isinstance(error, NotSent) and error.held  # a question is, by our rate governor alone
+            code = RATE_CODE if held else "VENUE_DOWN"
+            raise Refused(code, f"the {route.source} wallet cannot be read: {error}") from error
         number = await self._begin(Wish(route=route, asset=asset, amount=amount, free=free, why=why))
         return self._row(await self._outcome(number, ANSWER_WAIT_S))
 
@@ -251,17 +254,20 @@ class Transferring:
             raise StoreUnavailable("the transfer is not on disk yet") from late
 
     async def _begin_in_turn(self, wish: Wish, begun: "asyncio.Future[int]") -> None:
-        async with self._turn:
-            refused = objection(self.state, wish, self._present())
-            if refused is None:
+        try:
+            async with self._turn:
+                if refused := objection(self.state, wish, self._present()):
+                    raise refused
                 await self._fold(Asked(wish=wish))
-        if begun.done():
-            return
-        if refused is not None:
-            begun.set_exception(refused)
-            begun.exception()  # read: whoever asked may have gone
+        except Exception as error:  # whatever it is: whoever asked hears it, and need not wait
+            if not begun.done():
+                begun.set_exception(error)
+                begun.exception()  # read: he may have gone
+            if not isinstance(error, Refused):
+                raise
         else:
-            begun.set_result(self.state.last)
+            if not begun.done():
+                begun.set_result(self.state.last)
 
     async def _outcome(self, number: int, patience_s: float) -> Transfer:
         """The transfer once the venue has answered, or as it is when patience runs out."""

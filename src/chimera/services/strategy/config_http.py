@@ -26,6 +26,7 @@ from chimera.wire.shown import ErrorBody
 
 MAX_BODY_BYTES: Final = 8_388_608  # ten thousand rules
 LISTED_MAX: Final = 200
+REV_MAX: Final = 2**53 - 1  # what every JSON reader and every store has as a whole number
 Newest = Annotated[int, Query(ge=1, le=LISTED_MAX)]
 B = TypeVar("B", bound=BaseModel)
 
@@ -157,7 +158,9 @@ def _add_trying(app: FastAPI, strategy: Strategy) -> None:
     @app.get(
         "/config/differences", operation_id="config_differences", responses=_answers(strategy_shown.DifferencesResponse)
     )
-    async def differences(newest: Newest = 50, trial: Annotated[int | None, Query(ge=1)] = None) -> Response:
+    async def differences(
+        newest: Newest = 50, trial: Annotated[int | None, Query(ge=1, le=REV_MAX)] = None
+    ) -> Response:
         """What a candidate decided otherwise, newest first; of one trial (its revision) or of all."""
         return Answer({"differences": await strategy.trials.different(newest, trial=trial)})
 
