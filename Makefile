@@ -9,7 +9,7 @@
 #   make sim-safeguards DENSITY=1  how often each is missed, into docs/safeguards.md; goes on where it was stopped
 #   make sim-soak [COUNT=20]       days of virtual time: nothing broken, no hour dearer, nothing grown; goes on likewise
 #   make sim-long [COUNT=10000] [FIRST=1]  worlds of three minutes over all cores; stopped, it goes on where it was
-#                                  (LONG=1 replays one of its seeds with make sim)
+#                                  (LONG=1 replays one of its seeds with make sim; HEIRS=1: several routers in each)
 #   make sim-sweep [SEEDS=40]      S4 killed at every step of two short stories, or of so many drawn worlds; goes on likewise
 #   make soak [KILLS=200]          real processes killed with -9 under load; KEEP=dir keeps audit, ledgers and logs
 #   make docs-site                 the pages as a site, strictly and offline, into build/site
@@ -24,6 +24,7 @@ SEED ?= 1
 FIRST ?= 1
 SEEDS ?=
 LONG ?=
+HEIRS ?=
 COUNT ?= 1
 OFF ?=
 KILLS ?= 200
@@ -62,7 +63,7 @@ check: static
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -p no:schemathesis -m "not slow" --examples 25 tests/unit tests/contract
 
 sim: $(RUN_READY)
-	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(LONG),--long) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))
+	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(LONG),--long) $(if $(HEIRS),--heirs) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 sim-safeguards: $(RUN_READY)
 	@exec $(BIN)/python $(if $(DENSITY),tools/densities.py,tools/sim.py --safeguards)
@@ -74,7 +75,7 @@ sim-sweep: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --sweep $(if $(SEEDS),--seed $(FIRST) --seeds $(SEEDS))
 
 sim-long: $(RUN_READY)
-	@exec $(BIN)/python tools/sim.py --long --seed $(FIRST) --count $(if $(filter 1,$(COUNT)),10000,$(COUNT))
+	@exec $(BIN)/python tools/sim.py --long $(if $(HEIRS),--heirs) --seed $(FIRST) --count $(if $(filter 1,$(COUNT)),10000,$(COUNT))
 
 soak: $(DEV_READY)
 	@exec $(BIN)/python tools/soak.py --kills $(KILLS) --seed $(SEED) $(if $(KEEP),--keep $(KEEP))

@@ -46,7 +46,7 @@ def _first_to_miss(name: str) -> dict[str, Any] | None:
         _say(f"{name}: NO seed of {MOST_SEEDS} notices")
         return None
     broken = sorted({violation.invariant for violation in found.violations})
-    again = world.replay(found.seed, name, SAFEGUARDS[name].scenario)
+    again = world.replay(found.seed, name, world.options_without(name))
     _say(f"{name}: {', '.join(broken)}: {again}")
     return {"seed": found.seed, "breaks": broken, "replay": again}
 

@@ -6,7 +6,7 @@ import sys
 from chimera.services.world import campaign, sweeps
 from chimera.services.world import main as world
 from chimera.services.world.plan import SCENARIOS
-from chimera.services.world.run import CAMPAIGN, Options
+from chimera.services.world.run import CAMPAIGN, HEIRS, Options
 from chimera.services.world.sweep import STORIES
 
 
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--stride", type=int, default=1, help="of the sweep: at every so manieth step")
     parser.add_argument("--spot", action="store_true", help="the world of spot instead of futures'")
     parser.add_argument("--house", action="store_true", help="both markets in one process")
+    parser.add_argument("--heirs", action="store_true", help="several routers share the account, in every seed")
     parser.add_argument("--net", action="store_true", help="with S4_ON_OPPOSITE=net")
     asked = parser.parse_args()
     if asked.safeguards:
@@ -35,11 +36,12 @@ def main() -> int:
     if asked.sweep:
         return 1 if sum(len(world.sweep(story, stride=asked.stride).failed) for story in STORIES) else 0
     if asked.long and asked.count > 1:
-        totals = campaign.play(asked.seed, asked.count)
+        how, place = (HEIRS, campaign.HEIRS_PLACE) if asked.heirs else (CAMPAIGN, campaign.PLACE)
+        totals = campaign.play(asked.seed, asked.count, options=how, place=place)
         print(campaign.line(totals))
         return 0 if totals.good else 1
     options = (CAMPAIGN if asked.long else Options()).but(scenario=asked.scenario, spot=asked.spot, nets=asked.net)
-    options = options.but(house=asked.house)
+    options = options.but(house=asked.house, heirs_share=1 if asked.heirs else options.heirs_share)
     if asked.spot or asked.house:
         options = options.but(part_share=0.4, socket_share=0.2, demand_share=0.4)
     if asked.count > 1:

@@ -24,6 +24,7 @@ from requirement_rows import read_rows  # noqa: E402
 
 from chimera.decide.features import BUILT_IN  # noqa: E402
 from chimera.decide.rules.bundle import read_rule  # noqa: E402
+from chimera.services.world.heirs_plan import Kind  # noqa: E402
 from chimera.services.world.plan import MISHAPS, MOST  # noqa: E402
 from chimera.services.world.rows import ROWS  # noqa: E402
 
@@ -77,7 +78,7 @@ def test_no_row_of_the_fault_matrix_and_no_incident_claims_what_nothing_plays() 
 
 
 def test_the_faults_that_the_matrix_names_are_the_worlds() -> None:
-    assert set(ROWS) <= {*MOST, *MISHAPS}
+    assert set(ROWS) <= {*MOST, *MISHAPS, *Kind}
 
 
 def test_the_rules_on_the_rules_page_are_rules() -> None:

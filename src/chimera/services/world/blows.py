@@ -59,10 +59,13 @@ class Blows:
         bus: MemoryBus,
         ledger: MemoryLedger,
         others: Others,
+        acting: Callable[[], Machine],
     ) -> None:
+        """``acting``: the machine of S4 that sends orders just now."""
         self.bus_lost = 0  # changes that the bus had acknowledged
         self.put_back_us: int | None = None
-        self.outages: list[Span] = []  # times in which nobody could have protected: the venue away, S4 stopped
+        self.outages: list[Span] = []  # times in which nobody could have protected: the venue away or shut
+        self.pauses: list[Span] = []  # S4 stopped
         self._loop = loop
         self._tape = tape
         self._blows = blows
@@ -74,6 +77,7 @@ class Blows:
         self._bus = bus
         self._ledger = ledger
         self._others = others
+        self._acting = acting
         self._orders = self._stops = 0
 
     def aim(self) -> None:
@@ -120,7 +124,7 @@ class Blows:
             if not isinstance(blow, KillAfterOrder) or (blow.stops and not is_stop(request)):
                 continue
             if blow.order_no == (self._stops if blow.stops else self._orders):
-                self._strike(self._machines["s4"], blow.steps)
+                self._strike(self._acting(), blow.steps)
 
     def asked(self, number: int) -> None:
         """S3 was asked."""
@@ -154,7 +158,7 @@ class Blows:
             return
         now_us = self._loop.now_us
         if pause.who == "s4":
-            self.outages.append((now_us, now_us + round(pause.for_s * 1_000_000)))
+            self.pauses.append((now_us, now_us + round(pause.for_s * 1_000_000)))
         machine = self._machines[pause.who]
         machine.stop()
         self._later(pause.for_s, machine.go_on)

@@ -11,19 +11,23 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from chimera.services.world.kept import Kept, code
-from chimera.services.world.run import CAMPAIGN, run
+from chimera.services.world.main import replay
+from chimera.services.world.run import CAMPAIGN, Options, run
 from chimera.services.world.sometimes import missing
+from chimera.services.world.tallied import add
 from chimera.trading.value import Value
 
 Say = Callable[[str], None]
 BLOCK: Final = 25  # seeds
 PLACE: Final = Path("build/sim-long")
+HEIRS_PLACE: Final = Path("build/sim-heirs")  # of ``HEIRS``, where several routers share the account in every seed
 TOLD_EVERY_S: Final = 30
 _TOTALS: Final = {
     "intents": "intents",
@@ -70,22 +74,30 @@ class Totals(Value):
         return not self.failures and not self.missing
 
 
-def play(first: int, count: int, *, place: Path = PLACE, processes: int | None = None, say: Say = print) -> Totals:
-    """Whatever of these seeds is not on record yet, then the totals of all of them."""
+def play(
+    first: int,
+    count: int,
+    *,
+    options: Options = CAMPAIGN,
+    place: Path = PLACE,
+    processes: int | None = None,
+    say: Say = print,
+) -> Totals:
+    """Whatever of these seeds is not on record yet, then the totals of all. Other ``options``: another ``place``."""
     record = Kept(Block, place)
     known = {(block.first, block.count) for block in record.read()}
     begun, told_s, done = time.monotonic(), 0.0, 0
     wanted = [each for each in _blocks(first, count) if each not in known]
     say(f"{count} seeds from {first}: {sum(size for _, size in wanted)} to play, the others are in {record.path}")
-    for block in _played(wanted, processes):
+    for block in _played(wanted, options, processes):
         record.add(block)
         done += block.count
         for failure in block.failures:
-            say(f"  seed {failure.seed} BAD: {'; '.join(failure.texts)}  (make sim SEED={failure.seed} LONG=1)")
+            say(f"  seed {failure.seed} BAD: {'; '.join(failure.texts)}  ({replay(failure.seed, options=options)})")
         if time.monotonic() - begun - told_s > TOLD_EVERY_S:
             told_s = time.monotonic() - begun
             say(f"  {done} seeds in {told_s:.0f} s")
-    return totals(first, count, place=place)
+    return totals(first, count, options=options, place=place)
 
 
 def finished(first: int, count: int, *, place: Path = PLACE) -> bool:
@@ -94,27 +106,24 @@ def finished(first: int, count: int, *, place: Path = PLACE) -> bool:
     return all(each in known for each in _blocks(first, count))
 
 
-def totals(first: int, count: int, *, place: Path = PLACE) -> Totals:
+def totals(first: int, count: int, *, options: Options = CAMPAIGN, place: Path = PLACE) -> Totals:
     """Of what is on record of these seeds."""
     asked = set(_blocks(first, count))
     blocks = {block.first: block for block in Kept(Block, place).read() if (block.first, block.count) in asked}
     counters: Counter[str] = Counter()
-    longest = 0
     for block in blocks.values():
-        longest = max(longest, block.counters.get("longest_bare_ms", 0))
-        counters.update(block.counters)
-    counters["longest_bare_ms"] = longest
+        add(counters, block.counters)
     seeds = sum(block.count for block in blocks.values())
     return Totals(
         code=code(),
         first=first,
         seeds=seeds,
-        virtual_s=round(seeds * (CAMPAIGN.safety_s + CAMPAIGN.liveness_s)),
+        virtual_s=round(seeds * (options.safety_s + options.liveness_s)),
         failures=tuple(failure for _, block in sorted(blocks.items()) for failure in block.failures),
         missing=tuple(missing(counters)),
         sums={told: counters[name] for name, told in _TOTALS.items()},
         counters=dict(counters),
-        longest_bare_ms=longest,
+        longest_bare_ms=counters["longest_bare_ms"],
         cpu_s=round(sum(block.cpu_s for block in blocks.values()), 1),
     )
 
@@ -125,19 +134,17 @@ def line(found: Totals) -> str:
     return msgspec.json.encode({**few, "good": found.good}).decode()
 
 
-def play_block(asked: tuple[int, int]) -> Block:
+def play_block(asked: tuple[int, int], options: Options = CAMPAIGN) -> Block:
     """These seeds, one after the other."""
     first, count = asked
     counters: Counter[str] = Counter()
-    failures, longest, began = [], 0, time.process_time()
+    failures, began = [], time.process_time()
     for seed in range(first, first + count):
-        verdict = run(seed, options=CAMPAIGN)
-        longest = max(longest, verdict.counters["longest_bare_ms"])
-        counters.update(verdict.counters)
+        verdict = run(seed, options=options)
+        add(counters, verdict.counters)
         if not verdict.good:
             texts = tuple(f"{each.invariant} {each.text}"[:300] for each in verdict.violations[:3])
             failures.append(Failure(seed=seed, texts=texts))
-    counters["longest_bare_ms"] = longest
     spent = round(time.process_time() - began, 3)
     return Block(first=first, count=count, counters=dict(counters), failures=tuple(failures), cpu_s=spent)
 
@@ -147,10 +154,11 @@ def _blocks(first: int, count: int) -> Iterator[tuple[int, int]]:
         yield begun, min(BLOCK, first + count - begun)
 
 
-def _played(wanted: list[tuple[int, int]], processes: int | None) -> Iterator[Block]:
+def _played(wanted: list[tuple[int, int]], options: Options, processes: int | None) -> Iterator[Block]:
+    play_one = partial(play_block, options=options)
     workers = processes if processes is not None else os.cpu_count() or 1
     if workers == 1 or len(wanted) < 2:
-        yield from map(play_block, wanted)
+        yield from map(play_one, wanted)
         return
     with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=8) as pool:
-        yield from pool.imap_unordered(play_block, wanted, chunksize=1)
+        yield from pool.imap_unordered(play_one, wanted, chunksize=1)

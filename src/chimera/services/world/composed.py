@@ -122,7 +122,7 @@ class World:
         self.others = self._others()
         self.blows = Blows(
             loop, tape, plan.blows, {"s4": self.s4, "s3": self.s3.machine}, self.venue, self.weather, self.s4_clock,
-            self.bus, self.ledger, self.others,
+            self.bus, self.ledger, self.others, lambda: self.acting,
         )  # fmt: skip
         self.router: Router | None = None  # of the newest incarnation
         self.forgotten: set[str] = set()  # ids that an incarnation of S4 gave out and the next does not know
@@ -196,13 +196,23 @@ class World:
             machine.power_off()
 
     @property
+    def routers(self) -> tuple[Machine, ...]:
+        """Of S4."""
+        return (self.s4,)
+
+    @property
+    def acting(self) -> Machine:
+        """Whose S4 sends orders just now, or will."""
+        return self.s4
+
+    @property
     def machines(self) -> tuple[Machine, ...]:
         """Of S4 and S3."""
-        return self.s4, self.s3.machine
+        return *self.routers, self.s3.machine
 
     def down_spans(self, until_us: int) -> list[tuple[int, int]]:
-        """When no S4 ran."""
-        return self.s4.down_spans(until_us)
+        """When no S4 ran, or it was stopped."""
+        return [*self.s4.down_spans(until_us), *self.blows.pauses]
 
     def mid(self) -> Decimal:
         """What the market shows now, quote per base."""
@@ -248,7 +258,7 @@ class World:
     def _router(
         self, proc: Proc, clock: Clock, account: BinanceFutures | BinanceSpot, instrument: Instrument, **more: Any
     ) -> Router:
-        """``more``: what an account of two markets has beside it."""
+        """``more``: what an account of two markets has beside it, and stores that are reached in another way."""
         common, transfers = more.get("common"), more.pop("transfers", OFF)
         return Router(
             RouterConfig(
@@ -263,8 +273,8 @@ class World:
             venue=account.venue,
             records=account.records,
             rulebook=account.rulebook,
-            ledger=ledger_of(proc, self.ledger),
-            bus=bus_of(proc, self.bus),
+            ledger=more.pop("ledger", None) or ledger_of(proc, self.ledger),
+            bus=more.pop("bus", None) or bus_of(proc, self.bus),
             limits=LimitBook(LIMITS, None if common is None else common.day_pnl),
             clock=clock,
             seal=self._seal,

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
 
-from chimera.services.world.main import shrink
-from chimera.services.world.run import Options, Verdict, run
-from chimera.services.world.safeguards import every
+from chimera.services.world.main import options_without, shrink
+from chimera.services.world.run import Verdict, run
 from chimera.trading.value import Value
 
 ENOUGH: Final = 20  # failures, then no more seeds
@@ -49,7 +48,7 @@ def density(
     say: Say = print,
 ) -> Density:
     """Seeds from 0 on without this safeguard, until ``enough`` of them broke or ``most_seeds`` are run."""
-    options = Options(scenario=every()[name].scenario)
+    options = options_without(name)
     broken: list[Verdict] = []
     invariants: Counter[str] = Counter()
     seeds = 0
@@ -65,7 +64,7 @@ def density(
     first = broken[0] if broken else None
     return Density(
         name=name,
-        scenario=options.scenario or "drawn",
+        scenario=options.scenario or ("heirs" if options.heirs_share else "drawn"),
         seeds=seeds,
         failures=len(broken),
         first_seed=None if first is None else first.seed,

@@ -1,20 +1,20 @@
-"""A world of two S4 processes over one ledger: the one with the lease acts, the other stands by.
+"""A world of several S4 processes over one ledger and one Redis: the one with the lease acts, the others stand by.
 
-Whoever acts is struck now and then, at any of its steps: killed, or stopped (SIGSTOP) for up to a minute and resumed.
-Beside all that a world promises, no change of the account is accepted of anyone but the holder of the lease, at a
-moment at which the ledger says that it runs (``judge``).
+Two or three machines, each with a clock of its own that is wrong in its own way. Beside all that befalls any world,
+whoever acts, or one that stands by, is killed at any of its steps, stopped (SIGSTOP) for up to a minute and woken,
+told to end (SIGTERM), or cut off from the ledger or from Redis while the others are not (``heirs_plan``). Each request
+says of which lease it is, which nobody but the judge reads (``heirs_judge``).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from functools import partial
 from random import Random
 from typing import Any, Final, cast
 
-from chimera.adapters.binance.account import open_futures
-from chimera.adapters.binance.transport import Reply
+from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Leases
 from chimera.services.clock import SteadyClock
@@ -22,60 +22,43 @@ from chimera.services.router.common import Common
 from chimera.services.router.house import House
 from chimera.services.router.standby import HouseEnded, while_open
 from chimera.services.router.tenancy import Left, Tenancy, Terms
-from chimera.services.world.clock import ProcClock
+from chimera.services.world import heirs_judge
+from chimera.services.world.clock import ProcClock, VirtualClock
 from chimera.services.world.composed import World
+from chimera.services.world.heirs_judge import Reign
+from chimera.services.world.heirs_plan import (
+    LEDGER,
+    OFFSETS_MS,
+    ClockSet,
+    CutOff,
+    HandOver,
+    HeirBlow,
+    Strike,
+    cuts,
+    drawn,
+)
 from chimera.services.world.loop import DetLoop
-from chimera.services.world.network import Venue, WorldTransport
 from chimera.services.world.operator import Operator
 from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import Plan
+from chimera.services.world.plan import LATE_SENDS, Plan
 from chimera.services.world.proc import Machine, Proc
 from chimera.services.world.spans import Span
-from chimera.services.world.stores import bus_of, ledger_of
+from chimera.services.world.stores import Reach, bus_of, ledger_of
 from chimera.services.world.tape import Tape
+from chimera.services.world.trip import is_order
 from chimera.services.world.workload import Request
-from chimera.simulate.door.messages import WireRequest, WireResponse
+from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
+from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.ids import DEFAULT_ACCOUNT
 from chimera.trading.lease import Lease
 from chimera.trading.market import Market, MarketEvent
-from chimera.trading.value import Value
 
 LEASE: Final = f"account:{DEFAULT_ACCOUNT}"
 FENCE: Final = "x-fence"  # a header that the venue does not read
-FIRST_S: Final = 4.0
-
-
-class Strike(Value):
-    """On whoever acts at ``at_s``, so many of its steps later. ``for_s`` None: killed, else stopped for so long."""
-
-    at_s: float
-    steps: int
-    for_s: float | None
-
-
-class Reign(Value):
-    """One house. ``ended_us`` None: it was killed, or runs. ``recovered_us``: each position had the venue's word."""
-
-    owner: str
-    fence: int
-    begun_us: int
-    recovered_us: int | None = None
-    ended_us: int | None = None
-
-
-def drawn(tape: Tape, last_s: float) -> tuple[Strike, ...]:
-    """A few, in a safety phase of ``last_s``."""
-    strikes = []
-    for number in range(tape.whole("heirs", 2, 5)):
-        at_s = tape.between(f"heir_at#{number}", FIRST_S, last_s)
-        longest_s = tape.pick(f"heir_longest#{number}", (None, 3.0, 10.0, 60.0))
-        for_s = None if longest_s is None else tape.between(f"heir_for#{number}", 0, longest_s)
-        steps = tape.whole(f"heir_steps#{number}", 1, 400)
-        if tape.event(f"heir#{number}"):
-            strikes.append(Strike(at_s=at_s, steps=steps, for_s=for_s))
-    return tuple(strikes)
+NAMES: Final = ("s4b", "s4c")
+LATER_S: Final = 0.1  # between the first starts
 
 
 class HeirsWorld(World):
@@ -89,47 +72,127 @@ class HeirsWorld(World):
         plan: Plan,
         market: Iterable[MarketEvent] | None = None,
         *,
-        strikes: tuple[Strike, ...] | None = None,
+        strikes: tuple[HeirBlow, ...] | None = None,
     ) -> None:
+        names = NAMES[: tape.whole("routers", 1, len(NAMES))]
+        self._heirs = tuple(
+            Machine(loop, name, self._s4, restart_ms=lambda: self._restart_ms("heir_restart_ms")) for name in names
+        )
         super().__init__(seed, loop, tape, plan, market)
-        self.heir = Machine(loop, "s4b", self._s4, restart_ms=lambda: self._restart_ms("heir_restart_ms"))
         self.operator = Operator(
             loop, tape, self.link, self.instrument, self.clock, deaths=lambda: self.s4.deaths + len(self.reigns)
         )
         self.strikes = strikes
         self.reigns: list[Reign] = []
-        self.struck_us: list[int] = []
+        self.struck_us: list[int] = []  # whoever acted
+        self.standbys_struck = 0
         self.accepted = 0  # changes of the account
         self.usurped: list[Violation] = []
-        self._procs: dict[str, Proc] = {}
-        self._stopped: list[Span] = []
+        self._at_order: list[Strike | CutOff] = []  # which the next order calls down
+        self._houses: list[tuple[Machine, Proc]] = []  # of each reign
+        self._reach = {machine.name: Reach(loop) for machine in self.routers}
+        self._clocks = {name: VirtualClock(loop, offset_ms=self._offset_ms(name)) for name in names}
+        self._clocks[self.s4.name] = self.s4_clock
+        self._right_ms = {name: clock.offset_ms for name, clock in self._clocks.items()}
         self.venue.executed = self._executed
 
     def start(self, *, market_s: float) -> None:
         super().start(market_s=market_s)
-        self.loop.call_later(0.6, self.heir.start, context=Context())
-        strikes = drawn(self.tape, 40) if self.strikes is None else self.strikes
-        for strike in strikes:
-            self.loop.call_later(strike.at_s, self._aim, strike, context=Context())
+        for number, heir in enumerate(self._heirs, 1):
+            self.loop.call_later(0.5 + LATER_S * number, heir.start, context=Context())
+        plan = cuts if self.plan.scenario == LATE_SENDS else drawn
+        for blow in plan(self.tape, 40) if self.strikes is None else self.strikes:
+            self.loop.call_later(blow.at_s, self._befall, blow, context=Context())
+
+    def heal(self) -> None:
+        super().heal()
+        for name, clock in self._clocks.items():
+            clock.offset_ms = self._right_ms[name]
+            self._reach[name].heal()
 
     @property
-    def machines(self) -> tuple[Machine, ...]:
-        return self.s4, self.heir, self.s3.machine
+    def routers(self) -> tuple[Machine, ...]:
+        return self.s4, *self._heirs
 
-    def down_spans(self, until_us: int) -> list[tuple[int, int]]:
-        """When no house ran: from the end, death or stop of one to the beginning of the next."""
-        begun = [reign.begun_us for reign in self.reigns]
-        ends = [*self.s4.died_us, *self.heir.died_us, *self.struck_us]
-        ends += [reign.ended_us for reign in self.reigns if reign.ended_us is not None]
-        spans = [(end, min((at for at in begun if at > end), default=until_us)) for end in sorted(ends)]
-        return sorted([*spans, *self._stopped])
+    @property
+    def acting(self) -> Machine:
+        return self._acting() or self.s4
 
-    # ── strikes ──
+    def down_spans(self, until_us: int) -> list[Span]:
+        """When nobody acted."""
+        stopped = [machine.stops(until_us) for machine, _ in self._houses]
+        return heirs_judge.gaps(heirs_judge.acted(self.reigns, stopped, until_us), until_us)
 
-    def _aim(self, strike: Strike) -> None:
-        machine = self._acting()
-        if machine is None or machine.proc is None or self.tape.calm:
+    def judged(self, ledger_is_well: bool) -> list[Violation]:
+        """What was done by somebody whose lease had ended, and where nobody took over; for the end of the run."""
+        until_us = self.loop.now_us
+        if not ledger_is_well:
+            return list(self.usurped)
+        lives = [
+            heirs_judge.life_of(machine, self._reach[machine.name].cuts.get(LEDGER, ()), until_us)
+            for machine in self.routers
+        ]
+        idle = self.down_spans(until_us)
+        return [*self.usurped, *heirs_judge.taken_over(idle, lives, self.weather[LEDGER].stalls)]
+
+    def counted(self) -> dict[str, int]:
+        """For coverage."""
+        took_ms = heirs_judge.take_overs_ms(self.reigns, self.down_spans(self.loop.now_us))
+        return {
+            "routers": len(self.routers),
+            "take_overs": len(took_ms),
+            "take_overs_ms": sum(took_ms),
+            "longest_take_over_ms": max(took_ms, default=0),
+            "hand_overs": sum(router.ended for router in self.routers),
+            "standbys_struck": self.standbys_struck,
+            "woke_late": self._woke_late(),
+            "changes": self.accepted,
+        }
+
+    def _woke_late(self) -> int:
+        """Houses whose process was stopped, and went on after another had begun."""
+        return sum(
+            begun < later.begun_us < ended
+            for (machine, _), reign, later in zip(self._houses, self.reigns, self.reigns[1:], strict=False)
+            for begun, ended in machine.stops(self.loop.now_us)
+            if reign.begun_us < begun and later.owner != reign.owner
+        )
+
+    def _offset_ms(self, name: str) -> int:
+        return self.tape.whole(f"{name}_offset_ms", *self.tape.pick(f"{name}_offsets", OFFSETS_MS))
+
+    # ── blows ──
+
+    def _befall(self, blow: HeirBlow) -> None:
+        acting = self._acting()
+        standby = isinstance(blow, Strike | CutOff) and blow.standby
+        struck = self._standing_by(acting) if standby else acting
+        if struck is None or self.tape.calm:
             return
+        match blow:
+            case Strike(at_order=True) | CutOff(at_order=True):
+                self._at_order.append(blow)
+            case Strike():
+                self._aim(struck, blow)
+            case HandOver():
+                struck.end()
+            case CutOff(store=store, for_s=for_s):
+                self._reach[struck.name].lose(store, for_s)
+            case ClockSet(by_ms=by_ms):
+                self._clocks[struck.name].step(by_ms)
+
+    def _sent(self, request: WireRequest) -> None:
+        super()._sent(request)
+        acting = self._acting()
+        if self._at_order and is_order(request) and acting is not None and not self.tape.calm:
+            blow = self._at_order.pop()
+            if isinstance(blow, Strike):
+                self._aim(acting, blow)
+            else:
+                self._reach[acting.name].lose(blow.store, blow.for_s)
+
+    def _aim(self, machine: Machine, strike: Strike) -> None:
+        assert machine.proc is not None
         left = strike.steps
 
         def due() -> bool:
@@ -137,47 +200,51 @@ class HeirsWorld(World):
             left -= 1
             if left or self.tape.calm:
                 return False
-            self.struck_us.append(self.loop.now_us)
+            if machine is self._acting():
+                self.struck_us.append(self.loop.now_us)
+            else:
+                self.standbys_struck += 1
             if strike.for_s is None:
                 return True
             machine.stop()
-            self._stopped.append((self.loop.now_us, self.loop.now_us + round(strike.for_s * 1_000_000)))
             self.loop.call_later(strike.for_s, machine.go_on, context=Context())
             return False
 
         machine.proc.strikes = due
 
     def _acting(self) -> Machine | None:
-        newest = self.reigns[-1] if self.reigns else None
-        for machine in (self.s4, self.heir):
-            proc = machine.proc
-            if newest is not None and proc is not None and proc.alive and self._procs.get(newest.owner) is proc:
-                return machine
-        return None
+        """Whoever has the newest house, while it stands."""
+        if not self.reigns or self.reigns[-1].ended_us is not None:
+            return None
+        machine, proc = self._houses[-1]
+        return machine if proc.alive else None
+
+    def _standing_by(self, acting: Machine | None) -> Machine | None:
+        here = [each for each in self.routers if each is not acting and each.proc is not None and each.proc.alive]
+        return self.tape.pick("heir_which", here) if here else None
 
     # ── the process ──
 
     async def _s4(self, proc: Proc) -> None:
-        clock = SteadyClock(ProcClock(proc, self.s4_clock))
-        leases = cast("Leases", ledger_of(proc, self.ledger))
+        clock = SteadyClock(ProcClock(proc, self._clocks[proc.name]))
+        leases = cast("Leases", ledger_of(proc, self.ledger, self._reach[proc.name]))
         terms = Terms(name=LEASE, owner=f"{proc.name}-{proc.incarnation}", url=f"http://{proc.name}")
         tenancy = Tenancy(terms, leases, clock, partial(self._housed, proc, clock))
         await tenancy.run()
 
     @asynccontextmanager
     async def _housed(self, proc: Proc, clock: Clock, lease: Lease, left: Left) -> AsyncIterator[House]:
-        door = FencedTransport(self.venue, proc, lease.fence)
-        jitter = Random(f"{self._seed}:jitter:{lease.owner}:{lease.fence}")
-        account = open_futures(door, READY_ACCOUNT.api_key, READY_ACCOUNT.secret, clock, jitter=jitter)
+        account = self._opened(proc, clock, lease)
         account.raw.tenure_ms = left
-        stores: dict[str, Any] = {"ledger": ledger_of(proc, self.ledger), "bus": bus_of(proc, self.bus)}
+        reach = self._reach[proc.name]
+        ledger, bus = ledger_of(proc, self.ledger, reach), bus_of(proc, self.bus, reach)
+        stores: dict[str, Any] = {"ledger": ledger, "bus": bus}
         records = {Market.FUT: account.records}
         common = Common(DEFAULT_ACCOUNT, lease.owner, records, **stores, clock=clock, seal=self._seal)
-        router = self._router(proc, clock, account, self.instrument, common=common)
+        router = self._router(proc, clock, account, self.instrument, common=common, **stores)
         house = House({Market.FUT: router}, common)
-        self.router, place = router, len(self.reigns)
-        self.reigns.append(Reign(owner=lease.owner, fence=lease.fence, begun_us=self.loop.now_us))
-        self._procs[lease.owner] = proc
+        self._forget()
+        self.router, place = router, self._begin(proc, lease)
         ended = asyncio.Event()
 
         async def answer(request: Request) -> Any:
@@ -200,14 +267,45 @@ class HeirsWorld(World):
             ended.set()
             house.retire()
             noting.cancel()
-            self.reigns[place] = self.reigns[place].but(ended_us=self.loop.now_us)
+            self._over(place)
+
+    def _opened(self, proc: Proc, clock: Clock, lease: Lease) -> BinanceFutures:
+        door = self.venue.transport(proc, {FENCE: str(lease.fence)})
+        jitter = Random(f"{self._seed}:jitter:{lease.owner}:{lease.fence}")
+        orders_by = door if self.plan.by_socket else None
+        return open_futures(
+            door, READY_ACCOUNT.api_key, READY_ACCOUNT.secret, clock, jitter=jitter, orders_by=orders_by
+        )
+
+    def _begin(self, proc: Proc, lease: Lease) -> int:
+        """One house more; its number."""
+        place = len(self.reigns)
+        self.reigns.append(Reign(owner=lease.owner, fence=lease.fence, begun_us=self.loop.now_us))
+        machine = next(each for each in self.routers if each.proc is proc)
+        self._houses.append((machine, proc))
+        proc.on_death.append(partial(self._over, place, died=True))
+        return place
+
+    def _over(self, place: int, *, died: bool = False) -> None:
+        reign = self.reigns[place]
+        if reign.ended_us is None:
+            self.reigns[place] = reign.but(ended_us=self.loop.now_us)
+            self.died_in_recovery += died and reign.recovered_us is None
+
+    def _born(self) -> None:
+        """A process is nobody until it has the lease."""
+
+    def _forget(self) -> None:
+        """What the house before knew and the ledger does not tell."""
+        known = {str(ref) for owner in self._owners() for ref in owner.holding.orders}
+        self.forgotten |= known - self._on_disk()
 
     # ── the venue ──
 
-    def _executed(self, request: WireRequest, response: WireResponse) -> None:
-        """A change was accepted: of whom, and does the ledger say that he may?"""
+    def _executed(self, request: WireRequest, records: Sequence[AuditRecord]) -> None:
+        """Something was asked for: was it done, of whom, and does the ledger say that he may?"""
         fence = request.header(FENCE)
-        if fence is None or request.method == "GET" or response.status != 200 or "signature=" not in request.query:
+        if fence is None or not heirs_judge.changed(request, records):
             return
         self.accepted += 1
         let = self.ledger._lets[LEASE]
@@ -216,22 +314,3 @@ class HeirsWorld(World):
             text = f"{request.method} {request.path} of lease {fence} was accepted; {let.fence} is the newest"
             text += f", which ended {over_ms} ms ago" if over_ms >= 0 else ""
             self.usurped.append(Violation(invariant="LEASE", at_us=self.loop.now_us, text=text))
-
-
-class FencedTransport(WorldTransport):
-    """Each request says of which lease it is; nobody but the judge reads that."""
-
-    def __init__(self, venue: Venue, proc: Proc, fence: int) -> None:
-        super().__init__(venue, proc)
-        self._fence = str(fence)
-
-    async def request(
-        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
-    ) -> Reply:
-        named = {**headers, FENCE: self._fence}
-        return await super().request(method, target, headers=named, body=body, timeout_ms=timeout_ms)
-
-
-def judge(world: HeirsWorld) -> list[Violation]:
-    """What was accepted of somebody whose lease had ended."""
-    return list(world.usurped)

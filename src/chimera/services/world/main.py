@@ -15,6 +15,7 @@ from typing import Final
 from chimera.services.world.run import Options, Verdict, run
 from chimera.services.world.safeguards import SAFEGUARDS, every
 from chimera.services.world.sweep import killed_at, steps_of
+from chimera.services.world.tallied import add
 from chimera.services.world.tape import ddmin
 from chimera.trading.value import Value
 
@@ -61,7 +62,7 @@ def safeguards(*, most_seeds: int = 400, say: Say = print, processes: int | None
             say(f"{name}: {safeguard.sentence} NO seed of {most_seeds} notices")
         else:
             broken = ", ".join(sorted({violation.invariant for violation in found.violations}))
-            again = replay(found.seed, name, safeguard.scenario)
+            again = replay(found.seed, name, options_without(name))
             say(f"{name}: {safeguard.sentence} Seed {found.seed} breaks {broken}: {again}")
     return 1 if unseen else 0
 
@@ -73,10 +74,16 @@ def first_to_miss(
 
     ``known``: a seed that broke when somebody looked last, tried before all others.
     """
-    options = Options(scenario=SAFEGUARDS[name].scenario)
+    options = options_without(name)
     if known is not None and not (verdict := run(known, name, options=options)).good:
         return verdict
     return next((each for each in _verdicts(range(most_seeds), name, options, processes) if not each.good), None)
+
+
+def options_without(name: str) -> Options:
+    """The worlds in which a missing safeguard matters most."""
+    safeguard = every()[name]
+    return Options(scenario=safeguard.scenario, heirs_share=float(safeguard.heirs))
 
 
 def campaign(
@@ -94,9 +101,7 @@ def campaign(
     invariants: Counter[str] = Counter()
     counters: Counter[str] = Counter()
     for verdict in _verdicts(range(first_seed, first_seed + count), off, options, processes):
-        longest = max(counters["longest_bare_ms"], verdict.counters["longest_bare_ms"])
-        counters.update(verdict.counters)
-        counters["longest_bare_ms"] = longest
+        add(counters, verdict.counters)
         if not verdict.good:
             failed.append(verdict.seed)
             invariants.update({violation.invariant for violation in verdict.violations})
@@ -137,10 +142,12 @@ def shrink(verdict: Verdict, options: Options | None = None) -> list[str]:
     return ddmin(verdict.fired, fails, runs=SHRINK_RUNS)
 
 
-def replay(seed: int, off: str | None = None, scenario: str | None = None, *, long: bool = False) -> str:
-    """The command that runs this seed again; ``long``: as ``make sim-long`` plays it."""
-    words = [f"make sim SEED={seed}", f"OFF={off}" if off else "", f"SCENARIO={scenario}" if scenario else ""]
-    return " ".join(filter(None, [*words, "LONG=1" if long else ""]))
+def replay(seed: int, off: str | None = None, options: Options | None = None) -> str:
+    """The command that runs this seed again."""
+    asked = options or Options()
+    words = [f"make sim SEED={seed}", f"OFF={off}" if off else ""]
+    words += [f"SCENARIO={asked.scenario}" if asked.scenario else "", "LONG=1" if asked.at_least else ""]
+    return " ".join(filter(None, [*words, "HEIRS=1" if asked.heirs_share == 1 else ""]))
 
 
 def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
@@ -148,8 +155,7 @@ def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
         say(f"  {violation.invariant} at {violation.at_us / 1e6:.3f} s: {violation.text}")
     needed = shrink(verdict, options)
     say(f"  {len(needed)} of {len(verdict.fired)} faults needed: {', '.join(needed) or 'none'}")
-    asked = options or Options()
-    say(f"  replay: {replay(verdict.seed, verdict.off, asked.scenario, long=asked.at_least)}")
+    say(f"  replay: {replay(verdict.seed, verdict.off, options)}")
 
 
 def _verdicts(

@@ -6,9 +6,9 @@ nothing could survive that, because the venue takes a used id again once its ord
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from chimera.adapters.binance.transport import Reply, Socket
@@ -25,10 +25,12 @@ from chimera.services.world.wired_orders import API_PATH, OrderWire
 from chimera.simulate.door.messages import ANY, PRIVATE, PUBLIC, SPOT_PRIVATE, Frame, WireRequest, WireResponse
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.twin import Twin
+from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import NotSent, OutcomeUnknown
 from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import Millis
 
+A = TypeVar("A")
 TICK_MS: Final = 250
 MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per order request or frame
     "connect_refused": 0.10,
@@ -68,7 +70,7 @@ class Venue:
         self.away = False  # an outage: nothing gets in, streams are cut
         self.requests = 0
         self.sent: Callable[[WireRequest], None] | None = None  # called as each request leaves its sender
-        self.executed: Callable[[WireRequest, WireResponse], None] | None = None  # as each has been answered
+        self.executed: Callable[[WireRequest, Sequence[AuditRecord]], None] | None = None  # and what came of each
         self._market = market
         self._clock = clock
         self._rates = rates
@@ -78,9 +80,9 @@ class Venue:
         self.cut_in_flight = 0  # times that one was cut with orders in flight
         twin.faults = self.troubles = Troubles(tape, rates, spells, twin)
 
-    def transport(self, proc: Proc) -> "WorldTransport":
-        """The wires of one incarnation."""
-        return WorldTransport(self, proc)
+    def transport(self, proc: Proc, named: Mapping[str, str] | None = None) -> "WorldTransport":
+        """The wires of one incarnation. ``named``: headers that say who asks, which the venue does not read."""
+        return WorldTransport(self, proc, named)
 
     def fires(self, name: str, about: str) -> bool:
         rate = self._rates.get(name, 0)
@@ -117,12 +119,17 @@ class Venue:
 
     def execute(self, request: WireRequest) -> WireResponse:
         """One request has arrived."""
+        return self.arrived(request, lambda: self.twin.handle(request, self._clock.now_ms()))
+
+    def arrived(self, request: WireRequest, execute: Callable[[], A]) -> A:
+        """``request``, by either kind of wire."""
         self.requests += 1
-        response = self.twin.handle(request, self._clock.now_ms())
+        before = 0 if self.executed is None else len(self.twin.audit)
+        answer = execute()
         if self.executed is not None:
-            self.executed(request, response)
+            self.executed(request, self.twin.audit[before:])
         self.pump()
-        return response
+        return answer
 
     # ── streams ──
 
@@ -211,16 +218,19 @@ class Connection(Line):
 class WorldTransport:
     """``chimera.adapters.binance.transport.Transport`` of one incarnation."""
 
-    def __init__(self, venue: Venue, proc: Proc) -> None:
+    def __init__(self, venue: Venue, proc: Proc, named: Mapping[str, str] | None = None) -> None:
         self._venue = venue
         self._proc = proc
+        self._named = dict(named or {})
 
     async def request(
         self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_ms: int
     ) -> Reply:
         self._proc.check()
         path, _, query = target.partition("?")
-        request = WireRequest(method=method, path=path, query=query, headers=dict(headers), body=body.decode())
+        request = WireRequest(
+            method=method, path=path, query=query, headers={**headers, **self._named}, body=body.decode()
+        )
         trip: Trip[WireResponse] = Trip(self._venue, request, lambda: self._venue.execute(request))
         in_vain_us = crossing.unsent_us(self._venue) if crossing.crosses(self._venue, request) else None
         if in_vain_us is not None or trip.refused():
@@ -254,7 +264,7 @@ class WorldTransport:
         if shut or venue.fires("connect_refused", "orders"):
             raise NotSent(f"connection refused: {path}")
         try:
-            wire = kind(venue, self._proc)
+            wire = kind(venue, self._proc, self._named)
         except Refusal as refusal:
             raise NotSent(f"handshake refused: {refusal.msg}") from refusal
         with self._until_death(wire.cut):

@@ -10,7 +10,8 @@ stops and targets while S4 cancels them, many of them fill in part only, and the
 ``fair`` has no fault at all, and is judged strictly; in ``overload`` the venue throttles entries for a while; in
 ``stuck``, ``zeros``, ``refused`` and ``cuts`` one thing goes wrong, often: stops that fire and hang, positions that
 read zero, stops that are refused, user streams that are cut. In ``restored`` S4 comes back to a copy of its ledger.
-These are never drawn: they are asked for.
+In ``late_sends`` requests linger in the network, and of several
+routers whoever acts loses the ledger, and with it its lease. These are never drawn: they are asked for.
 
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
@@ -54,8 +55,9 @@ ZEROS: Final = "zeros"
 REFUSED: Final = "refused"
 CUTS: Final = "cuts"
 RESTORED: Final = "restored"
+LATE_SENDS: Final = "late_sends"
 # Never drawn: they show what is missing where a safeguard was taken away.
-SCENARIOS: Final = (*DRAWN, FAIR, OVERLOAD, STUCK, ZEROS, REFUSED, CUTS, RESTORED)
+SCENARIOS: Final = (*DRAWN, FAIR, OVERLOAD, STUCK, ZEROS, REFUSED, CUTS, RESTORED, LATE_SENDS)
 ALONE: Final = {
     STUCK: {"stuck_triggering": 0.8},
     ZEROS: {"zero_read": 0.5},
@@ -202,6 +204,8 @@ def draw(
             return CALM.but(scenario=FAIR)
         case "stuck" | "zeros" | "refused" | "cuts" as alone:
             return CALM.but(rates=_alone(alone, spot=spot, house=house), scenario=alone)
+        case "late_sends":
+            return CALM.but(rates={"slow_request": SLOW_RATE}, scenario=LATE_SENDS)
         case "overload":
             return _overload(tape)
         case "restored":

@@ -113,10 +113,13 @@ class Machine:
         self.exits: list[BaseException] = []  # how incarnations ended by themselves
         self.died_us: list[int] = []
         self.born_us: list[int] = []
+        self.ended = 0  # of its deaths, those that it was asked for (SIGTERM)
         self.on_birth: list[Callable[[], None]] = []
         self.proc: Proc | None = None
         self._program = program
         self._restart_ms = restart_ms
+        self._stops: list[list[int]] = []  # when it was stopped, and when it went on
+        self._running: asyncio.Task[None] | None = None
         self._before = 0  # steps of the incarnations that are gone
         self._kills: list[int] = []
         self._stays_down = False
@@ -140,7 +143,7 @@ class Machine:
         self._aim()
         for tell in self.on_birth:
             tell()
-        proc.spawn("main", lambda: self._main(proc))
+        self._running = proc.spawn("main", lambda: self._main(proc))
         return proc
 
     async def _main(self, proc: Proc) -> None:
@@ -149,7 +152,14 @@ class Machine:
             await self._program(proc)
         except Exception as error:  # noqa: BLE001  # the process boundary: on record, for the verdict to judge
             self.exits.append(error)
-        proc.kill()
+        finally:
+            proc.kill()
+
+    def end(self) -> None:
+        """SIGTERM: the program ends what it has begun, and with it the incarnation; then the next one starts."""
+        if self.proc is not None and self.proc.alive and not self.proc.stopped and self._running is not None:
+            self.ended += 1
+            self._running.cancel()
 
     def kill(self) -> None:
         """SIGKILL now; the next incarnation starts after the restart delay."""
@@ -158,12 +168,14 @@ class Machine:
 
     def stop(self) -> None:
         """SIGSTOP: the incarnation takes no step until it goes on; time passes."""
-        if self.proc is not None and self.proc.alive:
+        if self.proc is not None and self.proc.alive and not self.proc.stopped:
             self.proc.stopped = True
+            self._stops.append([self.loop.now_us])
 
     def go_on(self) -> None:
         """SIGCONT, where one is stopped."""
         if self.proc is not None and self.proc.alive and self.proc.stopped:
+            self._stops[-1].append(self.loop.now_us)
             self.proc.go_on()
 
     def power_off(self) -> None:
@@ -175,6 +187,11 @@ class Machine:
         """When nobody ran, as (from, to) in us; the last may still be open at ``until_us``."""
         ends = [*self.born_us[1:], until_us]
         return [(died, ends[index]) for index, died in enumerate(self.died_us)]
+
+    def stops(self, until_us: int) -> list[tuple[int, int]]:
+        """When an incarnation was stopped, as (from, to) in us; one that died stopped ended its stretch with that."""
+        ends = [*self.died_us, until_us]
+        return [(at, told[0] if told else next(end for end in ends if end >= at)) for at, *told in self._stops]
 
     def _aim(self) -> None:
         if self.proc is not None:

@@ -5,6 +5,8 @@ Nothing here is product code; ``safeguards`` says in a sentence what each remove
 
 from typing import Any, Final
 
+from chimera.adapters.binance.signed import READ_RECV_WINDOW_MS
+from chimera.admit.tenure import Held, Tenure
 from chimera.execute.hear import settle
 from chimera.trading.commands import NOTHING, Command, Place
 from chimera.trading.execution import Exit
@@ -263,6 +265,21 @@ def forgets(_: Any) -> Any:
 
 def no_breaker(_: Any) -> Any:
     return lambda breaking: None
+
+
+# ── several routers ──
+
+
+def no_lease_look(_: Any) -> Any:
+    return lambda account, endpoint: account.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
+
+
+def endless_lease(advance: Any) -> Any:
+    def held_on(state: Tenure, fact: Any, now_ms: Millis) -> Any:
+        after, commands = advance(state, fact, now_ms)
+        return (after.but(until_ms=Millis(NEVER_MS)) if isinstance(after, Held) else after), commands
+
+    return held_on
 
 
 # ── who may, and what has been said ──

@@ -17,6 +17,13 @@ ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "clock_step": ("A15",),
     "clock_skew": ("A16", "B10"),
     "operator": ("G6",),
+    # several routers
+    "heir_kill": ("A1",),
+    "heir_hand_over": ("A9",),
+    "heir_freeze": ("A11", "D4"),
+    "heir_clock": ("A15",),
+    "heir_cut_bus": ("D13",),
+    "heir_cut_ledger": ("E1", "D4"),
     # requests
     "drop_reply": ("B1", "B19"),
     "reset_reply": ("B1",),

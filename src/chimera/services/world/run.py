@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from chimera.services.world import decided, heirs, house_judge, oracle, put_back, quiet, spot_judge
+from chimera.services.world import decided, house_judge, oracle, put_back, quiet, spot_judge
 from chimera.services.world.closed import no_more_than_asked, watched
 from chimera.services.world.composed import LIMITS, World
 from chimera.services.world.demands import demanded
@@ -75,12 +75,17 @@ class Options(Value):
     demand_share: float = 0  # of the seeds in which they ask for sales, stops and changes beside (``demands``)
     spot: bool = False  # the world of spot (``spot_world``) instead
     house: bool = False  # both markets in one process (``house_world``)
-    heirs: bool = False  # two S4 processes, one of which acts (``heirs``)
+    heirs_share: float = (
+        0  # of the seeds, of futures alone, in which several S4 processes share the account (``heirs``)
+    )
     at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
 
 
 # Of ``make sim-long``: three minutes each, with everything in each.
-CAMPAIGN: Final = Options(safety_s=60, liveness_s=120, socket_share=0.25, part_share=0.5, at_least=True)
+CAMPAIGN: Final = Options(
+    safety_s=60, liveness_s=120, socket_share=0.25, part_share=0.5, heirs_share=0.1, at_least=True
+)
+HEIRS: Final = CAMPAIGN.but(heirs_share=1)
 LEAST: Final = {"intents": 3, "faults": 3, "crashes": 1}
 
 
@@ -137,7 +142,7 @@ def run(
         plan = _plan(tape, options)
     fifo = tape.u("fifo") < FIFO_SHARE if options.fifo is None else options.fifo
     loop = DetLoop(seed, fifo=fifo, trace=options.trace)
-    world = _kind(options)(seed, loop, tape, plan, market)
+    world = _kind(tape, options)(seed, loop, tape, plan, market)
     if branch is not None:
         branch(world)
     counts: Counter[str] = Counter()
@@ -173,10 +178,10 @@ def run(
     )
 
 
-def _kind(options: Options) -> type[World]:
-    if options.heirs:
-        return HeirsWorld
-    return HouseWorld if options.house else SpotWorld if options.spot else World
+def _kind(tape: Tape, options: Options) -> type[World]:
+    if options.house or options.spot:
+        return HouseWorld if options.house else SpotWorld
+    return HeirsWorld if tape.u("heirs?") < options.heirs_share else World
 
 
 def _plan(tape: Tape, options: Options) -> Plan:
@@ -260,7 +265,8 @@ def judge(
         return [*judged, *futures, *_own_troubles(world)]
     if isinstance(world, SpotWorld):
         return [*spot_judge.judge(world, kept, audit, troubles, rough), *_own_troubles(world)]
-    beyond = heirs.judge(world) if isinstance(world, HeirsWorld) else []
+    well = not any(rate for name, rate in world.plan.rates.items() if name.startswith("ledger_"))
+    beyond = world.judged(ledger_is_well=well) if isinstance(world, HeirsWorld) else []
     return [*_of_futures(world, kept, options, audit, troubles, rough), *beyond, *_own_troubles(world)]
 
 
@@ -336,8 +342,8 @@ def _at_least(world: World, who: str, safety_s: float) -> None:
             if tape.event(f"stall_{store}_late#0"):
                 world.weather[store].stall(1.5)
     loop.run_for(safety_s * 0.15)
-    if not world.s4.deaths + world.s3.machine.deaths and tape.event("kill_late#0"):
-        world.s4.kill()
+    if not any(machine.deaths - machine.ended for machine in world.machines) and tape.event("kill_late#0"):
+        world.acting.kill()
     loop.run_for(safety_s * 0.15)
 
 

@@ -14,6 +14,7 @@ from chimera.services.world import removals
 from chimera.services.world.plan import (
     CUTS,
     FAIR,
+    LATE_SENDS,
     OVERLOAD,
     REFUSED,
     SLOW_DISK,
@@ -33,11 +34,15 @@ class Seam(NamedTuple):
 
 
 class Safeguard(NamedTuple):
-    """What is removed, in one sentence, and where; ``scenario`` is the class of runs in which it matters most."""
+    """What is removed, in one sentence, and where; ``scenario`` is the class of runs in which it matters most.
+
+    ``heirs``: it matters where several routers share an account.
+    """
 
     sentence: str
     seams: tuple[Seam, ...]
     scenario: str | None = None
+    heirs: bool = False
 
 
 class Redundant(NamedTuple):
@@ -158,6 +163,17 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
         "Entries leave however often the venue has just failed.",
         (Seam("chimera.services.router.breaking:Breaking", "objection", removals.no_breaker),),
         OVERLOAD,
+    ),
+    "lease_at_send": Safeguard(
+        "A change leaves without a look at what is left of the lease, and its receive window is not cut to it.",
+        (Seam("chimera.adapters.binance.signed:SignedAccount", "_window_ms", removals.no_lease_look),),
+        LATE_SENDS,
+        heirs=True,
+    ),
+    "lease_ends": Safeguard(
+        "Who has a lease goes by what the ledger said last, and not by the time that has passed since.",
+        (Seam("chimera.admit.tenure", "advance", removals.endless_lease),),
+        heirs=True,
     ),
 }
 # Mistakes that a safeguard of the table is there for: with one of them made and all safeguards in place nothing breaks.

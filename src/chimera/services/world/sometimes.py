@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from chimera.admit import breaker
 from chimera.services.router import owner
+from chimera.services.world import heirs_plan
 from chimera.services.world.composed import World
 from chimera.services.world.oracle import Uncovered
 from chimera.services.world.plan import MISHAPS, MOST
@@ -30,7 +31,7 @@ FACTS: Final = (
 STORIES: Final = (
     "unknown_then_found", "unknown_then_dead", "held_back", "kill_between_fill_and_stop", "kill_in_recovery",
     "double_kill", "breaker_opened", "breaker_half_open_success", "bus_lost", "operator_kills",
-    "by_socket", "cut_in_flight", "parts_begun",
+    "by_socket", "cut_in_flight", "parts_begun", "take_overs", "hand_overs", "standbys_struck", "woke_late",
 )  # fmt: skip
 _DEEDS: Final = ("cancel_all", "close", "rest", "adl")
 _FOUND: Final = (
@@ -99,7 +100,7 @@ def edge(status: Status, trigger: Trigger) -> str:
 
 def stories(world: World, counts: Mapping[str, int], bare: Sequence[Uncovered]) -> dict[str, int]:
     """What can only be told afterwards."""
-    died = world.s4.died_us
+    died = sorted(at_us for router in world.routers for at_us in router.died_us)
     return {
         "unknown_then_found": sum(counts.get(edge(Status.IN_DOUBT, trigger), 0) for trigger in _FOUND),
         "unknown_then_dead": counts.get(edge(Status.IN_DOUBT, Trigger.PROVEN_DEAD), 0),
@@ -163,7 +164,7 @@ def wanted() -> tuple[str, ...]:
     """Every name that must not be zero after a campaign."""
     return (
         *(f"fault_{name}" for name in MOST),
-        *(f"fault_{name}" for name in MISHAPS),
+        *(f"fault_{name}" for name in (*MISHAPS, *heirs_plan.Kind)),
         *(f"deed_{name}" for name in _DEEDS),
         *(f"fact_{kind.__name__}" for kind in FACTS),
         *(edge(*pair) for pair in TRANSITIONS if pair not in UNWALKED),

@@ -4,6 +4,7 @@ Invariants: those of ``lines`` for events and of ``wired_orders`` for requests; 
 refused like any request, and ends with the connection.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from chimera.adapters.binance.spot.raw import API_PATH
@@ -25,9 +26,9 @@ class EventWire(Line, OrderWire):
 
     door = SPOT
 
-    def __init__(self, venue: "Venue", proc: Proc) -> None:
+    def __init__(self, venue: "Venue", proc: Proc, named: Mapping[str, str]) -> None:
         Line.__init__(self, venue)
-        OrderWire.__init__(self, venue, proc)
+        OrderWire.__init__(self, venue, proc, named)
 
     def cut(self) -> None:
         OrderWire.cut(self)

@@ -3,18 +3,20 @@
 Read from the venue's log, the tape and what the ledgers hold in the end. Knows no promise and judges nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from chimera.services.world import decided, house_judge, oracle, quiet, spot_oracle
 from chimera.services.world.composed import World
+from chimera.services.world.heirs import HeirsWorld
 from chimera.services.world.house_world import HouseWorld
 from chimera.services.world.sometimes import stories
 from chimera.services.world.spot_world import SpotWorld
 from chimera.services.world.workload import WORKLOAD
 from chimera.simulate.venue.audit import AuditRecord
 
-_KILLS: Final = ("kill", "s3_kill", "rekill")
+_KILLS: Final = ("kill", "s3_kill", "rekill", "heir_kill")
 
 
 def of_the_run(record: AuditRecord) -> AuditRecord:
@@ -27,14 +29,22 @@ def faults(fired: Iterable[str]) -> int:
     return sum(not name.startswith(_KILLS) for name in fired)
 
 
+def add(sums: Counter[str], counts: Mapping[str, int]) -> None:
+    """To what was counted before: the longest of all of what is a longest, else the sum."""
+    longest = {name: max(sums[name], count) for name, count in counts.items() if name.startswith("longest_")}
+    sums.update(counts)
+    sums.update({name: count - sums[name] for name, count in longest.items()})
+
+
 def tallied(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dict[str, int]:
     """What really happened, for coverage: a campaign in which one stays at zero proves little."""
-    counts: dict[str, int] = {"steps": world.loop.steps, "kills": world.s4.deaths, "requests": world.venue.requests}
+    counts: dict[str, int] = {"steps": world.loop.steps, "requests": world.venue.requests}
     counts |= {**counted, **world.taken}
     counts |= {
         "intents": len(world.callers.intended) + len(decided.opens(kept.signals)),
         "faults": faults(world.tape.fired),
-        "crashes": world.s4.deaths + world.s3.machine.deaths,
+        "kills": sum(router.deaths - router.ended for router in world.routers),
+        "crashes": sum(machine.deaths - machine.ended for machine in world.machines),
         "s4_rough_steps": world.rough_steps,
         "s3_kills": world.s3.machine.deaths,
         "s3_asks": world.s3.asks,
@@ -64,4 +74,6 @@ def tallied(world: World, kept: quiet.Kept, counted: Mapping[str, int]) -> dict[
     else:
         spans = oracle.uncovered_spans(audit, world.loop.now_us)
     counts |= stories(world, counts, spans)
-    return counts | {"longest_bare_ms": oracle.longest_us(spans) // 1000, "exits": len(world.s4.exits)}
+    counts |= world.counted() if isinstance(world, HeirsWorld) else {}
+    exits = sum(len(router.exits) for router in world.routers)
+    return counts | {"longest_bare_ms": oracle.longest_us(spans) // 1000, "exits": exits}

@@ -6,7 +6,7 @@ ends it as an order leaves, before or behind it; ``orders_stall`` leaves it open
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -30,10 +30,11 @@ class OrderWire:
 
     door = USDM
 
-    def __init__(self, venue: "Venue", proc: Proc) -> None:
+    def __init__(self, venue: "Venue", proc: Proc, named: Mapping[str, str]) -> None:
         self.deaf = False
         self._venue = venue
         self._proc = proc
+        self._named = named
         self._session = Session(ip="", connected_ms=venue.now_ms)
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._open = True
@@ -66,7 +67,7 @@ class OrderWire:
             self.deaf = True
         cut = venue.fires("orders_cut", about)
         if not (self.deaf or (cut and venue.tape.u("orders_cut_before") < CUT_BEFORE)):
-            Trip(venue, request, partial(self._execute, text)).begin(partial(self._hear, serial))
+            Trip(venue, request, partial(self._execute, request, text)).begin(partial(self._hear, serial))
         elif venue.sent is not None:
             venue.sent(request)
         if cut:
@@ -84,14 +85,11 @@ class OrderWire:
         """What the frame asks for, in the words of REST."""
         _, request = self._venue.twin.doors.ws_as_rest(self.door, self._session, text)
         assert request is not None, "the client asks for nothing else here"
-        return request
+        return request.but(headers={**request.headers, **self._named})
 
-    def _execute(self, text: str) -> WsReply:
+    def _execute(self, request: WireRequest, text: str) -> WsReply:
         venue = self._venue
-        venue.requests += 1
-        reply = venue.twin.ws(self.door, self._session, text, venue.now_ms)
-        venue.pump()
-        return reply
+        return venue.arrived(request, lambda: venue.twin.ws(self.door, self._session, text, venue.now_ms))
 
     def _hear(self, serial: int, reply: WsReply | None) -> None:
         if not self._open or self.deaf:
