@@ -55,7 +55,8 @@ def page() -> str:
         f"{strategy_rows()}\n"
         f"## S4, the order router\n\n{router_rows()}\n"
         "A secret may also come from a file that only its owner may read: `S4_BINANCE_KEY_FILE`, "
-        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`, `S3_DB_ARANGO_PASS_FILE`.\n\n"
+        f"`S4_BINANCE_SECRET_FILE`, `S4_DB_ARANGO_PASS_FILE`, `S3_DB_ARANGO_PASS_FILE`. "
+        "The first two are read again when they change;\neverything else is read once.\n\n"
         f"## The alerts\n\n{alerts_rows()}\n"
         f"## The simulated exchange\n\n{simulator_rows()}"
     )

@@ -13,8 +13,8 @@ from chimera.adapters.binance.wallets import KeyRights
 from chimera.cli.doctor_checks import Check
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router import venue_checks
+from chimera.services.router.connecting import wallets_of
 from chimera.services.router.hosting import hosts_of, keys_of
-from chimera.services.router.main import wallets_of
 from chimera.services.router.settings import RouterSettings, SettingsError, load
 from chimera.trading.errors import ChimeraError, Refused
 
@@ -76,7 +76,7 @@ async def _account(opened: Opened) -> list[Check]:
 async def _rights(opened: Opened) -> list[Check]:
     """The demo does not tell."""
     clock = SteadyClock(SystemClock())
-    wallets = wallets_of(opened.settings, opened.account, clock)
+    wallets = wallets_of(opened.settings, opened.account, keys_of(opened.settings), clock)
     if wallets is None:
         return [Check("key's rights", None, "the demo does not tell them")]
     try:

@@ -105,6 +105,13 @@ def told_to_stop() -> asyncio.Event:
     return stop
 
 
+def told_to_look() -> asyncio.Event:
+    """Set by each SIGHUP from now on, which would end the process else."""
+    look = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, look.set)
+    return look
+
+
 def _hard_exit() -> None:
     """Some task does not heed its end. Nothing is lost: what counts is on disk before it is told."""
     print(f"chimera: not ended {HARD_EXIT_S:g} s after it was told to: ended hard", file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chimera.reconcile.external import ExternalOrders
+from chimera.services.router.hosting import keys_of
 from chimera.services.router.main import serve, sweep_of
 from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError, describe, load
 from chimera.trading.intent import WorkingType
@@ -57,15 +58,29 @@ def test_every_variable_works_by_its_name() -> None:
 
     settings, plain = load(asked), load({})
 
-    assert set(asked) == told
+    files = {"S4_BINANCE_KEY_FILE", "S4_BINANCE_SECRET_FILE"}  # in place of what they hold: a test of their own
+    assert set(asked) == told - files
     same = [name for name in RouterSettings.model_fields if getattr(settings, name) == getattr(plain, name)]
-    assert same == ["exchange", "on_opposite"]  # each has one value in this version
+    assert same == ["exchange", "binance_key_file", "binance_secret_file", "on_opposite"]  # the others have one value
     assert (settings.symbols, settings.redis_addresses) == (("BTCUSDT", "ETHUSDT"), ("a:1", "b:2"))
     assert (settings.cb_error_rate_window, settings.max_daily_loss_usdt) == (300_000, Decimal("8.25"))
     assert settings.binance_secret is not None
     assert settings.binance_secret.get_secret_value() == SECRET
     assert SECRET not in repr(settings)
     assert all(unit and sentence for _, _, unit, sentence in describe())
+
+
+@pytest.mark.req("CONF-1")
+def test_the_files_of_the_key_are_remembered_for_they_may_change(tmp_path: Path) -> None:
+    paths = [tmp_path / "key", tmp_path / "secret"]
+    for path in paths:
+        path.write_text(f"{SECRET}-{path.name}")
+        path.chmod(0o600)
+    settings = load({"S4_BINANCE_KEY_FILE": str(paths[0]), "S4_BINANCE_SECRET_FILE": str(paths[1])})
+
+    assert [settings.binance_key_file, settings.binance_secret_file] == paths
+    assert keys_of(settings) == (f"{SECRET}-key", f"{SECRET}-secret")
+    assert SECRET not in repr(settings)
 
 
 @pytest.mark.req("CONF-1")

@@ -291,6 +291,20 @@ def test_a_deaf_connection_is_made_anew_when_asked() -> None:
     assert isinstance(heard[-1], OrderReport)
 
 
+@pytest.mark.req("CONF-1")
+def test_who_asks_while_a_connection_is_being_made_gets_another() -> None:
+    """The key was changed behind the request that opens it: what was opened is the old key's."""
+
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(0.01)
+        assert venue.said("POST") == 1
+        venue.futures.venue.reconnect("the key was changed")
+        await asyncio.sleep(60)
+        assert (len(venue.sockets), venue.open) == (2, 1)
+
+    assert causes(play(script)) == ["up", "the key was changed", "up"]
+
+
 @pytest.mark.fault("C7", "C15")
 def test_a_connection_is_renewed_before_the_venue_ends_it() -> None:
     async def script(venue: ScriptedVenue, _: list[Report]) -> None:

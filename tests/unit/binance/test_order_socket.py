@@ -94,6 +94,25 @@ def test_answers_find_their_requests_in_any_order() -> None:
     played(story)
 
 
+@pytest.mark.req("CONF-1")
+def test_a_changed_key_signs_the_next_request_on_the_same_connection() -> None:
+    async def story(socket: OrderSocket, host: Host) -> None:
+        first = asked(socket, "a")
+        await asyncio.sleep(0.01)
+        socket.sign_as("new", HmacSigner("other"))
+        second = asked(socket, "b")
+        await asyncio.sleep(0.01)
+        [wire] = host.wires
+        payload = "apiKey=new&newClientOrderId=b&timestamp=5"
+        assert [frame["params"]["apiKey"] for frame in wire.sent] == ["key", "new"]
+        assert wire.sent[1]["params"]["signature"] == HmacSigner("other").sign(payload.encode())
+        for frame in wire.sent:
+            wire.answer(frame["id"])
+        await asyncio.gather(first, second)
+
+    played(story)
+
+
 def test_the_signature_covers_the_key_and_all_parameters_by_name() -> None:
     async def story(socket: OrderSocket, host: Host) -> None:
         waiting = asked(socket, "a b")

@@ -103,6 +103,10 @@ class OrderSocket:
         self._unanswered = 0
         self._dead = asyncio.Event()
 
+    def sign_as(self, key: str, signer: Signer) -> None:
+        """Each request carries its key and signature, so the connection stays."""
+        self._key, self._signer = key, signer
+
     def takes(self, method: str, path: str) -> bool:
         """Whether this REST call can go this way now."""
         return self._socket is not None and (method, path) in self._methods

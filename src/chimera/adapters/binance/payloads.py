@@ -144,9 +144,12 @@ class TradeRow(Struct, rename="camel"):
 
 
 class BalanceRow(Struct, rename="camel"):
+    """``accountAlias`` is unique to the account (Binance USD-M, Futures Account Balance)."""
+
     asset: Text
     balance: Decimal
     available_balance: Decimal
+    account_alias: str = ""
 
 
 class IncomeRow(Struct, rename="camel"):

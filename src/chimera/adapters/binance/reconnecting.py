@@ -66,10 +66,10 @@ class Reconnecting:
         while True:
             began: int | None = None
             wait_ms = 0
+            self._asked.clear()  # whoever asks while it is being opened may know what the opening did not
             try:
                 async with self._opened() as line:
                     began, told = self._clock.monotonic_ms(), ""
-                    self._asked.clear()
                     yield StreamUp()
                     async with aclosing(self._listen(line)) as heard:
                         async for report in heard:

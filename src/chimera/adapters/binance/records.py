@@ -121,6 +121,11 @@ class FuturesRecords:
         rows = answer(await self._raw.call(BALANCE), list[payloads.BalanceRow])
         return translate.funds(rows, self._quote, asked_ms)
 
+    async def alias(self) -> str:
+        """The venue's name of the account, whichever key asks; empty where it is not told."""
+        rows = answer(await self._raw.call(BALANCE), list[payloads.BalanceRow])
+        return rows[0].account_alias if rows else ""
+
     async def fee_rates(self, symbol: Symbol) -> FeeRates:
         row = answer(await self._raw.call(COMMISSION_RATE, {"symbol": symbol}), payloads.CommissionRate)
         _about(row.symbol, symbol)

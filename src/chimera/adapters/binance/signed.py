@@ -112,6 +112,12 @@ class SignedAccount:
         self._key = key
         self._signer = signer
 
+    def sign_as(self, key: str, signer: Signer) -> None:
+        """From the next request on, also by the order socket; what is under way ends under the key that signed it."""
+        self._key, self._signer = key, signer
+        if self.socket is not None:
+            self.socket.sign_as(key, signer)
+
     async def call(
         self,
         endpoint: Endpoint,

@@ -1,5 +1,7 @@
 """Where S4's requests go and who signs them, by the settings: the simulator, Binance's demo or the live market."""
 
+from typing import NamedTuple
+
 from yarl import URL
 
 from chimera.adapters.binance.hosts import SIM, Hosts, environment_of, hosts_named
@@ -7,6 +9,13 @@ from chimera.services.router.settings import RouterSettings, SettingsError
 from chimera.simulate import ready_key
 from chimera.trading.errors import Refused
 from chimera.trading.market import Market
+
+
+class Pair(NamedTuple):
+    """Who signs."""
+
+    key: str
+    secret: str
 
 
 def hosts_of(settings: RouterSettings, market: Market = Market.FUT) -> Hosts:
@@ -52,12 +61,12 @@ def _as_socket(rest: str) -> str:
     return str(url.with_scheme("wss" if url.scheme == "https" else "ws")).rstrip("/")
 
 
-def keys_of(settings: RouterSettings) -> tuple[str, str]:
+def keys_of(settings: RouterSettings) -> Pair:
     """Key and secret; against the simulator its ready key will do."""
     if settings.binance_key is not None and settings.binance_secret is not None:
-        return settings.binance_key.get_secret_value(), settings.binance_secret.get_secret_value()
+        return Pair(settings.binance_key.get_secret_value(), settings.binance_secret.get_secret_value())
     if hosts_of(settings).name == "sim":
-        return ready_key.API_KEY, ready_key.SECRET
+        return Pair(ready_key.API_KEY, ready_key.SECRET)
     raise SettingsError(
         "S4_BINANCE_KEY and S4_BINANCE_SECRET are needed to trade on Binance; for the simulator set"
         " S4_FUT_URL=http://127.0.0.1:9020"

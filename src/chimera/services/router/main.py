@@ -5,7 +5,6 @@ goes to the simulator, to Binance's demo or to Binance, and the settings alone s
 """
 
 import asyncio
-import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -15,12 +14,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from chimera.adapters.binance.account import BinanceFutures, open_futures
-from chimera.adapters.binance.hosts import Hosts, hosts_named
-from chimera.adapters.binance.http import AiohttpTransport
-from chimera.adapters.binance.sign import signer_for
-from chimera.adapters.binance.spot.account import BinanceSpot, open_spot
-from chimera.adapters.binance.wallets import BinanceWallets
+from chimera.adapters.binance.spot.account import BinanceSpot
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.limits import LimitBook, Limits
@@ -33,8 +27,10 @@ from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.access.door import Door, gated
 from chimera.services.clock import SteadyClock, SystemClock, WakingClock
+from chimera.services.router import keyring
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
+from chimera.services.router.connecting import Account, account_of, markets_of, wallets_of
 from chimera.services.router.fitting import FitPolicy
 from chimera.services.router.hosting import hosts_of, keys_of
 from chimera.services.router.house import House
@@ -52,7 +48,7 @@ from chimera.services.router.stream_track import StreamTrack, Terms
 from chimera.services.router.tenancy import Left, Tenancy
 from chimera.services.router.tenancy import Terms as TenancyTerms
 from chimera.services.service import Service
-from chimera.services.serving import Ready, address_of, listen, serve_app
+from chimera.services.serving import Ready, address_of, listen, serve_app, told_to_look
 from chimera.services.stores import open_bus, open_ledger
 from chimera.trading.errors import StaleWriter
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
@@ -75,21 +71,25 @@ _DEFAULT_TABLE: Final = Path(str(RouterSettings.model_fields["route_table_path"]
 
 async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready | None = None) -> None:
     """Until ``stop``; raises ``StaleWriter`` (in a group) when another router took over, and what cannot start."""
-    table, (key, secret) = table_of(settings), keys_of(settings)
-    hosts = {market: hosts_of(settings, market) for market in markets_of(settings)}
+    table, pair = table_of(settings), keys_of(settings)
+    for market in markets_of(settings):
+        hosts_of(settings, market)  # a fault in them is told before anything is opened
     if settings.leases == "on" and not settings.redis_addresses:
         raise SettingsError("S4_LEASES=on: routers share one Redis; name it in S4_REDIS_ADDRESSES")
     if settings.leases == "on" and settings.db_arango_uri is not None:
         raise SettingsError("S4_LEASES=on: leases are of routers that share a ledger's file; unset S4_DB_ARANGO_URI")
-    logs.keep_secret(key, secret, settings.arango_password)
+    logs.keep_secret(*pair, settings.arango_password)
     door = Door.of(settings).checked(Service.S4)
     seal, tls = _seal_of(settings), door.tls()
     bound = listen(SERVICE, settings.host, settings.port)
     clock = SteadyClock(SystemClock())
+    hangup = asyncio.Event() if keyring.files_of(settings) is None else told_to_look()
     ledger = await _ledger(settings)
     try:
         async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
-            housed = partial(_housed, settings, hosts, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal)
+            housed = partial(
+                _housed, settings, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal, hangup=hangup
+            )
             serving = partial(serve_app, bound=bound, stop=stop, ready=ready, tls=tls)
             gate = partial(gated, service=Service.S4, door=door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES)
             if isinstance(ledger, SqliteLedger) and settings.leases == "on":
@@ -144,7 +144,6 @@ def tenancy_of(
 @asynccontextmanager
 async def _housed(
     settings: RouterSettings,
-    hosts: Mapping[Market, Hosts],
     left: Left | None = None,
     *,
     table: RouteTable,
@@ -152,16 +151,17 @@ async def _housed(
     bus: Bus,
     clock: Clock,
     seal: Seal,
+    hangup: asyncio.Event,
 ) -> AsyncIterator[tuple[House, FastAPI]]:
     """The house with its connections to the venue, and its HTTP face. ``left``: of its lease; None: it needs none."""
-    key, secret = keys_of(settings)
+    pair = keyring.pair_of(settings)
     async with AsyncExitStack() as open_:
-        accounts: dict[Market, BinanceFutures | BinanceSpot] = {}
-        for market, of in hosts.items():
-            accounts[market] = _open(settings, market, of, key, secret, clock)
+        accounts: dict[Market, Account] = {}
+        for market in markets_of(settings):
+            accounts[market] = account_of(settings, market, pair, clock)
             accounts[market].raw.tenure_ms = left
             open_.push_async_callback(accounts[market].close)
-        wallets = wallets_of(settings, accounts[Market.FUT], clock)
+        wallets = wallets_of(settings, accounts[Market.FUT], pair, clock)
         if wallets is not None:
             wallets.raw.tenure_ms = left
             open_.push_async_callback(wallets.close)
@@ -178,6 +178,16 @@ async def _housed(
         )
         observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
         house.beside("observing", observing.run)
+        rotating = keyring.rotating_of(
+            settings,
+            pair,
+            keyring.Signed(accounts, wallets),
+            clock=clock,
+            tell=house.tell,
+            hurry=hangup,
+        )
+        if rotating is not None:
+            house.beside("rotating", rotating.run)
         desk = RouteDesk(settings.route_table_path, house.routings, bus, clock)
         app = build_app(
             house,
@@ -189,29 +199,9 @@ async def _housed(
         yield house, app
 
 
-def markets_of(settings: RouterSettings) -> tuple[Market, ...]:
-    """Futures, and spot where symbols of it are named."""
-    return (Market.FUT, Market.SPOT) if settings.spot_symbols else (Market.FUT,)
-
-
-def _open(
-    settings: RouterSettings, market: Market, hosts: Hosts, key: str, secret: str, clock: Clock
-) -> BinanceFutures | BinanceSpot:
-    opens = open_futures if market is Market.FUT else open_spot
-    return opens(
-        AiohttpTransport(hosts),
-        key,
-        secret,
-        clock,
-        jitter=random.Random(),  # noqa: S311 - spreads reconnections, guards nothing
-        orders_by=AiohttpTransport(hosts.of_orders) if settings.orders_by == "socket" else None,
-        rate_share=settings.rate_share,
-    )
-
-
 def house_of(
     settings: RouterSettings,
-    accounts: Mapping[Market, BinanceFutures | BinanceSpot],
+    accounts: Mapping[Market, Account],
     *,
     table: RouteTable,
     ledger: Ledger,
@@ -253,7 +243,7 @@ def track_of(settings: RouterSettings, common: Common, bus: Bus, clock: Clock) -
 
 def router_of(
     settings: RouterSettings,
-    account: BinanceFutures | BinanceSpot,
+    account: Account,
     *,
     table: RouteTable,
     ledger: Ledger,
@@ -311,19 +301,6 @@ def router_of(
         pairs=account.venue if isinstance(account, BinanceSpot) else None,
         common=common,
     )
-
-
-def wallets_of(settings: RouterSettings, account: BinanceFutures | BinanceSpot, clock: Clock) -> BinanceWallets | None:
-    """The wallets of the account; none on the demo, which has no ``/sapi``. The simulator's answer at its one door."""
-    hosts = hosts_of(settings)
-    if hosts.name == "demo":
-        return None
-    spot = hosts if hosts.name == "sim" else hosts_named(hosts.name, market=Market.SPOT)
-    key, secret = keys_of(settings)
-    futures = account.records.funds
-    wallets = BinanceWallets(AiohttpTransport(spot), key, signer_for(secret), clock, futures=futures)
-    wallets.raw.venue_clock = account.raw.venue_clock  # one exchange, one clock
-    return wallets
 
 
 def _seal_of(settings: RouterSettings) -> Seal:

@@ -38,6 +38,7 @@ _FIT_AT: Final = "03:30"
 _BREAKER: Final = BreakerPolicy()
 _SWEEP: Final = SweepPolicy()
 _FILES: Final = ("S4_BINANCE_KEY", "S4_BINANCE_SECRET", "S4_DB_ARANGO_PASS")
+_ROTATED: Final = tuple(name + SUFFIX for name in _FILES[:2])
 _KUBERNETES: Final = re.compile(r"S4_(SERVICE|PORT)(_|$)")
 
 
@@ -61,6 +62,12 @@ class RouterSettings(LeaseSettings):
     binance_key: SecretStr | None = setting("S4_BINANCE_KEY", None, "secret", "API key; or S4_BINANCE_KEY_FILE.")
     binance_secret: SecretStr | None = setting(
         "S4_BINANCE_SECRET", None, "secret", "API secret; or S4_BINANCE_SECRET_FILE."
+    )
+    binance_key_file: Path | None = setting(
+        "S4_BINANCE_KEY_FILE", None, "path", "File of the key, read again when it changes and on SIGHUP."
+    )
+    binance_secret_file: Path | None = setting(
+        "S4_BINANCE_SECRET_FILE", None, "path", "File of the secret, likewise; only its owner may read it."
     )
     testnet: Truth = setting("S4_TESTNET", True, "true|false", "Trade on the venue's demo instead of the live market.")
     fut_url: VenueUrl = setting("S4_FUT_URL", None, "URL", "Futures REST; unset: by S4_TESTNET. Simulator: port 9020.")
@@ -303,7 +310,9 @@ def load(environ: Mapping[str, str]) -> RouterSettings:
     """The settings in ``environ``; raises ``SettingsError`` with every fault. Empty variables count as unset."""
     given = {name: value for name, value in environ.items() if (name in _VARIABLES or _mine(name)) and value != ""}
     faults = [_stranger(name) for name in given if name not in _VARIABLES and name not in _file_names()]
+    rotated = {name: given[name] for name in _ROTATED if name in given}
     faults += read_secret_files(given, _FILES)
+    given |= rotated
     if ("S4_BINANCE_KEY" in given) != ("S4_BINANCE_SECRET" in given):
         faults.append("S4_BINANCE_KEY and S4_BINANCE_SECRET go together: one of them is missing")
     try:
