@@ -59,6 +59,8 @@ def decision_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     dispatch = trace["dispatch"]
     if dispatch["state"] != "NONE":
         said = f": {dispatch['code'] or dispatch['status'] or ''} {dispatch['message'] or ''}".rstrip(": ")
+        if trace.get("trace_id"):
+            yield f"  trace {trace['trace_id']}"
         yield f"  intent {trace['intent_id']} {dispatch['state']} ({dispatch['says']}){said}"
     if needed is not None and "refused" in needed:
         yield f"what would have to change cannot be told: {needed['message']}"

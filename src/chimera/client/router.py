@@ -17,6 +17,7 @@ from chimera.trading.money import text
 from chimera.trading.standstill import Scope
 from chimera.trading.transfer import Route
 from chimera.wire.intents import order_body
+from chimera.wire.traceparent import TRACEPARENT, traceparent
 
 
 class RouterClient(ServiceClient):
@@ -34,8 +35,10 @@ class RouterClient(ServiceClient):
         ``wait_s`` 0 answers as soon as it is accepted, a number waits that long, None is the router's own policy.
         """
         body = order_body(order) if isinstance(order, Intent) else order
-        prefer = {} if wait_s is None else {"Prefer": f"wait={wait_s}" if wait_s else "respond-async"}
-        return read(await self._http.post("/orders", body, headers=prefer, again=True), OrderAnswer)
+        headers = {} if wait_s is None else {"Prefer": f"wait={wait_s}" if wait_s else "respond-async"}
+        if isinstance(order, Intent):
+            headers[TRACEPARENT] = traceparent(order)
+        return read(await self._http.post("/orders", body, headers=headers, again=True), OrderAnswer)
 
     async def order(self, name: str) -> dict[str, Any] | None:
         """By order, client or intent id: the order, its children, fills and timeline. None: the router has none."""

@@ -173,7 +173,10 @@ class OrderIntentBody(Wishes):
     account_id: Id | None = None
     strategy_id: Id | None = None
     position_side: PositionSide | None = None
-    trace_id: Id | None = None
+    trace_id: Id | None = Field(
+        None,
+        description="W3C trace id or UUID; any other name is made one; default: `traceparent`'s, else the intent's",
+    )
 
 
 class WrappedOrder(_Asked):

@@ -24,6 +24,7 @@ from chimera.trading.events import (
 from chimera.trading.ids import PositionKey
 from chimera.trading.market import Market
 from chimera.trading.order import Role
+from chimera.trading.trace import TraceId
 from chimera.trading.value import Value
 from chimera.wire import closes, keys
 from chimera.wire.alerts import S4, described
@@ -69,8 +70,11 @@ def event_id(key: PositionKey, event: Event) -> str:
     return f"{key}:{event.seq}"
 
 
-def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
-    """Rows first, then streams and snapshots; all of them carry whose they are and the schema's version."""
+def writes(key: PositionKey, event: Event, trace: TraceId | None = None) -> tuple[Write, ...]:
+    """Rows first, then streams and snapshots; all of them carry whose they are and the schema's version.
+
+    ``trace``: of the intent that it happened for; None where it belongs to none.
+    """
     name = event_id(key, event)
     common: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -81,6 +85,8 @@ def writes(key: PositionKey, event: Event) -> tuple[Write, ...]:
         "position_side": "BOTH",
         "at_ms": event.at_ms,
     }
+    if trace is not None:
+        common["trace_id"] = trace
     body = event.body
     match body:
         case OrderChanged():

@@ -23,6 +23,7 @@ from chimera.trading.intent import (
 from chimera.trading.money import text
 from chimera.wire import request_json
 from chimera.wire.codec import SCHEMA_VERSION
+from chimera.wire.traceparent import TRACEPARENT, traceparent
 
 MAX_BODY_BYTES: Final = 65_536  # an order has some hundreds; parsing this much keeps the loop well under 10 ms
 REFUSED: Final = "INTENT_REFUSED"  # the event's kind
@@ -75,6 +76,7 @@ def intent_record(intent: Intent) -> dict[str, str]:
         "account_id": intent.account_id,
         "market": intent.market.value,
         "symbol": intent.symbol,
+        TRACEPARENT: traceparent(intent),
         "body": json.dumps(order_body(intent), separators=(",", ":")),
     }
 

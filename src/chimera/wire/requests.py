@@ -42,6 +42,7 @@ from chimera.trading.market import Market, Side
 from chimera.trading.money import ZERO, Millis, Price, Qty, text
 from chimera.wire import bodies, codec, policies, shape
 from chimera.wire.policies import not_enabled
+from chimera.wire.traceparent import Caller
 
 Instruments = Callable[[Market, Symbol], Instrument | None]
 
@@ -71,6 +72,11 @@ def order_intent(
         if no.field and no.field != "Idempotency-Key":
             no.field = wrapped + no.field
         raise
+
+
+def traced(intent: Intent, caller: Caller | None) -> Intent:
+    """In its caller's trace, where it names none itself."""
+    return intent if caller is None or intent.trace_id else intent.but(trace_id=caller.trace_id)
 
 
 def body_hash(intent: Intent) -> str:

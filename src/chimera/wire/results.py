@@ -18,6 +18,7 @@ from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent, IntentKind, OrderList, StopAlone, StopSpec
 from chimera.trading.money import ZERO, Price, text
 from chimera.trading.order import OPEN, Order, Role, Status
+from chimera.trading.trace import trace_of
 from chimera.wire.failures import REMEDIES
 from chimera.wire.sending import slippage, top3
 from chimera.wire.shown import OrderStatus
@@ -172,7 +173,7 @@ def _asked(intent: Intent) -> dict[str, Any]:
         "side": intent.side.value,
         "qty": text(intent.qty),
         "reduce_only": intent.reduce_only,
-        "trace_id": intent.trace_id or None,
+        "trace_id": trace_of(intent),
     }
 
 

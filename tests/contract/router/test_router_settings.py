@@ -51,6 +51,7 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_SPOT_SYMBOLS": "BTCUSDT", "S4_SPOT_URL": "http://127.0.0.1:9020", "S4_SPOT_WS_URL": "ws://127.0.0.1:9021",
         "S4_LEASES": "on", "S4_OWNER_NAME": "s4-a", "S4_URL": "http://s4-a:8084",
         "S4_SPOT_STOP_LIMIT_BPS": "50", "S4_HOST": "127.0.0.2", "PORT": "8090",
+        "S4_TRACES_URL": "http://127.0.0.1:4318/v1/traces",
         "S4_API_TOKENS_PATH": "/t/tokens.json", "S4_API_RATE": "7", "S4_TLS_CERT_PATH": "/t/cert.pem",
         "S4_TLS_KEY_PATH": "/t/key.pem", "S4_TLS_CLIENT_CA_PATH": "/t/ca.pem",
     }  # fmt: skip

@@ -27,7 +27,7 @@ class Teller:
         self._fails = fails
         self._unheard = unheard
 
-    async def keep(self, key: object, event: Event) -> tuple[int]:
+    async def keep(self, key: object, event: Event, trace: object) -> tuple[int]:
         self.asked.append(f"keep {event.seq}")
         await asyncio.sleep(0)
         self.asked.append(f"kept {event.seq}")

@@ -66,6 +66,10 @@ class Accepting:
 
     async def take(self, intent: Intent, body_hash: str, wait_ms: int | None) -> Outcome:
         """Accept once and answer; asked again, answer the same. Raises ``Refused`` or ``StoreUnavailable``."""
+        with self._ground.admissions.asked(intent):
+            return await self._take(intent, body_hash, wait_ms)
+
+    async def _take(self, intent: Intent, body_hash: str, wait_ms: int | None) -> Outcome:
         known, seen = await asyncio.gather(self._intake.known(intent, body_hash), self._glance(intent))
         if known is not None:
             owner = None if self._standing_in.at(intent.key) else self._ground.owners.get(intent.key)
@@ -76,18 +80,19 @@ class Accepting:
         if not seen:
             await self._market.ask(intent.symbol)
         if self._intake.lives(intent.intent_id):  # another call with it came first: not judged against itself
-            return await self.take(intent, body_hash, wait_ms)
+            return await self._take(intent, body_hash, wait_ms)
         self._watchdogs.price_looked(intent.symbol)
         self._object(intent, asked)
         await self._preparing.prepare(intent, lambda: asked.holding)
         if not await self._intake.claim(intent, body_hash):
-            return await self.take(intent, body_hash, wait_ms)  # somebody was faster: hear their answer
+            return await self._take(intent, body_hash, wait_ms)  # somebody was faster: hear their answer
         if self._intake.lives(intent.intent_id):  # the ledger was slow: another call with this claim came first
-            return await self.take(intent, body_hash, wait_ms)
+            return await self._take(intent, body_hash, wait_ms)
         self._object(intent, owner := self._owner_for(intent))  # again, by who owns it as nothing comes in between now
         self._preparing.hold(intent)
         plan = self._plan(intent, owner).but(notes=notes)
         owner.hear(Submitted(intent=intent, plan=plan, body_hash=body_hash))
+        self._ground.admissions.taken(intent)
         row = self._intake.row(intent.intent_id, {})
         return await self._intake.await_end(owner, intent.intent_id, row, wait_ms)
 

@@ -18,6 +18,7 @@ from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on
 from chimera.services.router.receipts import Seal, Witness
 from chimera.services.router.waking import Waking
+from chimera.services.tracing import Tracing
 from chimera.trading.budget import MarketBudget
 from chimera.trading.ids import AccountId, PositionKey, Symbol
 from chimera.trading.market import Market
@@ -37,8 +38,10 @@ class Common:
         bus: Bus,
         clock: Clock,
         seal: Seal,
+        tracing: Tracing | None = None,
     ) -> None:
         """``records``: of each market that is traded."""
+        self.tracing = tracing
         self.rows: Rows = ledger
         self.owners: dict[Market, dict[PositionKey, Owner]] = {market: {} for market in records}
         self.loaded = {market: asyncio.Event() for market in records}

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from chimera.ports.clock import Clock
 from chimera.services.router.barriers import Barriers
 from chimera.services.router.owner import Owner
+from chimera.services.router.traced import Admissions
 from chimera.trading.errors import Refused
 from chimera.trading.events import Alert
 from chimera.trading.holding import Holding
@@ -45,6 +46,7 @@ class Ground(NamedTuple):
     tell: Callable[[Alert], None]
     scene: Callable[[Holding], Scene]  # the present moment for one holding
     loaded: Callable[[], bool] = lambda: True  # whether every owner is there; before that, who is not may be to come
+    admissions: Admissions = Admissions(None)
 
     @property
     def venue_now_ms(self) -> Millis:

@@ -25,9 +25,10 @@ from chimera.services.router.operating import Operating
 from chimera.services.router.operating_http import add_operating
 from chimera.services.router.transfers_http import add_transfers
 from chimera.services.service import Service
+from chimera.services.tracing import called_by
 from chimera.trading.errors import NotSent, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.intent import Intent
-from chimera.wire import account_shown, asks, bodies, failures, naming, request_json, requests, shown
+from chimera.wire import account_shown, asks, bodies, failures, naming, request_json, requests, shown, traceparent
 from chimera.wire.intents import MAX_BODY_BYTES
 
 _STEERING: Final = {
@@ -74,8 +75,13 @@ def build_app(
     return app
 
 
+def _caller(request: Request) -> traceparent.Caller | None:
+    return traceparent.read(request.headers.get(traceparent.TRACEPARENT))
+
+
 def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotected: bool) -> None:
     async def read_intent(request: Request) -> tuple[Intent, Mapping[str, object]]:
+        """Of a caller that traces it is his trace, unless the body names one."""
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
         intent = requests.order_intent(
             document,
@@ -84,7 +90,7 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
             allow_unprotected=allow_unprotected,
             idempotency_key=request.headers.get("idempotency-key"),
         )
-        return intent, document
+        return requests.traced(intent, _caller(request)), document
 
     @app.post(
         "/orders",
@@ -96,7 +102,7 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
         """Submit an intent, in the flat or the wrapped shape. The same intent again gives the same result."""
         intent, document = await read_intent(request)
         wait_ms = asks.wait_ms(request.headers.get("prefer"))
-        with naming.by_caller(document):
+        with naming.by_caller(document), called_by(_caller(request)):
             outcome = await router.submit(intent, requests.body_hash(intent), wait_ms=wait_ms)
         headers = {"Location": f"/orders/{outcome.row['order_id']}"}
         if wait_ms is not None:

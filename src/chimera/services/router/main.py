@@ -50,6 +50,7 @@ from chimera.services.router.tenancy import Terms as TenancyTerms
 from chimera.services.service import Service
 from chimera.services.serving import Ready, address_of, listen, serve_app, told_to_look
 from chimera.services.stores import open_bus, open_ledger
+from chimera.services.tracing import NoCollector, Tracing, tracing_to
 from chimera.trading.errors import StaleWriter
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
 from chimera.trading.lease import Lease
@@ -86,9 +87,20 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     hangup = asyncio.Event() if keyring.files_of(settings) is None else told_to_look()
     ledger = await _ledger(settings)
     try:
-        async with open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus:
+        async with (
+            open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus,
+            tracing_to(settings.traces_url, SERVICE) as tracing,
+        ):
             housed = partial(
-                _housed, settings, table=table, ledger=ledger, bus=bus, clock=clock, seal=seal, hangup=hangup
+                _housed,
+                settings,
+                table=table,
+                ledger=ledger,
+                bus=bus,
+                clock=clock,
+                seal=seal,
+                hangup=hangup,
+                tracing=tracing,
             )
             serving = partial(serve_app, bound=bound, stop=stop, ready=ready, tls=tls)
             gate = partial(gated, service=Service.S4, door=door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES)
@@ -101,6 +113,8 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
             async with housed() as (house, app):
                 app.openapi()  # 60 ms of a loop on which nothing hangs yet
                 await serving(gate(app), work=house.run())
+    except NoCollector as missing:
+        raise SettingsError(f"S4_TRACES_URL: {missing}") from missing
     finally:
         bound.close()
         await ledger.close()
@@ -152,6 +166,7 @@ async def _housed(
     clock: Clock,
     seal: Seal,
     hangup: asyncio.Event,
+    tracing: Tracing | None,
 ) -> AsyncIterator[tuple[House, FastAPI]]:
     """The house with its connections to the venue, and its HTTP face. ``left``: of its lease; None: it needs none."""
     pair = keyring.pair_of(settings)
@@ -175,6 +190,7 @@ async def _housed(
             seal=seal,
             wallets=wallets,
             read_table=partial(table_of, settings),
+            tracing=tracing,
         )
         observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
         house.beside("observing", observing.run)
@@ -210,10 +226,13 @@ def house_of(
     seal: Seal,
     wallets: Wallets | None = None,
     read_table: Callable[[], RouteTable] | None = None,
+    tracing: Tracing | None = None,
 ) -> House:
     """A router for each market, with what they share."""
     records = {market: account.records for market, account in accounts.items()}
-    common = Common(DEFAULT_ACCOUNT, settings.owner_name, records, ledger=ledger, bus=bus, clock=clock, seal=seal)
+    common = Common(
+        DEFAULT_ACCOUNT, settings.owner_name, records, ledger=ledger, bus=bus, clock=clock, seal=seal, tracing=tracing
+    )
     routers = {
         market: router_of(
             settings,

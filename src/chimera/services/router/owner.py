@@ -10,9 +10,10 @@ world, a moment later where something is under way. Neither can hold up protecti
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from chimera.execute.advance import advance
 from chimera.execute.due import next_due_ms
@@ -22,8 +23,8 @@ from chimera.services.router.barriers import HELD_MS
 from chimera.services.router.covering import Cover
 from chimera.services.router.patience import STATE_AGAIN_S, STORE_AGAIN_S
 from chimera.services.router.relay import News, Relay
-from chimera.services.router.sender import Sender
-from chimera.trading.commands import URGENT_MS, Command, Place, hurries, waits_for_save
+from chimera.services.router.traced import Carrier, ref_of
+from chimera.trading.commands import URGENT_MS, Command, Place, Survey, hurries, waits_for_save
 from chimera.trading.errors import StaleWriter, StoreUnavailable
 from chimera.trading.events import Event, IntentChanged
 from chimera.trading.facts import Fact, PlaceNotSent, Published, Surveyed, Ticked
@@ -31,6 +32,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
 from chimera.trading.money import Millis
 from chimera.trading.scene import Scene
+from chimera.trading.trace import intent_behind, trace_behind, trace_of
 
 log = structlog.get_logger()
 
@@ -51,7 +53,7 @@ class Owner:
         rev: int,
         fence: int,
         ledger: Holdings,
-        sender: Sender,
+        sender: Carrier,
         relay: Relay,
         clock: Clock,
         scene: Callable[[Holding], Scene],
@@ -179,11 +181,23 @@ class Owner:
     async def _carry_out(self, command: Command) -> None:
         fact: Fact | None = self._too_early(command)
         if fact is None:
-            fact = await self._sender.carry_out(command, lambda: self.holding, lambda: self._scene(self.holding).near)
+            with self._named_in_log(command):
+                fact = await self._sender.carry_out(
+                    command, lambda: self.holding, lambda: self._scene(self.holding).near
+                )
         if fact is not None:
             self.hear(fact)
             if isinstance(fact, Surveyed):
                 self.recovered.set()
+
+    def _named_in_log(self, command: Command) -> AbstractContextManager[None]:
+        """What is logged while it is carried out says of which trace it is; timers that follow from it do not."""
+        if isinstance(command, Survey):
+            return nullcontext()
+        ref = ref_of(command)
+        order = self.holding.orders.get(ref)
+        work = intent_behind(self.holding, ref, None if order is None else order.intent_id)
+        return nullcontext() if work is None else bound_contextvars(trace_id=trace_of(work.intent))
 
     def _too_early(self, command: Command) -> PlaceNotSent | None:
         """After a start protection comes first: an entry of a resumed plan waits for the venue's word."""
@@ -296,7 +310,8 @@ class Owner:
 
     async def _kept(self, events: tuple[Event, ...]) -> list[tuple[News, ...] | BaseException]:
         """The rows of all of them at once, so that the disk is asked once for many; what is to be spread of each."""
-        keeping = (self._relay.keep(self.holding.key, event) for event in events)
+        holding = self.holding
+        keeping = (self._relay.keep(holding.key, event, trace_behind(holding, event.body)) for event in events)
         return await asyncio.gather(*keeping, return_exceptions=True)
 
     def untold(self, intent_id: IntentId) -> bool:

@@ -10,6 +10,7 @@ from chimera.reconcile.cash import of_dust, of_fill
 from chimera.trading.cash import Entry
 from chimera.trading.events import DustLeft, Event, FillRecorded
 from chimera.trading.ids import PositionKey
+from chimera.trading.trace import TraceId
 from chimera.wire import keys
 from chimera.wire.cash import entry_document
 from chimera.wire.events import InsertRow, Publish, PutRow, PutSnapshot, Write, writes
@@ -24,9 +25,9 @@ class Relay:
         self._rows = rows
         self._bus = bus
 
-    async def keep(self, key: PositionKey, event: Event) -> tuple[News, ...]:
+    async def keep(self, key: PositionKey, event: Event, trace: TraceId | None = None) -> tuple[News, ...]:
         """Its rows in the ledger; what is to be spread then. Raises ``StoreUnavailable`` with some of them done."""
-        told = writes(key, event)
+        told = writes(key, event, trace)
         entry = _entry(key, event)
         rows: list[Coroutine[Any, Any, object]] = []
         if entry is not None:

@@ -51,6 +51,7 @@ from chimera.services.router.routing import Routing
 from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.standing_in import StandingIn
 from chimera.services.router.tallying import Tallying
+from chimera.services.router.traced import Admissions, Heard, TracedCarrier
 from chimera.services.router.transferring import Transferring
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
@@ -106,6 +107,7 @@ class Router:
         self.barriers = Barriers(clock, tell)
         self.owners = shared.owners[config.market]
         self._loaded = shared.loaded[config.market]
+        self._tracing = shared.tracing
         self.ground = ground = self._ground()
         self.breaker = Breaking(config.breaker, clock, tell)
         self.governing = Governing(rates, self.barriers, clock, ground.holdings)
@@ -131,6 +133,7 @@ class Router:
         self.transferring = money = self._transferring(wallets, relay)
         gates = Gates(self.breaker, self.barriers, stops, sweeping.external_qty, refused, capability, money)
         self.sender = Sender(venue, records, limits, gates, clock, ground.venue_clock.now_ms, pairs)
+        self._carrier = self.sender if self._tracing is None else TracedCarrier(self.sender, self._tracing)
         self._look(venue, records, rulebook, bus, shared)
         self.accepting = self._accepting(Preparing(rulebook, self.clock))
         self._looking: set[str] = set()
@@ -202,7 +205,7 @@ class Router:
             rev=found.rev if found else 0,
             fence=fence,
             ledger=kept_in,
-            sender=self.sender,
+            sender=self._carrier,
             relay=self._relay,
             clock=self.clock,
             scene=self.scene,
@@ -210,6 +213,8 @@ class Router:
         close = self.standing_in.relieve(key)
         self.owners[key] = owner
         owner.listeners += [each.heard for each in (self.intake, self.watch, self.watchdogs, self.tallies, self.books)]
+        if self._tracing is not None:
+            owner.listeners.append(Heard(key, lambda: owner.holding, self._tracing))
         self.intake.heard(holding.outbox)
         self.watch.expect_fees(key.symbol)
         assert self._group is not None
@@ -348,6 +353,7 @@ class Router:
             tell=self._tell,
             scene=self.scene,
             loaded=self._loaded.is_set,
+            admissions=Admissions(self._tracing),
         )
 
     def _look(self, venue: Venue, records: Records, rulebook: Rulebook, bus: Bus, shared: Common) -> None:
@@ -360,7 +366,7 @@ class Router:
         self.watch = Watch(ground, records, rulebook, market, limits, self.books, self.capability, dogs, self._ledger)
         begin, own = self._begin_sights, self.take_over
         self.standing_in = StandingIn(
-            ground, records, self._ledger, self.sender, self._relay, self.watch, dogs, begin=begin, take_over=own
+            ground, records, self._ledger, self._carrier, self._relay, self.watch, dogs, begin=begin, take_over=own
         )
         self.closing = Closing(ground, self.standing_in, self._ledger)
         self.fitting = Fitting(self.config.fit, ground.market, self.watch.fees, self.clock, self.alarms.tell)

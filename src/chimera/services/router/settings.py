@@ -288,6 +288,13 @@ class RouterSettings(LeaseSettings):
         ge=Decimal("0.1"),
         le=1,
     )
+    traces_url: str | None = setting(
+        "S4_TRACES_URL",
+        None,
+        "URL",
+        "OTLP collector of traces, as http://127.0.0.1:4318/v1/traces; unset: none. Needs chimera[otel].",
+        pattern="^https?://[^ ]+$",
+    )
 
     @property
     def arango_password(self) -> str:

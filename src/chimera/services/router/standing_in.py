@@ -25,7 +25,7 @@ from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on, until_answered, until_kept
 from chimera.services.router.relay import Relay
 from chimera.services.router.remembering import Unkept
-from chimera.services.router.sender import Sender
+from chimera.services.router.traced import Carrier
 from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
 from chimera.trading.events import Alert, Event
@@ -52,7 +52,7 @@ class StandingIn:
         ground: Ground,
         records: Records,
         ledger: Ledger,
-        sender: Sender,
+        sender: Carrier,
         relay: Relay,
         watch: Watch,
         watchdogs: Watchdogs,

@@ -22,12 +22,14 @@ from chimera.ports.clock import Clock
 from chimera.ports.streams import Entry, Streams
 from chimera.services.router.api import Listed, Outcome, instruments_of
 from chimera.services.router.refused import REST, STREAM, Refusals, is_final
+from chimera.services.tracing import called_by
 from chimera.trading.errors import ChimeraError, Refused, StoreUnavailable
 from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
-from chimera.wire import failures, intents, keys, naming, requests
+from chimera.trading.trace import trace_of
+from chimera.wire import failures, intents, keys, naming, requests, traceparent
 from chimera.wire.codec import SCHEMA_VERSION
 
 log = structlog.get_logger()
@@ -206,8 +208,9 @@ class StreamTrack:
             )
         except Refused as no:
             return await self._unread(routers, entry, document, no)
-        with naming.by_caller(document):
-            return await self._ask(routers, entry, intent, why)
+        caller = traceparent.read(entry.fields.get(traceparent.TRACEPARENT))
+        with naming.by_caller(document), called_by(caller):
+            return await self._ask(routers, entry, requests.traced(intent, caller), why)
 
     async def _ask(self, routers: Taking, entry: Entry, intent: Intent, why: str) -> str | None:
         body_hash, name = requests.body_hash(intent), intent.intent_id
@@ -323,6 +326,7 @@ def _names(intent: Intent) -> dict[str, str]:
         "account_id": intent.account_id,
         "market": intent.market.value,
         "symbol": intent.symbol,
+        "trace_id": trace_of(intent),
     }
 
 

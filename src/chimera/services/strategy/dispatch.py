@@ -21,6 +21,7 @@ from chimera.ports.intents import IntentSink
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Streams
 from chimera.services.strategy import settings as configured
+from chimera.services.strategy import spans
 from chimera.services.strategy.alerts import Alerts
 from chimera.services.strategy.hearing import Hearing, Refusal
 from chimera.services.strategy.promises import Promises
@@ -34,10 +35,12 @@ from chimera.services.strategy.signals import (
     read_undelivered,
     with_tracks,
 )
+from chimera.services.tracing import Tracing
 from chimera.trading.budget import Reserve
 from chimera.trading.errors import NewerSchema, NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.intent import Intent
+from chimera.trading.trace import trace_of
 from chimera.wire import requests
 from chimera.wire.intents import intent_record
 from chimera.wire.keys import ORDERS_INTENT, SIGNALS
@@ -64,6 +67,7 @@ class Item:
     reserve: Reserve
     saved: bool = True
     started: bool = False  # False: decided, not durable yet
+    began_ns: int = 0  # of its delivery, where traces are told
 
     def valid(self, now_ms: int) -> bool:
         return self.intent.valid_until_ms is None or now_ms < self.intent.valid_until_ms
@@ -82,9 +86,11 @@ class Dispatcher:
         promises: Promises,
         settled: Callable[[Item], None] = lambda _: None,
         hearing: Hearing | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """``settled`` is told of each intent whose delivery is over. ``hearing`` None: only REST tells."""
         self._hearing = hearing
+        self._tracing = tracing
         self.promises = promises
         self._settled = settled
         self._ledger = ledger
@@ -190,6 +196,8 @@ class Dispatcher:
     async def _carry(self, item: Item) -> None:
         """Until both tracks are settled and the row says so."""
         pause_ms = RETRY_FIRST_MS
+        if self._tracing is not None:
+            item.began_ns = self._tracing.now_ns()
         while True:
             before = item.tracks
             async with self._turns:
@@ -200,7 +208,7 @@ class Dispatcher:
             if not item.saved:
                 await self._save(item)
             if item.tracks.settled and item.saved:
-                _log_delivered(item)
+                self._tell_delivered(item)
                 self._settled(item)
                 self._items.pop(item.signal_id, None)
                 return
@@ -333,6 +341,11 @@ class Dispatcher:
         else:
             item.row, item.saved = document, item.tracks is tracks
 
+    def _tell_delivered(self, item: Item) -> None:
+        _log_delivered(item)
+        if self._tracing is not None:
+            spans.delivered(self._tracing, item.intent, item.tracks, item.began_ns)
+
     async def _keep_voiding(self) -> None:
         while True:
             for signal_id, document in list(self._voided.items()):
@@ -356,6 +369,7 @@ def _log_delivered(item: Item) -> None:
         "delivered",
         signal_id=item.signal_id,
         intent_id=item.intent.intent_id,
+        trace_id=trace_of(item.intent),
         delivery=tracks.delivery.value,
         status=tracks.status,
         code=tracks.code,

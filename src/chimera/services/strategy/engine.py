@@ -26,7 +26,7 @@ from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
 from chimera.ports.streams import Bus
 from chimera.services.clock import SteadyClock
-from chimera.services.strategy import health, signals
+from chimera.services.strategy import health, signals, spans
 from chimera.services.strategy.alerts import Alerts, tell_lent, tell_skip
 from chimera.services.strategy.answers import answer as answer_of
 from chimera.services.strategy.answers import each, skip
@@ -47,6 +47,7 @@ from chimera.services.strategy.signals import Origin
 from chimera.services.strategy.telemetry import Telemetry
 from chimera.services.strategy.trials import Trials
 from chimera.services.strategy.turns import USABLE_MS, Turns
+from chimera.services.tracing import Tracing
 from chimera.trading.budget import Reserve
 from chimera.trading.decision import Code, Open, Skip, Verdict
 from chimera.trading.errors import Refused, StoreUnavailable
@@ -54,6 +55,7 @@ from chimera.trading.events import Severity
 from chimera.trading.ids import AccountId, StrategyId
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
+from chimera.trading.trace import trace_named
 from chimera.wire import failures, requests
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
 from chimera.wire.keys import SIGNALS, idempotency_key
@@ -79,9 +81,11 @@ class Strategy:
         rng: random.Random,
         routers: RouterLevels | None = None,
         hears: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         """``routers`` tells what keeps entries back at S4; ``hears``: it reads the stream and tells what came of it."""
         clock = SteadyClock(clock)
+        self._tracing = tracing
         self._ledger = ledger
         self._bus = bus
         self._clock = clock
@@ -109,6 +113,7 @@ class Strategy:
             promises=promises,
             settled=settled,
             hearing=hearing,
+            tracing=tracing,
         )
         board = Board(bus, ledger, settings.account_id)
         self._judge = Judge(board, self._scoring, clock, promises, settings, policy(settings))
@@ -182,6 +187,11 @@ class Strategy:
 
     def _note(self, decision: Open | Skip, answer: DecisionAnswer, took_ms: float) -> None:
         self.telemetry.decided(decision, took_ms)
+        traced = {}
+        if isinstance(decision, Open) and answer.signal_id is not None:
+            traced["trace_id"] = trace_named(answer.signal_id)
+            if self._tracing is not None:
+                spans.decided(self._tracing, decision, answer, took_ms)
         log.info(
             "decided",
             symbol=answer.symbol,
@@ -192,6 +202,7 @@ class Strategy:
             signal_id=answer.signal_id,
             dry_run=answer.dry_run,
             took_ms=took_ms,
+            **traced,
         )
 
     def _checked(self, request: DecideRequest) -> Loaded:

@@ -35,6 +35,7 @@ from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.http import build_app
 from chimera.services.strategy.settings import SettingsFault, StrategySettings, Track
 from chimera.services.strategy.telemetry import Promised
+from chimera.services.tracing import NoCollector, tracing_to
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
@@ -86,6 +87,7 @@ async def serve(
             open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus,
             RouterClient(settings.s4_url, timeout_ms=settings.s4_timeout_ms, credentials=to_s4) as client,
             _scorer(settings) as score,
+            tracing_to(settings.traces_url, SERVICE) as tracing,
         ):
             strategy = Strategy(
                 ledger=ledger,
@@ -97,9 +99,12 @@ async def serve(
                 rng=random.SystemRandom(),
                 routers=client,
                 hears=settings.tracks is not Track.REST,
+                tracing=tracing,
             )
             gate = gated(build_app(strategy), Service.S3, door, SystemClock(), rows=ledger)
             await serve_app(gate, bound, _all_of(strategy), stop=stop, ready=ready, tls=tls)
+    except NoCollector as missing:
+        raise SettingsFault(f"S3_TRACES_URL: {missing}") from missing
     finally:
         bound.close()
         await ledger.close()

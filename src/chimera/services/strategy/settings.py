@@ -140,6 +140,11 @@ class StrategySettings(BaseModel):
     db_arango_user: str = Field("", description="its user; empty: root")
     db_arango_pass: str = Field("", repr=False, description="its password; or S3_DB_ARANGO_PASS_FILE")
     redis_addresses: Names = Field((), description="host:port, several for a cluster; empty: the embedded one")
+    traces_url: str = Field(
+        "",
+        pattern="^(https?://[^ ]+)?$",
+        description="OTLP collector of traces, as http://127.0.0.1:4318/v1/traces; empty: none. Needs chimera[otel]",
+    )
     host: str = Field("127.0.0.1", description="address to listen on; not loopback: tokens are needed")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8083, description="port to listen on")
     api_tokens_path: Path | None = Field(

@@ -17,6 +17,7 @@ from chimera.trading.budget import Reserve
 from chimera.trading.decision import Feature, Open, Skip
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
+from chimera.trading.trace import trace_of
 from chimera.trading.value import Value
 from chimera.wire.codec import SCHEMA_VERSION, check_version, plain
 from chimera.wire.decisions import DecideRequest
@@ -203,6 +204,7 @@ def row(
     return document | {
         "intent_id": intent.intent_id,
         "client_order_id": intent.client_order_id,
+        "trace_id": trace_of(intent),
         "intent": plain(intent),
         "reserve": plain(reserve),
         "tracks": plain(tracks),

@@ -22,7 +22,8 @@ from chimera.wire.codec import SCHEMA_VERSION, check_version, plain
 Row = Mapping[str, Any]
 AS_STORED: Final = (
     "signal_id", "t0", "account_id", "strategy_id", "symbol", "market", "decision", "reason", "reasons", "config_rev",
-    "bundle_id", "experiment", "asked", "rules_fired", "explanation", "intent_id", "client_order_id", "intent",
+    "bundle_id", "experiment", "asked", "rules_fired", "explanation", "intent_id", "client_order_id",
+    "trace_id", "intent",
 )  # fmt: skip
 SAYS: Final = {
     Delivery.NONE: "nothing to deliver",
