@@ -9,6 +9,8 @@ import typer.main
 
 from chimera.cli.main import app
 from chimera.services.access.table import ENDPOINTS, Role
+from chimera.services.alerts.http import build_app as alerts_app
+from chimera.services.alerts.settings import AlertsSettings
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import build_app as console_app
 from chimera.services.feed.face import build_app as feed_app
@@ -21,6 +23,7 @@ from chimera.services.strategy.settings import StrategySettings, variable
 S3_SECRETS: Final = {"S3_DB_ARANGO_PASS"}
 S4_SECRETS: Final = {name for name, _, unit, _ in describe() if unit == "secret"}
 KEY_FILES: Final = {"S4_BINANCE_KEY_FILE", "S4_BINANCE_SECRET_FILE"}
+ALERTS_FILES: Final = {"ALERTS_WEBHOOK_SECRET_FILE", "ALERTS_TELEGRAM_TOKEN_FILE"}
 NOBODY: Final = cast("Any", None)
 
 
@@ -30,6 +33,10 @@ def s3_defaults() -> dict[str, object]:
 
 def s4_defaults() -> dict[str, object]:
     return {str(field.validation_alias): field.default for field in RouterSettings.model_fields.values()}
+
+
+def alerts_defaults() -> dict[str, object]:
+    return {str(field.validation_alias): field.default for field in AlertsSettings.model_fields.values()}
 
 
 def options(verb: str) -> dict[str, str]:
@@ -69,6 +76,8 @@ def variables(verb: str) -> set[str]:
             return own | set(s3_defaults())
         case "s4":
             return own | set(s4_defaults()) | {f"{name}_FILE" for name in S4_SECRETS}
+        case "alerts":
+            return own | set(alerts_defaults())
         case "init":
             return variables("s3")
         case _:
@@ -81,6 +90,7 @@ def paths(service: str) -> set[str]:
         "s3": lambda: strategy_app(NOBODY),
         "s4": lambda: router_app(NOBODY, clock=NOBODY),
         "feed": lambda: feed_app({}),
+        "alerts": lambda: alerts_app(NOBODY, NOBODY, NOBODY),
         "console": lambda: console_app(
             router=NOBODY, strategy=NOBODY, explain=NOBODY, bundles=NOBODY, bus=NOBODY, clock=SystemClock()
         ),
@@ -107,5 +117,5 @@ def s4_settings(environ: dict[str, str], folder: Path) -> RouterSettings:
 
 def key_paths(environ: Mapping[str, str]) -> dict[str, str]:
     """The files of tokens and keys that a process is told of."""
-    ends = ("_TOKENS_PATH", "_TOKEN_PATH", "_KEY_FILE", "_SECRET_FILE")
+    ends = ("_TOKENS_PATH", "_TOKEN_PATH", "_KEY_FILE", "_SECRET_FILE", "_TOKEN_FILE")
     return {name: path for name, path in environ.items() if name.endswith(ends) and path}

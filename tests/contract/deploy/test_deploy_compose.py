@@ -8,6 +8,7 @@ from deployed import COMPOSE, CONFIG, KEYS, Object, compose, compose_misfits, se
 from known import S3_SECRETS, S4_SECRETS, asked_of_nobody, key_paths, paths, s4_settings, variables
 
 from chimera.services.access.door import Door
+from chimera.services.alerts.settings import read_settings as read_alerts
 from chimera.services.router.hosting import hosts_of
 from chimera.services.service import Service
 from chimera.services.serving import HARD_EXIT_S
@@ -92,6 +93,7 @@ def test_every_key_that_is_named_is_mounted_where_it_is_looked_for(services: dic
         "S4_API_TOKENS_PATH": "tokens/tokens.json",
         "CHIMERA_TOKENS_PATH": "tokens/tokens.json",
         "CHIMERA_TOKEN_PATH": "console/token",
+        "ALERTS_API_TOKENS_PATH": "tokens/tokens.json",
     }
     assert ("S4_BINANCE_KEY_FILE" in found) is (house == "binance.yaml")
 
@@ -101,6 +103,8 @@ def test_whoever_listens_beyond_loopback_asks_for_tokens(services: dict[str, Obj
     s4 = s4_settings(service_environment(services["s4"]), tmp_path)
     console = service_environment(services["console"])
 
+    alerts = read_alerts(service_environment(services["alerts"]))
+    assert Door.of(alerts).checked(Service.ALERTS).tokens is not None
     assert Door.of(s3).checked(Service.S3).tokens is not None
     assert Door.of(s4).checked(Service.S4).tokens is not None
     assert console["CHIMERA_TOKENS_PATH"]
@@ -148,6 +152,7 @@ def test_what_asks_for_tokens_is_published_and_only_on_this_machine(services: di
 
     assert published == {
         "console": ["127.0.0.1:8080:8080"],
+        "alerts": ["127.0.0.1:8090:8090"],
         "s3": ["127.0.0.1:8083:8083"],
         "simulator" if "simulator" in services else "s4": ["127.0.0.1:8084:8084"],
     }
@@ -159,13 +164,14 @@ def test_what_asks_for_tokens_is_published_and_only_on_this_machine(services: di
 
 
 def test_health_is_asked_for_where_it_is_served(services: dict[str, Object]) -> None:
-    served = {"s3": "8083", "s4": "8084", "console": "8080", "feed": "8085"}
+    served = {"s3": "8083", "s4": "8084", "console": "8080", "feed": "8085", "alerts": "8090"}
     for name, port in served.items():
         url = services[name]["healthcheck"]["test"][-1]
         path = url.removeprefix(f"http://127.0.0.1:{port}")
         assert path in paths(name) & asked_of_nobody(name), url
         told = service_environment(services[name])
-        assert port in (told.get("PORT"), told.get("CHIMERA_CONSOLE_PORT"), told.get("FEED_PORT"))
+        named = ("PORT", "CHIMERA_CONSOLE_PORT", "FEED_PORT", "ALERTS_PORT")
+        assert port in [told.get(name) for name in named]
     if "simulator" in services:
         assert services["simulator"]["healthcheck"]["test"][-1] == "http://127.0.0.1:9020/fapi/v1/ping"
         assert ("GET", "/fapi/v1/ping") in ENDPOINTS
@@ -192,3 +198,20 @@ def test_s3_can_have_its_ledger_in_arango() -> None:
     assert told["arangodb-init"]["environment"] == added
     assert told["arangodb-init"]["command"] == ["init"]
     assert set(added) <= variables("init")
+
+
+@pytest.mark.parametrize(
+    ("what", "where", "held"),
+    [("webhook", "ALERTS_WEBHOOK_URL", "webhook-secret"), ("telegram", "ALERTS_TELEGRAM_CHAT", "telegram-token")],
+)
+def test_a_channel_is_added_by_a_file_of_its_own(what: str, where: str, held: str, services: dict[str, Object]) -> None:
+    (added,) = unmixed(f"{what}.yaml")["services"].values()
+    (folder,) = added["volumes"]
+    (path,) = key_paths(added["environment"]).values()
+
+    assert "alerts" in services
+    assert added["environment"][where].startswith(f"${{{where}:?"), "who starts it says where to"
+    assert set(added["environment"]) <= variables("alerts")
+    assert (folder["target"], Path(folder["source"]).name, folder["read_only"]) == (f"/run/chimera/{what}", what, True)
+    assert path == f"/run/chimera/{what}/{held}"
+    assert (KEYS / what / "kustomization.yaml").is_file()

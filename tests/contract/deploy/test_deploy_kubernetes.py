@@ -23,6 +23,7 @@ from deployed import (
     selects,
 )
 from known import (
+    ALERTS_FILES,
     KEY_FILES,
     S3_SECRETS,
     S4_SECRETS,
@@ -35,6 +36,8 @@ from known import (
 )
 
 from chimera.services.access.door import Door
+from chimera.services.alerts.settings import AlertsFault
+from chimera.services.alerts.settings import read_settings as read_alerts
 from chimera.services.router.hosting import hosts_of
 from chimera.services.router.settings import load
 from chimera.services.service import Service
@@ -45,7 +48,7 @@ from chimera.simulate.usdm.endpoints import ENDPOINTS
 
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 COMPONENTS = "[../binance]"  # as the overlays name them
-STORES = {"redis", "keys", "exchange-keys"}  # containers that run no verb of ours
+STORES = {"redis", "keys", "exchange-keys", "webhook-key", "telegram-key"}  # containers that run no verb of ours
 
 
 @pytest.fixture(params=list(OVERLAYS))
@@ -66,7 +69,8 @@ def with_all(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
     told = folder / "live" / "kustomization.yaml"
     text = told.read_text(encoding="utf-8")
     assert COMPONENTS in text
-    told.write_text(text.replace(COMPONENTS, "[../binance, ../monitoring, ../arango]"), encoding="utf-8")
+    every = "[../binance, ../monitoring, ../arango, ../webhook, ../telegram]"
+    told.write_text(text.replace(COMPONENTS, every), encoding="utf-8")
     return built(folder / "live")
 
 
@@ -108,17 +112,17 @@ def secret_of(folder: Path, tmp_path: Path) -> Object:
 
 
 @pytest.mark.req("CONF-2", "DEL-2")
-@pytest.mark.parametrize("folder", [KEYS, KEYS / "binance"], ids=["access", "binance"])
+@pytest.mark.parametrize("name", ["access", "binance", "webhook", "telegram"])
 def test_the_secrets_are_made_of_files_and_have_what_is_taken_from_them(
-    folder: Path, tmp_path: Path, with_all: list[Object]
+    name: str, tmp_path: Path, with_all: list[Object]
 ) -> None:
-    secret = secret_of(folder, tmp_path)
+    secret = secret_of(KEYS if name == "access" else KEYS / name, tmp_path)
     volumes = {
         row["key"]
         for each in containers([*with_all, *built(KUBERNETES / "rules")])
         for volume in each.pod.get("volumes", [])
         if volume.get("secret", {}).get("secretName") == secret["metadata"]["name"]
-        for row in volume["secret"].get("items", [{"key": name} for name in ("binance-key", "binance-secret")])
+        for row in volume["secret"].get("items", [{"key": key} for key in ("binance-key", "binance-secret")])
     }
     monitor = named(with_all, "ServiceMonitor", "chimera")["spec"]["endpoints"][0]["authorization"]["credentials"]
     read = {monitor["key"]} if monitor["name"] == secret["metadata"]["name"] else set()
@@ -163,6 +167,9 @@ def test_all_speak_of_one_redis_and_find_each_other(objects: list[Object]) -> No
     console = environment(objects, container(objects, "console/console"))
 
     assert redis <= services
+    alerts = read_alerts(environment(objects, container(objects, "alerts/alerts")))
+    assert {url.removeprefix("http://") for urls in alerts.watched.values() for url in urls} <= services
+    assert set(alerts.watched) == {"s3", "s4"}, "the feed answers on loopback alone"
     assert {s3.s4_url.removeprefix("http://"), console["CHIMERA_S4_URL"].removeprefix("http://")} <= services
     assert console["CHIMERA_S3_URL"].removeprefix("http://") in services
 
@@ -195,8 +202,10 @@ def test_ledgers_and_the_key_of_receipts_are_on_the_volume(objects: list[Object]
     s4, s3 = container(objects, "s4/s4"), container(objects, "s3/s3")
     kept = [environment(objects, s4)[name] for name in ("S4_LEDGER_PATH", "S4_RECEIPT_KEY_PATH")]
     kept.append(environment(objects, s3)["S3_LEDGER_PATH"])
+    alerts = container(objects, "alerts/alerts")
+    kept.append(environment(objects, alerts)["ALERTS_LEDGER_PATH"])
 
-    for each in (s3, s4):
+    for each in (s3, s4, alerts):
         claims = [claim["metadata"]["name"] for claim in each.object["spec"]["volumeClaimTemplates"]]
         assert {"name": claims[0], "mountPath": "/var/lib/chimera"} in each.spec["volumeMounts"]
     assert {str(Path(path).parent) for path in kept} == {"/var/lib/chimera"}
@@ -231,7 +240,7 @@ def test_every_key_that_is_named_is_handed_to_the_container_that_looks_for_it(wi
             assert secret["defaultMode"] == 0o440, "for the group of the pod, and nobody else"
             found += 1
 
-    assert found == 8
+    assert found == 11
 
 
 @pytest.mark.req("CONF-2")
@@ -240,6 +249,9 @@ def test_whoever_listens_beyond_loopback_asks_for_tokens(objects: list[Object]) 
     s4 = load({**environment(objects, container(objects, "s4/s4")), **dict.fromkeys(KEY_FILES, "")})
     console = environment(objects, container(objects, "console/console"))
 
+    alerts = read_alerts(environment(objects, container(objects, "alerts/alerts")))
+    assert Door.of(alerts).checked(Service.ALERTS).tokens is not None
+    assert not Door.of(alerts).on_loopback
     assert Door.of(s3).checked(Service.S3).tokens is not None
     assert Door.of(s4).checked(Service.S4).tokens is not None
     assert not Door.of(s3).on_loopback
@@ -255,6 +267,7 @@ def test_every_probe_asks_for_what_is_served_where_it_is_served(objects: list[Ob
     ports = {
         "s3/s3": read_settings(environment(objects, container(objects, "s3/s3"))).port,
         "s4/s4": load({"PORT": environment(objects, container(objects, "s4/s4"))["PORT"]}).port,
+        "alerts/alerts": read_alerts(environment(objects, container(objects, "alerts/alerts"))).port,
     }
     for name, port in ports.items():
         each = container(objects, name)
@@ -307,9 +320,10 @@ def test_there_is_one_s4_whatever_happens_to_a_node(objects: list[Object]) -> No
     assert budget["spec"]["maxUnavailable"] == 0
     assert selects(budget["spec"]["selector"], s4["spec"]["template"]["metadata"]["labels"])
     assert named(objects, "StatefulSet", "s3")["spec"]["replicas"] == 1, "its ledger is a file"
+    assert named(objects, "StatefulSet", "alerts")["spec"]["replicas"] == 1, "two would each tell half"
 
 
-@pytest.mark.parametrize("name", ["s3", "s4"])
+@pytest.mark.parametrize("name", ["s3", "s4", "alerts"])
 def test_a_service_that_is_not_ready_can_still_be_asked_to_close(objects: list[Object], name: str) -> None:
     service = named(objects, "Service", name)["spec"]
 
@@ -378,6 +392,11 @@ REACHED = [
     ("feed", "redis", 6379, True),
     ("redis", "s4", 8084, False),
     ("s3", "s4", 9020, False),
+    ("alerts", "s4", 8084, True),
+    ("alerts", "s3", 8083, True),
+    ("alerts", "redis", 6379, True),
+    ("s4", "alerts", 8090, False),
+    ("console", "alerts", 8090, False),
 ]
 
 
@@ -389,7 +408,14 @@ def test_who_reaches_whom(asks: str, asked: str, port: int, may: bool) -> None:
     assert doors(objects, labels_of(objects, asks), labels_of(objects, asked), port) == (may, may)
 
 
-@pytest.mark.parametrize(("asked", "port", "label"), [("s3", 8083, "chimera/asks-s3"), ("s4", 8084, "chimera/asks-s4")])
+@pytest.mark.parametrize(
+    ("asked", "port", "label"),
+    [
+        ("s3", 8083, "chimera/asks-s3"),
+        ("s4", 8084, "chimera/asks-s4"),
+        ("alerts", 8090, "chimera/asks-alerts"),
+    ],
+)
 def test_a_stranger_gets_in_by_its_label_alone(asked: str, port: int, label: str) -> None:
     objects = built(KUBERNETES / "live")
     lets = [
@@ -436,10 +462,34 @@ def test_metrics_are_where_prometheus_is_sent(with_all: list[Object]) -> None:
         if each["kind"] == "Service" and selects(spec["selector"], each["metadata"].get("labels", {}))
     ]
 
-    assert {each["metadata"]["name"] for each in services} == {"s3", "s4"}
+    assert {each["metadata"]["name"] for each in services} == {"s3", "s4", "alerts"}
     for each in services:
         assert spec["endpoints"][0]["port"] in [port["name"] for port in each["spec"]["ports"]]
         assert spec["endpoints"][0]["path"] in paths(each["metadata"]["name"])
+
+
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [("webhook", {"ALERTS_WEBHOOK_URL": "https://a.example/b"}), ("telegram", {"ALERTS_TELEGRAM_CHAT": "-100"})],
+)
+def test_a_channel_is_a_file_an_address_and_a_way_out(
+    what: str, where: dict[str, str], with_all: list[Object], tmp_path: Path
+) -> None:
+    """Without its component there is neither; with it a start asks for the address, which is the installation's."""
+    alerts = environment(with_all, container(with_all, "alerts/alerts"))
+    (named_file,) = (name for name in ALERTS_FILES & set(alerts) if what.upper() in name)
+    secret = tmp_path / "secret"
+    secret.write_text("123:" + "s" * 32, encoding="utf-8")
+    secret.chmod(0o400)
+    only = {name: value for name, value in alerts.items() if name not in ALERTS_FILES} | {named_file: str(secret)}
+    out = named(with_all, "NetworkPolicy", f"to-{'the-' * (what == 'webhook')}{what}")["spec"]
+    plain = built(KUBERNETES / "live")
+
+    with pytest.raises(AlertsFault, match="go together"):
+        read_alerts(only)
+    assert read_alerts(only | where)
+    assert selects(out["podSelector"], labels_of(with_all, "alerts"))
+    assert not ALERTS_FILES & set(environment(plain, container(plain, "alerts/alerts")))
 
 
 def test_with_arango_s3_makes_its_ledger_before_it_starts(with_all: list[Object]) -> None:

@@ -10,11 +10,23 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]  # it comes with schemathesis, without its types
 from deployed import CONFIG, KEYS, KUBERNETES, ROOT, documents, env_file, misfits
-from known import KEY_FILES, S3_SECRETS, S4_SECRETS, options, program, s3_defaults, s4_defaults
+from known import (
+    ALERTS_FILES,
+    KEY_FILES,
+    S3_SECRETS,
+    S4_SECRETS,
+    alerts_defaults,
+    options,
+    program,
+    s3_defaults,
+    s4_defaults,
+)
 
 from chimera.client.credentials import credentials
 from chimera.decide.rules.bundle import read_rule
 from chimera.services.access.tokens import read_tokens
+from chimera.services.alerts.settings import describe as describe_alerts
+from chimera.services.alerts.settings import read_settings as read_alerts
 from chimera.services.router.main import table_of
 from chimera.services.router.settings import describe, load
 from chimera.services.strategy.demo import demo_bundle
@@ -31,6 +43,8 @@ OBJECTS = sorted(
 SET_HERE = {  # what an installation must say; everything else stands at its default
     "S3_S4_URL", "S3_S4_TOKEN_PATH", "S3_HOST", "S3_API_TOKENS_PATH", "S3_LEDGER_PATH", "S3_REDIS_ADDRESSES",
     "S4_HOST", "S4_API_TOKENS_PATH", "S4_LEDGER_PATH", "S4_RECEIPT_KEY_PATH", "S4_REDIS_ADDRESSES",
+    "ALERTS_HOST", "ALERTS_API_TOKENS_PATH", "ALERTS_LEDGER_PATH", "ALERTS_REDIS_ADDRESSES", "ALERTS_S4_URL",
+    "ALERTS_S3_URL",
 }  # fmt: skip
 
 
@@ -74,6 +88,18 @@ def test_the_config_map_of_s4_has_every_setting_at_its_default_but_those_of_the_
     assert [name for name, *_ in describe() if name in told] == list(told), "in the order of docs/settings.md"
 
 
+@pytest.mark.req("CONF-2", "DEL-2")
+def test_the_config_map_of_the_alerts_has_every_setting_at_its_default_but_those_of_the_installation() -> None:
+    told = env_file(CONFIG / "alerts.env")
+    defaults, read = read_alerts({}), read_alerts(told)
+
+    assert set(told) == set(alerts_defaults()) - ALERTS_FILES
+    fields = {name: str(field.validation_alias) for name, field in type(read).model_fields.items()}
+    changed = {variable for name, variable in fields.items() if getattr(read, name) != getattr(defaults, name)}
+    assert changed == {name for name in SET_HERE if name.startswith("ALERTS_")}
+    assert [name for name, *_ in describe_alerts() if name in told] == list(told), "in the order of docs/settings.md"
+
+
 def test_the_config_maps_of_feed_and_console_have_every_variable_that_they_read() -> None:
     assert set(env_file(CONFIG / "feed.env")) == set(options("feed"))
     assert set(env_file(CONFIG / "console.env")) == {*options("console"), *program()}
@@ -83,7 +109,7 @@ def test_no_file_of_settings_has_a_secret() -> None:
     for path in CONFIG.glob("*.env"):
         told = env_file(path)
 
-        assert not set(told) & (S3_SECRETS | S4_SECRETS | KEY_FILES)
+        assert not set(told) & (S3_SECRETS | S4_SECRETS | KEY_FILES | ALERTS_FILES)
         assert not [name for name, value in told.items() if "@" in value or "PASS" in name]
 
 
@@ -105,8 +131,12 @@ def test_the_bundle_of_rules_is_one_that_s3_takes_and_opens_nothing() -> None:
 
 def hands() -> list[tuple[str, list[str]]]:
     """The containers that copy keys, by their pod, and what they run."""
-    (component,) = documents(KUBERNETES / "binance" / "kustomization.yaml")
-    patches = [yaml.safe_load(each["patch"]) for each in component["patches"]]
+    components = [
+        each
+        for name in ("binance", "webhook", "telegram")
+        for each in documents(KUBERNETES / name / "kustomization.yaml")
+    ]
+    patches = [yaml.safe_load(each["patch"]) for component in components for each in component["patches"]]
     pods = [each for path in OBJECTS for each in documents(path)] + patches
     return [
         (f"{each['metadata']['name']}/{init['name']}", init["command"])
@@ -128,7 +158,7 @@ def test_keys_are_handed_over_as_chimera_takes_them(name: str, command: list[str
         hidden.write_text(CONTENT[each], encoding="utf-8")
         os.chmod(hidden, 0o440)
         (mounted / each).symlink_to(Path("..data") / each)
-    to = {"/run/chimera/keys": str(kept), "/run/chimera/exchange": str(kept)}
+    to = {f"/run/chimera/{folder}": str(kept) for folder in ("keys", "exchange", "webhook", "telegram")}
 
     for _ in range(2):  # a pod that starts again finds the copies of the first time
         words = [word.replace("/run/chimera/secret", str(mounted)) for word in command]
@@ -146,17 +176,29 @@ def takes_key(path: Path) -> None:
     load({"S4_BINANCE_KEY_FILE": str(path), "S4_BINANCE_SECRET": "s" * 64})
 
 
+def takes_webhook(path: Path) -> None:
+    read_alerts({"ALERTS_WEBHOOK_URL": "https://a.example/b", "ALERTS_WEBHOOK_SECRET_FILE": str(path)})
+
+
+def takes_telegram(path: Path) -> None:
+    read_alerts({"ALERTS_TELEGRAM_CHAT": "-100", "ALERTS_TELEGRAM_TOKEN_FILE": str(path)})
+
+
 CONTENT = {
     "tokens.json": '{"tokens": []}',
     "token": "s3 chm_abc\n",
     "binance-key": "k" * 64,
     "binance-secret": "s" * 64,
+    "webhook-secret": "w" * 32,
+    "telegram-token": "123:abc",
 }
 TAKES: dict[str, Callable[[Path], object]] = {
     "tokens.json": read_tokens,
     "token": credentials,
     "binance-key": takes_key,
     "binance-secret": takes_key,
+    "webhook-secret": takes_webhook,
+    "telegram-token": takes_telegram,
 }
 
 
