@@ -116,6 +116,7 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "adapters/arango": "a real server",
     "adapters/redis": "a real server",
     "adapters/embedded": "real files, a writer thread, a supervised process",
+    "adapters/otlp.py": "a real collector, from a thread",
     "adapters/binance": "real sockets; its pure half is checked by the run-time fence",
     "cli": "the terminal and the process",
     "services/access": "the gate before the face of a real process",
