@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import msgspec
-from console_others import FakeBundles, FakeCosts, FakeExplain, FakeSimulator
+from console_others import FakeAlerts, FakeBundles, FakeCosts, FakeDoctor, FakeExplain, FakeSimulator
 from console_stage import FakeS3, FakeS4, HandClock
 from fastapi import FastAPI
 from router_fake import FakeRouter
@@ -81,7 +81,7 @@ def _applications() -> dict[Service, FastAPI]:
     bus = MemoryBus(HandClock())
     page = console_app(
         router=s4, strategy=FakeS3(), explain=FakeExplain(), bundles=FakeBundles(), bus=bus, clock=clock,
-        simulator=FakeSimulator(), costs=FakeCosts(), signed=_Behind(signed),
+        simulator=FakeSimulator(), costs=FakeCosts(), alerts=FakeAlerts(), doctor=FakeDoctor(), signed=_Behind(signed),
     )  # fmt: skip
     strategy: Any = _Nobody()
     return {

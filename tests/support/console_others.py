@@ -212,6 +212,57 @@ class FakeCosts:
         return self.told
 
 
+class FakeAlerts:
+    """``AlertsSource``: one level that lasts, one thing that only happened."""
+
+    def __init__(self) -> None:
+        self.rows = {row["id"]: row for row in (a_ticket("a1", "BUS_AWAY", lasts=True), a_ticket("b2", "STOP_CROSSED"))}
+        self.done: list[tuple[str, ...]] = []
+        self.error: Exception | None = None
+
+    async def alerts(self, state: str = "standing", newest: int = 100) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        return {"alerts": [row for row in self.rows.values() if row["resolved"] is None]}
+
+    async def alert(self, name: str) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        if name not in self.rows:
+            raise Refused("NOT_FOUND", "no such alert")
+        return self.rows[name]
+
+    async def acknowledge(self, name: str, *, by: str = "", note: str = "") -> dict[str, Any]:
+        self.done.append(("acknowledge", name, by, note))
+        mark = {"by": by, "at_ms": 1_800_000_000_000, "note": note}
+        self.rows[name] |= {"state": "ACKNOWLEDGED", "acknowledged": mark}
+        return self.rows[name]
+
+    async def resolve(self, name: str, *, by: str = "", note: str = "", force: bool = False) -> dict[str, Any]:
+        self.done.append(("resolve", name, by, note))
+        self.rows[name] |= {"state": "RESOLVED", "resolved": {"by": by, "at_ms": 1_800_000_000_000, "note": note}}
+        return self.rows[name]
+
+
+def a_ticket(name: str, code: str, *, lasts: bool = False) -> dict[str, Any]:
+    """As ``GET /alerts`` tells it."""
+    return {
+        "id": name, "state": "OPEN", "severity": "ERROR" if lasts else "WARN", "code": code, "subject": "FUT BTCUSDT",
+        "service": "s4-router", "account_id": "main", "text": "what it says", "since_ms": 1_799_999_990_000,
+        "last_ms": 1_799_999_995_000, "count": 2, "lasts": lasts, "dedupe": "d", "runbook": "runbook.md#redis-away",
+        "acknowledged": None, "resolved": None, "told": {},
+    }  # fmt: skip
+
+
+class FakeDoctor:
+    """``DoctorSource``."""
+
+    async def examine(self) -> dict[str, Any]:
+        row = {"check": "python", "ok": True, "text": "3.11", "needed": True, "warns": False, "do": ""}
+        disk = {**row, "check": "disk", "text": "0.4 GiB free", "warns": True, "do": "make room"}
+        return {"checks": [row, disk, {**row, "check": "Binance", "ok": None}, {**row, "check": "S3", "ok": False}]}
+
+
 class Operated:
     """What ``RouterSource`` has beside looking and closing."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from chimera.cli.codes import ended_well
-from chimera.cli.options import S3, S3_URL, S4, S4_URL
+from chimera.cli.options import ALERTS_URL, S3, S3_URL, S4, S4_URL, Alerts
 
 
 def console(
@@ -26,11 +26,15 @@ def console(
     tls_key: Annotated[Path | None, typer.Option(envvar="CHIMERA_TLS_KEY_PATH", dir_okay=False, help="PEM.")] = None,
     s3: S3 = S3_URL,
     s4: S4 = S4_URL,
+    alerts: Alerts = ALERTS_URL,
     sim: Annotated[str, typer.Option(help="A simulated exchange on this machine, to be run from the page.")] = "",
     ledger: Annotated[Path | None, typer.Option(dir_okay=False, help="S4's, for what trading cost.")] = None,
     signals: Annotated[Path | None, typer.Option(dir_okay=False, help="S3's, for mids of decisions.")] = None,
     captures: Annotated[
         str, typer.Option(metavar="[spot:|fut:]FILE[,...]", help="Of `chimera record`, for markouts.")
+    ] = "",
+    docs: Annotated[
+        str, typer.Option(envvar="CHIMERA_DOCS_URL", help="Of the pages as a site, for links to the runbook.")
     ] = "",
     redis: Annotated[str, typer.Option(envvar="CHIMERA_REDIS_ADDRESSES", help="Empty: the embedded one.")] = "",
     redis_dir: Annotated[Path, typer.Option(help="Of the embedded one.")] = Path("var/redis"),
@@ -44,4 +48,5 @@ def console(
         services.console(
             door, port, s3, s4, redis, redis_dir, hosts,
             sim_url=sim, ledger=ledger, signals=signals, captures=captures,
+            alerts_url=alerts, docs_url=docs,
         )  # fmt: skip

@@ -35,18 +35,16 @@ GIB: Final = 1_073_741_824
 LEAST_ROOM_GIB: Final = 1
 
 
-def examine(state: Path, sim_url: str, asked: Mapping[str, str], as_json: bool) -> None:
+def examine(state: Path | None, sim_url: str, asked: Mapping[str, str], as_json: bool) -> None:
     """Exit 0 when what a start needs is there; services that do not answer are told, and are no fault of a machine.
 
-    ``asked``: addresses of s3, s4, feed and alerts; an empty one is not asked.
+    ``asked``: addresses of s3, s4, feed and alerts; an empty one, or of the simulator, is not asked. ``state`` None:
+    they run elsewhere, so this machine and its settings say nothing of them.
     """
     named = {"S3": asked["s3"], **_routers(asked["s4"]), "feed": asked["feed"], "alerts": asked["alerts"]}
     checks = [
-        *_machine(state),
-        *_settings(),
-        *asyncio.run(doctor_venue.checks(os.environ)),
-        asyncio.run(_redis()),
-        *asyncio.run(_reach({"simulator": f"{sim_url}/fapi/v1/ping"})),
+        *(_here(state) if state is not None else ()),
+        *asyncio.run(_reach({"simulator": f"{sim_url}/fapi/v1/ping"} if sim_url else {})),
         *asyncio.run(doctor_services.checks({name: url for name, url in named.items() if url}, asked["s4"])),
         Check("Binance", None, committed.told()),
     ]
@@ -57,6 +55,14 @@ def examine(state: Path, sim_url: str, asked: Mapping[str, str], as_json: bool) 
     bad = [check.check for check in checks if check.needed and check.ok is False]
     if bad:
         raise Stop(Exit.CANNOT_START, f"a start would fail: {', '.join(bad)}")
+
+
+def _here(state: Path) -> Iterator[Check]:
+    """This machine, and what the services started on it would read."""
+    yield from _machine(state)
+    yield from _settings()
+    yield from asyncio.run(doctor_venue.checks(os.environ))
+    yield asyncio.run(_redis())
 
 
 def _machine(state: Path) -> Iterator[Check]:

@@ -271,13 +271,17 @@ def doctor(
     s4: S4 = S4_URL,
     feed: levels.Feed = None,
     alerts_url: Alerts = ALERTS_URL,
+    services: Annotated[
+        bool, typer.Option("--services", help="Only what they say: they run on other machines than this.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """What this machine has, how the account and the services are, what is not protected, and what to do."""
     with ended_well():
         from chimera.cli import doctor as looks
 
-        looks.examine(state, sim, {"s3": s3, "s4": s4, "feed": feed or "", "alerts": alerts_url}, as_json)
+        asked = {"s3": s3, "s4": s4, "feed": feed or "", "alerts": alerts_url}
+        looks.examine(None if services else state, sim, asked, as_json)
 
 
 @app.command()

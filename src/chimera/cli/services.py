@@ -111,6 +111,8 @@ def console(
     ledger: Path | None,
     signals: Path | None,
     captures: str,
+    alerts_url: str,
+    docs_url: str,
 ) -> None:
     from chimera.services.console.main import serve
 
@@ -120,6 +122,7 @@ def console(
             door=door, port=port, s3_url=s3, s4_url=s4, redis_addresses=listed(redis), embedded_dir=redis_dir,
             hosts=listed(hosts), stop=stop, ready=_ready("console"),
             sim_url=sim_url, ledger=ledger, signals=signals, captures=captures,
+            alerts_url=alerts_url, docs_url=docs_url,
         )
     )  # fmt: skip
 

@@ -78,7 +78,7 @@ async def test_first_all_then_what_changed(stage: Stage) -> None:
         assert number > first
         assert number == said["seq"]
         assert "decisions" not in said["html"]
-        assert set(said["ages"]) == {"market", "s4", "s4_health", "s3", "streams"}
+        assert set(said["ages"]) == {"market", "s4", "s4_health", "s3", "alerts", "streams"}
 
 
 async def test_records_of_the_streams_arrive(stage: Stage) -> None:

@@ -396,7 +396,7 @@ REACHED = [
     ("alerts", "s3", 8083, True),
     ("alerts", "redis", 6379, True),
     ("s4", "alerts", 8090, False),
-    ("console", "alerts", 8090, False),
+    ("console", "alerts", 8090, True),
 ]
 
 

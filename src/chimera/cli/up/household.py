@@ -251,6 +251,7 @@ class Household:
             words = ["console", "--port", str(ports.console), "--s3", self._at(ports.s3), "--s4", routers.one_address]
             words += ["--sim", venue, "--ledger", str(self._ledger_path("s4"))]
             words += ["--signals", str(self._ledger_path("s3")), "--redis", redis]
+            words += ["--alerts", self._at(ports.alerts)]
             children.append(self._child("console", words, {}))
         return children
 

@@ -175,11 +175,14 @@ ENDPOINTS: Final = (
         "GET /config/{bundle_id:path}",
         "GET /venue",
         "GET /system",
+        "GET /doctor",
         "GET /simulator",
     ),
     *_rows(Service.CONSOLE, Role.READ, *(f"GET /acts/{name}" for name in ("close", "cancel", "kill"))),
     *_rows(Service.CONSOLE, Role.TRADE, "!POST /acts/close", "!POST /acts/cancel", "!POST /acts/kill"),
-    *_acts(Role.TRADE, "survey", "pause-order", "resume-order", "finish-order", "disarm"),
+    *_acts(
+        Role.TRADE, "survey", "pause-order", "resume-order", "finish-order", "disarm", "acknowledge", "resolve-alert"
+    ),
     *_acts(Role.OPERATE, "activate", "roll-back", "try-bundle", "end-trial"),
     *_acts(Role.OPERATE, "approve-routes", "roll-back-routes", "retry-breaker"),
     *_acts(Role.OPERATE, "arm-fault", "clear-fault", "move-market", "turn-market"),

@@ -29,9 +29,11 @@ from chimera.services.console.finding import find_name, found_at
 from chimera.services.console.guard import Guard
 from chimera.services.console.login import Signed, add_login
 from chimera.services.console.others import (
+    AlertsSource,
     BundleSource,
     BusSource,
     CostSource,
+    DoctorSource,
     ExplainSource,
     Others,
     RouterSource,
@@ -78,13 +80,19 @@ class Console:
     """One process's console: what it sees, draws and streams."""
 
     def __init__(
-        self, others: Others, *, symbols: tuple[str, ...], screens: tuple[Screen, ...], terminal: Terminal
+        self,
+        others: Others,
+        *,
+        symbols: tuple[str, ...],
+        screens: tuple[Screen, ...],
+        terminal: Terminal,
+        docs_url: str = "",
     ) -> None:
         self.clock = others.clock
         self.seen = Seen(symbols=list(symbols), sequence=others.clock.now_ms())
         self.static = {name: files(__package__).joinpath("static", name).read_bytes() for name in STATIC}
         versions = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in self.static.items()}
-        self.page = Page(self.seen, others.clock, screens, versions, terminal)
+        self.page = Page(self.seen, others.clock, screens, versions, terminal, docs_url)
         self.views = Views(others, self.seen)
         self.watch = Watch(self.seen, others)
         self.streams = Streams(self.seen, self.page, self.views, others.clock)
@@ -140,21 +148,25 @@ def build_app(
     clock: Clock,
     simulator: SimulatorSource | None = None,
     costs: CostSource | None = None,
+    alerts: AlertsSource | None = None,
+    doctor: DoctorSource | None = None,
     symbols: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
     signed: Signed | None = None,
     screens: tuple[Screen, ...] = SCREENS,
     urls: Mapping[str, str] | None = None,
+    docs_url: str = "",
 ) -> FastAPI:
     """The application. Its ``state.console`` is the caller's to run (``keep_watching``) and to ``end``.
 
     ``symbols`` are shown before S4 has named its own; ``hosts`` are names it is reached under besides loopback's;
-    ``simulator``, ``costs``: where they are at hand; ``signed``: who is signed in, where tokens are asked for;
-    ``urls``: of ``s3``, ``s4`` and ``sim``, for what is copied.
+    ``simulator``, ``costs``, ``alerts``, ``doctor``: where they are at hand; ``signed``: who is signed in, where tokens
+    are asked for; ``urls``: of ``s3``, ``s4``, ``alerts`` and ``sim``, for what is copied; ``docs_url``: where the site
+    of the pages is, for the runbook's chapters.
     """
     terminal = Terminal(urls or {}, guarded=signed is not None)
-    others = Others(router, strategy, explain, bundles, bus, clock, simulator, costs)
-    console = Console(others, symbols=symbols, screens=screens, terminal=terminal)
+    others = Others(router, strategy, explain, bundles, bus, clock, simulator, costs, alerts, doctor)
+    console = Console(others, symbols=symbols, screens=screens, terminal=terminal, docs_url=docs_url)
 
     app = FastAPI(title="Chimera console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.console = console

@@ -1,19 +1,17 @@
 """What trading cost, by ``chimera report tca`` in a process of its own: a ledger of a year must not hold up a page.
 
-One report at a time, at the lowest priority, kept for a minute and shared by all pages; one that takes too long is
-ended. It reads files beside their owners, as the command does, and knows nothing of what is in them.
+One report at a time (``child``), kept for a minute and shared by all pages. It reads files beside their owners, as the
+command does, and knows nothing of what is in them.
 """
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from chimera.ports.clock import Clock
+from chimera.services.console import child
 from chimera.trading.errors import NotSent
 from chimera.trading.money import Millis
 
@@ -21,8 +19,6 @@ KEPT_MS: Final = 60_000
 TIMEOUT_S: Final = 120.0
 DAYS: Final = 7
 DAY_MS: Final = 86_400_000
-WORDS_MOST: Final = 300
-NICE: Final = 19
 
 
 class Costs:
@@ -54,21 +50,8 @@ class Costs:
 
 
 async def _run(words: Sequence[str]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "chimera.cli.main", *words]
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, stdin=asyncio.subprocess.DEVNULL)
-    try:
-        with suppress(ProcessLookupError):  # it has ended already
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-        async with asyncio.timeout(TIMEOUT_S):
-            told, complaint = await process.communicate()
-    except TimeoutError as late:
-        raise NotSent(f"the report took more than {TIMEOUT_S:g} s; ask for it by hand: chimera {words[0]}") from late
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise NotSent(complaint.decode("utf-8", "replace").strip()[-WORDS_MOST:] or f"exit {process.returncode}")
-    report: dict[str, Any] = json.loads(told)
+    ended = await child.run(words, timeout_s=TIMEOUT_S)
+    if ended.code:
+        raise NotSent(ended.complaint)
+    report: dict[str, Any] = json.loads(ended.said)
     return report

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from chimera.client import RouterClient, StrategyClient
+from chimera.client import AlertsClient, RouterClient, StrategyClient
 from chimera.client.bundles import BundleClient
 from chimera.client.explain import ExplainClient
 from chimera.client.simulator import SimulatorClient
@@ -13,6 +13,7 @@ from chimera.services.access.door import Door, gated
 from chimera.services.clock import SystemClock
 from chimera.services.console.app import Console, build_app
 from chimera.services.console.costs import Costs
+from chimera.services.console.doctoring import Doctor
 from chimera.services.console.guard import BODY_MOST
 from chimera.services.console.login import Signed
 from chimera.services.service import Service
@@ -41,12 +42,15 @@ async def serve(
     ledger: Path | None = None,
     signals: Path | None = None,
     captures: str = "",
+    alerts_url: str = "",
+    docs_url: str = "",
     ready: Ready | None = None,
 ) -> None:
     """Until ``stop``; raises ``PortInUse``, ``DoorFault``. S3, S4 and Redis may come later.
 
     ``hosts``: names that it is reached under besides the door's own. ``sim_url``: of a simulated exchange, by whose
-    control API it is run. ``ledger``, ``signals``, ``captures``: files of which it computes what trading cost.
+    control API it is run. ``ledger``, ``signals``, ``captures``: files of which it computes what trading cost; where
+    the ledger is, the house is, and the doctor looks at this machine too. ``alerts_url``: of who keeps the alerts.
     """
     clock, tls = SystemClock(), door.checked(Service.CONSOLE).tls()
     book = door.book(clock)
@@ -59,7 +63,10 @@ async def serve(
             StrategyClient(s3_url, timeout_ms=TIMEOUT_MS) as strategy,
             ExplainClient(s3_url, timeout_ms=LONG_MS) as explain,
             BundleClient(s3_url, timeout_ms=LONG_MS) as bundles,
+            AlertsClient(alerts_url, timeout_ms=TIMEOUT_MS) as alerts,
         ):
+            state = None if ledger is None else ledger.parent
+            doctor = Doctor(clock, s3_url=s3_url, s4_url=s4_url, alerts_url=alerts_url, sim_url=sim_url, state=state)
             app = build_app(
                 router=router,
                 strategy=strategy,
@@ -69,10 +76,13 @@ async def serve(
                 clock=clock,
                 simulator=SimulatorClient(sim_url) if sim_url else None,
                 costs=None if ledger is None else Costs(clock, ledger, signals, captures),
+                alerts=alerts if alerts_url else None,
+                doctor=doctor,
                 symbols=tuple(symbols),
                 hosts=(door.host, *hosts),
                 signed=signed,
-                urls={"s3": s3_url, "s4": s4_url, "sim": sim_url},
+                urls={"s3": s3_url, "s4": s4_url, "sim": sim_url, "alerts": alerts_url},
+                docs_url=docs_url,
             )
             console: Console = app.state.console
             gate = gated(app, Service.CONSOLE, door, clock, book=book, sessions=signed, body_most=BODY_MOST)

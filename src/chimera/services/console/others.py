@@ -154,6 +154,26 @@ class CostSource(Protocol):
         ...
 
 
+class DoctorSource(Protocol):
+    """The look at everything; ``doctoring.Doctor`` has it."""
+
+    async def examine(self) -> dict[str, Any]:
+        """``chimera doctor --json``. Raises ``ChimeraError``."""
+        ...
+
+
+class AlertsSource(Protocol):
+    """What the console asks of who keeps the alerts; ``client.AlertsClient`` has it. Each raises ``ChimeraError``."""
+
+    async def alerts(self, state: str = "standing", newest: int = 100) -> dict[str, Any]: ...
+
+    async def alert(self, name: str) -> dict[str, Any]: ...
+
+    async def acknowledge(self, name: str, *, by: str = "", note: str = "") -> dict[str, Any]: ...
+
+    async def resolve(self, name: str, *, by: str = "", note: str = "", force: bool = False) -> dict[str, Any]: ...
+
+
 class BusSource(Protocol):
     """What the console reads of the bus; every ``ports.streams.Bus`` has it."""
 
@@ -174,4 +194,6 @@ class Others:
     clock: Clock
     simulator: SimulatorSource | None = None  # where the venue is one of ours
     costs: CostSource | None = None  # where the ledgers' files are at hand
+    alerts: AlertsSource | None = None  # where somebody keeps them
+    doctor: DoctorSource | None = None
     hours: SkipHours = field(default_factory=SkipHours)  # counted once for all pages

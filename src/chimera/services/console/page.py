@@ -51,6 +51,7 @@ _SILENT: Final = {
     "s3": "S3 last answered",
     "market": "the newest tick came",
     "streams": "the streams last spoke",
+    "alerts": "whoever keeps the alerts last answered",
 }
 _HEARD_FROM: Final = {  # topic of ``seen``: the age it has
     "positions": "s4",
@@ -61,6 +62,7 @@ _HEARD_FROM: Final = {  # topic of ``seen``: the age it has
     "orders": "streams",
     "fills": "streams",
     "alerts": "streams",
+    "tickets": "alerts",
 }
 
 
@@ -68,7 +70,13 @@ class Page:
     """Draws; ``seen`` is filled by the watch, each view by its looks."""
 
     def __init__(
-        self, seen: Seen, clock: Clock, screens: tuple[Screen, ...], versions: dict[str, str], terminal: Terminal
+        self,
+        seen: Seen,
+        clock: Clock,
+        screens: tuple[Screen, ...],
+        versions: dict[str, str],
+        terminal: Terminal,
+        docs_url: str = "",
     ) -> None:
         self.screens = screens
         self._seen = seen
@@ -84,6 +92,7 @@ class Page:
         self._jinja.globals |= {
             "seen": seen,
             "versions": versions,
+            "docs_url": docs_url.rstrip("/"),
             "screens": screens,
             "amount": shown.amount,
             "signed": shown.signed,
@@ -147,6 +156,7 @@ class Page:
             "s4": verdicts.age_ms(seen.s4, mono_ms),
             "s4_health": verdicts.age_ms(seen.s4_health, mono_ms),
             "s3": verdicts.age_ms(seen.s3, mono_ms),
+            "alerts": verdicts.age_ms(seen.keeper, mono_ms),
             "streams": max(heard) if len(heard) == len(streams) else None,
         }
         if view is not None:
@@ -242,5 +252,6 @@ class Page:
         seen = self._seen
         named: Mapping[str, Source] = {
             "s4": seen.s4, "s4_health": seen.s4_health, "s3": seen.s3, "market": seen.market,
+            "alerts": seen.keeper,
         }  # fmt: skip
         yield from seen.streams.values() if age == "streams" else (named[age],)

@@ -193,6 +193,32 @@ class FillRow(Value, tag=False, forbid_unknown_fields=False):
         return position_name(self.symbol, self.market)
 
 
+class TicketMark(Value, tag=False, forbid_unknown_fields=False):
+    """Who acknowledged or resolved an alert."""
+
+    by: str
+    at_ms: Millis
+    note: str = ""
+
+
+class TicketRow(Value, tag=False, forbid_unknown_fields=False):
+    """An alert as it is kept; ``lasts``: its end will be told. ``runbook``: page and anchor, or empty."""
+
+    id: str
+    state: str
+    severity: str
+    code: str
+    since_ms: Millis
+    last_ms: Millis
+    subject: str = ""
+    service: str = ""
+    text: str = ""
+    count: int = 1
+    lasts: bool = False
+    runbook: str = ""
+    acknowledged: TicketMark | None = None
+
+
 class Moment(Value, tag=False, forbid_unknown_fields=False):
     """One line of an order's timeline."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from chimera.services.console.rows import DecisionRow, FillRow, OrderRow, PositionRow
+from chimera.services.console.rows import DecisionRow, FillRow, OrderRow, PositionRow, TicketRow
 from chimera.trading.order import FINAL
 from chimera.wire.alerts import AlertRecord
 from chimera.wire.board import TickBoard
@@ -83,6 +83,7 @@ class Seen:
     s4_health: Source = field(default_factory=lambda: Source("S4's health"))
     s3: Source = field(default_factory=lambda: Source("S3"))
     market: Source = field(default_factory=lambda: Source("market board"))
+    keeper: Source = field(default_factory=lambda: Source("alerts"))  # nobody trades less without it
     streams: dict[str, Source] = field(default_factory=lambda: {name: Source(name) for name in FOLLOWED})
     health: dict[str, Any] = field(default_factory=dict)
     s3_health: dict[str, Any] = field(default_factory=dict)
@@ -95,6 +96,7 @@ class Seen:
     records: deque[Record] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
     stops_live_ms: dict[str, int] = field(default_factory=dict)  # when each stop was first heard to stand
     alerts: deque[AlertRecord] = field(default_factory=lambda: deque(maxlen=ROWS_KEPT))
+    tickets: tuple[TicketRow, ...] = ()  # alerts that stand, worst first
     deeds: "dict[str, Deed]" = field(default_factory=dict)
     fault: str = ""  # why the console itself does not watch
     sequence: int = 0
@@ -198,6 +200,11 @@ class Seen:
     def take_alert(self, row: AlertRecord) -> None:
         self.alerts.append(row)
         self.changed("alerts")
+
+    def take_tickets(self, rows: tuple[TicketRow, ...]) -> None:
+        if rows != self.tickets:
+            self.tickets = rows
+            self.changed("tickets")
 
     # ── what was asked for here ──
 

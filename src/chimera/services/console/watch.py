@@ -6,18 +6,20 @@ reason; a record that cannot be read is shown as an alert and skipped. It change
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import structlog
 
 from chimera.ports.streams import Entry
-from chimera.services.console.others import Others
+from chimera.services.console.others import AlertsSource, Others
 from chimera.services.console.rows import (
     DecisionRow,
     FillRow,
     OrderRow,
     PositionRow,
+    TicketRow,
     read_record,
     read_row,
 )
@@ -34,6 +36,7 @@ POSITIONS_S: Final = 0.5  # at most this long between two looks; an event of S4'
 NUDGED_S: Final = 0.05  # events come in bursts: one look for all of them
 HEALTH_S: Final = 1.0
 DECISIONS_S: Final = 1.0
+TICKETS_S: Final = 1.0
 TICK_S: Final = 0.2
 BACK_MS: Final = 1_800_000  # how much of the streams is read at the start
 BATCH: Final = 500
@@ -51,6 +54,7 @@ class Watch:
         self._router = others.router
         self._strategy = others.strategy
         self._bus = others.bus
+        self._alerts = others.alerts
         self._clock = others.clock
         self._nudge = asyncio.Event()
 
@@ -60,6 +64,9 @@ class Watch:
             tasks.create_task(self._keep(self.seen.s4_health, self.look_at_health, _pause(HEALTH_S)))
             tasks.create_task(self._keep(self.seen.s3, self.look_at_decisions, _pause(DECISIONS_S)))
             tasks.create_task(self._keep(self.seen.market, self.look_at_market, _pause(TICK_S)))
+            if self._alerts is not None:
+                look = partial(self.look_at_tickets, self._alerts)
+                tasks.create_task(self._keep(self.seen.keeper, look, _pause(TICKETS_S)))
             takers = {ROUTER_EVENTS: self._take_event, ORDER_RESULTS: self._take_result, ALERTS: self._take_alert}
             for stream, source in self.seen.streams.items():
                 tasks.create_task(self._follow(stream, source, takers[stream]))
@@ -82,6 +89,10 @@ class Watch:
         for document in await self._bus.get_many([tick_key(symbol) for symbol in self.seen.symbols]):
             if document is not None:
                 self.seen.take_tick(decode(document, TickBoard))
+
+    async def look_at_tickets(self, alerts: AlertsSource) -> None:
+        told = await alerts.alerts()
+        self.seen.take_tickets(tuple(read_row(row, TicketRow) for row in told["alerts"]))
 
     # ── loops ──
 

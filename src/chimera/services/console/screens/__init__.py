@@ -8,6 +8,7 @@ from chimera.services.console.screens import (
     compare,
     config,
     decision,
+    doctor,
     doubts,
     execution,
     kill,
@@ -39,5 +40,6 @@ SCREENS: Final[tuple[Screen, ...]] = (
     venue.SCREEN,
     alerts.SCREEN,
     system.SCREEN,
+    doctor.SCREEN,
     simulator.SCREEN,
 )

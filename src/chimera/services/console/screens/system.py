@@ -39,7 +39,7 @@ def _s3(shown: Shown) -> Mapping[str, object]:
 def _own(shown: Shown) -> Mapping[str, object]:
     return {
         "version": version("chimera"),
-        "sources": [(source.name, source.error) for source in shown.seen.sources],
+        "sources": [(source.name, source.error) for source in (*shown.seen.sources, shown.seen.keeper)],
         "records": len(shown.seen.records),
     }
 
