@@ -72,10 +72,10 @@ class House:
                 self._news.wait(min(left, 0.5))
         return pair
 
-    def wait_ready(self, timeout_s: float = 60) -> None:
-        """Until S3 and S4 both say they are ready."""
+    def wait_ready(self, timeout_s: float = 60, addresses: Sequence[str] = (S4, S3)) -> None:
+        """Until S3 and S4 both say they are ready; where they are elsewhere, ``addresses``."""
         until = time.monotonic() + timeout_s
-        for address in (S4, S3):
+        for address in addresses:
             while not _answers(f"{address}/ready"):
                 if time.monotonic() > until or self.process.poll() is not None:
                     raise TimeoutError(f"{address} is not ready; exit {self.process.poll()}")
