@@ -19,6 +19,8 @@ from chimera.wire.upgrades import to_2
 SCHEMA_VERSION: Final = 2
 MIGRATIONS: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: to_2}  # from version n to n + 1
 
+MANY: Final = 8  # orders of a holding, from which on it pays to keep what each is written as: 0.5 kB
+
 V = TypeVar("V")
 
 _CHANGING: Final = frozenset((Decimal, dict, list, tuple))
@@ -47,10 +49,10 @@ def seal(value: object) -> bytes:
 
 
 def seal_holding(holding: Holding) -> bytes:
-    """What ``unseal`` reads as this holding; an order that has not changed since the last time is not written anew."""
+    """What ``unseal`` reads as this holding; of many orders those that have not changed are not written anew."""
+    if len(holding.orders) < MANY:
+        return seal(holding)
     rest = encode(holding.but(orders={}))
-    if not holding.orders:
-        return b'{"schema_version":%d,"body":%b}' % (SCHEMA_VERSION, rest)
     orders = b",".join([_entry(holding.orders[ref]) for ref in sorted(holding.orders)])
     return b'{"schema_version":%d,"body":%b,"orders":{%b}}}' % (SCHEMA_VERSION, rest[:-1], orders)
 

@@ -45,8 +45,7 @@ async def relayed(desk: Desk, teller: Teller, turns: int = 20) -> Holding:
     """What the owner holds once it has told what it can."""
     parts = cast("Any", {"ledger": None, "sender": None, "relay": teller})
     owner = Owner(desk.holding, rev=1, fence=1, clock=CLOCK, scene=lambda _: desk.scene, **parts)
-    relaying = asyncio.create_task(owner._relay_forever())
-    owner._outbox_ready.set()
+    relaying = asyncio.create_task(owner._relay_all())
     for _ in range(turns):
         await asyncio.sleep(0)
     relaying.cancel()

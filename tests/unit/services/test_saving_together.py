@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from typing import Any, cast
 
 import pytest
@@ -38,11 +39,12 @@ async def saving(desk: Desk) -> AsyncIterator[tuple[Owner, Disk]]:
     disk = Disk()
     parts = cast("Any", {"ledger": disk, "sender": Hand(), "relay": None})
     owner = Owner(desk.holding, rev=1, fence=1, clock=CLOCK, scene=lambda _: desk.scene, **parts)
-    task = asyncio.create_task(owner._save_forever())
+    owner._saving.begin(asyncio.get_running_loop().create_future(), copy_context())
     try:
         yield owner, disk
     finally:
-        for each in (task, *owner._tasks):
+        await owner._saving.end()
+        for each in tuple(owner._tasks):
             each.cancel()
             with suppress(asyncio.CancelledError):
                 await each
@@ -60,7 +62,7 @@ def news(owner: Owner) -> None:
     held = owner.holding
     owner.holding = held.but(event_seq=held.event_seq + 1)
     owner._version += 1
-    owner._news.set()
+    owner._saving.want()
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from contextvars import copy_context
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -19,6 +20,7 @@ from chimera.execute.advance import advance
 from chimera.execute.due import next_due_ms
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Holdings
+from chimera.services.router.at_rest import Errand, Moment
 from chimera.services.router.barriers import HELD_MS
 from chimera.services.router.covering import Cover
 from chimera.services.router.patience import STATE_AGAIN_S, STORE_AGAIN_S
@@ -59,7 +61,7 @@ class Owner:
         scene: Callable[[Holding], Scene],
     ) -> None:
         self.holding = holding
-        self.recovered = asyncio.Event()  # the venue has been asked once since we took over
+        self.recovered = Moment()  # the venue has been asked once since we took over
         self.cover = Cover(clock)
         self.faults = 0  # facts we could not fold in: our own mistakes
         self.deposed = False  # a newer owner exists: this one sends nothing more
@@ -77,24 +79,26 @@ class Owner:
         self._saved_seq = holding.event_seq  # newest event on disk
         self._awaited = 0  # callers who wait for the disk
         self._held: list[tuple[int, Command]] = []  # commands waiting for their version to be saved
-        self._news = asyncio.Event()
-        self._wanted = asyncio.Event()  # somebody waits for the disk: a command, or whoever is answered
-        self._on_disk = asyncio.Condition()
-        self._outbox_ready = asyncio.Event()
+        self._hurry = Moment()  # while a save lingers somebody begins to wait for it: a command, or whoever is answered
+        self._on_disk = Moment()
+        self._saving = Errand(self._save_all, "save")
+        self._relaying = Errand(self._relay_all, "relay")
         self._together = RELAYED_AT_ONCE  # events told at once; one, where that failed: others need not wait for it
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.listeners: list[Callable[[tuple[Event, ...]], None]] = []
 
     async def run(self) -> None:
-        """Save and relay until cancelled."""
-        if self.holding.outbox:
-            self._outbox_ready.set()
+        """Save and relay until cancelled, or until there is a newer owner."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._save_forever(), name=f"save {self.holding.key}")
-                group.create_task(self._relay_forever(), name=f"relay {self.holding.key}")
+            context = copy_context()
+            self._saving.begin(over, context)
+            self._relaying.begin(over, context)
+            await over
         finally:
+            await self._saving.end()
+            await self._relaying.end()
             if self._timer is not None:
                 self._timer.cancel()
             for task in self._tasks:
@@ -117,7 +121,7 @@ class Owner:
             self.holding = after
             self.cover.look(after, scene.instrument.step)
             self._version += 1
-            self._news.set()
+            self._saving.want()
         for command in commands:
             if waits_for_save(command):
                 self._hold(command)
@@ -143,10 +147,10 @@ class Owner:
         if self._saved >= version:
             return
         self._awaited += 1
-        self._wanted.set()
+        self._hurry.pulse()
         try:
-            async with self._on_disk:
-                await self._on_disk.wait_for(lambda: self._saved >= version)
+            while self._saved < version:
+                await self._on_disk.wait()
         finally:
             self._awaited -= 1
 
@@ -163,7 +167,7 @@ class Owner:
         """Until it is on disk; what protects or closes everything on spot for a moment only."""
         held = (self._version, command)
         self._held.append(held)
-        self._wanted.set()
+        self._hurry.pulse()
         if hurries(command):
             asyncio.get_running_loop().call_later(URGENT_MS / 1000, self._let_go, held)
 
@@ -217,12 +221,8 @@ class Owner:
         if delay_s is not None:
             self._timer = asyncio.get_running_loop().call_later(delay_s, self.hear, Ticked())
 
-    async def _save_forever(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            if self._version == self._saved:
-                continue
+    async def _save_all(self) -> None:
+        while self._version != self._saved:
             await self._linger()
             await self._save(self.holding, self._version)
 
@@ -230,10 +230,9 @@ class Owner:
         """An answer and the trade's own report come in one breath: one save for both, where nobody waits for either."""
         if self._held or self._awaited:
             return
-        self._wanted.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGERS_S):
-                await self._wanted.wait()
+                await self._hurry.wait()
 
     async def _save(self, holding: Holding, version: int) -> None:
         """Until it is on disk; then what waited for it goes out."""
@@ -256,34 +255,26 @@ class Owner:
         self._held = [(held, command) for held, command in self._held if held > version]
         for command in due:
             self._start(command)
-        async with self._on_disk:
-            self._saved = version
-            self._on_disk.notify_all()
+        self._saved = version
+        self._on_disk.pulse()
         if holding.outbox:
-            self._outbox_ready.set()
-        if self._version != version:
-            self._news.set()
+            self._relaying.want()
 
-    async def _relay_forever(self) -> None:
-        while True:
-            await self._outbox_ready.wait()
-            self._outbox_ready.clear()
+    async def _relay_all(self) -> None:
+        while self._on_disk_untold():
             await self._give_way()
-            ready = tuple(event for event in self.holding.outbox if event.seq <= self._saved_seq)
-            if not ready:
-                continue
-            ready = ready[: self._together]
+            ready = self._on_disk_untold()[: self._together]
             told = await self._told(ready)
             if told:
                 self.hear(Published(through=told))
             whole = told == ready[-1].seq
-            more = len(ready) == self._together
             self._together = min(2 * self._together, RELAYED_AT_ONCE) if whole else 1
             if not whole:
-                self._outbox_ready.set()
                 await asyncio.sleep(STORE_AGAIN_S)
-            elif more:
-                self._outbox_ready.set()  # there may be more
+
+    def _on_disk_untold(self) -> tuple[Event, ...]:
+        outbox = self.holding.outbox
+        return outbox[: bisect_right(outbox, self._saved_seq, key=lambda event: event.seq)]
 
     async def _told(self, ready: tuple[Event, ...]) -> int:
         """Their rows, then their news; the number of the last event of which all is told, 0: of none."""

@@ -68,6 +68,7 @@ from chimera.trading.routes import RouteTable
 from chimera.trading.scene import Scene
 from chimera.trading.standstill import Kill, Scope
 from chimera.wire.results import answer_of
+from chimera.wire.sharing import shared
 
 log = structlog.get_logger()
 
@@ -199,7 +200,7 @@ class Router:
         found, kept_in = await self.reconciling.memory.load(key)
         grace_ms = self.config.policy.trades_overlap_ms - NEW_HOLDING_GRACE_MS
         since = Millis(self.reconciling.restoring.unknown_since(self.standing_in.since_ms) + grace_ms)
-        holding = found.holding if found else Holding(key=key, trades_confirmed_ms=since)
+        holding = shared(found.holding) if found else Holding(key=key, trades_confirmed_ms=since)
         owner = Owner(
             holding,
             rev=found.rev if found else 0,

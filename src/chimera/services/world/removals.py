@@ -323,15 +323,12 @@ def sent_once(_: Any) -> Any:
     return lambda sender, ref: None
 
 
-def tell_after_save(relay_forever: Any) -> Any:
+def tell_after_save(tell_listeners: Any) -> Any:
     """Events are told as soon as they are made."""
 
-    async def relay(owner: Any) -> None:
-        def unsaved(events: Any) -> None:
-            owner._saved_seq = owner.holding.event_seq
-            owner._outbox_ready.set()
+    def tell(owner: Any, fresh: Any) -> None:
+        tell_listeners(owner, fresh)
+        owner._saved_seq = owner.holding.event_seq
+        owner._relaying.want()
 
-        owner.listeners.append(unsaved)
-        await relay_forever(owner)
-
-    return relay
+    return tell

@@ -252,7 +252,7 @@ REDUNDANT: Final[dict[str, Redundant]] = {
     "tell_after_save": Redundant(
         Safeguard(
             "What happened is told before it is on disk.",
-            (Seam("chimera.services.router.owner:Owner", "_relay_forever", removals.tell_after_save),),
+            (Seam("chimera.services.router.owner:Owner", "_tell_listeners", removals.tell_after_save),),
             SLOW_DISK,
         ),
         "Every write of the relay is safe to repeat, and a trade that was told and forgotten is pulled again.",
