@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 from typing import Any, Final, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,13 +145,16 @@ def load(quick: bool) -> Iterator[Row]:
 
 def peers(quick: bool) -> Iterator[Row]:
     bench: Any = import_module("bench_peers")
-    found, left_out = bench.measure(20 if quick else bench.ORDERS)
-    LEFT_OUT.update(left_out)
-    for name, each in found.items():
+    found = bench.measure(20 if quick else bench.ORDERS)
+    LEFT_OUT.update(found.left_out)
+    ENGINES.update(found.versions)
+    ours = found.took["chimera"]
+    for name, each in found.took.items():
         for what in ("order", "stop"):
-            ours = found["chimera"][f"{what}_p50_ms"]
+            if f"{what}_p50_ms" not in each:
+                continue
             took = each[f"{what}_p50_ms"]
-            told = "" if name == "chimera" else f"{took / ours:.2f} x chimera"
+            told = "" if name == "chimera" else f"{took / ours[f'{what}_p50_ms']:.2f} x chimera"
             yield Row(f"{name}: strategy's call to accepted {what}, P50", took, "ms", told)
             yield Row(f"{name}: strategy's call to accepted {what}, P99", each[f"{what}_p99_ms"], "ms")
 
@@ -173,6 +177,7 @@ PARTS: Final[dict[str, Callable[[bool], Iterator[Row]]]] = {
     "peers": peers, "bars": bars,
 }  # fmt: skip
 LEFT_OUT: Final[dict[str, str]] = {}
+ENGINES: Final[dict[str, str]] = {}  # that ran in an environment of their own: versions
 
 
 # ── the table ──
@@ -218,7 +223,8 @@ def main() -> int:
 
 def page(rows: dict[str, list[Row]]) -> str:
     known = {each.metadata["Name"].lower().replace("_", "-"): each.version for each in metadata.distributions()}
-    versions = ", ".join(f"{name} {known[name]}" for name in VERSIONS if name in known)
+    measured = {name: known[name] for name in VERSIONS if name in known} | ENGINES
+    versions = ", ".join(f"{name} {version}" for name, version in ({"Python": python_version()} | measured).items())
     lines = [
         "# Benchmarks",
         "",

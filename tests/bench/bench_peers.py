@@ -6,7 +6,9 @@ protects it; a peer is its library's order call and, once that has answered, its
 checked or heard of in between. So it compares what a strategy waits for, and not like with like.
 
 ``ccxt``, Binance's own SDK and ``python-binance`` are called as ``tests/conformance`` does. NautilusTrader and
-Freqtrade are not driven: there a strategy runs inside an engine. A peer that is not installed is left out, by name.
+Freqtrade are engines with a strategy inside: each runs in a process and an environment of its own
+(``peer_environments``), and keeps, checks and hears what it always does. Who cannot be had is left out, and what the
+venue refuses; both by name.
 
 Run: ``python tests/bench/bench_peers.py [ORDERS]``. Prints, asserts nothing; ``measure`` is for the table.
 """
@@ -15,17 +17,20 @@ import asyncio
 import contextlib
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
 
+from peer_environments import ENGINES, Engine, Unavailable, bare_environ, python_of
 from proofs.bare import wired
 from proofs.real import Stage, stage
 
@@ -36,15 +41,22 @@ PEERS: Final = {
     "Binance SDK": ("sdk_usdm", "SdkUsdm"),
     "python-binance": ("pb_usdm", "PythonBinanceUsdm"),
 }
-NOT_DRIVEN: Final = dict.fromkeys(("NautilusTrader", "Freqtrade"), "no driver: a strategy runs inside its engine")
 SYMBOL, QTY = "BTCUSDT", "0.002"
 LOW: Final = "64000"
+ENGINE_S: Final = 1_800.0
 Called = list[tuple[int, str]]  # perf_counter_ns of a strategy's calls, and whose
 
 
-def measure(orders: int = ORDERS) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
-    """Milliseconds by client, P50 and P99; and who was left out, and why."""
-    found, left_out = {"chimera": asyncio.run(_staged(None, orders))}, dict(NOT_DRIVEN)
+class Found(NamedTuple):
+    """``took``: milliseconds by client, P50 and P99. ``left_out``: who, or what of whom, and why."""
+
+    took: dict[str, dict[str, float]]
+    left_out: dict[str, str]
+    versions: dict[str, str]  # of engines
+
+
+def measure(orders: int = ORDERS) -> Found:
+    found, left_out, versions = {"chimera": asyncio.run(_staged(None, orders))}, dict[str, str](), dict[str, str]()
     for name, (module, kind) in PEERS.items():
         try:
             client = getattr(import_module(module), kind)
@@ -52,7 +64,42 @@ def measure(orders: int = ORDERS) -> tuple[dict[str, dict[str, float]], dict[str
             left_out[name] = str(missing)
             continue
         found[name] = asyncio.run(_staged(client, orders))
-    return found, left_out
+    for name, engine in ENGINES.items():
+        try:
+            found[name], told = asyncio.run(_run(engine, python_of(engine), orders))
+        except Unavailable as why:
+            left_out[name] = str(why)
+            continue
+        versions[name] = told["version"]
+        left_out |= {f"{name}, {what}": f"{count} times" for what, count in told["refused"].items()}
+    return Found(found, left_out, versions)
+
+
+async def _run(engine: Engine, python: Path, orders: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """What it took, and what the driver told."""
+    with tempfile.TemporaryDirectory(prefix="chimera-peers-") as folder:
+        async with stage(Path(folder), (SYMBOL,), limits=False, venue="proofs.stamped") as house:
+            told = await asyncio.to_thread(driven, engine, python, house.venue_url, orders)
+            lines = house.audit_path.read_text("utf-8").splitlines()
+    stamps = [json.loads(line) for line in lines]
+    return _told([(at, whose) for at, whose in told["called"]], stamps, set(told["refused"])), told
+
+
+def driven(engine: Engine, python: Path, url: str, orders: int) -> dict[str, Any]:
+    """What its driver told at the end. Raises ``Unavailable`` with its last words where it did not."""
+    driver = Path(__file__).parent / engine.driver
+    command = [str(python), str(driver), url, url.replace("http", "ws", 1), SYMBOL, QTY, LOW, str(orders)]
+    try:
+        asked = subprocess.run(
+            command, capture_output=True, text=True, timeout=ENGINE_S, check=False, env=bare_environ()
+        )
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"its driver was not done in {ENGINE_S} s") from None
+    last = asked.stdout.strip().rpartition("\n")[2]
+    if asked.returncode or not last.startswith('{"version"'):
+        raise Unavailable(f"its driver failed: {' '.join((asked.stderr or asked.stdout).split())[-300:]}")
+    told: dict[str, Any] = json.loads(last)
+    return told
 
 
 async def _staged(client: Any, orders: int) -> dict[str, float]:
@@ -102,19 +149,25 @@ async def _theirs(house: Stage, client: Any, orders: int) -> Called:
     return called
 
 
-def _told(called: Called, stamps: list[dict[str, Any]]) -> dict[str, float]:
-    """Of each call the first order and the first stop that were accepted after it, and before the next call."""
+def _told(called: Called, stamps: list[dict[str, Any]], refused: Collection[str] = ()) -> dict[str, float]:
+    """Of each call the first order and the first stop that were accepted after it, and before the next call.
+
+    Of a kind that was ``refused`` ("stop: why") and never accepted, nothing.
+    """
     accepted = [each for each in stamps if each["kind"] == "accept"]
     moments = [at for at, _ in called]
-    order, stop = [], []
+    took: dict[str, list[float]] = {"order": [], "stop": []}
     for began, ends in zip(moments, [*moments[1:], 2**63], strict=True):
         within = [each for each in accepted if began <= each["ns"] < ends]
-        order += [(each["ns"] - began) / 1e6 for each in within if each["type"] == "MARKET"][:1]
-        stop += [(each["ns"] - began) / 1e6 for each in within if each["type"] == "STOP_MARKET"][:1]
-    assert len(order) == len(stop) == len(called), (len(order), len(stop), len(called))
+        for name, kind in (("order", "MARKET"), ("stop", "STOP_MARKET")):
+            took[name] += [(each["ns"] - began) / 1e6 for each in within if each["type"] == kind][:1]
+    for name in {why.partition(":")[0] for why in refused}:
+        if not took[name]:
+            del took[name]
+    assert all(len(each) == len(called) for each in took.values()), {name: len(each) for name, each in took.items()}
     return {
-        f"{name}_{label}_ms": round(statistics.quantiles(took, n=100)[at], 3)
-        for name, took in (("order", order), ("stop", stop))
+        f"{name}_{label}_ms": round(statistics.quantiles(each, n=100)[at], 3)
+        for name, each in took.items()
         for label, at in (("p50", 49), ("p99", 98))
     }
 
