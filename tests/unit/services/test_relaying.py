@@ -88,6 +88,26 @@ async def test_an_event_that_the_bus_refuses_holds_up_none_before_it(monkeypatch
     assert [event.seq for event in left.outbox] == seqs[4:]
 
 
+async def test_what_stays_in_the_outbox_by_a_mistake_of_ours_is_not_told_without_a_pause() -> None:
+    desk, teller = a_long(), Teller()
+    count = len(desk.holding.outbox)
+
+    def broken(_: object) -> Any:
+        raise ValueError("our mistake")
+
+    parts = cast("Any", {"ledger": None, "sender": None, "relay": teller})
+    owner = Owner(desk.holding, rev=1, fence=1, clock=CLOCK, scene=broken, **parts)
+    relaying = asyncio.create_task(owner._relay_all())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    relaying.cancel()
+    with suppress(asyncio.CancelledError):
+        await relaying
+    if owner._timer is not None:
+        owner._timer.cancel()
+    assert (len(teller.told), owner.faults) == (count, 1)
+
+
 @pytest.mark.parametrize("under_way", [True, False])
 async def test_what_is_under_way_at_the_venue_goes_first_but_not_for_ever(under_way: bool) -> None:
     desk, teller, rested = a_long(), Teller(), list[float]()

@@ -264,12 +264,14 @@ class Owner:
         while self._on_disk_untold():
             await self._give_way()
             ready = self._on_disk_untold()[: self._together]
+            if not ready:  # who stands in has let go of them meanwhile
+                return
             told = await self._told(ready)
             if told:
                 self.hear(Published(through=told))
             whole = told == ready[-1].seq
             self._together = min(2 * self._together, RELAYED_AT_ONCE) if whole else 1
-            if not whole:
+            if not whole or self.holding.outbox[:1] == ready[:1]:  # the latter: a mistake of ours kept it there
                 await asyncio.sleep(STORE_AGAIN_S)
 
     def _on_disk_untold(self) -> tuple[Event, ...]:
