@@ -223,3 +223,29 @@ async def test_stores_that_are_away_end_nothing_and_are_no_sample() -> None:
 
     assert list(observing.samples()) == []
     assert [(alert.code, alert.severity) for alert in told] == [("SLI_USER_STREAM", "ERROR")], "down, and told once"
+
+
+async def test_a_second_bare_position_is_told_though_the_first_still_stands() -> None:
+    """Somebody has acknowledged the first: the second must not be lost behind it, and each has an end of its own."""
+    told: list[Alert] = []
+    router, away = FakeRouter(), Away()
+    bare: dict[str, int] = {}
+
+    async def positions() -> list[dict[str, object]]:
+        return [router.board | {"symbol": symbol, "unprotected_ms": ms} for symbol, ms in bare.items()]
+
+    router.positions = positions  # type: ignore[method-assign]  # one board, and here there are several
+    observing = Observing(router, DEFAULT_ACCOUNT, rows=away, bus=away, clock=FixedClock(), tell=told.append)  # type: ignore[arg-type]
+    for seen in ({"BTCUSDT": 9_000, "ETHUSDT": 0}, {"BTCUSDT": 14_000, "ETHUSDT": 3_000}, {"BTCUSDT": 19_000}, {}):
+        bare.clear()
+        bare.update(seen)
+        await observing.look()
+
+    of_positions = [(alert.code, alert.subject) for alert in told if alert.code.startswith("SLI_UNPROTECTED")]
+    assert of_positions == [
+        ("SLI_UNPROTECTED", "FUT BTCUSDT"),
+        ("SLI_UNPROTECTED", "FUT ETHUSDT"),
+        ("SLI_UNPROTECTED_OVER", "FUT ETHUSDT"),
+        ("SLI_UNPROTECTED_OVER", "FUT BTCUSDT"),
+    ]
+    assert told[0].text.startswith("FUT BTCUSDT: no position is without a live stop")

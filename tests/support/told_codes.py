@@ -50,7 +50,7 @@ COMPUTED: Final[dict[tuple[str, str], Iterable[str]]] = {
     ("services/router/levels.py", "level.code"): (),  # whatever a level was raised by
     ("services/router/alarms.py", "alert.code"): (),  # whatever it was handed
     ("services/alerts/main.py", "code"): (SILENT,),  # what ``watch`` raises
-    ("services/router/observing.py", "verdict.objective.code"): _codes_of(Service.S4),
+    ("services/router/observing.py", "code"): _codes_of(Service.S4),
     ("services/router/cash_book.py", "code"): (),  # what its ``_alarm`` is called with
     ("services/router/breaking.py", "f'BREAKER_{after.state}'"): tuple(f"BREAKER_{state}" for state in State),
     ("services/router/watchdogs.py", "code"): tuple(code for code, _ in _KEY_ALERTS.values()),

@@ -15,6 +15,7 @@ from chimera.services.service import Service
 from chimera.trading.events import Severity
 
 ENOUGH: Final = 20
+SYMBOL: Final = "symbol"  # the label of what is measured of each position
 
 
 class Objective(NamedTuple):
@@ -90,10 +91,11 @@ OBJECTIVES: Final[tuple[Objective, ...]] = (
 
 
 class Verdict(NamedTuple):
-    """``value`` None: nothing was measured."""
+    """``value`` None: nothing was measured. ``where``: of which position alone; empty: of all that was measured."""
 
     objective: Objective
     value: float | None
+    where: str = ""
 
     @property
     def kept(self) -> bool | None:
@@ -117,6 +119,29 @@ def verdicts(service: Service, samples: Iterable[Sample]) -> tuple[Verdict, ...]
     return tuple(Verdict(each, _worst(each, told[each.metric], _counts(told.get(each.of, ())))) for each in ours)
 
 
+def alerted(service: Service, samples: Iterable[Sample]) -> tuple[Verdict, ...]:
+    """As alerts tell them: a level of positions of each by itself, so that one that is broken hides no other."""
+    told = list(samples)
+    return tuple(
+        each
+        for verdict in verdicts(service, told)
+        for each in (_apart(verdict.objective, told) if SYMBOL in _labels(verdict.objective) else (verdict,))
+    )
+
+
+def _apart(objective: Objective, samples: Iterable[Sample]) -> Iterator[Verdict]:
+    by_place: dict[str, list[Sample]] = {}
+    for sample in samples:
+        if sample.name == objective.metric:
+            by_place.setdefault(" ".join(map(str, sample.labels)), []).append(sample)
+    for where, of_it in by_place.items():
+        yield Verdict(objective, _worst(objective, of_it, {}), where)
+
+
+def _labels(objective: Objective) -> tuple[str, ...]:
+    return BY_NAME[objective.metric].labels
+
+
 def shown(found: Iterable[Verdict]) -> Iterator[Sample]:
     """As metrics."""
     for verdict in found:
@@ -134,7 +159,7 @@ def with_levels(service: Service, samples: Iterable[Sample]) -> list[Sample]:
 
 
 def _worst(objective: Objective, samples: Iterable[Sample], counts: Mapping[str, float]) -> float | None:
-    names = BY_NAME[objective.metric].labels
+    names = _labels(objective)
     values = [
         float(sample.value)
         for sample in samples

@@ -16,7 +16,7 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.alerts import desk as desk_module
 from chimera.services.alerts.channels import Webhook, signing_key
-from chimera.services.alerts.desk import DEAF, DEAF_MS, UNDELIVERED, Desk, Line
+from chimera.services.alerts.desk import DEAF, DEAF_LONG_MS, DEAF_MS, UNDELIVERED, Desk, Line
 from chimera.services.alerts.http import build_app
 from chimera.services.alerts.telling import Policy
 from chimera.services.alerts.watch import SILENT, Watch
@@ -188,7 +188,12 @@ async def test_a_stream_that_does_not_answer_is_an_alert_and_so_is_its_end(house
     house.desk.heard_ms = house.clock.ms
     house.clock.ms += DEAF_MS
     house.desk.look()
-    assert house.codes() == [DEAF]
+    assert [(t.code, t.severity) for t in house.desk.book.standing] == [(DEAF, "ERROR")]
+    house.clock.ms += DEAF_LONG_MS - DEAF_MS
+    house.desk.look()
+    assert [(t.code, t.severity) for t in house.desk.book.standing] == [(DEAF, "FATAL")], (
+        "a quiet hour, or a bare night"
+    )
     house.desk.heard_ms = house.clock.ms
     house.desk.look()
     assert house.codes() == []
@@ -232,6 +237,31 @@ async def test_a_service_that_does_not_answer_is_an_alert_and_s4s_is_the_worst(h
     house.clock.ms += 30_000
     await look(watch, "s3")
     assert [t.subject for t in house.desk.book.standing] == ["s4", "s3"]
+
+
+async def test_routers_that_all_stand_by_are_the_silence_of_s4(house: House) -> None:
+    """Each of them answers, and none puts a stop under a fill: none of them would tell, either."""
+    standby = (200, {"status": "standby", "checks": {"lease": "unknown"}}, {})
+    async with receiving() as first, receiving() as second:
+        watch = a_watch(house, {"s4": (first.url, second.url)})
+        first.answers, second.answers = [standby, standby], [standby, (200, {"status": "degraded"}, {})]
+        house.clock.ms += 30_000
+        await look(watch, "s4")
+        [silent] = house.desk.book.standing
+        assert (silent.code, silent.severity, "nobody acts" in silent.text) == (SILENT, "FATAL", True)
+        await look(watch, "s4")
+        assert house.codes() == [], "one has taken over"
+
+
+async def test_what_was_of_the_worst_and_told_to_nobody_is_told_after_a_start(house: House) -> None:
+    """It came and went while the channel was away, and then this process died."""
+    await house.publish(
+        fields("SLI_UNPROTECTED", Severity.FATAL, lasts=True), fields("SLI_UNPROTECTED_OVER", Severity.INFO)
+    )
+    await house.read()
+    await house.again()
+    await house.desk.tell(house.line)
+    assert house.sent() == [[("SLI_UNPROTECTED", "RESOLVED")]]
 
 
 def a_watch(house: House, addresses: dict[str, tuple[str, ...]]) -> Watch:

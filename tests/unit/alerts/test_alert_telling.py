@@ -123,6 +123,18 @@ def test_a_fatal_one_is_repeated_until_somebody_acknowledges() -> None:
     assert told.look(later * 2) is None
 
 
+def test_what_was_acknowledged_rings_again_when_it_comes_back() -> None:
+    told = Told()
+    told.hear("SLI_UNPROTECTED", Severity.FATAL, lasts=True)
+    told.look()
+    told.book.acknowledge(told.book.all[0].id, "anna", "", T0)
+    told.hear("SLI_UNPROTECTED_OVER", Severity.INFO, T0 + 1)
+    assert codes(told.look(T0 + 1)) == [("SLI_UNPROTECTED", What.RESOLVED)]
+    back = T0 + 300_000
+    told.hear("SLI_UNPROTECTED", Severity.FATAL, back, lasts=True)
+    assert codes(told.look(back)) == [("SLI_UNPROTECTED", What.OPENED)]
+
+
 def test_one_that_flutters_does_not_ring_each_time() -> None:
     told = Told()
     for turn in range(20):

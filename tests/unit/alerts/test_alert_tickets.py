@@ -97,6 +97,21 @@ def test_what_comes_back_soon_is_the_same_ticket_and_later_another() -> None:
     assert (later.id != first.id, later.count) == (True, 1)
 
 
+def test_what_comes_back_or_grows_worse_is_acknowledged_by_nobody() -> None:
+    """Who saw a position bare at three, and covered again, has not seen that it is bare once more."""
+    book = Book()
+    ticket = hear(book, a_record("SLI_UNPROTECTED", Severity.FATAL, lasts=True))
+    book.acknowledge(ticket.id, "anna", "looking", T0)
+    seen = hear(book, a_record("SLI_UNPROTECTED", Severity.FATAL, lasts=True), at_ms=T0 + 1)
+    assert seen.state is State.ACKNOWLEDGED, "it stands as she saw it"
+    hear(book, a_record("SLI_UNPROTECTED_OVER", Severity.INFO), at_ms=T0 + 2)
+    assert hear(book, a_record("SLI_UNPROTECTED", Severity.FATAL, lasts=True), at_ms=T0 + 3).state is State.OPEN
+
+    warned = hear(book, a_record("X", Severity.WARN))
+    book.acknowledge(warned.id, "anna", "in the morning", T0)
+    assert hear(book, a_record("X", Severity.ERROR), at_ms=T0 + 1).state is State.OPEN
+
+
 def test_a_warning_that_only_happened_is_over_when_nobody_hears_it_any_more() -> None:
     book = Book()
     hear(book, a_record("MAKER_TIMEOUT", Severity.WARN), a_record("DOUBT_OLD"), a_record("CLOCK", lasts=True))

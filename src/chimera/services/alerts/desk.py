@@ -17,7 +17,7 @@ import structlog
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Entry, Streams
-from chimera.services.alerts.book import Book
+from chimera.services.alerts.book import OLD_MS, Book
 from chimera.services.alerts.channels import Channel, Undelivered
 from chimera.services.alerts.telling import Kind, Message, Pace, Policy, due, untold
 from chimera.services.alerts.ticket import State, Ticket, What, shown
@@ -36,8 +36,9 @@ BLOCK_MS: Final = 1_000
 AGAIN_S: Final = 1.0
 LOOK_S: Final = 1.0
 DEAF_MS: Final = 10_000  # a Redis that fails over is away for less
+DEAF_LONG_MS: Final = 60_000  # no word of S4's comes through, be it the worst: FATAL, at any hour
 FIRST_PAUSE_MS: Final = 1_000  # before a message is sent again, then doubled
-LONGEST_PAUSE_MS: Final = 300_000
+LONGEST_PAUSE_MS: Final = 60_000  # what is FATAL waits for it, too
 GIVE_UP_MS: Final = 600_000  # then what is due is put together anew, with what came meanwhile
 FAILS_TOLD: Final = 2  # attempts in a row, and it is an alert
 RESOLVED_READ: Final = 500
@@ -106,7 +107,7 @@ class Desk:
         for state in (State.OPEN, State.ACKNOWLEDGED):
             found += [_ticket(row) for row in await self._rows.find(TICKETS, where={"state": state}, newest=10_000)]
         over = await self._rows.find(TICKETS, where={"state": State.RESOLVED}, newest=RESOLVED_READ)
-        found += [ticket for ticket in map(_ticket, over) if _half_told(ticket)]
+        found += [ticket for ticket in map(_ticket, over) if _half_told(ticket, self._clock.now_ms())]
         self.book = Book(reversed(found))
 
     async def run(self) -> None:
@@ -147,7 +148,7 @@ class Desk:
     # ── what is wrong with ourselves, and with those we watch ──
 
     def level(self, code: str, why: str | None, *, subject: str, severity: Severity = Severity.ERROR) -> None:
-        """It stands while there is a ``why``."""
+        """It stands while there is a ``why``; one that stands may grow worse."""
         now_ms = self._clock.now_ms()
         word = code if why is not None else code + OVER
         told = described(
@@ -155,7 +156,7 @@ class Desk:
             at_ms=now_ms, subject=subject, lasts=why is not None,
         )  # fmt: skip
         known = next((each for each in self.book.standing if each.dedupe == told["dedupe"]), None)
-        if (known is None) is (why is None):
+        if (known is None and why is None) or (known is not None and why is not None and known.as_bad_as(severity)):
             return
         log.warning("alerts_level", code=word, subject=subject, why=why)
         self._changed(self.book.hear(msgspec.convert(told, AlertRecord), "", now_ms))
@@ -174,7 +175,7 @@ class Desk:
         now_ms, mono_ms = self._clock.now_ms(), self._clock.monotonic_ms()
         silent_ms = mono_ms - (self._began_ms if self.heard_ms is None else self.heard_ms)
         deaf = f"the stream alerts has not answered for {silent_ms // 1000} s" if silent_ms >= DEAF_MS else None
-        self.level(DEAF, deaf, subject="redis")
+        self.level(DEAF, deaf, subject="redis", severity=_of_deafness(silent_ms))
         waiting = [ticket.dedupe for name in self.lines for ticket in untold(self.book.all, name, self.policy, now_ms)]
         self._changed(self.book.age(now_ms, waiting))
         for news in self._news.values():
@@ -318,9 +319,15 @@ class Desk:
                 del self._unsaved[name]
 
 
-def _half_told(ticket: Ticket) -> bool:
-    """Somebody was told that it began, and not that it is over."""
-    return any(told.what is not What.RESOLVED for told in ticket.told.values())
+def _of_deafness(silent_ms: int) -> Severity:
+    return Severity.ERROR if silent_ms < DEAF_LONG_MS else Severity.FATAL
+
+
+def _half_told(ticket: Ticket, now_ms: int) -> bool:
+    """Somebody was told that it began, and not that it is over; or it was of the worst, and nobody has heard at all."""
+    if ticket.told or ticket.severity is not Severity.FATAL or ticket.acknowledged is not None:
+        return any(told.what is not What.RESOLVED for told in ticket.told.values())
+    return ticket.resolved is not None and now_ms - ticket.resolved.at_ms <= OLD_MS
 
 
 def _ticket(row: Mapping[str, object]) -> Ticket:

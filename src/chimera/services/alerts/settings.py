@@ -125,7 +125,7 @@ class AlertsSettings(BaseModel):
     telegram_chat: str | None = setting("ALERTS_TELEGRAM_CHAT", None, "id", "The chat that the bot writes into.")
     # who is watched
     s4_url: Names = setting(
-        "ALERTS_S4_URL", (), "URL, list", "S4's, of each router; set: the silence of all of them is an alert, FATAL."
+        "ALERTS_S4_URL", (), "URL, list", "S4's, of each router; set: that none of them acts is an alert, FATAL."
     )
     s3_url: str | None = setting("ALERTS_S3_URL", None, "URL", "S3's; set: its silence is an alert.")
     feed_url: str | None = setting("ALERTS_FEED_URL", None, "URL", "The feed's; set: its silence is an alert.")

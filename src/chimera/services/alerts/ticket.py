@@ -2,7 +2,8 @@
 
 The same alert told again is the same ticket, and so is one that comes back soon after it was over: whoever was told of
 it need not be told ten times in ten minutes. A level is over when its end is told. What only happened is over when
-somebody says so, or, where it was a warning, when nobody has heard of it for an hour. An error waits for a person.
+somebody says so, or, where it was a warning, when nobody has heard of it for an hour. An error waits for a person. Who
+acknowledged has seen it as it was then: what comes back, or grows worse, is nobody's again.
 """
 
 import hashlib
@@ -81,6 +82,9 @@ class Ticket(Value, tag=False, forbid_unknown_fields=False):
     def stands(self) -> bool:
         return self.resolved is None
 
+    def as_bad_as(self, severity: Severity) -> bool:
+        return rank(self.severity) >= rank(severity)
+
     def over(self, by: str, at_ms: int, note: str = "") -> "Ticket":
         """Resolved; the first word stays."""
         if self.resolved is not None:
@@ -109,6 +113,7 @@ def heard(known: Ticket | None, record: AlertRecord, entry: str, now_ms: int) ->
     if known is None or (known.resolved is not None and now_ms - known.resolved.at_ms > COMES_BACK_MS):
         return _opened(record, entry, now_ms)
     worst = max(known.severity, record.severity, key=rank)
+    as_seen = known.stands and worst is known.severity
     return known.but(
         severity=worst,
         text=record.text[:TEXT_MOST],
@@ -118,6 +123,7 @@ def heard(known: Ticket | None, record: AlertRecord, entry: str, now_ms: int) ->
         life_ms=max(known.life_ms, record.life_ms),
         doubted_ms=None,
         heard=entry or known.heard,
+        acknowledged=known.acknowledged if as_seen else None,
         resolved=None,
     )
 

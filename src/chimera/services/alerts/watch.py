@@ -1,6 +1,8 @@
 """Whether those who would tell of trouble still live: ``GET /health`` of each, every few seconds.
 
 A service that is dead tells nobody. It only asks whether somebody answers; what is wrong there they tell themselves.
+A router that stands by is no answer: where none acts nobody puts stops under fills, and none of them would tell. (One
+whose gate knows us not says that it is up, and no more.)
 """
 
 import asyncio
@@ -10,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from chimera.client.http import ServiceHttp
+from chimera.client.http import ServiceHttp, read_plain
 from chimera.ports.clock import Clock
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 from chimera.trading.events import Severity
@@ -18,6 +20,7 @@ from chimera.trading.events import Severity
 EVERY_S: Final = 5.0
 TIMEOUT_MS: Final = 3_000
 SILENT: Final = "SERVICE_SILENT"
+STANDS_BY: Final = "standby"  # the status of a process that waits for its turn
 _SEVERITY: Final = {"s4": Severity.FATAL}  # it alone puts stops under fills
 
 log = structlog.get_logger(__name__)
@@ -26,7 +29,7 @@ Raise = Callable[[str, str | None, str, Severity], None]  # code, why, subject, 
 
 
 class Watch:
-    """``addresses`` by name; of several one that answers is enough. ``silent_ms``: after so long it is an alert."""
+    """``addresses`` by name; of several one that acts is enough. ``silent_ms``: after so long it is an alert."""
 
     def __init__(self, addresses: Mapping[str, Sequence[str]], silent_ms: int, clock: Clock, raised: Raise) -> None:
         self._addresses = dict(addresses)
@@ -55,12 +58,16 @@ class Watch:
         """Once. A refusal is an answer, too."""
         for face in faces:
             try:
-                await face.get("/health")
+                stands_by = _stands_by(await face.get("/health"))
             except (NotSent, OutcomeUnknown) as away:
                 self._why[name] = str(away)
                 continue
             except Refused:
+                stands_by = False
                 log.info("watched_refused", name=name)
+            if stands_by:
+                self._why[name] = "whoever answers stands by, and nobody acts"
+                continue
             self._heard_ms[name] = self._clock.monotonic_ms()
             self._why.pop(name, None)
             break
@@ -77,3 +84,10 @@ class Watch:
             name: {"up": name not in self._why, "silent_ms": now_ms - heard_ms if name in self._why else 0}
             for name, heard_ms in self._heard_ms.items()
         }
+
+
+def _stands_by(answer: bytes) -> bool:
+    try:
+        return bool(read_plain(answer).get("status") == STANDS_BY)
+    except OutcomeUnknown:  # not in the form of ours, and an answer all the same
+        return False

@@ -20,14 +20,14 @@ from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Snapshots
 from chimera.services.exposition import Recent, Sample, Spread
-from chimera.services.objectives import verdicts
+from chimera.services.objectives import alerted
 from chimera.services.router import telemetry
 from chimera.services.router.api import RouterApi
 from chimera.services.router.levels import Levels
 from chimera.services.service import Service
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Alert
-from chimera.trading.ids import AccountId
+from chimera.trading.ids import AccountId, Symbol
 from chimera.wire import keys
 from chimera.wire.codec import SCHEMA_VERSION
 
@@ -74,8 +74,17 @@ class Observing:
         seen = await telemetry.samples(self._router, self._clock.now_ms())
         await self._save()
         await self._publish(seen)
-        for verdict in verdicts(Service.S4, [*seen, *self.samples()]):
-            self._levels.level(verdict.objective.code, verdict.broken, severity=verdict.objective.severity)
+        self._judge([*seen, *self.samples()])
+
+    def _judge(self, seen: Iterable[Sample]) -> None:
+        """Each level that is broken begins or stands; that of a position which is shown no more is over."""
+        gone = {(level.code, level.symbol) for level in self._levels.standing}
+        for verdict in alerted(Service.S4, seen):
+            code, where = verdict.objective.code, Symbol(verdict.where) if verdict.where else None
+            self._levels.level(code, verdict.broken, symbol=where, severity=verdict.objective.severity)
+            gone.discard((code, where))
+        for code, where in gone:
+            self._levels.level(code, None, symbol=where)
 
     def samples(self) -> Iterator[Sample]:
         """For ``/metrics``, beside what ``telemetry`` draws."""
