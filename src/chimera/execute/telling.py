@@ -3,12 +3,13 @@
 States are immutable, so what did not change is the same object and costs nothing to pass over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from chimera.execute import entry
 from chimera.execute.guard_news import news_of_guards
 from chimera.execute.list_news import news_of_lists
 from chimera.execute.overtaken import STOP_FIRST
+from chimera.protect.bracket import bracket_for
 from chimera.trading.booking import Booking
 from chimera.trading.events import (
     Alert,
@@ -29,7 +30,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_STRATEGY, IntentId, StrategyId, forced_by
 from chimera.trading.intent import OrderList, StopAlone
 from chimera.trading.liquidity import slip_bps
-from chimera.trading.money import Qty
+from chimera.trading.money import Qty, text
 from chimera.trading.order import FIRING, Order, Role, Status
 from chimera.trading.position import ADOPTED
 from chimera.trading.scene import Scene
@@ -114,11 +115,11 @@ def _of_stranger(order: Order) -> Alert:
     """A trade of an order that this state did not know: the venue's own, somebody else's, or ours and forgotten."""
     deed = forced_by(order.ref)
     fill = next(iter(order.fills.values()))
-    text = f"{order.request.symbol} {fill.side} {fill.qty} at {fill.price} by {order.ref}"
+    told = f"{order.request.symbol} {fill.side} {fill.qty} at {fill.price} by {order.ref}"
     if deed is not None:
-        return Alert(severity=Severity.FATAL, code=deed, text=text)
+        return Alert(severity=Severity.FATAL, code=deed, text=told)
     code = "EXTERNAL_FILL" if order.role is Role.EXTERNAL else "FILL_OF_UNKNOWN_ORDER"
-    return Alert(severity=Severity.ERROR, code=code, text=text)
+    return Alert(severity=Severity.ERROR, code=code, text=told)
 
 
 def _of_fill(fill: Fill, order: Order, strategy: StrategyId, booking: Booking | None) -> FillRecorded:
@@ -226,8 +227,9 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
     if len(after.refused_stop_forms) > len(before.refused_stop_forms):
         alarms.append(Alert(severity=Severity.WARN, code="STOP_FORM_REFUSED", text=_of_form(after)))
     if after.stop_tries > before.stop_tries:
-        refusal = next((o.refusal for o in reversed(after.in_role(Role.STOP)) if o.refusal), "")
-        alarms.append(Alert(severity=Severity.ERROR, code="STOP_TRY_REFUSED", text=f"{after.key}: {refusal}"))
+        told = f"{after.key}: {_refusal(after)}; standing meanwhile: {_standing_stop(after)}"
+        alarms.append(Alert(severity=Severity.ERROR, code="STOP_TRY_REFUSED", text=told))
+    alarms += _nearer(before, after, scene)
     if after.exit is not None and after.exit.tries >= EXIT_TRIES > (before.exit.tries if before.exit else 0):
         told = f"{after.key}: {after.exit.tries} closes in a row failed, {after.position.qty} is held; trying on"
         alarms.append(Alert(severity=Severity.FATAL, code="EXIT_FAILING", text=told))
@@ -244,8 +246,8 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
             alarms.append(Alert(severity=Severity.WARN, code=STOP_FIRST, text=f"{key}: {work.reason}"))
     adopted = any(lot.intent_id == ADOPTED for lot in after.position.lots)
     if adopted and not any(lot.intent_id == ADOPTED for lot in before.position.lots):
-        text = f"{after.key}: {after.position.qty} held that no intent of ours opened"
-        alarms.append(Alert(severity=Severity.ERROR, code="POSITION_ADOPTED", text=text))
+        told = f"{after.key}: {after.position.qty} held that no intent of ours opened"
+        alarms.append(Alert(severity=Severity.ERROR, code="POSITION_ADOPTED", text=told))
     return tuple(alarms)
 
 
@@ -261,9 +263,33 @@ def _fired_for(holding: Holding, scene: Scene) -> str:
 
 def _of_form(holding: Holding) -> str:
     """Which form was refused and how; what stands meanwhile."""
-    refusal = next((order.refusal for order in reversed(holding.in_role(Role.STOP)) if order.refusal), "")
-    standing = next((order.ref for order in holding.in_role(Role.STOP) if order.live), "none")
-    return f"{holding.key}: {holding.refused_stop_forms[-1]}: {refusal}; standing meanwhile: {standing}"
+    told = f"{holding.key}: {holding.refused_stop_forms[-1]}: {_refusal(holding)}"
+    return f"{told}; standing meanwhile: {_standing_stop(holding)}"
+
+
+def _refusal(holding: Holding) -> str:
+    """The venue's newest word on a stop that it refused."""
+    return next((order.refusal for order in reversed(holding.in_role(Role.STOP)) if order.refusal), "")
+
+
+def _standing_stop(holding: Holding) -> str:
+    return next((order.ref for order in holding.in_role(Role.STOP) if order.live), "none")
+
+
+def _nearer(before: Holding, after: Holding, scene: Scene) -> Iterator[Alert]:
+    """Each stop that is sent elsewhere than it belongs (``protect.reach``)."""
+    sent = [order for order in after.in_role(Role.STOP) if order.ref not in before.orders]
+    wanted = bracket_for(after, scene) if sent and after.key.market.reduces_only else None
+    if wanted is None or wanted.stop_price is None:
+        return
+    for order in sent:
+        trigger = order.request.trigger_price
+        if trigger is not None and (trigger - wanted.stop_price) * wanted.side.sign < 0:
+            told = (
+                f"{after.key}: the stop belongs at {text(wanted.stop_price)}, beyond the venue's price band; until the"
+                f" market comes back it stands at {text(trigger)}"
+            )
+            yield Alert(severity=Severity.WARN, code="STOP_NEARER", text=told)
 
 
 def _strategy(order: Order, holding: Holding) -> StrategyId:

@@ -71,11 +71,11 @@ def _sized(qty: Qty, rules: Instrument) -> Qty:
     return Qty(max(rules.ceil_to_step(qty), rules.min_qty))
 
 
-def serves(order: Order, wanted: Bracket, price: Price, holding: Holding) -> bool:
-    """Whether it is right in side, price, gauge and quantity, and of a position that is still there."""
+def covers(order: Order, wanted: Bracket, holding: Holding) -> bool:
+    """Whether it is right in side, gauge and quantity, wherever it stands, and of a position that is still there."""
     request = order.request
     gauged = request.working_type in (None, wanted.working_type)  # None: of an earlier life of ours; nobody knows
-    right = request.side is wanted.side and request.trigger_price == price and gauged
+    right = request.side is wanted.side and gauged
     return right and holding.stands(order) and order.closes(wanted.qty) >= wanted.qty
 
 

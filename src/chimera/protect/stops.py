@@ -3,13 +3,15 @@
 Level-triggered: it compares what should stand with what is live or on its way, so a crash, a lost answer and a normal
 fill take the same path. A stop is placed at once and for the whole position; the old one goes only when the new one is
 live. A form that the venue does not take gives way to the next at once, under a new id; when none is left, or a stop is
-refused again for another reason, the position is closed: it is never left without either.
+refused again for another reason, what is bare is closed: it is never left without either. Where a stop that stands
+covers all of it, another place for it is asked for again and again, and nothing is closed for that.
 """
 
 from chimera.protect.arming import patient
 from chimera.protect.crossing import passed
-from chimera.protect.forms import DOUBT_MS, fits, left, mendable, next_form, request_for, serves
-from chimera.protect.tries import at_once, count_try, forget_forms, strike_form, wait
+from chimera.protect.forms import DOUBT_MS, covers, fits, left, mendable, next_form, request_for
+from chimera.protect.reach import placed_at, stands_in
+from chimera.protect.tries import at_once, count_try, forget_forms, moved_lately, strike_form, wait
 from chimera.protect.verdicts import Verdict, verdict
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place
@@ -54,10 +56,11 @@ def _keep_one(
     standing = sorted((order for order in holding.in_role(role) if not order.status.final), key=_age)
     if any(_fires(order, holding) for order in standing):
         return holding, NOTHING  # it is doing its work, or patience will run out
-    right = [order for order in standing if serves(order, wanted, price, holding)]
+    right = [order for order in standing if _serves(order, wanted, price, holding, scene)]
     live = next((order for order in reversed(right) if order.live), None)  # the newest: an older word may be late
     if live is not None:
-        holding = _calm(holding, live, scene)
+        if live.request.trigger_price == price:  # what only stands in for it has proved nothing
+            holding = _calm(holding, live, scene)
         return _dismiss(holding, tuple(order for order in standing if order is not live), scene)
     coming = next((o for o in right if o.status is Status.PENDING_NEW or o.resendable), None)
     if coming is not None:
@@ -69,6 +72,14 @@ def _keep_one(
         holding, another = _place(holding, role, wanted, price, scene)
         return (count_try(holding, role, scene) if another else holding), another
     return _place(holding, role, wanted, price, scene)
+
+
+def _serves(order: Order, wanted: Bracket, price: Price, holding: Holding, scene: Scene) -> bool:
+    """Whether it is where it belongs, or as near to it as the venue lets a stop stand now."""
+    if not covers(order, wanted, holding):
+        return False
+    trigger, tries = order.request.trigger_price, holding.stop_tries
+    return trigger == price or (order.role is Role.STOP and stands_in(trigger, price, wanted.side, tries, scene))
 
 
 def _fires(order: Order, holding: Holding) -> bool:
@@ -87,13 +98,15 @@ def _place(
     holding: Holding, role: Role, wanted: Bracket, price: Price, scene: Scene
 ) -> tuple[Holding, tuple[Command, ...]]:
     retry_at = holding.stop_retry_at_ms if role is Role.STOP else holding.target_retry_at_ms
-    if retry_at is not None and scene.now_ms < retry_at:
+    if (retry_at is not None and scene.now_ms < retry_at) or (role is Role.STOP and moved_lately(holding, scene)):
         return holding, NOTHING
     if holding.flattening and passed(price, wanted.side, wanted.working_type, scene):
         return holding, NOTHING  # the venue would refuse it, and under a limit on haste the close would wait behind it
     form = next_form(holding, role, wanted, scene)
     if form is None:  # what still stands stays; after a while the venue may think otherwise
         return wait(forget_forms(holding, role), role, scene, NO_FORM_MS), NOTHING
+    if role is Role.STOP:
+        price = placed_at(price, wanted.side, holding.stop_tries, scene)
     holding, ref = holding.next_child(role)
     request = request_for(form, ref, role, wanted, price, scene)
     order = Order(
@@ -138,7 +151,7 @@ def _lose_patience(holding: Holding, scene: Scene) -> Holding:
     if stuck:
         return holding.but(exit=Exit(reason=STOP_STUCK, asked_ms=scene.now_ms))
     refused = holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene)
-    if refused and not patient(holding, scene):
+    if refused and not holding.covered and not patient(holding, scene):
         return holding.but(exit=Exit(reason=STOP_REFUSED, asked_ms=scene.now_ms))
     return holding
 

@@ -115,6 +115,11 @@ class Holding(Value, dict=True):
         live = (order for order in self.in_role(Role.STOP) if order.live and order.request.side is exit_side)
         return min(sum((order.closes(abs(held)) for order in live if self.stands(order)), Decimal(0)), abs(held))
 
+    @property
+    def covered(self) -> bool:
+        """Whether live stops would close all of it."""
+        return self.covered_qty >= abs(self.exposure)
+
     def stands(self, order: Order) -> bool:
         """Whether a live stop or target is of this opening; a WHOLE one ends with the position it was placed for.
 

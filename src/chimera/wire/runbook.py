@@ -7,7 +7,7 @@ PAGE: Final = "runbook.md"
 _CHAPTERS: Final = {
     "a-naked-position": "SLI_UNPROTECTED",
     "a-stop-that-fired-and-did-not-fill": "STOP_STUCK",
-    "a-stop-that-is-refused": "STOP_CROSSED STOP_FORM_REFUSED STOP_REFUSED STOP_TRY_REFUSED TARGET_CROSSED",
+    "a-stop-that-is-refused": "STOP_CROSSED STOP_FORM_REFUSED STOP_NEARER STOP_REFUSED STOP_TRY_REFUSED TARGET_CROSSED",
     "guards": "GUARD_STOP",
     "alerts-that-do-not-arrive": "ALERTS_DEAF ALERTS_UNDELIVERED",
     "s4-is-down-or-does-not-start": "SERVICE_SILENT",

@@ -189,7 +189,8 @@ def _cancel_first(keep_one: Any) -> Any:
     """The old stop is gone before the new one is placed."""
 
     def keep(holding: Holding, role: Role, wanted: Any, price: Any, scene: Any) -> Any:
-        wrong = tuple(o for o in holding.in_role(role) if o.live and not protection.serves(o, wanted, price, holding))
+        live = (order for order in holding.in_role(role) if order.live)
+        wrong = tuple(order for order in live if not protection._serves(order, wanted, price, holding, scene))
         if wrong:
             return protection._dismiss(holding, wrong, scene)
         if any(order.status is Status.PENDING_CANCEL for order in holding.in_role(role)):
