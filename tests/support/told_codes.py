@@ -17,6 +17,7 @@ from chimera.protect.rehearsal import _REFUSED, _TAKEN
 from chimera.reconcile.sweep import _AT_ONCE
 from chimera.services.alerts.watch import SILENT
 from chimera.services.objectives import OBJECTIVES
+from chimera.services.router.rules import NOT_TRADING
 from chimera.services.router.watchdogs import _KEY_ALERTS
 from chimera.services.service import Service
 from chimera.services.strategy.alerts import OF_A_SYMBOL
@@ -51,6 +52,7 @@ COMPUTED: Final[dict[tuple[str, str], Iterable[str]]] = {
     ("services/router/alarms.py", "alert.code"): (),  # whatever it was handed
     ("services/alerts/main.py", "code"): (SILENT,),  # what ``watch`` raises
     ("services/router/observing.py", "code"): _codes_of(Service.S4),
+    ("services/router/remembering.py", "NOT_TRADING"): (NOT_TRADING,),
     ("services/router/cash_book.py", "code"): (),  # what its ``_alarm`` is called with
     ("services/router/breaking.py", "f'BREAKER_{after.state}'"): tuple(f"BREAKER_{state}" for state in State),
     ("services/router/watchdogs.py", "code"): tuple(code for code, _ in _KEY_ALERTS.values()),

@@ -97,6 +97,24 @@ async def test_a_kill_is_one_step_from_its_panel_and_verified_to_its_end(
     assert "signature" in told
 
 
+async def test_a_kill_that_is_watched_closes_nothing_under_the_next_one(
+    stage: Stage, client: httpx2.AsyncClient
+) -> None:
+    """It was armed while S4 was away, and killed again, this time to leave open what is held."""
+    await stage.look()
+    token = re.search(r'data-effect="(\w+)"', await stage.drawn("engage", "/kill?scope=GLOBAL&flatten=yes"))
+    assert token is not None
+    stage.s4.remains = ["BTCUSDT: 0.02 is still held"]
+    body = {"about": {"scope": "GLOBAL", "flatten": "yes"}, "confirm": "KILL", "effect": token.group(1)}
+    assert (await client.post("/acts/kill", json=body, headers=OWN)).status_code == 200
+    other = {"scope": "GLOBAL", "name": "", "by": "anna", "reason": "wait", "at_ms": 2, "flatten": False}
+    stage.s4.kills = [other]
+    await follow(stage)
+
+    assert stage.s4.kills == [other]
+    assert "Another kill stands there, which leaves open what is held" in words(await stage.drawn("deeds"))
+
+
 async def test_what_moves_under_a_kill_does_not_hold_it_up(stage: Stage, client: httpx2.AsyncClient) -> None:
     """A close must be the one that was shown; a kill must not wait for a market that moves."""
     await stage.look()

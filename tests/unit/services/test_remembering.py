@@ -10,6 +10,7 @@ from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.remembering import Remembering
 from chimera.services.router.restoring import Restoring
 from chimera.trading.errors import OutcomeUnknown, Refused, StoreUnavailable
+from chimera.trading.events import Alert
 from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
@@ -200,3 +201,23 @@ async def test_the_note_waits_for_the_kill_and_the_kill_for_nobody() -> None:
 
     await asyncio.gather(house.started(), back())
     assert house.controls.saved
+
+
+@pytest.mark.fault("B29")
+@pytest.mark.req("S4-ALR-1")
+async def test_what_is_held_of_a_symbol_that_was_delisted_while_we_were_away_is_told() -> None:
+    """Nobody owns it, and no page shows it: it was in the log alone."""
+    ledger, desk, told = MemoryLedger(), knowing(), list[Alert]()
+    desk.fill(desk.placed(Role.TAKER), "0.01")
+    key, flat = desk.holding.key, Desk().holding.but(key=desk.holding.key.but(symbol=Symbol("OLDUSDT")))
+    for holding in (desk.holding, flat):
+        await ledger.save(holding, rev=0, fence=await ledger.fence(holding.key, "s4"))
+    clock = cast("Any", type("Clock", (), {"now_ms": lambda self: T0})())
+    ground = a_ground(clock=clock, tell=told.append)
+    how = {"records": cast("Any", None), "ledger": ledger, "controls": cast("Any", None)}
+    memory = Remembering(ground, restoring=Restoring(ground, **how), **how)
+    await memory.rest(key)
+    await memory.rest(flat.key)
+
+    assert [(each.code, each.severity, each.subject) for each in told] == [("SYMBOL_NOT_TRADING", "FATAL", SYMBOL)]
+    assert "0.01 of it open" in told[0].text

@@ -19,13 +19,14 @@ from chimera.services.router.controls import UNREADABLE, Controls
 from chimera.services.router.ground import Ground
 from chimera.services.router.patience import until_answered
 from chimera.services.router.restoring import Restoring
+from chimera.services.router.rules import NOT_TRADING
 from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.events import OrderChanged, Severity
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, PositionKey, Symbol
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market
-from chimera.trading.money import Millis
+from chimera.trading.money import ZERO, Millis, text
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.venue import VenueOrder
 from chimera.wire import keys
@@ -82,6 +83,17 @@ class Remembering:
             self._controls.kill(kill)
             self._unreadable.add(key.symbol)
             return None, Unkept(self._ledger, str(error))
+
+    async def rest(self, key: PositionKey) -> None:
+        """The venue lists it no more, so nobody can work it. Where something is held by the ledger, somebody must look:
+        the venue has settled it, or will, and no trade of that is booked here.
+        """
+        found, _ = await self.load(key)
+        held = ZERO if found is None else found.holding.exposure
+        log.critical("symbol_gone", symbol=key.symbol, held=text(held), why="the venue lists it no more")
+        if held:
+            why = f"the venue does not list {key.symbol} any more; the ledger has {text(held)} of it open"
+            self._ground.barriers.level(NOT_TRADING, why, symbol=key.symbol, severity=Severity.FATAL)
 
     def refuse_old(self, intent: Intent) -> None:
         """Raises ``Refused`` for what may have been traded before the ledger was lost, or put back."""

@@ -193,7 +193,7 @@ class Router:
                 if key.symbol in self.ground.instruments:
                     loading.create_task(until_kept(partial(self._take_over, key)), name=f"load {key}")
                     continue
-                log.critical("symbol_gone", symbol=key.symbol, why="the venue lists it no more; its holding rests")
+                loading.create_task(until_kept(partial(self.reconciling.memory.rest, key)))
 
     async def _take_over(self, key: PositionKey) -> Owner:
         fence = await self._ledger.fence(key, self.config.owner_name)

@@ -103,7 +103,10 @@ async def _kill(desk: Desk, effect: Effect, given: Given) -> str:
 
 
 async def _ask_kill(desk: Desk, deed: Deed) -> Deed:
-    """The same kill again, which changes nothing: what the venue still shows, until it shows nothing."""
+    """The same kill again, which changes nothing: what the venue still shows, until it shows nothing.
+
+    Where another stands by now that leaves open what is held, this one is over: nobody has asked for it since.
+    """
     looked_ms = 0 if deed.receipt is None else int(deed.receipt["asked_ms"])
     if deed.answer is Answer.REFUSED or desk.others.clock.now_ms() - looked_ms < AGAIN_MS:
         return deed
@@ -112,6 +115,9 @@ async def _ask_kill(desk: Desk, deed: Deed) -> Deed:
     kill = next((row for row in standing if (row["scope"], row["name"]) == (scope.value, name)), None)
     if kill is None:
         return replace(deed, outcome="Armed again meanwhile", ended_ms=desk.others.clock.now_ms())
+    if flatten and not kill["flatten"]:
+        outcome = "Another kill stands there, which leaves open what is held"
+        return replace(deed, outcome=outcome, ended_ms=desk.others.clock.now_ms())
     told = await desk.others.router.kill(
         by=str(kill["by"]), reason=str(kill["reason"]), scope=scope, name=name, flatten=flatten, wait_s=WAIT_S
     )
