@@ -243,7 +243,7 @@ def _after_refusal(holding: Holding, order: Order, no: PlaceRefused, scene: Scen
         after = duty_on(holding.key.market).refused(holding, order, no, scene)
         return after.but(survey_due_ms=scene.now_ms)
     if order.role is Role.EXIT:
-        return closing.failed(holding, scene)
+        return closing.failed(holding, scene, no.refusal)
     return entry.refused(holding, order, no, scene)
 
 

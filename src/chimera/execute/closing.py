@@ -17,10 +17,12 @@ from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Qty, text
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
 from chimera.trading.position import Lot
+from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
 
 TARGET_CANCEL_MS = 300  # how long the exit waits for the target to be gone
 RETRY_MS = 250
+BAND_MS = 1_000  # no pause is longer while the book is outside the venue's price band
 HELD_BACK_MS = 1_000  # a close that left has an outcome by then; one without waits for the disk, as a part's does
 
 _ON_ITS_WAY = (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.IN_DOUBT)
@@ -116,13 +118,19 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
     return _place(holding, wanted, scene)
 
 
-def failed(holding: Holding, scene: Scene) -> Holding:
-    """An exit was refused or never left: ask what is really there, then try again, for ever and ever slower."""
+def failed(holding: Holding, scene: Scene, refusal: Refusal | None = None) -> Holding:
+    """An exit was refused or never left: ask what is really there, then try again, for ever and ever slower.
+
+    A book outside the venue's price band is nothing of ours, and may be back at any moment: then not much slower, and
+    nothing more is asked.
+    """
     if holding.exit is None:
         return holding
-    wait = Millis(scene.now_ms + RETRY_MS * 2 ** min(holding.exit.tries, 5))
-    again = holding.exit.but(tries=holding.exit.tries + 1, retry_at_ms=wait)
-    return holding.but(exit=again, survey_due_ms=scene.now_ms)
+    pause_ms, tries = RETRY_MS * 2 ** min(holding.exit.tries, 5), holding.exit.tries + 1
+    of_band = refusal is Refusal.PRICE_BAND
+    retry_at_ms = Millis(scene.now_ms + (min(pause_ms, BAND_MS) if of_band else pause_ms))
+    again = holding.but(exit=holding.exit.but(tries=tries, retry_at_ms=retry_at_ms))
+    return again if of_band and tries > 1 else again.but(survey_due_ms=scene.now_ms)
 
 
 def not_sent(holding: Holding) -> Holding:

@@ -152,6 +152,26 @@ def test_a_refused_exit_asks_what_is_there_and_goes_on() -> None:
     assert desk.count(Role.EXIT) == 2
 
 
+@pytest.mark.req("S4-EXIT-1")
+def test_an_exit_under_a_book_outside_the_band_is_tried_every_second_and_asks_no_more() -> None:
+    """In a crash the book may be back at any moment; it was tried every eight seconds, with a survey each time."""
+    desk, surveys = a_long(), 0
+    stop = desk.placed(Role.STOP)
+    desk.hear(CloseAsked(reason="OPERATOR"))
+    for _ in range(30):
+        desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-4131, message="the book is outside the band"))
+        if any(isinstance(command, Survey) for command in desk.last):
+            surveys += 1
+            desk.survey(desk.word(stop, Status.NEW), qty="0.01")
+        desk.later(1_000).hear(Ticked())
+
+    assert desk.count(Role.EXIT) == 31
+    assert surveys == 1
+    assert desk.holding.covered, "its stop stays"
+    desk.fill(desk.placed(Role.EXIT), "0.01")
+    assert not desk.holding.exposure
+
+
 def test_closing_stops_entries_first() -> None:
     desk = a_long()
     desk.submit(an_intent("i2"), wait_ms=1500)

@@ -74,7 +74,7 @@ class Watch:
         silent_ms = self._clock.monotonic_ms() - self._heard_ms[name]
         why = None
         if silent_ms >= self._silent_ms:
-            why = f"{name} has not answered for {silent_ms // 1000} s: {self._why.get(name, '')}".rstrip(": ")
+            why = f"{name} has been silent for {silent_ms // 1000} s: {self._why.get(name, '')}".rstrip(": ")
         self._raise(SILENT, why, name, _SEVERITY.get(name, Severity.ERROR))
 
     def shown(self) -> dict[str, Any]:

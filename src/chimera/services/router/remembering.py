@@ -90,7 +90,6 @@ class Remembering:
         """
         found, _ = await self.load(key)
         held = ZERO if found is None else found.holding.exposure
-        log.critical("symbol_gone", symbol=key.symbol, held=text(held), why="the venue lists it no more")
         if held:
             why = f"the venue does not list {key.symbol} any more; the ledger has {text(held)} of it open"
             self._ground.barriers.level(NOT_TRADING, why, symbol=key.symbol, severity=Severity.FATAL)

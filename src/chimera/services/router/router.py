@@ -11,8 +11,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-import structlog
-
 from chimera.admit.limits import LimitBook
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Ledger
@@ -69,8 +67,6 @@ from chimera.trading.scene import Scene
 from chimera.trading.standstill import Kill, Scope
 from chimera.wire.results import answer_of
 from chimera.wire.sharing import shared
-
-log = structlog.get_logger()
 
 NEW_HOLDING_GRACE_MS: Final = 2_000  # how far the venue's clock may be behind ours when a holding is created
 KILL_PATIENCE_S: Final = 2.0  # for the venue to show that all is gone; a client waits 5 s, stores that are away cost 2
