@@ -1,5 +1,6 @@
 """A ledger's file read beside its owner: one moment of it, nothing written, nothing of another program believed."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -59,3 +60,18 @@ def test_what_is_no_ledger_of_ours_is_refused(tmp_path: Path) -> None:
         LookingOn(newer)
     with pytest.raises(StoreUnavailable, match="cannot be read"):
         LookingOn(tmp_path / "nowhere.sqlite")
+
+
+async def test_who_looks_on_keeps_no_router_that_shares_the_ledger_from_writing(tmp_path: Path) -> None:
+    """Such a file has no write-ahead log: for as long as a report or the daily fit read, no entry could leave."""
+    path = tmp_path / "s4.sqlite"
+    ledger = await SqliteLedger.open(path, shared=True)
+    await asyncio.gather(*(ledger.put("fills", f"f{number}", {"number": number}) for number in range(AT_A_TIME + 5)))
+    with LookingOn(path) as looking:
+        found = looking.documents("fills")
+        seen = [next(found)["number"]]
+        await ledger.put("fills", "meanwhile", {"number": -1})
+        seen += [row["number"] for row in found]
+    await ledger.close()
+
+    assert seen == [*range(AT_A_TIME + 5), -1]

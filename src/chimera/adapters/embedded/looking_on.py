@@ -1,7 +1,10 @@
 """Rows of a ledger's file read by somebody else than its owner, who may be writing.
 
-All reads between the opening and the closing see one moment. Nothing is written, and no lock of the owner's is taken;
-while it is open the owner's write-ahead log is not folded into the file and grows. It does not know what rows mean.
+All reads between the opening and the closing see one moment. Nothing is written, and the owner is not held up; while it
+is open the owner's write-ahead log is not folded into the file and grows. It does not know what rows mean.
+
+A file that several routers share has no such log: there a read that goes on keeps every save waiting, and entries and
+parts of closes with it. So each page of rows is read by itself, in milliseconds, and sees a moment of its own.
 """
 
 import sqlite3
@@ -15,6 +18,7 @@ from chimera.trading.errors import NewerSchema, StoreUnavailable
 from chimera.wire import codec
 
 AT_A_TIME: Final = 500
+_PAGE: Final = "SELECT number, body FROM rows WHERE collection = ? AND number > ? ORDER BY number LIMIT ?"
 
 
 class LookingOn:
@@ -28,7 +32,8 @@ class LookingOn:
             raise self._unreadable(error) from error
         try:
             self._check()
-            self._db.execute("BEGIN")
+            if schema.has_log(self._db):
+                self._db.execute("BEGIN")
         except sqlite3.Error as error:
             self._db.close()
             raise self._unreadable(error) from error
@@ -38,10 +43,11 @@ class LookingOn:
 
     def documents(self, collection: str) -> Iterator[dict[str, Any]]:
         """Every row of it in the order of insertion, brought to the present schema."""
+        after = 0
         try:
-            found = self._db.execute("SELECT body FROM rows WHERE collection = ? ORDER BY number", (collection,))
-            while rows := found.fetchmany(AT_A_TIME):
-                for (body,) in rows:
+            while rows := self._db.execute(_PAGE, (collection, after, AT_A_TIME)).fetchall():
+                after = rows[-1][0]
+                for _, body in rows:
                     yield codec.unseal(body, dict[str, Any])
         except sqlite3.Error as error:
             raise self._unreadable(error) from error

@@ -93,6 +93,11 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def has_log(connection: sqlite3.Connection) -> bool:
+    """Whether the file has a write-ahead log, so that who reads keeps no writer waiting."""
+    return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
+
+
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     owner = _pragma(connection, "application_id")
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
