@@ -46,10 +46,13 @@ class Collector:
 
     async def until(self, *names: str, trace_id: str = "", within_s: float = 40) -> list[Seen]:
         """The spans of one trace, once each of these names is among them."""
-        async with asyncio.timeout(within_s):
-            while not set(names) <= {span.name for span in self.of(trace_id)}:
-                self._came.clear()
-                await self._came.wait()
+        try:
+            async with asyncio.timeout(within_s):
+                while not set(names) <= {span.name for span in self.of(trace_id)}:
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError:
+            raise AssertionError(f"not all of {names} in {[span[1:9] for span in self.of(trace_id)]}") from None
         return self.of(trace_id)
 
     def of(self, trace_id: str) -> list[Seen]:
