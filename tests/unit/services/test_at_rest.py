@@ -93,6 +93,7 @@ async def test_an_errand_works_as_who_began_it_whoever_wants_it() -> None:
     work = Work()
     work.gate.set()
     WHOSE.set("owner")
+    work.errand.want()
     work.errand.begin(work.over, copy_context())
     WHOSE.set("caller")
     await turns()
@@ -104,6 +105,7 @@ async def test_an_errand_works_as_who_began_it_whoever_wants_it() -> None:
 async def test_what_an_errand_raises_ends_who_began_it() -> None:
     work = Work(fails=True)
     work.gate.set()
+    work.errand.want()
     work.errand.begin(work.over, copy_context())
     with pytest.raises(ValueError, match="broken"):
         await work.over
@@ -111,6 +113,7 @@ async def test_what_an_errand_raises_ends_who_began_it() -> None:
 
 async def test_an_errand_that_was_ended_is_not_wanted_again() -> None:
     work = Work()
+    work.errand.want()
     work.errand.begin(work.over, copy_context())
     await turns()
     await work.errand.end()

@@ -62,11 +62,14 @@ class Errand:
     def begin(self, over: asyncio.Future[None], context: Context) -> None:
         """From now on, in this context whoever wants it. ``over`` gets what it raises."""
         self._over, self._context = over, context
-        self.want()
+        self._set_out()
 
     def want(self) -> None:
         """Now, or as soon as what is under way is done."""
         self._wanted = True
+        self._set_out()
+
+    def _set_out(self) -> None:
         if self._over is not None and self._task is None:
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._run(self._over), name=self._name, context=self._context)

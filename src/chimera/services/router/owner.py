@@ -93,6 +93,8 @@ class Owner:
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             context = copy_context()
+            if self.holding.outbox:
+                self._relaying.want()
             self._saving.begin(over, context)
             self._relaying.begin(over, context)
             await over
@@ -261,22 +263,22 @@ class Owner:
             self._relaying.want()
 
     async def _relay_all(self) -> None:
-        while self._on_disk_untold():
+        more = True
+        while more:
             await self._give_way()
-            ready = self._on_disk_untold()[: self._together]
-            if not ready:  # who stands in has let go of them meanwhile
+            outbox = self.holding.outbox
+            saved = bisect_right(outbox, self._saved_seq, key=lambda event: event.seq)
+            ready = outbox[: min(saved, self._together)]
+            if not ready:
                 return
             told = await self._told(ready)
             if told:
                 self.hear(Published(through=told))
             whole = told == ready[-1].seq
+            more = not whole or len(ready) == self._together
             self._together = min(2 * self._together, RELAYED_AT_ONCE) if whole else 1
-            if not whole or self.holding.outbox[:1] == ready[:1]:  # the latter: a mistake of ours kept it there
+            if not whole:
                 await asyncio.sleep(STORE_AGAIN_S)
-
-    def _on_disk_untold(self) -> tuple[Event, ...]:
-        outbox = self.holding.outbox
-        return outbox[: bisect_right(outbox, self._saved_seq, key=lambda event: event.seq)]
 
     async def _told(self, ready: tuple[Event, ...]) -> int:
         """Their rows, then their news; the number of the last event of which all is told, 0: of none."""
