@@ -35,6 +35,7 @@ ROWS: Final[dict[tuple[R, Verdict], tuple[int, ...]]] = {
     (R.NOTIONAL, V.RULES): (-4164,),
     (R.SIGNATURE, V.KEY): (-1022,),
     (R.KEY, V.KEY): (-2014, -2015, -2017, 401),
+    (R.NOT_PERMITTED, V.UNSURE): (-1002,),
     (R.NOT_OPEN, V.UNSURE): (-2011,),
     (R.LACKS_BALANCE, V.UNSURE): (-2018, -2019),
     (R.DUPLICATE, V.UNSURE): (-4116,),

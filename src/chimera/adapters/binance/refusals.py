@@ -68,6 +68,7 @@ BY_CODE: Final[dict[int, Refusal]] = {
     -2014: Refusal.KEY,  # key format; B10
     -2015: Refusal.KEY,  # key, address or permission; B10
     -2017: Refusal.KEY,  # keys are locked; BEC
+    -1002: Refusal.NOT_PERMITTED,  # not authorised; BEC
     -2011: Refusal.NOT_OPEN,  # unknown order, on cancel: it ended some way; B10
     -2018: Refusal.LACKS_BALANCE,  # balance; B10
     -2019: Refusal.LACKS_BALANCE,  # margin; B10

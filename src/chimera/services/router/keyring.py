@@ -29,6 +29,7 @@ from chimera.trading.ids import Symbol, derived_id, probe_id
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Qty
 from chimera.trading.order import NewOrder, OrderType
+from chimera.trading.refusal import Refusal
 
 TRIED_WITHIN_S: Final = 10.0
 ASK_MS: Final = 2_000
@@ -115,7 +116,8 @@ class Trial:
         try:
             await other.venue.rehearse(order, timeout_ms=ASK_MS)
         except VenueRejected as error:
-            return venue_checks.key_fault(error, self._environment) is None
+            fault = venue_checks.key_fault(error, self._environment)
+            return fault is None and error.refusal is not Refusal.NOT_PERMITTED
         return True
 
 
