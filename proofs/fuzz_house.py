@@ -74,11 +74,15 @@ class House:
     # ── what is done for a request to meet ──
 
     def begin_order(self, symbol: str) -> str:
-        """An order that works for a minute; its name."""
+        """An order that works for a minute, in a market that stands still until we are home; its name.
+
+        An order that follows the touch would else be moved by S4 itself while a request is refused.
+        """
         name = f"prep-{self.fresh()}"
         policy = {"type": "MakerThenTaker", "maker_wait_ms": 60_000}
         self._submit(name, {"symbol": symbol, "side": "BUY", "qty": str(2 * self.unit(symbol)), "exec_policy": policy})
         self._until("at work", lambda: any(leg["order_id"] for leg in self._legs(name)))
+        self._stop_market(stopped=True)
         return name
 
     def begin_position(self, symbol: str) -> str:
@@ -112,6 +116,7 @@ class House:
 
     def come_home(self, names: list[str]) -> frozenset[str]:
         """Armed, nothing at work or held, no stop left behind, nothing between the wallets; these orders' children."""
+        self._stop_market(stopped=False)
         self._arm()
         for name in names:
             self._end(name)
@@ -146,6 +151,11 @@ class House:
         if answer.status_code not in (200, 202):
             raise Restless(f"a good order was answered {answer.status_code}: {answer.text[:300]}")
         self.orders.append(name)
+
+    def _stop_market(self, *, stopped: bool) -> None:
+        answer = self.post(f"{self.venue}/sim/market", {"stopped": stopped})
+        if answer.status_code != 200:
+            raise Restless(f"the market does not listen: {answer.status_code} {answer.text[:300]}")
 
     def _arm(self) -> None:
         for kill in self.get(f"{self.s4}/killed")["kills"]:
