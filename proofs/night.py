@@ -23,9 +23,10 @@ from chimera.services.world.loop import DetLoop
 from chimera.services.world.oracle import Violation
 from chimera.services.world.paths import HOUR_S, PATHS, day_market
 from chimera.services.world.plan import Away, Failover, KillAt, Plan
-from chimera.services.world.run import Options, judge, logs
+from chimera.services.world.run import Options, judge
 from chimera.services.world.soak import hour_of_wishes
 from chimera.services.world.spool import Spool
+from chimera.services.world.surroundings import logs
 from chimera.services.world.tape import Tape
 from chimera.services.world.trouble import Spell
 from chimera.trading.errors import ChimeraError

@@ -25,8 +25,9 @@ from chimera.services.alerts.settings import AlertsSettings
 from chimera.services.alerts.settings import read_settings as read_alerts
 from chimera.services.audit_summary import report, summarize
 from chimera.services.conform import committed
-from chimera.services.router.settings import SettingsError, load
-from chimera.services.strategy.settings import SettingsFault, read_settings
+from chimera.services.router.settings import load
+from chimera.services.setting_kinds import SettingsFault
+from chimera.services.strategy.settings import read_settings
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.errors import ChimeraError
 
@@ -102,7 +103,7 @@ async def _redis() -> Check:
     """S4's, where it is at an address."""
     try:
         addresses = load(os.environ).redis_addresses
-    except SettingsError:
+    except SettingsFault:
         return Check("redis", None, "S4's settings do not tell where")
     if not addresses:
         return Check("redis", None, "the embedded one, which S4 starts itself")
@@ -139,7 +140,7 @@ def audit(path: Path, as_json: bool) -> None:
 def _tried(name: str, look: Callable[[], str], do: str, *, needed: bool = True) -> Check:
     try:
         return Check(name, True, look(), needed=needed)
-    except (ChimeraError, SettingsError, SettingsFault, OSError) as wrong:
+    except (ChimeraError, OSError) as wrong:
         return Check(name, False, str(wrong), needed=needed, do=do)
 
 

@@ -15,7 +15,8 @@ from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router import venue_checks
 from chimera.services.router.connecting import wallets_of
 from chimera.services.router.hosting import hosts_of, keys_of
-from chimera.services.router.settings import RouterSettings, SettingsError, load
+from chimera.services.router.settings import RouterSettings, load
+from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.errors import ChimeraError, Refused
 
 LOOK_S: Final = 5.0
@@ -38,7 +39,7 @@ async def checks(environ: Mapping[str, str]) -> list[Check]:
             return [Check(NAME, None, "no key is set: `chimera up` brings its own simulator")]
         async with asyncio.timeout(LOOK_S), _opened(settings, hosts) as opened:
             return [*await _account(opened), *await _rights(opened), await _filters(opened)]
-    except (SettingsError, Refused) as wrong:
+    except (SettingsFault, Refused) as wrong:
         return [Check(NAME, False, str(wrong), needed=True, do="mend what it names, then look again")]
     except (TimeoutError, ChimeraError) as away:
         text = f"{hosts.rest} does not answer ({away or 'in time'})"

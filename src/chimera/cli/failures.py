@@ -6,10 +6,8 @@ from chimera.cli.codes import Exit, Stop
 from chimera.client.credentials import CredentialsFault
 from chimera.services.access.door import DoorFault
 from chimera.services.access.tokens import TokensFault
-from chimera.services.alerts.settings import AlertsFault
-from chimera.services.router.settings import SettingsError
 from chimera.services.serving import PortInUse
-from chimera.services.strategy.settings import SettingsFault
+from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.errors import (
     ChimeraError,
     NewerSchema,
@@ -24,9 +22,7 @@ VALUE_SHOWN = 80  # characters of what a refused field held
 
 _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (StaleWriter, Exit.DEPOSED),
-    (SettingsError, Exit.CANNOT_START),
     (SettingsFault, Exit.CANNOT_START),
-    (AlertsFault, Exit.CANNOT_START),
     (PortInUse, Exit.CANNOT_START),
     (DoorFault, Exit.CANNOT_START),
     (TokensFault, Exit.CANNOT_START),

@@ -51,30 +51,27 @@ def _named() -> "list[Address]":
     """Each once, though S3 and S4 may share one."""
     import os
 
-    from chimera.services.router.settings import SettingsError, load
-    from chimera.services.strategy.settings import SettingsFault, read_settings
+    from chimera.services.router.settings import load
+    from chimera.services.strategy.settings import read_settings
 
     found: list[Address] = []
     if os.environ.get("S3_DB_ARANGO_URI"):
         s3 = read_settings(os.environ)
-        found.append(
-            _address(s3.db_arango_uri, s3.db_arango_user, s3.db_arango_pass, "S3_DB_ARANGO_URI", SettingsFault)
-        )
+        found.append(_address(s3.db_arango_uri, s3.db_arango_user, s3.db_arango_pass, "S3_DB_ARANGO_URI"))
     if os.environ.get("S4_DB_ARANGO_URI"):
         s4 = load(os.environ)
-        found.append(
-            _address(s4.db_arango_uri or "", s4.db_arango_user, s4.arango_password, "S4_DB_ARANGO_URI", SettingsError)
-        )
+        found.append(_address(s4.db_arango_uri or "", s4.db_arango_user, s4.arango_password, "S4_DB_ARANGO_URI"))
     return [address for place, address in enumerate(found) if address not in found[:place]]
 
 
-def _address(uri: str, user: str | None, password: str | None, variable: str, fault: type[Exception]) -> "Address":
-    try:
-        from chimera.adapters.arango.address import address_of
+def _address(uri: str, user: str | None, password: str | None, variable: str) -> "Address":
+    from chimera.adapters.arango.address import address_of
+    from chimera.services.setting_kinds import SettingsFault
 
+    try:
         return address_of(uri, user, password)
     except ValueError as wrong:
-        raise fault(f"{variable}: {wrong}") from wrong
+        raise SettingsFault(f"{variable}: {wrong}") from wrong
 
 
 def _tell(told: dict[str, list[str]], *, check: bool) -> None:

@@ -1,18 +1,36 @@
-"""How a setting is written and read: its kinds of value, and a field with its unit, default and sentence."""
+"""How a setting is written and read: kinds of value, a field with its unit, default and sentence, and what is wrong."""
 
 import re
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
+from chimera.trading.errors import ChimeraError
 from chimera.trading.money import text
 from chimera.wire import request_json
 
 _DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+
+
+class SettingsFault(ChimeraError):
+    """The environment of a service, or a file that it names, cannot be used; no secret is in the message."""
+
+
+def unusable(whose: str, faults: Sequence[str]) -> SettingsFault:
+    """Every fault in one message."""
+    return SettingsFault(f"{whose} cannot start with this environment:\n  " + "\n  ".join(faults))
+
+
+def stranger(name: str, known: Iterable[str]) -> str:
+    """The fault of a variable that begins as ours do and is none: a misspelt limit would otherwise be no limit."""
+    near = get_close_matches(name.upper(), list(known), n=1)
+    return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def duration(given: object) -> int:

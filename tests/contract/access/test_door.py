@@ -26,7 +26,8 @@ from chimera.services.access.tokens import TokensFault, digest_of, read_tokens
 from chimera.services.clock import SystemClock
 from chimera.services.router.settings import load
 from chimera.services.service import Service
-from chimera.services.strategy.settings import SettingsFault, read_settings
+from chimera.services.setting_kinds import SettingsFault
+from chimera.services.strategy.settings import read_settings
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
 
 RUN = CliRunner()

@@ -16,8 +16,9 @@ from alert_records import T0, a_record
 from chimera.services.alerts.book import Book
 from chimera.services.alerts.channels import Telegram, Undelivered, Webhook, signing_key
 from chimera.services.alerts.main import channels_of
-from chimera.services.alerts.settings import AlertsFault, describe, read_settings
+from chimera.services.alerts.settings import describe, read_settings
 from chimera.services.alerts.telling import Message, Pace, Policy, due
+from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.events import Severity
 from support.standing import CLOCK
 
@@ -176,7 +177,7 @@ async def test_channels_are_those_that_are_set(tmp_path: Path, session: aiohttp.
 
 @pytest.mark.req("CONF-1")
 def test_every_fault_is_told_at_once_and_no_secret(tmp_path: Path) -> None:
-    with pytest.raises(AlertsFault) as told:
+    with pytest.raises(SettingsFault) as told:
         read_settings({
             "ALERTS_WEBHOOK_URL": "https://hooks.example/x",
             "ALERTS_TELEGRAM_TOKEN_FILE": a_file(tmp_path / "bot", TOKEN, 0o644),
@@ -202,7 +203,7 @@ def test_every_fault_is_told_at_once_and_no_secret(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_that_means_nothing_is_refused_by_name(name: str, value: str, words: str) -> None:
-    with pytest.raises(AlertsFault, match=words) as told:
+    with pytest.raises(SettingsFault, match=words) as told:
         read_settings({name: value})
     assert name in str(told.value)
 

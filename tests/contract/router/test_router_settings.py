@@ -10,7 +10,8 @@ import pytest
 from chimera.reconcile.external import ExternalOrders
 from chimera.services.router.hosting import keys_of
 from chimera.services.router.main import serve, sweep_of
-from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError, describe, load
+from chimera.services.router.settings import OnOpposite, RouterSettings, describe, load
+from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.intent import WorkingType
 
 SECRET = "canary-secret-7f3a"
@@ -86,7 +87,7 @@ def test_the_files_of_the_key_are_remembered_for_they_may_change(tmp_path: Path)
 
 @pytest.mark.req("CONF-1")
 def test_all_faults_come_in_one_message() -> None:
-    with pytest.raises(SettingsError) as wrong:
+    with pytest.raises(SettingsFault) as wrong:
         load(
             {
                 "S4_MAX_ORDER_NOTIONL_USDT": "5", "s4_testnet": "true", "S4_PRICE_COLLAR_BPS": "nan", "PORT": "eighty",
@@ -106,7 +107,7 @@ def test_all_faults_come_in_one_message() -> None:
 
 
 def test_a_bad_neighbour_does_not_show_a_secret_in_the_chain() -> None:
-    with pytest.raises(SettingsError) as wrong:
+    with pytest.raises(SettingsFault) as wrong:
         load({"S4_BINANCE_KEY": "k", "S4_BINANCE_SECRET": SECRET, "PORT": "x"})
 
     assert wrong.value.__cause__ is None
@@ -129,7 +130,7 @@ def test_a_secret_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path.write_text(SECRET)
     path.chmod(0o644)
 
-    with pytest.raises(SettingsError, match="chmod 600") as wrong:
+    with pytest.raises(SettingsFault, match="chmod 600") as wrong:
         load({"S4_BINANCE_KEY": "k", "S4_BINANCE_SECRET_FILE": str(path)})
     assert SECRET not in str(wrong.value)
 
@@ -139,7 +140,7 @@ async def test_leases_are_of_routers_that_share_a_file() -> None:
     """An ArangoDB's clock may step, and its fail-over may forget: it grants none."""
     asked = {"S4_LEASES": "on", "S4_REDIS_ADDRESSES": "a:1", "S4_DB_ARANGO_URI": "http://db:8529"}
     asked["S4_FUT_URL"] = "http://127.0.0.1:1"  # the simulator needs no key
-    with pytest.raises(SettingsError, match="unset S4_DB_ARANGO_URI"):
+    with pytest.raises(SettingsFault, match="unset S4_DB_ARANGO_URI"):
         await serve(load(asked), stop=asyncio.Event())
 
 
@@ -153,7 +154,7 @@ async def test_leases_are_of_routers_that_share_a_file() -> None:
     ],
 )
 def test_what_does_not_fit_together(environ: dict[str, str], fault: str) -> None:
-    with pytest.raises(SettingsError, match=re.escape(fault)):
+    with pytest.raises(SettingsFault, match=re.escape(fault)):
         load(environ)
 
 
@@ -169,7 +170,7 @@ def test_orders_cannot_be_directed_elsewhere(url: str) -> None:
     if url == "":
         assert load({"S4_FUT_URL": url}).fut_url is None
     else:
-        with pytest.raises(SettingsError, match="S4_FUT_URL"):
+        with pytest.raises(SettingsFault, match="S4_FUT_URL"):
             load({"S4_FUT_URL": url})
 
 
@@ -193,7 +194,7 @@ def test_this_machines_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.req("CONF-1", "S4-REC-2")
 @pytest.mark.parametrize("given", [{"S4_SWEEP_EVERY_S": "9"}, {"S4_SWEEP_EVERY_S": "301"}, {"S4_SWEEP_JACCARD": "1.1"}])
 def test_a_sweep_is_neither_dearer_nor_rarer_than_allowed(given: dict[str, str]) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(SettingsFault):
         load(given)
 
 
@@ -210,5 +211,5 @@ def test_the_sweep_gets_its_settings() -> None:
 
 @pytest.mark.req("I23")
 def test_a_share_so_small_that_no_close_would_leave_is_refused() -> None:
-    with pytest.raises(SettingsError, match="S4_RATE_SHARE"):
+    with pytest.raises(SettingsFault, match="S4_RATE_SHARE"):
         load({"S4_RATE_SHARE": "0.003"})

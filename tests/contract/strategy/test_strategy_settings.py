@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chimera.services.strategy.settings import SettingsFault, StrategySettings, Track, read_settings
+from chimera.services.setting_kinds import SettingsFault
+from chimera.services.strategy.settings import StrategySettings, Track, read_settings
 
 NAMES = [
     "S3_DB_ARANGO_URI",

@@ -12,8 +12,8 @@ from chimera.cli.failures import stop_for
 from chimera.cli.main import app
 from chimera.cli.orders import order_body
 from chimera.cli.words import listed, side_named, sides_named, speed_named
-from chimera.services.router.settings import SettingsError
 from chimera.services.serving import PortInUse
+from chimera.services.setting_kinds import SettingsFault
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StaleWriter, StoreUnavailable
 from chimera.trading.market import Market, Side
@@ -44,7 +44,7 @@ def test_a_speed_that_is_none_is_refused_with_what_is_accepted(word: str) -> Non
         (Refused("OUT_OF_RANGE", "qty must be above 0", field="qty", accepted="> 0"), Exit.REFUSED),
         (NotSent("connection refused"), Exit.UNREACHABLE),
         (OutcomeUnknown("no answer"), Exit.UNKNOWN),
-        (SettingsError("S4_PORT is not known"), Exit.CANNOT_START),
+        (SettingsFault("S4_PORT is not known"), Exit.CANNOT_START),
         (PortInUse("S4", "127.0.0.1", 8084), Exit.CANNOT_START),
         (StoreUnavailable("in use"), Exit.CANNOT_START),
         (ExceptionGroup("work", [ExceptionGroup("owner", [StaleWriter("fence 3")])]), Exit.DEPOSED),

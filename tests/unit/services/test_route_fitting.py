@@ -8,7 +8,8 @@ import pytest
 
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.services.router.fitting import FitMode, FitPolicy, Fitting, next_ms
-from chimera.services.router.settings import SettingsError, load
+from chimera.services.router.settings import load
+from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.events import Alert
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market
@@ -39,7 +40,7 @@ def test_it_is_due_once_a_day_at_its_time_and_off_unless_asked_for(tmp_path: Pat
     assert load({}).route_fit is FitMode.OFF
     asked = load({"S4_ROUTE_FIT": "automatic", "S4_ROUTE_FIT_AT": "23:05"})
     assert (asked.route_fit, asked.route_fit_at) == (FitMode.AUTOMATIC, 83_100_000)
-    with pytest.raises(SettingsError, match="S4_ROUTE_FIT_AT"):
+    with pytest.raises(SettingsFault, match="S4_ROUTE_FIT_AT"):
         load({"S4_ROUTE_FIT_AT": "24:00"})
 
 

@@ -14,7 +14,8 @@ from chimera.services.router import patience, venue_checks
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.hosting import hosts_of
 from chimera.services.router.router import Router
-from chimera.services.router.settings import SettingsError, load
+from chimera.services.router.settings import load
+from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Quote
@@ -145,7 +146,7 @@ def test_another_refusal_says_nothing_of_the_key() -> None:
     ],
 )
 def test_urls_of_two_environments_are_told_by_their_settings(asked: dict[str, str], words: tuple[str, ...]) -> None:
-    with pytest.raises(SettingsError) as stopped:
+    with pytest.raises(SettingsFault) as stopped:
         hosts_of(load(asked))
 
     assert all(word in str(stopped.value) for word in words), str(stopped.value)

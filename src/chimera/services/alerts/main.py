@@ -51,7 +51,7 @@ async def serve(settings: AlertsSettings, *, stop: asyncio.Event, ready: Ready |
 
 
 def channels_of(settings: AlertsSettings, session: aiohttp.ClientSession, clock: Clock) -> tuple[Channel, ...]:
-    """Those that are set; raises ``AlertsFault``. From here on no log has their secrets."""
+    """Those that are set; raises ``SettingsFault``. From here on no log has their secrets."""
     made: list[Channel] = []
     if settings.webhook_url is not None:
         secret = settings.secret("webhook_secret_file")

@@ -6,7 +6,6 @@ A secret is a file that only its owner may read (``..._FILE``); there is no vari
 import re
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,20 +17,16 @@ from chimera.services.access.door import RATE
 from chimera.services.alerts.channels import signing_key
 from chimera.services.alerts.telling import Policy, Quiet
 from chimera.services.secret_files import SUFFIX, read_secret_files
-from chimera.services.setting_kinds import Names, Whole, duration, setting
-from chimera.trading.errors import ChimeraError
+from chimera.services.setting_kinds import Names, Whole, duration, setting, stranger, unusable
 from chimera.trading.events import Severity
 
 PREFIX: Final = "ALERTS_"
+WHOSE: Final = "the alerts"
 PORT: Final = 8090
 _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _KUBERNETES: Final = re.compile(r"ALERTS_(SERVICE_|PORT_)")  # what it writes for a service named alerts
 _POLICY: Final = Policy()
 _GIVEN: Final = "GIVEN"
-
-
-class AlertsFault(ChimeraError):
-    """The environment cannot be used; the message names every variable at fault."""
 
 
 def _hours(given: object) -> object:
@@ -152,30 +147,30 @@ class AlertsSettings(BaseModel):
         return {name: urls for name, given in named.items() if (urls := tuple(url for url in given if url))}
 
     def secret(self, field: str) -> str:
-        """What is in the file that ``field`` names; raises ``AlertsFault``."""
+        """What is in the file that ``field`` names; raises ``SettingsFault``."""
         path: Path = getattr(self, field)
         try:
             return _secret(path)
         except ValueError as wrong:
-            raise AlertsFault(f"{PREFIX}{field.upper()}: {wrong}") from None
+            raise unusable(WHOSE, [f"{PREFIX}{field.upper()}: {wrong}"]) from None
 
 
 _VARIABLES: Final = {str(field.validation_alias): field for field in AlertsSettings.model_fields.values()}
 
 
 def read_settings(environ: Mapping[str, str]) -> AlertsSettings:
-    """Raises ``AlertsFault``. Empty variables count as unset."""
+    """Raises ``SettingsFault``. Empty variables count as unset."""
     ours = [name for name in environ if name.startswith(PREFIX) and not _KUBERNETES.match(name)]
     given = {name: environ[name] for name in ours if environ[name] != ""}
-    faults = [_stranger(name) for name in given if name not in _VARIABLES]
+    faults = [stranger(name, _VARIABLES) for name in given if name not in _VARIABLES]
     try:
         settings = AlertsSettings(**{name: value for name, value in given.items() if name in _VARIABLES})
     except ValidationError as wrong:
         faults += [_fault(fault) for fault in wrong.errors(include_url=False)]
-        raise _all(faults) from None
+        raise unusable(WHOSE, faults) from None
     faults += _odd(settings)
     if faults:
-        raise _all(faults)
+        raise unusable(WHOSE, faults)
     return settings
 
 
@@ -227,16 +222,7 @@ def _quiet(hours: str | None, zone: tzinfo) -> Quiet | None:
     return Quiet(begin_h * 60 + begin_m, end_h * 60 + end_m, zone)
 
 
-def _stranger(name: str) -> str:
-    near = get_close_matches(name, _VARIABLES, n=1)
-    return f"{name} is not known" + (f"; did you mean {near[0]}?" if near else "")
-
-
 def _fault(fault: Any) -> str:
     name = str(fault["loc"][0])
     why = str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
     return f"{name} {why} (it is {str(fault['input'])[:60]!r})"
-
-
-def _all(faults: list[str]) -> AlertsFault:
-    return AlertsFault("the alerts' settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults))

@@ -215,8 +215,15 @@ class Controls:
             raise Refused("NOT_KILLED", "nothing is killed there", field="scope", value=scope, accepted=places or None)
         return hashlib.sha256(encode(kill)).hexdigest()[:8]
 
-    async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str) -> dict[str, object]:
-        """The second step: entries are taken again. Raises ``Refused`` for a wrong word, ``StoreUnavailable``."""
+    async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str | None) -> dict[str, object]:
+        """The first step names the word, the second repeats it and has entries taken again.
+
+        Raises ``Refused`` for a wrong word, ``StoreUnavailable``.
+        """
+        if confirm is None:
+            word = self.word(scope, name)
+            told = f"send the same with confirm {word} to take entries again"
+            return {"scope": str(scope), "name": name, "status": "CONFIRM", "confirm": word, "message": told}
         if not self.loaded.is_set():
             raise Refused("NOT_READY", "what is killed is still being read; try again")
         async with self._disk:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from yarl import URL
 
 from chimera.adapters.binance.hosts import SIM, Hosts, environment_of, hosts_named
-from chimera.services.router.settings import RouterSettings, SettingsError
+from chimera.services.router.settings import RouterSettings
+from chimera.services.setting_kinds import SettingsFault
 from chimera.simulate import ready_key
 from chimera.trading.errors import Refused
 from chimera.trading.market import Market
@@ -34,7 +35,7 @@ def hosts_of(settings: RouterSettings, market: Market = Market.FUT) -> Hosts:
     try:
         return hosts_named(environment, rest=rest, streams=streams, market=market)
     except Refused as refused:
-        raise SettingsError(_misplaced(settings, market, environment, refused)) from refused
+        raise SettingsFault(_misplaced(settings, market, environment, refused)) from refused
 
 
 def _environment(settings: RouterSettings) -> str:
@@ -67,7 +68,7 @@ def keys_of(settings: RouterSettings) -> Pair:
         return Pair(settings.binance_key.get_secret_value(), settings.binance_secret.get_secret_value())
     if hosts_of(settings).name == "sim":
         return Pair(ready_key.API_KEY, ready_key.SECRET)
-    raise SettingsError(
+    raise SettingsFault(
         "S4_BINANCE_KEY and S4_BINANCE_SECRET are needed to trade on Binance; for the simulator set"
         " S4_FUT_URL=http://127.0.0.1:9020"
     )

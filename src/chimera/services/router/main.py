@@ -42,13 +42,14 @@ from chimera.services.router.refused import Refusals
 from chimera.services.router.route_desk import RouteDesk
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_at
-from chimera.services.router.settings import OnOpposite, RouterSettings, SettingsError
+from chimera.services.router.settings import OnOpposite, RouterSettings
 from chimera.services.router.standby import StandbyFace
 from chimera.services.router.stream_track import StreamTrack, Terms
 from chimera.services.router.tenancy import Left, Tenancy
 from chimera.services.router.tenancy import Terms as TenancyTerms
 from chimera.services.service import Service
 from chimera.services.serving import Ready, address_of, listen, serve_app, told_to_look
+from chimera.services.setting_kinds import SettingsFault
 from chimera.services.stores import open_bus, open_ledger
 from chimera.services.tracing import NoCollector, Tracing, tracing_to
 from chimera.trading.errors import StaleWriter
@@ -76,9 +77,9 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     for market in markets_of(settings):
         hosts_of(settings, market)  # a fault in them is told before anything is opened
     if settings.leases == "on" and not settings.redis_addresses:
-        raise SettingsError("S4_LEASES=on: routers share one Redis; name it in S4_REDIS_ADDRESSES")
+        raise SettingsFault("S4_LEASES=on: routers share one Redis; name it in S4_REDIS_ADDRESSES")
     if settings.leases == "on" and settings.db_arango_uri is not None:
-        raise SettingsError("S4_LEASES=on: leases are of routers that share a ledger's file; unset S4_DB_ARANGO_URI")
+        raise SettingsFault("S4_LEASES=on: leases are of routers that share a ledger's file; unset S4_DB_ARANGO_URI")
     logs.keep_secret(*pair, settings.arango_password)
     door = Door.of(settings).checked(Service.S4)
     seal, tls = _seal_of(settings), door.tls()
@@ -114,7 +115,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
                 app.openapi()  # 60 ms of a loop on which nothing hangs yet
                 await serving(gate(app), work=house.run())
     except NoCollector as missing:
-        raise SettingsError(f"S4_TRACES_URL: {missing}") from missing
+        raise SettingsFault(f"S4_TRACES_URL: {missing}") from missing
     finally:
         bound.close()
         await ledger.close()
@@ -128,7 +129,7 @@ async def _ledger(settings: RouterSettings) -> Ledger:
     try:
         return await open_ledger(settings.ledger_path, settings.db_arango_uri, user, password, waits=True)
     except ValueError as wrong:
-        raise SettingsError(f"S4_DB_ARANGO_URI: {wrong}") from wrong
+        raise SettingsFault(f"S4_DB_ARANGO_URI: {wrong}") from wrong
 
 
 def tenancy_of(
@@ -327,9 +328,9 @@ def _seal_of(settings: RouterSettings) -> Seal:
     try:
         return seal_at(path)
     except OSError as error:
-        raise SettingsError(f"S4_RECEIPT_KEY_PATH: {path}: {error.strerror}") from error
+        raise SettingsFault(f"S4_RECEIPT_KEY_PATH: {path}: {error.strerror}") from error
     except ValueError as error:
-        raise SettingsError(f"S4_RECEIPT_KEY_PATH: {error}") from error
+        raise SettingsFault(f"S4_RECEIPT_KEY_PATH: {error}") from error
 
 
 def sweep_of(settings: RouterSettings) -> SweepPolicy:
@@ -374,9 +375,9 @@ def table_of(settings: RouterSettings) -> RouteTable:
     except FileNotFoundError as missing:
         if path == _DEFAULT_TABLE:
             return DEFAULT
-        raise SettingsError(f"S4_ROUTE_TABLE_PATH: there is no file {path}") from missing
+        raise SettingsFault(f"S4_ROUTE_TABLE_PATH: there is no file {path}") from missing
     except OSError as error:
-        raise SettingsError(f"S4_ROUTE_TABLE_PATH: {path}: {error.strerror}") from error
+        raise SettingsFault(f"S4_ROUTE_TABLE_PATH: {path}: {error.strerror}") from error
 
 
 def was_deposed(error: BaseException) -> bool:

@@ -296,11 +296,7 @@ class Router:
 
     async def arm(self, scope: Scope, name: str, *, by: str, reason: str, confirm: str | None) -> dict[str, object]:
         """The first step answers ``confirm``, the second repeats it."""
-        if confirm is not None:
-            return await self.controls.arm(scope, name, by=by, reason=reason, confirm=confirm)
-        word = self.controls.word(scope, name)
-        told = f"send the same with confirm {word} to take entries again"
-        return {"scope": str(scope), "name": name, "status": "CONFIRM", "confirm": word, "message": told}
+        return await self.controls.arm(scope, name, by=by, reason=reason, confirm=confirm)
 
     def killed(self) -> dict[str, object]:
         return self.controls.shown()

@@ -14,7 +14,7 @@ from chimera.route.plan import RoutePolicy, Sight, plan_for
 from chimera.services.router.levels import Levels
 from chimera.services.router.market import MarketView
 from chimera.services.router.patience import Looks
-from chimera.services.router.settings import SettingsError
+from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.events import Alert, Severity
 from chimera.trading.execution import Plan
@@ -91,7 +91,7 @@ class Routing:
             return
         try:
             table = self._read_table()
-        except (Refused, SettingsError, OSError) as error:
+        except (Refused, SettingsFault, OSError) as error:
             self._notices.level("ROUTE_TABLE_UNREADABLE", f"rev {self.table.rev} stays: {error}")
             return
         self._notices.level("ROUTE_TABLE_UNREADABLE", None)

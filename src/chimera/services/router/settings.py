@@ -8,7 +8,6 @@ typing error would otherwise be no limit. A secret may come from a file (``..._F
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -26,11 +25,23 @@ from chimera.services.router.intake import LONGEST_WAIT_MS
 from chimera.services.router.lease_settings import LeaseSettings
 from chimera.services.router.venue_url import VenueUrl
 from chimera.services.secret_files import SUFFIX, read_secret_files
-from chimera.services.setting_kinds import Amount, Names, Truth, Whole, decimal, duration, setting, time_of_day
+from chimera.services.setting_kinds import (
+    Amount,
+    Names,
+    Truth,
+    Whole,
+    decimal,
+    duration,
+    setting,
+    stranger,
+    time_of_day,
+    unusable,
+)
 from chimera.trading.intent import WorkingType
 from chimera.trading.scene import Policy
 
 _PREFIX: Final = "S4_"
+WHOSE: Final = "S4"
 # what deciding code does unless told otherwise is written there
 _POLICY: Final = Policy()
 _ROUTES: Final = RoutePolicy()
@@ -40,10 +51,6 @@ _SWEEP: Final = SweepPolicy()
 _FILES: Final = ("S4_BINANCE_KEY", "S4_BINANCE_SECRET", "S4_DB_ARANGO_PASS")
 _ROTATED: Final = tuple(name + SUFFIX for name in _FILES[:2])
 _KUBERNETES: Final = re.compile(r"S4_(SERVICE|PORT)(_|$)")
-
-
-class SettingsError(Exception):
-    """All that is wrong with the environment, one line each."""
 
 
 class OnOpposite(StrEnum):
@@ -314,9 +321,10 @@ class RouterSettings(LeaseSettings):
 
 
 def load(environ: Mapping[str, str]) -> RouterSettings:
-    """The settings in ``environ``; raises ``SettingsError`` with every fault. Empty variables count as unset."""
+    """The settings in ``environ``; raises ``SettingsFault`` with every fault. Empty variables count as unset."""
     given = {name: value for name, value in environ.items() if (name in _VARIABLES or _mine(name)) and value != ""}
-    faults = [_stranger(name) for name in given if name not in _VARIABLES and name not in _file_names()]
+    known = (*_VARIABLES, *(name + SUFFIX for name in _FILES))
+    faults = [stranger(name, known) for name in given if name not in known]
     rotated = {name: given[name] for name in _ROTATED if name in given}
     faults += read_secret_files(given, _FILES)
     given |= rotated
@@ -326,13 +334,13 @@ def load(environ: Mapping[str, str]) -> RouterSettings:
         settings = RouterSettings(**{name: value for name, value in given.items() if name in _VARIABLES})  # type: ignore[arg-type]  # text, which the fields' validators read
     except ValidationError as wrong:
         faults += [_fault(fault) for fault in wrong.errors(include_url=False, include_input=True)]
-        raise _all(faults) from None  # the chained error would show the input
+        raise unusable(WHOSE, faults) from None  # the chained error would show the input
     if settings.transfer_max_day < settings.transfer_max:
         faults.append("S4_TRANSFER_MAX_DAY is less than S4_TRANSFER_MAX")
     if settings.max_position_notional_usdt < settings.max_order_notional_usdt:
         faults.append("S4_MAX_POSITION_NOTIONAL_USDT is less than S4_MAX_ORDER_NOTIONAL_USDT")
     if faults:
-        raise _all(faults)
+        raise unusable(WHOSE, faults)
     return settings
 
 
@@ -357,15 +365,6 @@ def _mine(name: str) -> bool:
     return name.upper().startswith(_PREFIX) and not _KUBERNETES.match(name)
 
 
-def _file_names() -> tuple[str, ...]:
-    return tuple(name + SUFFIX for name in _FILES)
-
-
-def _stranger(name: str) -> str:
-    near = get_close_matches(name.upper(), [*_VARIABLES, *_file_names()], n=1)
-    return f"{name} is not known" + (f"; did you mean {near[0]}?" if near else "")
-
-
 def _fault(fault: Any) -> str:
     name = str(fault["loc"][0])
     field = _VARIABLES[name]
@@ -374,10 +373,6 @@ def _fault(fault: Any) -> str:
     why = str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
     unit, default = _told(field.json_schema_extra, "unit"), _told(field.json_schema_extra, "default")
     return f"{name} {why}{shown}; {unit}, default {default}"
-
-
-def _all(faults: list[str]) -> SettingsError:
-    return SettingsError("S4's settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
 def _told(extra: object, what: str) -> str:

@@ -29,11 +29,12 @@ from chimera.services.access.door import Door, gated
 from chimera.services.clock import SystemClock
 from chimera.services.service import Service
 from chimera.services.serving import Ready, listen, serve_app
+from chimera.services.setting_kinds import SettingsFault
 from chimera.services.stores import open_bus, open_ledger
 from chimera.services.strategy.demo import ensure_demo_bundle, register_instruments
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.http import build_app
-from chimera.services.strategy.settings import SettingsFault, StrategySettings, Track
+from chimera.services.strategy.settings import StrategySettings, Track
 from chimera.services.strategy.telemetry import Promised
 from chimera.services.tracing import NoCollector, tracing_to
 from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected

@@ -5,9 +5,8 @@ one of them is refused: a limit that was misspelt would otherwise not hold.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,8 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from chimera.services.access.door import RATE
 from chimera.services.secret_files import SUFFIX, read_secret_files
-from chimera.services.setting_kinds import shown
-from chimera.trading.errors import ChimeraError
+from chimera.services.setting_kinds import shown, stranger, unusable
 from chimera.trading.ids import DEFAULT_ACCOUNT, DEFAULT_STRATEGY
 
 PREFIX: Final = "S3_"
@@ -35,10 +33,6 @@ _UNITS: Final = {
     "port": "port", "api_rate": "requests/s",
 }  # fmt: skip
 _PLAIN: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
-
-
-class SettingsFault(ChimeraError):
-    """The environment cannot be used; the message names every variable at fault."""
 
 
 class Track(StrEnum):
@@ -167,7 +161,7 @@ def read_settings(environ: Mapping[str, str]) -> StrategySettings:
     """Raises ``SettingsFault``. Empty variables count as absent; an odd pair of bounds is a fault, too."""
     fields = {variable(name): name for name in StrategySettings.model_fields}
     known = [*fields, *(name + SUFFIX for name in _SECRETS)]
-    faults = [_unknown(name, known) for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
+    faults = [stranger(name, known) for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
     named = {name: value for name, value in environ.items() if name in known and value != ""}
     faults += read_secret_files(named, _SECRETS)
     given: dict[str, Any] = {fields[name]: value for name, value in named.items()}
@@ -184,7 +178,7 @@ def read_settings(environ: Mapping[str, str]) -> StrategySettings:
         if (settings.s4_cert_path is None) != (settings.s4_cert_key_path is None):
             faults.append("S3_S4_CERT_PATH and S3_S4_CERT_KEY_PATH go together: one of them is missing")
     if faults or settings is None:
-        raise SettingsFault("S3 cannot start with this environment:\n  " + "\n  ".join(faults))
+        raise unusable("S3", faults)
     return settings
 
 
@@ -201,11 +195,6 @@ def unit_of(field: str) -> str:
     if field in _UNITS:
         return _UNITS[field]
     return next(unit for ending, unit in _ENDINGS.items() if field.endswith(ending))
-
-
-def _unknown(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _fault(fault: Any) -> str:

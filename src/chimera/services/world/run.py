@@ -5,19 +5,10 @@ venue's log and what the ledger holds when the world is quiet; a fence broken, a
 the liveness phase not kept are violations like any other. A run leaves nothing behind in the process.
 """
 
-import gc
-import logging
-import sys
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from itertools import count
 from typing import Any, Final, Protocol
-
-import structlog
 
 from chimera.services.world import decided, house_judge, oracle, put_back, quiet, spot_judge
 from chimera.services.world.closed import no_more_than_asked, watched
@@ -34,6 +25,7 @@ from chimera.services.world.sometimes import counted
 from chimera.services.world.spans import Span, stretched
 from chimera.services.world.spot_world import SpotWorld
 from chimera.services.world.steps import FenceBroken
+from chimera.services.world.surroundings import logs, no_collection
 from chimera.services.world.tallied import faults, of_the_run, tallied
 from chimera.services.world.tape import Tape
 from chimera.services.world.trouble import Spell
@@ -51,8 +43,6 @@ CALLERS, S3, BOTH = "callers", "s3", "both"
 _CALLERS_ALONE: Final = (TIGHT_STOPS, RESTORED)
 ASKED_ON_S: Final = 12  # S3 is asked for so long after the healing: the newest answer tells whether it lives
 FIFO_SHARE: Final = 0.25  # of the seeds run in asyncio's own order
-RUNS_PER_COLLECTION: Final = 10
-_RUNS: Final = count(1)
 
 
 class Options(Value):
@@ -152,7 +142,7 @@ def run(
         watched(world.closes, lambda: loop.now_us),
         spot_judge.watched(world),
         logs(world, tell),
-        _no_collection(),
+        no_collection(),
         fenced(loop),
     ):
         violations = _played(world, options, story, script)
@@ -360,50 +350,3 @@ def _hash(audit: Iterable[AuditRecord]) -> str:
     for record in audit:
         digest.update(encode(record))
     return digest.hexdigest()
-
-
-@cache
-def _freeze_imports() -> None:
-    """Once per process: what was there before the first run need not be looked through after each."""
-    gc.collect()
-    gc.freeze()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No cyclic garbage collection during a run: when it strikes is no function of the seed."""
-    was_on = gc.isenabled()
-    gc.disable()
-    _freeze_imports()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-            if next(_RUNS) % RUNS_PER_COLLECTION == 0:
-                gc.collect()
-
-
-@contextmanager
-def logs(world: World, tell: Callable[[str], None] | None) -> Iterator[None]:
-    """S4's log lines with virtual time to ``tell``, or to nobody."""
-
-    def line(_: Any, level: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        name = event.pop("event")
-        fault = event.pop("exc_info", None)
-        if fault:
-            told = "".join(traceback.format_exception(*sys.exc_info()))
-            world.own_faults.append(f"{name}: {sys.exc_info()[1]!r}")
-            event["traceback"] = "\n" + told
-        if tell is not None:
-            extra = " ".join(f"{key}={value}" for key, value in event.items())
-            tell(f"{world.loop.now_us / 1e6:10.6f} {level:8} {name} {extra}")
-        raise structlog.DropEvent
-
-    before = structlog.get_config()
-    threshold = logging.DEBUG if tell is not None else logging.ERROR  # errors are counted in any case
-    structlog.configure(processors=[line], wrapper_class=structlog.make_filtering_bound_logger(threshold))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)

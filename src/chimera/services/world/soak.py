@@ -25,9 +25,10 @@ from chimera.services.world.loop import DetLoop, Stuck
 from chimera.services.world.oracle import Violation
 from chimera.services.world.paths import HOUR_S, PATHS, day_market
 from chimera.services.world.plan import Plan
-from chimera.services.world.run import Options, judge, logs
+from chimera.services.world.run import Options, judge
 from chimera.services.world.spool import Spool
 from chimera.services.world.steps import FenceBroken
+from chimera.services.world.surroundings import logs
 from chimera.services.world.tape import Tape
 from chimera.services.world.weigh import Weight, weigh
 from chimera.services.world.workload import Wish
