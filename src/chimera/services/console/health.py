@@ -8,12 +8,12 @@ from chimera.admit.vigil import OFFSET_LIMIT_MS, OFFSET_WARN_MS
 from chimera.services.console.deciding import number
 from chimera.services.console.verdicts import Tone
 from chimera.trading.money import ZERO
+from chimera.trading.rates import Lane
 from chimera.trading.value import Value
 
 Document = Mapping[str, Any]
 TIGHT: Final = Decimal("0.6")  # of a limit: entries stop there
 FULL: Final = Decimal("0.85")
-LANES: Final = ("PROTECT", "CANCEL", "CLOSE", "TARGET", "SIGHT", "QUERY", "OPEN")
 
 
 class Check(Value, tag=False):
@@ -115,7 +115,7 @@ def _budget(use: Document) -> Budget:
         tone=Tone.BAD if share >= FULL else Tone.CAUTION if share >= TIGHT else Tone.GOOD,
         lanes=tuple(
             (lane.lower(), int(lanes[lane].get("ours", 0)), int(lanes[lane].get("ceiling", most)))
-            for lane in LANES
+            for lane in Lane
             if lane in lanes
         ),
     )
