@@ -1,4 +1,4 @@
-"""What the HTTP faces of S3 and S4 do alike: bodies read, answers and refusals given, and the net around it all.
+"""What the HTTP faces of S3, S4 and the alerts do alike: bodies read, answers and refusals given, a net around all.
 
 Invariants: a body is read to at most a bound, however it is sent; a request that changes something and carries an
 ``Origin`` is refused, since programs call these services and a page open in a browser on this machine must not trade;
@@ -23,10 +23,14 @@ from chimera.services.service import Service
 from chimera.trading.errors import Refused
 from chimera.wire import failures
 from chimera.wire.answers import encode_answer
+from chimera.wire.shown import ErrorBody
 
+WITHOUT_CONFLICT: Final = (400, 403, 404, 413, 422, 500, 503)
+REFUSED: Final = (400, 403, 404, 409, 413, 422, 500, 503)
 _DRAIN_BYTES: Final = 16_777_216  # read and dropped of a body that is too large, so that the sender hears the answer
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+Answers: TypeAlias = dict[int | str, dict[str, Any]]  # a route's, by status, as OpenAPI has them
 Refusals: TypeAlias = tuple[type[Exception], ...]
 SayNo: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -144,6 +148,16 @@ def takes(schema: str, *, required: bool = True) -> dict[str, Any]:
     """A route's body in OpenAPI, where the route reads it by hand to keep its digits."""
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     return {"openapi_extra": {"requestBody": {"required": required, "content": content}}}
+
+
+def answers(
+    model: type[BaseModel], *, later: type[BaseModel] | None = None, refused: Sequence[int] = REFUSED
+) -> Answers:
+    """What a route says. ``later``: the 202 of one whose work may go on after the answer."""
+    said: Answers = {200: {"model": model, "description": "final" if later is not None else "the answer"}}
+    if later is not None:
+        said[202] = {"model": later, "description": "still working, or the outcome is in doubt"}
+    return said | {status: {"model": ErrorBody, "description": "refused"} for status in refused}
 
 
 TEXT: Final = {"type": "string"}

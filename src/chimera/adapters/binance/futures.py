@@ -11,13 +11,13 @@ Decisions, with their reasons:
 - Nothing is ever sent twice here. What to do after an error is the core's to decide.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.order_names import OrderNames
+from chimera.adapters.binance.order_socket import kept_open
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
 from chimera.adapters.binance.placing import in_time, lane_of
 from chimera.adapters.binance.raw import (
@@ -93,15 +93,9 @@ class FuturesVenue:
 
     async def reports(self) -> AsyncGenerator[Report, None]:
         """While somebody reads them, the order socket is kept open too."""
-        socket = None if self._raw.socket is None else asyncio.create_task(self._raw.socket.run())
-        try:
-            async with aclosing(self._stream.reports()) as heard:
-                async for report in heard:
-                    yield report
-        finally:
-            if socket is not None:
-                socket.cancel()
-                await asyncio.gather(socket, return_exceptions=True)
+        async with kept_open(self._raw.socket), aclosing(self._stream.reports()) as heard:
+            async for report in heard:
+                yield report
 
     def reconnect(self, why: str) -> None:
         self._stream.reconnect(why)

@@ -8,7 +8,8 @@ the caller goes by REST. Source: Binance USD-M websocket-api-general-info (2026)
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Final
 
@@ -184,6 +185,18 @@ class OrderSocket:
             waiting = self._waiting.get(str(answer.id))
             if waiting is not None and not waiting.done():
                 waiting.set_result(as_rest(answer))
+
+
+@asynccontextmanager
+async def kept_open(socket: OrderSocket | None) -> AsyncIterator[None]:
+    """It connects, and again, for as long as this is open; None: orders go by REST."""
+    running = None if socket is None else asyncio.create_task(socket.run())
+    try:
+        yield
+    finally:
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 def as_rest(answer: Answer) -> Reply:

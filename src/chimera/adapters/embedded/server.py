@@ -67,6 +67,21 @@ def find_server() -> Path:
     )
 
 
+async def end(process: asyncio.subprocess.Process, within_s: float) -> None:
+    """SIGTERM, and SIGKILL for one that does not heed it in time."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(within_s):
+            await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
 def dying_with_us(command: Sequence[str]) -> Sequence[str]:
     """The command, run so that it ends when this process does (Linux)."""
     return (sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command)
@@ -204,16 +219,7 @@ class EmbeddedRedis:
         process = self._process
         if process is None:
             return
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                async with asyncio.timeout(STOP_S):
-                    await process.wait()
-            except TimeoutError:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+        await end(process, STOP_S)
         self._process = None
 
     async def _outwait_survivor(self) -> None:

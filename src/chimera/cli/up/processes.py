@@ -11,11 +11,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from chimera.adapters.embedded.server import dying_with_us
+from chimera.adapters.embedded.server import dying_with_us, end
 from chimera.cli.codes import Exit, Stop
 
 READY_S: Final = 30.0
@@ -92,17 +91,8 @@ class Child:
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL for one that does not heed it."""
         self._stopping = True
-        process = self._process
-        if process is not None and process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                async with asyncio.timeout(STOP_S):
-                    await process.wait()
-            except TimeoutError:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+        if self._process is not None:
+            await end(self._process, STOP_S)
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})

@@ -17,12 +17,11 @@ from chimera.services.alerts.telling import untold
 from chimera.services.alerts.ticket import shown
 from chimera.services.alerts.watch import Watch
 from chimera.services.exposition import Sample
-from chimera.services.face import Answer
+from chimera.services.face import Answer, answers
 from chimera.services.service import Service
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.wire import alerts_shown, request_json, shape
-from chimera.wire.shown import ErrorBody
 
 MAX_BODY_BYTES: Final = 8_192
 LISTED_MAX: Final = 1_000
@@ -50,35 +49,35 @@ def build_app(
 
 
 def _add_reading(app: FastAPI, desk: Desk) -> None:
-    @app.get("/alerts", operation_id="list_alerts", responses=_answers(alerts_shown.AlertsResponse))
+    @app.get("/alerts", operation_id="list_alerts", responses=answers(alerts_shown.AlertsResponse))
     async def alerts(state: Asked = "standing", newest: Newest = 100) -> Response:
         """What stands, worst first; what is over, newest first."""
         told = await desk.find(state, newest)
         worst = desk.book.worst
         return Answer({"alerts": told, "counts": desk.book.counts(), "worst": None if worst is None else worst.value})
 
-    @app.get("/alerts/{name}", operation_id="get_alert", responses=_answers(alerts_shown.TicketShown))
+    @app.get("/alerts/{name}", operation_id="get_alert", responses=answers(alerts_shown.TicketShown))
     async def alert(name: str) -> Response:
         """One, also where it has long been over."""
         return Answer(await desk.one(name))
 
 
 def _add_deeds(app: FastAPI, desk: Desk) -> None:
-    @app.post("/alerts/test", operation_id="test_alerts", responses=_answers(alerts_shown.TestResponse),
+    @app.post("/alerts/test", operation_id="test_alerts", responses=answers(alerts_shown.TestResponse),
               **face.takes("TestBody", required=False))  # fmt: skip
     async def test(request: Request) -> Response:
         """A message to every channel, now; what each receiver said."""
         await _read(request, alerts_shown.TestBody)
         return Answer({"channels": await desk.test()})
 
-    @app.post("/alerts/{name}/ack", operation_id="acknowledge_alert", responses=_answers(alerts_shown.TicketShown),
+    @app.post("/alerts/{name}/ack", operation_id="acknowledge_alert", responses=answers(alerts_shown.TicketShown),
               **face.takes("AckBody", required=False))  # fmt: skip
     async def acknowledge(name: str, request: Request) -> Response:
         """Somebody looks at it: nobody is reminded of it any more. It stands until it is over."""
         body = await _read(request, alerts_shown.AckBody)
         return Answer(shown(await desk.acknowledge(name, _who(request, body.by), body.note)))
 
-    @app.post("/alerts/{name}/resolve", operation_id="resolve_alert", responses=_answers(alerts_shown.TicketShown),
+    @app.post("/alerts/{name}/resolve", operation_id="resolve_alert", responses=answers(alerts_shown.TicketShown),
               **face.takes("ResolveBody", required=False))  # fmt: skip
     async def resolve(name: str, request: Request) -> Response:
         """It is over, by somebody's word."""
@@ -87,12 +86,12 @@ def _add_deeds(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_health(app: FastAPI, desk: Desk, watch: Watch, clock: Clock) -> None:
-    @app.get("/health", operation_id="health", responses=_answers(alerts_shown.AlertsHealth))
+    @app.get("/health", operation_id="health", responses=answers(alerts_shown.AlertsHealth))
     async def health() -> Response:
         """Always 200 while the process answers."""
         return Answer(health_of(desk, watch, clock))
 
-    @app.get("/ready", operation_id="ready", responses=_answers(alerts_shown.AlertsReady))
+    @app.get("/ready", operation_id="ready", responses=answers(alerts_shown.AlertsReady))
     async def ready() -> Response:
         """200 when tickets can be kept and the stream is heard."""
         is_ready = desk.store_up and _hears(desk, clock)
@@ -162,10 +161,3 @@ async def _say_no(_: Request, error: Exception) -> Response:
         case _:
             refused = face.unread(error)
     return face.no(refused, error)
-
-
-def _answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    answers: dict[int | str, dict[str, Any]] = {200: {"model": model, "description": "the answer"}}
-    for status in (400, 403, 404, 409, 413, 422, 500, 503):
-        answers[status] = {"model": ErrorBody, "description": "refused"}
-    return answers

@@ -1,22 +1,19 @@
 """The cash ledger on S4's HTTP face: entries, balances, profit and loss, as JSON and as CSV. Only questions."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
-from pydantic import BaseModel
 
 from chimera.ports.clock import Clock
 from chimera.reconcile.pnl import By
 from chimera.services import face
-from chimera.services.face import Answer
+from chimera.services.face import Answer, Answers, answers
 from chimera.services.router.cash_desk import CashApi
 from chimera.trading.cash import Account
 from chimera.wire import account_shown
 from chimera.wire.cash import LIMIT, MOST, cash_ask, entries_csv, entry_document, pnl_ask
 from chimera.wire.paging import MOMENT
-
-Answers = dict[int | str, dict[str, Any]]
 
 _SPAN: Final = [
     face.asked("from", f"from then on: {MOMENT}; unless given, 31 days back"),
@@ -41,10 +38,8 @@ _PNL: Final = {
 }
 
 
-def add_cash(
-    app: FastAPI, desk: Callable[[], CashApi], clock: Clock, answers: Callable[[type[BaseModel]], Answers]
-) -> None:
-    """``desk`` is asked for with each request; ``answers``: the statuses of a route that answers so."""
+def add_cash(app: FastAPI, desk: Callable[[], CashApi], clock: Clock) -> None:
+    """``desk`` is asked for with each request."""
 
     @app.get(
         "/cash/entries",

@@ -10,13 +10,12 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from chimera.ports.clock import Clock
 from chimera.services import face
 from chimera.services.exposition import MEDIA_TYPE, Samples, page
-from chimera.services.face import Answer
+from chimera.services.face import Answer, answers
 from chimera.services.objectives import with_levels
 from chimera.services.router import steering, telemetry
 from chimera.services.router.api import Outcome, RouterApi, instruments_of
@@ -63,9 +62,9 @@ def build_app(
     _add_orders(app, router)
     _add_positions(app, router)
     _add_controls(app, router, clock)
-    add_cash(app, lambda: router.cash, clock, _answers)
-    add_transfers(app, lambda: router.transferring, _answers)
-    add_operating(app, operating, _answers)
+    add_cash(app, lambda: router.cash, clock)
+    add_transfers(app, lambda: router.transferring)
+    add_operating(app, operating)
     _add_health(app, router, clock, observed)
     of_orders = (bodies.OrderCmdRequest, bodies.ReplaceRequest, bodies.CancelRequest)
     of_positions = (bodies.CloseRequest, bodies.SurveyRequest)
@@ -95,7 +94,7 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
     @app.post(
         "/orders",
         operation_id="submit_order",
-        responses=_answers(shown.OrderResult, 202),
+        responses=answers(shown.OrderResult, later=shown.OrderResult),
         **face.takes("OrderCmdRequest"),
     )
     async def submit(request: Request) -> Response:
@@ -112,7 +111,7 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
     @app.post(
         "/orders/preview",
         operation_id="preview_order",
-        responses=_answers(shown.PreviewResult),
+        responses=answers(shown.PreviewResult),
         **face.takes("OrderCmdRequest"),
     )
     async def preview(request: Request) -> Response:
@@ -125,14 +124,14 @@ def _add_intents(app: FastAPI, router: RouterApi, clock: Clock, allow_unprotecte
 
 def _add_orders(app: FastAPI, router: RouterApi) -> None:
     for ask in steering.ASKS:
-        app.post(f"/orders/{{name}}/{ask}", operation_id=f"{ask}_order", responses=_answers(shown.OrderResult, 404))(
+        app.post(f"/orders/{{name}}/{ask}", operation_id=f"{ask}_order", responses=answers(shown.OrderResult))(
             _steer(router, ask)
         )
 
     @app.post(
         "/orders/{name}/replace",
         operation_id="replace_order",
-        responses=_answers(shown.OrderResult, 202),
+        responses=answers(shown.OrderResult, later=shown.OrderResult),
         **face.takes("ReplaceRequest"),
     )
     async def replace(name: str, request: Request) -> Response:
@@ -142,7 +141,7 @@ def _add_orders(app: FastAPI, router: RouterApi) -> None:
             outcome = await router.replace(_known_length(name), document)
         return Answer(outcome.row, _order_status(outcome))
 
-    @app.get("/orders/{name:path}", operation_id="get_order", responses=_answers(shown.OrderResult, 404))
+    @app.get("/orders/{name:path}", operation_id="get_order", responses=answers(shown.OrderResult))
     async def order(name: str) -> Response:
         """The order by order, client or intent id, with its children, fills and timeline."""
         row = await router.order(_known_length(name))
@@ -153,7 +152,7 @@ def _add_orders(app: FastAPI, router: RouterApi) -> None:
     @app.post(
         "/cancel",
         operation_id="cancel_order",
-        responses=_answers(shown.CancelResponse, 202),
+        responses=answers(shown.CancelResponse, later=shown.CancelResponse),
         **face.takes("CancelRequest"),
     )
     async def cancel(request: Request) -> Response:
@@ -178,12 +177,12 @@ def _steer(router: RouterApi, ask: steering.Ask) -> Callable[[str], Awaitable[Re
 
 
 def _add_positions(app: FastAPI, router: RouterApi) -> None:
-    @app.get("/positions", operation_id="list_positions", responses=_answers(account_shown.PositionsResponse))
+    @app.get("/positions", operation_id="list_positions", responses=answers(account_shown.PositionsResponse))
     async def positions() -> Response:
         """Every position with its lots and protection; and the account's open orders that are not ours."""
         return Answer({"positions": await router.positions(), "external": router.external()})
 
-    @app.get("/doubts", operation_id="list_doubts", responses=_answers(account_shown.DoubtsResponse))
+    @app.get("/doubts", operation_id="list_doubts", responses=answers(account_shown.DoubtsResponse))
     async def doubts() -> Response:
         """Every order whose outcome, cancel or trades are not known yet, and what would settle it."""
         return Answer({"doubts": router.doubts()})
@@ -191,7 +190,7 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
     @app.post(
         "/positions/{symbol}/close",
         operation_id="close_position",
-        responses=_answers(shown.CloseResponse, 202),
+        responses=answers(shown.CloseResponse, later=shown.CloseResponse),
         **face.takes("CloseRequest", required=False),
     )
     async def close(symbol: str, request: Request) -> Response:
@@ -205,7 +204,7 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
     @app.post(
         "/positions/{symbol}/survey",
         operation_id="survey_position",
-        responses=_answers(account_shown.SurveyResponse),
+        responses=answers(account_shown.SurveyResponse),
         **face.takes("SurveyRequest", required=False),
     )
     async def survey(symbol: str, request: Request) -> Response:
@@ -219,7 +218,7 @@ def _add_positions(app: FastAPI, router: RouterApi) -> None:
 def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
     receipt, armed = account_shown.KillReceipt, account_shown.ArmReceipt
 
-    @app.post("/kill", operation_id="kill", responses=_answers(receipt, 202), **face.takes("KillRequest"))
+    @app.post("/kill", operation_id="kill", responses=answers(receipt, later=receipt), **face.takes("KillRequest"))
     async def kill(request: Request) -> Response:
         """Forbid entries, cancel those that work, flatten where asked. 200: the venue shows that it is done."""
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
@@ -230,7 +229,7 @@ def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
     @app.post(
         "/arm",
         operation_id="arm",
-        responses=_answers(armed, 202, later=account_shown.ArmWord),
+        responses=answers(armed, later=account_shown.ArmWord),
         **face.takes("ArmRequest"),
     )
     async def arm(request: Request) -> Response:
@@ -239,19 +238,19 @@ def _add_controls(app: FastAPI, router: RouterApi, clock: Clock) -> None:
         row = await router.arm(ask.scope, ask.name, by=ask.by, reason=ask.reason, confirm=ask.confirm)
         return Answer(row, 200 if ask.confirm is not None else 202)
 
-    @app.get("/killed", operation_id="killed", responses=_answers(account_shown.KilledResponse))
+    @app.get("/killed", operation_id="killed", responses=answers(account_shown.KilledResponse))
     async def killed() -> Response:
         """What stands still, since when, by whom and why; and the words that would arm it again."""
         return Answer(router.killed())
 
 
 def _add_health(app: FastAPI, router: RouterApi, clock: Clock, observed: Callable[[], Samples]) -> None:
-    @app.get("/health", operation_id="health", responses=_answers(shown.HealthResponse))
+    @app.get("/health", operation_id="health", responses=answers(shown.HealthResponse))
     async def health() -> Response:
         """State of each dependency, always 200 while the process answers."""
         return Answer(router.health())
 
-    @app.get("/ready", operation_id="ready", responses=_answers(account_shown.ReadyResponse) | _NOT_READY)
+    @app.get("/ready", operation_id="ready", responses=answers(account_shown.ReadyResponse) | _NOT_READY)
     async def ready() -> Response:
         """200 when new orders are taken, else 503: for the scheduler."""
         is_ready = router.ready()
@@ -302,15 +301,3 @@ def _as_refused(error: Exception) -> Refused:
             return Refused("VENUE_DOWN", "the venue did not take the request; try again with the same ids")
         case _:
             return face.unread(error)
-
-
-def _answers(
-    model: type[BaseModel], *others: int, later: type[BaseModel] | None = None
-) -> dict[int | str, dict[str, Any]]:
-    """``later``: what a 202 looks like where it is not ``model``."""
-    answers: dict[int | str, dict[str, Any]] = {200: {"model": model, "description": "final"}}
-    if 202 in others:
-        answers[202] = {"model": later or model, "description": "still working, or the outcome is in doubt"}
-    for status in (400, 403, 404, 409, 413, 422, 500, 503):
-        answers[status] = {"model": shown.ErrorBody, "description": "refused"}
-    return answers

@@ -1,12 +1,9 @@
 """The route table and the breaker on S4's HTTP face, as operators change them."""
 
-from collections.abc import Callable
-from typing import Any
-
 from fastapi import FastAPI, Request, Response
 
 from chimera.services import face
-from chimera.services.face import Answer
+from chimera.services.face import Answer, answers
 from chimera.services.router.operating import Operating
 from chimera.services.router.transfers_http import MAX_BODY_BYTES
 from chimera.trading.errors import Refused
@@ -14,9 +11,7 @@ from chimera.trading.money import Millis
 from chimera.wire import account_shown, bodies, request_json, shape
 
 
-def add_operating(
-    app: FastAPI, operating: Operating | None, answers: Callable[..., dict[int | str, dict[str, Any]]]
-) -> None:
+def add_operating(app: FastAPI, operating: Operating | None) -> None:
     """``operating`` None: nobody may, as in a process that only shows its schema."""
 
     def desk() -> Operating:

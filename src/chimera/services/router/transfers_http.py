@@ -1,13 +1,13 @@
 """Transfers between the wallets on S4's HTTP face."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from chimera.services import face
-from chimera.services.face import Answer
+from chimera.services.face import Answer, answers
 from chimera.services.router.api import TransfersApi
 from chimera.trading.transfer import Stage
 from chimera.wire import account_shown, bodies, request_json, shape
@@ -17,12 +17,9 @@ _NEITHER: Final = ("DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "TRACE")
 _OPEN: Final = (Stage.ASKED, Stage.IN_DOUBT)
 
 
-def add_transfers(
-    app: FastAPI, api: Callable[[], TransfersApi], answers: Callable[..., dict[int | str, dict[str, Any]]]
-) -> None:
-    """``api`` is asked for with each request; ``answers``: the statuses of a route that answers so, 202 on demand."""
-
-    moved = answers(account_shown.TransferShown, 202)
+def add_transfers(app: FastAPI, api: Callable[[], TransfersApi]) -> None:
+    """``api`` is asked for with each request."""
+    moved = answers(account_shown.TransferShown, later=account_shown.TransferShown)
 
     @app.get("/transfers", operation_id="list_transfers", responses=answers(account_shown.TransfersResponse))
     async def transfers() -> Response:

@@ -15,14 +15,13 @@ from pydantic import BaseModel
 from chimera.decide.revisions import Revision
 from chimera.decide.trial import Limit, Metric
 from chimera.services import face
-from chimera.services.face import Answer
+from chimera.services.face import Answer, answers
 from chimera.services.strategy.bundles import Linted, Offered
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.wire import request_json, shape, strategy_shown
 from chimera.wire.bundles import ActivateBody, BundleBody, EndTrialBody, LintBody, RollbackBody, TrialBody
 from chimera.wire.codec import plain
-from chimera.wire.shown import ErrorBody
 
 MAX_BODY_BYTES: Final = 8_388_608  # ten thousand rules
 LISTED_MAX: Final = 200
@@ -42,7 +41,7 @@ def _add_making(app: FastAPI, strategy: Strategy) -> None:
     @app.post(
         "/bundles",
         operation_id="create_bundle",
-        responses=_answers(strategy_shown.BundleCreated),
+        responses=answers(strategy_shown.BundleCreated),
         **face.takes("BundleBody"),
     )
     async def create(request: Request) -> Response:
@@ -55,7 +54,7 @@ def _add_making(app: FastAPI, strategy: Strategy) -> None:
     @app.post(
         "/bundles/lint",
         operation_id="lint_bundle",
-        responses=_answers(strategy_shown.LintResponse),
+        responses=answers(strategy_shown.LintResponse),
         **face.takes("LintBody"),
     )
     async def lint(request: Request) -> Response:
@@ -64,13 +63,13 @@ def _add_making(app: FastAPI, strategy: Strategy) -> None:
 
 
 def _add_reading(app: FastAPI, strategy: Strategy) -> None:
-    @app.get("/bundles", operation_id="list_bundles", responses=_answers(strategy_shown.BundlesResponse))
+    @app.get("/bundles", operation_id="list_bundles", responses=answers(strategy_shown.BundlesResponse))
     async def bundles(newest: Newest = 50) -> Response:
         """Heads, newest first, without their rules."""
         heads = await strategy.bundles.listed(newest)
         return Answer({"bundles": [{**head, "rules": len(_list(head.get("rules")))} for head in heads]})
 
-    @app.get("/bundles/{bundle_id}", operation_id="get_bundle", responses=_answers(strategy_shown.BundleResponse))
+    @app.get("/bundles/{bundle_id}", operation_id="get_bundle", responses=answers(strategy_shown.BundleResponse))
     async def bundle(bundle_id: str) -> Response:
         """All of it; `active` is whichever is active."""
         content = await strategy.bundles.read(bundle_id)
@@ -79,7 +78,7 @@ def _add_reading(app: FastAPI, strategy: Strategy) -> None:
     @app.get(
         "/bundles/{bundle_id}/diff/{other_id}",
         operation_id="diff_bundles",
-        responses=_answers(strategy_shown.BundleDiff),
+        responses=answers(strategy_shown.BundleDiff),
     )
     async def diff(bundle_id: str, other_id: str) -> Response:
         """From the first to the second: rules added, removed and changed, bounds and flags."""
@@ -88,12 +87,12 @@ def _add_reading(app: FastAPI, strategy: Strategy) -> None:
 
 
 def _add_activating(app: FastAPI, strategy: Strategy) -> None:
-    @app.get("/config", operation_id="config", responses=_answers(strategy_shown.ConfigResponse))
+    @app.get("/config", operation_id="config", responses=answers(strategy_shown.ConfigResponse))
     async def config() -> Response:
         """What is active, what is loaded, what is on trial."""
         return Answer(await _standing(strategy))
 
-    @app.get("/config/history", operation_id="config_history", responses=_answers(strategy_shown.HistoryResponse))
+    @app.get("/config/history", operation_id="config_history", responses=answers(strategy_shown.HistoryResponse))
     async def history(newest: Newest = 50) -> Response:
         """Every change with who and why, newest first."""
         return Answer({"history": plain(await strategy.config.revisions.history(newest))})
@@ -101,7 +100,7 @@ def _add_activating(app: FastAPI, strategy: Strategy) -> None:
     @app.post(
         "/config/activate",
         operation_id="activate",
-        responses=_answers(strategy_shown.ChangeResponse),
+        responses=answers(strategy_shown.ChangeResponse),
         **face.takes("ActivateBody"),
     )
     async def activate(request: Request) -> Response:
@@ -114,7 +113,7 @@ def _add_activating(app: FastAPI, strategy: Strategy) -> None:
     @app.post(
         "/config/rollback",
         operation_id="rollback",
-        responses=_answers(strategy_shown.ChangeResponse),
+        responses=answers(strategy_shown.ChangeResponse),
         **face.takes("RollbackBody"),
     )
     async def rollback(request: Request) -> Response:
@@ -129,7 +128,7 @@ def _add_trying(app: FastAPI, strategy: Strategy) -> None:
     @app.post(
         "/config/trial",
         operation_id="begin_trial",
-        responses=_answers(strategy_shown.ChangeResponse),
+        responses=answers(strategy_shown.ChangeResponse),
         **face.takes("TrialBody"),
     )
     async def begin(request: Request) -> Response:
@@ -145,7 +144,7 @@ def _add_trying(app: FastAPI, strategy: Strategy) -> None:
     @app.post(
         "/config/trial/end",
         operation_id="end_trial",
-        responses=_answers(strategy_shown.ChangeResponse),
+        responses=answers(strategy_shown.ChangeResponse),
         **face.takes("EndTrialBody"),
     )
     async def end(request: Request) -> Response:
@@ -156,7 +155,7 @@ def _add_trying(app: FastAPI, strategy: Strategy) -> None:
         return Answer(_changed(strategy, line))
 
     @app.get(
-        "/config/differences", operation_id="config_differences", responses=_answers(strategy_shown.DifferencesResponse)
+        "/config/differences", operation_id="config_differences", responses=answers(strategy_shown.DifferencesResponse)
     )
     async def differences(
         newest: Newest = 50, trial: Annotated[int | None, Query(ge=1, le=REV_MAX)] = None
@@ -222,10 +221,3 @@ async def _standing(strategy: Strategy) -> dict[str, Any]:
 
 def _list(given: object) -> list[object]:
     return given if isinstance(given, list) else []
-
-
-def _answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    answers: dict[int | str, dict[str, Any]] = {200: {"model": model, "description": "the answer"}}
-    for status in (400, 403, 404, 409, 413, 422, 500, 503):
-        answers[status] = {"model": ErrorBody, "description": "refused"}
-    return answers

@@ -4,14 +4,13 @@ Only questions; it decides nothing. A question that cannot be read is refused by
 there is 404.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
-from pydantic import BaseModel
 
 from chimera.services import face
-from chimera.services.face import Answer
+from chimera.services.face import WITHOUT_CONFLICT, Answer
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.tracing import shown
 from chimera.wire import strategy_shown
@@ -29,7 +28,7 @@ from chimera.wire.decided import (
 )
 from chimera.wire.paging import MOMENT
 
-Answers = Callable[[type[BaseModel]], dict[int | str, dict[str, Any]]]
+_answers = partial(face.answers, refused=WITHOUT_CONFLICT)
 
 _SPAN: Final = [
     face.asked("symbol", "of this symbol alone"),
@@ -52,13 +51,13 @@ _REPLAYED: Final = {"parameters": [*_SPAN, face.counted("limit", "how many", REP
 _BLOCKED: Final = {"parameters": [face.asked("symbol", "of this symbol alone")]}
 
 
-def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
-    """One decision, and which there were. ``answers``: the statuses of a route that answers so."""
+def add(app: FastAPI, strategy: Strategy) -> None:
+    """One decision, and which there were."""
 
     @app.get(
         "/decisions",
         operation_id="list_decisions",
-        responses=answers(strategy_shown.DecisionsResponse),
+        responses=_answers(strategy_shown.DecisionsResponse),
         openapi_extra=_LISTED,
     )
     async def decisions(request: Request) -> Response:
@@ -72,7 +71,7 @@ def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
     @app.get(
         "/decisions/{signal_id}",
         operation_id="get_decision",
-        responses=answers(strategy_shown.DecisionTrace),
+        responses=_answers(strategy_shown.DecisionTrace),
         openapi_extra=_OF_ONE,
     )
     async def decision(request: Request) -> Response:
@@ -82,7 +81,7 @@ def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
     @app.get(
         "/decisions/{signal_id}/needed",
         operation_id="get_decision_needed",
-        responses=answers(strategy_shown.NeededResponse),
+        responses=_answers(strategy_shown.NeededResponse),
         openapi_extra=_OF_ONE,
     )
     async def needed(request: Request) -> Response:
@@ -92,7 +91,7 @@ def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
     @app.get(
         "/decisions/{signal_id}/fixture",
         operation_id="get_decision_fixture",
-        responses=answers(strategy_shown.FixtureResponse),
+        responses=_answers(strategy_shown.FixtureResponse),
         openapi_extra=_OF_ONE,
     )
     async def fixture(request: Request) -> Response:
@@ -101,11 +100,11 @@ def add(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
         return Response(encode(found), media_type="application/json")  # as it is stored: the file is read back
 
 
-def add_many(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
+def add_many(app: FastAPI, strategy: Strategy) -> None:
     """What many decisions come to: counted, decided again, and kept back now."""
 
     @app.get(
-        "/skips", operation_id="count_skips", responses=answers(strategy_shown.SkipsResponse), openapi_extra=_REPLAYED
+        "/skips", operation_id="count_skips", responses=_answers(strategy_shown.SkipsResponse), openapi_extra=_REPLAYED
     )
     async def skips(request: Request) -> Response:
         """Decisions counted by hour, and why those were skipped that were; newest first, a page at a time."""
@@ -114,7 +113,7 @@ def add_many(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
     @app.get(
         "/bundles/{bundle_id}/replay",
         operation_id="replay",
-        responses=answers(strategy_shown.ReplayResponse),
+        responses=_answers(strategy_shown.ReplayResponse),
         openapi_extra=_REPLAYED,
     )
     async def replay(bundle_id: str, request: Request) -> Response:
@@ -122,7 +121,10 @@ def add_many(app: FastAPI, strategy: Strategy, answers: Answers) -> None:
         return Answer(await strategy.explaining.replay(bundle_id, replay_ask(request.query_params)))
 
     @app.get(
-        "/blockers", operation_id="blockers", responses=answers(strategy_shown.BlockersResponse), openapi_extra=_BLOCKED
+        "/blockers",
+        operation_id="blockers",
+        responses=_answers(strategy_shown.BlockersResponse),
+        openapi_extra=_BLOCKED,
     )
     async def blockers(request: Request) -> Response:
         """What keeps each symbol from being entered now, and since when: gates, rules, factors, S4's barriers."""

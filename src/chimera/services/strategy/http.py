@@ -6,17 +6,17 @@ How a body is read and who is turned away is ``services.face``'s.
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from chimera.services import face
 from chimera.services.exposition import MEDIA_TYPE
-from chimera.services.face import Answer
+from chimera.services.face import WITHOUT_CONFLICT, Answer
 from chimera.services.service import Service
 from chimera.services.strategy import config_http, explain_http
 from chimera.services.strategy.engine import Strategy
@@ -24,7 +24,9 @@ from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.wire import request_json, shape, strategy_shown
 from chimera.wire.bundles import BODIES
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
-from chimera.wire.shown import ErrorBody, HealthResponse
+from chimera.wire.shown import HealthResponse
+
+_answers = partial(face.answers, refused=WITHOUT_CONFLICT)
 
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
     503: {"model": strategy_shown.ReadyShown, "description": "no decision could become durable"}
@@ -42,8 +44,8 @@ def build_app(strategy: Strategy, *, new_id: Callable[[], str] = lambda: secrets
     app.add_middleware(face.Net, new_id=new_id)  # around everything: it is the last one added
     _add_health(app, strategy)
     config_http.add(app, strategy)
-    explain_http.add(app, strategy, _answers)
-    explain_http.add_many(app, strategy, _answers)
+    explain_http.add(app, strategy)
+    explain_http.add_many(app, strategy)
     face.publish(app, Service.S3, (DecideRequest, BatchRequest, *BODIES))
     return app
 
@@ -98,10 +100,3 @@ def _as_refused(error: Exception) -> Refused:
             return Refused("STORE_DOWN", "the store is away: the decision is not durable and nothing was sent")
         case _:
             return face.unread(error)
-
-
-def _answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    answers: dict[int | str, dict[str, Any]] = {200: {"model": model, "description": "the answer"}}
-    for status in (400, 403, 404, 413, 422, 500, 503):
-        answers[status] = {"model": ErrorBody, "description": "refused"}
-    return answers
