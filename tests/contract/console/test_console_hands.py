@@ -1,6 +1,7 @@
 """What is done from the page besides closing: asked once, in as many steps as it deserves, and told to its end."""
 
 import re
+from decimal import Decimal
 
 import httpx2
 import pytest
@@ -9,7 +10,9 @@ from test_console_close import OWN
 from test_console_orders import ID, an_order
 from test_console_page import words
 
+from chimera.services.console.rows import OrderRow
 from chimera.trading.errors import NotSent
+from chimera.trading.money import Millis
 
 DOUBT = {"client_order_id": "s3-btc-1-m1", "intent_id": "i7", "symbol": "BTCUSDT", "role": "MAKER", "about": "OUTCOME",
          "qty": "0.02", "since_ms": 1_799_999_990_000, "asks": 4, "dead_after_ms": None, "notional_counted": "1316.4",
@@ -113,6 +116,30 @@ async def test_a_kill_that_is_watched_closes_nothing_under_the_next_one(
 
     assert stage.s4.kills == [other]
     assert "Another kill stands there, which leaves open what is held" in words(await stage.drawn("deeds"))
+
+
+async def test_a_kill_names_the_entries_that_it_ends_and_no_others(stage: Stage) -> None:
+    await stage.look()
+    for number, (market, symbol, strategy) in enumerate(
+        (("FUT", "BTCUSDT", "s3"), ("SPOT", "BTCUSDT", "s3"), ("FUT", "ETHUSDT", "mine"))
+    ):
+        stage.console.seen.take_order(
+            OrderRow(
+                event_id=f"e:{number}", client_order_id=f"entry-{number}", symbol=symbol, role="MAKER", status="NEW",
+                side="BUY", type="LIMIT", qty=Decimal("0.01"), at_ms=Millis(number), created_ms=Millis(number),
+                market=market, strategy_id=strategy,
+            )
+        )  # fmt: skip
+    ended = {}
+    for scope in ("GLOBAL", "MARKET:SPOT", "SYMBOL:BTCUSDT", "STRATEGY:mine"):
+        panel = await stage.drawn("engage", f"/kill?scope={scope}")
+        ended[scope] = re.findall(r"entry-\d", panel)
+    assert ended == {
+        "GLOBAL": ["entry-0", "entry-1", "entry-2"],
+        "MARKET:SPOT": ["entry-1"],
+        "SYMBOL:BTCUSDT": ["entry-0", "entry-1"],
+        "STRATEGY:mine": ["entry-2"],
+    }
 
 
 async def test_what_moves_under_a_kill_does_not_hold_it_up(stage: Stage, client: httpx2.AsyncClient) -> None:

@@ -104,7 +104,8 @@ async def test_an_order_that_nobody_knows_is_said(stage: Stage, client: httpx2.A
 
 async def test_a_name_is_found_wherever_it_is(stage: Stage, client: httpx2.AsyncClient) -> None:
     stage.s4.orders["i2"] = an_order(1)
-    asked = {"orders": "/orders", "In doubt": "/doubts", "i2": "/orders/i2", "sig-9": "/decisions/sig-9"}
+    asked = {"orders": "/orders", "In doubt": "/doubts", "i2": "/orders/i2", "skip": "/decisions/skip"}
+    asked["nobody"] = "/orders/nobody"  # which says that there is none
 
     told = {name: (await client.get("/find", params={"q": name})).headers["location"] for name in asked}
 

@@ -34,4 +34,7 @@ async def find_name(screens: Sequence[Screen], others: Others, asked: str) -> st
     with suppress(ChimeraError):
         if await others.router.order(name) is not None:
             return ORDER + quote(name, safe="")
-    return DECISION + quote(name, safe="") if name.startswith("sig") else ORDER + quote(name, safe="")
+    with suppress(ChimeraError):
+        await others.explain.decision(name)
+        return DECISION + quote(name, safe="")
+    return ORDER + quote(name, safe="")

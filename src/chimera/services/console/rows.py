@@ -158,6 +158,8 @@ class OrderRow(Value, tag=False, forbid_unknown_fields=False):
     qty: Decimal
     at_ms: Millis
     created_ms: Millis
+    market: str = "FUT"
+    strategy_id: str = ""
     intent_id: str | None = None
     filled_qty: Decimal = Decimal(0)
     price: Decimal | None = None

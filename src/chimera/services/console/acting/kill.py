@@ -1,5 +1,6 @@
 """Killing, in one step from its panel; and arming again, in two: S4 names a word, and it is typed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -32,19 +33,23 @@ def place_of(given: str) -> tuple[Scope, str]:
 
 def reached(seen: Seen, scope: Scope, name: str) -> tuple[PositionRow, ...]:
     """The open positions that a kill there is about."""
+    return tuple(
+        row
+        for row in seen.positions
+        if row.is_open and _is_under(scope, name, row.market, row.symbol, row.strategy_ids)
+    )
 
-    def under(row: PositionRow) -> bool:
-        match scope:
-            case Scope.GLOBAL:
-                return True
-            case Scope.MARKET:
-                return row.market == name
-            case Scope.SYMBOL:
-                return row.symbol == name
-            case Scope.STRATEGY:
-                return name in row.strategy_ids
 
-    return tuple(row for row in seen.positions if row.is_open and under(row))
+def _is_under(scope: Scope, name: str, market: str, symbol: str, strategies: Sequence[str]) -> bool:
+    match scope:
+        case Scope.GLOBAL:
+            return True
+        case Scope.MARKET:
+            return market == name
+        case Scope.SYMBOL:
+            return symbol == name
+        case Scope.STRATEGY:
+            return name in strategies
 
 
 def effect_of(seen: Seen, given: str, *, flatten: bool) -> Effect:
@@ -55,7 +60,9 @@ def effect_of(seen: Seen, given: str, *, flatten: bool) -> Effect:
     entries = [
         order
         for order in seen.orders.values()
-        if order.role in ENTERS and order.status not in FINAL and (scope is not Scope.SYMBOL or order.symbol == name)
+        if order.role in ENTERS
+        and order.status not in FINAL
+        and _is_under(scope, name, order.market, order.symbol, (order.strategy_id,))
     ]
     steps = [Step(f"refuse every new entry under {place}, from this moment, over restarts, until it is armed again")]
     steps += [
