@@ -62,8 +62,8 @@ async def test_a_copy_of_a_ledger_that_is_being_written_is_of_one_moment(tmp_pat
     """Rows are numbered as they are written: whatever is in it, everything before that is, too."""
     path, file = tmp_path / "s4.sqlite", tmp_path / "b.tar"
     ledger = await SqliteLedger.open(path, shared=shared)
+    await ledger.put(keys.ORDERS, "o-0", {"n": 0})
     writing = asyncio.create_task(write_on(ledger))
-    await asyncio.sleep(0.05)
     manifest = await asyncio.to_thread(copies.make, file, {"s4": path}, SIM)
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
@@ -78,7 +78,7 @@ async def test_a_copy_of_a_ledger_that_is_being_written_is_of_one_moment(tmp_pat
 
 
 async def write_on(ledger: SqliteLedger) -> None:
-    for number in range(100_000):
+    for number in range(1, 100_000):
         await ledger.put(keys.ORDERS, f"o-{number}", {"n": number})
 
 
