@@ -36,12 +36,12 @@ from known import (
 )
 
 from chimera.services.access.door import Door
-from chimera.services.alerts.settings import AlertsFault
 from chimera.services.alerts.settings import read_settings as read_alerts
 from chimera.services.router.hosting import hosts_of
 from chimera.services.router.settings import load
 from chimera.services.service import Service
 from chimera.services.serving import HARD_EXIT_S
+from chimera.services.setting_kinds import SettingsFault
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.strategy.settings import read_settings
 from chimera.simulate.usdm.endpoints import ENDPOINTS
@@ -485,7 +485,7 @@ def test_a_channel_is_a_file_an_address_and_a_way_out(
     out = named(with_all, "NetworkPolicy", f"to-{'the-' * (what == 'webhook')}{what}")["spec"]
     plain = built(KUBERNETES / "live")
 
-    with pytest.raises(AlertsFault, match="go together"):
+    with pytest.raises(SettingsFault, match="go together"):
         read_alerts(only)
     assert read_alerts(only | where)
     assert selects(out["podSelector"], labels_of(with_all, "alerts"))
