@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from proofs.measured import Measured
-from proofs.soak.judge import AFTER_A_KILL_US, HEALTHY_US
+from proofs.soak.blows import AFTER_A_KILL_US, HEALTHY_US
 from proofs.soak.run import soak
 
 BAR: Final = (

@@ -15,6 +15,8 @@ from chimera.services.world.spans import Span
 from proofs.real import Stage
 from proofs.soak.callers import Callers
 
+HEALTHY_US: Final = 1_500_000  # for so long a position may be bare while S4 runs undisturbed
+AFTER_A_KILL_US: Final = 10_000_000
 SETTLED_S: Final = 1.5  # after it is ready again, before the healthy bound counts
 FAULTY_S: Final = (6.0, 14.0)
 CLEAN_S: Final = (12.0, 26.0)
@@ -46,6 +48,7 @@ class Struck:
     """What befell the processes, for the verdict."""
 
     def __init__(self, *counted: str) -> None:
+        self.after_us = AFTER_A_KILL_US  # how long a position may be bare, counted from a blow
         self.killed_us: list[int] = []
         self.troubles: list[Span] = []  # S4 was down or paused, until it was settled again
         self.rough: list[Span] = []  # faults were at work at the venue

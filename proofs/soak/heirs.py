@@ -2,8 +2,8 @@
 
 A take-over is timed from the blow until another process, or the killed one's next life, acts, and until it is ready:
 each position has the venue's word. Who was killed is started again at once, as by a supervisor; who was frozen wakes
-with all it had begun, while another acts. Excused is the time in which no router was ready, and nothing else: a late
-one must do no harm.
+with all it had begun, while another acts; it must do no harm. While nobody acts nobody can protect, but for how long
+that may be is bounded: a position that a blow found or left bare has its stop within ``BARE_US`` of the blow.
 """
 
 import asyncio
@@ -17,12 +17,14 @@ import aiohttp
 
 from chimera.cli.codes import Exit
 from proofs.real import Service, Stage
-from proofs.soak.blows import GAP_S, READY_S, SETTLED_S, Struck, now_us, us
+from proofs.soak.blows import GAP_S, HEALTHY_US, READY_S, Struck, now_us
 from proofs.soak.callers import Callers
 
 LOOK_S: Final = 0.05
 PATIENCE: Final = aiohttp.ClientTimeout(total=1)
 FROZEN_S: Final = (4.0, 9.0)  # longer than a lease
+TAKEN_OVER_US: Final = 5_000_000  # from a blow until another acts
+BARE_US: Final = TAKEN_OVER_US + HEALTHY_US  # and it has as long to protect as whoever acts undisturbed
 SHORT_S: Final = (0.2, 1.5)  # shorter: nobody succeeds
 KILL, KILL_AT_A_POST, FREEZE, BOTH = "kill", "kill at a post", "freeze", "freeze a stand-by and kill"
 PAUSE, HAND_OVER, KILL_HEIR = "pause", "hand over", "kill a stand-by"
@@ -43,6 +45,7 @@ class Heirs(Struck):
     def __init__(self, stage: Stage, callers: Callers, seed: int, wanted: int) -> None:
         counted = ("take_overs", "kills", "freezes", "pauses", "hand_overs", "heirs_struck", "deposed", "unasked")
         super().__init__(*counted)
+        self.after_us = BARE_US
         self._stage = stage
         self._wanted = wanted
         self._chance = random.Random(f"{seed}:heirs")  # noqa: S311 - a seeded plan
@@ -151,13 +154,13 @@ class Heirs(Struck):
             return self._look
 
     async def _watch(self) -> None:
-        """Looks at them all the time; a stretch in which none was ready is trouble, asked for or not."""
+        """Looks at them all the time; a stretch in which none was ready is one blow's, asked for or not."""
         was_ready_us = now_us()
         down = False
         while True:
             self._look = await self._all_looked_at()
             if self._look.ready and down:
-                self.troubles.append((was_ready_us, now_us() + us(SETTLED_S)))
+                self.troubles.append((was_ready_us, now_us()))
             elif not self._look.ready and not down and not self._striking:
                 self.tally["unasked"] += 1
                 self.killed_us.append(was_ready_us)

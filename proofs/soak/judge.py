@@ -15,21 +15,23 @@ from chimera.trading.ids import ClientOrderId, child_of, stem_of
 from chimera.trading.money import ZERO
 from chimera.wire import keys
 from proofs.real import SHARED_LIMIT_USDT, Stage, ledger_of
-from proofs.soak.blows import Struck
+from proofs.soak.blows import HEALTHY_US, Struck
 from proofs.soak.callers import Callers
 
-HEALTHY_US: Final = 1_500_000
-AFTER_A_KILL_US: Final = 10_000_000
 _ALL: Final = 1_000_000
 
 
 class Verdict(NamedTuple):
-    """``naked_*_ms``: the longest stretch without a stop, in good weather, and counted from a kill in any weather."""
+    """``naked_*_ms``: the longest stretch without a stop, in good weather, and counted from a kill in any weather.
+
+    ``bare_ms``: of each fill that a blow found or left without a stop, how long it was so in all, in order.
+    """
 
     violations: list[Violation]
     broken: list[str]
     naked_healthy_ms: int
     naked_after_kill_ms: int
+    bare_ms: list[int]
     fills: int
     orders: int
 
@@ -62,7 +64,7 @@ async def judge(stage: Stage, callers: Callers, blows: Struck) -> Verdict:
         *oracle.fills_agree(audit, kept.fills),
         *oracle.positions_agree(audit, held),
         *oracle.protected(spans, bound_us=HEALTHY_US, excused=excused),
-        *oracle.protected(spans, bound_us=AFTER_A_KILL_US, excused=cuts),
+        *oracle.protected(spans, bound_us=blows.after_us, excused=cuts),
         *quiet.left_over(audit),
         *(found for holding in kept.holdings for found in quiet.undone(holding, until_us)),
         *decided.judge(kept.signals, (), kept.intents, until_us),
@@ -72,6 +74,7 @@ async def judge(stage: Stage, callers: Callers, blows: Struck) -> Verdict:
         broken=[*callers.broken, *blows.fell, *_told_amiss(audit, callers.answers)],
         naked_healthy_ms=_longest_ms(spans, excused),
         naked_after_kill_ms=_longest_ms(spans, cuts),
+        bare_ms=bare_over(spans, blows.troubles),
         fills=sum(record.kind is Kind.FILL for record in audit),
         orders=sum(record.kind is Kind.ACCEPT for record in audit),
     )
@@ -111,6 +114,12 @@ def _told_amiss(audit: Sequence[AuditRecord], answers: Mapping[str, Mapping[str,
         for name, row in answers.items()
         if Decimal(str(row["filled_qty"])) != filled[stem_of(ClientOrderId(name))]
     ]
+
+
+def bare_over(spans: Sequence[Uncovered], gaps: Sequence[Span]) -> list[int]:
+    """How long each of ``spans`` lasted that reached into one of ``gaps``, nothing excused; ms, in order."""
+    met = [span for span in spans if any(span.from_us < ended and begun < span.to_us for begun, ended in gaps)]
+    return sorted((span.to_us - span.from_us) // 1000 for span in met)
 
 
 def _longest_ms(spans: Sequence[Uncovered], excused: Sequence[Span]) -> int:

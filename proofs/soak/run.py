@@ -107,9 +107,10 @@ async def _quiet(house: Stage) -> bool:
 
 
 def _spread(took_ms: list[int]) -> dict[str, int]:
-    """Of what is in order, and not empty."""
+    """Of what is in order."""
     last = len(took_ms) - 1
-    return {"count": last + 1, "median": took_ms[last // 2], "p90": took_ms[last * 9 // 10], "worst": took_ms[last]}
+    told = {"median": last // 2, "p90": last * 9 // 10, "worst": last} if took_ms else {}
+    return {"count": last + 1, **{name: took_ms[place] for name, place in told.items()}}
 
 
 def _told(verdict: Verdict, ask: Callers, blows: Struck, seed: int, seconds: int) -> Soaked:
@@ -122,6 +123,7 @@ def _told(verdict: Verdict, ask: Callers, blows: Struck, seed: int, seconds: int
         naked_healthy_ms=verdict.naked_healthy_ms,
         naked_after_kill_ms=verdict.naked_after_kill_ms,
         **{name: _spread(sorted(took_ms)) for name, took_ms in blows.took_ms.items()},
+        bare_over_a_blow_ms=_spread(verdict.bare_ms),
         violations=[f"{each.invariant}: {each.text}" for each in verdict.violations][:20],
         broken=verdict.broken[:20],
         seconds=seconds,
