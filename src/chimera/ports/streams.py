@@ -42,17 +42,22 @@ class Streams(Protocol):
         ...
 
     async def read(self, stream: str, group: str, consumer: str, *, count: int, block_ms: int) -> Sequence[Entry]:
-        """New records for this consumer and, first, its own that were never acknowledged. Makes the group from 0."""
+        """New records for this consumer and, first, its own that were never acknowledged. Makes the group from 0.
+
+        Raises ``RecordsGone`` once where records went by the stream's length before the group had them, or while this
+        consumer had them: nothing is handed out before, and the same read asked again goes on behind them. Who dies
+        in between is told again.
+        """
         ...
 
     async def reclaim(self, stream: str, group: str, consumer: str, *, idle_ms: int, count: int) -> Sequence[Entry]:
-        """Records that other consumers took and left unacknowledged for ``idle_ms``."""
+        """Records that other consumers took and left unacknowledged for ``idle_ms``; ``RecordsGone`` as of ``read``."""
         ...
 
     async def ack(self, stream: str, group: str, ids: Sequence[str]) -> None: ...
 
     async def tail(self, stream: str, *, after: str, count: int, block_ms: int) -> Sequence[Entry]:
-        """Without a group: records after an id ("$" = from now on, "0" = all)."""
+        """Without a group: records after an id ("$" = from now on, "0" = all), of those that are there."""
         ...
 
 

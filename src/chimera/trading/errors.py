@@ -47,6 +47,16 @@ class StoreUnavailable(ChimeraError):
     """Our own memory is away: start nothing new, keep protecting."""
 
 
+class RecordsGone(ChimeraError):
+    """``count`` records went by a stream's length before ``group`` was done with them; it goes on behind them."""
+
+    def __init__(self, stream: str, group: str, count: int) -> None:
+        super().__init__(f"{count} records of {stream} were trimmed away before {group!r} was done with them")
+        self.stream = stream
+        self.group = group
+        self.count = count
+
+
 class StaleWriter(ChimeraError):
     """The document moved on under a newer revision or fence: we no longer own it."""
 

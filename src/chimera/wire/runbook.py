@@ -9,7 +9,7 @@ _CHAPTERS: Final = {
     "a-stop-that-fired-and-did-not-fill": "STOP_STUCK",
     "a-stop-that-is-refused": "STOP_CROSSED STOP_FORM_REFUSED STOP_NEARER STOP_REFUSED STOP_TRY_REFUSED TARGET_CROSSED",
     "guards": "GUARD_STOP",
-    "alerts-that-do-not-arrive": "ALERTS_DEAF ALERTS_UNDELIVERED",
+    "alerts-that-do-not-arrive": "ALERTS_DEAF ALERTS_GONE ALERTS_UNDELIVERED",
     "s4-is-down-or-does-not-start": "SERVICE_SILENT",
     "a-close-that-fails": "CANCEL_FAILED CLOSE_TOO_SMALL EXIT_FAILING",
     "order-in-doubt": "DOUBT_OLD SLI_IN_DOUBT",
@@ -51,7 +51,9 @@ _CHAPTERS: Final = {
         "BAD_DOCUMENT BLOCKED FEATURE_INVALID FEATURE_MISSING FEATURE_STALE MARKET_CROSSED MARKET_INVALID "
         "SCORE_FALLBACK SPOT_BY_FUTURES UNBLOCKED"
     ),
-    "intents-that-do-not-arrive": "INTENTS_LATE INTENT_EXPIRED INTENT_UNREADABLE PUBLISH_FAILED",
+    "intents-that-do-not-arrive": (
+        "INTENTS_GONE INTENTS_LATE INTENT_EXPIRED INTENT_UNREADABLE PUBLISH_FAILED REFUSALS_GONE"
+    ),
 }
 CHAPTER_OF: Final = {code: anchor for anchor, codes in _CHAPTERS.items() for code in codes.split()}
 

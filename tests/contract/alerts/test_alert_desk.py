@@ -153,6 +153,22 @@ async def test_one_that_cannot_be_read_holds_up_no_other(house: House) -> None:
     assert await house.bus.read(ALERTS, "alerts", "alerts", count=9, block_ms=0) == []
 
 
+async def test_what_went_by_the_streams_length_is_an_alert_with_its_count(house: House) -> None:
+    house.bus = MemoryBus(house.clock, stream_max=3)
+    await house.again()
+    await house.publish(fields("DOUBT_OLD"))
+    await house.read()
+    await house.publish(*(fields(f"CODE_{n}") for n in range(7)))
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        listening = group.create_task(house.desk._listen())
+        while "CODE_6" not in house.codes():  # noqa: ASYNC110 - its own task
+            await asyncio.sleep(0.001)
+        listening.cancel()
+    assert sorted(house.codes()) == ["ALERTS_GONE", "CODE_4", "CODE_5", "CODE_6", "DOUBT_OLD"]
+    [told] = [ticket for ticket in house.desk.book.standing if ticket.code == "ALERTS_GONE"]
+    assert told.text.startswith("4 records of alerts were trimmed away")
+
+
 async def test_a_receiver_that_fails_is_asked_again_with_the_same_id_and_is_an_alert(house: House) -> None:
     house.receiver.answers = [(500, {}, {}), (503, {}, {"Retry-After": "60"})]
     await house.publish(fields("DOUBT_OLD"))

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.embedded.server import dying_with_us, find_server, free_port
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
-from chimera.adapters.redis.bus import RedisBus, connect
+from chimera.adapters.redis.bus import STREAM_MAX, RedisBus, connect
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.trading.money import Millis
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from proofs.shards import Shards, shards
 
 _numbers = itertools.count(1)
+SHORT = 100
 
 
 class HandClock:
@@ -158,11 +160,15 @@ def _until(true: Callable[[], Any]) -> None:
 
 @dataclass
 class Line:
-    """A bus, how time passes for it, and how another process connects to the same store."""
+    """A bus, how time passes for it, and how another process connects to the same store.
+
+    ``short``: a bus that keeps about a hundred records of a stream.
+    """
 
     bus: Bus
     wait: Callable[[int], Awaitable[None]]
     another: Callable[[], Bus]
+    short: Callable[[], Bus]
 
 
 @pytest.fixture(params=["memory", "valkey", pytest.param("cluster", marks=pytest.mark.slow)])
@@ -175,7 +181,7 @@ async def line(request: pytest.FixtureRequest) -> AsyncIterator[Line]:
             clock.ms += ms
             await asyncio.sleep(0)
 
-        yield Line(memory, turn, lambda: memory)
+        yield Line(memory, turn, lambda: memory, lambda: MemoryBus(clock, stream_max=SHORT))
         return
     if request.param == "cluster":
         address = request.getfixturevalue("six_nodes").addresses
@@ -183,14 +189,14 @@ async def line(request: pytest.FixtureRequest) -> AsyncIterator[Line]:
         address = request.getfixturevalue("valkey")
     opened: list[RedisBus] = []
 
-    def another() -> Bus:
-        opened.append(connect(address))
+    def another(stream_max: int = STREAM_MAX) -> Bus:
+        opened.append(connect(address, stream_max=stream_max))
         return opened[-1]
 
     async def wait(ms: int) -> None:
         await asyncio.sleep(ms / 1000)
 
-    yield Line(another(), wait, another)
+    yield Line(another(), wait, another, partial(another, SHORT))
     for bus in opened:
         await bus.close()
 

@@ -1,12 +1,13 @@
 """What every bus promises (``ports.streams``), on each adapter."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
 
 from chimera.ports.streams import Bus, Entry, Latest, Record
+from chimera.trading.errors import RecordsGone
 from chimera.wire import keys
 
 pytestmark = pytest.mark.req("RD-1")
@@ -92,6 +93,64 @@ async def test_what_was_not_acknowledged_comes_again_first(bus: Bus, fresh: str)
     assert [(entry.fields["event_id"], entry.deliveries) for entry in again] == [("e1", 2), ("e3", 1)]
     await bus.ack(fresh, "group", [entry.id for entry in again])
     assert await read(bus, fresh) == []
+
+
+async def flooded(bus: Bus, stream: str, name: str = "f") -> int:
+    """Four times as many records as are kept; how many there are now."""
+    await bus.tell(news(stream, *(f"{name}{n}" for n in range(400))))
+    return len(await bus.tail(stream, after="0", count=1_000, block_ms=0))
+
+
+async def gone(reading: Awaitable[Sequence[Entry]]) -> int:
+    with pytest.raises(RecordsGone) as told:
+        await reading
+    return told.value.count
+
+
+@pytest.mark.req("I24")
+@pytest.mark.fault("D10")
+async def test_what_went_before_a_group_had_it_is_told_once_with_its_count(line: Any, fresh: str) -> None:
+    bus = line.short()
+    await publish(bus, fresh, "e1", "e2")
+    await bus.ack(fresh, "group", [entry.id for entry in await read(bus, fresh)])
+    for name in ("f", "g"):
+        kept = await flooded(bus, fresh, name)
+        there = await bus.tail(fresh, after="0", count=1_000, block_ms=0)
+        newest = [int(entry.fields["event_id"][1:]) for entry in there if entry.fields["event_id"][0] == name]
+        assert await gone(bus.read(fresh, "group", "c1", count=1_000, block_ms=5_000)) == 400 - len(newest)
+        entries = await read(bus, fresh, count=1_000)
+        assert ids_of(entries) == ids_of(there)
+        assert len(newest) == kept
+        await bus.ack(fresh, "group", [entry.id for entry in entries])
+    assert await read(bus, fresh) == []
+
+
+@pytest.mark.req("I24")
+@pytest.mark.fault("D10")
+async def test_what_went_while_a_consumer_had_it_is_told_to_whoever_asks_for_it(line: Any, fresh: str) -> None:
+    bus = line.short()
+    await publish(bus, fresh, "e1", "e2", "e3")
+    for consumer, count in (("c1", 2), ("c2", 1)):
+        assert len(await read(bus, fresh, consumer, count=count)) == count
+    kept = await flooded(bus, fresh)
+    assert await gone(bus.read(fresh, "group", "c1", count=5, block_ms=0)) == 2 + 400 - kept
+    assert len(await read(bus, fresh, "c1", count=1_000)) == kept
+    assert await gone(bus.reclaim(fresh, "group", "c1", idle_ms=0, count=5)) == 1
+    assert list(await bus.reclaim(fresh, "group", "c1", idle_ms=0, count=5)) == []
+
+
+@pytest.mark.req("I24")
+async def test_whoever_is_caught_up_or_new_has_missed_nothing(line: Any, fresh: str) -> None:
+    """A stream's length goes on taking what everybody has had; and a group that is made now never had the rest."""
+    bus = line.short()
+    for n in range(8):
+        await bus.tell(news(fresh, *(f"e{n}-{m}" for m in range(50))))
+        entries = await read(bus, fresh, count=1_000)
+        assert len(entries) == 50
+        await bus.ack(fresh, "group", [entry.id for entry in entries])
+    there = await bus.tail(fresh, after="0", count=1_000, block_ms=0)
+    assert len(there) < 400
+    assert ids_of(await bus.read(fresh, "new", "c1", count=1_000, block_ms=0)) == ids_of(there)
 
 
 @pytest.mark.req("I24")

@@ -9,7 +9,7 @@ import pytest
 from desk import an_intent
 
 from chimera.adapters.memory.ledger import MemoryLedger
-from chimera.ports.streams import Entry
+from chimera.ports.streams import Entry, Record
 from chimera.services.clock import SystemClock
 from chimera.services.router import stream_track
 from chimera.services.router.stream_track import Terms
@@ -261,6 +261,23 @@ async def test_an_entry_of_last_night_is_refused_and_one_that_was_traded_is_not(
     assert sorted(await place.refused()) == [("old", "STALE_INTENT"), ("reduces", "STALE_INTENT")]
     assert {alert.code for alert in s4.alerts} == {"INTENTS_LATE"}
     assert await place.owed() == 0
+
+
+@pytest.mark.req("I24")
+async def test_what_went_by_the_streams_length_while_s4_was_away_is_told(line: Any, fresh: str) -> None:
+    place, short = Place(line, fresh), line.short()
+    place.bus = Apart(short, fresh)
+    place._another = lambda: place.bus
+    await publish(place.bus, place.intent("first"))
+    async with place.running() as s4:
+        await until(lambda: place.book.traded and not s4.track._in_work)
+    stream = f"{keys.ORDERS_INTENT}:{fresh}"
+    await short.tell([Record(stream=stream, event_id=f"e{n}", fields={"n": str(n)}) for n in range(400)])
+    async with place.running() as s4:
+        await until(lambda: any(alert.code == "INTENTS_GONE" for alert in s4.alerts))
+        [told] = [alert for alert in s4.alerts if alert.code == "INTENTS_GONE"]
+    left = 400 - len(await place.read(keys.ORDERS_INTENT))
+    assert told.text.startswith(f"{left} records of")
 
 
 async def test_its_own_word_may_be_sooner(place: Place) -> None:

@@ -134,6 +134,7 @@ def play(content: Content, history: list[tuple[str, int, int]], from_ms: int) ->
             case "publish":
                 content.publish("s", f"e{one}", {"n": str(at)}, now_ms)
             case "new":
+                content.go_on("s", "g")
                 content.new("s", "g", f"c{one}", two + 1, now_ms)
             case "own":
                 content.own("s", "g", f"c{one}", two + 1, now_ms)
@@ -155,10 +156,9 @@ def picture(content: Content) -> str:
     """All there is to see."""
     stream = content._stream("s")
     group = content._group("s", "g")
-    pending = sorted(group.pending.items())
     values = sorted((key, repr(held)) for key, held in content._values.items())
     tasks = content.queues.due("q", Millis(10**6), 100)
-    return repr((list(stream.records.items()), stream.last, sorted(stream.seen), group.last, pending, values, tasks))
+    return repr((list(stream.records.items()), stream.last, sorted(stream.seen), stream.trimmed, group, values, tasks))
 
 
 @settings(max_examples=200, deadline=None)

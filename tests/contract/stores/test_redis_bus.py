@@ -16,7 +16,7 @@ from chimera.adapters.redis.bus import connect
 from chimera.adapters.redis.clients import Address, address_of, client
 from chimera.adapters.redis.slots import beside, by_slot, same_slot, slot
 from chimera.ports.streams import Bus, Latest, Record
-from chimera.trading.errors import StoreUnavailable
+from chimera.trading.errors import RecordsGone, StoreUnavailable
 from chimera.trading.money import Millis
 from chimera.wire import keys
 
@@ -264,25 +264,28 @@ async def test_a_lost_answer_to_remember_is_not_taken_for_another_writer(
     await bus.close()
 
 
-async def test_records_handed_out_in_a_lost_answer_come_with_the_next_read(
+def scripted(words: tuple[object, ...]) -> bool:
+    return words[0] in ("EVAL", "EVALSHA")
+
+
+async def test_records_handed_out_in_a_lost_answer_come_with_the_next_try(
     valkey: str, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bus = connect(valkey)
     await bus.publish(fresh, "e1", {"n": "1"})
-    whole = bus._blocking.xreadgroup
+    whole = bus._client.execute_command
     lost: list[object] = []
 
-    async def once_lost(*arguments: object, **options: object) -> object:
-        answer = await whole(*arguments, **options)  # type: ignore[arg-type]  # passed on as they came
-        if not lost:
+    async def once_lost(*words: object, **options: object) -> object:
+        answer = await whole(*words, **options)  # type: ignore[arg-type]  # passed on as they came
+        if scripted(words) and not lost:
             lost.append(answer)
             raise redis_errors.ConnectionError("the answer was lost")
         return answer
 
-    monkeypatch.setattr(bus._blocking, "xreadgroup", once_lost)
-    assert list(await bus.read(fresh, "g", "c", count=10, block_ms=0)) == []
-    again = await bus.read(fresh, "g", "c", count=10, block_ms=0)
-    assert [entry.fields for entry in again] == [{"n": "1"}]
+    monkeypatch.setattr(bus._client, "execute_command", once_lost)
+    [entry] = await bus.read(fresh, "g", "c", count=10, block_ms=0)
+    assert (entry.fields, entry.deliveries, len(lost)) == ({"n": "1"}, 2, 1)
     await bus.close()
 
 
@@ -292,16 +295,18 @@ async def test_records_handed_to_a_cancelled_reader_come_with_the_next_read(
     bus = connect(valkey)
     assert list(await bus.read(fresh, "g", "c", count=10, block_ms=0)) == []  # from here on nothing is owed
     await bus.publish(fresh, "e1", {"n": "1"})
-    whole = bus._blocking.xreadgroup
+    whole = bus._client.execute_command
     handed = asyncio.Event()
 
-    async def unheard(*arguments: object, **options: object) -> None:
-        await whole(*arguments, **options)  # type: ignore[arg-type]  # passed on as they came
-        handed.set()
-        await asyncio.sleep(5)
+    async def unheard(*words: object, **options: object) -> object:
+        answer = await whole(*words, **options)  # type: ignore[arg-type]  # passed on as they came
+        if scripted(words):
+            handed.set()
+            await asyncio.sleep(5)
+        return answer
 
     with monkeypatch.context() as cut:
-        cut.setattr(bus._blocking, "xreadgroup", unheard)
+        cut.setattr(bus._client, "execute_command", unheard)
         reading = asyncio.create_task(bus.read(fresh, "g", "c", count=10, block_ms=0))
         await handed.wait()
         reading.cancel()
@@ -313,19 +318,26 @@ async def test_records_handed_to_a_cancelled_reader_come_with_the_next_read(
 
 
 @pytest.mark.fault("D10")
-async def test_a_record_trimmed_before_it_was_acknowledged_is_dropped(valkey: str, fresh: str) -> None:
-    bus = connect(valkey)
+@pytest.mark.req("I24")
+async def test_whoever_dies_before_it_has_told_of_what_is_gone_is_told_again(valkey: str, fresh: str) -> None:
+    """And a server that has nothing left of a stream still knows how much there was."""
+    first, heir = connect(valkey), connect(valkey)
     async with Redis(host="127.0.0.1", port=int(valkey.rpartition(":")[2])) as raw:
-        for n in (1, 2):
-            await bus.publish(fresh, f"e{n}", {"n": str(n)})
-        await bus.read(fresh, "g", "c1", count=2, block_ms=0)
-        await raw.xtrim(fresh, maxlen=1, approximate=False)
-        [left] = await bus.read(fresh, "g", "c1", count=2, block_ms=0)
-        assert left.fields == {"n": "2"}
+        for n in (1, 2, 3):
+            await first.publish(fresh, f"e{n}", {"n": str(n)})
+        await first.read(fresh, "g", "c", count=1, block_ms=0)
         await raw.xtrim(fresh, maxlen=0, approximate=False)
-        assert list(await bus.reclaim(fresh, "g", "c2", idle_ms=0, count=5)) == []
+        for bus in (first, heir):
+            with pytest.raises(RecordsGone) as gone:
+                await bus.read(fresh, "g", "c", count=2, block_ms=0)
+            assert gone.value.count == 3
+        assert list(await heir.read(fresh, "g", "c", count=2, block_ms=0)) == []
         assert (await raw.xpending(fresh, "g"))["pending"] == 0
-    await bus.close()
+        await first.publish(fresh, "e4", {"n": "4"})
+        [left] = await heir.read(fresh, "g", "c", count=2, block_ms=0)
+        assert left.fields == {"n": "4"}
+    await first.close()
+    await heir.close()
 
 
 async def test_a_stream_is_kept_at_about_its_length(valkey: str, fresh: str) -> None:

@@ -13,6 +13,7 @@ from chimera.adapters.memory.faults import Faults, NoFaults, through
 from chimera.adapters.memory.streams import Content, parse_id
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Entry, Latest, Record, Table, Task
+from chimera.trading.errors import RecordsGone
 from chimera.trading.money import Millis
 
 DEADLINE_MS: Final = Millis(2000)
@@ -24,10 +25,11 @@ T = TypeVar("T")
 class MemoryBus:
     """``chimera.ports.streams.Bus`` in memory."""
 
-    def __init__(self, clock: Clock, *, faults: Faults | None = None) -> None:
+    def __init__(self, clock: Clock, *, faults: Faults | None = None, stream_max: int = STREAM_MAX) -> None:
         self.faults: Faults = faults or NoFaults()
         self._clock = clock
-        self._content = Content(STREAM_MAX)
+        self._content = Content(stream_max)
+        self._told_gone: set[tuple[str, str, str]] = set()  # operation, stream, group
         self._arrivals: dict[str, asyncio.Event] = {}
 
     def snapshot(self) -> int:
@@ -55,6 +57,8 @@ class MemoryBus:
 
     async def read(self, stream: str, group: str, consumer: str, *, count: int, block_ms: int) -> Sequence[Entry]:
         def apply() -> list[Entry]:
+            self._tell_gone("read", stream, group, self._content.gone(stream, group, consumer))
+            self._content.go_on(stream, group)
             own = self._content.own(stream, group, consumer, count, self._now())
             room = count - len(own)
             return own + (self._content.new(stream, group, consumer, room, self._now()) if room else [])
@@ -62,9 +66,13 @@ class MemoryBus:
         return await self._until_some("read", stream, block_ms, apply)
 
     async def reclaim(self, stream: str, group: str, consumer: str, *, idle_ms: int, count: int) -> Sequence[Entry]:
-        return await self._apply(
-            "reclaim", stream, lambda: self._content.reclaim(stream, group, consumer, idle_ms, count, self._now())
-        )
+        def apply() -> list[Entry]:
+            now_ms = self._now()
+            gone = self._content.gone_idle(stream, group, consumer, idle_ms, now_ms)
+            self._tell_gone("reclaim", stream, group, gone)
+            return self._content.reclaim(stream, group, consumer, idle_ms, count, now_ms)
+
+        return await self._apply("reclaim", stream, apply)
 
     async def ack(self, stream: str, group: str, ids: Sequence[str]) -> None:
         await self._apply("ack", stream, lambda: self._content.ack(stream, group, ids))
@@ -156,6 +164,14 @@ class MemoryBus:
         return await self._apply("table", key, lambda: self._table(key))
 
     # ── how ──
+
+    def _tell_gone(self, operation: str, stream: str, group: str, gone: int) -> None:
+        """Once; the same operation goes on behind them."""
+        place = (operation, stream, group)
+        if gone and place not in self._told_gone:
+            self._told_gone.add(place)
+            raise RecordsGone(stream, group, gone)
+        self._told_gone.discard(place)
 
     def _table(self, key: str) -> Table:
         now_ms = self._now()

@@ -33,12 +33,14 @@ class _Pending:
 @dataclass
 class _Group:
     last: Id = NOTHING_READ
+    had: int = 0  # records of the stream up to ``last``, counted from its first
     pending: dict[Id, _Pending] = field(default_factory=dict)
 
 
 @dataclass
 class _Stream:
     records: dict[Id, dict[str, str]] = field(default_factory=dict)
+    trimmed: int = 0  # records that went by its length
     last: Id = NOTHING_READ
     seen: dict[str, int] = field(default_factory=dict)  # event id -> forgotten at, ms
     groups: dict[str, _Group] = field(default_factory=dict)
@@ -88,15 +90,39 @@ class Content:
         while len(kept.records) > self._maxlen:
             oldest = next(iter(kept.records))
             trimmed[oldest] = kept.records.pop(oldest)
+        kept.trimmed += len(trimmed)
 
         def undo() -> None:
             kept.records.pop(new, None)
             kept.records = {**trimmed, **kept.records}
+            kept.trimmed -= len(trimmed)
             kept.last = former_last
             _restore(kept.seen, event_id, former_seen)
 
         self._changed(undo)
         return True
+
+    def gone(self, stream: str, group: str, consumer: str) -> int:
+        """Records that went by the stream's length before the group had them, or while ``consumer`` had them."""
+        kept, place = self._stream(stream), self._group(stream, group)
+        return max(kept.trimmed - place.had, 0) + len(_lost(kept, place, lambda of: of.consumer == consumer))
+
+    def gone_idle(self, stream: str, group: str, consumer: str, idle_ms: int, now_ms: int) -> int:
+        """Of what ``reclaim`` would take over, what is there no more."""
+        place = self._group(stream, group)
+        return len(_lost(self._stream(stream), place, lambda of: _is_idle(of, consumer, idle_ms, now_ms)))
+
+    def go_on(self, stream: str, group: str) -> None:
+        """Behind what the group never had."""
+        kept, place = self._stream(stream), self._group(stream, group)
+        former = place.had
+
+        def undo() -> None:
+            place.had = former
+
+        if place.had < kept.trimmed:
+            place.had = kept.trimmed
+            self._changed(undo)
 
     def own(self, stream: str, group: str, consumer: str, count: int, now_ms: int) -> list[Entry]:
         """What ``consumer`` took and never acknowledged, delivered once more; records trimmed meanwhile are dropped."""
@@ -111,11 +137,7 @@ class Content:
 
     def reclaim(self, stream: str, group: str, consumer: str, idle_ms: int, count: int, now_ms: int) -> list[Entry]:
         kept = self._group(stream, group)
-        idle = sorted(
-            entry
-            for entry, pending in kept.pending.items()
-            if pending.consumer != consumer and now_ms - pending.since_ms >= idle_ms
-        )
+        idle = sorted(entry for entry, pending in kept.pending.items() if _is_idle(pending, consumer, idle_ms, now_ms))
         return self._deliver(self._stream(stream), kept, idle[:count], consumer, now_ms)
 
     def ack(self, stream: str, group: str, ids: Sequence[str]) -> None:
@@ -154,11 +176,13 @@ class Content:
         return self._streams.setdefault(name, _Stream())
 
     def _group(self, stream: str, group: str) -> _Group:
-        return self._stream(stream).groups.setdefault(group, _Group())
+        """Made now it begins with what is there: it never had what went before."""
+        kept = self._stream(stream)
+        return kept.groups.setdefault(group, _Group(had=kept.trimmed))
 
     def _deliver(self, stream: _Stream, group: _Group, ids: Iterable[Id], consumer: str, now_ms: int) -> list[Entry]:
         wanted = list(ids)
-        former, former_last = {entry: group.pending.get(entry) for entry in wanted}, group.last
+        former, former_last = {entry: group.pending.get(entry) for entry in wanted}, (group.last, group.had)
         found: list[Entry] = []
         for entry in wanted:
             before = group.pending.pop(entry, None)
@@ -166,11 +190,12 @@ class Content:
                 continue
             deliveries = before.deliveries + 1 if before else 1
             group.pending[entry] = _Pending(consumer, now_ms, deliveries)
+            group.had += entry > group.last
             group.last = max(group.last, entry)
             found.append(Entry(id=_text(entry), fields=dict(stream.records[entry]), deliveries=deliveries))
 
         def undo() -> None:
-            group.last = former_last
+            group.last, group.had = former_last
             for entry, pending in former.items():
                 _restore(group.pending, entry, pending)
 
@@ -187,6 +212,16 @@ def parse_id(text: str) -> Id:
     """``"5"`` is ``"5-0"``, as Redis reads it."""
     millis, _, number = text.partition("-")
     return int(millis), int(number or 0)
+
+
+def _is_idle(pending: _Pending, consumer: str, idle_ms: int, now_ms: int) -> bool:
+    """Another's, for so long."""
+    return pending.consumer != consumer and now_ms - pending.since_ms >= idle_ms
+
+
+def _lost(stream: _Stream, group: _Group, whose: Callable[[_Pending], bool]) -> list[Id]:
+    """Handed out, not acknowledged, and there no more."""
+    return [entry for entry, pending in group.pending.items() if entry not in stream.records and whose(pending)]
 
 
 def _text(entry: Id) -> str:

@@ -21,13 +21,12 @@ from chimera.adapters.redis.calls import Calls, together
 from chimera.adapters.redis.recent import KEEP_CLUSTER_S, KEEP_S, Recent
 from chimera.adapters.redis.slots import beside, by_slot
 from chimera.ports.streams import Entry, Latest, Record, Table, Task
+from chimera.trading.errors import RecordsGone
 from chimera.trading.money import Millis
 
 DEADLINE_MS: Final = Millis(2000)
 STREAM_MAX: Final = 100_000  # records kept per stream, about
 BLOCK_SLICE_MS: Final = 1000  # a longer wait is cut into these, so that a dead server is noticed
-
-Reader = tuple[str, str, str]  # stream, group, consumer
 
 
 def connect(
@@ -68,7 +67,7 @@ class RedisBus:
         self._client = client
         self._blocking = blocking
         self._calls = calls
-        self._owed: dict[Reader, set[str]] = {}  # handed out and not acknowledged; absent = not known
+        self._told_gone: set[tuple[str, str, str]] = set()  # script, stream, group: the next one goes on behind it
 
     async def ping(self) -> None:
         await self._calls.ping()
@@ -84,32 +83,23 @@ class RedisBus:
         await self._calls.append("publish", [Record(stream=stream, event_id=event_id, fields=dict(fields))])
 
     async def read(self, stream: str, group: str, consumer: str, *, count: int, block_ms: int) -> Sequence[Entry]:
-        reader = (stream, group, consumer)
-        owed = [] if self._owed.get(reader) == set() else await self._own(reader, count)
-        if len(owed) >= count:
-            return owed
-        self._owed.pop(reader, None)  # if this read is cut off, the server may have handed out what we never saw
-        new, sure = await self._new(reader, count - len(owed), 0 if owed else block_ms)
-        entries = owed + new
-        if sure:
-            self._owed[reader] = {entry.id for entry in entries}
-        return entries
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + block_ms / 1000
+        while True:
+            newest, entries = await self._read(stream, group, consumer, count)
+            left_ms = round((end_s - loop.time()) * 1000)
+            if entries or left_ms <= 0:
+                return entries
+            await self._arrival(stream, newest, min(left_ms, BLOCK_SLICE_MS))
 
     async def reclaim(self, stream: str, group: str, consumer: str, *, idle_ms: int, count: int) -> Sequence[Entry]:
-        self._owed.pop((stream, group, consumer), None)
-        wanted = (group, consumer, idle_ms, count)
-        found = await self._calls.call(
-            "reclaim", stream, lambda _: scripts.RECLAIM.run(self._client, [stream], *wanted)
-        )
+        asked = (consumer, idle_ms, count)
+        [found] = await self._but_gone(scripts.RECLAIM, stream, group, *asked)
         return answers.delivered(found)
 
     async def ack(self, stream: str, group: str, ids: Sequence[str]) -> None:
-        if not ids:
-            return
-        await self._calls.call("ack", stream, lambda _: self._client.xack(stream, group, *ids))
-        for (its_stream, its_group, _), owed in self._owed.items():
-            if (its_stream, its_group) == (stream, group):
-                owed.difference_update(ids)
+        if ids:
+            await self._calls.call("ack", stream, lambda _: self._client.xack(stream, group, *ids))
 
     async def tail(self, stream: str, *, after: str, count: int, block_ms: int) -> Sequence[Entry]:
         start = await self._end(stream) if after == "$" else after  # a retry from "$" would skip what came meanwhile
@@ -223,38 +213,27 @@ class RedisBus:
         """What was there, or None. Through ``set``: a raw SET .. GET has its answer turned into a truth value."""
         return answers.maybe_bytes(await self._client.set(key, value, px=ttl_ms, nx=True, get=True))
 
-    async def _own(self, reader: Reader, count: int) -> list[Entry]:
-        stream, group, consumer = reader
-        return answers.delivered(
-            await self._calls.call(
-                "read", stream, lambda _: scripts.OWN.run(self._client, [stream], group, consumer, count)
-            )
-        )
+    async def _read(self, stream: str, group: str, consumer: str, count: int) -> tuple[str, list[Entry]]:
+        """The newest id of the stream, and what is there for us now."""
+        newest, found = await self._but_gone(scripts.READ, stream, group, consumer, count)
+        return newest.decode(), answers.delivered(found)
 
-    async def _new(self, reader: Reader, count: int, block_ms: int) -> tuple[list[Entry], bool]:
-        """Records nobody took; False when a try was lost, and records may have been handed to us unseen."""
-        stream, group, consumer = reader
-        sure = True
+    async def _but_gone(self, script: scripts.Script, stream: str, group: str, *asked: str | int) -> Any:
+        """What the script hands out; raises ``RecordsGone`` where it tells of that first, once."""
+        place = (script.name, stream, group)
+        told = int(place in self._told_gone)
+        run = lambda _: script.run(self._client, [stream], group, *asked, told)  # noqa: E731
+        gone, *found = await self._calls.call(script.name.partition("_")[0], stream, run)
+        if gone:
+            self._told_gone.add(place)
+            raise RecordsGone(stream, group, gone)
+        self._told_gone.discard(place)
+        return found
 
-        async def look(slice_ms: int) -> list[Entry]:
-            async def once(tries: int) -> Any:
-                nonlocal sure
-                sure = sure and tries == 0
-                try:
-                    return await self._blocking.xreadgroup(
-                        group, consumer, {stream: ">"}, count=count, block=slice_ms or None
-                    )
-                except ResponseError as error:
-                    if not str(error).startswith("NOGROUP"):
-                        raise
-                    await scripts.OWN.run(
-                        self._client, [stream], group, consumer, 1
-                    )  # the stream was lost: make both again
-                    return []
-
-            return answers.records(await self._calls.call("read", stream, once, block_ms=slice_ms))
-
-        return await _until_some(look, block_ms), sure
+    async def _arrival(self, stream: str, newest: str, wait_ms: int) -> None:
+        """Until there is a record after ``newest``, or so long."""
+        ask = lambda _: self._blocking.xread({stream: newest}, count=1, block=wait_ms)  # noqa: E731
+        await self._calls.call("read", stream, ask, block_ms=wait_ms)
 
     async def _end(self, stream: str) -> str:
         """The id of the last record ever appended."""

@@ -15,6 +15,7 @@ class Script:
     """A Lua file beside this one, sent by its digest and in full where a server has not seen it."""
 
     def __init__(self, name: str) -> None:
+        self.name = name
         self.text = files(__package__).joinpath("lua", f"{name}.lua").read_text("ascii")
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
@@ -30,8 +31,8 @@ class Script:
 
 
 PUBLISH_MANY: Final = Script("publish_many_v3")
-OWN: Final = Script("own_v1")
-RECLAIM: Final = Script("reclaim_v1")
+READ: Final = Script("read_v1")
+RECLAIM: Final = Script("reclaim_v2")
 RELEASE: Final = Script("release_v1")
 CLAIM_DUE: Final = Script("claim_due_v1")
 HAND_BACK: Final = Script("hand_back_v1")

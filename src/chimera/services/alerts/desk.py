@@ -21,12 +21,12 @@ from chimera.services.alerts.book import OLD_MS, Book
 from chimera.services.alerts.channels import Channel, Undelivered
 from chimera.services.alerts.telling import Kind, Message, Pace, Policy, due, untold
 from chimera.services.alerts.ticket import State, Ticket, What, shown
-from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
+from chimera.trading.errors import NewerSchema, RecordsGone, Refused, StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.money import Millis
 from chimera.wire.alerts import OVER, AlertRecord, described, read_alert
 from chimera.wire.codec import SCHEMA_VERSION, plain
-from chimera.wire.keys import ALERTS
+from chimera.wire.keys import ALERTS, STRATEGY_EVENTS
 
 SERVICE: Final = "alerts"
 TICKETS: Final = "alert_tickets"
@@ -45,6 +45,7 @@ RESOLVED_READ: Final = 500
 
 UNDELIVERED: Final = "ALERTS_UNDELIVERED"
 DEAF: Final = "ALERTS_DEAF"
+GONE: Final = "ALERTS_GONE"
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +127,8 @@ class Desk:
                 entries = await self._streams.read(ALERTS, GROUP, SERVICE, count=BATCH, block_ms=BLOCK_MS)
                 self.heard_ms = self._clock.monotonic_ms()
                 await self.take(entries)
+            except RecordsGone as gone:
+                self.happened(GONE, f"{gone}; what S4 told is in its ledger, {STRATEGY_EVENTS}")
             except StoreUnavailable as away:
                 log.warning("alerts_unheard", why=str(away))
                 await asyncio.sleep(AGAIN_S)
@@ -159,6 +162,15 @@ class Desk:
         if (known is None and why is None) or (known is not None and why is not None and known.as_bad_as(severity)):
             return
         log.warning("alerts_level", code=word, subject=subject, why=why)
+        self._changed(self.book.hear(msgspec.convert(told, AlertRecord), "", now_ms))
+
+    def happened(self, code: str, why: str, *, severity: Severity = Severity.ERROR) -> None:
+        """Once, and it is over."""
+        now_ms = self._clock.now_ms()
+        told = described(
+            service=SERVICE, account_id=self._account_id, severity=severity, code=code, text=why, at_ms=now_ms
+        )
+        log.warning("alerts_happened", code=code, why=why)
         self._changed(self.book.hear(msgspec.convert(told, AlertRecord), "", now_ms))
 
     async def _tend(self) -> None:

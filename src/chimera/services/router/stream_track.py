@@ -23,7 +23,7 @@ from chimera.ports.streams import Entry, Streams
 from chimera.services.router.api import Listed, Outcome, instruments_of
 from chimera.services.router.refused import REST, STREAM, Refusals, is_final
 from chimera.services.tracing import called_by
-from chimera.trading.errors import ChimeraError, Refused, StoreUnavailable
+from chimera.trading.errors import ChimeraError, RecordsGone, Refused, StoreUnavailable
 from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent
@@ -44,6 +44,9 @@ AWAY_S: Final = 0.5
 IDLE_MS: Final = 5_000  # a consumer that left a record for so long is dead; if it is only slow, claims keep it one
 TAKE_OVER_EVERY_MS: Final = 2_000
 MOST_FAULTS: Final = 5  # mistakes of ours with one record, after which it is put aside
+
+
+_NOT_TRADED: Final = "what was in them is not traded by this track: S3 says so of its own, others must look"
 
 
 class Terms(NamedTuple):
@@ -123,6 +126,8 @@ class StreamTrack:
                             self._in_work[entry.id] = group.create_task(self._carry(routers, entry))
                     await self._acknowledge()
                     away = False
+                except RecordsGone as gone:
+                    self._tell(Alert(severity=Severity.ERROR, code="INTENTS_GONE", text=f"{gone}; {_NOT_TRADED}"))
                 except StoreUnavailable as error:
                     if not away:
                         log.warning("intents_unread", error=str(error), why="intents still come by POST /orders")

@@ -12,7 +12,9 @@ from typing import Final
 import structlog
 
 from chimera.ports.streams import Bus
-from chimera.trading.errors import StoreUnavailable
+from chimera.services.strategy.alerts import Alerts
+from chimera.trading.errors import RecordsGone, StoreUnavailable
+from chimera.trading.events import Severity
 from chimera.trading.intent import Intent
 from chimera.trading.value import Value
 from chimera.wire import requests
@@ -41,8 +43,9 @@ class Refusal(Value):
 class Hearing:
     """Of one strategy on one account."""
 
-    def __init__(self, bus: Bus, account_id: str, strategy_id: str) -> None:
+    def __init__(self, bus: Bus, account_id: str, strategy_id: str, alerts: Alerts) -> None:
         self._bus = bus
+        self._alerts = alerts
         self._group = f"s3:{account_id}:{strategy_id}"
 
     async def taken(self, intent: Intent) -> bool:
@@ -58,6 +61,9 @@ class Hearing:
         while True:
             try:
                 await self._hear(refused)
+            except RecordsGone as gone:
+                text = f"{gone}; an intent that was refused there is open until it is too old"
+                await self._alerts.say(Severity.WARN, "REFUSALS_GONE", gone.group, text)
             except StoreUnavailable as away:
                 log.warning("router_unheard", why=str(away))
                 await asyncio.sleep(AWAY_S)
