@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategy_world import Stage, ask, until
 
+from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.faults import NoFaults
 from chimera.ports.intents import OrderAnswer
 from chimera.services.router import stream_track
@@ -164,6 +165,25 @@ async def test_a_refusal_while_s3_was_down_is_heard_after_its_start() -> None:
     async with both.stage.process(seed=2):
         row = await both.settled(answer, "REFUSED")
     assert row["tracks"]["code"] == "KILL_SWITCH"
+
+
+@pytest.mark.req("I24")
+async def test_what_s4_said_while_s3_was_down_for_longer_than_the_stream_is_long_is_told() -> None:
+    both = Both("stream")
+    both.stage.bus = bus = MemoryBus(both.stage.clock, stream_max=3)
+    await both.stage.show()
+    async with both.stage.process() as strategy:
+        answer = await strategy.decide(ask())
+        await until(lambda: _has(both, ORDERS_INTENT))
+    async with both.router(Refused("KILL_SWITCH", "no")):
+        await until(lambda: _has(both, ROUTER_EVENTS), turns=100_000)
+    for n in range(5):
+        await bus.publish(ROUTER_EVENTS, f"other-{n}", {"kind": "CHILD"})
+    async with both.stage.process(seed=2):
+        await until(lambda: _has(both, ALERTS))
+        assert (await both.row(answer.signal_id))["delivery"] == "PENDING", "nobody has heard the refusal"
+    [told] = await both.stage.streamed(ALERTS)
+    assert (told["code"], told["text"].split(" ")[0]) == ("REFUSALS_GONE", "3")
 
 
 async def test_published_and_never_answered_is_told_and_a_late_word_still_counts() -> None:
