@@ -128,7 +128,7 @@ class Desk:
                 self.heard_ms = self._clock.monotonic_ms()
                 await self.take(entries)
             except RecordsGone as gone:
-                self.happened(GONE, f"{gone}; what S4 told is in its ledger, {STRATEGY_EVENTS}")
+                self.notice(GONE, f"{gone}; what S4 told is in its ledger, {STRATEGY_EVENTS}")
             except StoreUnavailable as away:
                 log.warning("alerts_unheard", why=str(away))
                 await asyncio.sleep(AGAIN_S)
@@ -164,7 +164,7 @@ class Desk:
         log.warning("alerts_level", code=word, subject=subject, why=why)
         self._changed(self.book.hear(msgspec.convert(told, AlertRecord), "", now_ms))
 
-    def happened(self, code: str, why: str, *, severity: Severity = Severity.ERROR) -> None:
+    def notice(self, code: str, why: str, *, severity: Severity = Severity.ERROR) -> None:
         """Once, and it is over."""
         now_ms = self._clock.now_ms()
         told = described(
