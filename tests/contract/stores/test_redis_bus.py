@@ -321,7 +321,7 @@ async def test_records_handed_to_a_cancelled_reader_come_with_the_next_read(
 @pytest.mark.req("I24")
 async def test_whoever_dies_before_it_has_told_of_what_is_gone_is_told_again(valkey: str, fresh: str) -> None:
     """And a server that has nothing left of a stream still knows how much there was."""
-    first, heir = connect(valkey), connect(valkey)
+    first, heir = (connect(valkey, deadline_ms=Millis(20_000)) for _ in range(2))
     async with Redis(host="127.0.0.1", port=int(valkey.rpartition(":")[2])) as raw:
         for n in (1, 2, 3):
             await first.publish(fresh, f"e{n}", {"n": str(n)})
