@@ -74,6 +74,7 @@ class Told(Value):
     since_s: float
     lasts: bool
     text: str
+    row: Mapping[str, Any] = {}  # the whole record
 
 
 class Look(Value):
@@ -182,7 +183,7 @@ class _Asked:
     def __init__(self, world: World, troubles: Sequence[Trouble]) -> None:
         self.looks: list[Look] = []
         self._world = world
-        self._middles = [each.at_s + each.for_s / 2 for each in troubles]
+        self._troubles = troubles
 
     async def look_on(self) -> None:
         while True:
@@ -201,8 +202,8 @@ class _Asked:
                 (each.code, None if each.since_ms is None else _s(each.since_ms))
                 for each in levels_of(plain["health"], plain["killed"])
             )
-            middle = any(0 <= at_s - each < LOOK_S for each in self._middles)
-            self.looks.append(Look(at_s=at_s, levels=levels, answers=plain if middle else {}))
+            amid = any(0 <= at_s - each.at_s <= each.for_s for each in self._troubles)
+            self.looks.append(Look(at_s=at_s, levels=levels, answers=plain if amid else {}))
 
     async def kill_and_arm(self, trouble: Trouble) -> None:
         """In two steps, as anybody arms."""
@@ -235,7 +236,7 @@ def _told(row: Mapping[str, Any]) -> Told:
     at_s = _s(row["at_ms"])
     return Told(
         code=row["code"], severity=row["severity"], at_s=at_s, since_s=at_s if since_ms is None else _s(since_ms),
-        lasts=bool(row.get("lasts")), text=row["text"],
+        lasts=bool(row.get("lasts")), text=row["text"], row=row,
     )  # fmt: skip
 
 

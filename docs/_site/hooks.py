@@ -17,7 +17,7 @@ from properdocs.structure.pages import Page
 ROOT: Final = Path(__file__).resolve().parents[2]
 ROOT_PAGES: Final = ("README.md", "README.zh-TW.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DECISIONS: Final = "adr.md"  # drawn here: the folder has no list of its own
-LINK: Final = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
+LINK: Final = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
 SECTION: Final = re.compile(r"<h([12]) id=\"([^\"]+)\">(.*?)</h\1>(.*?)(?=<h[12] |\Z)", re.DOTALL)
 TAG: Final = re.compile(r"<a class=\"headerlink\".*?</a>|<[^>]+>", re.DOTALL)
 CODE: Final = re.compile(r"<code>([^<]{3,60})</code>")

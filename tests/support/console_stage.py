@@ -102,8 +102,10 @@ def a_decision(number: int, at_ms: int, **changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def a_skip(number: int, at_ms: int, code: str = "CONCURRENT_ENTRIES", text: str = "1 entry is open, 1 is the limit"):
-    # what S3 writes when it does not trade
+def a_skip(
+    number: int, at_ms: int, code: str = "CONCURRENT_ENTRIES", text: str = "1 entry is open, 1 is the limit"
+) -> dict[str, Any]:
+    """What S3 writes when it does not trade."""
     return a_decision(number, at_ms, decision="skip", delivery="NONE", rules_fired=[], client_order_id=None,
         reason=f"{code}: {text}", reasons=[{"code": code, "passed": False, "text": text, "value": "1", "limit": "1"}],
     )  # fmt: skip
