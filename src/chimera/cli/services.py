@@ -114,15 +114,15 @@ def console(
     alerts_url: str,
     docs_url: str,
 ) -> None:
-    from chimera.services.console.main import serve
+    from chimera.services.console.main import Addresses, Files, serve
 
     logs.to_stderr("console")
+    at = Addresses(s3=s3, s4=s4, sim=sim_url, alerts=alerts_url, docs=docs_url)
+    files = Files(ledger=ledger, signals=signals, captures=captures)
     _run(
         lambda stop: serve(
-            door=door, port=port, s3_url=s3, s4_url=s4, redis_addresses=listed(redis), embedded_dir=redis_dir,
-            hosts=listed(hosts), stop=stop, ready=_ready("console"),
-            sim_url=sim_url, ledger=ledger, signals=signals, captures=captures,
-            alerts_url=alerts_url, docs_url=docs_url,
+            at, files, door=door, port=port, redis_addresses=listed(redis), embedded_dir=redis_dir, hosts=listed(hosts),
+            stop=stop, ready=_ready("console"),
         )
     )  # fmt: skip
 

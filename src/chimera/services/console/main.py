@@ -19,6 +19,7 @@ from chimera.services.console.login import Signed
 from chimera.services.service import Service
 from chimera.services.serving import Ready, end, listen, serve_app
 from chimera.services.stores import open_bus
+from chimera.trading.value import Value
 
 SERVICE: Final = "console"
 LOOPBACK: Final = Door(host="127.0.0.1")
@@ -27,10 +28,29 @@ LONG_MS: Final = 10_000  # skips of hours are counted, bundles are linted
 TIMEOUT_MS: Final = 2_000  # below the age at which the page calls an answer stale
 
 
+class Addresses(Value):
+    """Of those it asks. ``sim``: a simulated exchange's, by whose control API it is run; ``alerts``: of who keeps the
+    alerts; ``docs``: where the site of the pages is. Each of the three may be none: empty."""
+
+    s3: str
+    s4: str
+    sim: str = ""
+    alerts: str = ""
+    docs: str = ""
+
+
+class Files(Value):
+    """Of which it computes what trading cost. Where the ledger is, the house is, and the doctor looks at it whole."""
+
+    ledger: Path | None = None
+    signals: Path | None = None
+    captures: str = ""
+
+
 async def serve(
+    at: Addresses,
+    files: Files,
     *,
-    s3_url: str,
-    s4_url: str,
     redis_addresses: Sequence[str],
     embedded_dir: Path,
     stop: asyncio.Event,
@@ -38,19 +58,11 @@ async def serve(
     port: int = PORT,
     symbols: Sequence[str] = (),
     hosts: Sequence[str] = (),
-    sim_url: str = "",
-    ledger: Path | None = None,
-    signals: Path | None = None,
-    captures: str = "",
-    alerts_url: str = "",
-    docs_url: str = "",
     ready: Ready | None = None,
 ) -> None:
     """Until ``stop``; raises ``PortInUse``, ``DoorFault``. S3, S4 and Redis may come later.
 
-    ``hosts``: names that it is reached under besides the door's own. ``sim_url``: of a simulated exchange, by whose
-    control API it is run. ``ledger``, ``signals``, ``captures``: files of which it computes what trading cost; where
-    the ledger is, the house is, and the doctor looks at this machine too. ``alerts_url``: of who keeps the alerts.
+    ``hosts``: names that it is reached under besides the door's own.
     """
     clock, tls = SystemClock(), door.checked(Service.CONSOLE).tls()
     book = door.book(clock)
@@ -59,14 +71,12 @@ async def serve(
     try:
         async with (
             open_bus(redis_addresses, embedded_dir) as bus,
-            RouterClient(s4_url, timeout_ms=TIMEOUT_MS) as router,
-            StrategyClient(s3_url, timeout_ms=TIMEOUT_MS) as strategy,
-            ExplainClient(s3_url, timeout_ms=LONG_MS) as explain,
-            BundleClient(s3_url, timeout_ms=LONG_MS) as bundles,
-            AlertsClient(alerts_url, timeout_ms=TIMEOUT_MS) as alerts,
+            RouterClient(at.s4, timeout_ms=TIMEOUT_MS) as router,
+            StrategyClient(at.s3, timeout_ms=TIMEOUT_MS) as strategy,
+            ExplainClient(at.s3, timeout_ms=LONG_MS) as explain,
+            BundleClient(at.s3, timeout_ms=LONG_MS) as bundles,
+            AlertsClient(at.alerts, timeout_ms=TIMEOUT_MS) as alerts,
         ):
-            state = None if ledger is None else ledger.parent
-            doctor = Doctor(clock, s3_url=s3_url, s4_url=s4_url, alerts_url=alerts_url, sim_url=sim_url, state=state)
             app = build_app(
                 router=router,
                 strategy=strategy,
@@ -74,15 +84,15 @@ async def serve(
                 bundles=bundles,
                 bus=bus,
                 clock=clock,
-                simulator=SimulatorClient(sim_url) if sim_url else None,
-                costs=None if ledger is None else Costs(clock, ledger, signals, captures),
-                alerts=alerts if alerts_url else None,
-                doctor=doctor,
+                simulator=SimulatorClient(at.sim) if at.sim else None,
+                costs=None if files.ledger is None else Costs(clock, files.ledger, files.signals, files.captures),
+                alerts=alerts if at.alerts else None,
+                doctor=_doctor(clock, at, files),
                 symbols=tuple(symbols),
                 hosts=(door.host, *hosts),
                 signed=signed,
-                urls={"s3": s3_url, "s4": s4_url, "sim": sim_url, "alerts": alerts_url},
-                docs_url=docs_url,
+                urls={"s3": at.s3, "s4": at.s4, "sim": at.sim, "alerts": at.alerts},
+                docs_url=at.docs,
             )
             console: Console = app.state.console
             gate = gated(app, Service.CONSOLE, door, clock, book=book, sessions=signed, body_most=BODY_MOST)
@@ -93,6 +103,11 @@ async def serve(
                 await end(ending)
     finally:
         bound.close()
+
+
+def _doctor(clock: SystemClock, at: Addresses, files: Files) -> Doctor:
+    state = None if files.ledger is None else files.ledger.parent
+    return Doctor(clock, s3_url=at.s3, s4_url=at.s4, alerts_url=at.alerts, sim_url=at.sim, state=state)
 
 
 async def _end_streams(console: Console, stop: asyncio.Event) -> None:
