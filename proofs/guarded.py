@@ -130,7 +130,7 @@ async def guarded(folder: Path) -> AsyncIterator[Guarded]:
         doors.urls = {kind: f"http://127.0.0.1:{port}" for kind, port in ports.items()}
         house.feed = house.service([*house.feed.words, "--port", ports[Kind.FEED]], {})
         words = ["console", "--port", ports[Kind.CONSOLE], "--s3", house.s3_url, "--s4", house.s4_url]
-        words += ["--redis", house.redis_address, "--tokens", of_tokens]
+        words += ["--redis", house.redis_address, "--tokens", of_tokens, "--alerts", doors.urls[Kind.ALERTS]]
         console = house.service(words, {"CHIMERA_TOKEN_PATH": str(folder / "console.token")})
         telling = {
             "ALERTS_PORT": ports[Kind.ALERTS], "ALERTS_REDIS_ADDRESSES": house.redis_address,

@@ -102,7 +102,7 @@ async def test_an_alert_reaches_its_receivers_over_a_kill_and_the_command_line_s
             await receiver.until(4)
             code, answer = await chimera(url, "test")
             assert (code, [each["ok"] for each in answer["channels"]]) == (0, [True, True])
-        receiver.answers = [(500, {}, {}), (500, {}, {})]
+        receiver.answers = [(500, {}, {})] * 50  # what was taken just before an end may come once more, and takes one
         async with alerts(environ, log) as (_, url):
             assert (await chimera(url, "test"))[0] == 1
 

@@ -113,4 +113,4 @@ async def test_a_console_without_a_doctor_or_a_keeper_says_so(stage: Stage, clie
     desk = stage.console.desk
     stage.console.desk = replace(desk, others=replace(desk.others, alerts=None))
     status, told = await done(client, "acknowledge", "a1")
-    assert (status, "--alerts" in told) == (503, True)
+    assert (status, "--alerts" in told) == (404, True)

@@ -9,16 +9,16 @@ from chimera.services.console.others import AlertsSource, Others
 from chimera.services.console.rows import TicketRow, read_row
 from chimera.services.console.same import Same
 from chimera.services.console.screen import Params
-from chimera.trading.errors import NotSent
+from chimera.trading.errors import Refused
 
 OPEN: Final = "OPEN"
 RESOLVED: Final = "RESOLVED"
 
 
 def keeper(others: Others) -> AlertsSource:
-    """Raises ``NotSent`` where the console was told of none."""
+    """Raises ``Refused`` where the console was told of none: that is no service which may be back soon."""
     if others.alerts is None:
-        raise NotSent("the console was not told where the alerts are kept (--alerts)")
+        raise Refused("NOT_FOUND", "the console was not told where the alerts are kept (--alerts)")
     return others.alerts
 
 
