@@ -72,7 +72,7 @@ TASKS: Final = (
     Task("config: activate", (_go("c"), _act("activate", "calm-2"), _filled("why", "tried"), _word("calm-2"), CONFIRM),
          TAKEN),
     Task("config: roll back", (_go("c"), _act("roll-back"), _filled("why", "no"), _word("back"), CONFIRM), TAKEN),
-    Task("config: try beside", (_go("c"), _act("try-bundle"), _filled("why", "look"), CONFIRM), TAKEN),
+    Task("config: try beside", (_go("c"), _act("try-bundle", "calm-2"), _filled("why", "look"), CONFIRM), TAKEN),
     Task("config: end the trial", (_go("c"), _act("end-trial"), _filled("why", "seen"), CONFIRM), TAKEN),
     Task("execution: approve a table", (_go("e"), _act("approve-routes"), _word("approve"), CONFIRM), TAKEN),
     Task("TWAP: pause", (_go("t"), _act("pause-order"), CONFIRM), TAKEN),
