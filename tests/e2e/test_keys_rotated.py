@@ -75,7 +75,14 @@ class Keyed:
 
     async def order(self, name: str, **changes: Any) -> dict[str, Any]:
         """Posted, and its row once it is filled; an entry that has to wait for the stream is asked for again."""
-        body = {"client_order_id": name, "market": "FUT", "symbol": "BTCUSDT", "side": "BUY", "qty": "0.003"}
+        body: dict[str, Any] = {
+            "client_order_id": name,
+            "market": "FUT",
+            "symbol": "BTCUSDT",
+            "side": "BUY",
+            "qty": "0.003",
+        }
+        body |= {"exec_policy": {"type": "MARKET"}}  # one entry each
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 status, row = await self.ask("POST", "/orders", body | changes, prefer="wait=2")

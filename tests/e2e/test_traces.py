@@ -115,7 +115,8 @@ async def of_a_caller_who_traces(traced: Traced) -> Seen:
     lost = {"name": "timeout_after", "match": {"path": "/fapi/v1/order", "method": "POST"}, "count": 1}
     status, told = await traced.house.ask("POST", f"{traced.house.venue_url}/sim/faults", lost)
     assert status == 200, told
-    order = {"market": "FUT", "symbol": "BTCUSDT", "side": "BUY", "qty": "0.003", "client_order_id": "theirs"}
+    order: dict[str, Any] = {"market": "FUT", "symbol": "BTCUSDT", "side": "BUY", "qty": "0.003"}
+    order |= {"client_order_id": "theirs", "exec_policy": {"type": "MARKET"}}  # a maker may be refused as well
     header = {"traceparent": f"00-{THEIRS}-{THEIR_SPAN}-01"}
     status, row = await traced.house.ask("POST", f"{traced.house.s4_url}/orders", order, headers=header)
     assert status in (200, 202), row

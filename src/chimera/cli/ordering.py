@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from chimera.cli.codes import Exit, ended_well
-from chimera.cli.options import S4, S4_URL, Json
+from chimera.cli.options import S4, S4_URL, Json, Leverage, Maker, Qty, ReduceOnly, Side, StopAt, TargetAt
 from chimera.trading.market import Market
 
 OfMarket = Annotated[Market, typer.Option("--market", help="A symbol may be traded on both.", case_sensitive=False)]
@@ -13,14 +13,14 @@ OfMarket = Annotated[Market, typer.Option("--market", help="A symbol may be trad
 
 def order(
     symbol: str,
-    side: Annotated[str, typer.Argument(help="BUY or SELL.")],
-    qty: Annotated[str, typer.Argument(help="Base asset, plain digits.")],
-    sl: Annotated[str | None, typer.Option(help="Stop price; default: S4's default distance.")] = None,
-    tp: Annotated[str | None, typer.Option(help="Target price.")] = None,
-    maker: Annotated[bool, typer.Option("--maker", help="Rest as a maker first, then take.")] = False,
+    side: Side,
+    qty: Qty,
+    sl: StopAt = None,
+    tp: TargetAt = None,
+    maker: Maker = False,
     max_hold: Annotated[int | None, typer.Option(min=1, help="Seconds until it is closed.")] = None,
-    reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
-    leverage: Annotated[int, typer.Option(min=1, max=125)] = 20,
+    reduce_only: ReduceOnly = False,
+    leverage: Leverage = 20,
     client_order_id: Annotated[
         str | None, typer.Option("--id", help="Yours; the same id again is the same order.")
     ] = None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from chimera.cli.codes import Exit, Stop, ended_well
-from chimera.cli.options import S4, S4_URL, Json
+from chimera.cli.options import S4, S4_URL, Json, Leverage, Maker, Qty, ReduceOnly, Side, StopAt, TargetAt
 
 app = typer.Typer(
     no_args_is_help=True, help="Orders worked in slices: list, pause, resume, finish.", rich_markup_mode=None
@@ -55,13 +55,13 @@ def finish(name: Name, s4: S4 = S4_URL, as_json: Json = False) -> None:
 
 def preview(
     symbol: str,
-    side: Annotated[str, typer.Argument(help="BUY or SELL.")],
-    qty: Annotated[str, typer.Argument(help="Base asset, plain digits.")],
-    sl: Annotated[str | None, typer.Option(help="Stop price; default: S4's default distance.")] = None,
-    tp: Annotated[str | None, typer.Option(help="Target price.")] = None,
-    maker: Annotated[bool, typer.Option("--maker", help="Rest as a maker first, then take.")] = False,
-    reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
-    leverage: Annotated[int, typer.Option(min=1, max=125)] = 20,
+    side: Side,
+    qty: Qty,
+    sl: StopAt = None,
+    tp: TargetAt = None,
+    maker: Maker = False,
+    reduce_only: ReduceOnly = False,
+    leverage: Leverage = 20,
     s4: S4 = S4_URL,
     as_json: Json = False,
 ) -> None:

@@ -1,7 +1,9 @@
 """What a service says of its traces: the one way from what was done to a span, and who called.
 
-Invariants: nothing here waits or raises; every text passes the redaction of the logs; without a collector there is no
-``Tracing``, and whoever would tell something asks for that first. Which spans there are is each service's own.
+Invariants: nothing here waits or raises, and what others put together for a span they do inside ``apart``: a mistake in
+what is told must not cost what was done, such as the venue's answer to an order. Every text passes the redaction of the
+logs; without a collector there is no ``Tracing``, and whoever would tell something asks for that first. Which spans
+there are is each service's own.
 """
 
 import time
@@ -51,7 +53,7 @@ class Tracing:
         about: Mapping[str, Attribute],
     ) -> None:
         """``about``: attributes, named ``chimera.*`` outside; what is None or empty is left out."""
-        try:
+        with self.apart(what):
             self._spans.keep(
                 Span(
                     trace_id=trace,
@@ -69,7 +71,13 @@ class Tracing:
                     },
                 )
             )
-        except Exception:  # a mistake of ours, or of the SDK's: an order is not to hear of it
+
+    @contextmanager
+    def apart(self, what: str) -> Iterator[None]:
+        """What goes wrong inside is logged and ends there."""
+        try:
+            yield
+        except Exception:  # the last net of a span, of ours or the SDK's: an order is not to hear of it
             log.exception("span_fault", what=what)
 
 

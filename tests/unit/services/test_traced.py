@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -89,6 +90,22 @@ def test_what_went_wrong_is_the_spans_fault(outcome: Callable[[str], Fact], faul
     desk, place = entering()
     [span] = carried(place, outcome(place.order.ref), desk)
     assert fault in span.fault
+
+
+def test_a_mistake_in_a_span_does_not_cost_the_venues_answer() -> None:
+    """It is of money, and a span is not: without it the order would be asked for, or its stop be late."""
+    desk, place = entering()
+    told, fact = Told(), Found(order=desk.word(place.order, Status.NEW))
+
+    def mistaken() -> Holding:
+        raise ZeroDivisionError
+
+    carrier = TracedCarrier(Venue(told, fact), told.tracing)
+    assert asyncio.run(carrier.carry_out(place, mistaken, lambda: None)) is fact
+    unspeakable = cast("Any", SimpleNamespace(intent_id="i"))
+    with pytest.raises(Refused, match="killed by alice"), Admissions(told.tracing).asked(unspeakable):
+        raise Refused("KILL_SWITCH", "killed by alice")
+    assert told.spans == []
 
 
 def test_what_we_keep_back_ourselves_is_no_call() -> None:

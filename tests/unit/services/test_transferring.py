@@ -25,7 +25,7 @@ from chimera.services.world.loop import DetLoop
 from chimera.simulate.trouble.faults import RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.commands import Place
-from chimera.trading.errors import NotSent, Refused, VenueRejected
+from chimera.trading.errors import NotSent, Refused, StoreUnavailable, VenueRejected
 from chimera.trading.events import Alert
 from chimera.trading.facts import Ticked
 from chimera.trading.holding import Holding
@@ -53,6 +53,7 @@ class Steps:
     def __init__(self, kill_at: int = -1) -> None:
         self.taken = 0
         self.kill_at = kill_at
+        self.stall_s = 0.0
         self.dead = asyncio.Event()
 
     async def step(self) -> None:
@@ -65,7 +66,7 @@ class Steps:
 
     async def before(self, operation: str, key: str) -> None:
         """A disk is slow: what should have waited for it, and did not, is faster."""
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01 + self.stall_s)
         await self.step()
 
     async def after(self, operation: str, key: str) -> None:
@@ -247,6 +248,45 @@ def test_a_mistake_of_ours_is_told_at_once_and_to_whoever_asked(monkeypatch: pyt
 
         await living(process, call)
         assert town.moved == 0
+
+    in_town(story)
+
+
+def test_what_waits_for_its_turn_too_long_is_answered_and_never_begins() -> None:
+    async def story(town: Town) -> None:
+        process = town.process()
+
+        async def call() -> None:
+            async with process._turn:
+                with pytest.raises(StoreUnavailable):
+                    await asked(process)
+            await asyncio.sleep(60)  # virtual
+
+        await living(process, call)
+        assert (town.moved, process.state.last, await town.told()) == (0, 0, [])
+
+    in_town(story)
+
+
+def test_what_the_disk_has_not_answered_is_an_unknown_outcome_and_no_try_again() -> None:
+    """It moves once the disk has answered: whoever was told that nothing began would ask for it twice."""
+
+    async def story(town: Town) -> None:
+        process = town.process()
+
+        async def call() -> None:
+            async with process._turn:
+                asking = asyncio.create_task(asked(process))
+                await asyncio.sleep(4)  # virtual
+            town.steps.stall_s = 1.5
+            with pytest.raises(Refused) as refused:
+                await asking
+            assert (refused.value.code, town.moved) == ("OUTCOME_UNKNOWN", 0)
+            town.steps.stall_s = 0
+            await asyncio.sleep(60)  # virtual
+
+        await living(process, call)
+        assert town.moved == 50
 
     in_town(story)
 

@@ -222,8 +222,11 @@ class RedisBus:
         """What the script hands out; raises ``RecordsGone`` where it tells of that first, once."""
         place = (script.name, stream, group)
         told = int(place in self._told_gone)
-        run = lambda _: script.run(self._client, [stream], group, *asked, told)  # noqa: E731
-        gone, *found = await self._calls.call(script.name.partition("_")[0], stream, run)
+
+        async def once(_: int) -> Any:
+            return await script.run(self._client, [stream], group, *asked, told)
+
+        gone, *found = await self._calls.call(script.name.partition("_")[0], stream, once)
         if gone:
             self._told_gone.add(place)
             raise RecordsGone(stream, group, gone)
@@ -232,8 +235,11 @@ class RedisBus:
 
     async def _arrival(self, stream: str, newest: str, wait_ms: int) -> None:
         """Until there is a record after ``newest``, or so long."""
-        ask = lambda _: self._blocking.xread({stream: newest}, count=1, block=wait_ms)  # noqa: E731
-        await self._calls.call("read", stream, ask, block_ms=wait_ms)
+
+        async def once(_: int) -> Any:
+            return await self._blocking.xread({stream: newest}, count=1, block=wait_ms)
+
+        await self._calls.call("read", stream, once, block_ms=wait_ms)
 
     async def _end(self, stream: str) -> str:
         """The id of the last record ever appended."""

@@ -66,7 +66,7 @@ class Admissions:
         try:
             yield
         except Refused as no:
-            self._tell(intent, f"{ADMIT}:{began_ns}", began_ns, f"{no.code}: {no.message}")
+            self._tell(self._tracing, intent, f"{ADMIT}:{began_ns}", began_ns, f"{no.code}: {no.message}")
             raise
         finally:
             if first:
@@ -75,10 +75,14 @@ class Admissions:
     def taken(self, intent: Intent) -> None:
         """It is owned: this one, and once."""
         if self._tracing is not None:
-            self._tell(intent, ADMIT, self._began_ns.get(intent.intent_id, self._tracing.now_ns()))
+            began_ns = self._began_ns.get(intent.intent_id, self._tracing.now_ns())
+            self._tell(self._tracing, intent, ADMIT, began_ns)
 
-    def _tell(self, intent: Intent, name: str, began_ns: int, fault: str = "") -> None:
-        assert self._tracing is not None
+    def _tell(self, tracing: Tracing, intent: Intent, name: str, began_ns: int, fault: str = "") -> None:
+        with tracing.apart(ADMIT):
+            self._put(tracing, intent, name, began_ns, fault)
+
+    def _put(self, tracing: Tracing, intent: Intent, name: str, began_ns: int, fault: str) -> None:
         trace = trace_of(intent)
         about: About = {
             "intent_id": intent.intent_id,
@@ -91,7 +95,7 @@ class Admissions:
             "strategy_id": intent.strategy_id,
         }
         named, parent = span_id(trace, name, intent.intent_id), caller_in(trace)
-        self._tracing.tell(trace, named, ADMIT, began_ns, parent=parent, fault=fault, about=about)
+        tracing.tell(trace, named, ADMIT, began_ns, parent=parent, fault=fault, about=about)
 
 
 class TracedCarrier:
@@ -107,7 +111,8 @@ class TracedCarrier:
         began_ns = self._tracing.now_ns()
         fact = await self._inner.carry_out(command, holding, near)
         if fact is not None and not isinstance(command, Survey):
-            self._tell(command, fact, holding(), began_ns)
+            with self._tracing.apart(SEND):  # the fact is of money: it comes back whatever becomes of its span
+                self._tell(command, fact, holding(), began_ns)
         return fact
 
     def _tell(self, command: Place | PlacePair | Cancel | Ask, fact: Fact, holding: Holding, began_ns: int) -> None:

@@ -88,6 +88,7 @@ class Transferring:
         self._moved_on = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
         self._helped: dict[IntentId, None] = {}
+        self._beginning: asyncio.Future[int] | None = None  # it has its turn: it may begin, whoever waits no more
         self._budget_due_ms = 0  # monotonic
 
     # ── life ──
@@ -244,20 +245,32 @@ class Transferring:
         return next((each for each in known if each.number == number), None)
 
     async def _begin(self, wish: Wish) -> int:
-        """Its number, once it is on disk; raises ``Refused``, or ``StoreUnavailable`` and it may begin all the same."""
+        """Its number, once it is on disk. Raises ``Refused``, and ``StoreUnavailable`` where it never begins.
+
+        ``OUTCOME_UNKNOWN``: it had its turn, and the disk has not answered.
+        """
         begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._start(partial(self._begin_in_turn, wish, begun))
         try:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 return await asyncio.shield(begun)
         except TimeoutError as late:
-            raise StoreUnavailable("the transfer is not on disk yet") from late
+            if begun.done():
+                return begun.result()  # the loop was late
+            if self._beginning is begun:
+                told = "the ledger does not answer: the transfer may begin or not; GET /transfers tells"
+                raise Refused("OUTCOME_UNKNOWN", told) from late
+            begun.cancel()
+            raise StoreUnavailable("what began before is not on disk yet: this never begins") from late
 
     async def _begin_in_turn(self, wish: Wish, begun: "asyncio.Future[int]") -> None:
         try:
             async with self._turn:
+                if begun.cancelled():
+                    return
                 if refused := objection(self.state, wish, self._present()):
                     raise refused
+                self._beginning = begun
                 await self._fold(Asked(wish=wish))
         except Exception as error:  # whatever it is: whoever asked hears it, and need not wait
             if not begun.done():

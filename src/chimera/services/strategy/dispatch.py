@@ -40,7 +40,7 @@ from chimera.trading.budget import Reserve
 from chimera.trading.errors import NewerSchema, NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.events import Severity
 from chimera.trading.intent import Intent
-from chimera.trading.trace import trace_of
+from chimera.trading.trace import INTENT, trace_of
 from chimera.wire import requests
 from chimera.wire.intents import intent_record
 from chimera.wire.keys import ORDERS_INTENT, SIGNALS
@@ -344,7 +344,8 @@ class Dispatcher:
     def _tell_delivered(self, item: Item) -> None:
         _log_delivered(item)
         if self._tracing is not None:
-            spans.delivered(self._tracing, item.intent, item.tracks, item.began_ns)
+            with self._tracing.apart(INTENT):
+                spans.delivered(self._tracing, item.intent, item.tracks, item.began_ns)
 
     async def _keep_voiding(self) -> None:
         while True:

@@ -55,7 +55,7 @@ from chimera.trading.events import Severity
 from chimera.trading.ids import AccountId, StrategyId
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
-from chimera.trading.trace import trace_named
+from chimera.trading.trace import DECIDE, trace_named
 from chimera.wire import failures, requests
 from chimera.wire.decisions import BatchAnswer, BatchRequest, DecideRequest, DecisionAnswer
 from chimera.wire.keys import SIGNALS, idempotency_key
@@ -191,7 +191,8 @@ class Strategy:
         if isinstance(decision, Open) and answer.signal_id is not None:
             traced["trace_id"] = trace_named(answer.signal_id)
             if self._tracing is not None:
-                spans.decided(self._tracing, decision, answer, took_ms)
+                with self._tracing.apart(DECIDE):
+                    spans.decided(self._tracing, decision, answer, took_ms)
         log.info(
             "decided",
             symbol=answer.symbol,
