@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from chimera.decide.features import ATR, Features, from_caller, from_touch, supposed
+from chimera.decide.features import ATR, Features, built_in, supposed
 from chimera.decide.gates import (
     GateLimits,
     Needs,
@@ -23,7 +23,6 @@ from chimera.decide.gates import (
     market_open,
     room,
 )
-from chimera.decide.members import FUT, SELL, SPOT
 from chimera.decide.rules.bundle import Bundle, Rule
 from chimera.decide.rules.fire import Fired, ask_each, fire
 from chimera.decide.sizing import SizePolicy, size
@@ -34,6 +33,7 @@ from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import ExecPolicy, MakerThenTaker, OrderList, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Market, Side, Touch
+from chimera.trading.members import FUT, SELL, SPOT
 from chimera.trading.money import ZERO, Millis, sound, text
 from chimera.trading.value import Value
 
@@ -181,7 +181,7 @@ def _needs(sizing: Sizing, bars: Levels) -> Needs:
 def _seen(case: Case, touch: Touch) -> Features:
     """What the producer says, under what the touch shows, under what the caller supposes."""
     now_ms, told = case.now_ms, case.features
-    values = told.values | from_touch(touch) | from_caller(case.side_hint, now_ms)
+    values = told.values | built_in(touch, case.side_hint, now_ms)
     if case.supposed:
         values |= supposed(case.supposed, now_ms)
     return Features(values=values, ages=told.ages, now_ms=now_ms)
@@ -277,11 +277,12 @@ def _stale(case: Case, touch: Touch) -> Verdict | None:
 
 def _no_book(touch: Touch) -> Verdict | None:
     """Why this touch is none to decide by: no prices, or sides that meet (locked) or cross."""
-    bid, ask, bid_qty, ask_qty = figures = (touch.bid, touch.ask, touch.bid_qty, touch.ask_qty)
-    if not (sound(bid) and sound(ask) and sound(bid_qty) and sound(ask_qty)) or bid <= ZERO or min(figures) < ZERO:
+    bid, ask, bid_qty, ask_qty = touch.bid, touch.ask, touch.bid_qty, touch.ask_qty
+    known = sound(bid) and sound(ask) and sound(bid_qty) and sound(ask_qty)
+    if not known or bid <= ZERO or ask < ZERO or bid_qty < ZERO or ask_qty < ZERO:
         words = f"bid {bid} x {bid_qty}, ask {ask} x {ask_qty} is no touch"
         return Verdict(code=Code.MARKET_INVALID, passed=False, name="touch", text=words)
-    if touch.bid < touch.ask:
+    if bid < ask:
         return None
     return Verdict(
         code=Code.MARKET_CROSSED,

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from chimera.decide.members import BUY, SELL
 from chimera.trading.decision import Code, Feature, Verdict
 from chimera.trading.market import Side, Touch
+from chimera.trading.members import BUY, SELL
 from chimera.trading.money import ONE, ZERO, Millis, sound
 from chimera.trading.value import Value
 
@@ -77,17 +77,17 @@ class Features(Value):
         )
 
 
-def from_touch(touch: Touch) -> dict[str, Feature]:
-    """Spread, and the thinner side's value in quote asset."""
+def built_in(touch: Touch | None, hint: Side | None, now_ms: Millis) -> dict[str, Feature]:
+    """What the caller wished, and of a touch its spread and the thinner side's value in quote asset."""
+    wish = Feature(value=HINTS[hint], at_ms=now_ms)
+    if touch is None:
+        return {SIDE_HINT: wish}
     bid, ask = touch.bid * touch.bid_qty, touch.ask * touch.ask_qty
     return {
         SPREAD: Feature(value=touch.spread_bps, at_ms=touch.at_ms),
         DEPTH: Feature(value=bid if bid < ask else ask, at_ms=touch.at_ms),
+        SIDE_HINT: wish,
     }
-
-
-def from_caller(hint: Side | None, now_ms: Millis) -> dict[str, Feature]:
-    return {SIDE_HINT: Feature(value=HINTS[hint], at_ms=now_ms)}
 
 
 def supposed(values: Mapping[str, Decimal], now_ms: Millis) -> dict[str, Feature]:

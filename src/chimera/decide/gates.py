@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.decide.features import DEPTH, FUNDING, SPREAD, Features
-from chimera.decide.members import FUT
 from chimera.decide.promises import is_ahead, is_held, is_in_flight, is_settling
 from chimera.trading.budget import Reserve, RiskBudget
 from chimera.trading.decision import Code, Verdict
 from chimera.trading.market import Market
+from chimera.trading.members import FUT
 from chimera.trading.money import ZERO, Millis, text
 from chimera.trading.value import Value
 

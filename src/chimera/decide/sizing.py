@@ -5,9 +5,9 @@ Sizes are figured at the touch we would take, so that a maker fill is never wors
 
 from decimal import Decimal
 
-from chimera.decide.members import SPOT
 from chimera.trading.decision import Code, Sizing, Verdict
 from chimera.trading.instrument import Instrument
+from chimera.trading.members import SPOT
 from chimera.trading.money import ONE, ZERO, Price, Qty, Quote, text
 from chimera.trading.value import Value
 

@@ -19,10 +19,10 @@ there is the one of this second form, so that the profit is reached however the 
 from decimal import Decimal
 from typing import Final
 
-from chimera.decide.members import BUY, SELL, SPOT
 from chimera.trading.decision import Code, Levels, Sizing, Verdict
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, Side, Touch
+from chimera.trading.members import BUY, SELL, SPOT
 from chimera.trading.money import BPS, ONE, TWO, ZERO, Quote, text
 from chimera.trading.value import Value
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.decide.decision import Case
-from chimera.decide.features import BUILT_IN, HINTS, SIDE_HINT, from_caller, from_touch
+from chimera.decide.features import BUILT_IN, HINTS, SIDE_HINT, built_in
 from chimera.decide.gates import ROOM, Room, room
 from chimera.trading.errors import Refused
 from chimera.trading.market import Market, Side, Touch
@@ -63,7 +63,7 @@ def figure(case: Case, name: str) -> Decimal | None:
         return None if touch is None else _of_touch(touch, name, case.now_ms)
     if name in case.supposed:
         return case.supposed[name]
-    seen = {**({} if touch is None else from_touch(touch)), **from_caller(case.side_hint, case.now_ms)}
+    seen = built_in(touch, case.side_hint, case.now_ms)
     feature = seen.get(name) if name in BUILT_IN else case.features.values.get(name)
     return None if feature is None or not sound(feature.value) else feature.value
 

@@ -27,6 +27,8 @@ class MarketBudget(Value, tag=False):
     @property
     def entries(self) -> int:
         """Entries that exist or may: each intent in flight, and each position without one."""
+        if not self.open_symbols:
+            return len(self.inflight)
         working = set(self.inflight.values())
         return len(self.inflight) + sum(1 for symbol in self.open_symbols if symbol not in working)
 

@@ -4,6 +4,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_DOWN, Decimal
 
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market, Side
+from chimera.trading.members import SELL
 from chimera.trading.money import ZERO, Price, Qty
 from chimera.trading.value import Value
 
@@ -69,11 +70,11 @@ class Instrument(Value):
 
     def stop_toward_entry(self, price: Decimal, exit_side: Side) -> Price:
         """A stop rounds toward the entry, away from more loss: a long's (SELL) up, a short's (BUY) down."""
-        return self.price_at_or_above(price) if exit_side is Side.SELL else self.price_at_or_below(price)
+        return self.price_at_or_above(price) if exit_side is SELL else self.price_at_or_below(price)
 
     def target_away(self, price: Decimal, exit_side: Side) -> Price:
         """A target rounds toward more profit: a long's (SELL) up, a short's (BUY) down."""
-        return self.price_at_or_above(price) if exit_side is Side.SELL else self.price_at_or_below(price)
+        return self.price_at_or_above(price) if exit_side is SELL else self.price_at_or_below(price)
 
     def step_of(self, notional: Decimal) -> MarginStep | None:
         """The bracket of a position of this notional; above them all, the last. None: no brackets are known."""

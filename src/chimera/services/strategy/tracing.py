@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from chimera.decide.decision import Case
-from chimera.decide.features import BUILT_IN, Ages, from_caller, from_touch
+from chimera.decide.features import BUILT_IN, Ages, built_in
 from chimera.decide.outcome import Outcome, opened, skipped
 from chimera.services.strategy.signals import Delivery, Track
 from chimera.trading.decision import Feature, Verdict
@@ -99,11 +99,7 @@ def _features(row: Row, case: Case | None) -> dict[str, Any]:
     else:
         ages, at_ms = case.features.ages, case.now_ms
         touch = case.touches.get(Market(str(row["market"])))
-        features = {
-            **case.features.values,
-            **({} if touch is None else from_touch(touch)),
-            **from_caller(case.side_hint, case.now_ms),
-        }
+        features = case.features.values | built_in(touch, case.side_hint, case.now_ms)
     return {name: _feature(name, feature, at_ms, ages) for name, feature in sorted(features.items())}
 
 
