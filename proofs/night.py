@@ -113,7 +113,7 @@ def schedule(hours: float) -> tuple[Trouble, ...]:
         trouble(2, "exchange down", 900, "USER_STREAM", may=("CLOCK_UNKNOWN", "SWEEP_UNANSWERED", "BREAKER_OPEN")),
         trouble(3, "stop refused", 600, "STOP_CROSSED", may=("STOP_TRY_REFUSED", "TARGET_CROSSED")),
         trouble(4, "redis fails over", 30, "BUS_AWAY"),
-        trouble(5, "ledger stalled", 90, *_FAILING, may=("LEDGER_AWAY", "LEDGER_SLOW")),
+        trouble(5, "ledger stalled", 90, *_FAILING, may=("LEDGER_AWAY", "LEDGER_SLOW", "DOUBT_OLD")),
         trouble(6, "killed and armed", 600, "KILLED", may=("ARMED",)),
         trouble(7, "S4 killed with -9", 2, "PROBING", "LEDGER_UNCHECKED").but(silent=True),
     )

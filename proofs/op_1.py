@@ -58,9 +58,14 @@ def faults(night: Night) -> list[str]:
         *(line for trouble in night.troubles for line in _untold(trouble, night.told, stretches)),
         *_false(night),
         *_disordered(night.told),
-        *(f"{each.code} since {each.since_s:.1f} s has no end" for each in stretches if each.over_s is None),
+        *(f"{each.code} since {each.since_s:.1f} s has no end" for each in stretches if _endless(each)),
         *(line for look in night.looks for line in _disagreed(look, stretches, night.troubles)),
     ]
+
+
+def _endless(each: Stretch) -> bool:
+    """Its end was never told. How the last makers did may stand when the night is over: nobody makes any more."""
+    return each.over_s is None and each.code not in ROUTINE
 
 
 def stretched(told: Sequence[Told]) -> Iterator[Stretch]:

@@ -32,6 +32,7 @@ CAPS = LIMITS.but(
     max_orders_per_10s=24,
 )
 HANDS, FROM_S, TO_S, PAUSE_S = 6, 2.0, 14.0, 0.05
+UNBOUNDED_TO_S = 8.0  # without a limit each second is dear
 MALICE: tuple[dict[str, Any], ...] = (
     {"qty": "-1"}, {"qty": "NaN"}, {"qty": "1e9"}, {"qty": 0}, {"qty": "0.0000001"}, {"qty": True}, {"qty": None},
     {"side": "SHORT"}, {"symbol": "NOPEUSDT"}, {"symbol": "btcusdt"}, {"leverage": 10_000}, {"leverage": -1},
@@ -80,7 +81,8 @@ class Behind:
 class Attack:
     """``chimera.services.world.run.Script``: ``HANDS`` callers, each as fast as it is answered."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, to_s: float = TO_S) -> None:
+        self._to_s = to_s
         self.statuses: dict[int, int] = {}
         self.codes: dict[str, int] = {}
         self._rng = Random(f"{seed}:malice")
@@ -100,7 +102,7 @@ class Attack:
     async def _strike(self) -> None:
         await asyncio.sleep(FROM_S)
         loop = self._world.loop
-        while loop.time() < TO_S:
+        while loop.time() < self._to_s:
             await asyncio.sleep(self._rng.expovariate(1 / PAUSE_S))
             method, path, body = self._request()
             status, told = await self._world.link.call(None, self._call(method, path, body), timeout_ms=20_000)
@@ -166,8 +168,8 @@ class Attack:
         }
 
 
-def attacked(seed: int, off: tuple[str, str, Any] | None = None) -> tuple[Verdict, Attack]:
-    attack = Attack(seed)
+def attacked(seed: int, off: tuple[str, str, Any] | None = None, to_s: float = TO_S) -> tuple[Verdict, Attack]:
+    attack = Attack(seed, to_s)
     options = Options(faults=False, who=CALLERS, safety_s=15, liveness_s=30)
     seams = [("chimera.services.world.composed", "LIMITS", CAPS)] + ([] if off is None else [off])
     with without(*seams):
@@ -255,7 +257,8 @@ def test_a_loss_that_nobody_writes_down_lets_entries_through_after_the_day_is_lo
 @pytest.mark.slow
 @pytest.mark.req("S4-LIM-1")
 def test_without_the_limits_the_same_caller_breaks_each_of_them() -> None:
-    verdict, _ = attacked(1, ("chimera.admit.limits:LimitBook", "reserve", lambda book, order, exposure, now_ms: None))
+    without_any = ("chimera.admit.limits:LimitBook", "reserve", lambda book, order, exposure, now_ms: None)
+    verdict, _ = attacked(1, without_any, UNBOUNDED_TO_S)
 
     assert over_position_cap(verdict)
     assert largest_order(verdict) > CAPS.max_order_notional * 2
