@@ -184,13 +184,26 @@ def _asked(s3: str, question: "Callable[[ExplainClient], Awaitable[dict[str, Any
 
 
 def _span(symbol: str | None, since: str | None, until: str | None) -> dict[str, Any]:
-    return {"symbol": symbol and symbol.upper(), "since": _moment(since), "until": _moment(until)}
+    return {
+        "symbol": symbol and symbol.upper(),
+        "since": _moment("since", since),
+        "until": _moment("until", until),
+    }
 
 
-def _moment(given: str | None) -> str | None:
-    """``24h`` is that long ago by this machine's clock; anything else is S3's to read."""
-    found = re.fullmatch(r"([0-9]{1,6})([smhd])", given or "")
+def _moment(name: str, given: str | None) -> str | None:
+    """``24h`` is that long ago by this machine's clock; anything else is S3's to read; refused here in its words."""
+    from chimera.trading.errors import Refused
+    from chimera.wire import paging
+
+    if given is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", given)
     if found is None:
+        try:
+            paging.moment_asked({name: given}, name, paging.FOREVER)
+        except Refused as unread:
+            raise paging.unread(f"--{name}", given, f"24h (s, m, h, d: so long ago), {paging.MOMENT}") from unread
         return given
     ago_s = int(found.group(1)) * _SPANS[found.group(2)]
     return str(max(int((time.time() - ago_s) * 1000), 0))

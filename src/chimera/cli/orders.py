@@ -8,7 +8,7 @@ from typing import Any
 
 from chimera.cli.asking import asked_of, changing_nothing
 from chimera.cli.codes import Exit, Stop
-from chimera.cli.told import doubt_told, order_told, position_told
+from chimera.cli.told import doubt_told, figure, kill_told, order_told, position_told
 from chimera.cli.words import side_named
 from chimera.client import RouterClient, StrategyClient
 from chimera.trading.errors import OutcomeUnknown, Refused
@@ -43,14 +43,15 @@ def decide(
         print_json(answer)
         return
     print(f"{answer['decision']} {answer['symbol']}: {answer['reason']}")
-    for figure in answer.get("overridden", ()):
-        print(f"  supposing {figure['name']} {figure['given']} (seen: {figure['seen'] or 'nothing'})")
+    for row in answer.get("overridden", ()):
+        print(f"  supposing {row['name']} {row['given']} (seen: {figure(row['seen'] or 'nothing')})")
     intent = answer.get("intent")
     if intent:
         stop, target = intent.get("sl") or {}, intent.get("tp") or {}
         wanted = f"{target.get('target', '')} {target.get('value', target.get('price', 'none'))}".strip()
         print(f"  {intent['side']} {intent['qty']}, stop {stop.get('price', 'none')}, target {wanted}")
-        print(f"  order {intent['client_order_id']}" + (" (dry run: not sent)" if dry_run else ""))
+        sent = "dry run: not sent" if dry_run else "to S4, which has the last word"
+        print(f"  order {intent['client_order_id']} ({sent})")
     if answer.get("signal_id"):
         print(f"  more: chimera why {answer['signal_id']}")
 
@@ -141,7 +142,7 @@ def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> 
         print(f"  still there: {line}")
     if not receipt["durable"]:
         print("  not on disk yet: it is being saved, and would not outlive a crash of S4 before that")
-    print("verified by the venue" if receipt["verified"] else "NOT verified yet; ask again: chimera kill, or show")
+    print("verified by the venue" if receipt["verified"] else "NOT verified yet; ask again: the same chimera kill")
     return bool(receipt["verified"])
 
 
@@ -175,15 +176,22 @@ def me() -> str:
 
 def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
     with changing_nothing():
-        answer = asked_of_s4(s4_url, lambda client: client.positions() if order_id is None else client.order(order_id))
+        answer = asked_of_s4(s4_url, _standing if order_id is None else lambda client: client.order(order_id))
     if answer is None:
         raise Refused("NOT_FOUND", "S4 has no such order", field="order_id", value=order_id)
     if as_json:
-        print_json({"positions": answer} if order_id is None else answer)
+        print_json(answer)
     elif order_id is None:
-        print("\n".join(map(position_told, answer)) or "no positions")
+        print("\n".join(map(position_told, answer["positions"])) or "no positions")
+        for kill in answer["kills"]:
+            print(kill_told(kill))
     else:
         print("\n".join(order_told(answer)))
+
+
+async def _standing(client: RouterClient) -> dict[str, Any]:
+    """What is held, and what is killed."""
+    return {"positions": await client.positions(), "kills": (await client.killed())["kills"]}
 
 
 def doubts(s4_url: str, as_json: bool) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from chimera.trading.money import text
 
 _SHOWN = Decimal("0.0001")
+_MOST_PLACES: Final = 8
+_FINEST: Final = Decimal(1).scaleb(-_MOST_PLACES)
 
 
 def position_told(row: Mapping[str, Any]) -> str:
@@ -22,6 +24,11 @@ def position_told(row: Mapping[str, Any]) -> str:
         f" target {_resting(row['target'])}, covered {row['covered_qty']}, unrealised {row['unrealized_pnl']}"
         f"{guarded}"
     )
+
+
+def kill_told(kill: Mapping[str, Any]) -> str:
+    where = f"{kill['scope']} {kill['name']}".rstrip()
+    return f"killed: {where}, since {moment(kill['at_ms'])} by {kill['by']}: {kill['reason']}; no entry is taken there"
 
 
 def guard_told(guard: Mapping[str, Any]) -> str:
@@ -75,6 +82,18 @@ def _resting(leg: Mapping[str, Any] | None) -> str:
     return "none" if leg is None else f"{leg['price']} x {leg['qty']}"
 
 
+def figure(value: object) -> str:
+    """With as many places as a venue prices in at most: a quotient has no end."""
+    shown = "none" if value is None else str(value)
+    whole, _, places = shown.partition(".")
+    is_number = whole.lstrip("-").isdecimal() and places.isdecimal()
+    return text(Decimal(shown).quantize(_FINEST)) if is_number and len(places) > _MOST_PLACES else shown
+
+
+def moment(at_ms: object) -> str:
+    return datetime.fromtimestamp(int(str(at_ms)) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def clock(at_ms: object) -> str:
-    moment = datetime.fromtimestamp(int(str(at_ms)) / 1000, UTC)
-    return f"{moment:%H:%M:%S}.{int(str(at_ms)) % 1000:03d}"
+    at = datetime.fromtimestamp(int(str(at_ms)) / 1000, UTC)
+    return f"{at:%H:%M:%S}.{int(str(at_ms)) % 1000:03d}"

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from chimera.cli.codes import Exit, Stop, ended_well
 from chimera.cli.options import Json
 
-LEDGERS: Final = [Path("var/s4.sqlite"), Path("var/s3.sqlite")]
+LEDGERS: Final = [Path(place, name) for place in ("var", ".state") for name in ("s4.sqlite", "s3.sqlite")]
 _SUMMARY: Final = "summary"
 
 
@@ -33,7 +33,7 @@ app = typer.Typer(
 
 Ledger = Annotated[
     list[Path] | None,
-    typer.Option("--ledger", dir_okay=False, help="File of S3's or S4's ledger; repeatable. [var/s4, var/s3]"),
+    typer.Option("--ledger", dir_okay=False, help="File of S3's or S4's ledger; repeatable. [those in var and .state]"),
 ]
 
 

@@ -1,8 +1,9 @@
 """Answers to "why" as lines for people; plain functions over S3's documents."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
+
+from chimera.cli.told import moment
 
 SHOWN: Final = 40  # differences of a replay
 RULES_SHOWN: Final = 3
@@ -27,7 +28,7 @@ def symbol_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"{symbol} is not entered:"
     for blocker in row["blockers"]:
         market = f" {blocker['market']}" if blocker.get("market") else ""
-        lasts = f"for {_lasting(int(blocker['for_ms']))} (since {_moment(blocker['since_ms'])})"
+        lasts = f"for {_lasting(int(blocker['for_ms']))} (since {moment(blocker['since_ms'])})"
         yield f"  {blocker['kind']}{market}, {lasts}: {blocker['code']}: {blocker['text']}"
     if row["looked_ms"] is None:
         yield "  not looked at yet"
@@ -70,7 +71,7 @@ def decision_lines(answer: Mapping[str, Any]) -> Iterator[str]:
 
 def decision_line(row: Mapping[str, Any]) -> str:
     return (
-        f"{_moment(row['t0'])}  {row['decision']} {row['symbol']} {row['market']}  {row['signal_id']}  {row['reason']}"
+        f"{moment(row['t0'])}  {row['decision']} {row['symbol']} {row['market']}  {row['signal_id']}  {row['reason']}"
     )
 
 
@@ -81,7 +82,7 @@ def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     )
     yield from (f"  {report['tally'].get(kind, 0):>6}  {words}" for kind, words in TALLY.items())
     for item in report["differences"][:SHOWN]:
-        yield f"{item['kind']}: {_moment(item['at_ms'])} {item['symbol']} {item['signal_id']} (by {item['bundle_id']})"
+        yield f"{item['kind']}: {moment(item['at_ms'])} {item['symbol']} {item['signal_id']} (by {item['bundle_id']})"
         if "differences" not in item:
             yield f"    {item.get('why')}"
             continue
@@ -120,10 +121,6 @@ def _change(change: Mapping[str, Any]) -> str:
         return f"{change['name']} {change['needed']:f}, fresh"
     found = "missing" if change["value"] is None else f"{change['value']:f}"
     return f"{change['name']} {found} -> {'about ' if change['about'] else ''}{change['needed']:f}"
-
-
-def _moment(at_ms: Any) -> str:
-    return datetime.fromtimestamp(int(at_ms) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _lasting(span_ms: int) -> str:

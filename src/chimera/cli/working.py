@@ -109,11 +109,13 @@ def _told(order: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _previewed(answer: Mapping[str, Any]) -> Iterator[str]:
+    from chimera.cli.told import figure
+
     yield f"would {str(answer['would']).lower()}: {answer['qty']}"
     yield from (f"  {reason}" for reason in (*answer["why"], *answer["notes"]))
     if answer.get("expected"):
-        yield "  expected: " + ", ".join(f"{name} {value}" for name, value in answer["expected"].items())
+        yield "  expected: " + ", ".join(f"{name} {figure(value)}" for name, value in answer["expected"].items())
     for leg, about in (answer.get("protection") or {}).items():
-        yield f"  {leg}: {about}"
+        yield f"  {leg}: {figure(about)}"
     for limit in answer["limits"]:
         yield "  " + ", ".join(f"{name} {value}" for name, value in limit.items())

@@ -116,7 +116,7 @@ def tried(standing: Standing, candidate: Trial, by: Signature) -> Revision:
 def trial_ended(standing: Standing, by: Signature, *, rev: int | None = None) -> Revision:
     """No candidate any more. ``rev``: the one that is meant; raises ``Refused`` where another or none is on trial."""
     if standing.trial is None or rev not in (None, standing.trial.rev):
-        raise Refused("NO_TRIAL", "no candidate is on trial", field="rev", value=rev)
+        raise Refused("NO_TRIAL", "no candidate is on trial", field="rev", value=rev, accepted="a trial that was begun")
     line = _line(standing.rev + 1, Kind.END_TRIAL, standing.trial.bundle_id, by)
     return line.but(active=standing.active)
 

@@ -170,5 +170,9 @@ def _shown(value: object) -> object:
         case str():
             short = value if len(value) <= _SHOWN_CHARS else value[:_SHOWN_CHARS] + "..."
             return short.encode("utf-8", "backslashreplace").decode("utf-8")  # a lone surrogate has no UTF-8 form
+        case list():
+            return f"a list of {len(value)}"
+        case dict():
+            return "a JSON object"
         case _:
-            return type(value).__name__ if isinstance(value, dict | list) else str(value)[:_SHOWN_CHARS]
+            return str(value)[:_SHOWN_CHARS]

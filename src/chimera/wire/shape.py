@@ -20,6 +20,14 @@ _CODES: Final[Mapping[str, str]] = {
     "greater_than_equal": "OUT_OF_RANGE",
     "less_than_equal": "OUT_OF_RANGE",
 }  # every other fault is MALFORMED
+_KINDS: Final[Mapping[str | None, str]] = {
+    "boolean": "true or false",
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list",
+    "object": "a JSON object",
+}
 
 
 def fit(document: Mapping[str, object], model: type[B]) -> B:
@@ -39,7 +47,7 @@ def _refusal(fault: Any, model: type[BaseModel]) -> Refused:
     if code == "UNKNOWN_FIELD":
         return _unknown(field, path, fault["input"], model)
     if code == "MISSING_FIELD":
-        return Refused(code, f"{field} is missing", field=field)
+        return Refused(code, f"{field} is missing", field=field, accepted=_wanted(model, path))
     accepted = _accepted(fault)
     return Refused(code, f"{field}: {_sentence(fault, accepted)}", field=field, value=fault["input"], accepted=accepted)
 
@@ -54,11 +62,24 @@ def _unknown(field: str, path: list[str], value: object, model: type[BaseModel])
 
 
 def _names(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The fields of the model that sits at ``path``."""
+    return list(_at(model, path).model_fields)
+
+
+def _at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    """The model that sits at ``path``."""
     for name in path:
         field = model.model_fields.get(name)  # none: a place in a list
         model = model if field is None else next(filter(_is_model, _kinds(field.annotation)), model)
-    return list(model.model_fields)
+    return model
+
+
+def _wanted(model: type[BaseModel], path: list[str]) -> str | None:
+    """What a field that is missing may hold, as far as its schema says so."""
+    schema: Any = _at(model, path[:-1]).model_json_schema()["properties"].get(path[-1], {})
+    for says in ("description", "pattern"):
+        if says in schema:
+            return str(schema[says])
+    return ", ".join(map(str, schema["enum"])) if "enum" in schema else _KINDS.get(schema.get("type"))
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
@@ -85,17 +106,34 @@ def _accepted(fault: Any) -> str | None:
             return f"at most {context['le']}"
         case "out_of_range":
             return "greater than 0"
-        case "bool_type":
-            return "true or false"
-        case "model_type":
-            return "a JSON object"
+        case "too_short" | "string_too_short":
+            return f"at least {_count(context['min_length'], fault['input'])}"
+        case "too_long" | "string_too_long":
+            return f"at most {_count(context['max_length'], fault['input'])}"
+        case "bool_type" | "bool_parsing":
+            return _KINDS["boolean"]
+        case "string_type":
+            return _KINDS["string"]
+        case "list_type":
+            return _KINDS["array"]
+        case "int_type" | "int_parsing" | "int_from_float":
+            return _KINDS["integer"]
+        case "model_type" | "dict_type":
+            return _KINDS["object"]
         case "malformed":
             return str(context["why"]).removeprefix("must be ").removeprefix("must have ")
         case _:
             return None
 
 
+def _count(number: int, given: object) -> str:
+    noun = "character" if isinstance(given, str) else "item"
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _sentence(fault: Any, accepted: str | None) -> str:
     if fault["type"] in ("malformed", "out_of_range"):
         return str(fault["msg"])
+    if fault["type"].endswith(("too_short", "too_long")):
+        return f"must have {accepted}"
     return f"must be {accepted}" if accepted else str(fault["msg"])

@@ -80,6 +80,7 @@ async def test_what_moved_meanwhile_is_not_changed(ready: Stage, client: httpx2.
 async def test_there_and_back(ready: Stage, client: httpx2.AsyncClient) -> None:
     assert (await shown(client, "roll-back"))[0] == 404, "nothing was before"
     await done(client, "activate", "calm-2", bundle="calm-2")
+    await ready.bundles.activate("calm-2", who="ann", why="from elsewhere, again")
     _, effect = await shown(client, "roll-back")
     assert "Go back to demo-1?" in effect
     status, _ = await done(client, "roll-back", "back", {"why": "it slept"})

@@ -51,6 +51,37 @@ async def test_may_we_trade_is_s4s_own_word(stage: Stage, changes: dict[str, Any
     assert told in " ".join(answer.because)
 
 
+@pytest.mark.parametrize(
+    ("kills", "word", "told"),
+    [
+        (["SYMBOL BTCUSDT", "STRATEGY s3"], "Not all", "killed: SYMBOL BTCUSDT, STRATEGY s3"),
+        (["GLOBAL", "SYMBOL BTCUSDT"], "No", "kill switch engaged"),
+    ],
+)
+async def test_a_kill_says_how_far_it_reaches(stage: Stage, kills: list[str], word: str, told: str) -> None:
+    stage.s4.told = HEALTHY | {"kill_switch": True}
+    stage.s4.kills = [{"scope": scope, "name": name} for scope, _, name in (kill.partition(" ") for kill in kills)]
+    await stage.look()
+
+    answer = verdicts.may_trade(stage.console.seen, stage.clock.monotonic_ms())
+
+    assert (answer.tone, answer.word, answer.because) == (Tone.BAD, word, (told,))
+
+
+async def test_one_asking_without_an_answer_is_silence_enough(stage: Stage) -> None:
+    """Whoever was killed a moment ago has not grown old yet."""
+    await stage.show_tick()
+    await stage.look()
+    seen, mono_ms = stage.console.seen, stage.clock.monotonic_ms()
+
+    for source in (seen.s4, seen.s4_health, seen.s3):
+        seen.missed(source, "refused")
+
+    assert verdicts.protected(seen, mono_ms).because == ("S4 is silent: refused",)
+    assert verdicts.may_trade(seen, mono_ms).because == ("S4's health is silent: refused",)
+    assert verdicts.fresh(seen, stage.clock.now_ms(), mono_ms).because == ("silent: S4, S4's health, S3",)
+
+
 async def test_a_silent_s3_stops_no_trade_but_is_told(stage: Stage) -> None:
     await stage.look()
     stage.console.seen.s3.heard_ms = None

@@ -93,6 +93,25 @@ async def test_going_back_is_a_new_revision_with_the_same_content(ledger: Ledger
 
 
 @pytest.mark.req("S3-CFG-1")
+async def test_what_was_activated_again_and_again_is_left_in_one_step_back(ledger: Ledger, bus: Bus) -> None:
+    """An activation whose answer was lost is asked for once more; the way back leads to another bundle all the same."""
+    log = Revisions(ledger, bus)
+    first = await log.take(to("a"))
+    await log.take(to("b"))
+    await log.take(to("b"))
+    again = await log.take(to("b"))
+    assert again.active is not None
+    earlier = await log.before(again.active)
+    assert earlier == first.active
+
+    back = await log.take(lambda standing: rolled_back(standing, earlier, by()))
+
+    assert back.active is not None
+    assert await log.before(back.active) == again.active, "twice is there and back"
+    assert await log.before(first.active) is None
+
+
+@pytest.mark.req("S3-CFG-1")
 async def test_a_step_that_broke_off_after_its_line_is_carried_to_its_end_by_the_next_look(
     ledger: Ledger, bus: Bus, announced: Announced, monkeypatch: pytest.MonkeyPatch
 ) -> None:

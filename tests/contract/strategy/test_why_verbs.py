@@ -97,7 +97,7 @@ async def test_decisions_are_listed_page_by_page(served: Served, chimera: Any) -
     assert "more:" not in rest.output
     assert [row["decision"] for row in skips["decisions"]] == ["skip", "skip"]
     assert none.exit_code == Exit.REFUSED
-    assert "since" in none.output
+    assert "(--since = nonsense); accepted: 24h (s, m, h, d: so long ago), a UTC date" in none.output
 
 
 @pytest.mark.req("S3-PER-1")
@@ -152,9 +152,9 @@ async def test_decide_supposes(served: Served, chimera: Any) -> None:
 @pytest.mark.parametrize(("given", "ago_ms"), [("24h", 86_400_000), ("90m", 5_400_000), ("2d", 172_800_000)])
 def test_a_span_is_that_long_ago(given: str, ago_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chimera.cli.explaining.time.time", lambda: 1_763_000_000.0)
-    assert explaining._moment(given) == str(1_763_000_000_000 - ago_ms)
-    assert explaining._moment("2026-11-20") == "2026-11-20"
-    assert explaining._moment(None) is None
+    assert explaining._moment("since", given) == str(1_763_000_000_000 - ago_ms)
+    assert explaining._moment("since", "2026-11-20") == "2026-11-20"
+    assert explaining._moment("since", None) is None
 
 
 async def test_a_decision_whose_bundle_is_gone_says_so(served: Served, chimera: Any) -> None:

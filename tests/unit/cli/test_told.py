@@ -13,7 +13,7 @@ from rich.console import Console
 from chimera.cli.codes import Exit, Stop, ended_well
 from chimera.cli.failures import stop_for
 from chimera.cli.services import record
-from chimera.cli.told import order_told, position_told
+from chimera.cli.told import figure, kill_told, order_told, position_told
 from chimera.cli.up.processes import how_it_ended
 from chimera.cli.up.screen import Screen
 from chimera.trading.errors import Refused
@@ -34,6 +34,28 @@ def test_a_position_takes_one_line_and_a_flat_one_says_so() -> None:
     assert position_told({**POSITION, "qty": Decimal(0)}) == (
         "BTCUSDT FUT flat, closed 7, realised 1.8526, fees 2.86006391"
     )
+
+
+def test_a_kill_says_where_since_when_by_whom_and_why() -> None:
+    kill = {"scope": "GLOBAL", "name": "", "at_ms": 1_767_225_600_007, "by": "ann", "reason": "drill"}
+
+    assert kill_told(kill) == "killed: GLOBAL, since 2026-01-01T00:00:00Z by ann: drill; no entry is taken there"
+    assert kill_told(kill | {"scope": "SYMBOL", "name": "BTCUSDT"}).startswith("killed: SYMBOL BTCUSDT, since")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("65749.40000000000000000000000000003", "65749.4"),
+        ("-0.0152068935890017", "-0.01520689"),
+        ("1.12345678", "1.12345678"),
+        (None, "none"),
+        ("MARK_PRICE", "MARK_PRICE"),
+        (3, "3"),
+    ],
+)
+def test_a_figure_has_no_more_places_than_a_venue_prices_in(value: object, told: str) -> None:
+    assert figure(value) == told
 
 
 def test_each_guard_has_a_line_under_its_position() -> None:

@@ -86,6 +86,7 @@ class Seen:
     keeper: Source = field(default_factory=lambda: Source("alerts"))  # nobody trades less without it
     streams: dict[str, Source] = field(default_factory=lambda: {name: Source(name) for name in FOLLOWED})
     health: dict[str, Any] = field(default_factory=dict)
+    killed: tuple[str, ...] = ()  # each place, as "SYMBOL BTCUSDT"; asked for while health says that something is
     s3_health: dict[str, Any] = field(default_factory=dict)
     positions: tuple[PositionRow, ...] = ()
     decisions: tuple[DecisionRow, ...] = ()
@@ -136,6 +137,11 @@ class Seen:
     def take_health(self, health: dict[str, Any]) -> None:
         if health != self.health:
             self.health = health
+            self.changed("health")
+
+    def take_killed(self, places: tuple[str, ...]) -> None:
+        if places != self.killed:
+            self.killed = places
             self.changed("health")
 
     def take_s3_health(self, health: dict[str, Any]) -> None:

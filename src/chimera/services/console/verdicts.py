@@ -1,7 +1,8 @@
 """The four answers of the status bar: which mode, may we trade, is every position protected, is data fresh.
 
 Pure. Each is a word, a tone and what it rests on; the page shows tone by shape and text, colour only beside them.
-What is older than ``STALE_MS`` answers nothing: the verdict is then unknown, never a remembered yes.
+What is older than ``STALE_MS``, or of somebody who did not answer when last asked, answers nothing: the verdict is
+then unknown, never a remembered yes.
 """
 
 from collections.abc import Mapping
@@ -11,9 +12,11 @@ from typing import Any, Final
 from chimera.admit.vigil import OFFSET_LIMIT_MS
 from chimera.services.console.seen import STALE_MS, Seen, Source
 from chimera.services.console.shown import gap
+from chimera.trading.standstill import Scope
 from chimera.trading.value import Value
 
 REASON_CHARS: Final = 90
+GLOBAL: Final = Scope.GLOBAL.value
 
 
 class Tone(StrEnum):
@@ -49,6 +52,11 @@ def is_stale(source: Source, mono_ms: int) -> bool:
     return age is None or age > STALE_MS
 
 
+def is_silent(source: Source, mono_ms: int) -> bool:
+    """One asking without an answer is enough: whoever died a moment ago has not grown old yet."""
+    return bool(source.error) or is_stale(source, mono_ms)
+
+
 def market_age_ms(seen: Seen, now_ms: int) -> int | None:
     """Of the oldest newest tick; None while a symbol has none."""
     if not seen.symbols or any(symbol not in seen.ticks for symbol in seen.symbols):
@@ -61,9 +69,12 @@ def may_trade(seen: Seen, mono_ms: int) -> Verdict:
     silent = _silence(seen.s4_health, mono_ms)
     if silent:
         return Verdict(tone=Tone.UNKNOWN, word="Unknown", because=(silent,))
-    blockers = _blockers(seen.health)
+    parts = [f"killed: {', '.join(seen.killed)}"] if seen.killed and GLOBAL not in seen.killed else []
+    blockers = _blockers(seen.health if not parts else {**seen.health, "kill_switch": False})
     if blockers:
-        return Verdict(tone=Tone.BAD, word="No", because=tuple(blockers))
+        return Verdict(tone=Tone.BAD, word="No", because=(*parts, *blockers))
+    if parts:
+        return Verdict(tone=Tone.BAD, word="Not all", because=tuple(parts))
     offset = f"clock {_number(seen.health.get('clock_offset_ms')):+d} ms"
     notes = _s3_notes(seen, mono_ms)
     if not _redis_up(seen.health):
@@ -96,7 +107,7 @@ def fresh(seen: Seen, now_ms: int, mono_ms: int) -> Verdict:
     """The ages themselves stand beside it on the page and tick there."""
     if seen.fault:
         return Verdict(tone=Tone.BAD, word="No", because=(seen.fault,))
-    silent = [source.name for source in seen.sources if is_stale(source, mono_ms)]
+    silent = [source.name for source in seen.sources if is_silent(source, mono_ms)]
     old = [f"silent: {', '.join(silent)}"] if silent else []
     market = market_age_ms(seen, now_ms)
     if market is None or market > STALE_MS:
@@ -108,14 +119,14 @@ def fresh(seen: Seen, now_ms: int, mono_ms: int) -> Verdict:
 
 def _silence(source: Source, mono_ms: int) -> str:
     """Why it answers nothing; empty when it does."""
-    if not is_stale(source, mono_ms):
+    if not is_silent(source, mono_ms):
         return ""
     words = f"{source.name} is silent" if source.heard_ms is not None else f"{source.name} has not answered yet"
     return f"{words}: {source.error[:REASON_CHARS]}" if source.error else words
 
 
 def _s3_notes(seen: Seen, mono_ms: int) -> list[str]:
-    if is_stale(seen.s3, mono_ms):
+    if is_silent(seen.s3, mono_ms):
         return ["S3 is silent: nobody decides"]
     status = seen.s3_health.get("status", "ok")
     return [] if status == "ok" else [f"S3 is {status}"]

@@ -78,7 +78,10 @@ class Watch:
         self.seen.take_positions(rows, self._clock.now_ms())
 
     async def look_at_health(self) -> None:
-        self.seen.take_health(await self._router.health())
+        health = await self._router.health()
+        kills = (await self._router.killed())["kills"] if health.get("kill_switch") else ()
+        self.seen.take_killed(tuple(f"{kill['scope']} {kill['name']}".rstrip() for kill in kills))
+        self.seen.take_health(health)
 
     async def look_at_decisions(self) -> None:
         self.seen.take_s3_health(await self._strategy.health())

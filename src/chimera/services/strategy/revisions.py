@@ -98,9 +98,12 @@ class Revisions:
         return next((old for old in before if old is not None and old.rev == rev), None)
 
     async def before(self, active: Deciding) -> Deciding | None:
-        """What was active until this one became so."""
-        row = await self._ledger.get(CONFIG_REVISIONS, f"{active.rev:012d}")
-        return None if row is None else _line(row).before
+        """The bundle that was active until this one became so; that it was activated again is no step back."""
+        earlier: Deciding | None = active
+        while earlier is not None and earlier.bundle_id == active.bundle_id:
+            row = await self._ledger.get(CONFIG_REVISIONS, f"{earlier.rev:012d}")
+            earlier = None if row is None else _line(row).before
+        return earlier
 
     async def _newest(self) -> Revision | None:
         rows = await self._ledger.find(CONFIG_REVISIONS, newest=1)

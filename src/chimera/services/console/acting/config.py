@@ -136,11 +136,8 @@ def _before(history: list[dict[str, Any]], active: Mapping[str, Any], to_rev: in
     if to_rev is not None:
         found = next((line.get("active") for line in history if line["rev"] == to_rev), None)
         return None if found is None or found.get("rev") == active.get("rev") else found
-    for line in history:
-        if line["kind"] in ("ACTIVATE", "ROLLBACK") and line.get("before"):
-            before: Mapping[str, Any] = line["before"]
-            return before
-    return None
+    told = (line["before"] for line in history if line["kind"] in ("ACTIVATE", "ROLLBACK") and line.get("before"))
+    return next((before for before in told if before["bundle_id"] != active.get("bundle_id")), None)
 
 
 async def _roll_back(desk: Desk, effect: Effect, given: Given) -> str:

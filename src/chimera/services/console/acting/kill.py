@@ -52,6 +52,11 @@ def _is_under(scope: Scope, name: str, market: str, symbol: str, strategies: Seq
             return name in strategies
 
 
+def _guarded(row: PositionRow) -> str:
+    named = (("stop", row.stop), ("target", row.target))
+    return " and ".join(name for name, order in named if order is not None) or "nothing yet"
+
+
 def effect_of(seen: Seen, given: str, *, flatten: bool) -> Effect:
     """By what was seen last: a kill waits for nobody's answer. Raises ``Refused``."""
     scope, name = place_of(given)
@@ -75,9 +80,9 @@ def effect_of(seen: Seen, given: str, *, flatten: bool) -> Effect:
             for row in held
         ] or [Step("close what is held: nothing is held there now")]
     else:
-        steps += [Step(f"leave {row.name} {shown.amount(row.qty)} open, with its stop and target") for row in held] or [
-            Step("leave what is held open: nothing is held there now")
-        ]
+        steps += [
+            Step(f"leave {row.name} {shown.amount(row.qty)} open, with what guards it: {_guarded(row)}") for row in held
+        ] or [Step("leave what is held open: nothing is held there now")]
     body = {"scope": scope.value, "name": name, "by": "you", "reason": "by hand", "flatten": flatten}
     cli = f"chimera kill {_place_word(scope, name)}{' --flatten' if flatten else ''}"
     return Effect(
