@@ -216,14 +216,22 @@ class ArangoStub:
         return await self._known(text)(collections[name], bind, text)
 
     def _known(self, text: str) -> Callable[[Collection, Document, str], Awaitable[list[Any]]]:
-        reads = {aql.SEAT: _whole, aql.ROW: _whole, aql.CLAIM: _whole, aql.KEYS: _positions, aql.LAYOUT: _version}
+        reads = dict.fromkeys((aql.SEAT, aql.ROW, aql.CLAIM, aql.LEASE), _whole)
+        reads |= {aql.KEYS: _positions, aql.LAYOUT: _version}
         if text in reads:
             return _reading(reads[text])
-        writes = {aql.NEW_SEAT: _seat, aql.NEW_CLAIM: _claim, aql.NEW_LAYOUT: _layout, aql.PING: _beat}
+        writes = {
+            aql.NEW_SEAT: _seat,
+            aql.NEW_LEASE: _lease,
+            aql.NEW_CLAIM: _claim,
+            aql.NEW_LAYOUT: _layout,
+            aql.PING: _beat,
+        }
         writes |= dict.fromkeys((aql.new_row(synced=True), aql.new_row(synced=False)), _row)
         if text in writes:
             return self._inserting(writes[text], replaces=text in (aql.NEW_LAYOUT, aql.PING))
         changes: dict[str, Any] = {aql.NEXT_FENCE: _fenced, aql.SAVE: _saved}
+        changes |= {aql.NEXT_LEASE: _let_next, aql.RENEW: _renewed, aql.RELEASE: _released}
         changes |= dict.fromkeys((aql.newer_row(synced=True), aql.newer_row(synced=False)), _newer)
         if text in changes:
             return self._changing(changes[text])
@@ -321,6 +329,10 @@ def _seat(rows: Collection, bind: Document) -> tuple[Document, str]:
     return {"_key": bind["key"], **seat, "fence": 1, "rev": 0}, "fence"
 
 
+def _lease(rows: Collection, bind: Document) -> tuple[Document, str]:
+    return {"_key": bind["key"], **_without(bind, "key")}, "fence"
+
+
 def _claim(rows: Collection, bind: Document) -> tuple[Document, str]:
     return {**bind["sealed"], "_key": bind["key"]}, "_key"
 
@@ -352,6 +364,20 @@ def _saved(seat: Document, bind: Document) -> tuple[Document | None, str]:
     return {**bind["sealed"], **kept, "rev": seat["rev"] + 1}, "rev"
 
 
+def _let_next(lease: Document, bind: Document) -> tuple[Document | None, str]:
+    return ({**lease, **_without(bind, "key", "was")} if lease["by"] == bind["was"] else None), "fence"
+
+
+def _renewed(lease: Document, bind: Document) -> tuple[Document | None, str]:
+    is_theirs = (lease["fence"], lease["owner"]) == (bind["fence"], bind["owner"])
+    return ({**lease, "by": bind["by"]} if is_theirs else None), "by"
+
+
+def _released(lease: Document, bind: Document) -> tuple[Document | None, str]:
+    renewed, returned = _renewed(lease, bind)
+    return (None if renewed is None else {**renewed, "owner": ""}), returned
+
+
 def _newer(row: Document, bind: Document) -> tuple[Document | None, str]:
     seq, had = bind["seq"], row.get("seq")
     if row["stamp"] >= bind["stamp"] or not (seq is None or had is None or had < seq):
@@ -368,6 +394,10 @@ def _reading(read: Any) -> Callable[[Collection, Document, str], Awaitable[list[
         return list(read(rows, bind, text))
 
     return answer
+
+
+def _without(bind: Document, *names: str) -> Document:
+    return {name: value for name, value in bind.items() if name not in names}
 
 
 def _at(document: Any, path: str) -> Any:

@@ -120,7 +120,11 @@ class Claims(Protocol):
 
 
 class Leases(Protocol):
-    """Who may act under a name just now: one owner at a time. Ends are by the ledger's own clock, which never steps.
+    """Who may act under a name just now: one owner at a time.
+
+    A lease ends ``ttl_ms`` after it was asked for last, by a clock that never steps. A ledger of one machine has that
+    clock. Where machines share one it is the asker's own: another is granted the lease when it has watched it for
+    longer than that without a sign of life. Nobody is granted it before the holder's own count is over.
 
     After ``StoreUnavailable`` the outcome is unknown; each call may be repeated, whatever became of it.
     """
@@ -138,8 +142,8 @@ class Leases(Protocol):
         ...
 
 
-class Ledger(Holdings, Rows, Claims, Protocol):
-    """All of it, one store. Where several routers share one, it grants ``Leases`` as well."""
+class Ledger(Holdings, Rows, Claims, Leases, Protocol):
+    """All of it, one store."""
 
     async def ping(self) -> None:
         """Raises ``StoreUnavailable`` when it cannot write now."""

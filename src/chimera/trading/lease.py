@@ -18,7 +18,7 @@ class Lease(Value):
 
 
 class Holder(Value):
-    """Who has it instead. ``left_ms``: by the ledger's clock, as it answered."""
+    """Who has it instead. ``left_ms``: for how long nobody else is granted it, as far as can be told."""
 
     owner: str
     url: str

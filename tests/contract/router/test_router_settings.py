@@ -1,6 +1,5 @@
 """The environment: every variable works by its name, every fault is named at once, and no secret is ever shown."""
 
-import asyncio
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from chimera.reconcile.external import ExternalOrders
 from chimera.services.router.hosting import keys_of
-from chimera.services.router.main import serve, sweep_of
+from chimera.services.router.main import sweep_of
 from chimera.services.router.settings import OnOpposite, RouterSettings, describe, load
 from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.intent import WorkingType
@@ -133,15 +132,6 @@ def test_a_secret_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsFault, match="chmod 600") as wrong:
         load({"S4_BINANCE_KEY": "k", "S4_BINANCE_SECRET_FILE": str(path)})
     assert SECRET not in str(wrong.value)
-
-
-@pytest.mark.req("CONF-1", "DB-1")
-async def test_leases_are_of_routers_that_share_a_file() -> None:
-    """An ArangoDB's clock may step, and its fail-over may forget: it grants none."""
-    asked = {"S4_LEASES": "on", "S4_REDIS_ADDRESSES": "a:1", "S4_DB_ARANGO_URI": "http://db:8529"}
-    asked["S4_FUT_URL"] = "http://127.0.0.1:1"  # the simulator needs no key
-    with pytest.raises(SettingsFault, match="unset S4_DB_ARANGO_URI"):
-        await serve(load(asked), stop=asyncio.Event())
 
 
 @pytest.mark.parametrize(

@@ -469,7 +469,7 @@ async def test_init_mends_what_is_amiss_and_keeps_what_is_written(stub: ArangoSt
         "add the index by_symbol to fills",
         "add the index by_intent_id to fills",
         "add the index by_client_order_id to fills",
-        "write layout 1",
+        f"write layout {layout.LAYOUT}",
     ]
     assert await layout.init(address_at(stub), layout.Copies(), only_look=False) == look
     assert await layout.init(address_at(stub), layout.Copies(), only_look=True) == []

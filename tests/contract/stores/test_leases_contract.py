@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,16 +34,25 @@ class Hand:
 
 @dataclass
 class Office:
-    """Leases, their clock, and how another process reaches them."""
+    """Leases, the clock of whoever counts, and how another process reaches them.
+
+    ``longer_ms``: by so much more than the lease another waits, who counts by a clock of its own.
+    """
 
     leases: Leases
     hand: Hand
     another: Callable[[], Awaitable[Leases]]
+    longer_ms: int = 0
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "arango-wire", "arango"])
 async def office(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Office]:
     hand = Hand()
+    if request.param.startswith("arango"):
+        pytest.importorskip("arangoasync", reason="ArangoDB's driver is not installed (chimera[arango])")
+        async with on_arango(hand, real=request.param == "arango") as made:
+            yield made
+        return
     if request.param == "memory":
         ledger = MemoryLedger(monotonic_ms=lambda: hand.ms)
 
@@ -62,6 +72,23 @@ async def office(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         await each.close()
 
 
+@asynccontextmanager
+async def on_arango(hand: Hand, *, real: bool) -> AsyncIterator[Office]:
+    from arango_homes import arango_home, arango_server  # noqa: PLC0415 - the driver is an extra
+
+    from chimera.adapters.arango.leases import LONGER, ArangoLeases  # noqa: PLC0415 - likewise
+    from chimera.adapters.arango.link import Link  # noqa: PLC0415 - likewise
+
+    async with arango_server() if real else arango_home() as address, AsyncExitStack() as opened:
+
+        async def another() -> Leases:
+            link = Link(address)
+            opened.push_async_callback(link.close)
+            return ArangoLeases(link, link.until_done, lambda: hand.ms)
+
+        yield Office(await another(), hand, another, TTL // LONGER)
+
+
 async def taken(leases: Leases, owner: str = "a", name: str = NAME) -> Lease:
     lease = await leases.take(name, owner, url=f"http://{owner}", ttl_ms=TTL)
     assert isinstance(lease, Lease), lease
@@ -72,17 +99,22 @@ async def test_one_holder_at_a_time_and_the_other_hears_who_and_where(office: Of
     other = await office.another()
     lease = await taken(office.leases)
     assert lease == Lease(name=NAME, owner="a", fence=1, ttl_ms=TTL)
-    office.hand.ms += 1_000
-    held = await other.take(NAME, "b", url="http://b", ttl_ms=TTL)
-    assert held == Holder(owner="a", url="http://a", left_ms=Millis(2_000))
+    for left_ms in (3_000, 2_000):
+        held = await other.take(NAME, "b", url="http://b", ttl_ms=TTL)
+        assert held == Holder(owner="a", url="http://a", left_ms=Millis(left_ms + office.longer_ms))
+        office.hand.ms += 1_000
 
 
-async def test_it_ends_by_the_ledgers_clock_to_the_millisecond(office: Office) -> None:
-    await taken(office.leases)
-    office.hand.ms += TTL - 1
-    assert isinstance(await office.leases.take(NAME, "b", url="http://b", ttl_ms=TTL), Holder)
+@pytest.mark.req("I19")
+async def test_who_watches_it_end_is_granted_it_to_the_millisecond_and_never_sooner(office: Office) -> None:
+    other, lease = await office.another(), await taken(office.leases)
+    assert isinstance(await other.take(NAME, "b", url="http://b", ttl_ms=TTL), Holder)
+    office.hand.ms += TTL
+    assert not await office.leases.renew(lease)
+    office.hand.ms += office.longer_ms - 1
+    assert isinstance(await other.take(NAME, "b", url="http://b", ttl_ms=TTL), Holder)
     office.hand.ms += 1
-    assert (await taken(office.leases, "b")).fence == 2
+    assert (await taken(other, "b")).fence == 2
 
 
 async def test_a_renewed_one_goes_on_and_an_ended_one_is_never_renewed(office: Office) -> None:
@@ -124,7 +156,7 @@ async def test_a_released_one_is_free_at_once(office: Office) -> None:
 
 async def test_the_late_release_or_renewal_of_an_old_holder_touches_nobody(office: Office) -> None:
     old = await taken(office.leases)
-    office.hand.ms += TTL
+    office.hand.ms += TTL + office.longer_ms
     new = await taken(office.leases, "b")
     await office.leases.release(old)
     assert not await office.leases.renew(old)

@@ -47,6 +47,22 @@ SAVE: Final = (
     f" IN holdings {_SYNCED} RETURN NEW.rev"
 )
 
+# ── leases: one document a name; ``by`` is the token of the request that wrote it last, a sign of life ──
+
+LEASE: Final = "FOR l IN leases FILTER l._key == @key RETURN l"
+NEW_LEASE: Final = (
+    "INSERT {_key: @key, fence: @fence, owner: @owner, url: @url, ttl_ms: @ttl_ms, by: @by} INTO leases"
+    " OPTIONS {waitForSync: true} RETURN NEW.fence"
+)
+NEXT_LEASE: Final = (
+    "FOR l IN leases FILTER l._key == @key AND l.by == @was"
+    " UPDATE l WITH {fence: @fence, owner: @owner, url: @url, ttl_ms: @ttl_ms, by: @by}"
+    f" IN leases {_SYNCED} RETURN NEW.fence"
+)
+_MINE: Final = "FOR l IN leases FILTER l._key == @key AND l.fence == @fence AND l.owner == @owner"
+RENEW: Final = f"{_MINE} UPDATE l WITH {{by: @by}} IN leases {_SYNCED} RETURN NEW.by"
+RELEASE: Final = f"{_MINE} UPDATE l WITH {{owner: '', by: @by}} IN leases {_SYNCED} RETURN NEW.by"
+
 # ── claims ──
 
 NEW_CLAIM: Final = "INSERT MERGE(@sealed, {_key: @key}) INTO claims OPTIONS {waitForSync: true} RETURN NEW._key"

@@ -21,7 +21,7 @@ from chimera.trading.money import Millis
 from chimera.trading.value import Value
 from chimera.wire import keys
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 STEP_MS: Final = Millis(60_000)  # a cluster makes a collection in seconds
 LOOK_S: Final = 5.0
 HEARTBEAT_S: Final = 86_400  # that of a process which is no more goes after a day
@@ -107,6 +107,10 @@ COLLECTIONS: Final = (
         name="holdings",
         fields={"position": "object", "fence": "integer", "owner": "string", "by": "string", "rev": "integer"},
         optional={"schema_version": "integer", "body": "object"},
+    ),
+    Collection(
+        name="leases",
+        fields={"fence": "integer", "owner": "string", "url": "string", "ttl_ms": "integer", "by": "string"},
     ),
     Collection(name="claims", fields={"schema_version": "integer", "body": "object"}),
     *(_rows(name) for name in keys.COLLECTIONS),

@@ -22,6 +22,7 @@ from msgspec import Raw
 
 from chimera.adapters.arango import aql, layout
 from chimera.adapters.arango.address import Address
+from chimera.adapters.arango.leases import ArangoLeases
 from chimera.adapters.arango.link import DEADLINE_MS, Away, Exists, Link, Passing
 from chimera.ports.ledger import Claim, Row, Stored
 from chimera.trading.errors import NewerSchema, StaleWriter
@@ -65,6 +66,8 @@ class ArangoLedger:
         self._me = os.urandom(8).hex()
         self._stamp = time.time_ns() // 1000
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # our own calls do not collide
+        leases = ArangoLeases(link, self._do)
+        self.take, self.renew, self.release = leases.take, leases.renew, leases.release
 
     @classmethod
     async def open(cls, address: Address, *, deadline_ms: Millis = DEADLINE_MS, waits: bool = False) -> Self:

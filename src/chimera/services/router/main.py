@@ -78,8 +78,6 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
         hosts_of(settings, market)  # a fault in them is told before anything is opened
     if settings.leases == "on" and not settings.redis_addresses:
         raise SettingsFault("S4_LEASES=on: routers share one Redis; name it in S4_REDIS_ADDRESSES")
-    if settings.leases == "on" and settings.db_arango_uri is not None:
-        raise SettingsFault("S4_LEASES=on: leases are of routers that share a ledger's file; unset S4_DB_ARANGO_URI")
     logs.keep_secret(*pair, settings.arango_password)
     door = Door.of(settings).checked(Service.S4)
     seal, tls = _seal_of(settings), door.tls()
@@ -105,7 +103,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
             )
             serving = partial(serve_app, bound=bound, stop=stop, ready=ready, tls=tls)
             gate = partial(gated, service=Service.S4, door=door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES)
-            if isinstance(ledger, SqliteLedger) and settings.leases == "on":
+            if settings.leases == "on":
                 face, tenancy = tenancy_of(
                     settings, ledger, housed, address_of(bound, scheme="http" if tls is None else "https")
                 )

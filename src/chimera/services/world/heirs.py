@@ -16,7 +16,6 @@ from typing import Any, Final, cast
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.ports.clock import Clock
-from chimera.ports.ledger import Leases
 from chimera.services.clock import SteadyClock
 from chimera.services.router.common import Common
 from chimera.services.router.house import House
@@ -227,7 +226,7 @@ class HeirsWorld(World):
 
     async def _s4(self, proc: Proc) -> None:
         clock = SteadyClock(ProcClock(proc, self._clocks[proc.name]))
-        leases = cast("Leases", ledger_of(proc, self.ledger, self._reach[proc.name]))
+        leases = ledger_of(proc, self.ledger, self._reach[proc.name])
         terms = Terms(name=LEASE, owner=f"{proc.name}-{proc.incarnation}", url=f"http://{proc.name}")
         tenancy = Tenancy(terms, leases, clock, partial(self._housed, proc, clock))
         await tenancy.run()
