@@ -68,6 +68,7 @@ def test_all_faults_in_one_message() -> None:
     for name in ("S3_ATR_MULT", "S3_LEVERAGE_DEFAULT", "S3_MARGIN_BASE_USDT", "PORT"):
         assert name in message
     assert "S3_MAX_LOSS_USD is not a setting; did you mean S3_MAX_LOSS_USDT?" in message
+    assert "PORT must be less than or equal to 65535 (it is '70000'); port, default 8083" in message
     assert "OTHER" not in message
     assert "secret" not in message + repr(read_settings({"S3_DB_ARANGO_PASS": "secret"}))
 

@@ -23,7 +23,8 @@ def test_the_first_check_that_failed_is_marked_and_no_other() -> None:
     lines = deciding.tree(recorded("skip")["explanation"])
 
     assert [line.name for line in lines if line.first] == ["CONCURRENT_ENTRIES"]
-    first = deciding.first_failing(lines)
+    first = deciding.first_failing({"decision": "skip"}, lines)
+    assert deciding.first_failing({"decision": "open"}, lines) is None
     assert first is not None
     assert (first.value, first.limit, first.room) == ("2", "<= 1", "\N{MINUS SIGN}1")
     assert [line.name for line in lines if not line.passed] == ["CONCURRENT_ENTRIES"]
@@ -231,6 +232,16 @@ def test_a_market_s_health() -> None:
 def test_what_is_out_of_bounds_says_so(changes: dict[str, Any], name: str, tone: Tone) -> None:
     (picture,) = health.pictures({"checks": {}, **changes})
     assert {check.name: check.tone for check in picture.checks}[name] is tone
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "share"), [(4, 1, Decimal("0.1")), (8, 2, Decimal("0.2")), (30, 10, Decimal("0.25")), (0, 0, 0)]
+)
+def test_a_breaker_is_as_near_as_its_calls_bring_it(good: int, bad: int, share: Decimal) -> None:
+    """One failure of five opens nothing, though that is a fifth: it takes ten calls."""
+    counts = {"good": good, "bad": bad, "share": "0.2", "window_ms": 60_000}
+    (picture,) = health.pictures({"checks": {}, "breaker": counts, "circuit_breaker": "CLOSED"})
+    assert picture.breaker.share == share
 
 
 def test_before_s4_has_spoken_there_is_nothing() -> None:

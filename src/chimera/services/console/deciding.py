@@ -66,8 +66,9 @@ def tree(explanation: Document) -> tuple[Line, ...]:
     return (*_gates(explanation.get("gates") or ()), *_rules(explanation.get("rules") or ()))
 
 
-def first_failing(lines: Iterable[Line]) -> Line | None:
-    return next((line for line in lines if line.first), None)
+def first_failing(decided: Document, lines: Iterable[Line]) -> Line | None:
+    """What ended it; a decision that opened was ended by nothing, though some rules did not fire."""
+    return None if decided.get("decision") == "open" else next((line for line in lines if line.first), None)
 
 
 def _gates(gates: Sequence[Document]) -> Iterator[Line]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from chimera.admit.breaker import BreakerPolicy
 from chimera.admit.vigil import OFFSET_LIMIT_MS, OFFSET_WARN_MS
 from chimera.services.console.deciding import number
 from chimera.services.console.verdicts import Tone
@@ -32,6 +33,9 @@ class Budget(Value, tag=False):
     open_at: Decimal
     tone: Tone
     lanes: tuple[tuple[str, int, int], ...]  # name, ours, ceiling
+
+
+LEAST: Final = BreakerPolicy().least  # fewer calls than these open nothing, whatever became of them
 
 
 class BreakerPicture(Value, tag=False):
@@ -132,7 +136,7 @@ def _breaker(told: Document) -> BreakerPicture:
         good=good,
         bad=bad,
         window_s=int(breaker.get("window_ms", 0)) // 1_000,
-        share=Decimal(bad) / (good + bad) if good + bad else ZERO,
+        share=Decimal(bad) / max(good + bad, LEAST),
         limit=number(breaker.get("share")) or ZERO,
         history=tuple((int(each["at_ms"]), str(each["state"]), str(each.get("why") or "")) for each in changes),
     )

@@ -199,5 +199,7 @@ def unit_of(field: str) -> str:
 
 def _fault(fault: Any) -> str:
     field = str(fault["loc"][0])
-    shown = "***" if "pass" in field else repr(fault["input"])
-    return f"{variable(field)}={shown}: {fault['msg'].removeprefix('Value error, ')}"
+    held = "" if "pass" in field else f" (it is {str(fault['input'])[:60]!r})"
+    why = str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    default = shown(StrategySettings.model_fields[field].default)
+    return f"{variable(field)} {why}{held}; {unit_of(field)}, default {default}"

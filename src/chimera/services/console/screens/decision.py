@@ -40,7 +40,7 @@ def _decision(shown: Shown) -> Mapping[str, object]:
     trace = shown.looked["decision"]
     lines = deciding.tree((trace or {}).get("explanation") or {})
     others = [row for row in shown.seen.decisions if row.signal_id != shown.params["signal_id"]]
-    return {"trace": trace, "first": deciding.first_failing(lines), "others": others[:OTHERS]}
+    return {"trace": trace, "first": deciding.first_failing(trace or {}, lines), "others": others[:OTHERS]}
 
 
 def _checks(shown: Shown) -> Mapping[str, object]:

@@ -26,7 +26,7 @@ NEWS: Final = 12
 
 
 def _markets(shown: Shown) -> Mapping[str, object]:
-    return {"markets": health.pictures(shown.seen.health), "glyphs": GLYPHS}
+    return {"markets": health.pictures(shown.seen.health), "glyphs": GLYPHS, "least": health.LEAST}
 
 
 def _news(shown: Shown) -> Mapping[str, object]:

@@ -45,7 +45,7 @@ def _answer(shown: Shown) -> Mapping[str, object]:
     return {
         "told": told,
         "lines": lines,
-        "first": deciding.first_failing(lines),
+        "first": deciding.first_failing(told or {}, lines),
         "figure": deciding.figure,
         "needed": deciding.needed((told or {}).get("needed")),
         "params": shown.params,
