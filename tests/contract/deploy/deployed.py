@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -135,12 +136,15 @@ def container(objects: list[Object], name: str) -> Container:
 
 
 def environment(objects: list[Object], of: Container) -> dict[str, str]:
-    """As the process sees it, without what Secrets add."""
+    """As the process sees it, without what Secrets add; in the first pod, where it has a name of its own."""
     told: dict[str, str] = {}
     for source in of.spec.get("envFrom", []):
         if "configMapRef" in source:
             told |= named(objects, "ConfigMap", source["configMapRef"]["name"])["data"]
-    return told | {each["name"]: each["value"] for each in of.spec.get("env", [])}
+    for each in of.spec.get("env", []):
+        value = each["value"] if "value" in each else f"{of.object['metadata']['name']}-0"  # the field metadata.name
+        told[each["name"]] = re.sub(r"\$\((\w+)\)", lambda name: told[name[1]], value)
+    return told
 
 
 def env_file(path: Path) -> dict[str, str]:

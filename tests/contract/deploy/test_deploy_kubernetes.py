@@ -63,14 +63,22 @@ def objects(overlay: str) -> list[Object]:
 
 @pytest.fixture(scope="module")
 def with_all(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
-    """The live installation with every component that it may have."""
+    """The live installation with every component that it may have beside one S4."""
+    return live_with("../binance, ../monitoring, ../arango, ../webhook, ../telegram", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def with_routers(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+    return live_with("../binance, ../monitoring, ../routers", tmp_path_factory)
+
+
+def live_with(components: str, tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
     folder = tmp_path_factory.mktemp("deploy") / "kubernetes"
     shutil.copytree(KUBERNETES, folder)
     told = folder / "live" / "kustomization.yaml"
     text = told.read_text(encoding="utf-8")
     assert COMPONENTS in text
-    every = "[../binance, ../monitoring, ../arango, ../webhook, ../telegram]"
-    told.write_text(text.replace(COMPONENTS, every), encoding="utf-8")
+    told.write_text(text.replace(COMPONENTS, f"[{components}]"), encoding="utf-8")
     return built(folder / "live")
 
 
@@ -500,6 +508,53 @@ def test_with_arango_s3_makes_its_ledger_before_it_starts(with_all: list[Object]
     assert environment(objects, init) == environment(objects, s3)
     assert read_settings(environment(objects, s3)).db_arango_uri == "http://arangodb:8529/chimera"
     assert load(environment(objects, container(objects, "s4/s4")) | dict.fromkeys(KEY_FILES, "")).db_arango_uri is None
+
+
+# ── several S4 ──
+
+
+@pytest.mark.req("S4-ROUTE-6", "DEL-2")
+def test_three_routers_share_the_account_and_everybody_knows_their_names(
+    with_routers: list[Object], tmp_path: Path
+) -> None:
+    objects = with_routers
+    s4, spec = container(objects, "s4/s4"), named(objects, "StatefulSet", "s4")["spec"]
+    each = named(objects, "Service", spec["serviceName"])
+    urls = [f"http://s4-{number}.{each['metadata']['name']}:8084" for number in range(spec["replicas"])]
+    settings = s4_settings(environment(objects, s4), tmp_path)
+
+    assert [misfits(each) for each in objects] == [[] for _ in objects]
+    assert (settings.leases, settings.owner_name, settings.url) == ("on", "s4-0", urls[0])
+    assert (settings.db_arango_uri, settings.redis_addresses) == ("http://arangodb:8529/chimera", ("redis:6379",))
+    assert read_settings(environment(objects, container(objects, "s3/s3"))).s4_url == ",".join(urls)
+    assert environment(objects, container(objects, "console/console"))["CHIMERA_S4_URL"] == ",".join(urls)
+    assert read_alerts(environment(objects, container(objects, "alerts/alerts"))).watched["s4"] == tuple(urls)
+    assert (each["spec"]["clusterIP"], each["spec"]["publishNotReadyAddresses"]) == ("None", True)
+    assert selects({"matchLabels": each["spec"]["selector"]}, labels_of(objects, "s4"))
+    assert each["spec"]["ports"][0]["targetPort"] == s4.spec["ports"][0]["name"]
+
+
+def test_an_update_or_a_drain_waits_for_no_stand_by_and_takes_one_at_a_time(with_routers: list[Object]) -> None:
+    s4, spec = container(with_routers, "s4/s4"), named(with_routers, "StatefulSet", "s4")["spec"]
+    (spread,) = s4.pod["topologySpreadConstraints"]
+
+    assert s4.spec["readinessProbe"]["httpGet"]["path"] == "/health"
+    assert spec["podManagementPolicy"] == "Parallel"
+    assert named(with_routers, "PodDisruptionBudget", "s4")["spec"]["maxUnavailable"] == 1
+    assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "DoNotSchedule")
+    assert selects(spread["labelSelector"], labels_of(with_routers, "s4"))
+
+
+def test_their_ledger_is_made_before_they_start_and_within_reach(with_routers: list[Object]) -> None:
+    init, s4 = container(with_routers, "s4/init"), container(with_routers, "s4/s4")
+    policy = named(with_routers, "NetworkPolicy", "s4-reaches-arangodb")["spec"]
+    made, used = environment(with_routers, init), environment(with_routers, s4)
+
+    assert init.spec["args"] == ["init", "--replication-factor", "3", "--write-concern", "2"]
+    assert load(made).db_arango_uri == used["S4_DB_ARANGO_URI"]
+    assert load(made).db_arango_user == used["S4_DB_ARANGO_USER"]
+    assert selects(policy["podSelector"], labels_of(with_routers, "s4"))
+    assert policy["egress"] == [{"ports": [{"port": 8529, "protocol": "TCP"}]}]
 
 
 def test_every_command_that_is_run_exists(objects: list[Object]) -> None:
