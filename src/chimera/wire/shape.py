@@ -5,6 +5,7 @@ Of several faults the most telling one is reported: a name nobody knows explains
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -75,11 +76,18 @@ def _at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
 
 def _wanted(model: type[BaseModel], path: list[str]) -> str | None:
     """What a field that is missing may hold, as far as its schema says so."""
-    schema: Any = _at(model, path[:-1]).model_json_schema()["properties"].get(path[-1], {})
+    schema = _properties(_at(model, path[:-1])).get(path[-1], {})
     for says in ("description", "pattern"):
         if says in schema:
             return str(schema[says])
     return ", ".join(map(str, schema["enum"])) if "enum" in schema else _KINDS.get(schema.get("type"))
+
+
+@cache
+def _properties(model: type[BaseModel]) -> dict[str, Any]:
+    """Drawn once: it takes as long as a hundred refusals. A model that holds itself has none at its top."""
+    properties: dict[str, Any] = model.model_json_schema().get("properties", {})
+    return properties
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
