@@ -321,4 +321,4 @@ async def test_a_long_name_is_claimed_by_what_the_venue_shows_of_it_as_well() ->
     await ledger.claim(used)
     with pytest.raises(Refused) as refused:
         await an_intake(ledger).claim(intent, "h")
-    assert refused.value.code == "DUPLICATE_ID"
+    assert (refused.value.code, refused.value.field) == ("DUPLICATE_ID", "client_order_id")

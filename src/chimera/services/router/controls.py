@@ -228,7 +228,8 @@ class Controls:
             raise Refused("NOT_READY", "what is killed is still being read; try again")
         async with self._disk:
             if confirm != self.word(scope, name):
-                raise Refused("CONFIRM", "that is not this kill's word", field="confirm", value=confirm)
+                told, asked = "that is not this kill's word", "the word that the same request without confirm names"
+                raise Refused("CONFIRM", told, field="confirm", value=confirm, accepted=asked)
             after, spoken = self.standstill.armed(scope, name), self._spoken
             try:
                 await self._save(after)  # the disk first: a crash must find it as it was answered

@@ -98,8 +98,9 @@ class Intake:
         won = await asyncio.gather(*(self._ledger.claim(claim) for claim in asked))
         if any(claim.body_hash == BURIED for claim in won):
             raise canceled(intent)
-        if any(claim.intent_id != name or claim.body_hash != body_hash for claim in won):
-            raise other_body(intent)
+        others = [claim.intent_id != name or claim.body_hash != body_hash for claim in won]
+        if any(others):
+            raise other_body(intent, of_order=not others[0])
         if all(mine == theirs for mine, theirs in zip(asked, won, strict=True)):
             return True
         return await self._orphaned(intent, won)
@@ -278,14 +279,11 @@ def _patience_ms(owner: Owner, intent_id: IntentId) -> int:
     return 0 if len(plan.slices) > 1 else plan.maker.wait_ms + plan.maker.chase_ms + DEFAULT_WAIT_MS
 
 
-def other_body(intent: Intent) -> Refused:
-    return Refused(
-        "DUPLICATE_ID",
-        "this id was used for another request",
-        field="intent_id",
-        value=intent.intent_id,
-        accepted="the same body, or new ids",
-    )
+def other_body(intent: Intent, *, of_order: bool = False) -> Refused:
+    """``of_order``: it was the order's name; a name that stands in for both is that one, too."""
+    told, root = "this id was used for another request", intent.client_order_id
+    field, used = ("client_order_id", root) if of_order or intent.intent_id == root else ("intent_id", intent.intent_id)
+    return Refused("DUPLICATE_ID", told, field=field, value=used, accepted="the same body, or new ids")
 
 
 def canceled(intent: Intent) -> Refused:
