@@ -27,6 +27,17 @@ def test_each_change_is_told_once_and_a_take_over_with_the_time_since_the_other_
     assert told[3][0]["routers"][0] == {"name": "router-1", "is": "is down", "pid": 1}
 
 
+def test_who_is_started_again_in_time_to_succeed_itself_has_taken_over() -> None:
+    news = News(("router-1", "router-2"))
+    looks = [((A, S), (1, 2), 0), ((D, S), (3, 2), 500), ((A, S), (3, 2), 3_600)]
+    told = [news.seen(*look) for look in looks]
+
+    taken = told[2][0]
+    assert (taken["event"], taken["acted"], taken["acts"], taken["after_ms"]) == (
+        "take_over", "router-1", "router-1", 3_600,
+    )  # fmt: skip
+
+
 def test_who_acts_again_after_a_while_has_taken_over_from_nobody() -> None:
     news = News(("router-1", "router-2"))
     told = [news.seen(standings, (1, 2), 0) for standings in ((A, S), (X, S), (A, S))]

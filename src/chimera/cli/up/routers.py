@@ -85,22 +85,22 @@ class News:
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
         self._before: tuple[object, ...] = ()
-        self._acted = ""  # who did so last
+        self._acted: tuple[str, int | None] = "", None  # who did so last, and as which process
         self._acted_ms = 0  # and when that was seen last
         self._silent_ms: dict[str, int] = {}  # since when, of those that do not answer while another acts
 
     def seen(self, standings: Sequence[Standing], pids: Sequence[int | None], now_ms: int) -> list[dict[str, Any]]:
         """The events of one look, oldest first. ``now_ms``: of a clock that never steps."""
         events: list[dict[str, Any]] = []
-        acting = next((name for name, at in zip(self._names, standings, strict=True) if at is Standing.ACTS), "")
-        if acting and self._acted not in ("", acting):
-            after_ms = now_ms - self._acted_ms
-            text = f"{acting} acts for the account; {self._acted} was last seen acting {after_ms / 1000:.1f} s before"
-            events.append(
-                {"event": "take_over", "acts": acting, "acted": self._acted, "after_ms": after_ms, "text": text}
-            )
+        looks = list(zip(self._names, standings, pids, strict=True))
+        acting, pid = next(((name, pid) for name, at, pid in looks if at is Standing.ACTS), ("", None))
+        (acted, acted_pid), after_ms = self._acted, now_ms - self._acted_ms
+        if acting and acted and (acting, pid) != (acted, acted_pid):
+            last = f"{acted}{' of before its restart' if acted == acting else ''}"
+            text = f"{acting} acts for the account; {last} was last seen acting {after_ms / 1000:.1f} s before"
+            events.append({"event": "take_over", "acts": acting, "acted": acted, "after_ms": after_ms, "text": text})
         if acting:
-            self._acted, self._acted_ms = acting, now_ms
+            self._acted, self._acted_ms = (acting, pid), now_ms
         for name, at in zip(self._names, standings, strict=True):
             if at is Standing.SILENT and acting:
                 self._silent_ms.setdefault(name, now_ms)
@@ -109,8 +109,7 @@ class News:
         told = (*standings, *pids)
         if told != self._before:
             self._before = told
-            each = zip(self._names, standings, pids, strict=True)
-            rows = [{"name": name, "is": standing.value, "pid": pid} for name, standing, pid in each]
+            rows = [{"name": name, "is": standing.value, "pid": pid} for name, standing, pid in looks]
             events.append({"event": "routers", "acts": acting or None, "routers": rows})
         return events
 

@@ -282,7 +282,8 @@ def _patience_ms(owner: Owner, intent_id: IntentId) -> int:
 def other_body(intent: Intent, *, of_order: bool = False) -> Refused:
     """``of_order``: it was the order's name; a name that stands in for both is that one, too."""
     told, root = "this id was used for another request", intent.client_order_id
-    field, used = ("client_order_id", root) if of_order or intent.intent_id == root else ("intent_id", intent.intent_id)
+    is_root = of_order or str(intent.intent_id) == root
+    field, used = ("client_order_id", root) if is_root else ("intent_id", intent.intent_id)
     return Refused("DUPLICATE_ID", told, field=field, value=used, accepted="the same body, or new ids")
 
 
