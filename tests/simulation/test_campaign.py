@@ -79,8 +79,8 @@ def test_what_never_happened_is_named() -> None:
 @pytest.mark.slow
 @pytest.mark.req("I26")
 def test_merged_kill_points_end_as_every_step_of_theirs() -> None:
-    merged, steps, _ = forks.branches(2, until_s=0.8)
-    every, all_steps, _ = forks.branches(2, until_s=0.8, merge=False)
+    merged, steps, _ = forks.branches(2, until_s=0.7)
+    every, all_steps, _ = forks.branches(2, until_s=0.7, merge=False)
     assert steps == all_steps == len(every)
     assert len(merged) < steps
     point = {int(child.at): child.audit_hash for child in merged}

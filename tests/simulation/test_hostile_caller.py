@@ -32,7 +32,7 @@ CAPS = LIMITS.but(
     max_orders_per_10s=24,
 )
 HANDS, FROM_S, TO_S, PAUSE_S = 6, 2.0, 14.0, 0.05
-UNBOUNDED_TO_S = 8.0  # without a limit each second is dear
+UNBOUNDED_TO_S = 5.0  # without a limit each second is dear
 MALICE: tuple[dict[str, Any], ...] = (
     {"qty": "-1"}, {"qty": "NaN"}, {"qty": "1e9"}, {"qty": 0}, {"qty": "0.0000001"}, {"qty": True}, {"qty": None},
     {"side": "SHORT"}, {"symbol": "NOPEUSDT"}, {"symbol": "btcusdt"}, {"leverage": 10_000}, {"leverage": -1},
