@@ -129,7 +129,7 @@ def test_every_statement_names_what_it_changes_and_waits_for_the_disk() -> None:
         assert "FILTER l._key == @key AND l.fence == @fence AND l.owner == @owner UPDATE" in statement
 
 
-async def test_the_ledger_grants_them_on_a_clock_that_counts_sleep(stub: ArangoStub) -> None:
+async def test_the_ledger_grants_them_by_a_clock_of_this_machine(stub: ArangoStub) -> None:
     ledger = await ArangoLedger.open(address_at(stub))
     lease = await taken(ledger)
     assert await ledger.renew(lease)
@@ -168,7 +168,7 @@ async def test_nobody_is_granted_it_on_what_another_has_seen(machines: list[Mach
 
 @pytest.mark.fault("A11")
 async def test_a_holder_whose_clock_slept_is_deposed_by_the_fence(machines: list[Machine]) -> None:
-    """Its own count says that the lease runs: the server says that it is another's."""
+    """Its own count, which leaves its sleep out, says that the lease runs: the server says that it is another's."""
     one, other, _ = machines
     lease = await taken(one.leases)
     await other.asks("b")

@@ -58,15 +58,15 @@ class _Sight(Value):
         return Millis(self.since_ms + record.ttl_ms + record.ttl_ms // LONGER - now_ms)
 
 
-def waking_ms() -> int:
-    """Of this machine since its boot, its sleep included."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+def awake_ms() -> int:
+    """Of this machine, without its sleep, whose length it may know to a second only: who slept watches the longer."""
+    return time.monotonic_ns() // 1_000_000
 
 
 class ArangoLeases:
     """``chimera.ports.ledger.Leases``, as one process sees them."""
 
-    def __init__(self, link: Link, do: Do, now_ms: Callable[[], int] = waking_ms) -> None:
+    def __init__(self, link: Link, do: Do, now_ms: Callable[[], int] = awake_ms) -> None:
         self._link = link
         self._do = do
         self._now_ms = now_ms
