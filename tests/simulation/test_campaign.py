@@ -1,5 +1,7 @@
 """Campaigns that stop and go on, and the crash sweep by forks."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -79,8 +81,11 @@ def test_what_never_happened_is_named() -> None:
 @pytest.mark.slow
 @pytest.mark.req("I26")
 def test_merged_kill_points_end_as_every_step_of_theirs() -> None:
-    merged, steps, _ = forks.branches(2, until_s=0.7)
-    every, all_steps, _ = forks.branches(2, until_s=0.7, merge=False)
+    with ProcessPoolExecutor(
+        1, mp_context=get_context("spawn")
+    ) as fresh:  # a fork of a process with much in it is dear
+        merged, steps, _ = fresh.submit(forks.branches, 2, until_s=0.7).result()
+        every, all_steps, _ = fresh.submit(forks.branches, 2, until_s=0.7, merge=False).result()
     assert steps == all_steps == len(every)
     assert len(merged) < steps
     point = {int(child.at): child.audit_hash for child in merged}
