@@ -21,10 +21,10 @@ PAGE: Final = ROOT / "docs" / "safeguards.md"
 HEAD: Final = """# Safeguards
 
 What S4 keeps against losing money, each taken away in the virtual-time world to see that it is missed. This page is
-made by `make sim-safeguards DENSITY=1`, which measures row by row, for hours, and goes on where it was stopped: `not
-measured yet` is a row that it has not come to. A seed counts where it breaks without the safeguard and holds with it;
-at most {most} seeds, until {enough} broke. *Needed*: faults left of the first failure after shrinking, of those that
-fired. `make sim SEED=n OFF=name SCENARIO=class` replays one.
+made by `make sim-safeguards DENSITY=1`, which measures row by row, for half an hour, and goes on where it was stopped:
+`not measured yet` is a row that it has not come to. A seed counts where it breaks without the safeguard and holds with
+it; at most {most} seeds, until {enough} broke. *Needed*: faults left of the first failure after shrinking, of those
+that fired. `make sim SEED=n OFF=name SCENARIO=class` replays one.
 
 | safeguard: without it | class | seeds | broke | share | first | what broke | needed |
 | --- | --- | ---: | ---: | ---: | ---: | --- | ---: |

@@ -15,7 +15,7 @@ from chimera.services.world.main import options_without, shrink
 from chimera.services.world.run import Verdict, run
 from chimera.trading.value import Value
 
-ENOUGH: Final = 20  # failures, then no more seeds
+ENOUGH: Final = 5  # failures, then no more seeds
 MOST_SEEDS: Final = 2_000
 
 Say = Callable[[str], None]
