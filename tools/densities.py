@@ -23,8 +23,8 @@ HEAD: Final = """# Safeguards
 What S4 keeps against losing money, each taken away in the virtual-time world to see that it is missed. This page is
 made by `make sim-safeguards DENSITY=1`, which measures row by row, for half an hour, and goes on where it was stopped:
 `not measured yet` is a row that it has not come to. A seed counts where it breaks without the safeguard and holds with
-it; at most {most} seeds, until {enough} broke. *Needed*: faults left of the first failure after shrinking, of those
-that fired. `make sim SEED=n OFF=name SCENARIO=class` replays one.
+it; {enough} are enough, and a row with fewer says how many were tried. *Needed*: faults left of the first failure after
+shrinking, of those that fired. `make sim SEED=n OFF=name SCENARIO=class` replays one.
 
 | safeguard: without it | class | seeds | broke | share | first | what broke | needed |
 | --- | --- | ---: | ---: | ---: | ---: | --- | ---: |
@@ -78,7 +78,7 @@ def row(found: Density) -> dict[str, Any]:
 
 def page(known: dict[str, Any]) -> str:
     """The table, the redundant ones with the reason, and where the numbers are from."""
-    lines = [HEAD.format(most=MOST_SEEDS, enough=ENOUGH).rstrip("\n")]
+    lines = [HEAD.format(enough=ENOUGH).rstrip("\n")]
     for name, safeguard in (SAFEGUARDS | PAIRS).items():
         found = known.get(name)
         story = f"`{name}`: {safeguard.sentence}"
@@ -87,7 +87,8 @@ def page(known: dict[str, Any]) -> str:
         "",
         "## Redundant",
         "",
-        "Nothing breaks when one of these alone is gone; the pair together is in the table.",
+        "Nothing breaks when one of these alone is gone; the pair together is in the table, where one that never broke",
+        "says that the worlds tried do not show what it guards.",
         "",
     ]
     lines += [f"- `{name}`: {each.safeguard.sentence} {each.covered_by}" for name, each in REDUNDANT.items()]

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -200,7 +201,9 @@ async def test_a_second_router_on_the_ledger_refuses_and_the_first_trades_on(hou
 @pytest.mark.fault("A13")
 async def test_a_router_that_was_deposed_ends_and_sends_nothing_more(house: Stage) -> None:
     """A13 where no lock reaches: another owner took a newer fence. The stop stays at the venue."""
-    await taken(house, an_order("a"))
+    _, marked = await house.ask("GET", f"{house.venue_url}/fapi/v1/premiumIndex?symbol=BTCUSDT")
+    stop = {"price": round(Decimal(str(marked["markPrice"])) * Decimal("0.985"))}  # one of S4's own would be moved yet
+    await taken(house, an_order("a", sl=stop))
     with sqlite3.connect(house.ledger_path("s4"), timeout=10) as ledger:
         ledger.execute("UPDATE holdings SET fence = fence + 1")
     ledger.close()
@@ -216,6 +219,7 @@ async def test_a_router_that_was_deposed_ends_and_sends_nothing_more(house: Stag
     assert not taken_b
     assert code == Exit.DEPOSED
     assert [each for each in after if each.kind is Kind.ACCEPT and oracle.is_entry(each)] == []
+    assert [each for each in after if each.kind is Kind.CANCEL and each.algo_id is not None] == []
     assert [span for span in bare if span.to_us > before[-1].at_us] == []
 
 

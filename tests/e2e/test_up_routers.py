@@ -60,6 +60,7 @@ def test_one_of_three_acts_and_whoever_ends_is_succeeded(tmp_path: Path) -> None
 
     assert [event["acted"] for event in told_over] == [killed, hanging, acting]
     assert hanging != acting, "what hangs is not started again before another acts"
+    assert told_over[-1]["acts"] != acting, "a lease that was given back is another's at once"
     assert shown["covered_qty"] == shown["qty"] > 0
     assert closed.returncode == 0, closed.stderr
     assert s4.count(",") == 2

@@ -72,6 +72,10 @@ def test_what_is_false_is_heard(record: Told, said: str) -> None:
     assert any(said in fault for fault in faults(a_night(record)))
 
 
+def test_how_the_last_makers_did_may_stand_when_the_night_is_over() -> None:
+    assert faults(a_night(told("MAKER_FILL_RATIO_LOW", 7.9 * 3_600, lasts=True, severity="WARN"))) == []
+
+
 def test_an_end_before_the_end_is_heard() -> None:
     early = told("BUS_AWAY_OVER", 4 * 3_600 + 5.0, severity="INFO")
 

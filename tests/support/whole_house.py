@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -45,9 +46,9 @@ class HandMarket:
 
     async def events(self) -> AsyncIterator[Placed]:
         beat = 0
-        at_us = 1_800_000_000_000_000
+        began_ns = time.monotonic_ns()
         while True:
-            at_us += int(BEAT_S * 1_000_000)
+            at_us = 1_800_000_000_000_000 + (time.monotonic_ns() - began_ns) // 1_000  # however late the loop is
             beat += 1
             for market, quoted in self.bids.items():
                 bid = quoted + self.wobble * (beat % 2)

@@ -59,7 +59,10 @@ class _Sight(Value):
 
 
 def awake_ms() -> int:
-    """Of this machine, without its sleep, whose length it may know to a second only: who slept watches the longer."""
+    """Of this machine, without its sleep, whose length it may know to a second only: who slept watches the longer.
+
+    That a holder's lease is over when it wakes is its tenancy's to know, by a clock that counts sleep.
+    """
     return time.monotonic_ns() // 1_000_000
 
 

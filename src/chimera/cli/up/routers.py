@@ -101,7 +101,7 @@ class News:
             events.append({"event": "take_over", "acts": acting, "acted": acted, "after_ms": after_ms, "text": text})
         if acting:
             self._acted, self._acted_ms = (acting, pid), now_ms
-        for name, at in zip(self._names, standings, strict=True):
+        for name, at, _ in looks:
             if at is Standing.SILENT and acting:
                 self._silent_ms.setdefault(name, now_ms)
             else:

@@ -28,8 +28,8 @@ def add_transfers(app: FastAPI, api: Callable[[], TransfersApi]) -> None:
 
     @app.post("/transfers", operation_id="transfer", responses=moved, **face.takes("TransferRequest"))
     async def transfer(request: Request) -> Response:
-        """Move money between the spot and the futures wallet. 202: its outcome is not known yet; ask again, never
-        send again."""
+        """Move money between the spot and the futures wallet. 202, or 500 `OUTCOME_UNKNOWN`: its outcome is not known
+        yet; ask again, never send again. 503: nothing was begun."""
         document = request_json.read_object(await face.whole_body(request, MAX_BODY_BYTES))
         body = shape.fit(document, bodies.TransferRequest)
         row = await api().ask(body.route, body.asset, body.amount, f"{body.by}: {body.reason}")
