@@ -46,7 +46,7 @@ def prove(seconds: float = SECONDS) -> Measured:
     slow, fast = (asyncio.run(loaded(rate, seconds)) for rate in (SLOW, FAST))
     weight: Any = import_module("bench_weight")
     world: Any = import_module("bench_world")
-    weighed, event_us = weight.apart("guards"), world.event_us()
+    weighed, event_us = weight.apart("guards"), world.apart()
     ratio = fast["p99_ms"] / slow["p99_ms"]
     measured = {
         "p99_ratio": round(ratio, 2),

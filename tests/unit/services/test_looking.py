@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
@@ -64,8 +64,8 @@ class Feed:
     def __init__(self, document: bytes | None = None) -> None:
         self._document = document
 
-    async def get(self, _: str) -> bytes | None:
-        return self._document
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        return [self._document] * len(keys)
 
 
 def a_minute_of(symbols: list[Symbol], venue: Venue, feed: Feed, *, stale: list[Symbol] | None = None) -> None:

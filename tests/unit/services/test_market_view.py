@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, cast
 from unittest import mock
@@ -15,7 +16,7 @@ from chimera.ports.streams import Snapshots
 from chimera.ports.venue import Rulebook
 from chimera.services.router import market
 from chimera.services.router.market import STALE_MS, MarketView
-from chimera.trading.errors import NotSent
+from chimera.trading.errors import NotSent, StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.liquidity import Book
 from chimera.trading.market import Market, Touch
@@ -44,8 +45,8 @@ class Board:
     def __init__(self, document: bytes | None) -> None:
         self.document = document
 
-    async def get(self, key: str) -> bytes | None:
-        return self.document
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        return [self.document] * len(keys)
 
     async def touch(self, symbol: Symbol) -> Any:
         raise NotSent("away")
@@ -122,8 +123,8 @@ def test_a_book_that_cannot_be_reckoned_with_is_none(worst: list[str]) -> None:
         return json.dumps(told).encode()
 
     class Deep(Board):
-        async def get(self, key: str) -> bytes | None:
-            return self.document if "depth" in key else a_tick()
+        async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+            return [self.document if "depth" in key else a_tick() for key in keys]
 
     def book(document: bytes) -> Book | None:
         board = Deep(document)
@@ -134,6 +135,30 @@ def test_a_book_that_cannot_be_reckoned_with_is_none(worst: list[str]) -> None:
 
     assert book(depth(["100.1", "1"], ["100.2", "1"])) is not None
     assert book(depth(["100.1", "1"], worst)) is None
+
+
+class Shards(Board):
+    """A feed's board on two servers, of which one is away; counts what it was asked."""
+
+    asked = 0
+
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        self.asked += 1
+        if any("ETHUSDT" in key for key in keys):
+            raise StoreUnavailable("a shard is away")
+        return await super().get_many(keys)
+
+
+@pytest.mark.req("RD-1")
+def test_all_are_asked_for_at_once_and_what_is_away_holds_up_only_its_own() -> None:
+    there, away = [Symbol("BTCUSDT"), Symbol("SOLUSDT")], Symbol("ETHUSDT")
+    board = Shards(a_tick())
+    view = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", Hand()))
+    asyncio.run(view.refresh_all(there))
+    assert board.asked == 1
+    asyncio.run(view.refresh_all([away, *there]))
+    assert [view.touch(symbol) is None for symbol in (*there, away)] == [False, False, True]
+    assert board.asked == 2 + 3 + 1, "of one question, of each by itself, and of the one that the venue was asked for"
 
 
 @pytest.mark.req("I21", "I29")

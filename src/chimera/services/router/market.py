@@ -6,7 +6,7 @@ whichever came first. Spot has no mark: there it is the mid of what was seen las
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import structlog
@@ -29,6 +29,7 @@ REFRESH_MS = 200
 WITHIN_S = 0.3  # one symbol, from feed or venue
 FEED_WITHIN_S = 0.05  # a caller waits for it: an entry must be refused fast while the bus is away
 VENUE_EVERY_MS = 1_000  # three looks before a price is stale
+FEED_AT_ONCE = 32  # symbols in one question: what it shows is taken in at one go
 ONE_BY_ONE = 5  # symbols
 ALL_WITHIN_MS = 1_000
 
@@ -91,7 +92,7 @@ class MarketView:
 
     async def glance(self, symbol: Symbol) -> bool:
         """Look again from the feed's snapshot alone; whether it showed a fresh price, and a mark is known."""
-        return await self._from_feed(symbol)
+        return symbol in await self._from_feed((symbol,))
 
     async def ask(self, symbol: Symbol) -> None:
         """Look again at the venue alone; silence is no error."""
@@ -105,7 +106,7 @@ class MarketView:
         """Look again, from the feed's snapshot or, where that is stale or away, from the venue; silence is no error."""
         try:
             async with asyncio.timeout(WITHIN_S):
-                if not await self._from_feed(symbol):
+                if not await self.glance(symbol):
                     await self._from_venue(symbol)
         except (TimeoutError, ChimeraError):
             return
@@ -116,8 +117,10 @@ class MarketView:
         Up to five are asked for one by one (weight 3 each), more of them all at once (15): 900 a minute at worst.
         """
         wanted = tuple(symbols)
-        seen = await asyncio.gather(*(self._from_feed(symbol) for symbol in wanted))
-        missing = [symbol for symbol, there in zip(wanted, seen, strict=True) if not there]
+        seen: set[Symbol] = set()
+        for first in range(0, len(wanted), FEED_AT_ONCE):
+            seen |= await self._from_feed(wanted[first : first + FEED_AT_ONCE])
+        missing = [symbol for symbol in wanted if symbol not in seen]
         now_ms = self._clock.monotonic_ms()
         if not missing or now_ms < self._venue_due_ms:
             return
@@ -135,14 +138,23 @@ class MarketView:
             if symbol in found:
                 self._put(symbol, *found[symbol], of_ms=asked_ms)
 
-    async def _from_feed(self, symbol: Symbol) -> bool:
+    async def _from_feed(self, symbols: Sequence[Symbol]) -> set[Symbol]:
+        """Those of which the feed shows a fresh price, and a mark is known. One question for all; where it finds no
+        answer each is asked for by itself: of a Cluster, what is away holds up only what lives there."""
+        keys = [key(symbol) for symbol in symbols for key in (self._key, self._depth_key)]
         try:
             async with asyncio.timeout(FEED_WITHIN_S):
-                document, depth = await asyncio.gather(
-                    self._snapshots.get(self._key(symbol)), self._snapshots.get(self._depth_key(symbol))
-                )
+                found = await self._snapshots.get_many(keys)
         except (TimeoutError, StoreUnavailable):
-            return False
+            if len(symbols) == 1:
+                return set()
+            alone = await asyncio.gather(*(self._from_feed((symbol,)) for symbol in symbols))
+            return set().union(*alone)
+        shown = zip(symbols, found[::2], found[1::2], strict=True)
+        return {symbol for symbol, tick, depth in shown if self._take(symbol, tick, depth)}
+
+    def _take(self, symbol: Symbol, document: bytes | None, depth: bytes | None) -> bool:
+        """What the feed shows of it; whether that is a fresh price, and a mark is known."""
         self._take_depth(symbol, depth)
         if document is None:
             return False
