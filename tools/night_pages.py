@@ -1,17 +1,18 @@
 """Photograph a night: what OP-1 rehearses, as the console shows it, into ``docs/night``.
 
-    python tools/night_pages.py [HOURS] [SEED]
+    python tools/night_pages.py [PICTURE ...] [--hours HOURS] [--seed SEED]
 
 Two halves that exist already are put together. ``proofs.night`` plays the night and keeps what S4 answered and what the
 alerts told; ``console_stage`` is a console over an S4 that says what it is told. A picture is a screen at one moment of
 a trouble, with the time, the alerts and the market of that moment. It needs Chromium, so ``make docs`` leaves it out.
 """
 
+import argparse
 import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager, nullcontext
 from itertools import takewhile
 from pathlib import Path
@@ -23,7 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 from console_stage import Stage, served  # noqa: E402  (found by the line above)
 from proofs.night import Look, Night, Told, play  # noqa: E402  (found by the line above)
 from proofs.op_1 import FIXED  # noqa: E402  (found by the line above)
-from real_browser import opened, playwright, started  # noqa: E402  (found by the line above)
+from real_browser import PHONE, opened, playwright, started  # noqa: E402  (found by the line above)
 
 from chimera.services.alerts.ticket import Ticket, heard, key_of, shown  # noqa: E402  (found by the line above)
 from chimera.services.clock import SystemClock  # noqa: E402  (found by the line above)
@@ -42,29 +43,44 @@ SETTLED_S: Final = 4.0  # what a page needs to be drawn with everything
 PAST_S: Final = 120  # of the market, before the moment
 MOST_BYTES: Final = 150_000
 SHORT_DESK: Final = {"width": 1180, "height": 760}
+SMALL_DESK: Final = {"width": 1180, "height": 640}
 
 Answers = Mapping[str, Any]
 
 
 class Picture(NamedTuple):
-    """``best``: of all looks amid the trouble the first of those where this is largest."""
+    """``best``: of all looks amid the trouble the first of those where this is largest; it is given what S4 answered
+    and the codes that the trouble has been told by. ``foot``: the end of the page is to be seen.
+    """
 
     name: str
     trouble: str
     path: str
-    best: Callable[[Answers], Any]
+    best: Callable[[Answers, Set[str]], Any]
     scheme: str = "light"
     window: Mapping[str, int] = SHORT_DESK
+    foot: bool = False
 
 
 def _held(answers: Answers) -> bool:
     return any(float(row["qty"]) for row in answers["positions"])
 
 
+def _kept_out(answers: Answers) -> tuple[int, bool]:
+    """By how much, and whether something is held meanwhile."""
+    return len(answers["health"]["barriers"]), _held(answers)
+
+
 PICTURES: Final = (
-    Picture("breaker", "overloaded", "/venue", lambda told: told["health"]["circuit_breaker"] == "OPEN"),
-    Picture("exchange-down", "exchange down", "/", lambda told: (len(told["health"]["barriers"]), _held(told)), "dark"),
-)
+    Picture("breaker", "overloaded", "/venue", lambda answers, _: answers["health"]["circuit_breaker"] == "OPEN"),
+    Picture("exchange-down", "exchange down", "/", lambda answers, _: _kept_out(answers), "dark"),
+    Picture("stop-refused", "stop refused", "/alerts", lambda _, codes: "STOP_CROSSED" in codes, window=SMALL_DESK),
+    Picture("ledger", "ledger stalled", "/", lambda answers, _: _kept_out(answers), window=SMALL_DESK),
+    Picture(
+        "killed", "killed and armed", "/kill", lambda answers, _: len(answers["killed"]["kills"]), "dark", PHONE,
+        foot=True,
+    ),
+)  # fmt: skip
 
 
 class NightClock(SystemClock):
@@ -85,7 +101,11 @@ def chosen(night: Night, picture: Picture) -> Look:
     """The look that tells most of its trouble."""
     trouble = next(each for each in night.troubles if each.name == picture.trouble)
     amid = [look for look in night.looks if look.answers and 0 <= look.at_s - trouble.at_s <= trouble.for_s]
-    return max(amid, key=lambda look: picture.best(look.answers))
+
+    def told(look: Look) -> frozenset[str]:
+        return frozenset(each.code for each in night.told if trouble.at_s <= each.at_s <= look.at_s)
+
+    return max(amid, key=lambda look: picture.best(look.answers, told(look)))
 
 
 async def as_it_was(night: Night, look: Look, seed: int) -> Stage:
@@ -153,10 +173,11 @@ async def ticking(stage: Stage) -> AsyncIterator[None]:
 # ── pictures ──
 
 
-async def photograph(night: Night, seed: int) -> None:
+async def photograph(night: Night, seed: int, names: Sequence[str]) -> None:
+    """Those named; all where none is."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="chimera-night-") as profile, started(Path(profile)) as chromium:
-        for picture in PICTURES:
+        for picture in (each for each in PICTURES if not names or each.name in names):
             look = chosen(night, picture)
             stage = await as_it_was(night, look, seed)
             silent = picture.trouble == "exchange down"  # then the market is not heard either
@@ -172,14 +193,21 @@ async def _taken(chromium: str, url: str, picture: Picture, path: Path) -> None:
     async with opened(chromium, url + picture.path, dict(picture.window), scheme=picture.scheme) as here:
         await playwright.expect(here.page.locator("[data-verdict=trade] .answer")).to_be_visible()
         await asyncio.sleep(SETTLED_S)
+        if picture.foot:
+            await here.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
         size = len(await here.page.screenshot(path=path))
         if here.said or size > MOST_BYTES:
             raise RuntimeError(f"{picture.name}: {size} bytes; the page said {here.said}")
 
 
-def main(hours: float, seed: int) -> None:
-    asyncio.run(photograph(play(seed, hours), seed))
+def main(hours: float, seed: int, names: Sequence[str]) -> None:
+    asyncio.run(photograph(play(seed, hours), seed, names))
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else HOURS, int(sys.argv[2]) if len(sys.argv) > 2 else FIXED)
+    asked = argparse.ArgumentParser(description="Photograph a night.")
+    asked.add_argument("names", nargs="*", metavar="PICTURE", help="which; all, unless named")
+    asked.add_argument("--hours", type=float, default=HOURS)
+    asked.add_argument("--seed", type=int, default=FIXED)
+    given = asked.parse_args()
+    main(given.hours, given.seed, given.names)

@@ -3,8 +3,9 @@
 What the reducer commands reaches the floor ``latency_ms`` later, and the answer comes back after as much again; the
 reducer's own alarms (``execute.due``) wake it as they wake its owner. Stops are taken and rest; nobody reaches them.
 
-A SELL on spot is planned as what it is, an exit, and worked as a SELL that may open: S4's ways to rest, follow, chase
-and take are the same code on both markets, and only the protection, which is not measured here, differs.
+What reduces (a SELL on spot always does) is planned as what it is, an exit, and worked as an order that may open: S4's
+ways to rest, follow, chase and take are the same code for both, and only the protection, which is not measured here,
+differs.
 """
 
 from collections.abc import Callable
@@ -24,13 +25,15 @@ from chimera.trading.ids import DEFAULT_ACCOUNT, VENUE, ClientOrderId, IntentId,
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
 from chimera.trading.market import Market, Side
-from chimera.trading.money import ZERO, Millis, Qty, Quote
+from chimera.trading.money import ZERO, Millis, Qty, Quote, text
 from chimera.trading.order import NewOrder, OrderType, Role, Status, TimeInForce
 from chimera.trading.refusal import Refusal
 from chimera.trading.scene import Scene
 from chimera.trading.venue import FeeRates, VenueOrder
 
 At = Callable[[int, Callable[[], None]], None]  # do this at that time, us
+Note = Callable[[int, str], None]  # what happened, at that time, us
+CUT_SHORT: Final = "END_OF_TAPE"
 _NEVER: Final = Millis(10**15)
 
 
@@ -45,15 +48,20 @@ class _Child:
         self.rest: Rest | None = None
 
 
+def _unnoted(_at_us: int, _what: str) -> None:
+    """Of hundreds of intents nobody reads the steps."""
+
+
 class Desk:
-    """``ended`` is called once, with the outcome."""
+    """``ended`` is called once, with the outcome; ``note`` with each thing that becomes of an order at the venue."""
 
     def __init__(
         self, arrival: Arrival, way: Way, instrument: Instrument, fees: FeeRates, floor: Floor, at: At,
-        ended: Callable[[Outcome], None],
+        ended: Callable[[Outcome], None], note: Note = _unnoted,
     ) -> None:  # fmt: skip
+        self.why: tuple[str, ...] = ()  # of the plan
         self._arrival, self._way, self._instrument, self._fees = arrival, way, instrument, fees
-        self._floor, self._at, self._ended = floor, at, ended
+        self._floor, self._at, self._ended, self._note = floor, at, ended, note
         self._now_us = arrival.at_us
         self._children: dict[ClientOrderId, _Child] = {}
         self._hits: list[Hit] = []
@@ -76,13 +84,14 @@ class Desk:
             scene.now_ms,
             sight=Sight(touch=scene.touch, book=scene.book, hour=self._arrival.hour),
         )
+        self.why = plan.why
         worked = intent.but(market=Market.FUT, reduce_only=False)
         self._hear(Submitted(intent=worked, plan=plan, body_hash=""))
 
     def cut_short(self) -> None:
         """The tape ends: what is left counts as taken now."""
         if not self._done:
-            self._end("END_OF_TAPE")
+            self._end(CUT_SHORT)
 
     def filled(self, rest: Rest, qty: Qty, at_us: int) -> None:
         """The market met an order of ours that rests."""
@@ -160,6 +169,7 @@ class Desk:
     def _place(self, order: NewOrder, role: Role) -> None:
         side, price = order.side, order.price
         if order.time_in_force is TimeInForce.GTX and price is not None and self._floor.crosses(side, price):
+            self._happened(f"{_words(order)} is refused: it would take")
             self._tell(PlaceRefused(ref=order.ref, code=0, message="would take", refusal=Refusal.WOULD_TAKE))
             return
         child = self._children[order.ref] = _Child(order)
@@ -167,12 +177,14 @@ class Desk:
         if role.protective:
             return
         if order.time_in_force is not TimeInForce.GTX:
+            self._happened(f"{_words(order)} arrives")
             limit = None if order.type is OrderType.MARKET else price
             for hit in self._floor.walk(side, order.qty, limit):
                 self._fill(child, hit)
         left = Qty(order.qty - child.cum)
         if left and price is not None and order.time_in_force is not TimeInForce.IOC:
             child.rest = self._floor.join(self, order, price, left, self._way.queue)
+            self._happened(f"{_words(order)} rests behind {text(child.rest.ahead)}")
         elif left:
             child.status = Status.EXPIRED
             self._tell(Reported(order=self._word(child)))
@@ -183,6 +195,7 @@ class Desk:
             child.rest = None
         if not child.status.final:
             child.status = Status.CANCELED
+            self._happened(f"{text(Qty(child.order.qty - child.cum))} is taken back")
         self._tell(Found(order=self._word(child)))
 
     def _fill(self, child: _Child, hit: Hit) -> None:
@@ -190,6 +203,7 @@ class Desk:
         child.cum, child.told = Qty(child.cum + hit.qty), child.told + 1
         child.status = Status.FILLED if child.cum == order.qty else Status.PARTIALLY_FILLED
         self._hits.append(hit)
+        self._happened(f"{text(hit.qty)} fills at {text(hit.price)} as {'maker' if hit.maker else 'taker'}")
         rate = self._fees.maker if hit.maker else self._fees.taker
         fill = Fill(
             trade_id=TradeId(f"{order.ref}:{child.told}"),
@@ -207,6 +221,9 @@ class Desk:
             at_ms=self._now_ms,
         )
         self._tell(Reported(order=self._word(child), fill=fill))
+
+    def _happened(self, what: str) -> None:
+        self._note(self._now_us, what)
 
     # ── values ──
 
@@ -226,7 +243,7 @@ class Desk:
 
     def _intent(self) -> Intent:
         arrival, spot_sale = self._arrival, self._instrument.market is Market.SPOT and self._arrival.side is Side.SELL
-        name = f"{arrival.side[0].lower()}{arrival.number}"
+        name = arrival.intent_id or f"{arrival.side[0].lower()}{arrival.number}"
         return Intent(
             intent_id=IntentId(name),
             client_order_id=ClientOrderId(f"rr-{name}"),
@@ -236,7 +253,7 @@ class Desk:
             qty=arrival.qty,
             policy=self._way.policy,
             created_ms=self._now_ms,
-            reduce_only=spot_sale,
+            reduce_only=spot_sale or arrival.reduces,
         )
 
     def _word(self, child: _Child) -> VenueOrder:
@@ -275,3 +292,9 @@ class Desk:
                 reason=reason,
             )
         )
+
+
+def _words(order: NewOrder) -> str:
+    kind = "post-only" if order.time_in_force is TimeInForce.GTX else order.type.lower()
+    at = "" if order.price is None else f" at {text(order.price)}"
+    return f"{kind} {order.side} {text(order.qty)}{at}"

@@ -12,10 +12,57 @@ from chimera.backtest.floor import Floor
 from chimera.backtest.trials import Arrival, Draw, Outcome, Way, qty_of
 from chimera.route.probe import LastHour
 from chimera.trading.instrument import Instrument
+from chimera.trading.liquidity import Hour
 from chimera.trading.market import MarketEvent, Side
 from chimera.trading.venue import FeeRates
 
 LOOK_US = 1_000_000  # how often the usual spread and depth are read, as S4 does
+
+
+def _all_of_it() -> bool:
+    return False
+
+
+class Pass:
+    """The floor, the last hour as S4 would know it, and what is due at which moment of one symbol's tape."""
+
+    def __init__(self, symbol: str) -> None:
+        self.floor = Floor()
+        self.gap_us = 0  # between the event before this moment and the one after it
+        self._symbol = symbol
+        self._hour = LastHour()
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def at(self, at_us: int, act: Callable[[], None]) -> None:
+        """Do it then."""
+        self._count += 1
+        heappush(self._due, (at_us, self._count, act))
+
+    def hour(self, at_us: int) -> Hour | None:
+        return self._hour.now(at_us // 1_000)
+
+    def over(self, events: Iterable[MarketEvent], enough: Callable[[], bool] = _all_of_it) -> None:
+        """The tape, as far as it is needed."""
+        looked_us = heard_us = 0
+        for event in events:
+            if event.symbol != self._symbol:
+                continue
+            self.gap_us, heard_us = event.at_us - heard_us, event.at_us
+            self._until(event.at_us)
+            if enough():
+                return
+            self.floor.take(event)
+            if event.at_us - looked_us >= LOOK_US and (book := self.floor.book) is not None:
+                looked_us = event.at_us
+                self._hour.take(looked_us // 1_000, book)
+        self._until(self.floor.at_us)
+
+    def _until(self, now_us: int) -> None:
+        while self._due and self._due[0][0] < now_us:
+            at_us, _, act = heappop(self._due)
+            self.floor.at_us = max(self.floor.at_us, at_us)
+            act()
 
 
 class Replay:
@@ -24,26 +71,14 @@ class Replay:
     def __init__(self, ways: Sequence[Way], instrument: Instrument, fees: FeeRates) -> None:
         self.outcomes: list[Outcome] = []
         self._ways, self._instrument, self._fees = ways, instrument, fees
-        self._floor = Floor()
-        self._hour = LastHour()
-        self._due: list[tuple[int, int, Callable[[], None]]] = []
-        self._count = 0
+        self._pass = Pass(instrument.symbol)
         self._working: list[Desk] = []
 
     def run(self, events: Iterable[MarketEvent], arrivals: Sequence[Draw]) -> None:
         """All of it. An arrival before the tape's first touch is passed over."""
         for draw in arrivals:
-            self._at(draw.at_us, lambda draw=draw: self._arrive(draw))  # type: ignore[misc]  # mypy: a default binds it
-        looked_us = 0
-        for event in events:
-            if event.symbol != self._instrument.symbol:
-                continue
-            self._until(event.at_us)
-            self._floor.take(event)
-            if event.at_us - looked_us >= LOOK_US and (book := self._floor.book) is not None:
-                looked_us = event.at_us
-                self._hour.take(looked_us // 1_000, book)
-        self._until(self._floor.at_us)
+            self._pass.at(draw.at_us, lambda draw=draw: self._arrive(draw))  # type: ignore[misc]  # mypy: a default binds it
+        self._pass.over(events)
         for desk in self._working:
             desk.cut_short()
 
@@ -53,25 +88,16 @@ class Replay:
         label = self._ways[0].label
         return sorted(outcome.arrival.at_us for outcome in self.outcomes if outcome.way == label)
 
-    def _at(self, at_us: int, act: Callable[[], None]) -> None:
-        self._count += 1
-        heappush(self._due, (at_us, self._count, act))
-
-    def _until(self, now_us: int) -> None:
-        while self._due and self._due[0][0] < now_us:
-            at_us, _, act = heappop(self._due)
-            self._floor.at_us = max(self._floor.at_us, at_us)
-            act()
-
     def _arrive(self, draw: Draw) -> None:
-        touch = self._floor.touch
+        floor = self._pass.floor
+        touch = floor.touch
         if touch is None:
             return
         qty = qty_of(draw.notional, touch.mid, self._instrument)
-        hour = self._hour.now(draw.at_us // 1_000)
+        hour = self._pass.hour(draw.at_us)
         for side in Side:
             arrival = Arrival(number=draw.number, at_us=draw.at_us, side=side, qty=qty, touch=touch, hour=hour)
             for way in self._ways:
-                desk = Desk(arrival, way, self._instrument, self._fees, self._floor, self._at, self.outcomes.append)
+                desk = Desk(arrival, way, self._instrument, self._fees, floor, self._pass.at, self.outcomes.append)
                 self._working.append(desk)
                 desk.begin()

@@ -57,6 +57,8 @@ class Arrival(Value, tag=False):
     qty: Qty
     touch: Touch
     hour: Hour | None = None
+    reduces: bool = False
+    intent_id: str = ""  # of one that was traded, for its jitter is drawn from it; empty: by its number
 
     @property
     def notional(self) -> Decimal:

@@ -32,9 +32,10 @@ class Assumed(Value, tag=False):
 
 
 BASE: Final = Assumed()
+PATIENT: Final = Assumed(queue=Queue.STRICT)
 VARIED: Final = (
     BASE,
-    Assumed(queue=Queue.STRICT),
+    PATIENT,
     Assumed(queue=Queue.CANCELS),
     Assumed(latency_ms=50),
     Assumed(latency_ms=200),

@@ -21,6 +21,7 @@ from chimera.cli import (
     faults,
     levels,
     ordering,
+    replay_order,
     replay_routes,
     report,
     route,
@@ -62,6 +63,7 @@ app.command()(stores.init)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(replay_routes.replay_routes)
+app.command()(replay_order.replay_order)
 app.command()(standing.guards)
 app.command()(standing.breaker)
 app.command()(standing.reconcile)

@@ -48,7 +48,7 @@ def replay_routes(
         assumed = known.VARIED if vary else (known.BASE,)
         names = way or list(known.USUAL)
         reports = [
-            replayed(file, names, assumed, _table(table), fees, intents=intents, seed=seed, block_s=block_s)
+            replayed(file, names, assumed, table_named(table), fees, intents=intents, seed=seed, block_s=block_s)
             for file in _files(market)
         ]
         if as_json:
@@ -77,10 +77,7 @@ def replayed(
     rates = usual.but(
         maker=usual.maker if fees[0] is None else fees[0], taker=usual.taker if fees[1] is None else fees[1]
     )
-    try:
-        ways = known.tried(names, table, assumed)
-    except known.WrongWay as wrong:
-        raise refused("--way", str(wrong), known.ACCEPTED) from wrong
+    ways = ways_named(names, table, assumed)
     opened = open_captures([file])
     instrument = next(
         each
@@ -129,7 +126,18 @@ def _files(words: str) -> Iterable[Any]:
     return files_named(words)
 
 
-def _table(path: Path | None) -> Any:
+def ways_named(names: Sequence[str], table: Any, assumed: Sequence[Any]) -> Any:
+    """Raises ``Refused``."""
+    from chimera.backtest import ways as known
+
+    try:
+        return known.tried(names, table, assumed)
+    except known.WrongWay as wrong:
+        raise refused("--way", str(wrong), known.ACCEPTED) from wrong
+
+
+def table_named(path: Path | None) -> Any:
+    """The built-in one where none is named. Raises ``Refused``."""
     from chimera.wire.route_table import DEFAULT, read_route_table
 
     if path is None:

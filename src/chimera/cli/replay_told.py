@@ -1,4 +1,4 @@
-"""A replay of routing as a terminal's table and as CSV."""
+"""Replays of routing as a terminal's table and as CSV; one of an order as lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -65,3 +65,54 @@ def _interval(found: Any) -> str:
 
 def _share(value: float | None) -> str:
     return "?" if value is None else f"{value:.2f}"
+
+
+# ── one order ──
+
+
+def order_lines(told: Mapping[str, Any], *, steps: bool = False) -> Iterator[str]:
+    """What it came to, then each way; ``steps``: also what became of each order of each way."""
+    from chimera.wire.cash import moment
+
+    order, was = told["order"], told["was"]
+    yield (
+        f"{order['client_order_id']}  {order['side']} {order['qty']} {order['symbol']} {order['market']}  accepted "
+        f"{moment(int(order['accepted_ms']))}, {order['status']}"
+    )
+    yield from (f"  why: {line}" for line in order["why"])
+    if was is not None:
+        took = "?" if was["took_ms"] is None else f"{int(was['took_ms']) / 1000:.1f}"
+        yield (
+            f"  it came to {_cost(was['cost'])}, {_percent(was['maker_share'])} as maker, {took} s, {was['orders']} "
+            f"orders; the mid was {told['mid']}, {told['mid_at_send'] or '?'} at its first sending"
+        )
+    if told["at_once"] is not None:
+        yield f"  all of it at once, from the levels kept of its first sending: {_cost(told['at_once'])}"
+    if told["missing"]:
+        yield f"  in other ways: not known, {told['missing']}"
+        return
+    yield f"  on {told['recording']['capture']}, maker {told['maker_bps']} bps, taker {told['taker_bps']} bps"
+    yield f"  {'way':<24}{'queue':<9}{'cost bps':>10}{'price':>10}{'fees':>9}{'maker':>8}{'took s':>8}{'orders':>8}"
+    for row in told["ways"]:
+        cost = row["cost"]
+        yield (
+            f"  {row['way']:<24}{row['queue']:<9}{cost['cost_bps']:>10}{cost['price_bps']:>10}{cost['fees_bps']:>9}"
+            f"{_percent(row['maker_share']):>8}{int(row['took_ms']) / 1000:>8.1f}{row['orders']:>8}{_ended(row)}"
+        )
+        if steps:
+            yield from (f"      why: {line}" for line in row["why"])
+            yield from (f"    {int(step['after_ms']):>7} ms  {step['what']}" for step in row["steps"])
+
+
+def _cost(cost: Mapping[str, Any]) -> str:
+    return f"{cost['cost_bps'] or '?'} bps (price {cost['price_bps']}, fees {cost['fees_bps'] or '?'})"
+
+
+def _percent(share: Any) -> str:
+    return f"{float(share):.0%}"
+
+
+def _ended(row: Mapping[str, Any]) -> str:
+    if row["reason"] == "END_OF_TAPE":
+        return "  the recording ended before it"
+    return "" if float(row["left"]) == 0 else f"  gave up {row['left']}: {row['reason']}"

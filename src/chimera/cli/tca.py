@@ -70,11 +70,11 @@ def analysed(ledger: Path, signals: Path | None, market: str | None, prices: lis
     captures = captures_named(market)
     rows = Ledger()
     decided = signals if signals is not None or not S3_LEDGER.is_file() else S3_LEDGER
-    with LookingOn(_there(ledger, "--ledger", "the file of S4's ledger (S4_LEDGER_PATH)")) as s4:
+    with LookingOn(there(ledger, "--ledger", "the file of S4's ledger (S4_LEDGER_PATH)")) as s4:
         rows.orders(s4.documents(keys.ORDERS))
         rows.fills(s4.documents(keys.FILLS))
     if decided is not None:
-        with LookingOn(_there(decided, "--signals", "the file of S3's ledger (S3_LEDGER_PATH)")) as s3:
+        with LookingOn(there(decided, "--signals", "the file of S3's ledger (S3_LEDGER_PATH)")) as s3:
             rows.signals(s3.documents(keys.SIGNALS))
     return report(rows.told(wanted), captures, priced)
 
@@ -126,7 +126,8 @@ def captures_named(words: str | None) -> Iterator[tuple[Any, Any]]:
     return ((file.market, events(file.path)) for file in files)
 
 
-def _there(path: Path, field: str, accepted: str) -> Path:
+def there(path: Path, field: str, accepted: str) -> Path:
+    """Raises ``Refused`` where no file is."""
     if not path.is_file():
         raise _refused(field, str(path), accepted, "there is no such file")
     return path

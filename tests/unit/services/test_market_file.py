@@ -68,7 +68,7 @@ def test_a_files_market_is_its_tag_else_its_name_else_futures(tmp_path: Path) ->
     assert [file.market for file in files_named(words)] == [
         Market.SPOT, Market.FUT, Market.FUT, Market.SPOT, Market.FUT,
     ]  # fmt: skip
-    with pytest.raises(Refused, match="is not a file"):
+    with pytest.raises(Refused, match="neither a file nor a folder"):
         files_named("fut:/nowhere")
 
 

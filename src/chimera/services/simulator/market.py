@@ -1,8 +1,9 @@
 """The market a simulated venue runs on: captures from files side by side, or the seeded synthetic one.
 
 A capture's market is the word before its path (``spot:FILE``, ``fut:FILE``), else how its file is called (``spot-…``,
-``usdm-…``, as ``chimera record`` and public archives name them), else futures. A file may hold several symbols; one
-symbol of one market stands in one file. Bad lines of a capture are passed over and counted, not guessed.
+``usdm-…``, as ``chimera record`` and public archives name them), else futures. A folder stands for its captures. A file
+may hold several symbols; one symbol of one market stands in one file. Bad lines of a capture are passed over and
+counted, not guessed.
 
 A synthetic market has each symbol on futures, on spot, or on both; where on both, spot follows the futures' fair price
 (``chimera.tape.synthetic.Together``). The first symbol's futures are what the seed alone gives; every other one
@@ -66,9 +67,9 @@ class OpenedMarket:
 
 
 def files_named(words: str) -> tuple[MarketFile, ...]:
-    """``FILE[,FILE...]``, each with its market. Raises ``Refused`` for one that is not there."""
-    parts = [words] if _path(words).is_file() else words.split(",")  # a file may have a comma in its name
-    return tuple(_file(word.strip()) for word in parts if word.strip())
+    """``FILE[,FILE...]``, each with its market; a folder is all captures in it. Raises ``Refused`` for none there."""
+    parts = [words] if _path(words).exists() else words.split(",")  # a file may have a comma in its name
+    return tuple(file for word in parts if word.strip() for file in _files(word.strip()))
 
 
 def open_captures(files: Sequence[MarketFile]) -> OpenedMarket:
@@ -141,12 +142,14 @@ def _path(word: str) -> Path:
     return Path(rest if rest and tag.lower() in _WORDS else word)
 
 
-def _file(word: str) -> MarketFile:
-    path = _path(word)
-    if not path.is_file():
-        raise _refused(f"{path} is not a file")
-    named = _NAMES.get(path.name.partition("-")[0].lower(), Market.FUT)
-    return MarketFile(path=path, market=_WORDS.get(word.partition(":")[0].lower(), named))
+def _files(word: str) -> Iterator[MarketFile]:
+    place = _path(word)
+    found = sorted(place.glob("*.gz")) if place.is_dir() else [place] if place.is_file() else []
+    if not found:
+        raise _refused(f"{place} is neither a file nor a folder with captures (*.gz)")
+    for path in found:
+        named = _NAMES.get(path.name.partition("-")[0].lower(), Market.FUT)
+        yield MarketFile(path=path, market=_WORDS.get(word.partition(":")[0].lower(), named))
 
 
 def _opened(path: Path) -> tuple[list[MarketEvent], Iterator[MarketEvent]]:
@@ -165,4 +168,6 @@ def _capture(path: Path) -> Iterator[MarketEvent]:
 
 
 def _refused(text: str) -> Refused:
-    return Refused("MARKET_FILE", text, field="--market", accepted="[fut:|spot:]FILE[,FILE...]")
+    return Refused(
+        "MARKET_FILE", text, field="--market", accepted="[fut:|spot:]FILE[,FILE...], or a folder of captures"
+    )
