@@ -25,6 +25,7 @@ FIRST ?= 1
 SEEDS ?=
 LONG ?=
 HEIRS ?=
+HOUSE ?=
 COUNT ?= 1
 OFF ?=
 KILLS ?= 200
@@ -63,7 +64,7 @@ check: static
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -p no:schemathesis -m "not slow" --examples 25 tests/unit tests/contract
 
 sim: $(RUN_READY)
-	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(LONG),--long) $(if $(HEIRS),--heirs) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))
+	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(LONG),--long) $(if $(HEIRS),--heirs) $(if $(HOUSE),--house) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 sim-safeguards: $(RUN_READY)
 	@exec $(BIN)/python $(if $(DENSITY),tools/densities.py,tools/sim.py --safeguards)

@@ -28,6 +28,7 @@ from support.incident_stage import a_wish, role_of, without
 CAPS = LIMITS.but(
     max_order_notional=Quote(Decimal(1_500)),
     max_position_notional=Quote(Decimal(4_000)),
+    max_gross_notional=Quote(Decimal(4_000)),
     max_daily_loss=Quote(Decimal(2)),
     max_orders_per_10s=24,
 )

@@ -102,6 +102,19 @@ def test_a_position_above_its_limit_is_seen_at_the_fill_that_makes_it() -> None:
     assert len(oracle.within_limits(out, Decimal(400))) == 1, "an exit is no breach"
 
 
+@pytest.mark.req("I22")
+def test_all_positions_together_are_judged_over_symbols_and_markets() -> None:
+    price = {"price": Decimal(100)}
+    audit = log(
+        at(1, fill("a-t1", 1, 7, "2", **price)),
+        at(2, fill("b-t1", 2, 8, "3", "SELL", symbol="ETHUSDT", **price)),
+        at(3, fill("c-t1", 3, 9, "1", market="SPOT", **price)),
+        at(4, fill("b-x1", 4, 10, "1", reduce_only=True, symbol="ETHUSDT", price=Decimal(200))),
+    )
+    assert oracle.within_gross(audit, Decimal(600)) == []
+    assert [found.at_us for found in oracle.within_gross(audit, Decimal(450))] == [2 * MS, 3 * MS], "an exit is none"
+
+
 def test_a_stop_may_be_taken_anew_while_it_guards_and_not_once_it_fired_and_all_is_flat() -> None:
     named = {"client_order_id": "a-s1"}
     guarding = [at(1, fill("a-t1", 1, 7, "2")), at(2, stop(5, "2", **named)), at(3, stop(6, "2", **named))]

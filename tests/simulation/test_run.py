@@ -184,6 +184,7 @@ NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and with
     "trade_history": ({"I6"}, 60),
     "ask_after_restart": ({"LIVED_ONCE"}, 60),
     "limits_at_last_hop": ({"I22"}, 60),
+    "gross_limit": ({"I22"}, 60),
     "parent_cap": ({"I4"}, 20),
     "kill_switch": ({"I17"}, 60),
     "keep_kills": ({"I17"}, 60),
@@ -204,8 +205,8 @@ NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and with
 
 
 KNOWN = {  # of the rare ones
-    "recover_pending": 76, "ask_after_restart": 7, "limits_at_last_hop": 55, "doubt_counts": 55, "keep_kills": 9,
-    "lease_at_send": 6, "lease_ends": 3,
+    "recover_pending": 76, "ask_after_restart": 7, "limits_at_last_hop": 55, "gross_limit": 24, "doubt_counts": 55,
+    "keep_kills": 9, "lease_at_send": 6, "lease_ends": 3,
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from chimera.trading.refusal import Refusal
 from chimera.trading.standstill import Standstill
 
 LATE: Final = "LATE: held back past its moment"
-NO_MARKET_DATA: Final = "NO_MARKET_DATA: no fresh price to judge limits by"
+NO_MARKET_DATA: Final = "NO_MARKET_DATA: no price to judge limits by, of this position or of another of the account"
 CHANGED: Final = "CHANGED: its intent has other terms by now, by which the next is made"
 BARE: Final = "BARE: what was to stand in its place stands no more"
 
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
     """What an entry meets at this moment, beside its holding."""
 
     now_ms: Millis
-    exposure: Exposure | None  # with this order in it; None: no fresh price
+    exposure: Exposure | None  # with this order in it; None: no fresh price, or other positions are not known yet
     closed: tuple[str, Millis | None] | None  # why nothing may enter just now, and for how long
     standstill: Standstill
 

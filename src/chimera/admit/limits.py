@@ -1,14 +1,16 @@
 """The limits at the last hop before the wire, reserved in the same step that checks them.
 
-One ``LimitBook`` per account and market; what the day has brought is the account's, over all its markets. ``reserve``
-is called by the sender immediately before an order leaves; nothing can come between check and reservation because there
-is no wait between them. What is in doubt counts in full. The limits bind orders that can increase exposure and hold
-against a hostile caller; reduce-only orders always pass.
+One ``LimitBook`` per account and market; what the day has brought is the account's, over all its markets, and so is
+what its other positions may come to, which comes with the exposure. ``reserve`` is called by the sender immediately
+before an order leaves; nothing can come between check and reservation because there is no wait between them. What is in
+doubt counts in full. The limits bind orders that can increase exposure and hold against a hostile caller; reduce-only
+orders always pass.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Final
 
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, Symbol
@@ -19,6 +21,7 @@ from chimera.trading.value import Value
 
 ORDER_WINDOW_MS = 10_000
 PROTECTIVE_RESERVE = Decimal("0.25")  # of the order budget stays for stops and exits (I23)
+_NOTHING: Final = Quote(ZERO)
 
 
 def _none(symbol: Symbol, side: Side) -> Decimal:
@@ -30,6 +33,7 @@ class Limits(Value):
 
     max_order_notional: Quote
     max_position_notional: Quote
+    max_gross_notional: Quote  # over all symbols and markets of the account
     max_daily_loss: Quote
     price_collar_bps: Decimal
     max_orders_per_10s: int
@@ -42,9 +46,16 @@ class Exposure(Value):
     open_buy_qty: Decimal  # leaves of live and doubtful entries, without the one being sent
     open_sell_qty: Decimal
     near: Price  # mark, or mid
+    elsewhere: Quote = _NOTHING  # what the account's other positions may come to, over all symbols and markets
 
     @classmethod
-    def of(cls, holding: Holding, near: Price, of_others: Callable[[Symbol, Side], Decimal] = _none) -> "Exposure":
+    def of(
+        cls,
+        holding: Holding,
+        near: Price,
+        of_others: Callable[[Symbol, Side], Decimal] = _none,
+        elsewhere: Quote = _NOTHING,
+    ) -> "Exposure":
         """With what may still be added, by us or by others."""
         symbol = holding.key.symbol
         return cls(
@@ -52,6 +63,7 @@ class Exposure(Value):
             open_buy_qty=holding.open_qty(Side.BUY) + of_others(symbol, Side.BUY),
             open_sell_qty=holding.open_qty(Side.SELL) + of_others(symbol, Side.SELL),
             near=near,
+            elsewhere=elsewhere,
         )
 
     def and_open(self, side: Side, qty: Decimal) -> "Exposure":
@@ -112,6 +124,9 @@ class LimitBook:
             return (
                 f"LIMIT_POSITION_NOTIONAL: {after:.2f} > S4_MAX_POSITION_NOTIONAL_USDT {limits.max_position_notional}"
             )
+        gross = exposure.elsewhere + after
+        if gross > limits.max_gross_notional:
+            return f"LIMIT_GROSS_NOTIONAL: {gross:.2f} > S4_MAX_GROSS_NOTIONAL_USDT {limits.max_gross_notional}"
         loss = self.loss_today()
         if loss >= limits.max_daily_loss:
             return f"LIMIT_DAILY_LOSS: {loss:.2f} lost today >= S4_MAX_DAILY_LOSS_USDT {limits.max_daily_loss}"
@@ -127,10 +142,11 @@ class LimitBook:
             )
         return None
 
-    def notional_left(self, exposures: Iterable[Exposure]) -> Quote:
-        """What one symbol may still take, by the one that is nearest to its limit."""
+    def notional_left(self, exposures: Iterable[Exposure], gross: Quote) -> Quote:
+        """What any one symbol may still take: by the one that is nearest to its limit, and by all of the account's."""
         largest = max((exposure.worst_notional for exposure in exposures), default=ZERO)
-        return Quote(max(self.limits.max_position_notional - largest, ZERO))
+        of_all = self.limits.max_gross_notional - gross
+        return Quote(max(min(self.limits.max_position_notional - largest, of_all), ZERO))
 
     def loss_today(self) -> Quote:
         """Quote asset, > 0 when losing."""

@@ -132,6 +132,7 @@ STATUSES: Final[Mapping[str, HTTPStatus]] = {
 REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
     "LIMIT_ORDER_NOTIONAL": ("qty", "orders of at most S4_MAX_ORDER_NOTIONAL_USDT each: less, or TWAP slices"),
     "LIMIT_POSITION_NOTIONAL": ("qty", "what S4_MAX_POSITION_NOTIONAL_USDT leaves beside all that is open"),
+    "LIMIT_GROSS_NOTIONAL": ("qty", "what S4_MAX_GROSS_NOTIONAL_USDT leaves beside all positions of the account"),
     "LIMIT_DAILY_LOSS": ("kind", "orders that only reduce, until 00:00 UTC"),
     "LIMIT_PRICE_COLLAR": ("exec_policy", "a price within S4_PRICE_COLLAR_BPS of the mark"),
     "LIMIT_ORDER_RATE": ("kind", "orders that only reduce; entries again within 10 s"),

@@ -43,6 +43,7 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_INTENT_STREAM": "false", "S4_INTENT_GROUP": "of-btc", "S4_INTENT_MAX_AGE": "45s",
         "S4_ORDERS_BY": "socket", "S4_PROBE": "false",
         "S4_CB_ERROR_RATE_THRESH": "0.5", "S4_MAX_ORDER_NOTIONAL_USDT": "6", "S4_MAX_POSITION_NOTIONAL_USDT": "7",
+        "S4_MAX_GROSS_NOTIONAL_USDT": "7.5",
         "S4_MAX_DAILY_LOSS_USDT": "8.25", "S4_PRICE_COLLAR_BPS": "9", "S4_MAX_ORDERS_PER_10S": "10",
         "S4_MAKER_FILL_RATIO_MIN": "0.3", "S4_RATE_SHARE": "0.9",
         "S4_SWEEP_EVERY_S": "30", "S4_SWEEP_JACCARD": "0.8", "S4_EXTERNAL_ORDERS": "isolate", "S4_DOUBT_ALERT_S": "5",
@@ -141,6 +142,7 @@ def test_a_secret_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         ({"S4_BINANCE_SECRET": "a", "S4_BINANCE_SECRET_FILE": "/nowhere", "S4_BINANCE_KEY": "k"}, "both set"),
         ({"S4_BINANCE_KEY": "k"}, "go together"),
         ({"S4_MAX_ORDER_NOTIONAL_USDT": "5000"}, "less than S4_MAX_ORDER_NOTIONAL_USDT"),
+        ({"S4_MAX_GROSS_NOTIONAL_USDT": "1999"}, "less than S4_MAX_POSITION_NOTIONAL_USDT"),
     ],
 )
 def test_what_does_not_fit_together(environ: dict[str, str], fault: str) -> None:

@@ -25,6 +25,7 @@ def a_book(most: int = 5_000) -> LimitBook:
     limits = Limits(
         max_order_notional=Quote(D(most)),
         max_position_notional=Quote(D(most)),
+        max_gross_notional=Quote(D(most)),
         max_daily_loss=Quote(D(50)),
         price_collar_bps=D(100),
         max_orders_per_10s=8,

@@ -9,18 +9,20 @@ from hypothesis import strategies as st
 from chimera.admit.limits import Exposure, LimitBook, Limits
 from chimera.trading.ids import ClientOrderId
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.money import ZERO, Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, OrderType
 from support.desk import SYMBOL
 
 LIMITS = Limits(
     max_order_notional=Quote(Decimal(1000)),
     max_position_notional=Quote(Decimal(2000)),
+    max_gross_notional=Quote(Decimal(5000)),
     max_daily_loss=Quote(Decimal(50)),
     price_collar_bps=Decimal(100),
     max_orders_per_10s=8,
 )
 NOW = Millis(1_000_000)
+GROSS = Quote(Decimal(1_600))  # of the positions below
 
 
 def an_order(qty: str, *, side: Side = Side.BUY, price: str | None = None, reduce_only: bool = False) -> NewOrder:
@@ -35,12 +37,13 @@ def an_order(qty: str, *, side: Side = Side.BUY, price: str | None = None, reduc
     )
 
 
-def an_exposure(held: str = "0", buys: str = "0", sells: str = "0") -> Exposure:
+def an_exposure(held: str = "0", buys: str = "0", sells: str = "0", elsewhere: str = "0") -> Exposure:
     return Exposure(
         position_qty=Decimal(held),
         open_buy_qty=Decimal(buys),
         open_sell_qty=Decimal(sells),
         near=Price(Decimal(100)),
+        elsewhere=Quote(Decimal(elsewhere)),
     )
 
 
@@ -55,6 +58,9 @@ def an_exposure(held: str = "0", buys: str = "0", sells: str = "0") -> Exposure:
         (an_order("10"), an_exposure("5", "5.001"), "LIMIT_POSITION_NOTIONAL"),
         (an_order("10", side=Side.SELL), an_exposure("-10.001"), "LIMIT_POSITION_NOTIONAL"),
         (an_order("10", side=Side.SELL), an_exposure(buys="15", sells="10.001"), "LIMIT_POSITION_NOTIONAL"),
+        (an_order("10"), an_exposure("10", elsewhere="3000"), None),
+        (an_order("10"), an_exposure("10", elsewhere="3000.01"), "LIMIT_GROSS_NOTIONAL"),
+        (an_order("10", side=Side.SELL), an_exposure("-5", sells="5", elsewhere="3000.01"), "LIMIT_GROSS_NOTIONAL"),
         (an_order("5", price="101"), an_exposure(), None),
         (an_order("5", price="101.1"), an_exposure(), "LIMIT_PRICE_COLLAR"),
         (an_order("5", price="98.9"), an_exposure(), "LIMIT_PRICE_COLLAR"),
@@ -90,11 +96,22 @@ def test_entries_never_use_the_share_kept_for_protection(times: list[int]) -> No
 def test_what_is_left_of_the_notional_is_what_the_last_hop_would_grant() -> None:
     book = LimitBook(LIMITS)
     one, other = an_exposure("-3", buys="1", sells="2"), an_exposure("9", buys="4")
-    left = book.notional_left([one, other])
+    left = book.notional_left([one, other], GROSS)
     assert left == Decimal(700)
     most = left / other.near
     assert book.reserve(an_order(str(most)), other, NOW) is None
     over = book.reserve(an_order(str(most + Decimal("0.001"))), other, NOW) or ""
     assert over.startswith("LIMIT_POSITION_NOTIONAL")
-    assert book.notional_left([]) == LIMITS.max_position_notional
-    assert book.notional_left([an_exposure("99")]) == 0
+    assert book.notional_left([], Quote(ZERO)) == LIMITS.max_position_notional
+    assert book.notional_left([an_exposure("99")], GROSS) == 0
+
+
+@pytest.mark.req("S4-LIM-1", "I22")
+def test_where_all_positions_leave_less_than_one_may_take_it_is_that_less() -> None:
+    book = LimitBook(LIMITS)
+    left = book.notional_left([an_exposure("3")], Quote(Decimal(4_700)))
+    beside = an_exposure("3", elsewhere="4400")
+    assert left == Decimal(300)
+    assert book.reserve(an_order("3"), beside, NOW) is None
+    assert (book.reserve(an_order("3.001"), beside, NOW) or "").startswith("LIMIT_GROSS_NOTIONAL: 5000.10 > ")
+    assert book.notional_left([], Quote(Decimal(5_001))) == 0

@@ -25,6 +25,7 @@ from chimera.trading.standstill import Standstill
 LIMITS = Limits(
     max_order_notional=Quote(Decimal(10**9)),
     max_position_notional=Quote(Decimal(10**9)),
+    max_gross_notional=Quote(Decimal(10**9)),
     max_daily_loss=Quote(Decimal(10**9)),
     price_collar_bps=Decimal(10**4),
     max_orders_per_10s=1_000,

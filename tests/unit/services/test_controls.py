@@ -187,6 +187,7 @@ async def test_an_entry_that_waited_for_the_disk_does_not_leave_after_a_kill() -
     venue = cast("Any", type("Venue", (), {"place": lambda self, order, timeout_ms: sent.append(order)})())
     limits = Limits(
         max_order_notional=Quote(Price(desk.bid)), max_position_notional=Quote(Price(desk.bid)),
+        max_gross_notional=Quote(Price(desk.bid)),
         max_daily_loss=Quote(Price(desk.bid)), price_collar_bps=desk.bid, max_orders_per_10s=100,
     )  # fmt: skip
     breaking = Breaking(BreakerPolicy(), CLOCK, lambda alert: None)

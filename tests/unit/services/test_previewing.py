@@ -18,6 +18,7 @@ from chimera.trading.money import Millis, Price, Quote
 LIMITS = Limits(
     max_order_notional=Quote(D(1_000)),
     max_position_notional=Quote(D(5_000)),
+    max_gross_notional=Quote(D(9_000)),
     max_daily_loss=Quote(D(50)),
     price_collar_bps=D(100),
     max_orders_per_10s=8,
@@ -30,7 +31,7 @@ def others(symbol: Symbol, side: Side) -> D:
 
 def used(desk: Desk, intent: Intent) -> dict[str, str]:
     def exposure(holding: Holding, near: Price) -> Exposure:
-        return Exposure.of(holding, near, others)
+        return Exposure.of(holding, near, others, Quote(D(3_000)))
 
     plan = Plan(slices=(Slice(qty=intent.qty, after_ms=0),), deadline_ms=Millis(desk.now + 10_000))
     told = preview(intent, plan, None, desk.holding, desk.scene, UNSEEN, LastHop(LimitBook(LIMITS), exposure))
@@ -44,6 +45,7 @@ def test_a_preview_counts_what_is_held_and_what_others_may_still_add() -> None:
 
     assert desk.scene.near is not None
     assert D(told["S4_MAX_POSITION_NOTIONAL_USDT"]) == round(D("0.514") * desk.scene.near, 2)
+    assert D(told["S4_MAX_GROSS_NOTIONAL_USDT"]) == D(told["S4_MAX_POSITION_NOTIONAL_USDT"]) + 3_000
     assert D(told["S4_MAX_ORDER_NOTIONAL_USDT"]) == round(D("0.004") * desk.scene.near, 2)
 
 

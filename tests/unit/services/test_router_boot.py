@@ -27,6 +27,7 @@ from support.refusals import rejected
 LIMITS = Limits(
     max_order_notional=Quote(Decimal(200)),
     max_position_notional=Quote(Decimal(200)),
+    max_gross_notional=Quote(Decimal(200)),
     max_daily_loss=Quote(Decimal(200)),
     price_collar_bps=Decimal(200),
     max_orders_per_10s=10,

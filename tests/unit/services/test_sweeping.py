@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from chimera.admit.breaker import BreakerPolicy
-from chimera.admit.limits import LimitBook, Limits
+from chimera.admit.limits import Exposure, LimitBook, Limits
 from chimera.ports.venue import OrderReport
 from chimera.reconcile.external import ExternalOrders
 from chimera.reconcile.sweep import SweepPolicy
@@ -208,15 +208,19 @@ async def test_at_the_last_hop_what_others_may_still_buy_counts_against_the_limi
         sent.append(order)
         return desk.word(order, Status.NEW)
 
+    def by_others(symbol: Symbol, side: Side) -> Decimal:
+        return Decimal(others) if (symbol, side) == (SYMBOL, Side.BUY) else Decimal(0)
+
     limits = Limits(
         max_order_notional=Quote(Decimal(1000)), max_position_notional=Quote(Decimal(1000)),
+        max_gross_notional=Quote(Decimal(1000)),
         max_daily_loss=Quote(Decimal(100)), price_collar_bps=Decimal(100), max_orders_per_10s=100,
     )  # fmt: skip
     venue: Any = type("Venue", (), {"place": staticmethod(place)})()
     clock: Any = Clock()
     gates = Gates(
         Breaking(BreakerPolicy(), clock, lambda alert: None), Barriers(clock, lambda alert: None), Standstill,
-        lambda symbol, side: Decimal(others) if (symbol, side) == (SYMBOL, Side.BUY) else Decimal(0),
+        lambda holding, near: Exposure.of(holding, near, by_others),
     )  # fmt: skip
     sender = Sender(venue, cast("Any", None), LimitBook(limits), gates, clock, clock.now_ms)
     command = Place(order=desk.placed(Role.TAKER), role=Role.TAKER)

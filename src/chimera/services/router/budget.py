@@ -4,15 +4,14 @@ Published twice a second, which also shows whether the bus is there. Best effort
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 import structlog
 
-from chimera.admit.limits import Exposure, LimitBook
+from chimera.admit.limits import LimitBook
 from chimera.ports.streams import Bus
+from chimera.services.router.exposing import Exposing
 from chimera.services.router.ground import Ground
-from chimera.services.router.market import MarketView
 from chimera.services.router.patience import Looks
 from chimera.services.router.standing_in import StandingIn
 from chimera.services.router.watchdogs import Watchdogs
@@ -20,10 +19,9 @@ from chimera.services.router.watching import Watch
 from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.execution import Phase
-from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId, Symbol
 from chimera.trading.market import Market
-from chimera.trading.money import ZERO, Price, Quote
+from chimera.trading.money import ZERO, Quote
 from chimera.wire.budget import budget_document
 from chimera.wire.keys import risk_budget_key
 
@@ -39,24 +37,19 @@ class Budgeting:
         self,
         ground: Ground,
         bus: Bus,
-        market: MarketView,
         limits: LimitBook,
         watch: Watch,
         watchdogs: Watchdogs,
         standing_in: StandingIn,
         shared: dict[Market, MarketBudget],
-        exposure: Callable[[Holding, Price], Exposure],
+        exposing: Exposing,
     ) -> None:
-        """``shared``: what each market of the account has left, under one key on the bus.
-
-        ``exposure``: as the last hop reckons it.
-        """
+        """``shared``: what each market of the account has left, under one key on the bus."""
         self._shared = shared
-        self._exposure = exposure
+        self._exposing = exposing
         self.bus_up = False
         self._ground = ground
         self._bus = bus
-        self._market = market
         self._limits = limits
         self._watch = watch
         self._watchdogs = watchdogs
@@ -96,22 +89,20 @@ class Budgeting:
             return None
         inflight: dict[IntentId, Symbol] = {}
         open_symbols: list[Symbol] = []
-        exposures: list[Exposure] = []
         for owner in owners:
             holding = owner.holding
-            near = self._market.worth(holding.key.symbol) or holding.position.entry_px or Price(ZERO)
-            exposures.append(self._exposure(holding, near))
             if holding.exposure:
                 open_symbols.append(holding.key.symbol)
             for intent_id, working in holding.intents.items():
                 if working.phase is Phase.WORKING and not working.intent.reduce_only:
                     inflight[intent_id] = holding.key.symbol
-        fees = self._watch.fees
+        fees, gross = self._watch.fees, self._exposing.gross()
+        exposures = (exposure for _, exposure in self._exposing.each() if exposure is not None)
         market = MarketBudget(
             fees=max(fees.values(), key=lambda rates: (rates.taker, rates.maker)),
             fees_of=dict(fees),
             remaining_margin_usdt=Quote(max(funds.available, ZERO)),
-            remaining_notional_usdt=self._limits.notional_left(exposures),
+            remaining_notional_usdt=Quote(ZERO) if gross is None else self._limits.notional_left(exposures, gross),
             open_symbols=tuple(open_symbols),
             inflight=inflight,
         )

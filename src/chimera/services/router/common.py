@@ -14,6 +14,7 @@ from chimera.ports.streams import Bus
 from chimera.ports.venue import Records
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.controls import Controls
+from chimera.services.router.exposing import Exposing
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import going_on
 from chimera.services.router.receipts import Seal, Witness
@@ -46,6 +47,7 @@ class Common:
         self.owners: dict[Market, dict[PositionKey, Owner]] = {market: {} for market in records}
         self.loaded = {market: asyncio.Event() for market in records}
         self.budgets: dict[Market, MarketBudget] = {}
+        self.exposing: dict[Market, Exposing] = {}
         self.day_pnl: dict[tuple[Market, Symbol], Quote] = {}
         self.claiming: Counter[str] = Counter()  # by whichever market: an order is named without one
         self.alarms = Alarms(account_id, owner_name, rows=ledger, bus=bus, clock=clock)

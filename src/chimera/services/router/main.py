@@ -346,6 +346,7 @@ def limits_of(settings: RouterSettings) -> Limits:
     return Limits(
         max_order_notional=Quote(settings.max_order_notional_usdt),
         max_position_notional=Quote(settings.max_position_notional_usdt),
+        max_gross_notional=Quote(settings.gross_notional_usdt),
         max_daily_loss=Quote(settings.max_daily_loss_usdt),
         price_collar_bps=settings.price_collar_bps,
         max_orders_per_10s=settings.max_orders_per_10s,

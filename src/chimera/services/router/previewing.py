@@ -26,10 +26,10 @@ _CENT: Final = Decimal("0.01")
 
 
 class LastHop(NamedTuple):
-    """By what the last hop would judge: the ceilings, and what a holding may come to at a price."""
+    """By what the last hop would judge: the ceilings, and what a holding may come to at a price, if that is known."""
 
     limits: LimitBook
-    exposure: Callable[[Holding, Price], Exposure]
+    exposure: Callable[[Holding, Price], Exposure | None]
 
 
 def preview(
@@ -112,11 +112,17 @@ def _limits(intent: Intent, holding: Holding, plan: Plan, price: Price, last_hop
     if intent.reduce_only:
         return []
     largest = min(max((part.qty for part in plan.slices), default=Qty(ZERO)), intent.qty)
-    worst = last_hop.exposure(holding, price).and_open(intent.side, intent.qty).worst_notional
     book, limits = last_hop.limits, last_hop.limits.limits
-    rows: tuple[tuple[str, Decimal, Decimal], ...] = (
+    rows: list[tuple[str, Decimal, Decimal]] = [
         ("S4_MAX_ORDER_NOTIONAL_USDT", largest * price, limits.max_order_notional),
-        ("S4_MAX_POSITION_NOTIONAL_USDT", worst, limits.max_position_notional),
         ("S4_MAX_DAILY_LOSS_USDT", max(book.loss_today(), ZERO), limits.max_daily_loss),
-    )
+    ]
+    exposure = last_hop.exposure(holding, price)
+    if exposure is not None:
+        worst = exposure.and_open(intent.side, intent.qty).worst_notional
+        gross = exposure.elsewhere + worst
+        rows[1:1] = [
+            ("S4_MAX_POSITION_NOTIONAL_USDT", worst, limits.max_position_notional),
+            ("S4_MAX_GROSS_NOTIONAL_USDT", gross, limits.max_gross_notional),
+        ]
     return [{"limit": name, "used": text(used.quantize(_CENT)), "of": text(most)} for name, used, most in rows]

@@ -31,6 +31,7 @@ from chimera.services.router.cash_desk import CashDesk
 from chimera.services.router.closing import Closing
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
+from chimera.services.router.exposing import Exposing
 from chimera.services.router.fitting import Fitting
 from chimera.services.router.governing import Governing
 from chimera.services.router.ground import Ground, VenueTime
@@ -128,7 +129,8 @@ class Router:
         stops, refused = lambda: self.controls.standstill, self.tallies.refused
         self._relay = relay = Relay(ledger, bus)
         self.transferring = money = self._transferring(wallets, relay)
-        gates = Gates(self.breaker, self.barriers, stops, sweeping.external_qty, refused, capability, money)
+        self.exposing = Exposing(ground, market, sweeping.external_qty, shared.exposing, shared.complete)
+        gates = Gates(self.breaker, self.barriers, stops, self.exposing.of, refused, capability, money)
         self.sender = Sender(venue, records, limits, gates, clock, ground.venue_clock.now_ms, pairs)
         self._carrier = self.sender if self._tracing is None else TracedCarrier(self.sender, self._tracing)
         self._look(venue, records, rulebook, bus, shared)
@@ -265,7 +267,7 @@ class Router:
 
     async def preview(self, intent: Intent) -> dict[str, object]:
         """What would come of it; claims, sends and keeps nothing. Raises ``Refused``."""
-        return await self.accepting.preview(intent, LastHop(self._limits, self.sender.exposure))
+        return await self.accepting.preview(intent, LastHop(self._limits, self.exposing.of))
 
     async def steer(self, name: str, ask: steering.Ask) -> dict[str, object]:
         """Pause, resume or finish an intent. Raises ``Refused`` NOT_FOUND or NOT_WORKING."""
@@ -363,9 +365,7 @@ class Router:
         )
         self.closing = Closing(ground, self.standing_in, self._ledger)
         self.fitting = Fitting(self.config.fit, ground.market, self.watch.fees, self.clock, self.alarms.tell)
-        self.budget = Budgeting(
-            ground, bus, market, limits, self.watch, dogs, self.standing_in, shared.budgets, self.sender.exposure
-        )
+        self.budget = Budgeting(ground, bus, limits, self.watch, dogs, self.standing_in, shared.budgets, self.exposing)
 
     def _transferring(self, wallets: Wallets | None, relay: Relay) -> Transferring:
         return Transferring(

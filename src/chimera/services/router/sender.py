@@ -5,7 +5,6 @@ in which it leaves; limits are reserved there. An entry's id leaves this process
 """
 
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -36,9 +35,8 @@ from chimera.trading.facts import (
     SurveyUnanswered,
 )
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId, Symbol
-from chimera.trading.market import Side
-from chimera.trading.money import ZERO, Millis, Price
+from chimera.trading.ids import ClientOrderId
+from chimera.trading.money import Millis, Price
 from chimera.trading.order import NewOrder, Status
 from chimera.trading.refusal import Refusal
 from chimera.trading.standstill import Standstill
@@ -75,7 +73,7 @@ class Gates(NamedTuple):
     breaker: Breaking
     barriers: Barriers
     standstill: Callable[[], Standstill]
-    external_qty: Callable[[Symbol, Side], Decimal] = lambda symbol, side: ZERO  # what orders of others may still add
+    exposure: Callable[[Holding, Price], Exposure | None] = Exposure.of
     refused: Callable[[VenueRejected], None] = lambda error: None  # hears why the venue says no
     capability: Learner | None = None
     funding: Funding | None = None
@@ -226,7 +224,7 @@ class Sender:
             return over
         if order.ref in self._entries_sent:  # asked first: what has left is never called held back
             return PlaceUnanswered(ref=order.ref, dead_after_ms=self._venue.dead_after_ms(now_ms))
-        exposure = None if near is None else self.exposure(holding, near)
+        exposure = None if near is None else self._gates.exposure(holding, near)
         seen = last_hop.Seen(now_ms, exposure, self._closed(order), self._gates.standstill())
         no = last_hop.entry(order, holding, seen, self._limits)
         if no is None:
@@ -248,10 +246,6 @@ class Sender:
         while self._entries_sent and next(iter(self._entries_sent.values())) < now_ms - SENT_MS:
             del self._entries_sent[next(iter(self._entries_sent))]
         self._entries_sent[ref] = now_ms
-
-    def exposure(self, holding: Holding, near: Price) -> Exposure:
-        """With what may still be added, by us or by others."""
-        return Exposure.of(holding, near, self._gates.external_qty)
 
     def _ended(self, order: NewOrder, *, good: bool) -> None:
         self.breaker.ended(entry=not order.reduce_only, good=good)

@@ -48,6 +48,7 @@ _ROUTES: Final = RoutePolicy()
 _FIT_AT: Final = "03:30"
 _BREAKER: Final = BreakerPolicy()
 _SWEEP: Final = SweepPolicy()
+GROSS_POSITIONS: Final = 10  # so many at their limit are the most of an account, unless it says otherwise
 _FILES: Final = ("S4_BINANCE_KEY", "S4_BINANCE_SECRET", "S4_DB_ARANGO_PASS")
 _ROTATED: Final = tuple(name + SUFFIX for name in _FILES[:2])
 _KUBERNETES: Final = re.compile(r"S4_(SERVICE|PORT)(_|$)")
@@ -231,6 +232,13 @@ class RouterSettings(LeaseSettings):
         "USDT",
         "Largest notional of one position, open orders included.",
     )
+    max_gross_notional_usdt: Amount | None = setting(
+        "S4_MAX_GROSS_NOTIONAL_USDT",
+        None,
+        "USDT",
+        "Largest notional of all positions of the account together, on futures and spot, open orders included; unset:"
+        " ten times S4_MAX_POSITION_NOTIONAL_USDT.",
+    )
     max_daily_loss_usdt: Amount = setting(
         "S4_MAX_DAILY_LOSS_USDT",
         Decimal(100),
@@ -304,6 +312,11 @@ class RouterSettings(LeaseSettings):
     )
 
     @property
+    def gross_notional_usdt(self) -> Decimal:
+        """The ceiling that is in force."""
+        return self.max_gross_notional_usdt or GROSS_POSITIONS * self.max_position_notional_usdt
+
+    @property
     def arango_password(self) -> str:
         return self.db_arango_pass.get_secret_value() if self.db_arango_pass else ""
 
@@ -339,6 +352,8 @@ def load(environ: Mapping[str, str]) -> RouterSettings:
         faults.append("S4_TRANSFER_MAX_DAY is less than S4_TRANSFER_MAX")
     if settings.max_position_notional_usdt < settings.max_order_notional_usdt:
         faults.append("S4_MAX_POSITION_NOTIONAL_USDT is less than S4_MAX_ORDER_NOTIONAL_USDT")
+    if settings.gross_notional_usdt < settings.max_position_notional_usdt:
+        faults.append("S4_MAX_GROSS_NOTIONAL_USDT is less than S4_MAX_POSITION_NOTIONAL_USDT")
     if faults:
         raise unusable(WHOSE, faults)
     return settings

@@ -69,6 +69,7 @@ TABLE: Final = RouteTable(
 LIMITS: Final = Limits(
     max_order_notional=Quote(Decimal(100_000)),
     max_position_notional=Quote(Decimal(5_000)),  # low: a few intents at once reach it (I22)
+    max_gross_notional=Quote(Decimal(7_500)),  # of two markets together
     max_daily_loss=Quote(Decimal(5_000)),
     price_collar_bps=Decimal(200),
     max_orders_per_10s=100,

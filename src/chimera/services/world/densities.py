@@ -64,7 +64,7 @@ def density(
     first = broken[0] if broken else None
     return Density(
         name=name,
-        scenario=options.scenario or ("heirs" if options.heirs_share else "drawn"),
+        scenario=options.scenario or ("heirs" if options.heirs_share else "house" if options.house else "drawn"),
         seeds=seeds,
         failures=len(broken),
         first_seed=None if first is None else first.seed,

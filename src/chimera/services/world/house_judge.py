@@ -10,6 +10,7 @@ from typing import NamedTuple
 from chimera.adapters.memory.faults import NoFaults
 from chimera.admit.transfer_policy import TransferPolicy
 from chimera.services.world import oracle, quiet, spot_judge, spot_oracle
+from chimera.services.world.composed import LIMITS
 from chimera.services.world.house_world import HouseWorld
 from chimera.services.world.oracle import Uncovered, Violation
 from chimera.services.world.spans import Span
@@ -30,6 +31,11 @@ def of_futures(audit: Iterable[AuditRecord]) -> list[AuditRecord]:
     return [record for record in audit if record.market != SPOT]
 
 
+def of_account(audit: Iterable[AuditRecord]) -> list[AuditRecord]:
+    """Futures' part and S4's own orders on spot, as they came."""
+    return [own for record in audit for own in ([record] if record.market != SPOT else spot_oracle.of_ours((record,)))]
+
+
 class Beside(NamedTuple):
     """What the ledger holds beside the futures' part."""
 
@@ -44,8 +50,9 @@ async def read(world: HouseWorld) -> Beside:
 def judge(
     world: HouseWorld, beside: Beside, audit: Sequence[AuditRecord], troubles: Sequence[Span], rough: Sequence[Span]
 ) -> list[Violation]:
-    """Spot's part, and the money; futures' is judged as ever, over ``of_futures``."""
+    """Spot's part, the money and both markets together; futures' is judged as ever, over ``of_futures``."""
     return [
+        *oracle.within_gross(of_account(audit), LIMITS.max_gross_notional),
         *spot_judge.judge(world.spot, beside.spot, audit, troubles, rough),
         *moved_once(ours(world), beside.money, world.policy, world.loop.now_us),
     ]

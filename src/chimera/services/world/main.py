@@ -83,7 +83,7 @@ def first_to_miss(
 def options_without(name: str) -> Options:
     """The worlds in which a missing safeguard matters most."""
     safeguard = every()[name]
-    return Options(scenario=safeguard.scenario, heirs_share=float(safeguard.heirs))
+    return Options(scenario=safeguard.scenario, heirs_share=float(safeguard.heirs), house=safeguard.house)
 
 
 def campaign(
@@ -147,7 +147,8 @@ def replay(seed: int, off: str | None = None, options: Options | None = None) ->
     asked = options or Options()
     words = [f"make sim SEED={seed}", f"OFF={off}" if off else ""]
     words += [f"SCENARIO={asked.scenario}" if asked.scenario else "", "LONG=1" if asked.at_least else ""]
-    return " ".join(filter(None, [*words, "HEIRS=1" if asked.heirs_share == 1 else ""]))
+    words += ["HEIRS=1" if asked.heirs_share == 1 else "", "HOUSE=1" if asked.house else ""]
+    return " ".join(filter(None, words))
 
 
 def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:

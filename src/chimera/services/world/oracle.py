@@ -26,6 +26,7 @@ _VENUES_OWN: Final = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 FIRST_TRIES: Final = 5  # three in a row open a breaker; more may be under way by then
 PAUSE_US: Final = 4_900_000  # its shortest
 LIMIT_SLACK: Final = Decimal("0.01")
+GROSS_SLACK: Final = Decimal("0.03")
 
 
 class Violation(Value):
@@ -325,6 +326,27 @@ def never_flips(audit: Iterable[AuditRecord]) -> list[Violation]:
                     text=f"{record.client_order_id} took {record.symbol} from {text(before)} to {text(after)}",
                 )
             )
+    return found
+
+
+def within_gross(audit: Iterable[AuditRecord], limit: Decimal, slack: Decimal = GROSS_SLACK) -> list[Violation]:
+    """I22: no entry fill leaves all positions together above ``limit``, each at the price of its own last fill.
+
+    ``audit``: of every market of the account. ``slack``: as for one position; the others may have filled a while ago.
+    """
+    held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    prices: dict[tuple[str, str], Decimal] = {}
+    found = []
+    for record in audit:
+        if record.kind is not Kind.FILL or record.price is None:
+            continue
+        name = record.market, record.symbol
+        held[name] += _signed(record)
+        prices[name] = record.price
+        gross = sum((abs(qty) * prices[each] for each, qty in held.items()), ZERO)
+        if is_entry(record) and gross > limit * (1 + slack):
+            story = f"{record.client_order_id} makes all positions {gross:.0f}, allowed {text(limit)}"
+            found.append(Violation(invariant="I22", at_us=record.at_us, text=story))
     return found
 
 

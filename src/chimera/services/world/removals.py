@@ -244,6 +244,10 @@ def limits_at_last_hop(_: Any) -> Any:
     return lambda book, order, exposure, now_ms: None
 
 
+def no_others(_: Any) -> Any:
+    return lambda exposing, beside=None: ZERO
+
+
 def double_children(send: Any) -> Any:
     return lambda holding, working, left, filled, scene: send(holding, working, left * 2, filled, scene)
 

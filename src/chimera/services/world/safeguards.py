@@ -36,13 +36,14 @@ class Seam(NamedTuple):
 class Safeguard(NamedTuple):
     """What is removed, in one sentence, and where; ``scenario`` is the class of runs in which it matters most.
 
-    ``heirs``: it matters where several routers share an account.
+    ``heirs``: it matters where several routers share an account; ``house``: where an account has two markets.
     """
 
     sentence: str
     seams: tuple[Seam, ...]
     scenario: str | None = None
     heirs: bool = False
+    house: bool = False
 
 
 class Redundant(NamedTuple):
@@ -145,6 +146,11 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "limits_at_last_hop": Safeguard(
         "No limit is checked or reserved as an entry leaves.",
         (Seam("chimera.admit.limits:LimitBook", "reserve", removals.limits_at_last_hop),),
+    ),
+    "gross_limit": Safeguard(
+        "What the account's other positions come to is not counted as an entry leaves.",
+        (Seam("chimera.services.router.exposing:Exposing", "gross", removals.no_others),),
+        house=True,
     ),
     "parent_cap": Safeguard(
         "Children are planned twice too large, and the last hop does not hold them to their intent.",
