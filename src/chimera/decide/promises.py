@@ -27,9 +27,16 @@ def is_in_flight(promise: Reserve, budget: RiskBudget) -> bool:
     return share is not None and promise.intent_id in share.inflight
 
 
+def is_ended(promise: Reserve, budget: RiskBudget) -> bool:
+    share = budget.markets.get(promise.market)
+    return share is not None and promise.intent_id in share.ended
+
+
 def is_ahead(promise: Reserve, budget: RiskBudget) -> bool:
     """Whether it may still become an entry that these figures do not list."""
-    if is_in_flight(promise, budget) or (promise.shown_ms is not None and budget.at_ms >= promise.shown_ms):
+    if is_in_flight(promise, budget) or is_ended(promise, budget):
+        return False
+    if promise.shown_ms is not None and budget.at_ms >= promise.shown_ms:
         return False
     return promise.valid_until_ms is None or budget.at_ms <= promise.valid_until_ms + SHARE_MS
 
@@ -56,12 +63,13 @@ def is_over(promise: Reserve, budget: RiskBudget) -> bool:
 
 
 def seen_in(promise: Reserve, budget: RiskBudget) -> Reserve:
-    """The promise after these figures: listed once, it is shown; listed no more, it is done."""
+    """The promise after these figures: listed once, it is shown; listed no more, or as ended, it is done."""
     if is_in_flight(promise, budget):
         return promise if promise.shown_ms is not None else promise.but(shown_ms=budget.at_ms)
-    if promise.done_ms is None and not is_ahead(promise, budget):
-        return promise.but(shown_ms=promise.shown_ms or budget.at_ms, done_ms=budget.at_ms)
-    return promise
+    if promise.done_ms is not None or is_ahead(promise, budget):
+        return promise
+    shown_ms = min(promise.shown_ms or budget.at_ms, budget.at_ms)
+    return promise.but(shown_ms=shown_ms, done_ms=budget.at_ms)
 
 
 def rival(ours: Intent, others: Iterable[Reserve], budget: RiskBudget | None) -> Reserve | None:
@@ -76,8 +84,8 @@ def rival(ours: Intent, others: Iterable[Reserve], budget: RiskBudget | None) ->
 
 
 def sighted(first_ms: Millis | None, budget: RiskBudget) -> tuple[Millis, bool]:
-    """Of an answered intent that was never listed: the first figures read after its answer, and whether these, read
-    later, must hold what came of it. Compares S4's moments with each other, never two clocks.
+    """Of an answered intent that was never listed, nor its end: the first figures read after its answer, and whether
+    these, read later, must hold what came of it. Compares S4's moments with each other, never two clocks.
     """
     if first_ms is None or budget.at_ms < first_ms:  # the second: S4 was started anew, with another clock
         return budget.at_ms, False

@@ -11,13 +11,16 @@ from chimera.trading.venue import FeeRates
 
 
 class MarketBudget(Value, tag=False):
-    """One market's share. ``inflight`` are intents accepted and not done, in doubt included, by id to symbol."""
+    """One market's share. ``inflight`` are intents accepted and not done, in doubt included, by id to symbol; ``ended``
+    some that were done lately, of which the other figures hold what came.
+    """
 
     fees: FeeRates  # the dearest of all symbols
     remaining_margin_usdt: Quote  # what a new order may lock: margin on FUT, quote balance on SPOT
     remaining_notional_usdt: Quote
     open_symbols: tuple[Symbol, ...] = ()
     inflight: dict[IntentId, Symbol] = {}
+    ended: tuple[IntentId, ...] = ()
     fees_of: dict[Symbol, FeeRates] = {}  # of each that is traded, as the venue charges this account
 
     def fees_for(self, symbol: Symbol) -> FeeRates:

@@ -59,6 +59,15 @@ def test_each_stage_takes_what_the_figures_do_not_hold() -> None:
     assert [is_over(done, budget) for budget in (held, settled, gone)] == [False, False, True]
 
 
+def test_an_intent_that_ended_before_it_was_listed_counts_as_what_came_of_it() -> None:
+    closed, held = figures(400, ended=("i-1",)), figures(400, ended=("i-1",), open_symbols=(BTC,))
+
+    assert taken(PROMISE, closed) == (0, 0, 20, 0), "its margin, until balances were read since"
+    assert taken(PROMISE, held) == (0, 0, 20, D("1.2")), "S4 counts the position as the entry"
+    assert taken(seen_in(PROMISE, closed), figures(900))[0] == 0, "and stays so where its end is told no more"
+    assert taken(seen_in(PROMISE, closed), figures(399))[0] == 1, "but in figures from before"
+
+
 def test_figures_from_before_what_was_seen_do_not_hold_it() -> None:
     """S4's writes may overtake each other."""
     seen = seen_in(PROMISE, figures(500, inflight={"i-1": BTC}))
@@ -90,16 +99,17 @@ def test_a_position_that_must_be_closed_by_now_is_another_s() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 60_000), st.booleans(), st.booleans()), max_size=12),
+    st.lists(st.tuples(st.integers(0, 60_000), st.booleans(), st.booleans(), st.booleans()), max_size=12),
     st.integers(0, 60_000),
 )
 def test_nothing_that_was_counted_as_done_becomes_an_entry_again(
-    looks: list[tuple[int, bool, bool]], late_ms: int
+    looks: list[tuple[int, bool, bool, bool]], late_ms: int
 ) -> None:
     """Whatever is seen, in whatever order: what is over for good stays over with newer figures."""
     promise = PROMISE
-    for after_ms, flies, holds in looks:
+    for after_ms, flies, holds, ends in looks:
         share: dict[str, Any] = {"inflight": {"i-1": BTC} if flies else {}, "open_symbols": (BTC,) if holds else ()}
+        share["ended"] = ("i-1",) if ends else ()
         promise = seen_in(promise, figures(after_ms, **share))
     if promise.done_ms is None:
         return

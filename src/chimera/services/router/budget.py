@@ -4,6 +4,7 @@ Published twice a second, which also shows whether the bus is there. Best effort
 """
 
 import asyncio
+from collections import OrderedDict
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from chimera.services.router.watchdogs import Watchdogs
 from chimera.services.router.watching import Watch
 from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.errors import StoreUnavailable
+from chimera.trading.events import Event, IntentChanged
 from chimera.trading.execution import Phase
 from chimera.trading.ids import IntentId, Symbol
 from chimera.trading.market import Market
@@ -28,6 +30,8 @@ from chimera.wire.keys import risk_budget_key
 log = structlog.get_logger()
 
 EVERY_S: Final = 0.5
+ENDED_MS: Final = 5_000  # so long an end is told: S3 looks four times a second while it waits for one
+ENDED_MOST: Final = 100  # and of no more of them: of the others S3 waits until it must have been told
 
 
 class Budgeting:
@@ -54,6 +58,7 @@ class Budgeting:
         self._watch = watch
         self._watchdogs = watchdogs
         self._standing_in = standing_in
+        self._ended: OrderedDict[IntentId, int] = OrderedDict()  # since when, monotonic, in that order
 
     @property
     def looks(self) -> Looks:
@@ -67,6 +72,19 @@ class Budgeting:
             if self.bus_up:
                 self._watchdogs.bus_heard()
             await asyncio.sleep(EVERY_S)
+
+    def heard(self, events: tuple[Event, ...]) -> None:
+        """What an owner tells: which intents are done."""
+        for event in events:
+            if isinstance(event.body, IntentChanged) and event.body.done:
+                self._ended[event.body.intent_id] = self._ground.clock.monotonic_ms()
+                self._ended.move_to_end(event.body.intent_id)
+        self._forget()
+
+    def _forget(self) -> None:
+        oldest_ms = self._ground.clock.monotonic_ms() - ENDED_MS
+        while self._ended and (next(iter(self._ended.values())) < oldest_ms or len(self._ended) > ENDED_MOST):
+            self._ended.popitem(last=False)
 
     async def publish(self) -> bool:
         """Whether the bus took it, or answered where there is none yet."""
@@ -98,6 +116,7 @@ class Budgeting:
                     inflight[intent_id] = holding.key.symbol
         fees, gross = self._watch.fees, self._exposing.gross()
         exposures = (exposure for _, exposure in self._exposing.each() if exposure is not None)
+        self._forget()
         market = MarketBudget(
             fees=max(fees.values(), key=lambda rates: (rates.taker, rates.maker)),
             fees_of=dict(fees),
@@ -105,6 +124,7 @@ class Budgeting:
             remaining_notional_usdt=Quote(ZERO) if gross is None else self._limits.notional_left(exposures, gross),
             open_symbols=tuple(open_symbols),
             inflight=inflight,
+            ended=tuple(self._ended),
         )
         self._shared[self._ground.market] = market
         left = max(self._limits.limits.max_daily_loss - self._limits.loss_today(), ZERO)

@@ -103,8 +103,7 @@ class Router:
         self.alarms, self.controls = shared.alarms, shared.controls
         self._tell = tell = shared.alarms.of(config.market)
         self.barriers = Barriers(clock, tell)
-        self.owners = shared.owners[config.market]
-        self._loaded = shared.loaded[config.market]
+        self.owners, self._loaded = shared.owners[config.market], shared.loaded[config.market]
         self._tracing = shared.tracing
         self.ground = ground = self._ground()
         self.breaker = Breaking(config.breaker, clock, tell)
@@ -211,7 +210,7 @@ class Router:
         )
         close = self.standing_in.relieve(key)
         self.owners[key] = owner
-        owner.listeners += [each.heard for each in (self.intake, self.watch, self.watchdogs, self.tallies, self.books)]
+        owner.listeners += [each.heard for each in self._hearing]
         if self._tracing is not None:
             owner.listeners.append(Heard(key, lambda: owner.holding, self._tracing))
         self.intake.heard(holding.outbox)
@@ -366,6 +365,7 @@ class Router:
         self.closing = Closing(ground, self.standing_in, self._ledger)
         self.fitting = Fitting(self.config.fit, ground.market, self.watch.fees, self.clock, self.alarms.tell)
         self.budget = Budgeting(ground, bus, limits, self.watch, dogs, self.standing_in, shared.budgets, self.exposing)
+        self._hearing = self.intake, self.watch, dogs, self.tallies, self.books, self.budget
 
     def _transferring(self, wallets: Wallets | None, relay: Relay) -> Transferring:
         return Transferring(
