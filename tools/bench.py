@@ -4,16 +4,15 @@ Parts run one after another: the pure hot paths against ``tests/bench/baseline.j
 start and recovery, an order against its floor, load, other people's clients against the same venue, and the bars of
 earlier proofs. Figures are of this machine at this moment; what can be compared between machines are the ratios, each
 within one run. ``--draw`` writes ``docs/benchmarks.md``, ``--store`` a new baseline, ``--only PART`` runs one,
-``--flame PART`` tells where its time went. Exit 1 where a hot path takes more than ``SLACK`` times its baseline on the
+``--flame PART`` draws where its time went. Exit 1 where a hot path takes more than ``SLACK`` times its baseline on the
 machine that the baseline names, or where a part could not be measured.
 """
 
 import argparse
 import asyncio
-import cProfile
 import json
-import pstats
 import statistics
+import subprocess
 import sys
 import time
 import traceback
@@ -37,6 +36,7 @@ from chimera.wire.codec import seal, unseal  # noqa: E402  (found by the line ab
 
 BASELINE = ROOT / "tests" / "bench" / "baseline.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
+FLAMES = ROOT / "build" / "flame"
 SLACK = 2.0
 ROUNDS, LEAST_S = 7, 0.05
 VERSIONS: Final = (
@@ -112,7 +112,9 @@ def memory(_: bool) -> Iterator[Row]:
 
 def world(quick: bool) -> Iterator[Row]:
     bench: Any = import_module("bench_world")
-    yield Row("an event of the simulated world", bench.event_us((1,) if quick else bench.SEEDS), "us CPU", "300 (FC-2)")
+    yield Row(
+        "an event of the simulated world", bench.event_us((1,)) if quick else bench.apart(), "us CPU", "300 (FC-2)"
+    )
 
 
 def life(_: bool) -> Iterator[Row]:
@@ -190,7 +192,7 @@ def main() -> int:
     parser.add_argument("--draw", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--json", action="store_true", help="the rows as one line at the end")
     parser.add_argument("--only", choices=PARTS, help="one part")
-    parser.add_argument("--flame", choices=PARTS, help="where the time of one part went, by function")
+    parser.add_argument("--flame", choices=PARTS, help="where the time of one part went: build/flame/PART.svg")
     asked = parser.parse_args()
     if asked.store:
         measured = {name: round(micros(case), 2) for name, case in cases().items()}
@@ -250,13 +252,20 @@ def page(rows: dict[str, list[Row]]) -> str:
 
 
 def _flame(name: str) -> int:
-    """The fifty functions that took longest, of this process."""
-    profile = cProfile.Profile()
-    profile.enable()
-    list(PARTS[name](True))
-    profile.disable()
-    pstats.Stats(profile).sort_stats("cumulative").print_stats(50)
-    return 0
+    """Looks 200 times a second at every process that the part starts, S4's among them; an SVG for a browser."""
+    picture = FLAMES / f"{name}.svg"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    looking = [
+        str(Path(sys.executable).with_name("py-spy")),
+        "record",
+        "--subprocesses",
+        "--nonblocking",
+        "--rate",
+        "200",
+    ]
+    measured = [sys.executable, __file__, "--quick", "--only", name]
+    told = [*looking, "--format", "flamegraph", "--output", str(picture), "--", *measured]
+    return subprocess.run(told, cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":
