@@ -2,7 +2,8 @@
 
 On a stage where each screen has something to show and each act something to do: axe-core finds nothing, light, dark and
 at 390 px, nor in the dialogs of acts; nothing goes sideways; no request leaves our origin; every task of an operator
-takes three clicks at most, counted. That a page catches up after a dropped stream is ``tests/e2e/test_console.py``'s.
+takes three clicks at most, counted. Then in a house of real processes (``console_house``): a console that is stopped
+and started under an open page, an order replayed on the market recorded beside it, and every screen once more.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from proofs.console_house import ConsoleHouse, console_house
 from proofs.measured import Measured
 from proofs.real import ROOT
 
@@ -25,11 +27,17 @@ from console_tasks import MOST, TASKS, do
 from real_browser import AXE, DESK, PHONE, Opened, moving, opened, playwright, started
 
 BAR: Final = (
-    "axe-core finds nothing on any screen nor in any dialog, light, dark and at 390 px; nothing goes sideways; no"
-    " request leaves our origin; each task in 3 clicks at most"
+    "axe-core finds nothing on any screen nor in any dialog, light, dark and at 390 px, on a stage and in a house;"
+    " nothing goes sideways; no request leaves our origin; each task in 3 clicks at most; a console stopped and started"
+    " catches up; an order is replayed on its recorded market"
 )
 Mode = tuple[str, dict[str, int]]
 MODES: Final[tuple[Mode, ...]] = (("light", DESK), ("dark", DESK), ("dark", PHONE))
+PATIENCE_MS: Final = 45_000  # a replay is asked for again after half a minute
+OF_A_HOUSE: Final = (
+    "/", "/orders", "/doubts", "/kill", "/working", "/why", "/whatif?symbol=BTCUSDT", "/execution", "/config", "/venue",
+    "/alerts", "/system", "/doctor", "/simulator",
+)  # fmt: skip
 _FINDINGS: Final = """axe.run({resultTypes: ['violations']}).then(said => said.violations.map(each =>
     each.id + ': ' + each.nodes.slice(0, 3).map(node => node.html).join(' | ')))"""
 
@@ -47,7 +55,14 @@ def stands(measured: dict[str, Any]) -> bool:
 async def _proved() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="chimera-op3-") as folder, started(Path(folder) / "chromium") as chromium:
         staged = await _on_a_stage(chromium)
-    return {"screens": len(SCREENS), "modes": len(MODES), **staged}
+        (Path(folder) / "house").mkdir()
+        async with console_house(Path(folder) / "house") as house, examined(chromium, house.url) as here:
+            real = await _in_a_house(house, here)
+    found = {name: [*staged[name], *real[name]] for name in ("wrong", "said", "elsewhere")}
+    return {
+        "screens": len(SCREENS), "modes": len(MODES), "of_a_house": len(OF_A_HOUSE) + 3, "clicks": staged["clicks"],
+        **found,
+    }  # fmt: skip
 
 
 # ── on a stage ──
@@ -107,3 +122,52 @@ async def wear(here: Opened, mode: Mode) -> None:
 def _heard(here: Opened, url: str) -> dict[str, list[str]]:
     """What the pages complained of, and whom they asked beside us."""
     return {"said": here.said[:20], "elsewhere": sorted(here.origins() - {urlsplit(url).netloc, ""})}
+
+
+# ── in a house of real processes ──
+
+
+async def _in_a_house(house: ConsoleHouse, here: Opened) -> dict[str, Any]:
+    wrong: list[str] = []
+    try:
+        order = await catches_up(house, here)
+        await house.enter("op3-2")  # something is held while its screens are walked
+        paths = (*OF_A_HOUSE, f"/orders/{order}", await house.decided(), await replays(house, here, order))
+        wrong = [line for path in paths for line in await faults(here, house.url + path, MODES[2:])]
+    except AssertionError as untrue:
+        wrong.append(str(untrue).splitlines()[0])
+    return {"wrong": wrong, **_heard(here, house.url)}
+
+
+async def catches_up(house: ConsoleHouse, here: Opened) -> str:
+    """What happened while the console was away is on the page that was open all the time; raises ``AssertionError``.
+
+    The order that it was about. What a browser says of a server that is gone is no complaint.
+    """
+    order = await house.enter("op3-1")
+    await here.page.goto(house.url)
+    positions, dropped = here.page.locator("[data-section=positions]"), here.page.locator("#dropped")
+    await playwright.expect(positions).to_contain_text("LONG", timeout=PATIENCE_MS)
+    await here.page.evaluate("window.loaded = 'once'")
+    heard = len(here.said)
+    await house.console.stop()
+    await playwright.expect(dropped).to_contain_text("stream dropped", timeout=PATIENCE_MS)
+    await house.flatten()
+    await (await house.console.start()).wait_ready()
+    await playwright.expect(positions).to_contain_text("1 closed", timeout=PATIENCE_MS)
+    await playwright.expect(dropped).to_be_hidden(timeout=PATIENCE_MS)
+    assert await here.page.evaluate("window.loaded") == "once", "the page was loaded anew"
+    del here.said[heard:]
+    return order
+
+
+async def replays(house: ConsoleHouse, here: Opened, order: str) -> str:
+    """From the order's page to what it would have cost at once; its address there. Raises ``AssertionError``."""
+    await here.page.goto(f"{house.url}/orders/{order}")
+    await here.page.locator("main a[href^='/replays/']").click(timeout=PATIENCE_MS)
+    path = f"/replays/{order}?way=market"
+    await here.page.goto(house.url + path)
+    answer = here.page.locator("[data-section=answer]")
+    for line in ("as it was", "◌ market"):
+        await playwright.expect(answer).to_contain_text(line, timeout=PATIENCE_MS)
+    return path

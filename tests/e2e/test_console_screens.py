@@ -12,7 +12,8 @@ from real_browser import DESK, needs_chromium, opened, playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.op_3 import MODES, examined, faults
+from proofs.console_house import console_house
+from proofs.op_3 import MODES, catches_up, examined, faults, replays
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
@@ -66,3 +67,15 @@ async def test_keys_go_find_and_are_listed(chromium: str) -> None:
         await here.page.reload()
         await playwright.expect(here.page.locator("html[data-theme=light]")).to_be_visible()
         assert here.said == []
+
+
+@pytest.mark.req("OP-3")
+async def test_a_console_stopped_and_started_under_an_open_page_catches_up_and_replays(
+    tmp_path: Path, chromium: str
+) -> None:
+    """Real processes, a market recorded beside them; ``make proof ID=OP-3`` walks every screen of the same house."""
+    async with console_house(tmp_path) as house, opened(chromium, house.url, DESK) as here:
+        order = await catches_up(house, here)
+        await replays(house, here, order)
+        assert here.said == []
+        assert here.origins() == {urlsplit(house.url).netloc}

@@ -8,12 +8,13 @@ from console_stage import Stage, a_decision, a_position, a_skip
 from chimera.services.clock import SystemClock
 
 ORDER: Final = "s3-btc-1800000000000-ab2"
+OVER: Final = "s3-btc-1700000000000-done"
 GUARD: Final = {"kind": "TARGET", "price": "66100", "qty": "0.02", "gauge": "TOUCH", "armed_ms": 1, "rests": "chimera"}
 HOUR_MS: Final = 3_600_000
 SCREENS: Final = (
-    "/", "/orders", f"/orders/{ORDER}", "/doubts", "/kill?flatten=yes", "/working", "/why", "/whatif?symbol=BTCUSDT",
-    "/compare?a=skip&b=open", "/decisions/skip", "/execution", "/config", "/config/calm-2", "/venue", "/alerts",
-    "/system", "/doctor", "/simulator",
+    "/", "/orders", f"/orders/{ORDER}", f"/replays/{OVER}", "/doubts", "/kill?flatten=yes", "/working", "/why",
+    "/whatif?symbol=BTCUSDT", "/compare?a=skip&b=open", "/decisions/skip", "/execution", "/config", "/config/calm-2",
+    "/venue", "/alerts", "/system", "/doctor", "/simulator",
 )  # fmt: skip
 
 
@@ -26,6 +27,7 @@ async def filled() -> Stage:
     _doubtful(stage, now_ms)
     _decided(stage, now_ms)
     await stage.tell_order(f"{ORDER}-m1", "MAKER", "NEW", side="BUY", price="65800", intent_id="i2")
+    await stage.tell_order(f"{OVER}-t1", "TAKER", "FILLED", side="BUY", type="MARKET", intent_id="i9")
     await stage.tell_order("s3-1000pepe-1800000000000-abcdef-s1", "STOP", "IN_DOUBT", trigger_price="65742.1")
     await stage.tell_fill("901")
     await stage.tell_alert("MONEY_DRIFT", "the wallet says 10, our books 9")
@@ -55,6 +57,10 @@ def _held(stage: Stage, now_ms: int) -> None:
         "accepted_ms": now_ms, "children": [child | {"status": "NEW", "price": "65800"}],
         "why": ["a maker, then a taker"], "mid_at_send": "65799.9",
         "timeline": [{"at_ms": now_ms, "what": "accepted"}],
+    }  # fmt: skip
+    stage.s4.orders[OVER] = stage.s4.orders["i9"] = {
+        "client_order_id": OVER, "intent_id": "i9", "symbol": "BTCUSDT", "side": "BUY", "status": "FILLED",
+        "qty": "0.01", "filled_qty": "0.01", "accepted_ms": now_ms - 60_000, "done_ms": now_ms - 58_000,
     }  # fmt: skip
     stage.s4.orders["i1"] = stage.s4.orders["twap-1"] = a_schedule(now_ms)
     stage.s4.orders["twap-2"] = a_schedule(now_ms, paused=True, client_order_id="twap-2", intent_id="twap-2")

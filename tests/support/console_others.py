@@ -212,6 +212,21 @@ class FakeCosts:
         return self.told
 
 
+class FakeReplays:
+    """``ReplaySource``: one order as the command told it once."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = json.loads((RECORDED / "replay.json").read_bytes())
+        self.asked: list[tuple[str, str]] = []
+        self.error: Exception | None = None
+
+    async def replay(self, order: str, way: str = "") -> dict[str, Any]:
+        self.asked.append((order, way))
+        if self.error:
+            raise self.error
+        return self.told
+
+
 class FakeAlerts:
     """``AlertsSource``: one level that lasts, one thing that only happened."""
 

@@ -7,7 +7,16 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
-from console_others import FakeAlerts, FakeBundles, FakeCosts, FakeDoctor, FakeExplain, FakeSimulator, Operated
+from console_others import (
+    FakeAlerts,
+    FakeBundles,
+    FakeCosts,
+    FakeDoctor,
+    FakeExplain,
+    FakeReplays,
+    FakeSimulator,
+    Operated,
+)
 from fastapi import FastAPI
 
 from chimera.adapters.memory.bus import MemoryBus
@@ -236,10 +245,11 @@ class Stage:
         self.clock = clock
         self.s4, self.s3, self.bus = FakeS4(), FakeS3(), MemoryBus(clock)
         self.explain, self.bundles, self.sim, self.costs = FakeExplain(), FakeBundles(), FakeSimulator(), FakeCosts()
-        self.alerts = FakeAlerts()
+        self.alerts, self.replays = FakeAlerts(), FakeReplays()
         self.app: FastAPI = build_app(
             router=self.s4, strategy=self.s3, explain=self.explain, bundles=self.bundles, bus=self.bus, clock=clock,
             simulator=self.sim, costs=self.costs, alerts=self.alerts, doctor=FakeDoctor(),
+            replays=self.replays,
         )  # fmt: skip
         self.console: Console = self.app.state.console
         self._events = 0

@@ -60,6 +60,8 @@ TASKS: Final = (
     Task("orders: cancel", (_go("o"), _act("cancel"), _word("BTCUSDT"), CONFIRM), TAKEN),
     Task("order: copy raw", (Click("main a.id[href^='/orders/']"), Click("[data-section=raw] summary"),
                              Click("[data-section=raw] details[open] [data-copy]")), ("#said", "Copied")),
+    Task("order: replay in the simulator", (_go("o"), Click("main a.id[href='/orders/i9']"),
+                                            Click("main a[href^='/replays/']")), ("main", "as it was")),
     Task("in doubt: resolve an order", (_go("d"), _act("survey"), CONFIRM), TAKEN),
     Task("in doubt: resolve a transfer", (_go("d"), _act("settle", "yes"), _word("USDT"), CONFIRM), TAKEN),
     Task("in doubt: cancel", (_go("d"), _act("cancel"), _word("BTCUSDT"), CONFIRM), TAKEN),

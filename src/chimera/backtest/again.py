@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from chimera.backtest.desk import Desk
+from chimera.backtest.desk import CUT_SHORT, Desk
 from chimera.backtest.replay import Pass
 from chimera.backtest.trials import Arrival, Outcome, Way
 from chimera.trading.instrument import Instrument
@@ -58,7 +58,7 @@ class Trial(Value, tag=False):
     took_ms: int
     orders: int
     left: Qty
-    reason: str  # why it ended; END_OF_TAPE: the recording did before it
+    reason: str  # why it ended; CUT_SHORT: the recording did before it
     why: tuple[str, ...]  # its plan's words
     steps: tuple[Step, ...]
 
@@ -68,6 +68,11 @@ class Again(Value, tag=False):
 
     touch: Touch | None
     trials: tuple[Trial, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the recording lasted until every way was over."""
+        return self.touch is not None and all(trial.reason != CUT_SHORT for trial in self.trials)
 
 
 def again(

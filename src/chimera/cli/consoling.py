@@ -28,10 +28,16 @@ def console(
     s4: S4 = S4_URL,
     alerts: Alerts = ALERTS_URL,
     sim: Annotated[str, typer.Option(help="A simulated exchange on this machine, to be run from the page.")] = "",
-    ledger: Annotated[Path | None, typer.Option(dir_okay=False, help="S4's, for what trading cost.")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="S4's, for what trading cost and would have.")
+    ] = None,
     signals: Annotated[Path | None, typer.Option(dir_okay=False, help="S3's, for mids of decisions.")] = None,
     captures: Annotated[
-        str, typer.Option(metavar="[spot:|fut:]FILE[,...]", help="Of `chimera record`, for markouts.")
+        str,
+        typer.Option(
+            metavar="[spot:|fut:]FILE[,...]",
+            help="Of `chimera record`, for markouts and replays; a folder: for replays alone.",
+        ),
     ] = "",
     docs: Annotated[
         str, typer.Option(envvar="CHIMERA_DOCS_URL", help="Of the pages as a site, for links to the runbook.")

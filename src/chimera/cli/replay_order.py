@@ -84,7 +84,7 @@ def replayed(
         "maker_bps": fees.maker * 10_000, "taker_bps": fees.taker * 10_000,
         "was": None if mid is None or not worked.fills else _was(row, worked, mid),
         "at_once": None if mid is None else _at_once(row, worked, fees, mid),
-        "recording": about, "missing": missing,
+        "recording": about, "missing": missing, "complete": found is not None and found.complete,
         "ways": [] if found is None else list(found.trials),
     }  # fmt: skip
 

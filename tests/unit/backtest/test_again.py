@@ -124,8 +124,10 @@ def test_a_moment_that_is_not_recorded_is_not_guessed(events: Sequence[MarketEve
 
 
 def test_a_recording_that_ends_before_the_order_says_so() -> None:
-    (maker,) = traded(QUIET[:20], "maker:3000").trials
+    cut = traded(QUIET[:20], "maker:3000")
+    (maker,) = cut.trials
 
+    assert (cut.complete, traded(QUIET, "maker:3000").complete) == (False, True)
     assert maker.reason == "END_OF_TAPE"
     assert maker.left == Decimal("0.010"), "and is priced as taken then"
 

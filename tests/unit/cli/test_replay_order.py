@@ -140,7 +140,7 @@ def test_without_a_recording_of_its_moment_only_what_the_ledger_kept_is_told(
     again = told("a", *market)
 
     assert missing in again["missing"]
-    assert (again["ways"], again["recording"]) == ([], None)
+    assert (again["ways"], again["recording"], again["complete"]) == ([], None, False)
     assert again["was"]["cost"]["cost_bps"] == "5.0077"
     assert again["at_once"]["cost_bps"] == "4.0077"
     assert missing in RUN.invoke(app, ["replay-order", "a", *market]).stdout

@@ -162,6 +162,7 @@ ENDPOINTS: Final = (
         "GET /",
         "GET /orders",
         "GET /orders/{name:path}",
+        "GET /replays/{name:path}",
         "GET /doubts",
         "GET /kill",
         "GET /why",

@@ -36,6 +36,7 @@ from chimera.services.console.others import (
     DoctorSource,
     ExplainSource,
     Others,
+    ReplaySource,
     RouterSource,
     SimulatorSource,
     StrategySource,
@@ -150,6 +151,7 @@ def build_app(
     costs: CostSource | None = None,
     alerts: AlertsSource | None = None,
     doctor: DoctorSource | None = None,
+    replays: ReplaySource | None = None,
     symbols: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
     signed: Signed | None = None,
@@ -160,12 +162,12 @@ def build_app(
     """The application. Its ``state.console`` is the caller's to run (``keep_watching``) and to ``end``.
 
     ``symbols`` are shown before S4 has named its own; ``hosts`` are names it is reached under besides loopback's;
-    ``simulator``, ``costs``, ``alerts``, ``doctor``: where they are at hand; ``signed``: who is signed in, where tokens
-    are asked for; ``urls``: of ``s3``, ``s4``, ``alerts`` and ``sim``, for what is copied; ``docs_url``: where the site
-    of the pages is, for the runbook's chapters.
+    ``simulator``, ``costs``, ``alerts``, ``doctor``, ``replays``: where they are at hand; ``signed``: who is signed in,
+    where tokens are asked for; ``urls``: of ``s3``, ``s4``, ``alerts`` and ``sim``, for what is copied; ``docs_url``:
+    where the site of the pages is, for the runbook's chapters.
     """
     terminal = Terminal(urls or {}, guarded=signed is not None)
-    others = Others(router, strategy, explain, bundles, bus, clock, simulator, costs, alerts, doctor)
+    others = Others(router, strategy, explain, bundles, bus, clock, simulator, costs, alerts, doctor, replays)
     console = Console(others, symbols=symbols, screens=screens, terminal=terminal, docs_url=docs_url)
 
     app = FastAPI(title="Chimera console", docs_url=None, redoc_url=None, openapi_url=None)

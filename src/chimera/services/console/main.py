@@ -16,6 +16,7 @@ from chimera.services.console.costs import Costs
 from chimera.services.console.doctoring import Doctor
 from chimera.services.console.guard import BODY_MOST
 from chimera.services.console.login import Signed
+from chimera.services.console.replaying import Replays
 from chimera.services.service import Service
 from chimera.services.serving import Ready, end, listen, serve_app
 from chimera.services.stores import open_bus
@@ -40,7 +41,9 @@ class Addresses(Value):
 
 
 class Files(Value):
-    """Of which it computes what trading cost. Where the ledger is, the house is, and the doctor looks at it whole."""
+    """Of which it computes what trading cost and would have. Where the ledger is, the house is, and the doctor looks at
+    it whole. ``captures``: a folder is for orders replayed alone, since costs are computed each minute of all files.
+    """
 
     ledger: Path | None = None
     signals: Path | None = None
@@ -85,9 +88,10 @@ async def serve(
                 bus=bus,
                 clock=clock,
                 simulator=SimulatorClient(at.sim) if at.sim else None,
-                costs=None if files.ledger is None else Costs(clock, files.ledger, files.signals, files.captures),
+                costs=None if files.ledger is None else _costs(clock, files.ledger, files),
                 alerts=alerts if at.alerts else None,
                 doctor=_doctor(clock, at, files),
+                replays=None if files.ledger is None else Replays(clock, files.ledger, files.captures),
                 symbols=tuple(symbols),
                 hosts=(door.host, *hosts),
                 signed=signed,
@@ -103,6 +107,11 @@ async def serve(
                 await end(ending)
     finally:
         bound.close()
+
+
+def _costs(clock: SystemClock, ledger: Path, files: Files) -> Costs:
+    of_files = "" if Path(files.captures).is_dir() else files.captures
+    return Costs(clock, ledger, files.signals, of_files)
 
 
 def _doctor(clock: SystemClock, at: Addresses, files: Files) -> Doctor:

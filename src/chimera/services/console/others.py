@@ -154,6 +154,14 @@ class CostSource(Protocol):
         ...
 
 
+class ReplaySource(Protocol):
+    """An order traded again; ``replaying.Replays`` has it."""
+
+    async def replay(self, order: str, way: str = "") -> dict[str, Any]:
+        """``chimera replay-order --json``, in the usual ways or in one. Raises ``ChimeraError``."""
+        ...
+
+
 class DoctorSource(Protocol):
     """The look at everything; ``doctoring.Doctor`` has it."""
 
@@ -196,4 +204,5 @@ class Others:
     costs: CostSource | None = None  # where the ledgers' files are at hand
     alerts: AlertsSource | None = None  # where somebody keeps them
     doctor: DoctorSource | None = None
+    replays: ReplaySource | None = None  # where the ledger's file is at hand
     hours: SkipHours = field(default_factory=SkipHours)  # counted once for all pages
