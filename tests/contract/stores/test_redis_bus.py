@@ -364,6 +364,7 @@ def test_a_bad_address_is_told(address: str) -> None:
         ("[::1]:7000", Address("::1", 7000)),
         ("unix:/run/r.sock", Address(path="/run/r.sock")),
         ("redis://h", Address("h", 6379)),
+        ("redis://h:7/3", Address("h", 7, db=3)),
         ("redis://:p%3A%2F%2C%401@h:7", Address("h", 7, password="p:/,@1")),
         ("redis://desk:p2@[::1]:7/", Address("::1", 7, user="desk", password="p2")),
         (
@@ -378,8 +379,9 @@ def test_addresses_are_read(address: str, read: Address) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["redis://u:geheim@", "http://u:geheim@h", "redis://u:geheim@h:port", "redis://u:geheim@h/1", "u:geheim@h:1",
-     "redis://u:geheim@h?ca=x", "rediss://u:geheim@h?cert=x", "redis://u:geheim@h#1"],
+    ["redis://u:geheim@", "http://u:geheim@h", "redis://u:geheim@h:port", "redis://u:geheim@h/x",
+     "redis://u:geheim@h/1/2", "u:geheim@h:1", "redis://u:geheim@h?ca=x", "rediss://u:geheim@h?cert=x",
+     "redis://u:geheim@h#1"],
 )  # fmt: skip
 def test_a_bad_address_with_a_password_is_told_without_it(address: str) -> None:
     with pytest.raises(ValueError, match=r"address|ca goes with") as told:
@@ -390,6 +392,32 @@ def test_a_bad_address_with_a_password_is_told_without_it(address: str) -> None:
 def test_nodes_of_one_cluster_are_come_to_alike() -> None:
     with pytest.raises(ValueError, match="same user"):
         connect("redis://:a@h:1,redis://:b@h:2")
+
+
+def test_a_cluster_has_no_databases_to_choose_from() -> None:
+    with pytest.raises(ValueError, match="database 0 alone"):
+        connect("redis://h:1/2,redis://h:2/2")
+
+
+@pytest.mark.req("RD-1")
+async def test_what_is_told_in_one_database_is_not_heard_in_another(valkey: str, fresh: str) -> None:
+    """Streams, groups, boards, locks, queues and tables: each of two accounts on one server has its own."""
+    one, two = connect(valkey), connect(f"redis://{valkey}/1")
+    for bus in (one, two):
+        assert await bus.acquire(f"{fresh}-lock", str(id(bus)), 3_000)
+        await bus.put(f"{fresh}-board", str(id(bus)).encode())
+        await bus.publish(fresh, "same-id", {"whose": str(id(bus))})
+        await bus.schedule(f"{fresh}-queue", {str(id(bus)): Millis(1)})
+        await bus.lay(f"{fresh}-table", {"line": str(id(bus)).encode()}, ttl_ms=3_000)
+    for bus in (one, two):
+        own = str(id(bus))
+        assert await bus.get(f"{fresh}-board") == own.encode()
+        entries = await bus.read(fresh, "g", "c", count=10, block_ms=0)
+        assert [entry.fields["whose"] for entry in entries] == [own]
+        due = await bus.claim(f"{fresh}-queue", now_ms=Millis(2), until_ms=Millis(3), count=10)
+        assert [task.name for task in due] == [own]
+        assert (await bus.table(f"{fresh}-table")).lines == {"line": own.encode()}
+        await bus.close()
 
 
 @pytest.mark.req("RD-1")

@@ -18,10 +18,14 @@ from chimera.ports.intents import OrderAnswer
 from chimera.services.router import stream_track
 from chimera.services.router.stream_track import Terms
 from chimera.services.strategy import dispatch
+from chimera.services.strategy.alerts import Alerts
+from chimera.services.strategy.hearing import Hearing, Refusal
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable
+from chimera.trading.ids import DEFAULT_ACCOUNT
 from chimera.trading.intent import Intent
 from chimera.wire import failures, requests
 from chimera.wire.decisions import BatchRequest, DecisionAnswer
+from chimera.wire.intents import REFUSED
 from chimera.wire.keys import ALERTS, ORDERS_INTENT, ROUTER_EVENTS, SIGNALS, idempotency_key
 from support.two_doors import Book, Doors, MovedClock
 
@@ -152,6 +156,34 @@ async def test_a_refusal_on_the_stream_is_in_the_log_and_frees_what_was_reserved
     assert (tracks["stream"], tracks["code"], tracks["message"]) == ("REFUSED", "KILL_SWITCH", "killed by me")
     assert [said["code"] for said in tracks["said"]] == ["KILL_SWITCH"]
     assert both.book.traded == []
+
+
+async def test_of_several_s3_of_one_strategy_each_hears_every_refusal() -> None:
+    """Were they one reader, what the first has heard the second would not, and it may be the second's own."""
+    stage = Stage()
+    heard: dict[str, list[str]] = {"one": [], "two": []}
+
+    async def refuse(*names: str) -> None:
+        for name in names:
+            await stage.bus.publish(ROUTER_EVENTS, name, {"kind": REFUSED, "intent_id": name})
+
+    async def hear(name: str, most: int) -> None:
+        async def refused(no: Refusal) -> None:
+            heard[name].append(no.intent_id)
+
+        alerts = Alerts(stage.bus, stage.clock, DEFAULT_ACCOUNT)
+        hearing = Hearing(stage.bus, DEFAULT_ACCOUNT, "s3", alerts, name=name)
+        listening = asyncio.create_task(hearing.run(refused))
+        await until(lambda: asyncio.sleep(0.001, len(heard[name]) >= most))
+        await refuse(f"after-{name}")  # once that is heard, what was heard before is acknowledged
+        await until(lambda: asyncio.sleep(0.001, len(heard[name]) > most))
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+    await refuse("a", "b")
+    await hear("one", 2)
+    await hear("two", 3)
+    assert heard == {"one": ["a", "b", "after-one"], "two": ["a", "b", "after-one", "after-two"]}
 
 
 async def test_a_refusal_while_s3_was_down_is_heard_after_its_start() -> None:

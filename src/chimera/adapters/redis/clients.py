@@ -4,6 +4,7 @@ One address is a single server, several are the seeds of a Cluster; both answer 
 XREADGROUP has another shape in RESP3. No driver retries: ``patience`` retries.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -26,7 +27,8 @@ CONNECT_S: Final = 0.25
 CONNECTIONS_MAX: Final = 64
 DEFAULT_PORT: Final = 6379
 UNIX: Final = "unix:"
-_SHAPE: Final = "a Redis address is host:port, unix:/path or redis[s]://user:password@host:port"
+_DATABASE: Final = re.compile("/?([0-9]{0,4})")
+_SHAPE: Final = "a Redis address is host:port, unix:/path or redis[s]://user:password@host:port/database"
 
 
 class Raw(Protocol):
@@ -45,6 +47,7 @@ class Address(NamedTuple):
     password: str | None = None
     tls: bool = False
     ca: str | None = None  # the file of the authority, in place of the machine's own list
+    db: int = 0  # of one server's; a Cluster has no other
 
     @property
     def manner(self) -> tuple[object, ...]:
@@ -79,12 +82,15 @@ def client(addresses: Sequence[str], *, cluster: bool, answer_s: float, met: Met
     }
     if first.tls:
         settings |= {"ssl": True, "ssl_ca_certs": first.ca}
+    if cluster and any(each.db for each in found):
+        raise ValueError("a Redis Cluster has database 0 alone; leave the number out")
     if cluster:
         nodes = [ClusterNode(each.host, each.port) for each in found]
         made = ClusterClient(nodes, reinitialize_steps=0, **settings)
         return _asking(made, met) if met else made
     if met is not None:
         settings["redis_connect_func"] = _greeting(met)
+    settings["db"] = first.db
     if first.path:
         return Redis(unix_socket_path=first.path, **settings)
     return Redis(host=first.host, port=first.port, **settings)
@@ -119,8 +125,9 @@ def _greeting(met: Met) -> Callable[[AbstractConnection], Awaitable[None]]:
 def address_of(address: str) -> Address:
     """``host:port``, ``unix:/path``, or ``redis://user:password@host:port``; ``rediss`` is over TLS, ``?ca=file``.
 
-    A user may be left out (``redis://:password@host``); what has a meaning in a URL is percent-encoded. Raises
-    ``ValueError``, which says what an address looks like and never repeats one with a password in it.
+    ``/1`` behind it is that database of the server's. A user may be left out (``redis://:password@host``); what has a
+    meaning in a URL is percent-encoded. Raises ``ValueError``, which says what an address looks like and never repeats
+    one with a password in it.
     """
     scheme, colon, _ = address.partition("://")
     if not colon:
@@ -132,12 +139,14 @@ def address_of(address: str) -> Address:
         raise ValueError(_SHAPE) from None
     authority = asked.pop("ca", [None])[0]
     tls = scheme == "rediss"
-    if scheme not in ("redis", "rediss") or not url.hostname or asked or url.path not in ("", "/") or url.fragment:
+    database = _DATABASE.fullmatch(url.path)
+    if scheme not in ("redis", "rediss") or not url.hostname or database is None or asked or url.fragment:
         raise ValueError(_SHAPE)
     if authority is not None and not tls:
         raise ValueError("ca goes with rediss://")
     user, password = (unquote(each) if each else None for each in (url.username, url.password))
-    return Address(url.hostname, port or DEFAULT_PORT, user=user, password=password, tls=tls, ca=authority)
+    db = int(database[1] or 0)
+    return Address(url.hostname, port or DEFAULT_PORT, user=user, password=password, tls=tls, ca=authority, db=db)
 
 
 def _plain(address: str) -> Address:

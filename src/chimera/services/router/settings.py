@@ -99,7 +99,7 @@ class RouterSettings(LeaseSettings):
         "S4_REDIS_ADDRESSES",
         (),
         "host:port, list",
-        "Redis, single or Cluster, or redis[s]://user:password@host:port?ca=file; unset: the embedded one.",
+        "Redis, single or Cluster, or redis[s]://user:password@host:port/database?ca=file; unset: the embedded one.",
     )
     db_arango_uri: str | None = setting(
         "S4_DB_ARANGO_URI", None, "URL", "The ledger in ArangoDB (docs/arango.md); unset: the file."

@@ -101,7 +101,8 @@ class Strategy:
         self.bundles = Bundles(ledger, self.config, clock)
         self.explaining = Explaining(ledger, self.bundles, self.config, settings)
         self.trials = Trials(ledger, self.config, self.alerts, clock)
-        hearing = Hearing(bus, settings.account_id, settings.strategy_id, self.alerts) if hears else None
+        whose = settings.account_id, settings.strategy_id
+        hearing = Hearing(bus, *whose, self.alerts, name=settings.name) if hears else None
         promises, settled = Promises(bus, clock, settings.account_id), self.trials.delivered
         self._dispatcher = Dispatcher(
             ledger,

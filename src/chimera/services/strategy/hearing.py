@@ -2,7 +2,8 @@
 
 That it was taken shows in ``idem:order:{client_order_id}``, which S4 moves on from RESERVED once the intent is on disk;
 a refusal comes as an ``INTENT_REFUSED`` of ``router:events``. Both are about one body: what somebody else did under our
-id says nothing of ours. Events are read in a group of this strategy's own, so that a restart misses none.
+id says nothing of ours. Events are read in a group of this process's own, so that a restart misses none, and of several
+S3 each hears of its own.
 """
 
 import asyncio
@@ -41,12 +42,12 @@ class Refusal(Value):
 
 
 class Hearing:
-    """Of one strategy on one account."""
+    """Of one strategy on one account. ``name``: of its process, where others trade the same strategy."""
 
-    def __init__(self, bus: Bus, account_id: str, strategy_id: str, alerts: Alerts) -> None:
+    def __init__(self, bus: Bus, account_id: str, strategy_id: str, alerts: Alerts, *, name: str = "") -> None:
         self._bus = bus
         self._alerts = alerts
-        self._group = f"s3:{account_id}:{strategy_id}"
+        self._group = ":".join(filter(None, ("s3", account_id, strategy_id, name)))
 
     async def taken(self, intent: Intent) -> bool:
         """Whether S4 has it on disk; False where that is not known."""

@@ -25,7 +25,7 @@ _ENDINGS: Final = {
     "_size_mult": "factor", "_path": "path", "_url": "URL", "_uri": "URL", "_user": "name", "_pass": "secret",
 }  # fmt: skip
 _UNITS: Final = {
-    "symbols": "list", "account_id": "name", "strategy_id": "name", "max_funding_abs": "fraction",
+    "symbols": "list", "account_id": "name", "strategy_id": "name", "name": "name", "max_funding_abs": "fraction",
     "spread_bp_limit_default": "bps", "depth_top1_usdt_min_default": "USDT", "concurrent_entries_per_market": "entries",
     "leverage_default": "times", "spot_quote_budget_usdt": "USDT", "size_mult_min": "factor", "size_mult_max": "factor",
     "sl_mult_min": "factor", "sl_mult_max": "factor", "tp_mult_max": "factor", "atr_mult": "ATRs", "tp_roe": "fraction",
@@ -71,6 +71,11 @@ class StrategySettings(BaseModel):
         ("BTCUSDT",), description="what is decided on; * is every one"
     )
     account_id: str = Field(DEFAULT_ACCOUNT, description="the account that intents trade on")
+    name: str = Field(
+        "",
+        description="this S3's own, where several trade one strategy on one Redis: each hears S4 by it",
+        pattern="^[A-Za-z0-9_.-]{0,64}$",
+    )
     strategy_id: str = Field(DEFAULT_STRATEGY, description="first part of client order ids", pattern="^[a-z0-9]{1,4}$")
     # gates
     max_funding_abs: Amount = Field(Decimal("0.0005"), description="largest |next funding rate|, a fraction")

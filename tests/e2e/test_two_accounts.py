@@ -1,0 +1,121 @@
+"""Two accounts beside each other on one machine: an S4 each, one exchange, one Redis server with a database each.
+
+Each has what is its own by settings alone: key, database, ledger, receipts' key, port.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from proofs.real import Service, Stage, stage
+
+from chimera.adapters.embedded.server import free_port
+from chimera.adapters.redis.bus import connect
+from chimera.wire import keys
+
+pytestmark = pytest.mark.slow
+
+NAMES: Final = ("mine", "yours")
+AN_ORDER: Final = {
+    "intent_id": "i-a", "client_order_id": "a", "market": "FUT", "symbol": "BTCUSDT", "side": "BUY", "qty": "0.003",
+    "exec_policy": {"type": "MARKET"},
+}  # fmt: skip
+
+
+class Account(NamedTuple):
+    """One of them, and what it tells."""
+
+    name: str
+    house: Stage
+    s4: Service
+    redis: str
+
+    async def ask(self, method: str, path: str, body: object = None) -> Any:
+        return (await self.house.ask(method, f"{self.s4.url}{path}", body))[1]
+
+    async def held(self) -> dict[str, Any]:
+        """By the exchange."""
+        _, state = await self.house.ask("GET", f"{self.house.venue_url}/sim/state")
+        positions: dict[str, Any] = state["accounts"][self.name]["positions"]
+        return positions
+
+    async def told(self, stream: str) -> list[dict[str, str]]:
+        bus = connect(self.redis)
+        try:
+            return [entry.fields for entry in await bus.tail(stream, after="0-0", count=1_000, block_ms=10)]
+        finally:
+            await bus.close()
+
+    async def intend(self, order: dict[str, Any]) -> None:
+        """By the stream."""
+        bus = connect(self.redis)
+        try:
+            record = {"intent_id": order["intent_id"], "body": json.dumps(order)}
+            await bus.publish(keys.ORDERS_INTENT, order["intent_id"], record)
+        finally:
+            await bus.close()
+
+
+def key_of(name: str) -> str:
+    """In the shape of the exchange's."""
+    return name.ljust(64, "0")
+
+
+@asynccontextmanager
+async def two_accounts(folder: Path) -> AsyncIterator[list[Account]]:
+    path = folder / "accounts.json"
+    keyed = [{"name": name, "api_key": key_of(name), "secret": name, "balance": "10000"} for name in NAMES]
+    path.write_text(json.dumps(keyed), encoding="utf-8")
+    async with stage(folder, more=("--accounts", str(path))) as house:
+        made = []
+        for number, name in enumerate(NAMES):
+            redis = f"redis://{house.redis.address}/{number}"
+            own = {
+                "S4_BINANCE_KEY": key_of(name), "S4_BINANCE_SECRET": name, "S4_REDIS_ADDRESSES": redis,
+                "S4_LEDGER_PATH": str(folder / f"{name}.sqlite"), "S4_RECEIPT_KEY_PATH": str(folder / f"{name}.key"),
+                "PORT": str(free_port()),
+            }  # fmt: skip
+            made.append(Account(name, house, await house.router(name, **own).start(), redis))
+        try:
+            for account in made:
+                await house.until_ready(account.s4.url)
+            yield made
+        finally:
+            for account in made:
+                await account.s4.stop()
+
+
+@pytest.mark.req("S3-PER-2", "S4-IDEM-1", "S4-EVT-1", "S4-KILL-1")
+async def test_two_accounts_on_one_redis_hear_nothing_of_each_other(tmp_path: Path) -> None:
+    async with two_accounts(tmp_path) as (mine, yours):
+        # an intent on the one's stream is the one's alone
+        await mine.intend(AN_ORDER)
+        await until_filled(mine)
+        assert (list(await mine.held()), await yours.held()) == (["BTCUSDT"], {})
+        assert await yours.told(keys.ORDERS_INTENT) == []
+
+        # the same ids are another order there, and its news go there
+        before = [fields["event_id"] for fields in await mine.told(keys.ORDERS_EXECUTED)]
+        assert (await yours.ask("POST", "/orders", AN_ORDER))["status"] == "FILLED"
+        assert list(await yours.held()) == ["BTCUSDT"]
+        assert [fields["event_id"] for fields in await mine.told(keys.ORDERS_EXECUTED)] == before
+
+        # a kill stops the one
+        await mine.ask("POST", "/kill", {"scope": "GLOBAL", "by": "me", "reason": "mine alone"})
+        more = AN_ORDER | {"intent_id": "i-b", "client_order_id": "b"}
+        assert (await mine.ask("POST", "/orders", more))["code"] == "KILL_SWITCH"
+        assert (await yours.ask("POST", "/orders", more))["status"] == "FILLED"
+
+
+async def until_filled(account: Account) -> None:
+    async with asyncio.timeout(10):
+        while (await account.ask("GET", "/orders/a")).get("status") != "FILLED":  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
