@@ -94,7 +94,7 @@ async def test_both_shapes_are_one_order_that_is_found_by_every_name(tmp_path: P
     assert await house.kept("positions_snapshots")
 
 
-@pytest.mark.req("S4-FUT-1", "S4-FUT-2", "S4-FUT-4", "S4-RULE-1", "LED-1", "LED-2")
+@pytest.mark.req("S4-FUT-1", "S4-FUT-2", "S4-FUT-4", "S4-RULE-1", "LED-1", "LED-2", "DEL-3")
 async def test_each_kind_of_target_stands_beside_its_stop_and_goes_with_it(tmp_path: Path) -> None:
     targets: dict[str, dict[str, Any]] = {
         "price": {"price": 66500},
@@ -111,13 +111,15 @@ async def test_each_kind_of_target_stands_beside_its_stop_and_goes_with_it(tmp_p
             assert (legs["STOP"]["stop_price"], legs["STOP"]["working_type"]) == (65000, "MARK_PRICE")
             assert all(leg["reduce_only"] and leg["status"] == "NEW" for leg in legs.values())
             stood[name] = D(str(legs["TARGET"]["stop_price"]))
-            if name != "roe":
+            if name == "price":
+                await reduced_to_nothing(house)
+            elif name != "roe":
                 await flat(house, Market.FUT)
         house.quote(Market.FUT, D("64900.0"))  # through the stop
         await house.until(lambda: house.row(Market.FUT), lambda row: not row["qty"])
         await house.until(house.at_venue, lambda venue: not venue["open_algos"])
         armed = await house.until(lambda: house.stream("risk:sl_arm"), lambda told: len(told) >= len(targets))
-        books = await house.until(lambda: house.ask("GET", "/pnl"), lambda told: told[1]["lines"][0]["trades"] == 8)
+        books = await house.until(lambda: house.ask("GET", "/pnl"), lambda told: told[1]["lines"][0]["trades"] == 9)
         balances = (await house.ask("GET", "/cash/balances"))[1]["balances"]
         venue = await house.at_venue()
 
@@ -134,6 +136,18 @@ async def test_each_kind_of_target_stands_beside_its_stop_and_goes_with_it(tmp_p
     line = books[1]["lines"][0]
     assert D(str(line["net"])) == D(str(line["realized"])) + D(str(line["fees"]))
     assert D(str(line["net"])) == D(venue["wallet"]) - 10_000
+
+
+async def reduced_to_nothing(house: WholeHouse) -> None:
+    """A reduce-only order takes a part of the position, and the stop covers the rest; it never opens the other way."""
+    less = FUT | {"side": "SELL", "reduce_only": True}
+    assert (await filled(house, less | {"qty": 0.001}, "less"))["reduce_only"] is True
+    row = await house.until(lambda: house.row(Market.FUT), lambda row: row["qty"] == 0.001)
+    assert row["covered_qty"] == 0.001
+    await post(house, less | {"qty": 0.005}, "more")  # than there is
+    more = await house.until(lambda: house.order("more"), lambda told: told.get("status") == "CANCELED")
+    assert (more["filled_qty"], more["message"]) == (0.001, "NOTHING_TO_REDUCE")
+    await house.until(lambda: house.row(Market.FUT), lambda row: not row["qty"] and row["exit"] is None)
 
 
 @pytest.mark.req("S4-FUT-3")

@@ -29,7 +29,7 @@ def body_of(row: dict[str, Any]) -> bytes:
     return raw({name: value for name, value in members.items() if name not in row.get("without", ())})
 
 
-@pytest.mark.req("S4-API-7", "S4-VAL-1", "S4-VAL-3", "S4-VAL-5")
+@pytest.mark.req("S4-API-7", "S4-VAL-1", "S4-VAL-3", "S4-VAL-5", "DEL-3")
 @pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
 @pytest.mark.fault("F1", "F2", "F3", "F4", "F8", "F10", "F11")
 async def test_refusal(row: dict[str, Any], client: httpx2.AsyncClient, router: FakeRouter) -> None:

@@ -45,7 +45,7 @@ async def say(address: tuple[str, int], *parts: bytes) -> tuple[int, dict[str, A
         writer.close()
 
 
-@pytest.mark.req("S4-API-2")
+@pytest.mark.req("S4-API-2", "DEL-3")
 async def test_the_specs_curl_call_works_over_a_socket(address: tuple[str, int], router: FakeRouter) -> None:
     body = (
         b'{"intent_id":"uuid-1","market":"FUT","symbol":"BTCUSDT","side":"BUY","qty":0.002,"exec_policy":'

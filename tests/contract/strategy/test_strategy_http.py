@@ -36,7 +36,7 @@ def check(status: int, body: dict[str, Any], row: dict[str, Any]) -> None:
     assert body["result"] == "FAIL"
 
 
-@pytest.mark.req("S3-API-2")
+@pytest.mark.req("S3-API-2", "DEL-3")
 @pytest.mark.parametrize("row", named("decide"))
 async def test_every_refusal_of_decide(served: Served, row: dict[str, Any]) -> None:
     body = b" " * row["pad"] if "pad" in row else row["body"].encode() * row.get("deep", 1)
@@ -149,7 +149,7 @@ async def test_a_web_page_does_not_trade(served: Served) -> None:
         assert (answer.status, (await answer.json())["code"]) == (403, "CROSS_ORIGIN")
 
 
-@pytest.mark.req("S3-MET-1")
+@pytest.mark.req("S3-MET-1", "DEL-3")
 async def test_metrics_and_schema(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objectives, "ENOUGH", 1)
     async with StrategyClient(served.url) as client:
