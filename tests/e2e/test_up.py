@@ -16,9 +16,9 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_position_is_protected_and_closed_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    audit = tmp_path / "audit.jsonl"
+    audit, captures = tmp_path / "audit.jsonl", str(tmp_path / "captures")
     words = ("--exit-after", "1", "--max-hold", "3", "--state", str(tmp_path / "state"), "--audit", str(audit))
-    with up(*words, *FREE_PORTS) as house:
+    with up(*words, "--record", captures, *FREE_PORTS) as house:
         house.wait_for("ready")
         family = house.family()
         code = house.wait()
@@ -34,6 +34,12 @@ def test_a_position_is_protected_and_closed_and_nothing_is_left_behind(tmp_path:
     recomputed = json.loads(ask("audit", str(audit), "--json").stdout)
     for part in ("closed", "protected", "max_unprotected_ms", "fills_venue", "pnl_usdt"):
         assert told[part] == recomputed[part]
+    order, ledger = house.named("executed")[0]["intent_id"], str(tmp_path / "state" / "s4.sqlite")
+    words = ("--ledger", ledger, "--market", captures, "--way", "market", "--json")
+    replayed = json.loads(ask("replay-order", order, *words).stdout)
+    assert replayed["complete"], replayed["missing"]
+    assert [row["reason"] for row in replayed["ways"]] == ["FILLED", "FILLED"]
+    assert replayed["was"]["filled_qty"] == replayed["order"]["qty"]
     opened = next(event for event in house.named("decision") if event["decision"] == "open")
     assert opened["reason"]
     assert Decimal(opened["qty"]) > 0

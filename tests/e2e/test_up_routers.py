@@ -68,8 +68,9 @@ def test_one_of_three_acts_and_whoever_ends_is_succeeded(tmp_path: Path) -> None
     assert (told["event"], told["violations"], told["qty_diff"], told["fee_diff"]) == ("summary", 0, "0", "0")
 
 
-def test_several_routers_are_processes_and_no_stage(tmp_path: Path) -> None:
-    done = ask("up", "--headless", "--routers", "2", "--speed", "max", "--state", str(tmp_path))
+@pytest.mark.parametrize("words", [("--routers", "2"), ("--record", "captures")])
+def test_several_routers_and_a_recorder_are_processes_and_no_stage(words: tuple[str, str], tmp_path: Path) -> None:
+    done = ask("up", "--headless", *words, "--speed", "max", "--state", str(tmp_path))
 
     assert done.returncode == 4
-    assert "--routers" in done.stderr
+    assert words[0] in done.stderr

@@ -104,6 +104,9 @@ def up(
     routers: Annotated[
         int, typer.Option(min=1, max=9, help="S4 processes over one ledger: one acts, the others stand by.")
     ] = 1,
+    record: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Write the market there; orders can be replayed on it.")
+    ] = None,
 ) -> None:
     """Start everything, keep deciding, and show what happens. Ctrl-C stops all; a second start carries on."""
     with ended_well():
@@ -126,6 +129,7 @@ def up(
             ports=Ports(simulator=sim_port, s3=s3_port, s4=s4_port, console=console_port, alerts=alerts_port),
             console=console,
             routers=routers,
+            record=record,
         )
         raise typer.Exit(play(options))
 

@@ -41,7 +41,7 @@ AUDIT_EVERY_S: Final = 1.0
 AUDIT_WAIT_S: Final = 0.5
 READY_POLL_S: Final = 0.05
 READY_S: Final = 30.0
-LOOKERS_ON: Final = ("console", "alerts")  # nobody trades less without them
+LOOKERS_ON: Final = ("console", "alerts", "recorder")  # nobody trades less without them
 _DECODE: Final = msgspec.json.Decoder(AuditRecord).decode
 
 
@@ -252,8 +252,16 @@ class Household:
             words += ["--sim", venue, "--ledger", str(self._ledger_path("s4"))]
             words += ["--signals", str(self._ledger_path("s3")), "--redis", redis]
             words += ["--alerts", self._at(ports.alerts)]
+            words += [] if self._captures is None else ["--captures", self._captures]
             children.append(self._child("console", words, {}))
+        if self._captures is not None:
+            children.append(self._child("recorder", ["record", symbol, "--url", venue, "--out", self._captures], {}))
         return children
+
+    @property
+    def _captures(self) -> str | None:
+        """The folder of the market as it is recorded."""
+        return None if self._options.record is None else str(self._options.record.absolute())
 
     @property
     def _trades_spot(self) -> bool:

@@ -22,7 +22,8 @@ class Ports(Value):
 
 class UpOptions(Value):
     """``speed``: market seconds per wall second; 1.0 is real processes in wall time, anything else the virtual-time
-    stage, and None as fast as it goes. ``routers``: of the one account; one of them acts.
+    stage, and None as fast as it goes. ``routers``: of the one account; one of them acts. ``record``: where the market
+    is written as captures; None: nowhere.
     """
 
     market: Path | None = None
@@ -39,3 +40,4 @@ class UpOptions(Value):
     ports: Ports = Ports()
     console: bool = True
     routers: int = 1
+    record: Path | None = None

@@ -20,6 +20,9 @@ def play(options: UpOptions) -> Exit:
     if options.routers > 1 and options.speed != 1.0:
         told = "several routers are processes of their own, in wall time"
         raise Refused("ROUTERS", told, field="--routers", value=options.routers, accepted="1; or --speed 1")
+    if options.record is not None and options.speed != 1.0:
+        told = "a market is recorded in wall time"
+        raise Refused("RECORD", told, field="--record", value=str(options.record), accepted="left out; or --speed 1")
     with ExitStack() as stack:
         tell, look = _shown(options, stack)
         if options.speed == 1.0:
