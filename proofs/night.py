@@ -33,7 +33,7 @@ from chimera.trading.errors import ChimeraError
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 from chimera.wire.answers import encode_answer
-from chimera.wire.keys import ALERTS
+from chimera.wire.keys import ALERTS, ORDER_RESULTS
 
 HOURS: Final = 8.0
 EVERY_S: Final = 75.0  # an intent; a short night has them more often
@@ -82,7 +82,9 @@ class Look(Value):
 
     at_s: float
     levels: tuple[tuple[str, float | None], ...] | None
-    answers: Mapping[str, Any] = {}  # amid a trouble: ``health``, ``killed``, ``positions``, for a page of it
+    answers: Mapping[
+        str, Any
+    ] = {}  # amid a trouble or just before it: ``health``, ``killed``, ``positions``, for a page
 
 
 class Night(Value):
@@ -95,6 +97,7 @@ class Night(Value):
     violations: tuple[Violation, ...]
     intents: int
     fills: int
+    results: tuple[Mapping[str, str], ...] = ()  # of ``ord:{results}``, each trade and each end
 
 
 def schedule(hours: float) -> tuple[Trouble, ...]:
@@ -156,6 +159,7 @@ def play(seed: int, hours: float = HOURS) -> Night:
             loop.run_for(LIVENESS_S)
             records = loop.run_until_complete(world.bus.tail(ALERTS, after="0-0", count=ALL, block_ms=0))
             told = tuple(_told(json.loads(entry.fields["data"])) for entry in records)
+            results = loop.run_until_complete(world.bus.tail(ORDER_RESULTS, after="0-0", count=ALL, block_ms=0))
             world.power_off()
             kept = loop.run_until_complete(quiet.read(world))
         options = Options(safety_s=hours * HOUR_S, faults=False, liveness_s=LIVENESS_S)
@@ -163,7 +167,7 @@ def play(seed: int, hours: float = HOURS) -> Night:
         loop.close()
     return Night(
         hours=hours, troubles=troubles, told=told, looks=tuple(asked.looks), violations=tuple(violations),
-        intents=len(kept.intents), fills=len(kept.fills),
+        intents=len(kept.intents), fills=len(kept.fills), results=tuple(entry.fields for entry in results),
     )  # fmt: skip
 
 
@@ -202,7 +206,7 @@ class _Asked:
                 (each.code, None if each.since_ms is None else _s(each.since_ms))
                 for each in levels_of(plain["health"], plain["killed"])
             )
-            amid = any(0 <= at_s - each.at_s <= each.for_s for each in self._troubles)
+            amid = any(-LOOK_S <= at_s - each.at_s <= each.for_s for each in self._troubles)
             self.looks.append(Look(at_s=at_s, levels=levels, answers=plain if amid else {}))
 
     async def kill_and_arm(self, trouble: Trouble) -> None:

@@ -22,20 +22,22 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from console_stage import Stage, served  # noqa: E402  (found by the line above)
-from proofs.night import Look, Night, Told, play  # noqa: E402  (found by the line above)
+from proofs.night import LOOK_S, Look, Night, Told, play  # noqa: E402  (found by the line above)
 from proofs.op_1 import FIXED  # noqa: E402  (found by the line above)
 from real_browser import PHONE, opened, playwright, started  # noqa: E402  (found by the line above)
 
+from chimera.adapters.memory.faults import NoFaults  # noqa: E402  (found by the line above)
 from chimera.services.alerts.ticket import Ticket, heard, key_of, shown  # noqa: E402  (found by the line above)
 from chimera.services.clock import SystemClock  # noqa: E402  (found by the line above)
 from chimera.services.world.clock import EPOCH_MS  # noqa: E402  (found by the line above)
 from chimera.services.world.paths import PATHS, day_market  # noqa: E402  (found by the line above)
+from chimera.trading.errors import NotSent, StoreUnavailable  # noqa: E402  (found by the line above)
 from chimera.trading.market import TopOfBook  # noqa: E402  (found by the line above)
 from chimera.trading.money import Millis, Price  # noqa: E402  (found by the line above)
 from chimera.wire import codec  # noqa: E402  (found by the line above)
 from chimera.wire.alerts import rank, read_alert  # noqa: E402  (found by the line above)
 from chimera.wire.board import TickBoard  # noqa: E402  (found by the line above)
-from chimera.wire.keys import ALERTS, tick_key  # noqa: E402  (found by the line above)
+from chimera.wire.keys import ALERTS, ORDER_RESULTS, tick_key  # noqa: E402  (found by the line above)
 
 FOLDER: Final = ROOT / "docs" / "night"
 HOURS: Final = 0.5
@@ -45,12 +47,15 @@ MOST_BYTES: Final = 150_000
 SHORT_DESK: Final = {"width": 1180, "height": 760}
 SMALL_DESK: Final = {"width": 1180, "height": 640}
 
+MARKET, REDIS, S4 = "the market", "Redis", "S4"
+
 Answers = Mapping[str, Any]
 
 
 class Picture(NamedTuple):
     """``best``: of all looks amid the trouble the first of those where this is largest; it is given what S4 answered
-    and the codes that the trouble has been told by. ``foot``: the end of the page is to be seen.
+    and the codes that the trouble has been told by. ``away``: who answers the console no longer. ``foot``: the end of
+    the page is to be seen.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Picture(NamedTuple):
     best: Callable[[Answers, Set[str]], Any]
     scheme: str = "light"
     window: Mapping[str, int] = SHORT_DESK
+    away: str = ""
     foot: bool = False
 
 
@@ -73,13 +79,16 @@ def _kept_out(answers: Answers) -> tuple[int, bool]:
 
 PICTURES: Final = (
     Picture("breaker", "overloaded", "/venue", lambda answers, _: answers["health"]["circuit_breaker"] == "OPEN"),
-    Picture("exchange-down", "exchange down", "/", lambda answers, _: _kept_out(answers), "dark"),
+    Picture("exchange-down", "exchange down", "/", lambda answers, _: _kept_out(answers), "dark",
+            away=MARKET),
     Picture("stop-refused", "stop refused", "/alerts", lambda _, codes: "STOP_CROSSED" in codes, window=SMALL_DESK),
+    Picture("redis", "redis fails over", "/", lambda answers, _: _kept_out(answers), window=SMALL_DESK, away=REDIS),
     Picture("ledger", "ledger stalled", "/", lambda answers, _: _kept_out(answers), window=SMALL_DESK),
     Picture(
         "killed", "killed and armed", "/kill", lambda answers, _: len(answers["killed"]["kills"]), "dark", PHONE,
         foot=True,
     ),
+    Picture("s4-gone", "S4 killed with -9", "/", lambda answers, _: _held(answers), "dark", SMALL_DESK, away=S4),
 )  # fmt: skip
 
 
@@ -94,13 +103,21 @@ class NightClock(SystemClock):
         return Millis(time.time_ns() // 1_000_000 + self._ahead_ms)
 
 
+class Away(NoFaults):
+    """A store that is not there."""
+
+    async def before(self, operation: str, key: str) -> None:
+        raise StoreUnavailable(f"{operation} {key}: connection refused")
+
+
 # ── the stage at one moment ──
 
 
 def chosen(night: Night, picture: Picture) -> Look:
     """The look that tells most of its trouble."""
     trouble = next(each for each in night.troubles if each.name == picture.trouble)
-    amid = [look for look in night.looks if look.answers and 0 <= look.at_s - trouble.at_s <= trouble.for_s]
+    before_s, after_s = (LOOK_S, 0.0) if picture.away == S4 else (0.0, trouble.for_s)  # who is gone answered before it
+    amid = [look for look in night.looks if look.answers and -before_s <= look.at_s - trouble.at_s <= after_s]
 
     def told(look: Look) -> frozenset[str]:
         return frozenset(each.code for each in night.told if trouble.at_s <= each.at_s <= look.at_s)
@@ -118,6 +135,8 @@ async def as_it_was(night: Night, look: Look, seed: int) -> Stage:
     for number, each in enumerate(told):
         fields = {name: str(value) for name, value in each.row.items() if value is not None}
         await stage.bus.publish(ALERTS, str(number), fields)
+    for number, row in enumerate(row for row in night.results if int(row["at_ms"]) <= stage.clock.now_ms()):
+        await stage.bus.publish(ORDER_RESULTS, str(number), row)
     for tick in _market(seed, look.at_s):
         stage.console.seen.take_tick(tick)
     return stage
@@ -180,18 +199,21 @@ async def photograph(night: Night, seed: int, names: Sequence[str]) -> None:
         for picture in (each for each in PICTURES if not names or each.name in names):
             look = chosen(night, picture)
             stage = await as_it_was(night, look, seed)
-            silent = picture.trouble == "exchange down"  # then the market is not heard either
-            heard_of = nullcontext() if silent else ticking(stage)
+            heard_of = nullcontext() if picture.away in (MARKET, REDIS) else ticking(stage)
             path = FOLDER / f"{picture.name}.png"
             async with served(stage) as url, heard_of:
-                await _taken(chromium, url, picture, path)
+                await _taken(chromium, url, picture, path, stage)
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes, {look.at_s:.0f} s into the night")
 
 
-async def _taken(chromium: str, url: str, picture: Picture, path: Path) -> None:
+async def _taken(chromium: str, url: str, picture: Picture, path: Path, stage: Stage) -> None:
     """Raises ``RuntimeError`` where the page complains, or the picture is too large to be kept."""
     async with opened(chromium, url + picture.path, dict(picture.window), scheme=picture.scheme) as here:
         await playwright.expect(here.page.locator("[data-verdict=trade] .answer")).to_be_visible()
+        if picture.away == S4:
+            stage.s4.error = NotSent("connection refused")
+        elif picture.away == REDIS:
+            stage.bus.faults = Away()
         await asyncio.sleep(SETTLED_S)
         if picture.foot:
             await here.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
