@@ -23,7 +23,7 @@ from chimera.wire import keys
 
 pytestmark = pytest.mark.slow
 
-NAMES: Final = ("mine", "yours")
+NAMES: Final = ("mine", "yours", "theirs")
 AN_ORDER: Final = {
     "intent_id": "i-a", "client_order_id": "a", "market": "FUT", "symbol": "BTCUSDT", "side": "BUY", "qty": "0.003",
     "exec_policy": {"type": "MARKET"},
@@ -40,6 +40,9 @@ class Account(NamedTuple):
 
     async def ask(self, method: str, path: str, body: object = None) -> Any:
         return (await self.house.ask(method, f"{self.s4.url}{path}", body))[1]
+
+    async def barriers(self) -> list[str]:
+        return [each["code"] for each in (await self.ask("GET", "/health"))["barriers"]]
 
     async def held(self) -> dict[str, Any]:
         """By the exchange."""
@@ -70,23 +73,22 @@ def key_of(name: str) -> str:
 
 
 @asynccontextmanager
-async def two_accounts(folder: Path) -> AsyncIterator[list[Account]]:
+async def accounts(folder: Path) -> AsyncIterator[list[Account]]:
+    """The first two in a database each, the third in the first one's; ``start`` is for the test."""
     path = folder / "accounts.json"
     keyed = [{"name": name, "api_key": key_of(name), "secret": name, "balance": "10000"} for name in NAMES]
     path.write_text(json.dumps(keyed), encoding="utf-8")
     async with stage(folder, more=("--accounts", str(path))) as house:
         made = []
         for number, name in enumerate(NAMES):
-            redis = f"redis://{house.redis.address}/{number}"
+            redis = f"redis://{house.redis.address}/{number % 2}"
             own = {
                 "S4_BINANCE_KEY": key_of(name), "S4_BINANCE_SECRET": name, "S4_REDIS_ADDRESSES": redis,
                 "S4_LEDGER_PATH": str(folder / f"{name}.sqlite"), "S4_RECEIPT_KEY_PATH": str(folder / f"{name}.key"),
                 "PORT": str(free_port()),
             }  # fmt: skip
-            made.append(Account(name, house, await house.router(name, **own).start(), redis))
+            made.append(Account(name, house, house.router(name, **own), redis))
         try:
-            for account in made:
-                await house.until_ready(account.s4.url)
             yield made
         finally:
             for account in made:
@@ -95,7 +97,12 @@ async def two_accounts(folder: Path) -> AsyncIterator[list[Account]]:
 
 @pytest.mark.req("S3-PER-2", "S4-IDEM-1", "S4-EVT-1", "S4-KILL-1")
 async def test_two_accounts_on_one_redis_hear_nothing_of_each_other(tmp_path: Path) -> None:
-    async with two_accounts(tmp_path) as (mine, yours):
+    async with accounts(tmp_path) as (mine, yours, _):
+        for account in (mine, yours):
+            await account.s4.start()
+        for account in (mine, yours):
+            await account.house.until_ready(account.s4.url)
+
         # an intent on the one's stream is the one's alone
         await mine.intend(AN_ORDER)
         await until_filled(mine)
@@ -113,6 +120,23 @@ async def test_two_accounts_on_one_redis_hear_nothing_of_each_other(tmp_path: Pa
         more = AN_ORDER | {"intent_id": "i-b", "client_order_id": "b"}
         assert (await mine.ask("POST", "/orders", more))["code"] == "KILL_SWITCH"
         assert (await yours.ask("POST", "/orders", more))["status"] == "FILLED"
+
+
+@pytest.mark.req("S3-PER-2")
+async def test_the_second_account_in_one_database_takes_no_entries(tmp_path: Path) -> None:
+    async with accounts(tmp_path) as (mine, _, theirs):
+        for account in (mine, theirs):
+            await account.s4.start()
+            await account.house.until_ready(account.s4.url)
+        async with asyncio.timeout(10):
+            while "REDIS_SHARED" not in await theirs.barriers():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+
+        await mine.intend(AN_ORDER)
+        await until_filled(mine)
+        assert (await theirs.ask("POST", "/orders", AN_ORDER))["code"] == "REDIS_SHARED"
+        assert (list(await mine.held()), await theirs.held()) == (["BTCUSDT"], {})
+        assert "REDIS_SHARED" not in await mine.barriers()
 
 
 async def until_filled(account: Account) -> None:

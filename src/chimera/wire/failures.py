@@ -80,6 +80,7 @@ AWAY: Final = (
     "PROBING",
     "QUEUE_FULL",
     "RATE_GOVERNOR",
+    "REDIS_SHARED",
     "SUCCEEDING",
     "USER_STREAM",
     "VENUE_BAN",

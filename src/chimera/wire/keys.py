@@ -23,6 +23,7 @@ STREAMS: Final = (
 )  # fmt: skip
 
 # snapshots
+S4_ACCOUNT: Final = "s4:account"  # whose S4 uses this Redis, by the exchange's name of the account
 CFG_ACTIVE_REV: Final = "cfg:active_rev"
 ROUTE_CURVES: Final = "router:{param}:curves"  # of the maker wait
 TWAP_QUEUE: Final = "prod:{exec}:twap:queue"

@@ -27,7 +27,7 @@ _CHAPTERS: Final = {
     "just-started": "LEDGER_UNCHECKED PROBING",
     "lost-ledger": "LEDGER_RESTORED",
     "ledger-away-disk-full": "LEDGER_AWAY LEDGER_AWAY_AT_BOOT SLI_LEDGER_SAVE",
-    "redis-away": "BUS_AWAY",
+    "redis-away": "BUS_AWAY REDIS_SHARED",
     "exchange-maintenance-or-the-network": "MARKET_STALE SLI_EXCHANGE SWEEP_UNANSWERED",
     "the-exchange-changed-its-api": "NO_PROTECTIVE_FORM PROTECTIVE_FORM_REFUSED PROTECTIVE_FORM_TAKEN",
     "user-stream-silent-listen-key": (

@@ -30,6 +30,7 @@ from chimera.wire.policies import not_enabled
 
 WORST: Final = ("degraded", "ok")
 SUCCEEDING: Final = "SUCCEEDING"
+REDIS_SHARED: Final = "REDIS_SHARED"
 
 
 class House:
@@ -67,6 +68,11 @@ class House:
         """A router that acted before us may still be heard at the venue: entries wait, in every market."""
         for router in self._routers.values():
             router.barriers.level(SUCCEEDING, why, severity=Severity.INFO)
+
+    def share_redis(self, why: str | None) -> None:
+        """Another account is found on our streams: nothing enters, in any market, or no longer."""
+        for router in self._routers.values():
+            router.barriers.level(REDIS_SHARED, why)
 
     def asks_nothing(self) -> bool:
         """Whether the venue has answered all that was asked of it about orders and positions."""

@@ -28,6 +28,7 @@ from chimera.services import logs
 from chimera.services.access.door import Door, gated
 from chimera.services.clock import SteadyClock, SystemClock, WakingClock
 from chimera.services.router import keyring
+from chimera.services.router.apart import Apart
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.connecting import Account, account_of, markets_of, wallets_of
@@ -193,10 +194,12 @@ async def _housed(
         )
         observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
         house.beside("observing", observing.run)
+        signed, environment = keyring.Signed(accounts, wallets), hosts_of(settings).name
+        house.beside("apart", Apart(environment, signed.whose, bus, house.share_redis).run)
         rotating = keyring.rotating_of(
             settings,
             pair,
-            keyring.Signed(accounts, wallets),
+            signed,
             clock=clock,
             tell=house.tell,
             hurry=hangup,

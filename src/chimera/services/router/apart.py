@@ -1,0 +1,56 @@
+"""Whether this Redis is our account's alone. Keys and streams do not name the account: in one database two would trade
+each other's intents.
+
+The exchange's name of the account is claimed there for a minute, again and again; whoever finds another's claim takes
+no entries until it has run out. Who cannot ask, the exchange or Redis, leaves it as it was: those have barriers of
+their own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from chimera.ports.streams import Bus
+from chimera.trading.errors import ChimeraError
+from chimera.wire.keys import S4_ACCOUNT
+
+log = structlog.get_logger()
+
+WHY: Final = "another account's S4 uses this Redis database: each needs its own"
+EVERY_S: Final = 10.0
+CLAIM_MS: Final = 60_000
+
+
+class Apart:
+    """Of one house. ``whose``: the exchange's name of its account; ``level``: raises the barrier, or lowers it."""
+
+    def __init__(
+        self, environment: str, whose: Callable[[], Awaitable[str]], bus: Bus, level: Callable[[str | None], None]
+    ) -> None:
+        self._environment = environment
+        self._whose = whose
+        self._bus = bus
+        self._level = level
+        self._name = ""
+
+    async def run(self) -> None:
+        """For ever; the first look at once, while positions are still being loaded."""
+        while True:
+            try:
+                await self.look()
+            except ChimeraError as away:
+                log.info("account_unclaimed", error=str(away))
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """Once. An account without a name claims nothing. Raises what the exchange or Redis raises."""
+        self._name = self._name or await self._whose()
+        if not self._name:
+            return
+        claim = f"{self._environment}:{self._name}"
+        ours = await self._bus.acquire(S4_ACCOUNT, claim, CLAIM_MS)
+        if ours:
+            await self._bus.put(S4_ACCOUNT, claim.encode(), ttl_ms=CLAIM_MS)
+        self._level(None if ours else WHY)

@@ -1,0 +1,63 @@
+"""One account to a Redis database: the second finds the first's claim, and takes no entries while that stands."""
+
+import pytest
+
+from chimera.adapters.memory.bus import MemoryBus
+from chimera.services.router.apart import CLAIM_MS, WHY, Apart
+from chimera.trading.money import Millis
+from chimera.wire.keys import S4_ACCOUNT
+
+
+class Hand:
+    ms = 1_000
+
+    def now_ms(self) -> Millis:
+        return Millis(self.ms)
+
+    def monotonic_ms(self) -> Millis:
+        return Millis(self.ms)
+
+
+class House:
+    """An S4 of ``name`` in an environment."""
+
+    def __init__(self, bus: MemoryBus, name: str, environment: str = "live") -> None:
+        self.name = name
+        self.why: str | None = "not asked"
+        self.apart = Apart(environment, self._whose, bus, self._level)
+
+    async def _whose(self) -> str:
+        return self.name
+
+    def _level(self, why: str | None) -> None:
+        self.why = why
+
+    async def looks(self) -> str | None:
+        await self.apart.look()
+        return self.why
+
+
+@pytest.mark.req("S3-PER-2")
+async def test_the_second_account_waits_until_the_first_one_s_claim_has_run_out() -> None:
+    clock = Hand()
+    bus = MemoryBus(clock)
+    first, second = House(bus, "a"), House(bus, "b")
+    assert await first.looks() is None
+    for _ in range(20):
+        clock.ms += CLAIM_MS // 4
+        assert (await first.looks(), await second.looks()) == (None, WHY)
+    clock.ms += CLAIM_MS
+    assert (await second.looks(), await first.looks()) == (None, WHY)
+
+
+async def test_routers_of_one_account_share_a_claim_and_the_same_name_elsewhere_does_not() -> None:
+    bus = MemoryBus(Hand())
+    assert await House(bus, "a").looks() is None
+    assert await House(bus, "a").looks() is None
+    assert await House(bus, "a", "demo").looks() == WHY
+
+
+async def test_an_account_without_a_name_claims_nothing() -> None:
+    bus = MemoryBus(Hand())
+    assert await House(bus, "").looks() == "not asked"
+    assert await bus.get(S4_ACCOUNT) is None
