@@ -11,7 +11,7 @@ from chimera.ports.clock import Clock
 from chimera.services.router.controls import Controls
 from chimera.services.router.receipts import Witness
 from chimera.services.router.seal import seal_of
-from chimera.trading.errors import OutcomeUnknown
+from chimera.trading.errors import ChimeraError, OutcomeUnknown
 from chimera.trading.facts import CloseAsked, Fact
 from chimera.trading.holding import Holding
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol, TradeId
@@ -52,15 +52,15 @@ class StubOwner:
 
 
 class Venue:
-    """What the venue would say of any symbol: ``qty`` held, nothing resting."""
+    """What the venue would say of any symbol: ``qty`` held, nothing resting; or ``says``."""
 
-    def __init__(self, qty: str = "0", *, silent: bool = False) -> None:
+    def __init__(self, qty: str = "0", *, silent: bool = False, says: ChimeraError | None = None) -> None:
         self.qty = qty
-        self.silent = silent
+        self.says = OutcomeUnknown("no answer") if silent else says
 
     async def survey(self, symbol: Symbol, since: Millis, *, booked: Collection[TradeId] = ()) -> VenueSnapshot:
-        if self.silent:
-            raise OutcomeUnknown("no answer")
+        if self.says is not None:
+            raise self.says
         position = VenuePosition(
             symbol=symbol, qty=Decimal(self.qty), entry_px=None, mark_px=None,
             liquidation_px=None, updated_ms=since,

@@ -1,12 +1,12 @@
 """``chimera bundle``: what S3 decides with, made, looked at, activated, taken back, tried beside what is active."""
 
-import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import msgspec
 import typer
 
 from chimera.cli.codes import Exit, Stop, ended_well
@@ -23,6 +23,7 @@ Why = Annotated[str, typer.Option("--why", help="It stands in the history.")]
 Who = Annotated[str, typer.Option("--who", envvar=["USER", "LOGNAME"], help="It stands in the history.")]
 Newest = Annotated[int, typer.Option("--newest", min=1, max=200, help="How many.")]
 ME: Final = "cli"
+_JSON: Final = msgspec.json.Encoder(decimal_format="number")  # amounts as they stand in the bundle's file
 
 
 @app.command()
@@ -240,7 +241,7 @@ def _different(answer: dict[str, Any]) -> Iterator[str]:
     yield from (f"- {rule_id}" for rule_id in answer["removed"])
     for rule in [*answer["changed"], {"rule_id": "bundle", "parts": answer["head"]}]:
         for part in rule["parts"]:
-            before, after = (json.dumps(part[side], default=str) for side in ("before", "after"))
+            before, after = (_JSON.encode(part[side]).decode() for side in ("before", "after"))
             yield f"~ {rule['rule_id']} {part['path']}: {before} -> {after}"
 
 

@@ -222,7 +222,7 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
     alarms: list[Alert] = []
     begun = after.exit is not None and (before.exit is None or after.exit.reason != before.exit.reason)
     if begun and after.exit is not None and after.exit.reason in UNGUARDABLE:
-        told = f"{after.key}: closing {after.position.qty}{_fired_for(after, scene)}"
+        told = f"{after.key}: closing {after.exposure}{_fired_for(after, scene)}"
         alarms.append(Alert(severity=Severity.ERROR, code=after.exit.reason, text=told))
     if len(after.refused_stop_forms) > len(before.refused_stop_forms):
         alarms.append(Alert(severity=Severity.WARN, code="STOP_FORM_REFUSED", text=_of_form(after)))

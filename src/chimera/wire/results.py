@@ -59,8 +59,8 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
     fills = [fill for fill, _ in sent]
     filled = sum((fill.qty for fill in fills), ZERO)
     status = _status_alone(work, filled) if isinstance(intent.policy, StopAlone) else _status(work, children, filled)
-    if isinstance(intent.policy, OrderList) and status is OrderStatus.FILLED and _holds(holding, intent_id):
-        # Bought, and its list stands or is to stand; FILLED when that has sold.
+    listed = isinstance(intent.policy, OrderList) and status is OrderStatus.FILLED and _holds(holding, intent_id)
+    if listed:  # bought, and its list stands or is to stand; FILLED when that has sold
         status = OrderStatus.CANCELED if work.canceling else OrderStatus.ACCEPTED
     return {
         "result": "FAIL" if status is OrderStatus.REJECTED else "OK",
@@ -73,7 +73,7 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         "legs": [_leg(leg) for leg in legs],
         "children": [_sent(child) for child in children],
         "working_type": _working_type(intent.stop, legs),
-        "message": work.reason or None,
+        "message": None if listed and not work.canceling else work.reason or None,  # that of its end is not yet so
         **_refused(work, status),
         "notes": list(work.plan.notes),
         "why": list(work.plan.why),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from chimera.cli.bundle import _different
 from chimera.cli.codes import Exit, Stop, ended_well
 from chimera.cli.failures import stop_for
 from chimera.cli.services import record
@@ -140,3 +141,9 @@ def test_a_recording_that_heard_nothing_is_no_success(tmp_path: Path) -> None:
     with pytest.raises(Stop, match=r"nothing was heard of NIX from ws://127\.0\.0\.1:9, no file is written") as end:
         record("NIX", tmp_path, 0, "sim", "http://127.0.0.1:9", None, as_json=False)
     assert end.value.code is Exit.UNREACHABLE
+
+
+def test_a_difference_of_bundles_shows_numbers_as_numbers() -> None:
+    part = {"path": "$.action.value", "before": Decimal("1.20"), "after": {"low": Decimal("0.5"), "why": "less"}}
+    answer = {"added": [], "removed": [], "changed": [{"rule_id": "R-1", "parts": [part]}], "head": []}
+    assert list(_different(answer)) == ['~ R-1 $.action.value: 1.20 -> {"low":0.5,"why":"less"}']

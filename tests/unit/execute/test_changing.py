@@ -198,6 +198,13 @@ def test_cancelling_a_bought_oco_ends_its_list_and_leaves_a_stop() -> None:
     assert order_result(desk.holding, ONE)["status"] == "CANCELED"
 
 
+@pytest.mark.req("S4-API-5")
+def test_bought_and_listed_it_is_accepted_and_its_message_says_nothing_else() -> None:
+    row = order_result(a_oco().holding, ONE)
+
+    assert (row["status"], row["message"]) == ("ACCEPTED", None)
+
+
 @pytest.mark.req("S4-API-6")
 def test_without_cascade_its_list_stays() -> None:
     desk = a_oco()

@@ -8,6 +8,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.order import Role, Status
 from chimera.wire.codec import seal, unseal
 from support.desk import Desk, a_long, an_intent
+from support.refusals import said_no
 
 
 def alerts(desk: Desk, code: str) -> list[Alert]:
@@ -67,3 +68,17 @@ def test_a_stop_that_fired_and_does_not_fill_is_told_with_its_age_and_the_positi
     assert told.severity is Severity.ERROR
     assert told.text.endswith(": closing 0.01; fired 1000 ms ago and not filled")
     assert desk.count(Role.EXIT) == 1
+
+
+@pytest.mark.req("S4-FUT-3")
+def test_a_stop_whose_price_has_passed_is_told_with_what_is_held_by_the_venue_s_word() -> None:
+    """Its trades are still on their way: by the position alone nothing would be closed."""
+    desk = Desk()
+    desk.submit(an_intent())
+    entry = desk.placed(Role.TAKER)
+    desk.hear(Found(order=desk.word(entry, Status.FILLED, "0.01")))
+    desk.hear(said_no(ref=desk.placed(Role.STOP).ref, code=-2021))
+
+    (told,) = alerts(desk, "STOP_CROSSED")
+    assert desk.holding.position.qty == 0
+    assert told.text.endswith(": closing 0.01")

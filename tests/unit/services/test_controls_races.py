@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from desk import Desk, a_long, an_intent
+from refusals import rejected
 from standing import CLOCK, GLOBAL, Desks, StubOwner, Venue
 
 from chimera.adapters.memory.bus import MemoryBus
@@ -190,15 +191,29 @@ async def test_nothing_is_verified_before_the_owner_has_heard_the_venue() -> Non
 
 
 @pytest.mark.req("S4-KILL-1")
-async def test_a_kill_of_what_is_not_traded_here_is_never_verified_and_nobody_waits_for_it(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("venue", "flatten", "remains"),
+    [
+        (Venue(), True, []),
+        (Venue("0.5"), False, []),
+        (Venue("0.5"), True, ["BTCUSD: 0.5 is still held"]),
+        (Venue(says=rejected(-1121)), False, ["nothing that is traded here is under SYMBOL BTCUSD"]),  # mistyped
+        (
+            Venue(says=rejected(-2015)),
+            False,
+            [f"{where}BTCUSD: the venue was not heard: -2015: no" for where in ("", "SPOT ")],
+        ),
+    ],
+)
+async def test_a_kill_of_what_nobody_trades_is_verified_by_the_venue_s_word_alone_and_nobody_waits(
+    venue: Venue, flatten: bool, remains: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desks = Desks(MemoryLedger(), [Desk().holding])
-    standing = desks.controls.kill(SYMBOL.but(name="BTCUSD"))
+    desks = Desks(MemoryLedger(), [Desk().holding], venue=venue)
+    standing = desks.controls.kill(SYMBOL.but(name="BTCUSD", flatten=flatten))
     monkeypatch.setattr("chimera.services.router.receipts.FIRST_PAUSE_S", None)  # a pause would fall over
     receipt = await desks.controls.receipt(standing, patience_s=60)
-    assert receipt["verified"] is False
-    assert receipt["remains"] == ["nothing that is traded here is under SYMBOL BTCUSD"]
+    assert receipt["remains"] == remains
+    assert receipt["verified"] is not bool(remains)
 
 
 @pytest.mark.req("S4-KILL-1")

@@ -15,13 +15,14 @@ from chimera.ports.ledger import Rows
 from chimera.ports.streams import Bus
 from chimera.ports.venue import Records
 from chimera.services.router.owner import Owner
-from chimera.trading.errors import ChimeraError, StoreUnavailable
+from chimera.trading.errors import ChimeraError, StoreUnavailable, VenueRejected
 from chimera.trading.events import Severity
-from chimera.trading.ids import AccountId, PositionKey
+from chimera.trading.ids import VENUE, AccountId, PositionKey, Symbol
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Millis, text
+from chimera.trading.money import ZERO, Millis, text
 from chimera.trading.order import Order
 from chimera.trading.position import Lot
+from chimera.trading.refusal import Refusal
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 from chimera.trading.venue import VenueOrder
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_S: Final = 0.25  # between two looks, then doubled: a look costs weight, which exits need
 LONGEST_PAUSE_S: Final = 2.0
+_OF_THE_KEY: Final = (Refusal.KEY, Refusal.SIGNATURE, Refusal.NOT_PERMITTED)
 ONE_LOOK_S: Final = 2.0  # how long the first look may take, however little patience there is
 
 
@@ -100,7 +102,7 @@ class Witness:
         return verdict
 
     def _may_go(self, kill: Kill, verdict: Verdict) -> bool:
-        """Whether waiting can change the verdict. A kill of what is not traded here is as it is."""
+        """Whether waiting can change the verdict. What nobody here trades is as it is."""
         return bool(verdict.remains) and (not self._complete() or bool(self._reached(kill)))
 
     def _reached(self, kill: Kill) -> list[Owner]:
@@ -110,16 +112,41 @@ class Witness:
         reached = self._reached(kill)
         found = await asyncio.gather(*(self._look(owner, kill) for owner in reached))
         held = {_named(owner.holding.key): qty for owner, (_, qty) in zip(reached, found, strict=True)}
-        unasked = []
+        unasked: list[str] = []
         if not self._complete():
             unasked = ["positions are not loaded yet"]
         elif not reached:
-            unasked = [f"nothing that is traded here is under {kill.scope} {kill.name}".rstrip()]
+            unasked, held = await self._look_where_nobody_trades(kill)
         return Verdict(
             at_ms=self._clock.now_ms(),
             remains=(*unasked, *(line for remains, _ in found for line in remains)),
             positions={symbol: qty for symbol, qty in held.items() if qty is not None},
         )
+
+    async def _look_where_nobody_trades(self, kill: Kill) -> tuple[list[str], dict[str, str | None]]:
+        """What remains, and positions, of a symbol that nobody here owns: by each market that knows it.
+
+        A name that none of them knows may be another's with a typing error, and is never verified.
+        """
+        remains: list[str] = []
+        held: dict[str, str | None] = {}
+        for market, records in self._records.items() if kill.scope is Scope.SYMBOL else ():
+            key = PositionKey(venue=VENUE, account=self._account_id, market=market, symbol=Symbol(kill.name))
+            try:
+                snapshot = await records.survey(key.symbol, self._clock.now_ms())
+            except ChimeraError as error:
+                if isinstance(error, VenueRejected) and error.refusal not in _OF_THE_KEY:
+                    continue  # it does not know the symbol
+                remains.append(f"{_named(key)}: the venue was not heard: {error}")
+                continue
+            qty = snapshot.position.qty if market.reduces_only else ZERO  # what a wallet holds is not ours
+            held[_named(key)] = text(qty)
+            remains += [f"{order.ref} rests on the venue" for order in snapshot.orders if not _only_reduces(order, key)]
+            if kill.flatten and qty:
+                remains.append(f"{_named(key)}: {text(qty)} is still held")
+        if not held and not remains:
+            remains.append(f"nothing that is traded here is under {kill.scope} {kill.name}".rstrip())
+        return remains, held
 
     async def _look(self, owner: Owner, kill: Kill) -> tuple[list[str], str | None]:
         key, symbol = owner.holding.key, _named(owner.holding.key)
@@ -133,8 +160,7 @@ class Witness:
         remains += [
             f"{order.ref} rests on the venue"
             for order in snapshot.orders
-            if not (order.reduce_only or order.close_position or _sells(order, key))
-            and _under(owner, owner.holding.orders.get(order.ref), kill)
+            if not _only_reduces(order, key) and _under(owner, owner.holding.orders.get(order.ref), kill)
         ]
         if kill.flatten and kill.scope is Scope.STRATEGY:
             remains += [
@@ -180,9 +206,10 @@ def _named(key: PositionKey) -> str:
     return key.symbol if key.market is Market.FUT else f"{key.market} {key.symbol}"
 
 
-def _sells(order: VenueOrder, key: PositionKey) -> bool:
-    """On spot nothing is reduce-only: what sells adds to no position of ours."""
-    return not key.market.reduces_only and order.side is Side.SELL
+def _only_reduces(order: VenueOrder, key: PositionKey) -> bool:
+    """By its own word; on spot, where nothing is reduce-only, what sells adds to no position of ours."""
+    sells = not key.market.reduces_only and order.side is Side.SELL
+    return order.reduce_only or order.close_position or sells
 
 
 def lots_under(owner: Owner, kill: Kill) -> list[Lot]:
