@@ -1,9 +1,12 @@
 """One account to a Redis database: the second finds the first's claim, and takes no entries while that stands."""
 
+import asyncio
+
 import pytest
 
 from chimera.adapters.memory.bus import MemoryBus
-from chimera.services.router.apart import CLAIM_MS, WHY, Apart
+from chimera.services.router.apart import AGAIN_S, CLAIM_MS, EVERY_S, WHY, Apart
+from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
 from chimera.trading.money import Millis
 from chimera.wire.keys import S4_ACCOUNT
 
@@ -61,3 +64,25 @@ async def test_an_account_without_a_name_claims_nothing() -> None:
     bus = MemoryBus(Hand())
     assert await House(bus, "").looks() == "not asked"
     assert await bus.get(S4_ACCOUNT) is None
+
+
+async def test_who_could_not_ask_asks_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[str | ChimeraError] = [NotSent("starting"), OutcomeUnknown("no answer"), "a"]
+    slept: list[float] = []
+    levels: list[str | None] = []
+
+    async def whose() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, ChimeraError):
+            raise answer
+        return answer
+
+    async def sleep(seconds: float) -> None:
+        slept.extend([seconds] if seconds else [])  # 0: a store that gives way
+        if len(slept) == 4:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("chimera.services.router.apart.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await Apart("live", whose, MemoryBus(Hand()), levels.append).run()
+    assert (slept, levels) == ([AGAIN_S, AGAIN_S, EVERY_S, EVERY_S], [None, None])

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 WHY: Final = "another account's S4 uses this Redis database: each needs its own"
 EVERY_S: Final = 10.0
+AGAIN_S: Final = 2.0  # who could not ask may be about to take entries
 CLAIM_MS: Final = 60_000
 
 
@@ -38,11 +39,13 @@ class Apart:
     async def run(self) -> None:
         """For ever; the first look at once, while positions are still being loaded."""
         while True:
+            pause_s = EVERY_S
             try:
                 await self.look()
             except ChimeraError as away:
                 log.info("account_unclaimed", error=str(away))
-            await asyncio.sleep(EVERY_S)
+                pause_s = AGAIN_S
+            await asyncio.sleep(pause_s)
 
     async def look(self) -> None:
         """Once. An account without a name claims nothing. Raises what the exchange or Redis raises."""
