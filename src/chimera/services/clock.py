@@ -1,19 +1,25 @@
 """The machine's clock."""
 
 import time
+from typing import Final
 
 from chimera.ports.clock import Clock
 from chimera.trading.money import Millis
 
+# macOS has no BOOTTIME: there MONOTONIC counts sleep.
+_SECOND_HAND: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class SystemClock:
-    """``ports.Clock``."""
+    """``ports.Clock``. Its second hand goes on while the machine sleeps, as the venue's does: what was to be done by
+    then is late when it wakes, and what was seen is old. The event loop's timers stand still meanwhile.
+    """
 
     def now_ms(self) -> Millis:
         return Millis(time.time_ns() // 1_000_000)
 
     def monotonic_ms(self) -> Millis:
-        return Millis(time.monotonic_ns() // 1_000_000)
+        return Millis(time.clock_gettime_ns(_SECOND_HAND) // 1_000_000)
 
 
 class SteadyClock:
@@ -31,10 +37,3 @@ class SteadyClock:
 
     def monotonic_ms(self) -> Millis:
         return self._clock.monotonic_ms()
-
-
-class WakingClock(SystemClock):
-    """Its second hand goes on while the machine sleeps, as that of whoever waits for us elsewhere does."""
-
-    def monotonic_ms(self) -> Millis:
-        return Millis(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)

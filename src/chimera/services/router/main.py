@@ -26,7 +26,7 @@ from chimera.reconcile.sweep import SweepPolicy
 from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.access.door import Door, gated
-from chimera.services.clock import SteadyClock, SystemClock, WakingClock
+from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router import keyring
 from chimera.services.router.apart import Apart
 from chimera.services.router.common import Common
@@ -150,7 +150,7 @@ def tenancy_of(
 
     owner = f"{settings.owner_name}-{secrets.token_hex(4)}"  # of this life alone
     terms = TenancyTerms(name=f"account:{DEFAULT_ACCOUNT}", owner=owner, url=settings.url or address)
-    tenancy = Tenancy(terms, leases, WakingClock(), acting)
+    tenancy = Tenancy(terms, leases, SystemClock(), acting)
     face = StandbyFace(lambda: tenancy.holder)
     return face, tenancy
 

@@ -25,7 +25,7 @@ from chimera.services.router.probing import Probing
 from chimera.services.router.sweeping import Sweeping
 from chimera.services.router.tallying import Tallying
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
-from chimera.trading.facts import Gapped, Reported
+from chimera.trading.facts import Gapped, Reported, Ticked
 from chimera.trading.holding import Holding
 from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
@@ -153,14 +153,22 @@ class Watchdogs:
         """For ever: how late the loop is, each tenth of a second; all the rest every ``LOOK_S``."""
         self._began_ms = self._began_ms or self._now
         self.hearing = self.hearing.but(lost_ms=self._now) if self.hearing.lost_ms == 0 else self.hearing
-        number = 0
+        number, loop = 0, asyncio.get_running_loop()
         while True:
-            asleep_ms = self._now
+            asleep_ms, timers_s = self._now, loop.time()
             await asyncio.sleep(vigil.LAG_LOOK_MS / 1_000)
-            self.lag = self.lag.after(self._now - asleep_ms - vigil.LAG_LOOK_MS, self._now)
+            passed_ms = self._now - asleep_ms
+            self.lag = self.lag.after(passed_ms - vigil.LAG_LOOK_MS, self._now)
+            if passed_ms - (loop.time() - timers_s) * 1_000 > vigil.LAG_LIMIT_MS:
+                self._woken()
             number = (number + 1) % _LOOK_EVERY
             if not number or self.lag.peak_ms:
                 self.look()
+
+    def _woken(self) -> None:
+        """The machine slept, and the loop's timers with it: what came due meanwhile is late."""
+        for owner in tuple(self._ground.owners.values()):
+            owner.hear(Ticked())
 
     def look(self) -> None:
         """Every level as it stands now."""
