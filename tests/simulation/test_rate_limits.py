@@ -318,6 +318,7 @@ def test_all_prices_at_once_cost_what_five_cost() -> None:
         prices = await bench.futures.rulebook.prices()
         assert prices.keys() == {Symbol(name) for name in names}
         touch, mark = prices[Symbol(names[3])]
+        assert touch is not None
         assert (touch.bid, mark) == (D("65800.0"), D("65800.0"))
         assert touch.but(at_ms=Millis(0)) == (await bench.futures.rulebook.touch(Symbol(names[3]))).but(at_ms=Millis(0))
 

@@ -167,8 +167,8 @@ class Rulebook(Protocol):
 
     async def mark(self, symbol: Symbol) -> Price: ...
 
-    async def prices(self) -> Mapping[Symbol, tuple[Touch, Price]]:
-        """Touch and mark of every symbol that has both, at one price however many they are."""
+    async def prices(self) -> Mapping[Symbol, tuple[Touch | None, Price]]:
+        """Touch, where the book has both sides, and mark of every symbol, at one price however many they are."""
         ...
 
     async def prepare(self, symbol: Symbol, leverage: int) -> None:

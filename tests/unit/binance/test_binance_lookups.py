@@ -171,3 +171,17 @@ def test_remembered_names_are_bounded() -> None:
 def _named(number: int) -> Any:
     row = msgspec.convert(CHILD | {"orderId": number, "clientOrderId": f"a-m{number}"}, payloads.OrderRow)
     return translate.order(row)
+
+
+@pytest.mark.fault("C10", "B29")
+async def test_a_symbol_whose_book_has_an_empty_side_is_told_with_its_mark_alone() -> None:
+    row = {"bidPrice": "1", "bidQty": "1", "askPrice": "2", "askQty": "1"}
+    books = [row | {"symbol": "ETHUSDT"}, row | {"symbol": "BTCUSDT", "bidPrice": "0"}, row | {"symbol": "XRPUSDT"}]
+    marks = [{"symbol": "ETHUSDT", "markPrice": "1.5"}, {"symbol": "BTCUSDT", "markPrice": "60000"}]
+
+    told = await opened(Answers(bookTicker=books, premiumIndex=marks)).rulebook.prices()
+
+    assert {symbol: (touch is None, str(mark)) for symbol, (touch, mark) in told.items()} == {
+        "ETHUSDT": (False, "1.5"),
+        "BTCUSDT": (True, "60000"),
+    }

@@ -16,7 +16,7 @@ from chimera.ports.streams import Snapshots
 from chimera.ports.venue import Rulebook
 from chimera.services.router import market
 from chimera.services.router.market import STALE_MS, MarketView
-from chimera.trading.errors import NotSent, StoreUnavailable
+from chimera.trading.errors import NotSent, OutcomeUnknown, StoreUnavailable
 from chimera.trading.ids import Symbol
 from chimera.trading.liquidity import Book
 from chimera.trading.market import Market, Touch
@@ -174,10 +174,12 @@ def test_its_age_counts_by_the_steady_clock_alone() -> None:
 
 @pytest.mark.req("S4-SPOT-4")
 def test_each_look_is_heard_with_the_mark_as_fresh_as_it_is() -> None:
-    heard: list[tuple[str, str, str | None]] = []
+    heard: list[tuple[str, str | None, str | None]] = []
     board, clock = Board(a_tick()), Hand()
     view = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", clock))
-    view.listeners.append(lambda symbol, touch, mark: heard.append((symbol, str(touch.bid), mark and str(mark))))
+    view.listeners.append(
+        lambda symbol, touch, mark: heard.append((symbol, touch and str(touch.bid), mark and str(mark)))
+    )
     asyncio.run(view.refresh(SYMBOL))
     clock.steady, clock.utc = Millis(clock.steady + 60_000), Millis(clock.utc + 60_000)
     board.document = a_tick(at_ms=clock.utc, bid="99.0", mark=None)
@@ -215,7 +217,7 @@ def test_where_the_feed_has_a_touch_and_no_mark_the_venue_is_asked_for_that() ->
     touch = view.touch(SYMBOL)
     assert touch is not None
     assert (str(touch.bid), str(view.mark(SYMBOL))) == ("100.0", "98")
-    assert board.asked == ["touch", "mark"]
+    assert board.asked == ["mark", "touch"]
     asyncio.run(view.refresh_all([SYMBOL]))  # while it is fresh nobody is asked again
     assert len(board.asked) == 2
 
@@ -232,6 +234,45 @@ def test_a_position_is_worth_the_mid_where_the_mark_is_old() -> None:
     board.document = a_tick(at_ms=clock.utc, bid="80", ask="82", mark=None)
     asyncio.run(view.refresh(SYMBOL))
     assert view.worth(SYMBOL) == Decimal(81)
+
+
+class OneSided(Marks):
+    """The book of a symbol that is halted, or falls with no bid left; its mark goes on."""
+
+    px = Decimal(98)
+
+    async def touch(self, symbol: Symbol) -> Touch:
+        raise OutcomeUnknown("unreadable answer: an empty or crossed book")
+
+    async def mark(self, symbol: Symbol) -> Price:
+        return Price(self.px)
+
+    async def prices(self) -> Any:
+        return {Symbol(f"C{number}"): (None, Price(self.px)) for number in range(6)}
+
+
+@pytest.mark.req("S4-LIM-1")
+@pytest.mark.fault("B29", "C10")
+@pytest.mark.parametrize("symbols", [1, 6])
+def test_what_is_held_in_a_book_without_a_bid_goes_on_losing(symbols: int) -> None:
+    """It stood at the last mark, or after a restart at none at all: the loss of the day did not see it fall, nor did
+    whatever is watched by the mark.
+    """
+    heard: list[Decimal | None] = []
+    board, clock, names = OneSided(a_tick()), Hand(), [Symbol(f"C{number}") for number in range(symbols)]
+    view = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", clock))
+    view.listeners.append(lambda symbol, touch, mark: heard.append(mark) if symbol == names[0] else None)
+    asyncio.run(view.refresh_all(names))
+    assert view.worth(names[0]) == Decimal(100)
+    board.document, board.px = None, Decimal(60)
+    clock.steady, clock.utc = Millis(clock.steady + STALE_MS + 1), Millis(clock.utc + STALE_MS + 1)
+    asyncio.run(view.refresh_all(names))
+
+    assert (view.touch(names[0]), view.worth(names[0])) == (None, Decimal(60))
+    assert heard == [Decimal(100), Decimal(60)]
+    begun_anew = MarketView(cast("Snapshots", board), cast("Rulebook", board), cast("Clock", clock))
+    asyncio.run(begun_anew.refresh_all(names))
+    assert begun_anew.worth(names[0]) == Decimal(60)
 
 
 class Sights(Board):

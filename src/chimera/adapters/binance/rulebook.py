@@ -1,6 +1,7 @@
 """Binance USD-M futures as ``ports.Rulebook``: rules, clock, prices, and the settings made before trading."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from chimera.adapters.binance import payloads, translate
@@ -74,20 +75,18 @@ class FuturesRulebook:
             raise OutcomeUnknown(f"mark price {row.mark_price}")
         return Price(row.mark_price)
 
-    async def prices(self) -> Mapping[Symbol, tuple[Touch, Price]]:
+    async def prices(self) -> Mapping[Symbol, tuple[Touch | None, Price]]:
         """Two requests of weight 15 together, which is cheaper than asking for each from the sixth symbol on."""
         marks = answer(await self._raw.call(PREMIUM_INDEX, weight=PRICES_WEIGHT), list[payloads.PremiumIndex])
         asked_ms = self._raw.clock.now_ms()
         tickers = answer(await self._raw.call(BOOK_TICKER, weight=0), list[payloads.BookTicker])
-        known = {row.symbol: row.mark_price for row in marks if row.mark_price > 0}
-        found: dict[Symbol, tuple[Touch, Price]] = {}
+        known = {Symbol(row.symbol): Price(row.mark_price) for row in marks if row.mark_price > 0}
+        found: dict[Symbol, tuple[Touch | None, Price]] = {symbol: (None, mark) for symbol, mark in known.items()}
         for row in tickers:
-            try:
-                touch = translate.touch(row, asked_ms)
-            except Unreadable:
-                continue
-            if row.symbol in known:
-                found[Symbol(row.symbol)] = touch, Price(known[row.symbol])
+            symbol = Symbol(row.symbol)
+            with suppress(Unreadable):
+                if symbol in known:
+                    found[symbol] = translate.touch(row, asked_ms), known[symbol]
         return found
 
     async def prepare(self, symbol: Symbol, leverage: int) -> None:

@@ -55,8 +55,8 @@ class MarketView:
         self._booked_ms: dict[Symbol, Millis] = {}  # monotonic
         self._hours: dict[Symbol, LastHour] = {}
         self._venue_due_ms = 0  # monotonic
-        # They hear each look, with the mark where it is fresh.
-        self.listeners: list[Callable[[Symbol, Touch, Price | None], None]] = []
+        # They hear each look, with the mark where it is fresh; or a mark where the book shows no touch.
+        self.listeners: list[Callable[[Symbol, Touch | None, Price | None], None]] = []
 
     def touch(self, symbol: Symbol) -> Touch | None:
         """None when nothing fresh is known."""
@@ -136,7 +136,10 @@ class MarketView:
             return
         for symbol in missing:
             if symbol in found:
-                self._put(symbol, *found[symbol], of_ms=asked_ms)
+                touch, mark = found[symbol]
+                self._put_alone(symbol, mark)
+                if touch is not None:
+                    self._put(symbol, touch, mark, of_ms=asked_ms)
 
     async def _from_feed(self, symbols: Sequence[Symbol]) -> set[Symbol]:
         """Those of which the feed shows a fresh price, and a mark is known. One question for all; where it finds no
@@ -190,8 +193,11 @@ class MarketView:
         self._booked_ms[symbol] = Millis(self._clock.monotonic_ms() - max(age_ms, 0))
 
     async def _from_venue(self, symbol: Symbol) -> None:
+        """The mark first: a book with an empty side has no touch, and what is held there is worth the mark."""
         asked_ms = self._clock.now_ms()
-        self._put(symbol, await self._rulebook.touch(symbol), await self._rulebook.mark(symbol), of_ms=asked_ms)
+        mark = await self._rulebook.mark(symbol)
+        self._put_alone(symbol, mark)
+        self._put(symbol, await self._rulebook.touch(symbol), mark, of_ms=asked_ms)
 
     def _put(self, symbol: Symbol, touch: Touch, mark: Price | None, *, of_ms: Millis, age_ms: int = 0) -> None:
         """Unless a newer one counts. ``of_ms``: the moment it shows; of the venue's answer that of the question, since
@@ -201,7 +207,7 @@ class MarketView:
         of_ms = max(of_ms, touch.at_ms)
         if of_ms < self._of_ms.get(symbol, of_ms) and self.touch(symbol) is not None:
             if mark is not None and self.mark(symbol) is None:  # the newer look had none
-                self._marks[symbol], self._marked_ms[symbol] = mark, Millis(self._clock.monotonic_ms() - age_ms)
+                self._put_mark(symbol, mark, age_ms=age_ms)
             return
         self._of_ms[symbol] = of_ms
         seen_ms = Millis(self._clock.monotonic_ms() - age_ms)
@@ -209,7 +215,17 @@ class MarketView:
         self._seen_ms[symbol] = seen_ms
         self._hours.setdefault(symbol, LastHour()).take(self._clock.now_ms(), Book.of(touch))
         if mark is not None:
-            self._marks[symbol] = mark
-            self._marked_ms[symbol] = seen_ms
+            self._put_mark(symbol, mark, age_ms=age_ms)
         for listener in self.listeners:
             listener(symbol, touch, self.mark(symbol))
+
+    def _put_alone(self, symbol: Symbol, mark: Price) -> None:
+        """By the venue, of a symbol that shows no touch, or had no mark; on spot the mid is one, and has a touch."""
+        if self._mid_is_mark or (self.touch(symbol) is not None and self.mark(symbol) is not None):
+            return
+        self._put_mark(symbol, mark)
+        for listener in self.listeners:
+            listener(symbol, self.touch(symbol), mark)
+
+    def _put_mark(self, symbol: Symbol, mark: Price, *, age_ms: int = 0) -> None:
+        self._marks[symbol], self._marked_ms[symbol] = mark, Millis(self._clock.monotonic_ms() - age_ms)

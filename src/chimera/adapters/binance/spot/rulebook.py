@@ -73,11 +73,11 @@ class SpotRulebook:
         """The mid."""
         return (await self.touch(symbol)).mid
 
-    async def prices(self) -> Mapping[Symbol, tuple[Touch, Price]]:
+    async def prices(self) -> Mapping[Symbol, tuple[Touch | None, Price]]:
         """Touch and mid of every symbol that has both sides."""
         asked_ms = self._raw.clock.now_ms()
         tickers = answer(await self._raw.call(BOOK_TICKER), list[common.BookTicker])
-        found: dict[Symbol, tuple[Touch, Price]] = {}
+        found: dict[Symbol, tuple[Touch | None, Price]] = {}
         for row in tickers:
             try:
                 touch = touch_of(row, asked_ms)
