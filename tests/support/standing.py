@@ -18,7 +18,7 @@ from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol, TradeId
 from chimera.trading.market import Market
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
-from chimera.trading.venue import VenuePosition, VenueSnapshot
+from chimera.trading.venue import AccountSnapshot, VenuePosition, VenueSnapshot
 
 GLOBAL = Kill(scope=Scope.GLOBAL, by="me", reason="fire", at_ms=Millis(1))
 
@@ -68,6 +68,12 @@ class Venue:
         return VenueSnapshot(
             symbol=symbol, asked_ms=since, orders=(), position=position, trades=(), trades_since_ms=since
         )
+
+    async def whole(self) -> AccountSnapshot:
+        """Of symbols that are owned it was asked one by one."""
+        if self.says is not None:
+            raise self.says
+        return AccountSnapshot(asked_ms=CLOCK.now_ms(), orders=(), positions=())
 
 
 class Desks:

@@ -2,14 +2,15 @@
 
 Invariants: a kill holds from the moment it is spoken, before any store hears of it, and needs none to hold; it is saved
 until it is saved; what cannot be read at the start counts as killed; exits, stops, cancels and questions are untouched.
-A flatten goes on until nothing of it is left, over what was not known or had not filled when it was asked, too.
+A flatten goes on until nothing of it is left, over what was not known or had not filled when it was asked, too: it is
+not over before the venue was asked for the whole account.
 Arming takes two steps, the second repeats a word that the first gave, and is on disk before it holds; a kill spoken
 meanwhile wins. One write at a time goes to the disk, and until it is answered nobody claims to know what is there.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -22,7 +23,7 @@ from chimera.ports.ledger import Rows
 from chimera.services.router.owner import Owner
 from chimera.services.router.patience import STORE_AGAIN_S
 from chimera.services.router.receipts import Witness, entries_under, lots_under
-from chimera.trading.errors import Refused, StoreUnavailable
+from chimera.trading.errors import ChimeraError, Refused, StoreUnavailable
 from chimera.trading.facts import CloseAsked, Ticked
 from chimera.trading.ids import AccountId, IntentId, PositionKey
 from chimera.trading.money import ZERO, Qty
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 FLATTEN_AGAIN_S: Final = 0.5  # doubled each time that something is left
 LONGEST_FLATTEN_AGAIN_S: Final = 8.0
+FIND_WITHIN_S: Final = 5.0  # nothing is closed again meanwhile
 UNREADABLE: Final = "UNREADABLE"  # by whom a kill is, where what is stored cannot be read
 
 
@@ -50,7 +52,7 @@ class Controls:
         witness: Witness,
         complete: Callable[[], bool],
     ) -> None:
-        """``complete``: whether ``owners`` has every position of the account yet."""
+        """``complete``: whether ``owners`` has every position of the account yet that the ledger knows."""
         self.standstill = Standstill()
         self._account_id = account_id
         self._owners = owners
@@ -65,6 +67,13 @@ class Controls:
         self._spoken = 0  # kills asked for since the start
         self._to_flatten = asyncio.Event()
         self._flattening: set[tuple[Scope, str]] = set()  # places of which something may still be held
+        self._finding: list[Callable[[], Awaitable[None]]] = []
+        self._flattens = 0  # asked for since the start
+        self._found = 0  # of them, those since which the whole account was looked at
+
+    def find_by(self, find: Callable[[], Awaitable[None]]) -> None:
+        """``find`` has ``owners`` be all that one market's venue shows now, ours or not; raises ``ChimeraError``."""
+        self._finding.append(find)
 
     # ── memory ──
 
@@ -159,6 +168,7 @@ class Controls:
     def _flatten_at(self, *places: tuple[Scope, str]) -> None:
         self._flattening.update(places)
         if places:
+            self._flattens += 1
             self._to_flatten.set()
 
     async def flatten(self) -> None:
@@ -176,9 +186,24 @@ class Controls:
                 pause_s = min(pause_s * 2, LONGEST_FLATTEN_AGAIN_S)
                 try:
                     wanted = [kill for kill in self.standstill.kills if kill.place in self._flattening]
-                    self._flattening = {kill.place for kill in wanted if self._close_again(kill)}
+                    left = {kill.place for kill in wanted if self._close_again(kill)}
+                    if not await self._sought():  # then nothing was waited for, and no place has come since
+                        self._flattening = left
                 except Exception:  # as above: a mistake of ours must not end what protects
                     log.exception("flatten_fault")
+
+    async def _sought(self) -> bool:
+        """Whether the whole account had to be looked at, so that more may be owned by now; or has to be yet."""
+        asked = self._flattens
+        if self._found == asked or not self._complete():
+            return self._found != asked
+        try:
+            async with asyncio.timeout(FIND_WITHIN_S):
+                await asyncio.gather(*(find() for find in self._finding))
+            self._found = asked
+        except (ChimeraError, TimeoutError) as error:
+            log.warning("account_unseen", error=str(error) or "no answer in time")
+        return True
 
     def _close_again(self, kill: Kill) -> bool:
         """Whether something of it may be left."""

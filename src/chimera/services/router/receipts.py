@@ -6,6 +6,7 @@ could not be asked is named among what remains. Neither store holds up a receipt
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -117,9 +118,13 @@ class Witness:
             unasked = ["positions are not loaded yet"]
         elif not reached:
             unasked, held = await self._look_where_nobody_trades(kill)
+        remains = (*unasked, *(line for remains, _ in found for line in remains))
+        if not remains:  # it weighs as much as seven symbols: only before all is said to be gone
+            strange, others = await self._strange(kill)
+            remains, held = tuple(strange), held | others
         return Verdict(
             at_ms=self._clock.now_ms(),
-            remains=(*unasked, *(line for remains, _ in found for line in remains)),
+            remains=remains,
             positions={symbol: qty for symbol, qty in held.items() if qty is not None},
         )
 
@@ -147,6 +152,31 @@ class Witness:
         if not held and not remains:
             remains.append(f"nothing that is traded here is under {kill.scope} {kill.name}".rstrip())
         return remains, held
+
+    async def _strange(self, kill: Kill) -> tuple[list[str], dict[str, str | None]]:
+        """What the venue shows under the kill in symbols that nobody here owns; on spot that is somebody else's."""
+        remains: list[str] = []
+        positions: dict[str, str | None] = {}
+        wide = kill.scope in (Scope.GLOBAL, Scope.MARKET)
+        for market, records in self._records.items() if wide else ():
+            if not market.reduces_only:
+                continue
+            unowned = partial(self._unowned, kill, market)
+            try:
+                seen = await records.whole()
+            except ChimeraError as error:
+                remains.append(f"the whole account was not heard: {error}")
+                continue
+            orders = [order for order in seen.orders if unowned(order.symbol)]
+            remains += [f"{o.ref} rests on the venue" for o in orders if not (o.reduce_only or o.close_position)]
+            positions |= {each.symbol: text(each.qty) for each in seen.positions if unowned(each.symbol)}
+        if kill.flatten:
+            remains += [f"{symbol}: {qty} is still held" for symbol, qty in positions.items()]
+        return remains, positions
+
+    def _unowned(self, kill: Kill, market: Market, symbol: Symbol) -> bool:
+        key = PositionKey(venue=VENUE, account=self._account_id, market=market, symbol=symbol)
+        return kill.reaches(key) and key not in self._owners
 
     async def _look(self, owner: Owner, kill: Kill) -> tuple[list[str], str | None]:
         key, symbol = owner.holding.key, _named(owner.holding.key)

@@ -51,6 +51,7 @@ class Sweeping:
         self._seen = Seen()
         self._unanswered = 0
         self._isolated: set[Symbol] = set()
+        self._turn = asyncio.Lock()  # a symbol is taken over once
 
     async def run(self) -> None:
         """For ever; the first look at once: a position that nobody owns has no other way to be found."""
@@ -64,6 +65,10 @@ class Sweeping:
 
     async def look(self) -> None:
         """Once. Raises what the venue or, where a symbol has to be taken over, the ledger raises."""
+        async with self._turn:
+            await self._look()
+
+    async def _look(self) -> None:
         before = self._holdings()
         snapshot = await self._records.whole()
         found = compare(before, self._holdings(), snapshot, self._policy)
