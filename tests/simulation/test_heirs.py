@@ -109,6 +109,15 @@ def test_a_router_told_to_end_hands_over_at_once() -> None:
     assert verdict.counters["crashes"] == 0
 
 
+@pytest.mark.fault("A9")
+@pytest.mark.parametrize("at_s", [0.59, 0.597])
+def test_a_lease_is_not_given_back_while_the_venue_may_yet_do_anything_of_ours(at_s: float) -> None:
+    """Told to end while it tries whether the account takes stops: nobody asked for that, and it is in flight."""
+    verdict, world = played(1, SHORT, (HandOver(at_s=at_s),))
+    assert told(verdict) == []
+    assert len(world.reigns) > 1
+
+
 def test_clocks_apart_change_nobodys_mind_about_who_acts() -> None:
     """Ends are counted by clocks that never step; a stamp follows the venue's clock."""
     blows = (ClockSet(at_s=3.0, by_ms=-5_000), Strike(at_s=4.2, steps=20, for_s=None), ClockSet(at_s=8, by_ms=5_000))

@@ -1,7 +1,9 @@
 """Nothing that changes the account can be accepted after our lease has ended, and questions need none."""
 
+import asyncio
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.raw import CANCEL_ORDER, GET_ORDER, PLACE_ALGO, PLACE_ORDER, SET_LEVERAGE
-from chimera.adapters.binance.signed import LEAST_WINDOW_MS, Endpoint
-from chimera.trading.errors import NotSent
+from chimera.adapters.binance.signed import LEAST_WINDOW_MS, READ_RECV_WINDOW_MS, Endpoint
+from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.money import Millis
 from support.lookups import Answers
 
@@ -100,6 +102,48 @@ async def test_who_is_stopped_between_stamp_and_look_is_too_late_by_either(left_
         return
     assert int(asked["timestamp"]) + int(asked["recvWindow"]) + bench.raw.venue_clock.error_ms <= end_ms
     assert int(asked["recvWindow"]) >= LEAST_WINDOW_MS
+
+
+@pytest.mark.parametrize("endpoint", CHANGES)
+@pytest.mark.parametrize(
+    ("end", "lasts"),
+    [
+        (None, False),
+        (NotSent("no way there"), False),
+        (VenueRejected(-2019, "Margin is insufficient."), False),
+        (OutcomeUnknown("-1007"), True),
+        (asyncio.CancelledError(), True),
+    ],
+)
+async def test_a_change_is_in_flight_until_its_end_is_known_or_its_window_closed(
+    endpoint: Endpoint, end: BaseException | None, lasts: bool
+) -> None:
+    bench = Bench(None)
+    in_flight, began_ms, answer = bench.raw.in_flight, bench.clock.ms, bench.venue.request
+
+    async def request(*what: Any, **how: Any) -> Any:
+        bench.clock.ms = began_ms + 60_000  # however long it takes
+        assert in_flight.any()
+        bench.clock.ms = began_ms
+        if end is not None:
+            raise end
+        return await answer(*what, **how)
+
+    bench.venue.request = request  # type: ignore[method-assign]  # ends as told
+    with nullcontext() if end is None else pytest.raises(type(end)):
+        await bench.raw.call(endpoint)
+    assert in_flight.any() is lasts
+    window_ms = bench.raw.recv_window_ms if endpoint.order else READ_RECV_WINDOW_MS
+    bench.clock.ms += window_ms + bench.raw.venue_clock.error_ms
+    assert in_flight.any() is lasts
+    bench.clock.ms += 1
+    assert not in_flight.any()
+
+
+async def test_a_question_is_never_in_flight() -> None:
+    bench = Bench(None)
+    await bench.sent(GET_ORDER)
+    assert not bench.raw.in_flight.any()
 
 
 def _stopped(bench: Bench, ms: int, ask: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,10 +7,12 @@ window is cut to what is left. Knows no domain value. What differs between the m
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from enum import Enum
 from typing import Final, NamedTuple, TypeVar
 
 from chimera.adapters.binance.governor import Cost, Governor, Moment
+from chimera.adapters.binance.in_flight import InFlight
 from chimera.adapters.binance.order_socket import OrderSocket
 from chimera.adapters.binance.outcomes import BAN_MS, BANNED, CLOCK_CODES, LIMITED, TOO_MANY, said
 from chimera.adapters.binance.payloads import ServerTime, Unreadable, decoded
@@ -109,6 +111,7 @@ class SignedAccount:
         self.recv_window_ms = recv_window_ms
         self.tenure_ms: Callable[[], Millis] | None = None
         self.governor = governor or Governor(limits=dialect.limits)
+        self.in_flight = InFlight(clock)
         self._key = key
         self._signer = signer
 
@@ -131,13 +134,15 @@ class SignedAccount:
 
         ``weight``: where this call pays for others too, or was paid for by another (0). ``NotSent.held``: nothing left.
         """
-        self._window_ms(endpoint)  # what our lease holds back costs the governor nothing
+        window_ms = self._window_ms(endpoint)  # what our lease holds back costs the governor nothing
         given = params or {}
         waits_ms = timeout_ms or (SLOW_TIMEOUT_MS if endpoint.slow else READ_TIMEOUT_MS)
         cost = endpoint.cost(given)
         if weight is not None:
             cost = cost.but(weight=weight)
-        return await self.through(lane or endpoint.lane, cost, lambda: self._send(endpoint, given, waits_ms))
+        changing = self.in_flight.until(window_ms + self.venue_clock.error_ms) if endpoint.changes else nullcontext()
+        with changing:
+            return await self.through(lane or endpoint.lane, cost, lambda: self._send(endpoint, given, waits_ms))
 
     async def through(self, lane: Lane, cost: Cost, send: Callable[[], Awaitable[Reply]]) -> bytes:
         """What ``send`` brings back, by whichever way it goes: past the governor, and its errors by the table."""

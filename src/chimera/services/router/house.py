@@ -39,7 +39,16 @@ class House:
     ``track``: where intents come by the stream as well.
     """
 
-    def __init__(self, routers: Mapping[Market, Router], common: Common, track: StreamTrack | None = None) -> None:
+    def __init__(
+        self,
+        routers: Mapping[Market, Router],
+        common: Common,
+        track: StreamTrack | None = None,
+        *,
+        in_flight: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``in_flight``: whether the venue may yet do something that was asked of it."""
+        self._in_flight = in_flight
         self._track = track
         self._routers = routers
         self._common = common
@@ -75,8 +84,8 @@ class House:
             router.barriers.level(REDIS_SHARED, why)
 
     def asks_nothing(self) -> bool:
-        """Whether the venue has answered all that was asked of it about orders and positions."""
-        return not any(owner.under_way for owners in self._common.owners.values() for owner in owners.values())
+        """Whether the venue has said what became of all that it was asked to change: orders, settings, transfers."""
+        return not self._in_flight()
 
     def retire(self) -> None:
         """It has ended: whatever timer or caller still reaches an owner of it, he hears and sends nothing more."""

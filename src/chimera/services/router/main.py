@@ -251,7 +251,9 @@ def house_of(
         )
         for market, account in accounts.items()
     }
-    return House(routers, common, track_of(settings, common, bus, clock))
+    doors = (*accounts.values(), *(() if wallets is None else (wallets,)))
+    in_flight = lambda: any(door.raw.in_flight.any() for door in doors)  # noqa: E731  # named for its reader
+    return House(routers, common, track_of(settings, common, bus, clock), in_flight=in_flight)
 
 
 def track_of(settings: RouterSettings, common: Common, bus: Bus, clock: Clock) -> StreamTrack | None:

@@ -241,7 +241,7 @@ class HeirsWorld(World):
         records = {Market.FUT: account.records}
         common = Common(DEFAULT_ACCOUNT, lease.owner, records, **stores, clock=clock, seal=self._seal)
         router = self._router(proc, clock, account, self.instrument, common=common, **stores)
-        house = House({Market.FUT: router}, common)
+        house = House({Market.FUT: router}, common, in_flight=account.raw.in_flight.any)
         self._forget()
         self.router, place = router, self._begin(proc, lease)
         ended = asyncio.Event()
