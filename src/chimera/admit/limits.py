@@ -15,7 +15,7 @@ from typing import Final
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Market, Side
-from chimera.trading.money import BPS, ZERO, Millis, Price, Quote
+from chimera.trading.money import BPS, ZERO, Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder
 from chimera.trading.value import Value
 
@@ -93,7 +93,7 @@ class LimitBook:
 
     def reserve(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
         """None: it may leave and is counted. Otherwise ``CODE: sentence`` with the numbers, and nothing is counted."""
-        refusal = self._refusal(order, exposure, now_ms)
+        refusal = self.refusal(order.side, order.qty, order.price or exposure.near, exposure, now_ms)
         if refusal is None:
             self.count(order, now_ms)
         return refusal
@@ -113,13 +113,13 @@ class LimitBook:
         while self._sent and self._sent[0][0] <= now_ms - ORDER_WINDOW_MS:
             self._sent.popleft()
 
-    def _refusal(self, order: NewOrder, exposure: Exposure, now_ms: Millis) -> str | None:
+    def refusal(self, side: Side, qty: Qty, price: Price, exposure: Exposure, now_ms: Millis) -> str | None:
+        """What ``reserve`` would say of such an order; counts nothing."""
         limits = self.limits
-        price = order.price or exposure.near
-        notional = order.qty * price
+        notional = qty * price
         if notional > limits.max_order_notional:
             return f"LIMIT_ORDER_NOTIONAL: {notional:.2f} > S4_MAX_ORDER_NOTIONAL_USDT {limits.max_order_notional}"
-        after = exposure.and_open(order.side, order.qty).worst_notional
+        after = exposure.and_open(side, qty).worst_notional
         if after > limits.max_position_notional:
             return (
                 f"LIMIT_POSITION_NOTIONAL: {after:.2f} > S4_MAX_POSITION_NOTIONAL_USDT {limits.max_position_notional}"

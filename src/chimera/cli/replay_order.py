@@ -14,7 +14,7 @@ import typer
 from chimera.cli.codes import ended_well
 from chimera.cli.options import Json
 from chimera.cli.replay_routes import rate_named, table_named, ways_named
-from chimera.cli.tca import S4_LEDGER, there
+from chimera.cli.tca import S4_FILE, S4_LEDGER, there
 
 UNRECORDED: Final = "no recording was named: --market takes captures of chimera record, or their folder"
 _DONE: Final = "an ENTRY or EXIT that is over, by its client_order_id or intent_id"
@@ -48,9 +48,7 @@ def replay_order(
             for field, words in (("--maker-bps", maker_bps), ("--taker-bps", taker_bps))
         )
         tried = ways_named(way or known.USUAL, table_named(table), (known.BASE, known.PATIENT))
-        told = replayed(
-            order, there(ledger, "--ledger", "the file of S4's ledger (S4_LEDGER_PATH)"), market, tried, given
-        )
+        told = replayed(order, there(ledger, "--ledger", S4_FILE), market, tried, given)
         if as_json:
             print(encode(plain(told)).decode())
         else:

@@ -1,6 +1,7 @@
 """Replays of routing as a terminal's table and as CSV; one of an order as lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 COLUMNS: Final = (
@@ -83,8 +84,9 @@ def order_lines(told: Mapping[str, Any], *, steps: bool = False) -> Iterator[str
     if was is not None:
         took = "?" if was["took_ms"] is None else f"{int(was['took_ms']) / 1000:.1f}"
         yield (
-            f"  it came to {_cost(was['cost'])}, {_percent(was['maker_share'])} as maker, {took} s, {was['orders']} "
-            f"orders; the mid was {told['mid']}, {told['mid_at_send'] or '?'} at its first sending"
+            f"  it came to {_cost(was['cost'])}{_of_a_part(was, order)}, {_percent(was['maker_share'])} as maker, "
+            f"{took} s, {was['orders']} orders; the mid was {told['mid']}, "
+            f"{told['mid_at_send'] or '?'} at its first sending"
         )
     if told["at_once"] is not None:
         yield f"  all of it at once, from the levels kept of its first sending: {_cost(told['at_once'])}"
@@ -102,6 +104,12 @@ def order_lines(told: Mapping[str, Any], *, steps: bool = False) -> Iterator[str
         if steps:
             yield from (f"      why: {line}" for line in row["why"])
             yield from (f"    {int(step['after_ms']):>7} ms  {step['what']}" for step in row["steps"])
+
+
+def _of_a_part(was: Mapping[str, Any], order: Mapping[str, Any]) -> str:
+    """The ways beside it trade all of it."""
+    filled, qty = was["filled_qty"], order["qty"]
+    return "" if Decimal(filled) == Decimal(qty) else f" for the {filled} of {qty} that filled"
 
 
 def _cost(cost: Mapping[str, Any]) -> str:

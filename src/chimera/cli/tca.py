@@ -15,6 +15,7 @@ from chimera.cli.options import Json
 
 S4_LEDGER: Final = Path("var/s4.sqlite")
 S3_LEDGER: Final = Path("var/s3.sqlite")
+S4_FILE: Final = "the file of S4's ledger (S4_LEDGER_PATH); of chimera up it is .state/s4.sqlite"
 _PRICE: Final = "PAIR=PRICE, a fee's asset in quote asset, above 0: BNBUSDT=612.5"
 
 
@@ -70,7 +71,7 @@ def analysed(ledger: Path, signals: Path | None, market: str | None, prices: lis
     captures = captures_named(market)
     rows = Ledger()
     decided = signals if signals is not None or not S3_LEDGER.is_file() else S3_LEDGER
-    with LookingOn(there(ledger, "--ledger", "the file of S4's ledger (S4_LEDGER_PATH)")) as s4:
+    with LookingOn(there(ledger, "--ledger", S4_FILE)) as s4:
         rows.orders(s4.documents(keys.ORDERS))
         rows.fills(s4.documents(keys.FILLS))
     if decided is not None:
@@ -129,7 +130,9 @@ def captures_named(words: str | None) -> Iterator[tuple[Any, Any]]:
 def there(path: Path, field: str, accepted: str) -> Path:
     """Raises ``Refused`` where no file is."""
     if not path.is_file():
-        raise _refused(field, str(path), accepted, "there is no such file")
+        from chimera.trading.errors import Refused
+
+        raise Refused("NO_FILE", "there is no such file", field=field, value=str(path), accepted=accepted)
     return path
 
 

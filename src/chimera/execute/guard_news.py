@@ -7,6 +7,7 @@ warning, since it may be for the moment that a stop takes to be moved; what last
 from chimera.trading.events import Alert, GuardChanged, Happening, Severity
 from chimera.trading.guard import Guard
 from chimera.trading.holding import Holding
+from chimera.trading.money import text
 from chimera.trading.order import Role
 
 
@@ -27,7 +28,7 @@ def news_of_guards(before: Holding, after: Holding) -> list[Happening]:
 
 
 def _stands_in(holding: Holding, guard: Guard) -> Alert:
-    told = f"{holding.key}: no stop rests at the venue; S4 watches {guard.price} itself, and only while it lives"
+    told = f"{holding.key}: no stop rests at the venue; S4 watches {text(guard.price)} itself, and only while it lives"
     return Alert(severity=Severity.WARN, code="GUARD_STOP", text=told, since_ms=guard.armed_ms, lasts=True)
 
 

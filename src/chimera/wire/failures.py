@@ -144,6 +144,13 @@ REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
 _SHOWN_CHARS: Final = 80
 
 
+def kept_back(no: str, asked: Mapping[str, object]) -> Refused:
+    """What the last hop says, ``CODE: sentence``, as a refusal of what was asked for."""
+    code, _, message = no.partition(": ")
+    field, accepted = REMEDIES.get(code, (None, None))
+    return Refused(code, message, field=field, value=asked.get(field) if field else None, accepted=accepted)
+
+
 def status_of(code: str) -> int:
     """HTTP status of a refusal; 422 for a business rule that the table does not name (``LIMIT_...``)."""
     return int(STATUSES.get(code, HTTPStatus.UNPROCESSABLE_ENTITY))

@@ -68,7 +68,7 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         "in_doubt": in_doubt(holding, intent_id),
         "order_id": parent_order_id(intent),
         "order_ids": [str(child.venue_id) for child in children if child.venue_id is not None],
-        **_asked(intent),
+        **asked(intent),
         **_got(work, sent, filled),
         "legs": [_leg(leg) for leg in legs],
         "children": [_sent(child) for child in children],
@@ -156,11 +156,11 @@ def _refused(work: Working, status: OrderStatus) -> dict[str, Any]:
     """Why it is no order, and of a refusal of ours what to write instead (``failures.REMEDIES``)."""
     code = work.refusal_code or None
     field, accepted = REMEDIES.get(code or "", (None, None)) if status is OrderStatus.REJECTED else (None, None)
-    value = _asked(work.intent).get(field) if field else None
+    value = asked(work.intent).get(field) if field else None
     return {"code": code, "field": field, "value": value, "accepted": accepted}
 
 
-def _asked(intent: Intent) -> dict[str, Any]:
+def asked(intent: Intent) -> dict[str, Any]:
     return {
         "intent_id": intent.intent_id,
         "client_order_id": intent.client_order_id,

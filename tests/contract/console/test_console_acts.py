@@ -265,3 +265,12 @@ async def test_costs_that_are_not_there_are_said(
 
     assert "cannot be drawn" not in page
     assert page.count(words) >= 3
+
+
+async def test_an_order_that_nobody_decided_costs_what_it_did_since_it_came(ready: Stage) -> None:
+    assert ready.costs.told is not None
+    [*_, newest] = ready.costs.told["orders"]
+    newest["bps"] = dict.fromkeys(newest["bps"])
+    newest["arrived"]["bps"]["total"] = "7.7763"
+
+    assert "+7.78" in await ready.drawn("costs", "/execution")

@@ -6,6 +6,9 @@ from test_console_page import words
 
 from chimera.trading.errors import NotSent
 
+WAS = {
+    "cost": {"price_bps": "0", "fees_bps": "5", "cost_bps": "5"}, "maker_share": "0", "took_ms": 2000, "orders": 1,
+}  # fmt: skip
 PATH = "/replays/s3-btc-1700000000000-done"
 
 
@@ -30,11 +33,12 @@ async def test_a_way_is_asked_for_by_the_address(stage: Stage) -> None:
 
 
 async def test_without_a_recording_only_what_was_is_shown(stage: Stage) -> None:
-    stage.replays.told |= {"ways": [], "recording": None, "missing": "no recording was named", "at_once": None}
+    missing = "no recording of BTCUSDT FUT began before"
+    stage.replays.told |= {"ways": [], "recording": None, "missing": missing, "at_once": None}
 
     told = words(await stage.drawn("answer", PATH))
     assert "as it was" in told
-    assert "No recording was named" in told
+    assert "No recording of BTCUSDT FUT began before" in told
     assert "chimera record" in told
     assert "nothing to walk through" in words(await stage.drawn("steps", PATH))
 
@@ -45,6 +49,7 @@ async def test_without_a_recording_only_what_was_is_shown(stage: Stage) -> None:
         ({"was": None}, "maker:3000"),
         ({"mid": None, "was": None, "at_once": None, "ways": [], "recording": None, "missing": "no"}, "Not known"),
         ({"mid_at_send": "64990"}, "S4 saw 64,990 at its first sending"),
+        ({"was": WAS | {"filled_qty": "0.004"}}, "0.004 filled, the ways trade all of it"),
     ],
 )
 async def test_what_is_not_known_is_drawn_all_the_same(stage: Stage, known: dict[str, object], said: str) -> None:
@@ -56,7 +61,11 @@ async def test_what_is_not_known_is_drawn_all_the_same(stage: Stage, known: dict
 async def test_what_the_command_refuses_is_said_in_its_words(stage: Stage) -> None:
     stage.replays.error = NotSent("it cannot be replayed: still working")
 
-    assert "still working" in words(await stage.drawn("answer", PATH))
+    for section in ("answer", "steps"):
+        told = words(await stage.drawn(section, PATH))
+        assert "still working" in told
+        assert "Being computed" not in told
+        assert "recording" not in told, "whether there is one was not found out"
 
 
 async def test_a_console_without_a_ledger_says_so(stage: Stage) -> None:

@@ -87,6 +87,8 @@ async def test_records_of_the_streams_arrive(stage: Stage) -> None:
         await until(at_orders, "orders", "s3-btc-1-s1")
         await stage.tell_fill("901")
         await until(reader, "fills", "65,800.1")
+        await stage.tell_fill("902", market="SPOT", fee="0.000003", fee_asset="BTC")
+        await until(reader, "fills", "0.000003<br><small>BTC</small>")
         await stage.tell_alert("STREAM_DOWN", "the user stream broke off")
         await until(reader, "alerts", "the user stream broke off")
 

@@ -65,6 +65,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (keys.FILLS, "1", fill("1", "a", **took)),
         (keys.ORDERS, "bnb", parent("bnb", **asked)),
         (keys.FILLS, "2", fill("2", "bnb", **took | {"fee": "0.001", "fee_asset": "BNB"})),
+        (keys.ORDERS, "part", parent("part", **asked | {"filled_qty": "0.004", "status": "CANCELED"})),
+        (keys.FILLS, "3", fill("3", "part", **took | {"qty": "0.004"})),
         (keys.ORDERS, "on", parent("on", done=False, status="NEW")),
         (keys.FEE_RATES, "r", {**place, "rates": rates}),
     ]
@@ -152,6 +154,11 @@ def test_a_fee_in_an_asset_nobody_priced_leaves_the_cost_unknown(house: Path) ->
     assert again["was"]["cost"] == {"price_bps": "0.0077", "fees_bps": None, "cost_bps": None}
     assert again["at_once"] is None, "no book was kept of it"
     assert "it came to ? bps (price 0.0077, fees ?)" in RUN.invoke(app, ["replay-order", "bnb"]).stdout
+
+
+def test_an_order_that_filled_in_part_says_so_beside_ways_that_trade_all_of_it(house: Path) -> None:
+    assert "for the 0.004 of 0.01 that filled" in RUN.invoke(app, ["replay-order", "part"]).stdout
+    assert "that filled" not in RUN.invoke(app, ["replay-order", "a"]).stdout
 
 
 def test_fees_can_be_named(house: Path) -> None:

@@ -103,8 +103,10 @@ class Child:
             lines = self._log_path.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
         except OSError:
             return ""
-        if lines and lines[-1].startswith("chimera: "):
-            return lines[-1].removeprefix("chimera: ")
+        said = next((at for at in reversed(range(len(lines))) if not lines[at].startswith(" ")), 0)
+        if lines and lines[said].startswith("chimera: "):
+            faults = "; ".join(line.strip() for line in lines[said + 1 :])
+            return f"{lines[said].removeprefix('chimera: ')} {faults}".rstrip()
         if not lines:
             return f"Its log ({self._log_path}) is empty."
         return f"Its log ({self._log_path}) ends: " + " | ".join(line.strip()[:300] for line in lines)

@@ -196,13 +196,15 @@ class Page:
                 now_ms=self._clock.now_ms(),
             )
             template = self._jinja.get_template(f"screens/{view.place.screen.name}.html")
-            common = {"stale": stale, "ages": self.ages(view), "params": view.place.params, "now_ms": about.now_ms}
+            common = {
+                "stale": stale, "errors": errors, "ages": self.ages(view), "params": view.place.params,
+                "now_ms": about.now_ms,
+            }  # fmt: skip
             context = template.new_context({**common, **section.content(about)})
             return self._jinja.get_template("section.html").render(
                 common,
                 section=section,
                 same=section.same(view.place.params),
-                errors=errors,
                 body="".join(template.blocks[section.name](context)),
             )
 

@@ -16,11 +16,12 @@ from chimera.trading.errors import Refused
 from chimera.trading.execution import Plan
 from chimera.trading.holding import Holding
 from chimera.trading.intent import Intent
-from chimera.trading.money import ZERO, Price, Qty, Quote, text
+from chimera.trading.money import ZERO, Millis, Price, Qty, Quote, text
 from chimera.trading.position import Lot
 from chimera.trading.scene import Scene
 from chimera.wire.codec import plain
-from chimera.wire.failures import error_body
+from chimera.wire.failures import error_body, kept_back
+from chimera.wire.results import asked
 
 _CENT: Final = Decimal("0.01")
 
@@ -41,11 +42,15 @@ def preview(
     sight: Sight,
     last_hop: LastHop,
 ) -> dict[str, Any]:
-    """The body of the answer. ``objection``: why it would be refused now; the rest is told all the same."""
+    """The body of the answer. ``objection``: why it would not be taken; what is taken the last hop may refuse. The rest
+    is told all the same.
+    """
     book = sight.seen
     costs = None if book is None else expected(plan, intent.side, book, sight.hour, scene.fees)
     price = costs.avg_price if costs is not None else scene.near
     assert price is not None  # whoever planned had one
+    opened, beside = opening(intent, holding, scene.policy)
+    objection = objection or _beyond(opened, beside, plan, price, last_hop, scene.now_ms)
     return {
         "would": "REFUSE" if objection is not None else "ACCEPT",
         "refusal": None if objection is None else error_body(objection),
@@ -58,8 +63,8 @@ def preview(
         "why": list(plan.why),
         "notes": list(plan.notes),
         "expected": None if costs is None else _bare(plain(costs)) | {"model": MODEL},
-        "protection": _protection(*opening(intent, holding, scene.policy), price, scene),
-        "limits": _limits(*opening(intent, holding, scene.policy), plan, price, last_hop),
+        "protection": _protection(opened, beside, price, scene),
+        "limits": _limits(opened, beside, plan, price, last_hop),
     }
 
 
@@ -107,14 +112,30 @@ def _protection(intent: Intent, holding: Holding, price: Price, scene: Scene) ->
     }
 
 
+def _beyond(
+    intent: Intent, holding: Holding, plan: Plan, price: Price, last_hop: LastHop, now_ms: Millis
+) -> Refused | None:
+    """What the last hop would say to its largest order, while all its others are open; what reduces it lets pass."""
+    exposure = None if intent.reduce_only else last_hop.exposure(holding, price)
+    if exposure is None:
+        return None
+    largest = _largest(plan, intent)
+    others = exposure.and_open(intent.side, intent.qty - largest)
+    no = last_hop.limits.refusal(intent.side, largest, price, others, now_ms)
+    return None if no is None else kept_back(no, asked(intent))
+
+
+def _largest(plan: Plan, intent: Intent) -> Qty:
+    return min(max((part.qty for part in plan.slices), default=Qty(ZERO)), intent.qty)
+
+
 def _limits(intent: Intent, holding: Holding, plan: Plan, price: Price, last_hop: LastHop) -> list[dict[str, Any]]:
     """Each ceiling of the last hop, and what of it would be used; what reduces uses none."""
     if intent.reduce_only:
         return []
-    largest = min(max((part.qty for part in plan.slices), default=Qty(ZERO)), intent.qty)
     book, limits = last_hop.limits, last_hop.limits.limits
     rows: list[tuple[str, Decimal, Decimal]] = [
-        ("S4_MAX_ORDER_NOTIONAL_USDT", largest * price, limits.max_order_notional),
+        ("S4_MAX_ORDER_NOTIONAL_USDT", _largest(plan, intent) * price, limits.max_order_notional),
         ("S4_MAX_DAILY_LOSS_USDT", max(book.loss_today(), ZERO), limits.max_daily_loss),
     ]
     exposure = last_hop.exposure(holding, price)

@@ -236,8 +236,8 @@ class RouterSettings(LeaseSettings):
         "S4_MAX_GROSS_NOTIONAL_USDT",
         None,
         "USDT",
-        "Largest notional of all positions of the account together, on futures and spot, open orders included; unset:"
-        " ten times S4_MAX_POSITION_NOTIONAL_USDT.",
+        "Largest notional of all positions of the account together, on futures and spot, open orders included; at"
+        " least S4_MAX_POSITION_NOTIONAL_USDT; unset: ten times it.",
     )
     max_daily_loss_usdt: Amount = setting(
         "S4_MAX_DAILY_LOSS_USDT",
@@ -350,10 +350,11 @@ def load(environ: Mapping[str, str]) -> RouterSettings:
         raise unusable(WHOSE, faults) from None  # the chained error would show the input
     if settings.transfer_max_day < settings.transfer_max:
         faults.append("S4_TRANSFER_MAX_DAY is less than S4_TRANSFER_MAX")
-    if settings.max_position_notional_usdt < settings.max_order_notional_usdt:
-        faults.append("S4_MAX_POSITION_NOTIONAL_USDT is less than S4_MAX_ORDER_NOTIONAL_USDT")
-    if settings.gross_notional_usdt < settings.max_position_notional_usdt:
-        faults.append("S4_MAX_GROSS_NOTIONAL_USDT is less than S4_MAX_POSITION_NOTIONAL_USDT")
+    one, all_of_it = settings.max_order_notional_usdt, settings.max_position_notional_usdt
+    if all_of_it < one:
+        faults.append(f"S4_MAX_POSITION_NOTIONAL_USDT ({all_of_it}) is less than S4_MAX_ORDER_NOTIONAL_USDT ({one})")
+    if (gross := settings.gross_notional_usdt) < all_of_it:
+        faults.append(f"S4_MAX_GROSS_NOTIONAL_USDT ({gross}) is less than S4_MAX_POSITION_NOTIONAL_USDT ({all_of_it})")
     if faults:
         raise unusable(WHOSE, faults)
     return settings
