@@ -78,13 +78,14 @@ class Told(Value):
 
 
 class Look(Value):
-    """What S4 said at one moment keeps entries back: code and since when (s). None: it did not answer."""
+    """What S4 said at one moment keeps entries back: code and since when (s). None: it did not answer.
+
+    ``answers``: amid a trouble or just before it, ``health``, ``killed`` and ``positions`` for a page.
+    """
 
     at_s: float
     levels: tuple[tuple[str, float | None], ...] | None
-    answers: Mapping[
-        str, Any
-    ] = {}  # amid a trouble or just before it: ``health``, ``killed``, ``positions``, for a page
+    answers: Mapping[str, Any] = {}
 
 
 class Night(Value):

@@ -61,9 +61,7 @@ class Seen:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     disordered: list[str] = field(default_factory=list)
-    late_writes_fenced_off: int = (
-        0  # a lock that a fail-over forgot has two holders: the ledger's fence takes the later
-    )
+    late_writes_fenced_off: int = 0  # a lock that a fail-over forgot has two holders: the fence takes the later
     ids_granted_twice: int = 0  # likewise: the ledger's unique row takes one
 
     @property

@@ -256,16 +256,11 @@ def _flame(name: str) -> int:
     picture = FLAMES / f"{name}.svg"
     picture.parent.mkdir(parents=True, exist_ok=True)
     looking = [
-        str(Path(sys.executable).with_name("py-spy")),
-        "record",
-        "--subprocesses",
-        "--nonblocking",
-        "--rate",
-        "200",
-    ]
+        str(Path(sys.executable).with_name("py-spy")), "record", "--subprocesses", "--nonblocking", "--rate", "200",
+        "--format", "flamegraph", "--output", str(picture), "--",
+    ]  # fmt: skip
     measured = [sys.executable, __file__, "--quick", "--only", name]
-    told = [*looking, "--format", "flamegraph", "--output", str(picture), "--", *measured]
-    return subprocess.run(told, cwd=ROOT, check=False).returncode
+    return subprocess.run([*looking, *measured], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -22,9 +22,7 @@ FAULTY_S: Final = (6.0, 14.0)
 CLEAN_S: Final = (12.0, 26.0)
 HEALING_S: Final = 3.0  # after faults were cleared
 CALM_S: Final = 6.0  # between two decks nothing is killed
-READY_S: Final = (
-    90.0  # a dozen starts use the venue's minute up: entries then wait for the next one, protection does not
-)
+READY_S: Final = 90.0  # a dozen starts use the venue's minute up: entries wait for the next one, protection does not
 GAP_S: Final = (0.3, 3.0)
 KILL, KILL_AT_A_POST, KILL_TWICE, PAUSE, KILL_S3 = "kill", "kill at a post", "kill twice", "pause", "kill S3"
 DECK: Final = (KILL,) * 4 + (KILL_AT_A_POST,) * 3 + (KILL_TWICE,) + (PAUSE, KILL_S3)  # shuffled, again and again

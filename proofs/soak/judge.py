@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from chimera.ports.ledger import Ledger
-from chimera.services.world import decided, oracle, quiet
+from chimera.services.world import ceilings, decided, oracle, quiet
 from chimera.services.world.oracle import Uncovered, Violation
 from chimera.services.world.spans import Span, minus
 from chimera.simulate.venue.audit import AuditRecord, Kind
@@ -60,7 +60,7 @@ async def judge(stage: Stage, callers: Callers, blows: Struck) -> Verdict:
         *oracle.entered_once(audit),
         *oracle.within_parents(audit, callers_intended | decided.intended(kept.signals)),
         *oracle.never_flips(audit),
-        *(oracle.within_limits(audit, Decimal(SHARED_LIMIT_USDT)) if len(stage.routers) > 1 else ()),
+        *(ceilings.within_limits(audit, Decimal(SHARED_LIMIT_USDT)) if len(stage.routers) > 1 else ()),
         *oracle.fills_agree(audit, kept.fills),
         *oracle.positions_agree(audit, held),
         *oracle.protected(spans, bound_us=HEALTHY_US, excused=excused),

@@ -15,7 +15,7 @@ import pytest
 
 from chimera.admit.limits import PROTECTIVE_RESERVE
 from chimera.services.router.http import build_app
-from chimera.services.world import oracle
+from chimera.services.world import ceilings, oracle
 from chimera.services.world.clock import EPOCH_MS
 from chimera.services.world.composed import INSTRUMENT, LIMITS, World
 from chimera.services.world.plan import CALM
@@ -219,7 +219,7 @@ def largest_order(verdict: Verdict) -> Decimal:
 
 
 def over_position_cap(verdict: Verdict) -> list[str]:
-    return [each.text for each in oracle.within_limits(verdict.audit, CAPS.max_position_notional)]
+    return [each.text for each in ceilings.within_limits(verdict.audit, CAPS.max_position_notional)]
 
 
 RACES = ("BARED",)  # with so many hands an entry fills while the cancel of the stop before last is on its way

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.services.world import oracle
+from chimera.services.world import ceilings, oracle
 from chimera.services.world.spans import merged, minus, stretched
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId
@@ -94,12 +94,12 @@ def test_an_entry_nobody_intended_is_seen(ref: str) -> None:
 def test_a_position_above_its_limit_is_seen_at_the_fill_that_makes_it() -> None:
     price = {"price": Decimal(100)}
     audit = log(at(1, fill("a-t1", 1, 7, "2", **price)), at(2, fill("b-t1", 2, 8, "3", **price)))
-    assert oracle.within_limits(audit, Decimal(500)) == []
-    assert [found.at_us for found in oracle.within_limits(audit, Decimal(400))] == [2 * MS]
+    assert ceilings.within_limits(audit, Decimal(500)) == []
+    assert [found.at_us for found in ceilings.within_limits(audit, Decimal(400))] == [2 * MS]
     out = log(
         at(1, fill("a-t1", 1, 7, "5", **price)), at(2, fill("a-x1", 2, 8, "1", "SELL", reduce_only=True, **price))
     )
-    assert len(oracle.within_limits(out, Decimal(400))) == 1, "an exit is no breach"
+    assert len(ceilings.within_limits(out, Decimal(400))) == 1, "an exit is no breach"
 
 
 @pytest.mark.req("I22")
@@ -111,8 +111,8 @@ def test_all_positions_together_are_judged_over_symbols_and_markets() -> None:
         at(3, fill("c-t1", 3, 9, "1", market="SPOT", **price)),
         at(4, fill("b-x1", 4, 10, "1", reduce_only=True, symbol="ETHUSDT", price=Decimal(200))),
     )
-    assert oracle.within_gross(audit, Decimal(600)) == []
-    assert [found.at_us for found in oracle.within_gross(audit, Decimal(450))] == [2 * MS, 3 * MS], "an exit is none"
+    assert ceilings.within_gross(audit, Decimal(600)) == []
+    assert [found.at_us for found in ceilings.within_gross(audit, Decimal(450))] == [2 * MS, 3 * MS], "an exit is none"
 
 
 def test_a_stop_may_be_taken_anew_while_it_guards_and_not_once_it_fired_and_all_is_flat() -> None:

@@ -25,9 +25,8 @@ _WALKED: Final = 200
 class Queue(StrEnum):
     """What moves a resting order forward. Each has what the one before has, and more."""
 
-    STRICT = (
-        "strict"  # as much as was ahead must trade, at our price or beyond it: even price does not come before time
-    )
+    # As much as was ahead must trade, at our price or beyond it: even price does not come before time.
+    STRICT = "strict"
     TRADES = "trades"  # all that was ahead at our price must trade there; what trades beyond our price fills us first
     CANCELS = "cancels"  # a level that shows less than was ahead moves us up, and a quote that reaches our price fills
 

@@ -13,7 +13,7 @@ import typer
 
 from chimera.cli.codes import ended_well
 from chimera.cli.options import Json
-from chimera.cli.replay_routes import rate_named, table_named, ways_named
+from chimera.cli.replay_routes import rate_named, refused, table_named, ways_named
 from chimera.cli.tca import S4_FILE, S4_LEDGER, there
 
 UNRECORDED: Final = "no recording was named: --market takes captures of chimera record, or their folder"
@@ -98,14 +98,14 @@ def _of_ledger(path: Path, name: str) -> tuple[dict[str, Any], Any, Any]:
     with LookingOn(path) as ledger:
         row = next((row for row in ledger.documents(keys.ORDERS) if _is(row, name)), None)
         if row is None:
-            raise _refused("ORDER", name, _DONE, "the ledger has no such order")
+            raise refused("ORDER", name, _DONE, "the ledger has no such order")
         rows = Ledger()
         rows.orders([row])
         rows.fills(each for each in ledger.documents(keys.FILLS) if each.get("intent_id") == row["intent_id"])
         rates = _rates(row, ledger.documents(keys.FEE_RATES))
     told = rows.told(Wanted(since_ms=Millis(0), until_ms=FOREVER))
     if not told.intents:
-        raise _refused("ORDER", name, _DONE, f"it cannot be replayed: {', '.join(told.left_out)}")
+        raise refused("ORDER", name, _DONE, f"it cannot be replayed: {', '.join(told.left_out)}")
     return row, told.intents[0], rates
 
 
@@ -161,7 +161,7 @@ def _began_us(path: Path) -> int:
         for line in lines(path):
             return split_line(line.strip())[0]
     except (OSError, FrameRefused) as error:
-        raise _refused("--market", str(path), "captures of chimera record", str(error)) from error
+        raise refused("--market", str(path), "captures of chimera record", str(error)) from error
     return 0
 
 
@@ -206,9 +206,3 @@ def _at_once(row: Mapping[str, Any], worked: Any, fees: Any, mid: Any) -> Any:
     levels = book["asks" if worked.side is Side.BUY else "bids"]
     met = ((Price(Decimal(level["price"])), Qty(Decimal(level["qty"]))) for level in levels)
     return at_once(worked.side, worked.qty, met, fees.taker, mid)
-
-
-def _refused(field: str, value: str, accepted: str, message: str) -> Exception:
-    from chimera.trading.errors import Refused
-
-    return Refused("REPLAY", message, field=field, value=value, accepted=accepted)

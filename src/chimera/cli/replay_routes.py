@@ -159,7 +159,7 @@ def rate_named(field: str, words: str) -> Decimal:
     return bps / 10_000
 
 
-def refused(field: str, value: str, accepted: str) -> Exception:
+def refused(field: str, value: str, accepted: str, message: str = "it is of no use") -> Exception:
     from chimera.trading.errors import Refused
 
-    return Refused("REPLAY", f"{field} {value} is of no use", field=field, value=value, accepted=accepted)
+    return Refused("REPLAY", message, field=field, value=value, accepted=accepted)

@@ -27,9 +27,7 @@ from chimera.services.heads import BoundedHeads
 from chimera.trading.errors import ChimeraError
 
 GRACE_S: Final = 1  # for open requests and streams
-KEEP_ALIVE_S: Final = (
-    75  # longer than any usual client keeps a connection: an order must not meet one that has just been closed
-)
+KEEP_ALIVE_S: Final = 75  # longer than usual clients keep a connection: no order meets one that has just been closed
 STOP_S: Final = 1.5  # for the whole HTTP face
 YOUNG_MOST: Final = 10_000  # objects made, net, before the collector looks at the young: 14 times Python's usual
 HARD_EXIT_S: Final = 10.0  # from the signal: whoever hangs is ended as by kill -9, which recovery knows

@@ -35,9 +35,7 @@ class Policy(Value):
     entry_retries: int = 3  # after a sending that the venue failed to take, in a row
     reductions: int = 2  # an entry may be made smaller this often for lack of margin
     strikes: int = 3  # surveys in a row that must disagree before the venue's larger position is believed
-    strikes_to_shrink: int = (
-        20  # ... and a smaller one without trades to explain it: venues have shown zeros by mistake
-    )
+    strikes_to_shrink: int = 20  # ... and a smaller one, which no trade explains: venues have shown zeros by mistake
 
 
 class Scene(Value):

@@ -147,8 +147,14 @@ _SHOWN_CHARS: Final = 80
 def kept_back(no: str, asked: Mapping[str, object]) -> Refused:
     """What the last hop says, ``CODE: sentence``, as a refusal of what was asked for."""
     code, _, message = no.partition(": ")
+    field, value, accepted = remedy(code, asked)
+    return Refused(code, message, field=field, value=value, accepted=accepted)
+
+
+def remedy(code: str, asked: Mapping[str, object]) -> tuple[str | None, object, str | None]:
+    """The field that decides it, what it held, and what would be accepted; each None where nothing is known to help."""
     field, accepted = REMEDIES.get(code, (None, None))
-    return Refused(code, message, field=field, value=asked.get(field) if field else None, accepted=accepted)
+    return field, None if field is None else asked.get(field), accepted
 
 
 def status_of(code: str) -> int:

@@ -19,7 +19,7 @@ from chimera.trading.intent import Intent, IntentKind, OrderList, StopAlone, Sto
 from chimera.trading.money import ZERO, Price, text
 from chimera.trading.order import OPEN, Order, Role, Status
 from chimera.trading.trace import trace_of
-from chimera.wire.failures import REMEDIES
+from chimera.wire.failures import remedy
 from chimera.wire.sending import slippage, top3
 from chimera.wire.shown import OrderStatus
 
@@ -153,14 +153,14 @@ def _status_alone(work: Working, sold: Decimal) -> OrderStatus:
 
 
 def _refused(work: Working, status: OrderStatus) -> dict[str, Any]:
-    """Why it is no order, and of a refusal of ours what to write instead (``failures.REMEDIES``)."""
-    code = work.refusal_code or None
-    field, accepted = REMEDIES.get(code or "", (None, None)) if status is OrderStatus.REJECTED else (None, None)
-    value = asked(work.intent).get(field) if field else None
-    return {"code": code, "field": field, "value": value, "accepted": accepted}
+    """Why it is no order, and of a refusal of ours what to write instead."""
+    code = work.refusal_code if status is OrderStatus.REJECTED else ""
+    field, value, accepted = remedy(code, asked(work.intent))
+    return {"code": work.refusal_code or None, "field": field, "value": value, "accepted": accepted}
 
 
 def asked(intent: Intent) -> dict[str, Any]:
+    """What a caller wanted, by the names of his own body."""
     return {
         "intent_id": intent.intent_id,
         "client_order_id": intent.client_order_id,

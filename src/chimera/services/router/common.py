@@ -58,7 +58,6 @@ class Common:
         self.controls = Controls(
             account_id, everyone, rows=ledger, clock=clock, witness=witness, complete=self.complete
         )
-
         self.waking = Waking(owner_name, everyone, bus, clock, complete=self.complete)
 
     def complete(self) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chimera.adapters.memory.faults import NoFaults
 from chimera.admit.transfer_policy import TransferPolicy
-from chimera.services.world import oracle, quiet, spot_judge, spot_oracle
+from chimera.services.world import ceilings, oracle, quiet, spot_judge, spot_oracle
 from chimera.services.world.composed import LIMITS
 from chimera.services.world.house_world import HouseWorld
 from chimera.services.world.oracle import Uncovered, Violation
@@ -52,7 +52,7 @@ def judge(
 ) -> list[Violation]:
     """Spot's part, the money and both markets together; futures' is judged as ever, over ``of_futures``."""
     return [
-        *oracle.within_gross(of_account(audit), LIMITS.max_gross_notional),
+        *ceilings.within_gross(of_account(audit), LIMITS.max_gross_notional),
         *spot_judge.judge(world.spot, beside.spot, audit, troubles, rough),
         *moved_once(ours(world), beside.money, world.policy, world.loop.now_us),
     ]

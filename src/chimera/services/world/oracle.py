@@ -18,6 +18,8 @@ from chimera.trading.money import ZERO, text
 from chimera.trading.order import Role
 from chimera.trading.value import Value
 
+FillKey = tuple[str, str]  # symbol, trade id
+
 _ENDS: Final = frozenset({Kind.CANCEL, Kind.EXPIRE})
 _ENTRY_ROLES: Final = frozenset({Role.MAKER.value, Role.TAKER.value})
 
@@ -25,8 +27,6 @@ _VENUES_OWN: Final = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 
 FIRST_TRIES: Final = 5  # three in a row open a breaker; more may be under way by then
 PAUSE_US: Final = 4_900_000  # its shortest
-LIMIT_SLACK: Final = Decimal("0.01")
-GROSS_SLACK: Final = Decimal("0.03")
 
 
 class Violation(Value):
@@ -49,6 +49,12 @@ class Uncovered(Value):
 def is_entry(record: AuditRecord) -> bool:
     """Whether it may add exposure. What the venue closes by itself (liquidation, ADL, settlement) never does."""
     return not (record.reduce_only or record.close_position or record.client_order_id.startswith(_VENUES_OWN))
+
+
+def signed(record: AuditRecord) -> Decimal:
+    """By how much a fill moves its position, base asset."""
+    qty = record.qty or ZERO
+    return qty if record.side == "BUY" else -qty
 
 
 def entered_once(audit: Iterable[AuditRecord]) -> list[Violation]:
@@ -93,7 +99,7 @@ def lived_once(audit: Iterable[AuditRecord], forgotten: Container[str] = ()) -> 
     found = []
     for record in audit:
         if record.kind is Kind.FILL:
-            positions[record.symbol] += _signed(record)
+            positions[record.symbol] += signed(record)
         elif record.order_id is not None or record.algo_id is None:
             continue
         elif record.kind is Kind.TRIGGER:
@@ -158,7 +164,7 @@ class _Cover:
         algo_id = record.algo_id
         match record.kind:
             case Kind.FILL:
-                self.positions[record.symbol] += _signed(record)
+                self.positions[record.symbol] += signed(record)
             case Kind.ACCEPT if record.order_id is None and algo_id is not None and record.type == "STOP_MARKET":
                 if not is_entry(record):
                     self._stops[algo_id] = record
@@ -317,7 +323,7 @@ def never_flips(audit: Iterable[AuditRecord]) -> list[Violation]:
         if record.kind is not Kind.FILL:
             continue
         before = positions[record.symbol]
-        after = positions[record.symbol] = before + _signed(record)
+        after = positions[record.symbol] = before + signed(record)
         if not is_entry(record) and (before * after < 0 or abs(after) > abs(before)):
             found.append(
                 Violation(
@@ -326,48 +332,6 @@ def never_flips(audit: Iterable[AuditRecord]) -> list[Violation]:
                     text=f"{record.client_order_id} took {record.symbol} from {text(before)} to {text(after)}",
                 )
             )
-    return found
-
-
-def within_gross(audit: Iterable[AuditRecord], limit: Decimal, slack: Decimal = GROSS_SLACK) -> list[Violation]:
-    """I22: no entry fill leaves all positions together above ``limit``, each at the price of its own last fill.
-
-    ``audit``: of every market of the account. ``slack``: as for one position; the others may have filled a while ago.
-    """
-    held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    prices: dict[tuple[str, str], Decimal] = {}
-    found = []
-    for record in audit:
-        if record.kind is not Kind.FILL or record.price is None:
-            continue
-        name = record.market, record.symbol
-        held[name] += _signed(record)
-        prices[name] = record.price
-        gross = sum((abs(qty) * prices[each] for each, qty in held.items()), ZERO)
-        if is_entry(record) and gross > limit * (1 + slack):
-            story = f"{record.client_order_id} makes all positions {gross:.0f}, allowed {text(limit)}"
-            found.append(Violation(invariant="I22", at_us=record.at_us, text=story))
-    return found
-
-
-FillKey = tuple[str, str]  # symbol, trade id
-
-
-def within_limits(audit: Iterable[AuditRecord], limit: Decimal, slack: Decimal = LIMIT_SLACK) -> list[Violation]:
-    """I22: no entry fill leaves a position of more than ``limit``, quote asset, at the price of that fill.
-
-    ``slack`` is the fraction by which the market may move between the check at the last hop and the fill.
-    """
-    positions: dict[str, Decimal] = defaultdict(Decimal)
-    found = []
-    for record in audit:
-        if record.kind is not Kind.FILL or record.price is None:
-            continue
-        positions[record.symbol] += _signed(record)
-        notional = abs(positions[record.symbol]) * record.price
-        if is_entry(record) and notional > limit * (1 + slack):
-            story = f"{record.client_order_id} makes {record.symbol} {notional:.0f}, allowed {text(limit)}"
-            found.append(Violation(invariant="I22", at_us=record.at_us, text=story))
     return found
 
 
@@ -394,7 +358,7 @@ def positions_agree(
     for record in audit:
         at_us = record.at_us
         if record.kind is Kind.FILL:
-            summed[record.symbol] += _signed(record)
+            summed[record.symbol] += signed(record)
             if record.position_after is not None:
                 told[record.symbol] = record.position_after
     found = []
@@ -404,11 +368,6 @@ def positions_agree(
             story = f"{symbol}: fills {text(three[0])}, venue {text(three[1])}, ledger {text(three[2])}"
             found.append(Violation(invariant="I7", at_us=at_us, text=story))
     return found
-
-
-def _signed(record: AuditRecord) -> Decimal:
-    qty = record.qty or ZERO
-    return qty if record.side == "BUY" else -qty
 
 
 def longest_us(spans: Iterable[Uncovered]) -> int:

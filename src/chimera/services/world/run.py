@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
-from chimera.services.world import decided, house_judge, oracle, put_back, quiet, spot_judge
+from chimera.services.world import ceilings, decided, house_judge, oracle, put_back, quiet, spot_judge
 from chimera.services.world.closed import no_more_than_asked, watched
 from chimera.services.world.composed import LIMITS, World
 from chimera.services.world.demands import demanded
@@ -65,9 +65,7 @@ class Options(Value):
     demand_share: float = 0  # of the seeds in which they ask for sales, stops and changes beside (``demands``)
     spot: bool = False  # the world of spot (``spot_world``) instead
     house: bool = False  # both markets in one process (``house_world``)
-    heirs_share: float = (
-        0  # of the seeds, of futures alone, in which several S4 processes share the account (``heirs``)
-    )
+    heirs_share: float = 0  # of the seeds, of futures alone, in which several S4 share the account (``heirs``)
     at_least: bool = False  # three intents, three faults and a kill: what is not drawn comes late, and its lack is told
 
 
@@ -276,7 +274,7 @@ def _of_futures(
     return [
         *oracle.entered_once(audit),
         *oracle.within_parents(audit, world.callers.intended | decided.intended(kept.signals)),
-        *oracle.within_limits(audit, LIMITS.max_position_notional),
+        *ceilings.within_limits(audit, LIMITS.max_position_notional),
         *oracle.never_flips(audit),
         *no_more_than_asked(audit, closes, world.callers.parts_asked),
         *oracle.stands_still(told.entries_sent, told.windows),

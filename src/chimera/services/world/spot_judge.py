@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from chimera.admit.limits import Limits
 from chimera.services.router import owner
-from chimera.services.world import oracle, quiet, spot_oracle
+from chimera.services.world import ceilings, oracle, quiet, spot_oracle
 from chimera.services.world.closed import Begun, no_more_than_asked
 from chimera.services.world.composed import World
 from chimera.services.world.loop import DetLoop
@@ -146,7 +146,7 @@ def judge(
         ),
         *spot_oracle.ends_flat(ours, rules.base, position, dust),
         *oracle.within_parents(ours, world.callers.intended),
-        *oracle.within_limits(ours, world.limits.max_position_notional),
+        *ceilings.within_limits(ours, world.limits.max_position_notional),
         *oracle.fills_agree(ours, kept.fills),
         *no_more_than_asked(ours, world.closes, world.callers.parts_asked),
         *oracle.stands_still(world.operator.entries_sent, world.operator.windows),

@@ -28,9 +28,7 @@ class Kind(StrEnum):
     SHRINK = "shrink"  # a resting reduce-only order was cut to the position; qty is the new total
     FINISH = "finish"  # an algo order's child has ended
     FUNDING = "funding"  # a position paid (qty of asset below zero) or received funding
-    INSURANCE = (
-        "insurance"  # the insurance fund paid qty of asset for a loss beyond margin, or (below zero) took its fee
-    )
+    INSURANCE = "insurance"  # its fund paid qty of asset for a loss beyond margin, or (below zero) took its fee
     LIQUIDATE = "liquidate"  # a position is closed by the venue at ``price`` or better; its order and fills follow
     SETTING = "setting"  # leverage or margin type of a symbol
     AMEND = "amend"  # an open order has other terms now: qty is the new total, on futures the price may be new too
