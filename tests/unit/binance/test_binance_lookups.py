@@ -10,10 +10,10 @@ from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.trading.errors import OutcomeUnknown
-from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
+from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId, child_of
 from chimera.trading.money import Millis
 from chimera.trading.order import Status
-from chimera.trading.venue import OrderRef
+from chimera.trading.venue import DOUBT_MARGIN_MS, OrderRef
 from support.lookups import Answers, NoonClock
 
 BTC = Symbol("BTCUSDT")
@@ -35,8 +35,15 @@ TRADE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def opened(venue: Answers) -> Any:
-    return open_futures(venue, "key", "secret", NoonClock(), jitter=random.Random(0))
+class LaterClock(NoonClock):
+    """Of the first moment at which a read of the trade's order cannot lag any more."""
+
+    def now_ms(self) -> Millis:
+        return Millis(TRADE["time"] + DOUBT_MARGIN_MS + 1)
+
+
+def opened(venue: Answers, clock: NoonClock | None = None) -> Any:
+    return open_futures(venue, "key", "secret", clock or NoonClock(), jitter=random.Random(0))
 
 
 async def found(venue: Answers) -> Any:
@@ -125,6 +132,15 @@ async def test_a_trade_is_named_by_its_order_once() -> None:
 async def test_a_trade_without_its_order_fails_the_survey(order: dict[str, Any]) -> None:
     with pytest.raises(OutcomeUnknown):
         await opened(a_survey(userTrades=[TRADE], order=order)).records.survey(BTC, Millis(1))
+
+
+@pytest.mark.req("S4-REC-1")
+async def test_an_old_trade_of_an_order_that_is_forgotten_is_nobodys_and_hides_no_position() -> None:
+    venue = a_survey(userTrades=[TRADE], order=UNKNOWN)
+
+    (trade,) = (await opened(venue, LaterClock()).records.survey(BTC, Millis(1))).trades
+
+    assert (trade.ref, trade.trade_id, child_of(trade.ref)) == ("forgotten-77", "1", None)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Which client order id an order id belongs to: ``userTrades`` rows have no client id.
 
-Bounded: the oldest names fall out and are asked for again. Order ids are unique per symbol only.
+Bounded: the oldest names fall out and are asked for again. Order ids are unique per symbol only. The venue forgets an
+order ninety days after it was made, also one that fills later: such a one is called by its number.
 """
 
 from typing import Final
@@ -9,6 +10,11 @@ from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
 from chimera.trading.venue import VenueOrder
 
 REMEMBERED: Final = 1_000  # of all symbols: trades are pulled minutes after their order
+
+
+def forgotten(venue_id: VenueOrderId) -> ClientOrderId:
+    """What an order is called that the venue knows no more; it has not the shape of a name of ours."""
+    return ClientOrderId(f"forgotten-{venue_id}")
 
 
 class OrderNames:

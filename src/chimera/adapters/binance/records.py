@@ -9,7 +9,7 @@ from typing import Final
 
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.looking import Look, Looking
-from chimera.adapters.binance.order_names import OrderNames
+from chimera.adapters.binance.order_names import OrderNames, forgotten
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
 from chimera.adapters.binance.placed import in_windows
 from chimera.adapters.binance.raw import (
@@ -33,6 +33,7 @@ from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from chimera.trading.money import Millis
 from chimera.trading.rates import Lane
 from chimera.trading.venue import (
+    DOUBT_MARGIN_MS,
     AccountModes,
     AccountSnapshot,
     FeeRates,
@@ -214,23 +215,27 @@ class FuturesRecords:
 
     async def _fill(self, symbol: Symbol, row: payloads.TradeRow) -> Fill:
         _about(row.symbol, symbol)
-        ref = await self._name(symbol, VenueOrderId(str(row.order_id)))
+        ref = await self._name(symbol, row)
         return understood(lambda trade: translate.fill(trade, ref), row)
 
-    async def _name(self, symbol: Symbol, venue_id: VenueOrderId) -> ClientOrderId:
+    async def _name(self, symbol: Symbol, trade: payloads.TradeRow) -> ClientOrderId:
         """The order's client id; a child's is its conditional order's.
 
-        A trade whose order is not found (reads lag) fails the survey: booked under a made-up name it would stay there.
+        A new trade whose order is not found (reads lag) fails the survey: booked under a made-up name it would stay
+        there. Of an older one the order is forgotten: it must not keep the position from being seen and protected.
         """
+        venue_id = VenueOrderId(str(trade.order_id))
         known = self._names.of(symbol, venue_id)
         if known is not None:
             return known
         try:
             body = await self._raw.call(GET_ORDER, {"symbol": symbol, "orderId": venue_id})
         except VenueRejected as error:
-            if error.code == NO_SUCH_ORDER:
+            if error.code != NO_SUCH_ORDER:
+                raise
+            if self._raw.server_now_ms() <= trade.time + DOUBT_MARGIN_MS:
                 raise OutcomeUnknown(f"a trade of order {venue_id}, which is not found yet") from error
-            raise
+            return forgotten(venue_id)
         row = answer(body, payloads.OrderRow)
         _about(row.symbol, symbol)
         if str(row.order_id) != venue_id:
