@@ -26,7 +26,7 @@ from chimera.trading.money import Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, OrderType, Role, Status
 from chimera.trading.standstill import Standstill
 from chimera.trading.venue import AccountSnapshot, VenueOrder, VenuePosition
-from support.desk import KEY, SYMBOL, T0, Desk, a_long, an_intent
+from support.desk import BTC, KEY, SYMBOL, T0, Desk, a_long, an_intent
 from support.grounds import a_ground
 from support.standing import StubOwner
 
@@ -50,13 +50,15 @@ class Account:
         self.clock = Clock()
         self.told: list[Alert] = []
         self.taken: list[Symbol] = []
-        ground = a_ground(self.owners, clock=self.clock, tell=self.told.append)
+        self.looks = 0
+        self.ground = ground = a_ground(self.owners, clock=self.clock, tell=self.told.append)
         self.barriers = ground.barriers
         self.answer: AccountSnapshot | ChimeraError = AccountSnapshot(asked_ms=T0, orders=(), positions=())
         policy = SweepPolicy(external=external)
         self.sweeping = Sweeping(ground, policy, records=cast("Any", self), take_over=self.take_over)
 
     async def whole(self) -> AccountSnapshot:
+        self.looks += 1
         if isinstance(self.answer, ChimeraError):
             raise self.answer
         return self.answer
@@ -193,7 +195,31 @@ async def test_looks_without_an_answer_are_told_after_the_third(monkeypatch: pyt
     with pytest.raises(asyncio.CancelledError):
         await account.sweeping.run()
     assert account.codes == ["SWEEP_UNANSWERED"]
-    assert slept == [5, 5, 5, 5, 60]
+    assert slept == [5] * 5
+
+
+@pytest.mark.req("S4-REC-2", "I14")
+async def test_a_storm_of_trades_where_nobody_owns_the_symbol_is_one_look_in_five_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = Account(Desk().holding)
+    account.ground.instruments[ETH] = BTC.but(symbol=ETH)
+    order = an_order("web_1", ETH, status=Status.FILLED)
+    report = OrderReport(order=order, fill=Desk().a_fill(desk_order(order), "0.5", "3000", "9").but(symbol=ETH))
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise asyncio.CancelledError
+        for _ in range(100):
+            account.sweeping.heard(report)
+
+    monkeypatch.setattr("chimera.services.router.sweeping.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):  # else the next look is a minute away
+            await account.sweeping.run()
+    assert (slept, account.looks) == ([5] * 3, 3)
 
 
 @pytest.mark.req("S4-REC-2", "S4-LIM-1", "I22")

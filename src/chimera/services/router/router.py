@@ -134,7 +134,7 @@ class Router:
         self._carrier = self.sender if self._tracing is None else TracedCarrier(self.sender, self._tracing)
         self._look(venue, records, rulebook, bus, shared)
         self.accepting = self._accepting(Preparing(rulebook, self.clock))
-        self._looking: set[str] = set()
+        self._looking, self._taking = set[str](), asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
 
     # ── life ──
@@ -192,7 +192,7 @@ class Router:
                     continue
                 loading.create_task(until_kept(partial(self.reconciling.memory.rest, key)))
 
-    async def _take_over(self, key: PositionKey) -> Owner:
+    async def _take_over(self, key: PositionKey) -> None:
         fence = await self._ledger.fence(key, self.config.owner_name)
         found, kept_in = await self.reconciling.memory.load(key)
         grace_ms = self.config.policy.trades_overlap_ms - NEW_HOLDING_GRACE_MS
@@ -221,13 +221,13 @@ class Router:
         owner.hear(Restarted())
         if close is not None:
             owner.hear(close)
-        return owner
 
     async def take_over(self, symbol: Symbol) -> None:
         """Own a symbol in which the account has something; entries are taken only where ``symbols`` names it."""
-        owned = self.ground.key(symbol) in self.owners and not self.standing_in.at(self.ground.key(symbol))
-        if not owned and symbol in self.ground.instruments:
-            await self._take_over(self.ground.key(symbol))
+        async with self._taking:  # by whoever comes first: the fence of a second owner would end this process
+            owned = self.ground.key(symbol) in self.owners and not self.standing_in.at(self.ground.key(symbol))
+            if not owned and symbol in self.ground.instruments:
+                await self._take_over(self.ground.key(symbol))
 
     # ── what deciding code is handed ──
 

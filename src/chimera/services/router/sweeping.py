@@ -1,4 +1,5 @@
 """The look at the account as a whole, every ``S4_SWEEP_EVERY_S``: ask, compare, send the owners to look; tell.
+At once where the user stream tells of a trade in a symbol that nobody here owns: what it opened is bare.
 
 ``reconcile.sweep`` compares, owners decide and act. Orders that are not ours are kept track of here, for the last hop,
 the barriers and whoever looks: the user stream tells of them at once, and the sweep finds those of which it did not.
@@ -6,6 +7,7 @@ the barriers and whoever looks: the user stream tells of them at once, and the s
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
@@ -18,14 +20,16 @@ from chimera.services.router.ground import Ground
 from chimera.trading.errors import ChimeraError
 from chimera.trading.events import Alert, Severity
 from chimera.trading.facts import Gapped, Ticked
+from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import Symbol, forced_by
 from chimera.trading.market import Side
 from chimera.trading.position import ADOPTED
+from chimera.trading.venue import VenueOrder
 
 log = structlog.get_logger()
 
-RETRY_S: Final = 5.0  # after a look that was not answered
+APART_S: Final = 5.0  # from one look to the next at the least, and to the next try where one was not answered
 UNANSWERED: Final = 3  # looks in a row: then somebody should know
 CODE: Final = "SYMBOL_ISOLATED"
 
@@ -51,17 +55,27 @@ class Sweeping:
         self._seen = Seen()
         self._unanswered = 0
         self._isolated: set[Symbol] = set()
-        self._turn = asyncio.Lock()  # a symbol is taken over once
+        self._turn = asyncio.Lock()  # one look at a time
+        self._sooner = asyncio.Event()  # the next look is due
 
     async def run(self) -> None:
         """For ever; the first look at once: a position that nobody owns has no other way to be found."""
         while True:
+            self._sooner.clear()
             try:
                 await self.look()
                 self._unanswered = 0
             except ChimeraError as error:
                 self._missed(error)
-            await asyncio.sleep(RETRY_S if self._unanswered else self._policy.every_ms / 1000)
+            await asyncio.sleep(APART_S)
+            if not self._unanswered:
+                await self._due()
+
+    async def _due(self) -> None:
+        """The rest of the way to the next look, unless it is wanted sooner."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._policy.every_ms / 1000 - APART_S):
+                await self._sooner.wait()
 
     async def look(self) -> None:
         """Once. Raises what the venue or, where a symbol has to be taken over, the ledger raises."""
@@ -98,11 +112,17 @@ class Sweeping:
     def heard(self, report: OrderReport) -> None:
         """The user stream told of an order; one of ours is its owner's alone."""
         order = report.order
-        forced = forced_by(order.ref)
-        if forced is not None and report.fill is not None and order.symbol not in self._holdings():
-            text = f"{forced}: {told(order)} filled {report.fill.qty}, on a symbol that nobody here owns"
-            self._ground.tell(Alert(severity=Severity.FATAL, code=forced, text=text))
+        if report.fill is not None and self._ground.owner_of(order.symbol) is None:
+            self._filled_where_nobody_is(order, report.fill)
         self._now(self.externals.heard(order, self._ground.clock.now_ms()))
+
+    def _filled_where_nobody_is(self, order: VenueOrder, fill: Fill) -> None:
+        forced = forced_by(order.ref)
+        if forced is not None:
+            text = f"{forced}: {told(order)} filled {fill.qty}, on a symbol that nobody here owns"
+            self._ground.tell(Alert(severity=Severity.FATAL, code=forced, text=text))
+        if self._ground.market.reduces_only and order.symbol in self._ground.instruments:
+            self._sooner.set()  # on spot it is the wallet's owner's
 
     def _now(self, externals: Externals) -> None:
         """What is not ours is this now: tell what is new of it, and keep our entries away where that is the policy."""

@@ -140,7 +140,7 @@ class Watchdogs:
             case OrderReport(order=order, fill=fill):
                 self._sweeping.heard(report)
                 known = self._ground.owner_of(order.symbol)
-                if known is None:  # a human's business on a symbol that is not ours stays his
+                if known is None:  # what a trade of it opened is found by the sweep
                     log.warning("report_for_foreign_symbol", symbol=order.symbol, ref=order.ref)
                 else:
                     known.hear(Reported(order=order, fill=fill))

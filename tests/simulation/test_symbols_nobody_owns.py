@@ -1,0 +1,77 @@
+"""Somebody trades by hand in a symbol that S4 does not trade: one owner comes, soon, and protects what is held."""
+
+import asyncio
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from chimera.services.router.config import RouterConfig
+from chimera.services.router.router import Router
+from chimera.services.world import composed
+from chimera.trading.ids import Symbol
+from chimera.trading.market import Side
+from support.incident_stage import SYMBOL, Stage, Story, Told, play, steps, without
+from support.story_deeds import asking
+
+pytestmark = [pytest.mark.req("S4-REC-2", "I14"), pytest.mark.fault("B32")]
+
+BOUGHT_S, SOLD_S = 6.0, 50.0
+BY_HAND = ("I4 entry web_",)  # a person's entry has no intent
+UNHEARD = ("chimera.services.router.sweeping:Sweeping", "_filled_where_nobody_is", lambda *_: None)
+
+
+def bought_by_hand(*more: tuple[float, Any]) -> Told:
+    """S4 trades ETHUSDT; the account's owner buys BTCUSDT, and sells it long after."""
+
+    def config(**given: Any) -> RouterConfig:
+        return RouterConfig(**(given | {"symbols": (Symbol("ETHUSDT"),)}))
+
+    async def bought(stage: Stage) -> None:
+        await stage.place("web_bought", Side.BUY, steps(5))
+
+    async def sold(stage: Stage) -> None:
+        await stage.place("web_sold", Side.SELL, steps(5))
+
+    with mock.patch.object(composed, "RouterConfig", config):
+        return play(Story(hands=((BOUGHT_S, bought), *more, (SOLD_S, sold)), bare_s=60.0))
+
+
+def looks_s(told: Told) -> list[float]:
+    """When the whole account was looked at."""
+    asked = (at_s for at_s, request in told.requests if request.path == "/fapi/v1/openAlgoOrders" and _of_all(request))
+    return list(asked)
+
+
+def _of_all(request: Any) -> bool:
+    return "symbol=" not in request.query
+
+
+def test_what_fills_there_is_protected_within_a_second_and_the_next_look_is_as_late_as_ever() -> None:
+    """It was bare for up to a minute, and no limit counted it."""
+    told = bought_by_hand()
+
+    assert told.broken_but(*BY_HAND) == []
+    assert told.longest_bare_ms < 1_000
+    assert told.live(SOLD_S - 1, "s")
+    assert len([at_s for at_s in looks_s(told) if BOUGHT_S <= at_s < SOLD_S]) == 1
+
+
+def test_without_the_look_at_once_it_is_bare_until_the_next_one() -> None:
+    with without(UNHEARD):
+        told = bought_by_hand()
+
+    assert not told.live(SOLD_S - 1, "s")
+
+
+def test_of_two_who_take_a_symbol_over_at_once_one_does() -> None:
+    """The sweep and the daily reading of the rules may both find it: the second owner's fence ended the process."""
+
+    async def both(router: Router) -> None:
+        await asyncio.gather(router.take_over(SYMBOL), router.take_over(SYMBOL))
+
+    told = bought_by_hand((BOUGHT_S, asking("taken", both)))
+    machine = told.stage.world.s4
+
+    assert (machine.exits, machine.deaths) == ([], 0)
+    assert told.broken_but(*BY_HAND) == []
