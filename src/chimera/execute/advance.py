@@ -327,7 +327,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         return holding.but(survey_due_ms=Millis(scene.now_ms + GAP_LOOK_MS))
     holding = suspecting(holding, found.gap)
     if holding.strikes >= needed(holding, scene.policy):
-        holding = believe_position(holding, snapshot)
+        holding = believe_position(holding, snapshot, scene)
     if not holding.strikes:
         return holding
     pause = SHRUNK_LOOK_MS if shrinks(holding) else GAP_LOOK_MS

@@ -3,6 +3,9 @@
 Called once enough surveys in a row have disagreed; it does not know how many that were, and asks nothing.
 """
 
+from collections.abc import Iterator
+from typing import Final
+
 from chimera.execute.hear import over, rooted, stop_entering
 from chimera.reconcile.survey import shrinks
 from chimera.trading.fill import Fill
@@ -11,12 +14,15 @@ from chimera.trading.ids import ClientOrderId, IntentId, TradeId, VenueOrderId
 from chimera.trading.intent import StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Price, Qty, Quote
-from chimera.trading.order import Role
+from chimera.trading.order import Role, Status
 from chimera.trading.position import ADOPTED, adopted_lot
-from chimera.trading.venue import VenueSnapshot
+from chimera.trading.scene import Scene
+from chimera.trading.venue import VenuePosition, VenueSnapshot
+
+_NOT_FIRED: Final = (Status.NEW, Status.PENDING_CANCEL, Status.CANCELED)
 
 
-def believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
+def believe_position(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> Holding:
     """What is suspected is booked as an inferred trade, its id a function of what was seen.
 
     What this reading alone shows beyond that is a suspicion for the next ones to judge. Of a position that shrank, what
@@ -26,7 +32,6 @@ def believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
     venue = snapshot.position
     believed_qty = holding.position.qty + holding.suspected
     size = abs(holding.suspected)
-    price = venue.entry_px or venue.mark_px or holding.position.entry_px or Price(ZERO)
     inferred = Fill(
         trade_id=TradeId(f"inferred-{venue.updated_ms}-{believed_qty}"),
         ref=ClientOrderId("inferred"),
@@ -34,7 +39,7 @@ def believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
         market=holding.key.market,
         symbol=holding.key.symbol,
         side=Side.BUY if holding.suspected > 0 else Side.SELL,
-        price=price,
+        price=_price(holding, venue, scene),
         qty=Qty(size),
         fee=ZERO,
         fee_asset="",
@@ -62,6 +67,29 @@ def believe_position(holding: Holding, snapshot: VenueSnapshot) -> Holding:
     if holding.position.lots and not believed.position.lots:
         believed = over(believed)
     return rooted(holding, believed, inferred)
+
+
+def _price(holding: Holding, venue: VenuePosition, scene: Scene) -> Price:
+    """What was opened stands at the venue's entry price, and so does what nobody's intent had opened: mostly it was
+    inferred itself, and was counted beside its trade. Of an intent's lot nobody told at which price it went, and hardly
+    will: no better than it was opened at, than the mark, and than the stop that is gone with it, so that the day's loss
+    does not lack it.
+    """
+    held, suspected = holding.position, holding.suspected
+    adopted = sum((lot.qty for lot in held.lots if lot.intent_id == ADOPTED), ZERO)
+    closes_ours = held.qty * suspected < 0 and adopted < abs(suspected) <= abs(held.qty)
+    if held.entry_px is None or not closes_ours:
+        return venue.entry_px or venue.mark_px or held.entry_px or Price(ZERO)
+    likely = (held.entry_px, venue.mark_px or scene.near or held.entry_px, *_fired_at(holding))
+    return min(likely) if suspected < 0 else max(likely)
+
+
+def _fired_at(holding: Holding) -> Iterator[Price]:
+    """The triggers of this opening's stops that the venue had, and that are over or missing without our doing."""
+    for order in holding.in_role(Role.STOP):
+        stood = order.venue_id is not None and order.episode == holding.position.closed_count
+        if stood and order.status not in _NOT_FIRED and order.request.trigger_price is not None:
+            yield order.request.trigger_price
 
 
 def _doubtful(holding: Holding, snapshot: VenueSnapshot) -> tuple[IntentId, ...]:

@@ -177,7 +177,7 @@ def test_incident_26_with_a_position_that_nobody_can_explain_it_starts_and_prote
     (stop,) = told.only(Kind.ACCEPT, "s")
     assert 5.0 < stop.at_us / 1e6 < 7.0
     assert stop.qty == steps(8)
-    unexplained = ("chimera.execute.advance", "believe_position", lambda holding, snapshot: holding)
+    unexplained = ("chimera.execute.advance", "believe_position", lambda holding, *_: holding)
     with without(unexplained):
         assert not [stop for stop in play(story).only(Kind.ACCEPT, "s") if stop.at_us < 29_000_000]
 
