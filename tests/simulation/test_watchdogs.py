@@ -283,14 +283,15 @@ def test_an_order_that_only_reduces_needs_no_price() -> None:
         stage.answers["preview"] = no.value.code
 
     away = Away(what="bus", at_s=5.0, for_s=20.0)
-    mute = {
-        "name": "timeout_before",
-        "match": {"method": "GET", "path": "/fapi/v1/ticker/bookTicker"},
-        "when": {"from_ms": 5_000, "to_ms": 25_000},
-    }
-    told = play(
-        Story(wishes=(a_wish(hold_s=22),), blows=(away,), faults=(mute,), hands=((18.0, reduce),), rough_s=30.0)
+    mute = tuple(
+        {
+            "name": "timeout_before",
+            "match": {"method": "GET", "path": path},
+            "when": {"from_ms": 5_000, "to_ms": 25_000},
+        }
+        for path in ("/fapi/v1/ticker/bookTicker", "/fapi/v1/premiumIndex")
     )
+    told = play(Story(wishes=(a_wish(hold_s=22),), blows=(away,), faults=mute, hands=((18.0, reduce),), rough_s=30.0))
 
     assert told.broken == []
     assert told.stage.answers["reduced"].row["status"] == "FILLED"
