@@ -302,8 +302,8 @@ class Stage:
                "slippage_bps": "0.0076"} | row,
         )  # fmt: skip
 
-    async def tell_alert(self, code: str, text: str, severity: str = "WARN") -> None:
-        await self.tell(ALERTS, kind="ALERT", severity=severity, code=code, text=text)
+    async def tell_alert(self, code: str, text: str, severity: str = "WARN", **row: Any) -> None:
+        await self.tell(ALERTS, kind="ALERT", severity=severity, code=code, text=text, **row)
 
 
 @asynccontextmanager

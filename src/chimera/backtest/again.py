@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from chimera.backtest.desk import CUT_SHORT, Desk
+from chimera.backtest.desk import Desk
 from chimera.backtest.replay import Pass
-from chimera.backtest.trials import Arrival, Outcome, Way
+from chimera.backtest.trials import CUT_SHORT, Arrival, Outcome, Way
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import MarketEvent, Side, Touch
 from chimera.trading.money import BPS, ZERO, Price, Qty, Quote
@@ -106,9 +106,7 @@ class _Tried:
         self.outcomes: list[Outcome] = []
         self._way, self._began_us = way, arrival.at_us
         self._steps: list[Step] = []
-        self._desk = Desk(
-            arrival, way, instrument, fees, passing.floor, passing.at, self.outcomes.append, self._note
-        )  # fmt: skip
+        self._desk = Desk(arrival, way, instrument, fees, passing.floor, passing.at, self.outcomes.append, self._note)
         self._desk.begin()
 
     def trial(self, fees: FeeRates) -> Trial:

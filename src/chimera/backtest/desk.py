@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chimera.backtest.floor import Floor, Hit, Rest
-from chimera.backtest.trials import Arrival, Outcome, Way
+from chimera.backtest.trials import CUT_SHORT, Arrival, Outcome, Way
 from chimera.execute.advance import advance
 from chimera.execute.due import next_due_ms
 from chimera.route.plan import Sight, plan_for
@@ -33,7 +33,6 @@ from chimera.trading.venue import FeeRates, VenueOrder
 
 At = Callable[[int, Callable[[], None]], None]  # do this at that time, us
 Note = Callable[[int, str], None]  # what happened, at that time, us
-CUT_SHORT: Final = "END_OF_TAPE"
 _NEVER: Final = Millis(10**15)
 
 

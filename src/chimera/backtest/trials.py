@@ -22,6 +22,7 @@ from chimera.trading.venue import FeeRates
 LATENCY_MS: Final = 10
 LEAST_USDT: Final = 50
 MOST_USDT: Final = 5_000
+CUT_SHORT: Final = "END_OF_TAPE"  # why an intent ended that its tape did not outlast
 
 
 class Draw(Value, tag=False):

@@ -32,10 +32,10 @@ class Assumed(Value, tag=False):
 
 
 BASE: Final = Assumed()
-PATIENT: Final = Assumed(queue=Queue.STRICT)
+STRICT: Final = Assumed(queue=Queue.STRICT)
 VARIED: Final = (
     BASE,
-    PATIENT,
+    STRICT,
     Assumed(queue=Queue.CANCELS),
     Assumed(latency_ms=50),
     Assumed(latency_ms=200),

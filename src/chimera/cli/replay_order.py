@@ -16,7 +16,7 @@ from chimera.cli.options import Json
 from chimera.cli.replay_routes import rate_named, refused, table_named, ways_named
 from chimera.cli.tca import S4_FILE, S4_LEDGER, there
 
-UNRECORDED: Final = "no recording was named: --market takes captures of chimera record, or their folder"
+_UNRECORDED: Final = "no recording was named: --market takes captures of chimera record, or their folder"
 _DONE: Final = "an ENTRY or EXIT that is over, by its client_order_id or intent_id"
 
 
@@ -47,7 +47,7 @@ def replay_order(
             None if words is None else rate_named(field, words)
             for field, words in (("--maker-bps", maker_bps), ("--taker-bps", taker_bps))
         )
-        tried = ways_named(way or known.USUAL, table_named(table), (known.BASE, known.PATIENT))
+        tried = ways_named(way or known.USUAL, table_named(table), (known.BASE, known.STRICT))
         told = replayed(order, there(ledger, "--ledger", S4_FILE), market, tried, given)
         if as_json:
             print(encode(plain(told)).decode())
@@ -136,7 +136,7 @@ def _on_recording(
     from chimera.services.simulator.market import files_named, open_captures
 
     if market is None:
-        return None, None, UNRECORDED
+        return None, None, _UNRECORDED
     begun = ((_began_us(file.path), file) for file in files_named(market) if file.market is worked.market)
     for _, file in sorted(((at, file) for at, file in begun if at and at <= asked.at_us), key=lambda each: -each[0]):
         opened = open_captures([file])

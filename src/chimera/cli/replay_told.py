@@ -121,6 +121,8 @@ def _percent(share: Any) -> str:
 
 
 def _ended(row: Mapping[str, Any]) -> str:
-    if row["reason"] == "END_OF_TAPE":
+    from chimera.backtest.trials import CUT_SHORT
+
+    if row["reason"] == CUT_SHORT:
         return "  the recording ended before it"
     return "" if float(row["left"]) == 0 else f"  gave up {row['left']}: {row['reason']}"

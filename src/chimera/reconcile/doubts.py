@@ -111,9 +111,5 @@ def _settles(order: Order, about: About) -> str:
     if about is About.CANCEL:
         return "the venue's word that it is gone or filled; it is asked for, and cancelled again while it stands"
     resent = "; meanwhile it is sent again under the same id" if order.resendable and order.request.reduce_only else ""
-    if order.dead_after_ms is None:
-        return f"the venue's word on it, by the user stream or a query{resent}"
-    return (
-        "found by the user stream or a query, or not found by a query that began after"
-        f" {order.dead_after_ms} on the venue's clock{resent}"
-    )
+    dead = "" if order.dead_after_ms is None else "; not found counts once the venue can no longer take it"
+    return f"the venue's word on it, by the user stream or a query{dead}{resent}"

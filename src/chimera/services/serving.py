@@ -44,7 +44,7 @@ class PortInUse(ChimeraError):
         super().__init__(
             f"port {port} on {host} is in use, and {service} needs it: another Chimera may be running (chimera doctor"
             f" tells), or another program holds it (ss -ltnp 'sport = :{port}' names it). Stop it, or choose another"
-            f" port for {service}."
+            f" port for {service}: `chimera up --help` names the options and their variables."
         )
         self.port = port
 
@@ -185,7 +185,7 @@ async def end(task: asyncio.Task[Any]) -> None:
     await asyncio.wait({task})
 
 
-def _keep() -> None:
+def _freeze_imports() -> None:
     """What importing has made stays for the life of the process: the collector, for which everything stands still while
     it looks, need not look at it again. A quarter of a million objects took it a tenth of a second, mid-trade."""
     gc.collect()
@@ -199,7 +199,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         import resource  # noqa: PLC0415 - absent on Windows
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _keep()
+    _freeze_imports()
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         with suppress(ImportError):

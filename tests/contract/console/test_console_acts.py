@@ -273,4 +273,6 @@ async def test_an_order_that_nobody_decided_costs_what_it_did_since_it_came(read
     newest["bps"] = dict.fromkeys(newest["bps"])
     newest["arrived"]["bps"]["total"] = "7.7763"
 
-    assert "+7.78" in await ready.drawn("costs", "/execution")
+    drawn = await ready.drawn("costs", "/execution")
+    assert "<b>+7.78</b> <small>since it came</small>" in drawn
+    assert drawn.count("since it came") == 1

@@ -91,6 +91,8 @@ async def test_records_of_the_streams_arrive(stage: Stage) -> None:
         await until(reader, "fills", "0.000003<br><small>BTC</small>")
         await stage.tell_alert("STREAM_DOWN", "the user stream broke off")
         await until(reader, "alerts", "the user stream broke off")
+        await stage.tell_alert("PROBING", "which stops are taken is being asked", market="SPOT")
+        await until(reader, "alerts", "SPOT BTCUSDT")
 
 
 async def test_an_unreadable_record_is_an_alert_and_no_end(stage: Stage) -> None:

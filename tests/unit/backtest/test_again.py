@@ -9,7 +9,7 @@ from chimera.backtest.again import Again, Asked, again, at_once, cost
 from chimera.backtest.floor import Queue
 from chimera.backtest.replay import Replay
 from chimera.backtest.trials import Draw
-from chimera.backtest.ways import BASE, PATIENT, named, tried
+from chimera.backtest.ways import BASE, STRICT, named, tried
 from chimera.tape.synthetic import START_US, Synthetic
 from chimera.trading.market import MarketEvent, Side, TopOfBook, Traded
 from chimera.trading.money import Price, Qty, Quote
@@ -146,7 +146,7 @@ def test_no_more_is_read_than_is_needed() -> None:
 
 
 def test_every_way_is_told_under_both_queues_market_first() -> None:
-    names = [(trial.way, trial.queue) for trial in again(asked(), tried(["table"], DEFAULT, (BASE, PATIENT)), BTC, FEES,
+    names = [(trial.way, trial.queue) for trial in again(asked(), tried(["table"], DEFAULT, (BASE, STRICT)), BTC, FEES,
              SOLD).trials]  # fmt: skip
 
     assert names == [("market", "trades"), ("table", "trades"), ("market", "strict"), ("table", "strict")]

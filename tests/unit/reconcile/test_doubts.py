@@ -38,7 +38,8 @@ def test_an_entry_in_doubt_says_what_it_counts_for_and_when_it_will_be_dead() ->
     [doubt] = of(desk)
     assert (doubt.about, doubt.role, doubt.intent_id, doubt.since_ms) == (About.OUTCOME, "TAKER", "i1", T0)
     assert doubt.counted == Decimal(1300)
-    assert f"not found by a query that began after {T0 + 14_000} on the venue's clock" in doubt.settles
+    assert "not found counts once the venue can no longer take it" in doubt.settles
+    assert doubt.dead_after_ms == T0 + 14_000
     assert row(doubt)["notional_counted"] == "1300"
     desk.hear(Found(order=desk.word(desk.placed(Role.TAKER), Status.FILLED, "0.02")))
     [doubt] = of(desk)

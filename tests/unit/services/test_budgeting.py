@@ -1,4 +1,4 @@
-"""What S4 tells of ended intents beside the risk budget, so that S3 need not wait until it must have been told."""
+"""What S4 tells beside the risk budget of what ended, so that S3 need not wait; and what is left where S4 is not sure."""
 
 from decimal import Decimal
 from types import SimpleNamespace
@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from chimera.services.router.budget import ENDED_MOST, ENDED_MS, Budgeting
+from chimera.trading.budget import MarketBudget
 from chimera.trading.events import Event, IntentChanged
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, IntentId, Symbol
@@ -36,10 +37,10 @@ class Board:
         self.document = document
 
 
-def a_budget(hand: Hand, board: Board) -> Budgeting:
+def a_budget(hand: Hand, board: Board, *, gross_known: bool = True) -> Budgeting:
     usdt = Decimal(9)
     some: Any = SimpleNamespace(
-        gross=lambda: Quote(usdt),
+        gross=lambda: Quote(usdt) if gross_known else None,
         each=lambda: (),
         notional_left=lambda *_: Quote(usdt),
         loss_today=lambda: Decimal(0),
@@ -58,9 +59,13 @@ def an_end(name: str, *, done: bool = True) -> Event:
     return Event(seq=1, at_ms=Millis(1), body=body)
 
 
-async def ended(budget: Budgeting, board: Board) -> tuple[IntentId, ...]:
+async def told(budget: Budgeting, board: Board) -> MarketBudget:
     assert await budget.publish()
-    return read_budget(board.document).markets[Market.FUT].ended
+    return read_budget(board.document).markets[Market.FUT]
+
+
+async def ended(budget: Budgeting, board: Board) -> tuple[IntentId, ...]:
+    return (await told(budget, board)).ended
 
 
 @pytest.mark.req("S3-L0-3")
@@ -81,3 +86,10 @@ async def test_of_many_the_newest_are_told() -> None:
     budget = a_budget(hand, board)
     budget.heard(tuple(an_end(f"i-{number}") for number in range(ENDED_MOST + 1)))
     assert await ended(budget, board) == tuple(f"i-{number}" for number in range(1, ENDED_MOST + 1))
+
+
+@pytest.mark.req("S3-L0-3", "I22")
+async def test_while_nobody_knows_what_all_positions_come_to_nothing_is_left() -> None:
+    hand, board = Hand(), Board()
+    assert (await told(a_budget(hand, board), board)).remaining_notional_usdt == 9
+    assert (await told(a_budget(hand, board, gross_known=False), board)).remaining_notional_usdt == 0

@@ -78,8 +78,8 @@ class House:
         for router in self._routers.values():
             router.barriers.level(SUCCEEDING, why, severity=Severity.INFO)
 
-    def share_redis(self, why: str | None) -> None:
-        """Another account is found on our streams: nothing enters, in any market, or no longer."""
+    def redis_shared(self, why: str | None) -> None:
+        """Another account is found on our streams: nothing enters, in any market. None: it is gone."""
         for router in self._routers.values():
             router.barriers.level(REDIS_SHARED, why)
 

@@ -195,7 +195,7 @@ async def _housed(
         observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
         house.beside("observing", observing.run)
         signed, environment = keyring.Signed(accounts, wallets), hosts_of(settings).name
-        house.beside("apart", Apart(environment, signed.whose, bus, house.share_redis).run)
+        house.beside("apart", Apart(environment, signed.whose, bus, house.redis_shared).run)
         rotating = keyring.rotating_of(
             settings,
             pair,
@@ -252,7 +252,10 @@ def house_of(
         for market, account in accounts.items()
     }
     doors = (*accounts.values(), *(() if wallets is None else (wallets,)))
-    in_flight = lambda: any(door.raw.in_flight.any() for door in doors)  # noqa: E731  # named for its reader
+
+    def in_flight() -> bool:
+        return any(door.raw.in_flight.any() for door in doors)
+
     return House(routers, common, track_of(settings, common, bus, clock), in_flight=in_flight)
 
 

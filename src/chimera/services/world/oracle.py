@@ -152,7 +152,7 @@ def _orphan(record: AuditRecord) -> Violation:
     return Violation(invariant="I4", at_us=record.at_us, text=f"entry {record.client_order_id} has no known parent")
 
 
-class _Cover:
+class _Guarded:
     """Positions and live stops of one account, record by record."""
 
     def __init__(self) -> None:
@@ -197,13 +197,13 @@ class _Cover:
 
 def uncovered_spans(audit: Iterable[AuditRecord], until_us: int) -> list[Uncovered]:
     """When part of a position had no live stop, in order; one still open ends at ``until_us``."""
-    cover = _Cover()
+    guarded = _Guarded()
     open_: dict[str, tuple[int, Decimal]] = {}
     found = []
     for at_us, group in by_instant(audit):
-        touched = {record.symbol for record in group if cover.take(record)}
+        touched = {record.symbol for record in group if guarded.take(record)}
         for symbol in sorted(touched):
-            bare = cover.uncovered(symbol)
+            bare = guarded.uncovered(symbol)
             began = open_.get(symbol)
             if bare and began is None:
                 open_[symbol] = (at_us, bare)
@@ -251,15 +251,15 @@ def never_bared(audit: Iterable[AuditRecord]) -> list[Violation]:
 
     A successor lives before its predecessor goes, and a close keeps its stop until the position is flat.
     """
-    cover = _Cover()
+    guarded = _Guarded()
     found = []
     for at_us, group in by_instant(audit):
         canceled = {record.symbol for record in group if record.kind is Kind.CANCEL and record.type == "STOP_MARKET"}
-        held = {symbol: cover.positions[symbol] for symbol in sorted(canceled) if not cover.uncovered(symbol)}
+        held = {symbol: guarded.positions[symbol] for symbol in sorted(canceled) if not guarded.uncovered(symbol)}
         for record in group:
-            cover.take(record)
+            guarded.take(record)
         for symbol, before in held.items():
-            bare = cover.uncovered(symbol)
+            bare = guarded.uncovered(symbol)
             if before and bare:
                 story = f"{symbol}: a stop was cancelled and {text(bare)} of {text(before)} is bare"
                 found.append(Violation(invariant="BARED", at_us=at_us, text=story))
@@ -292,18 +292,18 @@ def covers(audit: Iterable[AuditRecord]) -> list[Cover]:
 
     Older stops that are still live do not count towards it: together they may hold more than any of them was meant to.
     """
-    cover = _Cover()
+    guarded = _Guarded()
     waiting: list[tuple[AuditRecord, Decimal]] = []
     found = []
     for at_us, group in by_instant(audit):
         for record in group:
-            cover.take(record)
+            guarded.take(record)
             if record.kind is Kind.FILL and is_entry(record):
-                waiting.append((record, abs(cover.positions[record.symbol])))
+                waiting.append((record, abs(guarded.positions[record.symbol])))
         still = []
         for fill, wanted in waiting:
-            held = abs(cover.positions[fill.symbol])
-            if held and cover.largest(fill.symbol) < min(wanted, held):
+            held = abs(guarded.positions[fill.symbol])
+            if held and guarded.largest(fill.symbol) < min(wanted, held):
                 still.append((fill, wanted))
                 continue
             found.append(_covered(fill, at_us - fill.at_us if held else None))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from chimera.backtest.floor import Queue
+from chimera.backtest.trials import CUT_SHORT
 from chimera.services.console.deciding import number
 from chimera.services.console.others import Others
 from chimera.services.console.same import Same
@@ -12,7 +14,6 @@ from chimera.services.console.screen import Group, Look, Params, Screen, Section
 
 NOT_HERE: Final = {"away": True}
 EVERY_S: Final = 30.0
-HARSH: Final = "strict"  # the queue in which nothing but trading moves an order forward
 WAYS: Final = ("fees:10000", "maker:1000", "maker:10000", "twap:equal:4:1000", "twap:sqrt:4:2000:1500")
 
 
@@ -29,14 +30,14 @@ def _wish(shown: Shown) -> Mapping[str, object]:
 def _answer(shown: Shown) -> Mapping[str, object]:
     told = shown.looked["replay"] or {}
     rows = told.get("ways") or []
-    harsh = {row["way"]: row for row in rows if row["queue"] == HARSH}
-    pairs = [(row, harsh.get(row["way"])) for row in rows if row["queue"] != HARSH]
-    return {"told": told, "pairs": pairs, "number": number}
+    strict = {row["way"]: row for row in rows if row["queue"] == Queue.STRICT}
+    pairs = [(row, strict.get(row["way"])) for row in rows if row["queue"] != Queue.STRICT]
+    return {"told": told, "pairs": pairs, "number": number, "cut_short": CUT_SHORT}
 
 
 def _steps(shown: Shown) -> Mapping[str, object]:
     told = shown.looked["replay"] or {}
-    return {"told": told, "rows": [row for row in told.get("ways") or [] if row["queue"] != HARSH]}
+    return {"told": told, "rows": [row for row in told.get("ways") or [] if row["queue"] != Queue.STRICT]}
 
 
 def _same(params: Params) -> tuple[Same, ...]:
