@@ -237,8 +237,9 @@ BOARD: dict[str, Any] = {
     "strategy_ids": ["s3"], "in_doubt": [],
 }  # fmt: skip
 DOUBT: dict[str, Any] = {
-    "client_order_id": "s3-btc-1-t1", "intent_id": "uuid-1", "symbol": "BTCUSDT", "role": "TAKER", "about": "OUTCOME",
-    "qty": "0.002", "since_ms": NOW, "asks": 1, "dead_after_ms": NOW, "notional_counted": None, "settles": "a question",
+    "client_order_id": "s3-btc-1-t1", "intent_id": "uuid-1", "market": "FUT", "symbol": "BTCUSDT", "role": "TAKER",
+    "about": "OUTCOME", "qty": "0.002", "since_ms": NOW, "asks": 1, "dead_after_ms": NOW, "notional_counted": None,
+    "settles": "a question",
 }  # fmt: skip
 
 

@@ -44,8 +44,9 @@ def doubt_told(row: Mapping[str, Any]) -> str:
     counted = row["notional_counted"]
     against = "" if counted is None or not Decimal(counted) else f", {text(Decimal(counted).quantize(_SHOWN))} counted"
     return (
-        f"{row['symbol']} {row['client_order_id']} {str(row['role']).lower()} {row['qty']}: {str(row['about']).lower()}"
-        f" unknown since {clock(row['since_ms'])}, asked {row['asks']} times{against}\n  it takes {row['settles']}"
+        f"{row['symbol']} {row['market']} {row['client_order_id']} {str(row['role']).lower()} {row['qty']}:"
+        f" {str(row['about']).lower()} unknown since {clock(row['since_ms'])}, asked {row['asks']} times{against}"
+        f"\n  it takes {row['settles']}"
     )
 
 

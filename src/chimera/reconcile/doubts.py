@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, IntentId, Symbol
+from chimera.trading.market import Market
 from chimera.trading.money import ZERO, Millis, Price, text
 from chimera.trading.order import Order, Status
 from chimera.trading.value import Value
@@ -27,6 +28,7 @@ class Doubt(Value):
 
     ref: ClientOrderId
     intent_id: IntentId | None
+    market: Market
     symbol: Symbol
     role: str
     about: About
@@ -49,6 +51,7 @@ def row(doubt: Doubt) -> dict[str, object]:
     return {
         "client_order_id": doubt.ref,
         "intent_id": doubt.intent_id,
+        "market": doubt.market.value,
         "symbol": doubt.symbol,
         "role": doubt.role,
         "about": str(doubt.about),
@@ -68,6 +71,7 @@ def _of(holding: Holding, near: Price | None) -> Iterator[Doubt]:
             yield Doubt(
                 ref=order.ref,
                 intent_id=order.intent_id,
+                market=holding.key.market,
                 symbol=order.request.symbol,
                 role=order.role.name,
                 about=about,

@@ -102,6 +102,7 @@ class SurveyResponse(_Answer):
 class DoubtShown(_Answer):
     client_order_id: str
     intent_id: str | None
+    market: Market
     symbol: str
     role: str
     about: Literal["OUTCOME", "CANCEL", "TRADES"]

@@ -55,6 +55,20 @@ async def test_the_venue_is_asked_with_one_press(stage: Stage, client: httpx2.As
     assert "did not answer in time" in (await do(client, "survey", {"position": "BTCUSDT"}, ""))[1]
 
 
+async def test_of_an_order_and_a_doubt_on_spot_the_venue_is_asked_about_spot(stage: Stage) -> None:
+    asks = 'data-act="survey" data-about="position=BTCUSDT%3ASPOT"'
+    stage.s4.in_doubt = [DOUBT | {"market": "SPOT"}]
+    stage.console.seen.take_order(
+        OrderRow(
+            event_id="e:1", client_order_id="a-m1", symbol="BTCUSDT", role="MAKER", status="NEW", side="BUY",
+            type="LIMIT", qty=Decimal("0.01"), at_ms=Millis(1), created_ms=Millis(1), market="SPOT",
+        )
+    )  # fmt: skip
+
+    assert asks in await stage.drawn("outcomes", "/doubts")
+    assert asks in await stage.drawn("orders", "/orders")
+
+
 async def test_an_order_is_cancelled_and_followed_to_its_end(stage: Stage, client: httpx2.AsyncClient) -> None:
     order = an_order(1, status="NEW", filled_qty="0", done_ms=None, fills=[])
     order["children"][0] |= {"status": "NEW", "filled_qty": "0"}

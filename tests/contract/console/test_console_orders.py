@@ -81,6 +81,16 @@ async def test_the_price_is_drawn_with_its_fill_and_its_stop(told: Stage) -> Non
     assert "console was not running then" in drawn
 
 
+@pytest.mark.parametrize(("market", "said"), [("FUT", False), ("SPOT", True)])
+async def test_the_line_beside_an_order_on_spot_is_said_to_be_of_futures(told: Stage, market: str, said: bool) -> None:
+    spark = told.console.seen.sparks.setdefault("BTCUSDT", Spark())
+    for before_ms in (3_000, 1_500, 0):
+        spark.take(told.clock.now_ms() - before_ms, Decimal("65800.1"))
+
+    told.s4.orders[ID] |= {"market": market}
+    assert ("The line is of its futures" in await told.drawn("chart", PATH)) is said
+
+
 async def test_what_came_is_shown_as_it_came_without_secrets(told: Stage) -> None:
     token = "chm_" + "a" * 40
     await told.tell_order(f"{ID}-m2", "MAKER", "FILLED", intent_id="i2", refusal=token)

@@ -11,8 +11,8 @@ from chimera.client import RouterClient
 from chimera.trading.errors import OutcomeUnknown
 
 ROW: dict[str, Any] = {
-    "client_order_id": "s3-btc-i1-t1", "intent_id": "i1", "symbol": "BTCUSDT", "role": "TAKER", "about": "OUTCOME",
-    "qty": "0.02", "since_ms": 1_800_000_000_000, "asks": 3, "dead_after_ms": 1_800_000_014_000,
+    "client_order_id": "s3-btc-i1-t1", "intent_id": "i1", "market": "SPOT", "symbol": "BTCUSDT", "role": "TAKER",
+    "about": "OUTCOME", "qty": "0.02", "since_ms": 1_800_000_000_000, "asks": 3, "dead_after_ms": 1_800_000_014_000,
     "notional_counted": "1300", "settles": "the venue's word on it",
 }  # fmt: skip
 
@@ -32,7 +32,7 @@ def test_each_doubt_says_what_it_counts_for_and_what_settles_it(
     answering(monkeypatch, [ROW])
     orders.doubts("http://127.0.0.1:1", False)
     assert capsys.readouterr().out == (
-        "BTCUSDT s3-btc-i1-t1 taker 0.02: outcome unknown since 08:00:00.000, asked 3 times, 1300 counted\n"
+        "BTCUSDT SPOT s3-btc-i1-t1 taker 0.02: outcome unknown since 08:00:00.000, asked 3 times, 1300 counted\n"
         "  it takes the venue's word on it\n"
     )
     orders.doubts("http://127.0.0.1:1", True)

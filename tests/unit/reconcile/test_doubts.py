@@ -40,7 +40,7 @@ def test_an_entry_in_doubt_says_what_it_counts_for_and_when_it_will_be_dead() ->
     assert doubt.counted == Decimal(1300)
     assert "not found counts once the venue can no longer take it" in doubt.settles
     assert doubt.dead_after_ms == T0 + 14_000
-    assert row(doubt)["notional_counted"] == "1300"
+    assert (row(doubt)["notional_counted"], row(doubt)["market"]) == ("1300", "FUT")
     desk.hear(Found(order=desk.word(desk.placed(Role.TAKER), Status.FILLED, "0.02")))
     [doubt] = of(desk)
     assert (doubt.about, doubt.qty) == (About.TRADES, Decimal("0.02"))

@@ -1,4 +1,4 @@
-"""What S4 tells beside the risk budget of what ended, so that S3 need not wait; and what is left where S4 is not sure."""
+"""What S4 tells beside the risk budget of what ended, so that S3 need not wait; and what is left where it is unsure."""
 
 from decimal import Decimal
 from types import SimpleNamespace

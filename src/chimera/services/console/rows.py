@@ -172,6 +172,10 @@ class OrderRow(Value, tag=False, forbid_unknown_fields=False):
         """Of the event, counted per position key: the order's newest word has the largest."""
         return int(self.event_id.rpartition(":")[2])
 
+    @property
+    def position(self) -> str:
+        return position_name(self.symbol, self.market)
+
 
 class FillRow(Value, tag=False, forbid_unknown_fields=False):
     """A fill on ``ord:{results}``; fee > 0 is paid, ``realized_pnl`` is the venue's, before fees."""
@@ -302,10 +306,15 @@ class DoubtRow(Value, tag=False, forbid_unknown_fields=False):
     qty: Decimal
     since_ms: Millis
     settles: str
+    market: str = "FUT"
     intent_id: str | None = None
     asks: int = 0
     dead_after_ms: Millis | None = None
     notional_counted: Decimal | None = None
+
+    @property
+    def position(self) -> str:
+        return position_name(self.symbol, self.market)
 
 
 class ExternalRow(Value, tag=False, forbid_unknown_fields=False):
