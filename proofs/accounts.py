@@ -103,6 +103,7 @@ async def _open(house: Stage, name: str) -> None:
     account = open_futures(AiohttpTransport(hosts), name, name, SteadyClock(SystemClock()), jitter=random.Random(1))  # noqa: S311
     try:
         await account.rulebook.server_offset_ms()
+        await account.rulebook.instruments()  # the venue's limits come with them
         for symbol in map(Symbol, house.symbols):
             mark = await account.rulebook.mark(symbol)
             bought = NewOrder(

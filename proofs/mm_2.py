@@ -40,9 +40,9 @@ def prove() -> Measured:
 
 
 async def _measured() -> Measured:
-    told = await soak(TAKE_OVERS, SEED, routers=3)
     with tempfile.TemporaryDirectory(prefix="chimera-mm2-") as folder:
         many = await recovered(ACCOUNTS, POSITIONS, Path(folder))
+    told = await soak(TAKE_OVERS, SEED, routers=3)
     struck = told["take_overs"] >= TAKE_OVERS and told["kills"] > 0 and told["freezes"] > 0
     within = told["naked_healthy_ms"] * 1000 <= HEALTHY_US and told["naked_after_kill_ms"] * 1000 <= BARE_US
     taken_ms = max(told["killed_to_ready_ms"]["worst"], told["frozen_to_acting_ms"]["worst"])
