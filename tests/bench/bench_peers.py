@@ -106,6 +106,7 @@ async def _staged(client: Any, orders: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="chimera-peers-") as folder:
         async with stage(Path(folder), (SYMBOL,), limits=False, venue="proofs.stamped") as house:
             if client is None:
+                house.s4 = house.router(S4_MAX_ORDERS_PER_10S="100000")  # 75 turns in ten seconds are its limit
                 for service in (house.feed, house.s4):
                     await (await service.start()).wait_ready()
                 await house.until_open()
