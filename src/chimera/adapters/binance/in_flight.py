@@ -22,8 +22,10 @@ class InFlight:
 
     @contextmanager
     def until(self, window_ms: int) -> Iterator[None]:
-        """Around one request that changes something; ``window_ms``: for how long from now on the venue may take it."""
-        until_ms = Millis(self._clock.monotonic_ms() + window_ms)
+        """Around one request that changes something; ``window_ms``: for how long after its stamp the venue may take it.
+
+        Counted from its end, which no pause of the process puts before the stamp.
+        """
         self._unanswered += 1
         known = False
         try:
@@ -35,7 +37,7 @@ class InFlight:
         finally:
             self._unanswered -= 1
             if not known:
-                self._until_ms = max(self._until_ms, until_ms)
+                self._until_ms = Millis(max(self._until_ms, self._clock.monotonic_ms() + window_ms))
 
     def any(self) -> bool:
         return self._unanswered > 0 or self._clock.monotonic_ms() <= self._until_ms
