@@ -20,7 +20,7 @@ print(serving.run(looked_at) / made, gc.get_threshold()[0])
 """
 
 
-@pytest.mark.req("RT-3")
+@pytest.mark.req("I10")
 def test_what_importing_has_made_is_not_looked_at_again() -> None:
     said = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, check=True, timeout=60)
     share, young = said.stdout.split()
