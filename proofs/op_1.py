@@ -23,6 +23,7 @@ EDGE_S: Final = 1.0  # an alert and a look this near to each other may be either
 ROUTINE: Final = frozenset({"MAKER_TIMEOUT", "MAKER_FILL_RATIO_LOW"})  # of how orders are worked, on the best of nights
 NOTICES: Final = frozenset({"ORDERS_FAILING", "MAKER_FILL_RATIO_LOW"})  # they last and keep nothing back
 ENDS: Final = {"BREAKER_OPEN": ("BREAKER_HALF_OPEN", "BREAKER_CLOSED"), "KILLED": ("ARMED",)}
+OVER: Final = {"BREAKER_OPEN": ("BREAKER_CLOSED",)}  # what says that the trouble is over; half open it only asks
 SHOWN_AS: Final = {"KILLED": "KILL_SWITCH"}
 
 
@@ -94,13 +95,21 @@ def story(night: Night) -> list[str]:
     return lines
 
 
+def _over_s(stretch: Stretch, told: Sequence[Told]) -> float:
+    """When it was told that what had caused it is over; 0.0: never."""
+    words = OVER.get(stretch.code)
+    if words is None:
+        return stretch.over_s or 0.0
+    return next((each.at_s for each in told if each.at_s > stretch.since_s and each.code in words), 0.0)
+
+
 def _untold(trouble: Trouble, told: Sequence[Told], stretches: Sequence[Stretch]) -> Iterator[str]:
     ended_s = trouble.at_s + trouble.for_s
     for code in trouble.tells:
         lasting = [each for each in stretches if each.code == code and trouble.covers(each.since_s)]
         if not any(each.code == code and trouble.covers(each.at_s) for each in told):
             yield f"{trouble.name}: nobody told {code}"
-        elif lasting and (lasting[-1].over_s or 0.0) < ended_s - EDGE_S:
+        elif lasting and _over_s(lasting[-1], told) < ended_s - EDGE_S:
             yield f"{trouble.name}: {code} was told to be over before it was"
 
 

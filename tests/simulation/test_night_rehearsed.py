@@ -76,6 +76,13 @@ def test_how_the_last_makers_did_may_stand_when_the_night_is_over() -> None:
     assert faults(a_night(told("MAKER_FILL_RATIO_LOW", 7.9 * 3_600, lasts=True, severity="WARN"))) == []
 
 
+def test_a_breaker_that_is_half_open_before_the_end_says_no_end() -> None:
+    asks, closes = (told(f"BREAKER_{word}", 3_600 + 500.0, severity="INFO") for word in ("HALF_OPEN", "CLOSED"))
+
+    assert faults(a_night(asks)) == []
+    assert any("over before it was" in fault for fault in faults(a_night(closes)))
+
+
 def test_an_end_before_the_end_is_heard() -> None:
     early = told("BUS_AWAY_OVER", 4 * 3_600 + 5.0, severity="INFO")
 
