@@ -9,7 +9,8 @@
 #   make sim-safeguards DENSITY=1  how often each is missed, into docs/safeguards.md; goes on where it was stopped
 #   make sim-soak [COUNT=20]       days of virtual time: nothing broken, no hour dearer, nothing grown; goes on likewise
 #   make sim-long [COUNT=10000] [FIRST=1]  worlds of three minutes over all cores; stopped, it goes on where it was
-#                                  (LONG=1 replays one of its seeds with make sim; HEIRS=1: several routers in each)
+#                                  (LONG=1 replays one of its seeds with make sim; HEIRS=1: several routers in each;
+#                                  of make sim alone HOUSE=1: both markets in one process)
 #   make sim-sweep [SEEDS=40]      S4 killed at every step of two short stories, or of so many drawn worlds; goes on likewise
 #   make soak [KILLS=200]          real processes killed with -9 under load; KEEP=dir keeps audit, ledgers and logs
 #   make docs-site                 the pages as a site, strictly and offline, into build/site

@@ -1,8 +1,10 @@
 """Rows of a ledger as S4 and S3 write them, cut down to what analysis reads, and intents built from few words."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.tca.worked import Traded, Worked
 from chimera.trading.ids import AccountId, ClientOrderId, IntentId, StrategyId, Symbol, TradeId
 from chimera.trading.market import Market, Side
@@ -110,3 +112,13 @@ def signal(name: str = "c", bid: str = "98", ask: str = "100") -> dict[str, Any]
         "market": "FUT", "decision": "open", "intent_id": f"{name}-intent",
         "case": {"is": "Case", "touches": {"FUT": touch}},
     }  # fmt: skip
+
+
+async def written(path: Path, rows: list[tuple[str, str, dict[str, Any]]]) -> None:
+    """A ledger's file with these: collection, key, document."""
+    ledger = await SqliteLedger.open(path)
+    try:
+        for collection, key, document in rows:
+            await ledger.put(collection, key, document)
+    finally:
+        await ledger.close()

@@ -33,9 +33,10 @@ class Asked(Value, tag=False):
 
 
 class Cost(Value, tag=False):
-    """``price_bps``: its fills against the mid; ``fees_bps`` None: paid in an asset nobody priced."""
+    """``price_bps``: its fills against the mid, None where there is none; ``fees_bps`` None: paid in an asset nobody
+    priced."""
 
-    price_bps: Decimal
+    price_bps: Decimal | None
     fees_bps: Decimal | None
     cost_bps: Decimal | None
 
@@ -134,8 +135,10 @@ class _Tried:
 
 
 def cost(side: Side, hits: Iterable[tuple[Price, Qty]], fees: Decimal | None, mid: Price) -> Cost:
-    """Of fills at their prices, with ``fees`` in quote asset."""
+    """Of fills at their prices, with ``fees`` in quote asset. Nothing fills where the book has an empty side."""
     held = tuple(hits)
+    if not held:
+        return Cost(price_bps=None, fees_bps=None, cost_bps=None)
     basis = sum((qty for _, qty in held), ZERO) * mid
     price_bps = _bps(sum(((price - mid) * side.sign * qty for price, qty in held), ZERO), basis)
     fees_bps = None if fees is None else _bps(fees, basis)

@@ -96,9 +96,9 @@ def order_lines(told: Mapping[str, Any], *, steps: bool = False) -> Iterator[str
     yield f"  on {told['recording']['capture']}, maker {told['maker_bps']} bps, taker {told['taker_bps']} bps"
     yield f"  {'way':<24}{'queue':<9}{'cost bps':>10}{'price':>10}{'fees':>9}{'maker':>8}{'took s':>8}{'orders':>8}"
     for row in told["ways"]:
-        cost = row["cost"]
+        whole, price, fees = (row["cost"][part] or "?" for part in ("cost_bps", "price_bps", "fees_bps"))
         yield (
-            f"  {row['way']:<24}{row['queue']:<9}{cost['cost_bps']:>10}{cost['price_bps']:>10}{cost['fees_bps']:>9}"
+            f"  {row['way']:<24}{row['queue']:<9}{whole:>10}{price:>10}{fees:>9}"
             f"{_percent(row['maker_share']):>8}{int(row['took_ms']) / 1000:>8.1f}{row['orders']:>8}{_ended(row)}"
         )
         if steps:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.backtest.again import Again, Asked, again, at_once, cost
+from chimera.backtest.again import Again, Asked, Cost, again, at_once, cost
 from chimera.backtest.floor import Queue
 from chimera.backtest.replay import Replay
 from chimera.backtest.trials import Draw
@@ -63,6 +63,11 @@ def test_each_step_is_told_with_its_moment() -> None:
     assert maker.cost.fees_bps == Decimal("2.0000")
     assert maker.cost.price_bps == Decimal("-0.0077"), "half of the spread is earned"
     assert maker.cost.cost_bps == Decimal("1.9923")
+
+
+def test_nothing_filled_has_no_cost() -> None:
+    """One side of the book may be empty when the way ends."""
+    assert cost(Side.BUY, (), Decimal(0), MID) == Cost(price_bps=None, fees_bps=None, cost_bps=None)
 
 
 def test_what_nobody_meets_is_taken_back_and_taken() -> None:

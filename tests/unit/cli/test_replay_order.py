@@ -9,22 +9,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.cli.codes import Exit
 from chimera.cli.main import app
 from chimera.wire import keys
-from support.tca_rows import T0, book, child, fill, parent
+from support.tca_rows import T0, book, child, fill, parent, written
 
 RUN = CliRunner()
-
-
-async def _written(path: Path, rows: list[tuple[str, str, dict[str, Any]]]) -> None:
-    ledger = await SqliteLedger.open(path)
-    try:
-        for collection, key, document in rows:
-            await ledger.put(collection, key, document)
-    finally:
-        await ledger.close()
 
 
 def _line(at_ms: int, stream: str, data: dict[str, object]) -> str:
@@ -70,7 +60,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (keys.ORDERS, "on", parent("on", done=False, status="NEW")),
         (keys.FEE_RATES, "r", {**place, "rates": rates}),
     ]
-    asyncio.run(_written(tmp_path / "var" / "s4.sqlite", rows))
+    asyncio.run(written(tmp_path / "var" / "s4.sqlite", rows))
     folder = tmp_path / "captures"
     folder.mkdir()
     a_capture(folder / "usdm-btcusdt_1.gz", -90_000, -30_000)

@@ -14,25 +14,15 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
-from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.cli import tca_page, tca_told
 from chimera.cli.main import app
 from chimera.tca.report import report
 from chimera.tca.rows import Ledger, Wanted
 from chimera.trading.money import Millis
 from chimera.wire import keys
-from support.tca_rows import T0, book, child, fill, parent, signal, unfilled
+from support.tca_rows import T0, book, child, fill, parent, signal, unfilled, written
 
 HOSTILE = '<script>alert("x")</script>&\'"'
-
-
-async def _written(path: Path, rows: list[tuple[str, str, dict[str, Any]]]) -> None:
-    ledger = await SqliteLedger.open(path)
-    try:
-        for collection, key, document in rows:
-            await ledger.put(collection, key, document)
-    finally:
-        await ledger.close()
 
 
 def _frames(path: Path, *mids: tuple[int, int]) -> Path:
@@ -59,8 +49,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (keys.FILLS, "1", fill("1", "a")),
     ]
     s3 = [(keys.SIGNALS, "a", signal("a")), (keys.SIGNALS, "b", signal("b"))]
-    asyncio.run(_written(tmp_path / "var" / "s4.sqlite", s4))
-    asyncio.run(_written(tmp_path / "var" / "s3.sqlite", s3))
+    asyncio.run(written(tmp_path / "var" / "s4.sqlite", s4))
+    asyncio.run(written(tmp_path / "var" / "s3.sqlite", s3))
     _frames(tmp_path / "usdm-btcusdt.gz", (-100, 99), (1_900, 98), (7_000, 97), (9_000, 97))
     return tmp_path
 
@@ -187,7 +177,7 @@ def test_only_what_is_asked_for(files: Path) -> None:
 
 def test_fees_are_priced_by_hand(files: Path) -> None:
     rows = [(keys.ORDERS, "a", parent("a")), (keys.FILLS, "1", fill("1", "a", fee="0.01", fee_asset="BNB"))]
-    asyncio.run(_written(files / "bnb.sqlite", rows))
+    asyncio.run(written(files / "bnb.sqlite", rows))
 
     def fees(*words: str) -> str | None:
         told = json.loads(printed("--ledger", "bnb.sqlite", "--json", *words))
