@@ -13,7 +13,7 @@ from chimera.execute.changing import change, without_list
 from chimera.execute.dust import left_over
 from chimera.execute.hear import adopt, hear, out_of_turn, settle, take_fill
 from chimera.execute.proving import asked_again, in_doubt, look_elsewhere, no_later, not_found, restarted
-from chimera.execute.pruning import prune
+from chimera.execute.pruning import forget_trades, prune
 from chimera.execute.putting_back import lent, put_back
 from chimera.execute.setback import rebased
 from chimera.execute.steering import steer
@@ -22,7 +22,7 @@ from chimera.protect import arming, asked, pairs
 from chimera.protect.bracket import bracket_for
 from chimera.protect.duty import duty_on
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
-from chimera.trading.commands import Command
+from chimera.trading.commands import NOTHING, Command
 from chimera.trading.errors import IllegalTransition
 from chimera.trading.events import Alert, CloseTaken, Severity
 from chimera.trading.execution import CANCELED_BY, Exit, Phase, Working
@@ -74,6 +74,8 @@ def advance(holding: Holding, fact: Fact, scene: Scene) -> tuple[Holding, tuple[
         holding, first = advance(holding, fact.stop, scene)
         holding, second = advance(holding, fact.target, scene)
         return holding, first + second
+    if isinstance(fact, Published):  # told: nothing that a duty looks at has changed
+        return absorb(holding, fact, scene), NOTHING
     alerts: tuple[Alert, ...] = ()
     try:
         heard = absorb(_turn_day(holding, scene), fact, scene)
@@ -321,6 +323,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),
         trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, asked_on_venue_clock)),
     )
+    holding = forget_trades(holding, scene)
     if not found.gap or any(order.owed for order in holding.orders.values()):
         return asked_again(holding.but(strikes=0, suspected=ZERO), scene)
     if outdated:

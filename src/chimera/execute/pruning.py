@@ -12,7 +12,10 @@ from chimera.trading.order import Ended, Order, Role, Status
 from chimera.trading.scene import Scene
 
 CROWD = 100  # orders from which those that came to nothing leave before their intent: the archive has them
-SETTLED_MS = 5_000  # so long what settled stays: the other answers to it come
+SETTLED_MS = 1_000  # so long what settled stays: the other answers to it come
+ENDS_MOST = (
+    256  # of those that left soon, where more than four a second do: what is older than the newest so many is over
+)
 LINGER_MS = 60_000  # a trade may be told after its order's end; until then the order is kept to receive it
 
 
@@ -37,16 +40,21 @@ def prune(holding: Holding, scene: Scene) -> Holding:
         and (order.ended_ms <= ended_before_ms or _settled(order))
     ]
     ended = _ended(holding, gone, ended_before_ms)
-    oldest = holding.trades_confirmed_ms - 2 * scene.policy.trades_overlap_ms
-    trades = {trade: at for trade, at in holding.seen_trades.items() if at >= oldest}
     if len(intents) == len(holding.intents) and ended is holding.ended and not gone:
-        return holding if len(trades) == len(holding.seen_trades) else holding.but(seen_trades=trades)
+        return holding
     left = holding.orders
     if gone:
         left = dict(left)
         for ref in gone:
             del left[ref]
-    return holding.but(intents=intents, orders=left, ended=ended, seen_trades=trades)
+    return holding.but(intents=intents, orders=left, ended=ended)
+
+
+def forget_trades(holding: Holding, scene: Scene) -> Holding:
+    """Without the ids of trades too old to come again, once the cursor has moved: one before it is counted no more."""
+    oldest = holding.trades_confirmed_ms - 2 * scene.policy.trades_overlap_ms
+    trades = {trade: at for trade, at in holding.seen_trades.items() if at >= oldest}
+    return holding if len(trades) == len(holding.seen_trades) else holding.but(seen_trades=trades)
 
 
 def _ended(holding: Holding, gone: list[ClientOrderId], before_ms: int) -> dict[ClientOrderId, Ended]:
@@ -59,7 +67,8 @@ def _ended(holding: Holding, gone: list[ClientOrderId], before_ms: int) -> dict[
         for ref, order in ((ref, holding.orders[ref]) for ref in gone)
         if order.ended_ms is not None
     }
-    return {ref: end for ref, end in (known | ends).items() if end.at_ms > before_ms}
+    left = [(ref, end) for ref, end in (known | ends).items() if end.at_ms > before_ms]
+    return dict(left[-ENDS_MOST:])
 
 
 def _hastens(holding: Holding) -> bool:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.execute.pruning import LINGER_MS, SETTLED_MS
+from chimera.execute.pruning import ENDS_MOST, LINGER_MS, SETTLED_MS
 from chimera.execute.setback import rebased
 from chimera.reconcile.survey import LISTING_LAG_MS
 from chimera.trading.facts import CancelAsked, CloseAsked, Found, PlaceUnanswered, Ticked
@@ -60,8 +60,22 @@ def test_a_minute_of_much_trade_is_no_large_document() -> None:
         desk.later(250).hear(Ticked())
         sizes.append(len(seal_holding(desk.holding)))
     assert len(desk.holding.orders) <= 3 * (SETTLED_MS // 250 + 1)
-    assert len(desk.holding.ended) > 500
-    assert max(sizes) < 120_000
+    assert len(desk.holding.ended) == ENDS_MOST
+    assert desk.placed(Role.EXIT).ref in {*desk.holding.orders, *desk.holding.ended}, "the newest are known"
+    assert max(sizes) < 60_000
+
+
+def test_a_trades_id_is_remembered_until_the_cursor_alone_keeps_it_from_being_counted_twice() -> None:
+    desk, entry, _ = in_and_out()
+    again = desk.a_fill(entry, "0.01", "65000.1", "1")
+    overlap_ms = desk.scene.policy.trades_overlap_ms
+    desk.later(2 * overlap_ms).survey(trades=(again,))
+    assert len(desk.holding.seen_trades) == 2
+    desk.later(1).survey(trades=(again,))
+    assert not desk.holding.seen_trades
+    desk.survey(trades=(again,))
+    assert not desk.holding.position.lots
+    assert not desk.holding.seen_trades
 
 
 @pytest.mark.parametrize("status", [Status.NEW, Status.PARTIALLY_FILLED, Status.FILLED])
