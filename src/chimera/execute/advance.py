@@ -7,7 +7,7 @@ protect, close, enter, ask. The duties are level-triggered, so a restart is this
 """
 
 from chimera.execute import closing, entry, netting
-from chimera.execute.asking import ask, next_survey_ms
+from chimera.execute.asking import ask, confirmed_ms, next_survey_ms
 from chimera.execute.believing import believe_position
 from chimera.execute.changing import change, without_list
 from chimera.execute.dust import left_over
@@ -315,13 +315,12 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     for ref in found.missing:
         holding = holding.with_order(holding.orders[ref].but(ask_at_ms=scene.now_ms))
     holding = lent(holding) if holding.restored_ms else holding
-    asked_on_venue_clock = Millis(snapshot.asked_ms + scene.venue_now_ms - scene.now_ms)
     holding = holding.but(
         unseen=False,
         survey_asked_ms=None,
         survey_due_ms=Millis(min(holding.survey_due_ms, next_survey_ms(holding, scene))),
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),
-        trades_confirmed_ms=Millis(max(holding.trades_confirmed_ms, asked_on_venue_clock)),
+        trades_confirmed_ms=confirmed_ms(holding, snapshot.asked_ms, scene),
     )
     holding = forget_trades(holding, scene)
     if not found.gap or any(order.owed for order in holding.orders.values()):

@@ -25,6 +25,20 @@ def next_survey_ms(holding: Holding, scene: Scene) -> Millis:
     return Millis(scene.now_ms + scene.policy.survey_every_ms * (1 if busy else IDLE_FACTOR))
 
 
+def confirmed_ms(holding: Holding, asked_ms: Millis, scene: Scene) -> Millis:
+    """Venue clock: after a survey that was asked then, no trade of before this is still to come.
+
+    An order that has filled by the venue's word or its position, or is in doubt, has trades that come late.
+    """
+    late = (order.created_ms for order in holding.orders.values() if _trades_come(order))
+    confirmed = Millis(min((asked_ms, *late)) + scene.venue_now_ms - scene.now_ms)
+    return Millis(max(holding.trades_confirmed_ms, confirmed))
+
+
+def _trades_come(order: Order) -> bool:
+    return bool(order.owed or order.untold_qty) or order.status is Status.IN_DOUBT
+
+
 def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Query orders whose time has come; pull trades that are owed; survey the symbol when due."""
     commands: list[Command] = []
@@ -46,13 +60,16 @@ def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
 
 
 def _owed(holding: Holding, order: Order, scene: Scene) -> Holding:
-    """Pull the trades; those that no survey brought in a minute of asking are not ours, or counted under another id.
+    """Pull the trades; those that no survey brought in a minute of asking are counted under another id, or never told.
 
-    The venue's position then decides, by the strikes of the surveys; until it has, what stands there stays.
+    The venue's position then decides, by the strikes of the surveys; until it has, what stands there stays. The order
+    has filled all the same, and nothing is sent in its place. On spot, where a wallet holds the user's own coins, too,
+    no position decides: there the venue's word on the order stands for as long as it takes.
     """
-    waited = order.ended_ms is not None and scene.now_ms >= order.ended_ms + OWED_PATIENCE_MS
-    if waited and order.asks >= OWED_ASKS:
-        given_up = holding.with_order(order.but(venue_cum_qty=order.cum_qty, ask_at_ms=None))
+    heard = order.ended_ms is not None and holding.surveyed_ms >= order.ended_ms + OWED_PATIENCE_MS
+    if heard and order.asks >= OWED_ASKS and holding.key.market.reduces_only:
+        untold = Qty(order.untold_qty + order.owed_qty)
+        given_up = holding.with_order(order.but(untold_qty=untold, ask_at_ms=None))
         if not holding.strikes:  # the venue's word on the order was a reading, too
             given_up = given_up.but(strikes=1, suspected=order.request.side.sign * order.owed_qty)
         given_up = given_up.but(survey_due_ms=scene.now_ms)

@@ -6,7 +6,8 @@ Called once enough surveys in a row have disagreed; it does not know how many th
 from collections.abc import Iterator
 from typing import Final
 
-from chimera.execute.hear import over, rooted, stop_entering
+from chimera.execute.hear import lot_for, over, rooted, stop_entering
+from chimera.execute.untold import presumed
 from chimera.reconcile.survey import shrinks
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
@@ -47,7 +48,8 @@ def believe_position(holding: Holding, snapshot: VenueSnapshot, scene: Scene) ->
         maker=False,
         at_ms=snapshot.asked_ms,
     )
-    lot = adopted_lot(inferred)
+    holding, likely = presumed(holding, inferred.side, inferred.qty)
+    lot = adopted_lot(inferred) if likely is None else lot_for(holding, likely, inferred, scene).but(intent_id=ADOPTED)
     stop, target = (_standing(holding, role, inferred.side.opposite) for role in (Role.STOP, Role.TARGET))
     if stop is not None:  # it has one already, of an earlier life of ours: that one serves
         lot = lot.but(stop=StopSpec(price=stop))

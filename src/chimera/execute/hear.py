@@ -6,12 +6,13 @@ trade counts once by its id. What the order table does not allow raises ``Illega
 
 from typing import Final
 
+from chimera.execute.untold import presumed
 from chimera.trading.booking import Booking, effects_of, shares_of
 from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId, IntentId, child_of, derived_id, stands_in, stem_of
+from chimera.trading.ids import ClientOrderId, IntentId, child_of, derived_id, is_forgotten, stands_in, stem_of
 from chimera.trading.money import ZERO, Millis, Qty, Quote
 from chimera.trading.order import FIRING, OPEN, NewOrder, Order, OrderType, Role, Status, TimeInForce, Trigger
 from chimera.trading.position import Lot, adopted_lot
@@ -43,13 +44,15 @@ def hear(order: Order, word: VenueOrder, scene: Scene) -> Order:
     """The order after the venue's word on it. An older word (less filled than we know) moves nothing but its end."""
     if word.close_position and order.request.form is not Form.WHOLE:  # sent under this id in an earlier life of ours
         order = order.but(request=order.request.but(form=Form.WHOLE, qty=NONE))
-    known = max(order.cum_qty, order.venue_cum_qty)
+    known = max(order.told_qty, order.venue_cum_qty)
     trigger = _TRIGGERS[word.status]
     if trigger is Trigger.ACKED and order.request.conditional and not word.conditional:
         trigger = Trigger.TRIGGERED  # the order endpoint knows it: that is its child, and nothing waits for a price now
+    filled = max(known, word.cum_qty)
     heard = order.but(
         venue_id=word.venue_id or order.venue_id,
-        venue_cum_qty=max(known, word.cum_qty),
+        venue_cum_qty=filled,
+        untold_qty=order.untold_qty if order.status.final else NONE,  # its own word outranks what was presumed
         venue_qty=word.qty if word.qty and word.qty != order.request.qty else order.venue_qty,
     )
     stale = word.cum_qty < known and not word.status.final
@@ -100,12 +103,15 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = N
     confirmed = holding.trades_confirmed_ms - scene.policy.trades_overlap_ms
     if fill.trade_id in holding.seen_trades or fill.at_ms < confirmed or _nobodys(fill, holding):
         return holding
-    order = holding.orders.get(fill.ref) or _stranger(fill, before_qty, holding, scene)
+    order = opener = holding.orders.get(fill.ref) or _stranger(fill, before_qty, holding, scene)
+    if is_forgotten(fill.ref):
+        holding, likely = presumed(holding, fill.side, fill.qty)
+        opener = likely or order
     first = holding.exit.lots if holding.exit is not None and order.role is Role.EXIT else ()
     moved = fill.but(qty=_moved(fill, scene))
     after = holding.but(
         position=holding.position.apply(
-            moved, _lot_for(holding, order, moved, scene), first=first, fee=_fee_in_quote(fill, scene)
+            moved, lot_for(holding, opener, moved, scene), first=first, fee=_fee_in_quote(fill, scene)
         ),
         seen_trades={**holding.seen_trades, fill.trade_id: fill.at_ms},
         filled_ms=scene.now_ms,
@@ -274,7 +280,7 @@ def _stranger(fill: Fill, before_qty: Qty, holding: Holding, scene: Scene) -> Or
     )
 
 
-def _lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
+def lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
     """Who this fill opens for, should it open."""
     working = holding.working_of(order)
     here_ms = min(fill.at_ms - scene.venue_now_ms + scene.now_ms, scene.now_ms)  # the trade's moment by our clock

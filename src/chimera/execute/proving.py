@@ -66,8 +66,15 @@ def not_found(holding: Holding, order: Order, asked_server_ms: Millis, scene: Sc
         dead_after = Millis(scene.venue_now_ms + scene.policy.doubt_margin_ms)
         missing = missing.but(dead_after_ms=dead_after)
     if asked_server_ms > dead_after and (_harmless(order, holding) or _silent(holding, dead_after, scene)):
-        return settle(missing.after(Trigger.PROVEN_DEAD), order, scene)
+        return settle(missing.after(_end_of(missing)), order, scene)
     return settle(missing, order, scene)
+
+
+def _end_of(unknown: Order) -> Trigger:
+    """Dead; or over, where position or trades have spoken for it though nobody names it."""
+    if not unknown.untold_qty:
+        return Trigger.PROVEN_DEAD
+    return Trigger.EXPIRED if unknown.leaves_qty else Trigger.FILLED
 
 
 def _was_shown(order: Order) -> bool:

@@ -111,7 +111,7 @@ def _counted(order: Order, near: Price | None) -> Decimal | None:
 
 def _settles(order: Order, about: About) -> str:
     if about is About.TRADES:
-        return "its trades, by the user stream or a survey; without them the venue's position decides"
+        return "its trades, by the user stream or a survey; without them, on futures, the venue's position decides"
     if about is About.CANCEL:
         return "the venue's word that it is gone or filled; it is asked for, and cancelled again while it stands"
     resent = "; meanwhile it is sent again under the same id" if order.resendable and order.request.reduce_only else ""

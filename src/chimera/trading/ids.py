@@ -34,6 +34,7 @@ _FORCED = {
     "settlement_autoclose-": "SETTLEMENT",
 }
 _PROBE_SUFFIX = "-s0"  # steps of a position or an intent count from one, whatever root a caller names
+_FORGOTTEN = "forgotten-"
 _DIGEST_CHARS = 12
 _SUFFIX_MAX = 6
 
@@ -88,6 +89,16 @@ def probes(ref: ClientOrderId) -> bool:
 def forced_by(ref: ClientOrderId) -> str | None:
     """What the venue did with an order of its own; None for everybody else's (binance user data streams)."""
     return next((deed for begins, deed in _FORCED.items() if ref.startswith(begins)), None)
+
+
+def forgotten(venue_id: VenueOrderId) -> ClientOrderId:
+    """What an order is called that the venue knows no more; it has not the shape of a name of ours."""
+    return ClientOrderId(f"{_FORGOTTEN}{venue_id}")
+
+
+def is_forgotten(ref: ClientOrderId) -> bool:
+    """Whether nobody could say whose order it was."""
+    return ref.startswith(_FORGOTTEN)
 
 
 def stem_of(root: ClientOrderId) -> ClientOrderId:

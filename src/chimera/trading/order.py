@@ -271,6 +271,7 @@ class Order(Value, dict=True):
     before_qty: Qty = Qty(ZERO)  # filled before we knew this order: not ours to count
     episode: int = 0  # which opening of the position it belongs to (``Position.closed_count``)
     venue_cum_qty: Qty = Qty(ZERO)  # what the venue says is filled; our fills catch up with it
+    untold_qty: Qty = Qty(ZERO)  # filled, as the venue's word on it or the position has shown: no trade of it has come
     venue_qty: Qty | None = None  # the venue may shrink a reduce-only order: its quantity wins
     dead_after_ms: Millis | None = None  # in doubt: venue clock past which it can no longer be accepted
     ask_at_ms: Millis | None = None  # when to ask the venue again
@@ -294,13 +295,18 @@ class Order(Value, dict=True):
     def qty(self) -> Qty:
         return self.request.qty if self.venue_qty is None else self.venue_qty
 
-    @cached_property
-    def cum_qty(self) -> Qty:
+    @property
+    def told_qty(self) -> Qty:
         """Base asset filled: by our own record of trades, and what had filled before we knew the order."""
         filled: Decimal = self.before_qty
         for fill in self.fills.values():
             filled += fill.qty
         return Qty(filled)
+
+    @cached_property
+    def cum_qty(self) -> Qty:
+        """Base asset filled, by its trades and beyond them."""
+        return Qty(self.told_qty + self.untold_qty)
 
     @cached_property
     def owed_qty(self) -> Qty:
@@ -331,8 +337,8 @@ class Order(Value, dict=True):
 
     @property
     def avg_px(self) -> Price | None:
-        """Mean fill price, or None before the first fill."""
-        filled = self.cum_qty - self.before_qty
+        """Mean price of the trades that were told, or None before the first."""
+        filled = self.told_qty - self.before_qty
         if not filled:
             return None
         return Price(sum((fill.price * fill.qty for fill in self.fills.values()), Decimal(0)) / filled)
@@ -373,6 +379,7 @@ class Order(Value, dict=True):
         """Counts a trade once; the status follows from the sum. A WHOLE order of unknown size stays part-filled."""
         if fill.trade_id in self.fills:
             return self
-        grown = self.but(fills={**self.fills, fill.trade_id: fill})
+        untold = Qty(max(self.untold_qty - fill.qty, ZERO))
+        grown = self.but(fills={**self.fills, fill.trade_id: fill}, untold_qty=untold)
         sized = self.request.form is not Form.WHOLE or self.venue_qty is not None
         return grown.after(Trigger.FILLED if sized and grown.cum_qty >= grown.qty else Trigger.PART_FILLED)

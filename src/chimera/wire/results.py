@@ -57,7 +57,7 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
     sent = [(fill, child.mid_at_send) for child in children for fill in child.fills.values()]
     sent.sort(key=lambda pair: (pair[0].at_ms, pair[0].trade_id))
     fills = [fill for fill, _ in sent]
-    filled = sum((fill.qty for fill in fills), ZERO)
+    filled = sum((fill.qty for fill in fills), ZERO) + sum((child.untold_qty for child in children), ZERO)
     status = _status_alone(work, filled) if isinstance(intent.policy, StopAlone) else _status(work, children, filled)
     listed = isinstance(intent.policy, OrderList) and status is OrderStatus.FILLED and _holds(holding, intent_id)
     if listed:  # bought, and its list stands or is to stand; FILLED when that has sold
@@ -178,11 +178,12 @@ def asked(intent: Intent) -> dict[str, Any]:
 
 
 def _got(work: Working, sent: list[tuple[Fill, Price | None]], filled: Decimal) -> dict[str, Any]:
-    """Quantities and prices, each fill with the mid at its child's sending.
+    """Quantities and prices, each fill with the mid at its child's sending; the mean is of those that were told.
 
     The slippage of the whole is against the mid at the first sending; None where that is not known.
     """
-    vwap = Price(sum((fill.price * fill.qty for fill, _ in sent), ZERO) / filled) if filled else None
+    told = sum((fill.qty for fill, _ in sent), ZERO)
+    vwap = Price(sum((fill.price * fill.qty for fill, _ in sent), ZERO) / told) if told else None
     mean = None if vwap is None else text(vwap.quantize(_PX, ROUND_HALF_EVEN))
     mid, side = work.mid_at_send, work.intent.side
     return {

@@ -168,8 +168,8 @@ def test_a_stop_stays_where_the_trades_of_its_entry_never_came() -> None:
     desk.hear(Found(order=desk.word(entry, Status.FILLED, cum="0.01")))
     stop = desk.placed(Role.STOP)
     desk.ack(stop)
-    for _ in range(3 * OWED_ASKS):
-        desk.later(5_000).hear(Ticked())
+    while desk.holding.orders[entry.ref].owed:
+        desk.later(5_000).survey(desk.word(stop, Status.NEW), qty="0.01")
     assert not desk.holding.exposure, "they were given up"
     assert desk.canceled() == []
     for _ in range(3):

@@ -45,7 +45,7 @@ def test_nor_for_the_time_in_which_the_process_was_stopped() -> None:
 def test_they_are_given_up_after_a_minute_of_asking() -> None:
     desk = _owed()
     for _ in range(3 * OWED_ASKS):
-        desk.later(5_000).hear(Ticked())
+        desk.later(5_000).survey(desk.word(desk.placed(Role.STOP), Status.NEW))
     assert not desk.holding.exposure
 
 
@@ -56,6 +56,6 @@ def test_a_part_whose_trades_never_come_is_not_closed_once_more() -> None:
     part = desk.placed(Role.EXIT)
     desk.hear(Found(order=desk.word(part, Status.FILLED, cum="0.01")))
     for _ in range(3 * OWED_ASKS):
-        desk.later(5_000).hear(Ticked())
+        desk.later(5_000).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.02")
     assert desk.holding.exit is None
     assert desk.count(Role.EXIT) == 1

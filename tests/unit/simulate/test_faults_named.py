@@ -230,6 +230,16 @@ def test_reads_lag_behind_a_placement(desk):
     assert desk.ok("GET", "v1/order", **asked)["status"] == "FILLED"
 
 
+def test_lists_of_trades_lag_behind_order_and_position(desk):
+    arm(desk, "trades_lag", ms=2_000)
+    desk.market("BUY", "0.1")
+    assert desk.ok("GET", "v1/userTrades", symbol="BTCUSDT") == []
+    assert desk.position == D("0.1")
+    desk.now += 2_000
+    assert [row["qty"] for row in desk.ok("GET", "v1/userTrades", symbol="BTCUSDT")] == ["0.100"]
+    assert struck(desk) == [("trades_lag", "executed"), ("trades_lag", "executed")]
+
+
 @pytest.mark.parametrize(("params", "code"), [({}, -2021), ({"code": -4120}, -4120), ({"code": -9, "msg": "no"}, -9)])
 def test_a_stop_is_refused_and_the_position_stays_bare(desk, params, code):
     desk.market("BUY", "0.1")

@@ -12,11 +12,6 @@ from chimera.trading.venue import VenueOrder
 REMEMBERED: Final = 1_000  # of all symbols: trades are pulled minutes after their order
 
 
-def forgotten(venue_id: VenueOrderId) -> ClientOrderId:
-    """What an order is called that the venue knows no more; it has not the shape of a name of ours."""
-    return ClientOrderId(f"forgotten-{venue_id}")
-
-
 class OrderNames:
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._limit = limit

@@ -9,7 +9,7 @@ from typing import Final
 
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.looking import Look, Looking
-from chimera.adapters.binance.order_names import OrderNames, forgotten
+from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
 from chimera.adapters.binance.placed import in_windows
 from chimera.adapters.binance.raw import (
@@ -29,7 +29,7 @@ from chimera.adapters.binance.raw import (
 from chimera.adapters.binance.signed import answer, understood
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.fill import Fill
-from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
+from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId, forgotten
 from chimera.trading.money import Millis
 from chimera.trading.rates import Lane
 from chimera.trading.venue import (

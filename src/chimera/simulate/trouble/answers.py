@@ -62,6 +62,8 @@ def answer(fault: RequestFault, executed: WireResponse | None) -> WireResponse:
         return executed.but(delay_ms=fault.delay_ms)
     if executed is not None and fault.trouble is Trouble.ZEROS:
         return executed.but(delay_ms=fault.delay_ms, body=zeroed(executed.body))
+    if executed is not None and fault.trouble is Trouble.LATE_ROWS:
+        return executed.but(delay_ms=fault.delay_ms, body=without_the_newest(executed.body, fault.unread_ms))
     if fault.trouble is Trouble.DROP:
         return WireResponse(status=0, headers={}, body=b"", dropped=True, delay_ms=fault.delay_ms)
     status, code, msg = ANSWERS.get(fault.trouble, (fault.status, fault.code, fault.msg))
@@ -75,6 +77,12 @@ _KEPT: Final = frozenset({"accountAlias", "asset", "symbol", "positionSide"})
 def zeroed(body: bytes) -> bytes:
     """The same answer with every amount, which Binance writes as a string of digits, zero. Ids and times stay."""
     return msgspec.json.encode(_zeroed(msgspec.json.decode(body)))
+
+
+def without_the_newest(body: bytes, after_ms: int) -> bytes:
+    """A list of rows without those after this moment; any other answer as it is."""
+    rows = msgspec.json.decode(body)
+    return msgspec.json.encode([row for row in rows if row["time"] <= after_ms]) if isinstance(rows, list) else body
 
 
 def _zeroed(node: Any, name: str = "") -> Any:

@@ -193,6 +193,15 @@ _REQUESTS: Final = (
         params=(_ms("ms", 500, "how long after the placement"),),
     ),
     Entry(
+        name="trades_lag",
+        on=On.REQUEST,
+        does="Lists of trades lack the newest ones for a while; orders, positions and streams tell of them.",
+        seen="GET userTrades (myTrades) without a trade of which an order or a position tells",
+        documented="reads come from a database, behind the matching engine (spot general-info); how far is not said",
+        params=(_ms("ms", 2_000, "how long a trade is missing"),),
+        match=Match(method="GET", path="/fapi/*/userTrades|/api/v3/myTrades"),
+    ),
+    Entry(
         name="refused",
         on=On.REQUEST,
         does="A request is refused with the code named; not executed.",

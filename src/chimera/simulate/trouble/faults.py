@@ -29,13 +29,14 @@ class Trouble(StrEnum):
     TIMEOUT_1007 = "timeout_1007"  # -1007, executed or not
     REFUSE = "refuse"  # a business refusal with ``code`` and ``msg``, never executed
     ZEROS = "zeros"  # executed, and every amount in the answer reads zero
+    LATE_ROWS = "late_rows"  # executed, and the newest rows are missing from the answer
 
 
 class RequestFault(Value):
     """A fault on one request. ``executed`` counts only where the kind leaves it open.
 
     ``name`` is the named fault's, for the audit; ``status`` and ``headers`` are a refusal's. ``engine_ms``: between the
-    door and the matching engine, which judges the request's age once more.
+    door and the matching engine, which judges the request's age once more. ``unread_ms``: rows after it are missing.
     """
 
     trouble: Trouble
@@ -46,6 +47,7 @@ class RequestFault(Value):
     status: int = 400
     headers: dict[str, str] = {}
     engine_ms: Millis = Millis(0)
+    unread_ms: Millis = Millis(0)
     name: str = ""
 
     @property
@@ -54,7 +56,7 @@ class RequestFault(Value):
         return self.trouble in _RUNS or (self.executed and self.trouble in _EITHER_WAY)
 
 
-_RUNS = frozenset({Trouble.DELAY, Trouble.ZEROS})
+_RUNS = frozenset({Trouble.DELAY, Trouble.ZEROS, Trouble.LATE_ROWS})
 _EITHER_WAY = frozenset(
     {Trouble.DROP, Trouble.UNKNOWN_503, Trouble.OVERLOADED_503, Trouble.UNEXPECTED_1006, Trouble.TIMEOUT_1007}
 )

@@ -95,6 +95,10 @@ def _unread(armed: Armed, request: WireRequest, now_ms: Millis) -> RequestFault 
     return None
 
 
+def _untold(armed: Armed, request: WireRequest, now_ms: Millis) -> RequestFault:
+    return RequestFault(trouble=Trouble.LATE_ROWS, unread_ms=Millis(now_ms - armed.params["ms"]))
+
+
 def _storm(armed: Armed, request: WireRequest, now_ms: Millis) -> RequestFault | None:
     """The first of a storm: 429."""
     armed.until_ms["calm"] = now_ms + armed.params["retry_ms"]
@@ -146,6 +150,7 @@ STRIKES: Final[dict[str, Strike]] = {
     "balance_too_low": _poor,
     "zero_balance_read": _plain(Trouble.ZEROS),
     "read_lag": _forgotten,
+    "trades_lag": _untold,
     "refused": _refused,
     "stop_refused": _refused,
 }
