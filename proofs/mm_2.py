@@ -45,7 +45,7 @@ async def _measured() -> Measured:
     told = await soak(TAKE_OVERS, SEED, routers=3)
     struck = told["take_overs"] >= TAKE_OVERS and told["kills"] > 0 and told["freezes"] > 0
     within = told["naked_healthy_ms"] * 1000 <= HEALTHY_US and told["naked_after_kill_ms"] * 1000 <= BARE_US
-    taken_ms = max(told["killed_to_ready_ms"]["worst"], told["frozen_to_acting_ms"]["worst"])
+    taken_ms = max(told["killed_to_heard_ms"]["worst"], told["frozen_to_acting_ms"]["worst"])
     taken = taken_ms * 1000 <= TAKEN_OVER_US
     whole = many["as_before"] and many["positions"] == ACCOUNTS * POSITIONS
     back = whole and many["stops_and_targets"] == 2 * many["positions"] and many["last_ready_s"] <= RECOVERED_S

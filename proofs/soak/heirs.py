@@ -1,6 +1,6 @@
 """What befalls several routers of one account: whoever acts is killed or frozen, over and over, and somebody succeeds.
 
-A take-over is timed from the blow until another process, or the killed one's next life, acts, and until it is ready:
+A take-over is timed from the blow until another process, or the killed one's next life, acts, and until it has heard:
 each position has the venue's word. Who was killed is started again at once, as by a supervisor; who was frozen wakes
 with all it had begun, while another acts; it must do no harm. While nobody acts nobody can protect, but for how long
 that may be is bounded: a position that a blow found or left bare has its stop within ``BARE_US`` of the blow.
@@ -32,10 +32,12 @@ DECK: Final = (KILL,) * 2 + (KILL_AT_A_POST,) * 2 + (FREEZE,) * 4 + (BOTH, PAUSE
 
 
 class Look(NamedTuple):
-    """At all routers but the frozen ones: who acts, and whether each position has the venue's word there."""
+    """At all routers but the frozen ones: who acts, whether each position has the venue's word there (``heard``), and
+    whether entries are taken, too (``ready``): that waits for the venue's weight where many have just begun."""
 
     began_us: int = 0
     acting: Service | None = None
+    heard: bool = False
     ready: bool = False
 
 
@@ -139,9 +141,9 @@ class Heirs(Struck):
     # ── who acts ──
 
     async def _succeeded(self, name: str, began_us: int) -> None:
-        """Until somebody acts and is ready; how long that took is kept under ``name``, where it has one."""
+        """Until somebody acts and has heard of all; how long that took is kept under ``name``, where it has one."""
         since_us = now_us()
-        for word, good in (("acting", lambda look: look.acting is not None), ("ready", lambda look: look.ready)):
+        for word, good in (("acting", lambda look: look.acting is not None), ("heard", lambda look: look.heard)):
             await self._until(lambda look, good=good: look.began_us >= since_us and good(look))  # type: ignore[misc]
             if name:
                 self.took_ms[f"{name}_to_{word}_ms"].append((now_us() - began_us) // 1000)
@@ -154,19 +156,19 @@ class Heirs(Struck):
             return self._look
 
     async def _watch(self) -> None:
-        """Looks at them all the time; a stretch in which none was ready is one blow's, asked for or not."""
-        was_ready_us = now_us()
+        """Looks at them all the time; a stretch in which none had heard of all is one blow's, asked for or not."""
+        had_heard_us = now_us()
         down = False
         while True:
             self._look = await self._all_looked_at()
-            if self._look.ready and down:
-                self.troubles.append((was_ready_us, now_us()))
-            elif not self._look.ready and not down and not self._striking:
+            if self._look.heard and down:
+                self.troubles.append((had_heard_us, now_us()))
+            elif not self._look.heard and not down and not self._striking:
                 self.tally["unasked"] += 1
-                self.killed_us.append(was_ready_us)
-            down = not self._look.ready
-            if self._look.ready:
-                was_ready_us = self._look.began_us
+                self.killed_us.append(had_heard_us)
+            down = not self._look.heard
+            if self._look.heard:
+                had_heard_us = self._look.began_us
             async with self._looked:
                 self._looked.notify_all()
             await asyncio.sleep(LOOK_S)
@@ -175,17 +177,19 @@ class Heirs(Struck):
         began_us = now_us()
         asked = [router for router in self._stage.routers if router not in self._frozen]
         told = await asyncio.gather(*map(self._standing, asked))
-        for router, (acts, ready) in zip(asked, told, strict=True):
+        for router, (acts, heard, ready) in zip(asked, told, strict=True):
             if acts and router not in self._frozen:
-                return Look(began_us, router, ready)
+                return Look(began_us, router, heard, ready)
         return Look(began_us)
 
-    async def _standing(self, router: Service) -> tuple[bool, bool]:
+    async def _standing(self, router: Service) -> tuple[bool, bool, bool]:
         with suppress(aiohttp.ClientError, TimeoutError, OSError, ValueError):
             status, told = await self._stage.ask("GET", f"{router.url}/health", timeout=PATIENCE)
-            acts = status == 200 and told["status"] != "standby"
-            return acts, acts and told["checks"]["recovered"] is True
-        return False, False
+            if status == 200 and told["status"] != "standby":
+                status, held = await self._stage.ask("GET", f"{router.url}/positions", timeout=PATIENCE)
+                heard = status == 200 and all(row["heard"] for row in held["positions"])
+                return True, heard, told["checks"]["recovered"] is True
+        return False, False, False
 
     async def _all_up(self) -> Service:
         """Whoever has ended runs again; the one that acts, once it is ready."""

@@ -233,8 +233,8 @@ BOARD: dict[str, Any] = {
     "symbol": "BTCUSDT", "market": "FUT", "account_id": "main", "position_side": "BOTH", "qty": "-0.002",
     "entry_price": "65800", "mark_price": None, "unrealized_pnl": "-1.5", "realized_pnl": "0", "fees": "0.02",
     "closed_count": 0, "stop": RESTING, "target": None, "covered_qty": "0.002", "coverage": "1", "unprotected_ms": 0,
-    "max_unprotected_ms": 80, "guards": [], "guarded_ms": 0, "exit": None, "seq": 4, "intents": ["uuid-1"],
-    "strategy_ids": ["s3"], "in_doubt": [],
+    "max_unprotected_ms": 80, "guards": [], "guarded_ms": 0, "heard": True, "exit": None, "seq": 4,
+    "intents": ["uuid-1"], "strategy_ids": ["s3"], "in_doubt": [],
 }  # fmt: skip
 DOUBT: dict[str, Any] = {
     "client_order_id": "s3-btc-1-t1", "intent_id": "uuid-1", "market": "FUT", "symbol": "BTCUSDT", "role": "TAKER",

@@ -63,6 +63,7 @@ class PositionShown(_Answer):
     max_unprotected_ms: int
     guards: list[GuardShown]
     guarded_ms: int
+    heard: bool = Field(description="whether the venue has been asked about it since this S4 took it over")
     exit: str | None = Field(description="why it is being closed; null: it is not")
     seq: int
     intents: list[str]

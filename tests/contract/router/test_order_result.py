@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from router_fake import BTC, NOW, a_fill, a_holding, a_lot, a_working, an_intent, an_order
 
+from chimera.services.router.at_rest import Moment
 from chimera.services.router.board import position_row
 from chimera.trading.execution import Phase, Plan, Slice, Working
 from chimera.trading.intent import StopSpec, WorkingType
@@ -227,12 +228,16 @@ def test_every_amount_of_a_position_is_a_number() -> None:
     holding = a_holding(work, stop, position=Position(lots=(a_lot(work.intent),)))
     scene = SimpleNamespace(near=Decimal("65900.5"), instrument=BTC)
     cover = SimpleNamespace(unprotected_ms=lambda: 0, guarded_ms=lambda: 0, max_unprotected_ms=7)
-    owner = SimpleNamespace(holding=holding, cover=cover)
+    recovered = Moment()
+    owner = SimpleNamespace(holding=holding, cover=cover, recovered=recovered)
 
     row = exact(position_row(owner, scene))  # type: ignore[arg-type]  # what the projection reads of both
 
     assert digits_left(row) == set()
     assert (row["qty"], row["stop"]["price"], row["coverage"]) == (Decimal("0.002"), Decimal(64800), Decimal(1))
+    assert row["heard"] is False
+    recovered.set()
+    assert position_row(owner, scene)["heard"] is True  # type: ignore[arg-type]
     assert (type(row["max_unprotected_ms"]), row["market"]) == (int, "FUT")
 
 

@@ -25,6 +25,7 @@ class Surveyed:
         self._desk, self._clock, self._answers = desk, clock, answers
         self.surveys = 0
         self.cover = SimpleNamespace(unprotected_ms=lambda: 0, guarded_ms=lambda: 0, max_unprotected_ms=0)
+        self.recovered = SimpleNamespace(is_set=lambda: True)
 
     @property
     def holding(self) -> Any:

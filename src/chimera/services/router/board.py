@@ -41,6 +41,7 @@ def position_row(owner: Owner, scene: Scene) -> dict[str, Any]:
         "max_unprotected_ms": owner.cover.max_unprotected_ms,
         "guards": [_armed(guard) for guard in holding.guards],
         "guarded_ms": owner.cover.guarded_ms(),
+        "heard": owner.recovered.is_set(),
         "exit": None if holding.exit is None else holding.exit.reason,
         "seq": holding.event_seq,
         "intents": [str(intent) for intent in holding.engaged],
