@@ -22,7 +22,7 @@ from chimera.protect import arming, asked, pairs
 from chimera.protect.bracket import bracket_for
 from chimera.protect.duty import duty_on
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
-from chimera.trading.commands import NOTHING, Command
+from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
 from chimera.trading.events import Alert, CloseTaken, Severity
 from chimera.trading.execution import CANCELED_BY, Exit, Phase, Working
@@ -69,13 +69,11 @@ PUZZLED_MS = 1_000  # an answer that the table does not allow: when to ask again
 
 
 def advance(holding: Holding, fact: Fact, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
-    """The next state and what to do about it."""
+    """The next state and what to do about it. Each fact, whatever it tells, does what is due by now."""
     if isinstance(fact, PairAnswered):
         holding, first = advance(holding, fact.stop, scene)
         holding, second = advance(holding, fact.target, scene)
         return holding, first + second
-    if isinstance(fact, Published):  # told: nothing that a duty looks at has changed
-        return absorb(holding, fact, scene), NOTHING
     alerts: tuple[Alert, ...] = ()
     try:
         heard = absorb(_turn_day(holding, scene), fact, scene)

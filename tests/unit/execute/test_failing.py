@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from desk import Desk, a_long, an_intent
 
+from chimera.execute.due import next_due_ms
 from chimera.trading.commands import Place
 from chimera.trading.events import Alert, IntentChanged, Severity
 from chimera.trading.execution import Phase
@@ -15,6 +16,7 @@ from chimera.trading.facts import (
     CancelUnanswered,
     CloseAsked,
     PlaceNotSent,
+    Published,
     Ticked,
 )
 from chimera.trading.ids import IntentId
@@ -44,6 +46,18 @@ def not_taken(desk: Desk, role: Role = Role.TAKER, wait_ms: int | None = None, *
 
 
 # ── the venue does not take it ──────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.req("S4-RETRY-1")
+def test_whatever_is_heard_when_something_is_due_does_it() -> None:
+    """The owner's timer is set anew after each fact, for moments to come: what is due then would never be done."""
+    desk = Desk()
+    desk.submit(an_intent())
+    not_taken(desk)
+    due = next_due_ms(desk.holding, desk.now)
+    assert due is not None
+    desk.later(due - desk.now).hear(Published(through=desk.holding.event_seq))
+    assert desk.count(Role.TAKER) == 2
+
+
 @pytest.mark.req("S4-RETRY-1", "ACC-6")
 def test_three_more_tries_then_it_fails_and_is_told() -> None:
     desk = Desk()
