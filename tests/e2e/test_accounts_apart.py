@@ -19,7 +19,10 @@ from proofs.real import Service, Stage, stage
 
 from chimera.adapters.embedded.server import free_port
 from chimera.adapters.redis.bus import connect
+from chimera.trading.market import Market
 from chimera.wire import keys
+from chimera.wire.budget import read_budget
+from chimera.wire.intents import REFUSED
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +59,20 @@ class Account(NamedTuple):
             return [entry.fields for entry in await bus.tail(stream, after="0-0", count=1_000, block_ms=10)]
         finally:
             await bus.close()
+
+    async def open_symbols(self, *, budgets: int) -> set[tuple[str, ...]]:
+        """As each of so many budgets in a row says, whoever publishes them."""
+        bus, said = connect(self.redis), dict[int, tuple[str, ...]]()
+        try:
+            async with asyncio.timeout(10):
+                while len(said) < budgets:
+                    document = await bus.get(keys.risk_budget_key("main"))
+                    if document is not None:
+                        budget = read_budget(document)
+                        said[budget.at_ms] = budget.markets[Market.FUT].open_symbols
+        finally:
+            await bus.close()
+        return set(said.values())
 
     async def intend(self, order: dict[str, Any]) -> None:
         """By the stream."""
@@ -137,6 +154,12 @@ async def test_the_second_account_in_one_database_takes_no_entries(tmp_path: Pat
         assert (await theirs.ask("POST", "/orders", AN_ORDER))["code"] == "REDIS_SHARED"
         assert (list(await mine.held()), await theirs.held()) == (["BTCUSDT"], {})
         assert "REDIS_SHARED" not in await mine.barriers()
+
+        # what S3 may promise is the first one's alone, and nobody but it has read or answered the stream
+        assert await mine.open_symbols(budgets=6) == {("BTCUSDT",)}
+        assert [fields for fields in await mine.told(keys.ROUTER_EVENTS) if fields["kind"] == REFUSED] == []
+        assert "REDIS_SHARED" in {fields["code"] for fields in await mine.told(keys.ALERTS)}
+        assert "BUS_AWAY" not in await theirs.barriers()
 
 
 async def until_filled(account: Account) -> None:

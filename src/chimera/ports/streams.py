@@ -78,6 +78,10 @@ class Locks(Protocol):
         """True when we hold it (also when we already did under this token)."""
         ...
 
+    async def prolong(self, key: str, token: str, ttl_ms: int) -> bool:
+        """Have it last so long from now, where it is ours still; whether it is. Never takes it."""
+        ...
+
     async def release(self, key: str, token: str) -> None:
         """Deletes it only if it is still ours."""
         ...

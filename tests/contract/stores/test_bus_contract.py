@@ -305,6 +305,19 @@ async def test_a_lock_ends_by_itself_and_is_not_prolonged(line: Any, fresh: str)
     assert await line.bus.acquire(fresh, "a", 3000) is False
 
 
+@pytest.mark.req("S3-LOCK-1")
+async def test_only_its_holder_prolongs_a_lock(line: Any, fresh: str) -> None:
+    assert await line.bus.prolong(fresh, "a", 3000) is False  # never taken by it
+    await line.bus.acquire(fresh, "a", 60)
+    assert await line.bus.prolong(fresh, "b", 3000) is False
+    assert await line.bus.prolong(fresh, "a", 120) is True
+    await line.wait(80)
+    assert await line.bus.acquire(fresh, "b", 3000) is False
+    await line.wait(80)
+    assert await line.bus.acquire(fresh, "b", 3000) is True
+    assert await line.bus.prolong(fresh, "a", 3000) is False
+
+
 async def test_a_record_is_remembered_once(line: Any, fresh: str) -> None:
     assert await line.bus.remember(fresh, "one", 60_000) is None
     assert await line.bus.remember(fresh, "two", 60_000) == "one"

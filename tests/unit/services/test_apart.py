@@ -1,6 +1,7 @@
 """One account to a Redis database: the second finds the first's claim, and takes no entries while that stands."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,32 @@ async def test_the_second_account_waits_until_the_first_one_s_claim_has_run_out(
     assert (await second.looks(), await first.looks()) == (None, WHY)
 
 
+@pytest.mark.req("S3-PER-2")
+async def test_a_claim_that_ran_out_in_this_moment_is_not_written_over_another_s() -> None:
+    """Between our looking at our claim and our writing of it the second one took it."""
+    clock = Hand()
+
+    class Late(MemoryBus):
+        late = False
+
+        async def _apply(self, operation: str, key: str, apply: Any) -> Any:
+            answer = await super()._apply(operation, key, apply)
+            if self.late:
+                self.late = False
+                clock.ms += CLAIM_MS
+                await self.acquire(S4_ACCOUNT, "live:b", CLAIM_MS)
+            return answer
+
+    bus = Late(clock)
+    first, second = House(bus, "a"), House(bus, "b")
+    await first.looks()
+    bus.late = True
+    await first.looks()
+
+    assert await bus.get(S4_ACCOUNT) == b"live:b"
+    assert (await second.looks(), await first.looks()) == (None, WHY)
+
+
 async def test_routers_of_one_account_share_a_claim_and_the_same_name_elsewhere_does_not() -> None:
     bus = MemoryBus(Hand())
     assert await House(bus, "a").looks() is None
@@ -62,7 +89,7 @@ async def test_routers_of_one_account_share_a_claim_and_the_same_name_elsewhere_
 
 async def test_an_account_without_a_name_claims_nothing() -> None:
     bus = MemoryBus(Hand())
-    assert await House(bus, "").looks() == "not asked"
+    assert await House(bus, "").looks() is None
     assert await bus.get(S4_ACCOUNT) is None
 
 

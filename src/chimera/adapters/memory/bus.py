@@ -108,6 +108,15 @@ class MemoryBus:
     async def acquire(self, key: str, token: str, ttl_ms: int) -> bool:
         return await self._apply("acquire", key, lambda: self._set_absent(key, token, ttl_ms) in (None, token))
 
+    async def prolong(self, key: str, token: str, ttl_ms: int) -> bool:
+        def apply() -> bool:
+            ours = self._content.value(key, self._now()) == token.encode()
+            if ours:
+                self._content.set(key, token.encode(), ttl_ms, self._now())
+            return ours
+
+        return await self._apply("prolong", key, apply)
+
     async def release(self, key: str, token: str) -> None:
         def apply() -> None:
             if self._content.value(key, self._now()) == token.encode():

@@ -152,6 +152,10 @@ class RedisBus:
         there = await self._calls.call("acquire", key, lambda _: self._set_absent(key, token, ttl_ms))
         return there is None or there == token.encode()
 
+    async def prolong(self, key: str, token: str, ttl_ms: int) -> bool:
+        kept = await self._calls.call("prolong", key, lambda _: scripts.PROLONG.run(self._client, [key], token, ttl_ms))
+        return bool(kept)
+
     async def release(self, key: str, token: str) -> None:
         await self._calls.call("release", key, lambda _: scripts.RELEASE.run(self._client, [key], token))
 

@@ -33,6 +33,7 @@ class Script:
 PUBLISH_MANY: Final = Script("publish_many_v3")
 READ: Final = Script("read_v1")
 RECLAIM: Final = Script("reclaim_v2")
+PROLONG: Final = Script("prolong_v1")
 RELEASE: Final = Script("release_v1")
 CLAIM_DUE: Final = Script("claim_due_v1")
 HAND_BACK: Final = Script("hand_back_v1")

@@ -2,8 +2,8 @@
 each other's intents.
 
 The exchange's name of the account is claimed there for a minute, again and again; whoever finds another's claim takes
-no entries until it has run out. Who cannot ask, the exchange or Redis, leaves it as it was: those have barriers of
-their own.
+no entries and leaves the database alone (``claimed``) until it has run out. Who cannot ask, the exchange or Redis,
+leaves it as it was: those have barriers of their own.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ CLAIM_MS: Final = 60_000
 
 
 class Apart:
-    """Of one house. ``whose``: the exchange's name of its account; ``level``: raises the barrier, or lowers it."""
+    """Of one house. ``whose``: the exchange's name of its account; ``levels`` hear why it is another's, or None."""
 
     def __init__(
-        self, environment: str, whose: Callable[[], Awaitable[str]], bus: Bus, level: Callable[[str | None], None]
+        self, environment: str, whose: Callable[[], Awaitable[str]], bus: Bus, *levels: Callable[[str | None], None]
     ) -> None:
         self._environment = environment
         self._whose = whose
         self._bus = bus
-        self._level = level
+        self._levels = levels
         self._name = ""
 
     async def run(self) -> None:
@@ -48,12 +48,13 @@ class Apart:
             await asyncio.sleep(pause_s)
 
     async def look(self) -> None:
-        """Once. An account without a name claims nothing. Raises what the exchange or Redis raises."""
+        """Once. An account without a name claims nothing and finds nobody. Raises what the exchange or Redis raises."""
         self._name = self._name or await self._whose()
-        if not self._name:
-            return
-        claim = f"{self._environment}:{self._name}"
-        ours = await self._bus.acquire(S4_ACCOUNT, claim, CLAIM_MS)
-        if ours:
-            await self._bus.put(S4_ACCOUNT, claim.encode(), ttl_ms=CLAIM_MS)
-        self._level(None if ours else WHY)
+        ours = not self._name or await self._claimed(f"{self._environment}:{self._name}")
+        for hears in self._levels:
+            hears(None if ours else WHY)
+
+    async def _claimed(self, claim: str) -> bool:
+        """Whether it is ours for a minute more. Never written over another's: ours may have run out just now."""
+        kept = await self._bus.prolong(S4_ACCOUNT, claim, CLAIM_MS)
+        return kept or await self._bus.acquire(S4_ACCOUNT, claim, CLAIM_MS)

@@ -5,12 +5,14 @@ Published twice a second, which also shows whether the bus is there. Best effort
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from chimera.admit.limits import LimitBook
 from chimera.ports.streams import Bus
+from chimera.services.router.claimed import NotClaimed
 from chimera.services.router.exposing import Exposing
 from chimera.services.router.ground import Ground
 from chimera.services.router.patience import Looks
@@ -87,13 +89,14 @@ class Budgeting:
             self._ended.popitem(last=False)
 
     async def publish(self) -> bool:
-        """Whether the bus took it, or answered where there is none yet."""
+        """Whether the bus took it; or answered, where there is none yet, or another account's stands there."""
         budget = self._now()
         try:
-            if budget is None:
-                await self._bus.ping()
-            else:
-                await self._bus.put(risk_budget_key(self._ground.account_id), budget_document(budget))
+            if budget is not None:
+                with suppress(NotClaimed):
+                    await self._bus.put(risk_budget_key(self._ground.account_id), budget_document(budget))
+                    return True
+            await self._bus.ping()
         except StoreUnavailable as error:
             log.info("budget_unpublished", error=str(error))
             return False

@@ -40,8 +40,9 @@ class Common:
         clock: Clock,
         seal: Seal,
         tracing: Tracing | None = None,
+        voice: Bus | None = None,
     ) -> None:
-        """``records``: of each market that is traded."""
+        """``records``: of each market that is traded. ``voice``: where alerts go, if not by ``bus``."""
         self.tracing = tracing
         self.rows: Rows = ledger
         self.owners: dict[Market, dict[PositionKey, Owner]] = {market: {} for market in records}
@@ -50,7 +51,7 @@ class Common:
         self.exposing: dict[Market, Exposing] = {}
         self.day_pnl: dict[tuple[Market, Symbol], Quote] = {}
         self.claiming: Counter[str] = Counter()  # by whichever market: an order is named without one
-        self.alarms = Alarms(account_id, owner_name, rows=ledger, bus=bus, clock=clock)
+        self.alarms = Alarms(account_id, owner_name, rows=ledger, bus=voice or bus, clock=clock)
         everyone = ChainMap(*self.owners.values())
         witness = Witness(
             account_id, everyone, rows=ledger, bus=bus, records=records, clock=clock, seal=seal, complete=self.complete

@@ -29,6 +29,7 @@ from chimera.services.access.door import Door, gated
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router import keyring
 from chimera.services.router.apart import Apart
+from chimera.services.router.claimed import ClaimedBus
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.connecting import Account, account_of, markets_of, wallets_of
@@ -180,22 +181,24 @@ async def _housed(
         if wallets is not None:
             wallets.raw.tenure_ms = left
             open_.push_async_callback(wallets.close)
+        ours = ClaimedBus(bus)
         house = house_of(
             settings,
             accounts,
             table=table,
             ledger=ledger,
-            bus=bus,
+            bus=ours,
+            voice=bus,
             clock=clock,
             seal=seal,
             wallets=wallets,
             read_table=partial(table_of, settings),
             tracing=tracing,
         )
-        observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=bus, clock=clock, tell=house.tell)
+        observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=ours, clock=clock, tell=house.tell)
         house.beside("observing", observing.run)
         signed, environment = keyring.Signed(accounts, wallets), hosts_of(settings).name
-        house.beside("apart", Apart(environment, signed.whose, bus, house.redis_shared).run)
+        house.beside("apart", Apart(environment, signed.whose, bus, ours.level, house.redis_shared).run)
         rotating = keyring.rotating_of(
             settings,
             pair,
@@ -206,7 +209,7 @@ async def _housed(
         )
         if rotating is not None:
             house.beside("rotating", rotating.run)
-        desk = RouteDesk(settings.route_table_path, house.routings, bus, clock)
+        desk = RouteDesk(settings.route_table_path, house.routings, ours, clock)
         app = build_app(
             house,
             clock=clock,
@@ -226,14 +229,15 @@ def house_of(
     bus: Bus,
     clock: Clock,
     seal: Seal,
+    voice: Bus | None = None,
     wallets: Wallets | None = None,
     read_table: Callable[[], RouteTable] | None = None,
     tracing: Tracing | None = None,
 ) -> House:
-    """A router for each market, with what they share."""
-    records = {market: account.records for market, account in accounts.items()}
+    """A router for each market, with what they share. ``voice``: where alerts go, if not by ``bus``."""
+    records, name = {market: account.records for market, account in accounts.items()}, settings.owner_name
     common = Common(
-        DEFAULT_ACCOUNT, settings.owner_name, records, ledger=ledger, bus=bus, clock=clock, seal=seal, tracing=tracing
+        DEFAULT_ACCOUNT, name, records, ledger=ledger, bus=bus, clock=clock, seal=seal, tracing=tracing, voice=voice
     )
     routers = {
         market: router_of(
