@@ -1,10 +1,12 @@
 """A kill of everything where somebody has just opened a position on a symbol that nobody here owns yet."""
 
+import asyncio
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from chimera.adapters.binance.records import FuturesRecords
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.router import Router
 from chimera.services.world import composed
@@ -21,9 +23,9 @@ pytestmark = [pytest.mark.req("S4-KILL-1", "I17"), pytest.mark.fault("B32")]
 KILLED_S = 6.5
 
 
-def killed(*, flatten: bool, place_s: float = 6.0) -> Told:
+def killed(*, flatten: bool, place_s: float = 6.0, heard: bool = False) -> Told:
     """S4 trades ETHUSDT; the account's owner sells BTCUSDT by hand, and the user stream does not tell of it, long
-    before the next look at the whole account.
+    before the next look at the whole account. ``heard``: it does tell.
     """
 
     def config(**given: Any) -> RouterConfig:
@@ -39,7 +41,7 @@ def killed(*, flatten: bool, place_s: float = 6.0) -> Told:
 
     hands = ((place_s, by_hand), (KILLED_S, asking("kill", kill)))
     unheard = ("chimera.services.router.sweeping:Sweeping", "_filled_where_nobody_is", lambda *_: None)
-    with mock.patch.object(composed, "RouterConfig", config), without(unheard):
+    with mock.patch.object(composed, "RouterConfig", config), without(*(() if heard else (unheard,))):
         return play(Story(hands=hands, bare_s=60.0))
 
 
@@ -84,6 +86,21 @@ def test_what_is_opened_by_hand_after_it_was_flat_is_left_alone() -> None:
     told = killed(flatten=True, place_s=12.0)
 
     assert told.position(60.0) != 0
+
+
+def test_a_flatten_goes_on_until_what_was_just_traded_can_be_seen() -> None:
+    """The stream told of the trade, and what the venue says of positions was older: the look found nothing to close."""
+    fresh = FuturesRecords._positions
+
+    async def lagging(self: FuturesRecords, *given: Any, **named: Any) -> Any:
+        found = await fresh(self, *given, **named)
+        return () if asyncio.get_running_loop().time() < KILLED_S + 4 else found
+
+    with without(("chimera.adapters.binance.records:FuturesRecords", "_positions", lagging)):
+        told = killed(flatten=True, heard=True)
+
+    assert told.position(KILLED_S + 3) != 0
+    assert told.position(KILLED_S + 20) == 0
 
 
 async def _nothing(*_: object) -> None:

@@ -6,6 +6,7 @@ from unittest import mock
 
 import pytest
 
+from chimera.adapters.binance.records import FuturesRecords
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.router import Router
 from chimera.services.world import composed
@@ -18,10 +19,11 @@ pytestmark = [pytest.mark.req("S4-REC-2", "I14"), pytest.mark.fault("B32")]
 
 BOUGHT_S, SOLD_S = 6.0, 50.0
 BY_HAND = ("I4 entry web_",)  # a person's entry has no intent
+UNBOOKED = "I6 1 fills lost: "  # what is found later is adopted as the venue shows it, without its trades
 UNHEARD = ("chimera.services.router.sweeping:Sweeping", "_filled_where_nobody_is", lambda *_: None)
 
 
-def bought_by_hand(*more: tuple[float, Any]) -> Told:
+def bought_by_hand(*more: tuple[float, Any], sold_s: float = SOLD_S) -> Told:
     """S4 trades ETHUSDT; the account's owner buys BTCUSDT, and sells it long after."""
 
     def config(**given: Any) -> RouterConfig:
@@ -34,7 +36,7 @@ def bought_by_hand(*more: tuple[float, Any]) -> Told:
         await stage.place("web_sold", Side.SELL, steps(5))
 
     with mock.patch.object(composed, "RouterConfig", config):
-        return play(Story(hands=((BOUGHT_S, bought), *more, (SOLD_S, sold)), bare_s=60.0))
+        return play(Story(hands=((BOUGHT_S, bought), *more, (sold_s, sold)), bare_s=60.0))
 
 
 def looks_s(told: Told) -> list[float]:
@@ -62,6 +64,37 @@ def test_without_the_look_at_once_it_is_bare_until_the_next_one() -> None:
         told = bought_by_hand()
 
     assert not told.live(SOLD_S - 1, "s")
+
+
+def lagging(until_s: float) -> Any:
+    """What the venue says of positions is older than the trade until then."""
+    fresh = FuturesRecords._positions
+
+    async def positions(self: FuturesRecords, *given: Any, **named: Any) -> Any:
+        found = await fresh(self, *given, **named)
+        return () if BOUGHT_S <= asyncio.get_running_loop().time() < until_s else found
+
+    return without(("chimera.adapters.binance.records:FuturesRecords", "_positions", positions))
+
+
+def test_a_reading_older_than_the_trade_is_followed_by_the_next_in_five_seconds() -> None:
+    """It found nothing, and the position stayed bare for the rest of the minute."""
+    with lagging(BOUGHT_S + 3):
+        told = bought_by_hand()
+
+    assert told.broken_but(*BY_HAND, UNBOOKED) == []
+    assert told.longest_bare_ms < 6_000
+    assert told.live(SOLD_S - 1, "s")
+
+
+def test_what_was_bought_and_sold_at_once_is_looked_for_a_few_times() -> None:
+    with lagging(BOUGHT_S + 1):
+        told = bought_by_hand(sold_s=BOUGHT_S + 0.2)
+    looks = [at_s - BOUGHT_S for at_s in looks_s(told) if at_s >= BOUGHT_S]
+
+    assert told.broken_but(*BY_HAND, "I6 2 fills lost: ") == [], "it is nobody's"
+    assert 3 <= len([after_s for after_s in looks if after_s < 25]) <= 6
+    assert [after_s for after_s in looks if 25 <= after_s < 55] == []
 
 
 def test_of_two_who_take_a_symbol_over_at_once_one_does() -> None:

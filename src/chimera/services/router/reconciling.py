@@ -36,7 +36,7 @@ class Reconciling:
         self.memory = Remembering(ground, records=records, ledger=ledger, controls=controls, restoring=self.restoring)
         self.sweeping = Sweeping(ground, policy, records=records, take_over=take_over)
         if ground.market.reduces_only:  # what a wallet on spot holds beside our lots is its owner's
-            controls.find_by(self.sweeping.look)
+            controls.find_by(self.sweeping.find)
         self.inbox = Inbox(
             ground.owners,
             scene=ground.scene,

@@ -1,5 +1,6 @@
 """The look at the account as a whole, every ``S4_SWEEP_EVERY_S``: ask, compare, send the owners to look; tell.
-At once where the user stream tells of a trade in a symbol that nobody here owns: what it opened is bare.
+At once where the user stream tells of a trade in a symbol that nobody here owns: what it opened is bare. And again,
+until it is owned or a reading must be newer than the trade: what the venue says of positions may lag behind its stream.
 
 ``reconcile.sweep`` compares, owners decide and act. Orders that are not ours are kept track of here, for the last hop,
 the barriers and whoever looks: the user stream tells of them at once, and the sweep finds those of which it did not.
@@ -17,19 +18,21 @@ from chimera.ports.venue import OrderReport, Records
 from chimera.reconcile.external import ExternalOrders, Externals, told
 from chimera.reconcile.sweep import Seen, Sweep, SweepPolicy, compare
 from chimera.services.router.ground import Ground
-from chimera.trading.errors import ChimeraError
+from chimera.trading.errors import ChimeraError, OutcomeUnknown
 from chimera.trading.events import Alert, Severity
 from chimera.trading.facts import Gapped, Ticked
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import Symbol, forced_by
 from chimera.trading.market import Side
+from chimera.trading.money import Millis
 from chimera.trading.position import ADOPTED
 from chimera.trading.venue import VenueOrder
 
 log = structlog.get_logger()
 
 APART_S: Final = 5.0  # from one look to the next at the least, and to the next try where one was not answered
+SETTLED_MS: Final = 15_000  # after a trade: then a reading without a position means that there is none
 UNANSWERED: Final = 3  # looks in a row: then somebody should know
 CODE: Final = "SYMBOL_ISOLATED"
 
@@ -57,6 +60,7 @@ class Sweeping:
         self._isolated: set[Symbol] = set()
         self._turn = asyncio.Lock()  # one look at a time
         self._sooner = asyncio.Event()  # the next look is due
+        self._unseen: dict[Symbol, Millis] = {}  # where something filled and nobody is: when we heard of it
 
     async def run(self) -> None:
         """For ever; the first look at once: a position that nobody owns has no other way to be found."""
@@ -68,7 +72,7 @@ class Sweeping:
             except ChimeraError as error:
                 self._missed(error)
             await asyncio.sleep(APART_S)
-            if not self._unanswered:
+            if not (self._unanswered or self._unseen):
                 await self._due()
 
     async def _due(self) -> None:
@@ -81,6 +85,12 @@ class Sweeping:
         """Once. Raises what the venue or, where a symbol has to be taken over, the ledger raises."""
         async with self._turn:
             await self._look()
+
+    async def find(self) -> None:
+        """Once, for whoever must have seen everything: raises also while a trade may be younger than what was seen."""
+        await self.look()
+        if self._unseen:
+            raise OutcomeUnknown(f"no position shows yet what was traded in {', '.join(self._unseen)}")
 
     async def _look(self) -> None:
         before = self._holdings()
@@ -100,6 +110,11 @@ class Sweeping:
         strays = [order.symbol for order in found.orphans if order.symbol not in before]
         for symbol in dict.fromkeys([*(held.symbol for held in found.ownerless), *strays]):
             await self._take_over(symbol)
+        self._unseen = {
+            symbol: at_ms
+            for symbol, at_ms in self._unseen.items()
+            if self._ground.owner_of(symbol) is None and snapshot.asked_ms < at_ms + SETTLED_MS
+        }
 
     def shown(self) -> list[dict[str, str]]:
         """For ``GET /health``: what differs from the venue, as of the last look."""
@@ -122,7 +137,8 @@ class Sweeping:
             text = f"{forced}: {told(order)} filled {fill.qty}, on a symbol that nobody here owns"
             self._ground.tell(Alert(severity=Severity.FATAL, code=forced, text=text))
         if self._ground.market.reduces_only and order.symbol in self._ground.instruments:
-            self._sooner.set()  # on spot it is the wallet's owner's
+            self._unseen[order.symbol] = self._ground.clock.now_ms()  # on spot it is the wallet's owner's
+            self._sooner.set()
 
     def _now(self, externals: Externals) -> None:
         """What is not ours is this now: tell what is new of it, and keep our entries away where that is the policy."""
