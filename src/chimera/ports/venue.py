@@ -67,7 +67,13 @@ class OrderReport(Value):
     fill: Fill | None = None
 
 
-Report = StreamUp | StreamDown | KeyAtRisk | OrderReport
+class ModesDoubted(Value):
+    """Something was told that does not go with the account's mode as we trade in it: the venue should be asked."""
+
+    why: str
+
+
+Report = StreamUp | StreamDown | KeyAtRisk | OrderReport | ModesDoubted
 
 
 class Venue(Protocol):

@@ -25,6 +25,7 @@ class Verdict(StrEnum):
 
 _TABLE: Final[dict[Refusal, Verdict]] = {
     Refusal.UNSUPPORTED: Verdict.FORM,
+    Refusal.ACCOUNT_MODE: Verdict.FORM,
     Refusal.MALFORMED: Verdict.FORM,
     Refusal.NO_ENDPOINT: Verdict.FORM,
     Refusal.OCCUPIED: Verdict.OCCUPIED,

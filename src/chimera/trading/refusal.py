@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     KEY = "KEY"  # the key is not taken: nobody listens to us
     SIGNATURE = "SIGNATURE"  # nor is what it signed: the secret is another key's
     UNSUPPORTED = "UNSUPPORTED"  # a type or combination that is not taken
+    ACCOUNT_MODE = "ACCOUNT_MODE"  # not in the mode that the account is in now
     MALFORMED = "MALFORMED"  # a parameter is missing, unknown, empty or too many
     NO_ENDPOINT = "NO_ENDPOINT"  # no such path or method
     KEPT_BACK = "KEPT_BACK"  # our own last look before the sending said no

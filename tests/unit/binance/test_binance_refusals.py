@@ -19,7 +19,8 @@ from chimera.trading.refusal import Refusal as R
 
 V = Verdict
 ROWS: Final[dict[tuple[R, Verdict], tuple[int, ...]]] = {
-    (R.UNSUPPORTED, V.FORM): (-4120, -4136, -4137, -4138, -4061, -4062, -1014, -1020),
+    (R.UNSUPPORTED, V.FORM): (-4120, -4136, -4137, -4138, -1014, -1020),
+    (R.ACCOUNT_MODE, V.FORM): (-4061, -4062),
     (R.MALFORMED, V.FORM): (-1101, -1102, -1103, -1104, -1105, -1106, -1116),
     (R.NO_ENDPOINT, V.FORM): (-5000, 404, 405, 410),
     (R.OCCUPIED, V.OCCUPIED): (-4130,),

@@ -12,7 +12,7 @@ import pytest
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.transport import Reply
 from chimera.adapters.binance.user_stream import StreamTimes
-from chimera.ports.venue import KeyAtRisk, Loss, OrderReport, Report, StreamDown, StreamUp
+from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp
 from chimera.services.world.loop import DetLoop
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
 from chimera.trading.money import Millis
@@ -142,6 +142,37 @@ def test_up_comes_first_and_events_follow() -> None:
     assert up == StreamUp()
     assert isinstance(news, OrderReport)
     assert news.order.status is Status.NEW
+
+
+OF_ONE_SIDE = b"""{"e":"ORDER_TRADE_UPDATE","T":1,"E":1,"o":{"s":"BTCUSDT","c":"web_1","S":"BUY","o":"LIMIT","q":"1",
+ "x":"NEW","X":"NEW","i":1,"z":"0","T":1,"p":"60000","ps":"%s"}}"""
+
+
+@pytest.mark.req("S4-LIM-3")
+@pytest.mark.parametrize(
+    ("frame", "doubts"),
+    [
+        (OF_ONE_SIDE % b"LONG", True),
+        (OF_ONE_SIDE % b"BOTH", False),
+        (NEWS.replace(b'"S":"SELL"', b'"S":"SELL","ps":"SHORT"'), True),
+        (b'{"e":"ACCOUNT_UPDATE","a":{"m":"ORDER","P":[{"s":"A","pa":"1","ps":"BOTH"},{"ps":"SHORT"}]}}', True),
+        (b'{"e":"ACCOUNT_UPDATE","a":{"m":"ORDER","P":[{"s":"A","pa":"1","ps":"BOTH"}]}}', False),
+        (b'{"e":"ACCOUNT_UPDATE","a":{"m":"DEPOSIT","B":[]}}', False),
+        (b'{"e":"ACCOUNT_UPDATE","a":"of a new shape"}', False),
+        (b'{"e":"ACCOUNT_CONFIG_UPDATE","ai":{"j":true}}', True),
+        (b'{"e":"ACCOUNT_CONFIG_UPDATE","ac":{"s":"BTCUSDT","l":5}}', False),
+    ],
+)
+def test_what_only_another_mode_of_the_account_explains_is_told_beside_the_order(frame: bytes, doubts: bool) -> None:
+    async def script(venue: ScriptedVenue, _: list[Report]) -> None:
+        await asyncio.sleep(1)
+        venue.sockets[0].queue.put_nowait(frame)
+        await asyncio.sleep(1)
+
+    _, *heard = play(script)
+    of_orders = [OrderReport] if b'"o":{' in frame else []
+
+    assert [type(each) for each in heard] == of_orders + [ModesDoubted] * doubts
 
 
 @pytest.mark.req("S4-NET-1")

@@ -54,7 +54,7 @@ def an_algo(**changes: Any) -> bytes:
 
 
 def heard(frame: bytes) -> OrderReport:
-    found = read_frame(frame)
+    found, *_ = read_frame(frame)
     assert isinstance(found, OrderReport)
     return found
 
@@ -217,11 +217,11 @@ def test_a_parent_and_its_child_are_one() -> None:
 
 @pytest.mark.parametrize("kind", ["TRADE_LITE", "ACCOUNT_UPDATE", "MARGIN_CALL", "ACCOUNT_CONFIG_UPDATE", "NEWS"])
 def test_other_events_are_not_read(kind: str) -> None:
-    assert read_frame(msgspec.json.encode({"e": kind, "a": 1})) is None
+    assert read_frame(msgspec.json.encode({"e": kind, "a": 1})) == ()
 
 
 def test_an_expired_key_is_named() -> None:
-    found = read_frame(b'{"e":"listenKeyExpired","E":1,"listenKey":"abc"}')
+    (found,) = read_frame(b'{"e":"listenKeyExpired","E":1,"listenKey":"abc"}')
 
     assert isinstance(found, payloads.KeyExpired)
     assert found.listen_key == "abc"

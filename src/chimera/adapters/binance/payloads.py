@@ -288,6 +288,7 @@ class OrderEventBody(Struct):
     reduce_only: bool = field(name="R", default=False)
     close_position: bool = field(name="cp", default=False)
     expiry: int | Text = field(name="er", default="0")
+    position_side: Any = field(name="ps", default="BOTH")  # whatever it is: no order is unreadable for it
 
 
 class OrderEvent(Struct):
@@ -307,11 +308,32 @@ class AlgoEventBody(Struct):
     reduce_only: bool = field(name="R", default=False)
     close_position: bool = field(name="cp", default=False)
     reason: Text = field(name="rm", default="")
+    position_side: Any = field(name="ps", default="BOTH")  # whatever it is: no order is unreadable for it
 
 
 class AlgoEvent(Struct):
     order: AlgoEventBody = field(name="o")
     at_ms: int = field(name="T")
+
+
+class PositionEventBody(Struct):
+    position_side: Any = field(name="ps", default="BOTH")
+
+
+class AccountEventBody(Struct):
+    positions: list[PositionEventBody] = field(name="P", default_factory=list)
+
+
+class AccountEvent(Struct):
+    """``ACCOUNT_UPDATE``, of which only the sides of positions are read."""
+
+    account: AccountEventBody = field(name="a")
+
+
+class ConfigEvent(Struct):
+    """``ACCOUNT_CONFIG_UPDATE``: of a symbol's leverage, or with ``ai`` of the account's multi-assets mode."""
+
+    assets: msgspec.Raw = field(name="ai", default=msgspec.Raw())
 
 
 class KeyExpired(Struct, rename="camel"):

@@ -23,8 +23,8 @@ BY_CODE: Final[dict[int, Refusal]] = {
     -4136: Refusal.UNSUPPORTED,  # invalid for this type with closePosition; BEC
     -4137: Refusal.UNSUPPORTED,  # quantity must be zero with closePosition; BEC
     -4138: Refusal.UNSUPPORTED,  # reduceOnly must be true with closePosition; BEC
-    -4061: Refusal.UNSUPPORTED,  # position side against the account's mode; BEC
-    -4062: Refusal.UNSUPPORTED,  # reduceOnly combined wrongly (hedge mode); BEC
+    -4061: Refusal.ACCOUNT_MODE,  # position side against the account's mode; BEC
+    -4062: Refusal.ACCOUNT_MODE,  # reduceOnly combined wrongly (hedge mode); BEC
     -1014: Refusal.UNSUPPORTED,  # unsupported order combination; BEC
     -1020: Refusal.UNSUPPORTED,  # unsupported operation; BEC
     -1101: Refusal.MALFORMED,  # too many parameters; BEC

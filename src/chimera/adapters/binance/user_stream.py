@@ -1,21 +1,22 @@
 """The futures user stream: listen key, connection, reconnection; frames in, reports out.
 
 Invariants: ``StreamUp`` comes first and after every gap, ``StreamDown`` with its cause and its reason, once per reason;
-only order events become reports. The key is asked for anew at each connection (Binance gives back the live one and
+order events become reports, and what only another mode of the account explains (position mode changes are not in
+``ACCOUNT_CONFIG_UPDATE``). The key is asked for anew at each connection (Binance gives back the live one and
 extends it), one request at a time, kept alive every 30 minutes and never deleted: one key serves the account, and a
 DELETE would deafen whoever else listens. Source: Binance USD-M user-data-streams.
 
-Not read, and why: ``ACCOUNT_UPDATE`` (positions come from our fills and from surveys; a change of position without an
-order event is what a survey is for), ``TRADE_LITE`` (a faster fill without fee or cumulative quantity; the full event
-follows under the same trade id), ``ACCOUNT_CONFIG_UPDATE``, ``MARGIN_CALL``. A frame that cannot be read may have been
-a fill: it is reported as a gap, so that whoever listens asks.
+Not read, and why: what ``ACCOUNT_UPDATE`` says beside the sides of positions (they come from our fills and from
+surveys; a change of position without an order event is what a survey is for), ``TRADE_LITE`` (a faster fill without fee
+or cumulative quantity; the full event follows under the same trade id), ``MARGIN_CALL``. A frame that cannot be read
+may have been a fill: it is reported as a gap, so that whoever listens asks.
 """
 
 import asyncio
 import random
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
-from typing import Final
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from chimera.adapters.binance import payloads, translate
@@ -24,10 +25,11 @@ from chimera.adapters.binance.payloads import Unreadable, decoded
 from chimera.adapters.binance.raw import KEEP_LISTEN_KEY, OPEN_LISTEN_KEY, RawFutures
 from chimera.adapters.binance.reconnecting import Line, Lost, Reconnecting
 from chimera.adapters.binance.signed import answer
-from chimera.ports.venue import KeyAtRisk, Loss, OrderReport, Report, StreamDown, StreamUp
+from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.value import Value
 
+ONE_WAY: Final = "BOTH"  # the side of every order and position in one-way mode
 STREAM_PATH: Final = "/private/ws"  # without ``events``: a selection would leave out ALGO_UPDATE
 
 
@@ -76,14 +78,16 @@ class UserStream:
             found = read_frame(frame)
         except Unreadable as error:
             return StreamDown(reason=f"unreadable event: {error}", cause=Loss.UNREADABLE), StreamUp()
-        if isinstance(found, payloads.KeyExpired):
-            if found.listen_key in ("", key):
-                raise Lost(Loss.KEY_EXPIRED, "the listen key expired")
-            return ()
-        if found is None:
-            return ()
-        self._names.note(found.order)
-        return (found,)
+        reports: list[Report] = []
+        for each in found:
+            if isinstance(each, payloads.KeyExpired):
+                if each.listen_key in ("", key):
+                    raise Lost(Loss.KEY_EXPIRED, "the listen key expired")
+                continue
+            if isinstance(each, OrderReport):
+                self._names.note(each.order)
+            reports.append(each)
+        return tuple(reports)
 
     async def _open_key(self) -> str:
         async with self._key_lock:  # two parallel creations may rotate the key under each other (ccxt #29393)
@@ -119,15 +123,38 @@ class UserStream:
             extended, wait_ms = now, times.keep_alive_ms
 
 
-def read_frame(frame: bytes) -> OrderReport | payloads.KeyExpired | None:
-    """What a user event says; None for kinds we do not read. Raises ``Unreadable``."""
+Told: TypeAlias = OrderReport | ModesDoubted | payloads.KeyExpired
+
+
+def read_frame(frame: bytes) -> tuple[Told, ...]:
+    """What a user event says; nothing of kinds we do not read. Raises ``Unreadable``."""
     match decoded(frame, payloads.FrameHead).kind:
-        case "ORDER_TRADE_UPDATE":
-            order, fill = translate.order_event(decoded(frame, payloads.OrderEvent))
-            return OrderReport(order=order, fill=fill)
-        case "ALGO_UPDATE":
-            return OrderReport(order=translate.algo_event(decoded(frame, payloads.AlgoEvent)))
+        case "ORDER_TRADE_UPDATE" as kind:
+            trade = decoded(frame, payloads.OrderEvent)
+            order, fill = translate.order_event(trade)
+            return OrderReport(order=order, fill=fill), *_sided(kind, trade.order.position_side)
+        case "ALGO_UPDATE" as kind:
+            algo = decoded(frame, payloads.AlgoEvent)
+            return OrderReport(order=translate.algo_event(algo)), *_sided(kind, algo.order.position_side)
+        case "ACCOUNT_UPDATE" | "ACCOUNT_CONFIG_UPDATE" as kind:
+            with suppress(Unreadable):  # no fill is in it: a new shape of it is no gap
+                return _of_modes(kind, frame)
+            return ()
         case "listenKeyExpired":
-            return decoded(frame, payloads.KeyExpired)
+            return (decoded(frame, payloads.KeyExpired),)
         case _:
-            return None
+            return ()
+
+
+def _of_modes(kind: str, frame: bytes) -> tuple[ModesDoubted, ...]:
+    if kind == "ACCOUNT_UPDATE":
+        held = decoded(frame, payloads.AccountEvent).account.positions
+        return _sided(kind, *(position.position_side for position in held))
+    changed = bytes(decoded(frame, payloads.ConfigEvent).assets)
+    return (ModesDoubted(why=f"{kind} tells of the multi-assets mode"),) if changed else ()
+
+
+def _sided(kind: str, *sides: object) -> tuple[ModesDoubted, ...]:
+    """An order or a position on one side only: there are such in hedge mode alone."""
+    other = next((side for side in sides if side != ONE_WAY), None)
+    return () if other is None else (ModesDoubted(why=f"{kind} has positionSide {str(other)[:20]}"),)

@@ -7,6 +7,7 @@ Read before anything is sent (``learn``), kept fresh beside everything else (``l
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -25,11 +26,14 @@ from chimera.trading.events import Severity
 from chimera.trading.form import SPOT_FORMS, Form
 from chimera.trading.ids import Symbol
 from chimera.trading.order import NewOrder, Role
+from chimera.trading.refusal import Refusal
 
 log = structlog.get_logger()
 
 MODE_CHANGED: Final = "ACCOUNT_MODE"
 MODES_EVERY_S: Final = 600.0
+MODES_AGAIN_S: Final = 10.0  # while they are not as they must be, and where they were not answered
+MODES_APART_S: Final = 5.0  # however often they are doubted
 
 
 class Capability:
@@ -55,6 +59,7 @@ class Capability:
         self._records = records
         self._sweeping = sweeping
         self._environment = environment
+        self._doubted = asyncio.Event()  # the modes are to be looked at now
         self.rules = Rules(ground, rulebook, take_over)
         self._of_futures = ground.market.reduces_only  # the forms of spot are in its rules: nothing is probed there
         self.probing = Probing(ground, venue, rulebook, market, self.rules, probed_after)
@@ -92,6 +97,8 @@ class Capability:
         try:
             if self._of_futures:
                 self.probing.refused(order, error)
+            if error.refusal is Refusal.ACCOUNT_MODE:
+                self.doubt_modes(str(error))
             await self.rules.refused(order.symbol, error)
         except Exception:  # a mistake of ours: the owner must hear of the refusal all the same
             log.exception("lesson_fault", ref=order.ref, code=error.code)
@@ -112,17 +119,33 @@ class Capability:
         needs = OF_ENTRY if self._of_futures else OF_SPOT_ENTRY
         return no_place(symbol, standing, None if rules is None else rules.max_conditional, needs)
 
+    def doubt_modes(self, why: str) -> None:
+        """Something was told or refused as in another mode of the account: the venue is asked for it now."""
+        if not self._doubted.is_set():
+            log.warning("modes_doubted", why=why)
+        self._doubted.set()
+
     async def _modes(self) -> None:
         """For ever: somebody may change the account's mode while we run, and then every order is refused."""
         self.rules.look()  # the owners are there now
+        pause_s = MODES_EVERY_S
         while True:
-            await asyncio.sleep(MODES_EVERY_S)
-            try:
-                modes = await self._records.modes()
-            except ChimeraError as error:
-                self.key(error)
-                continue
-            fault = venue_checks.account_fault(modes)
-            why = None if fault is None else f"{fault.message} (it was changed while S4 ran)"
-            self._ground.barriers.level(MODE_CHANGED, why, severity=Severity.FATAL)
-            venue_checks.watch_permission(self._ground.barriers, modes)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._doubted.wait()
+            self._doubted.clear()
+            pause_s = MODES_EVERY_S if await self._modes_are_right() else MODES_AGAIN_S
+            await asyncio.sleep(MODES_APART_S)
+
+    async def _modes_are_right(self) -> bool:
+        """By the venue's word of now; False also where it gives none."""
+        try:
+            modes = await self._records.modes()
+        except ChimeraError as error:
+            self.key(error)
+            return False
+        fault = venue_checks.account_fault(modes)
+        why = None if fault is None else f"{fault.message} (it was changed while S4 ran)"
+        self._ground.barriers.level(MODE_CHANGED, why, severity=Severity.FATAL)
+        venue_checks.watch_permission(self._ground.barriers, modes)
+        return fault is None and modes.can_trade

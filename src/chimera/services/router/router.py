@@ -355,7 +355,7 @@ class Router:
         ground, market, limits = self.ground, self.market, self._limits
         sweeping = self.reconciling.sweeping
         self.watchdogs = dogs = Watchdogs(
-            ground, venue, market, sweeping, self.capability.probing, self.tallies, self.alarms, self.intake
+            ground, venue, market, sweeping, self.capability, self.tallies, self.alarms, self.intake
         )
         self.watch = Watch(ground, records, rulebook, market, limits, self.books, self.capability, dogs, self._ledger)
         begin, own = self._begin_sights, self.take_over

@@ -14,14 +14,14 @@ from msgspec.structs import asdict
 
 from chimera.admit import vigil
 from chimera.admit.vigil import Hearing, Lag, Load
-from chimera.ports.venue import KeyAtRisk, Loss, OrderReport, Report, StreamDown, StreamUp, Venue
+from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp, Venue
 from chimera.services.router.alarms import Alarms
+from chimera.services.router.capability import Capability
 from chimera.services.router.ground import Ground
 from chimera.services.router.intake import Intake
 from chimera.services.router.levels import Levels
 from chimera.services.router.market import MarketView
 from chimera.services.router.patience import Looks
-from chimera.services.router.probing import Probing
 from chimera.services.router.sweeping import Sweeping
 from chimera.services.router.tallying import Tallying
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
@@ -53,7 +53,7 @@ class Watchdogs:
         venue: Venue,
         market: MarketView,
         sweeping: Sweeping,
-        probing: Probing,
+        capability: Capability,
         tallies: Tallying,
         alarms: Alarms,
         intake: Intake,
@@ -67,7 +67,7 @@ class Watchdogs:
         self._venue = venue
         self._market = market
         self._sweeping = sweeping
-        self._probing = probing
+        self._capability = capability
         self._tallies = tallies
         self._alarms = alarms
         self._intake = intake
@@ -135,7 +135,9 @@ class Watchdogs:
             case KeyAtRisk(reason=reason):
                 log.warning("listen_key_at_risk", reason=reason)
                 self._ground.tell(Alert(severity=Severity.WARN, code="LISTEN_KEY_AT_RISK", text=reason))
-            case OrderReport(order=order, fill=None) if order.ref in self._probing.own:
+            case ModesDoubted(why=why):
+                self._capability.doubt_modes(why)
+            case OrderReport(order=order, fill=None) if order.ref in self._capability.probing.own:
                 pass  # asked of the venue to learn something, and gone again
             case OrderReport(order=order, fill=fill):
                 self._sweeping.heard(report)
