@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from chimera.services.router.hosting import hosts_of, keys_of
 from chimera.services.router.settings import RouterSettings, load
 from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.errors import ChimeraError, Refused
+from chimera.trading.instrument import Instrument
 
 LOOK_S: Final = 5.0
 CLOCK_MS: Final = 500  # S4 warns from here on, and keeps entries back at twice as much
@@ -109,12 +110,19 @@ def judged(rights: KeyRights, *, transfers: bool, live: bool) -> Check:
 
 
 async def _filters(opened: Opened) -> Check:
-    rules = {str(each.symbol): each for each in await opened.account.rulebook.instruments()}
-    wanted = opened.settings.symbols
-    missing = [symbol for symbol in wanted if symbol not in rules]
-    halted = [symbol for symbol in wanted if symbol in rules and not rules[symbol].trading]
-    if missing or halted:
-        text = ", ".join([f"{symbol} is not listed" for symbol in missing] + [f"{each} is halted" for each in halted])
+    listed = {str(each.symbol): each for each in await opened.account.rulebook.instruments()}
+    return tradable(opened.settings.symbols, listed)
+
+
+def tradable(wanted: Sequence[str], listed: Mapping[str, Instrument]) -> Check:
+    """Each symbol that is to be traded should be one that S4 enters."""
+    wrong = {
+        "is not listed": [symbol for symbol in wanted if symbol not in listed],
+        "is halted": [symbol for symbol in wanted if symbol in listed and not listed[symbol].trading],
+        "is a dated contract, which is not entered": [name for name in wanted if name in listed and listed[name].dated],
+    }
+    text = ", ".join(f"{symbol} {what}" for what, symbols in wrong.items() for symbol in symbols)
+    if text:
         return Check("filters", False, text, do="take them out of S4_SYMBOLS, or wait until they trade")
-    told = "; ".join(f"{each.symbol} tick {each.tick}, step {each.step}" for each in (rules[name] for name in wanted))
+    told = "; ".join(f"{each.symbol} tick {each.tick}, step {each.step}" for each in (listed[name] for name in wanted))
     return Check("filters", True, told)

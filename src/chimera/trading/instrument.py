@@ -44,6 +44,7 @@ class Instrument(Value):
     price_down: Decimal = Decimal("0.95")  # a SELL at least mark x this
     maint_margin_rate: Decimal = Decimal("0.004")  # of notional, first leverage bracket
     trading: bool = True
+    dated: bool = False  # a delivery contract: what is held in it is protected and closed, and nothing enters it
     steps: tuple[MarginStep, ...] = ()  # ascending; none: not known, and the first is taken for all
     max_conditional: int | None = None  # stops and targets in this symbol, where the venue names a limit
     takes_pairs: bool = False  # spot: a target and a stop as one order list

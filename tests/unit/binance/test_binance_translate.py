@@ -288,8 +288,22 @@ def test_a_perpetual_that_is_being_delisted_keeps_its_rules() -> None:
     assert not found.trading
 
 
-def test_dated_contracts_are_not_instruments() -> None:
-    assert translate.instrument(msgspec.json.encode(SYMBOL | {"contractType": "CURRENT_QUARTER"})) is None
+@pytest.mark.fault("B32")
+@pytest.mark.parametrize(
+    ("kind", "dated"),
+    [("PERPETUAL", False), ("TRADIFI_PERPETUAL", False), ("PERPETUAL_DELIVERING", False),
+     ("CURRENT_QUARTER", True), ("NEXT_QUARTER", True), ("CURRENT_QUARTER_DELIVERING", True)],
+)  # fmt: skip
+def test_a_dated_contract_has_rules_and_says_that_it_is_one(kind: str, dated: bool) -> None:
+    """Without them a position that somebody opened there was nobody's: no stop, and a flatten left it."""
+    found = translate.instrument(msgspec.json.encode(SYMBOL | {"contractType": kind}))
+
+    assert found is not None
+    assert found.dated is dated
+
+
+def test_a_symbol_of_no_contract_is_no_instrument() -> None:
+    assert translate.instrument(msgspec.json.encode(SYMBOL | {"contractType": ""})) is None
 
 
 def an_order(**changes: Any) -> NewOrder:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from alert_receivers import receiving
+from desk import BTC
 
 from chimera.adapters.binance.wallets import KeyRights
 from chimera.cli import doctor, doctor_services
 from chimera.cli.doctor_checks import Check
-from chimera.cli.doctor_venue import judged
+from chimera.cli.doctor_venue import judged, tradable
 
 pytestmark = pytest.mark.req("S4-API-1")
 
@@ -69,3 +70,12 @@ def test_a_disk_with_little_room_warns(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert not doctor._disk(tmp_path / "not" / "there").warns
     monkeypatch.setattr(doctor, "LEAST_ROOM_GIB", 10**9)
     assert doctor._disk(tmp_path).do.startswith("make room")
+
+
+def test_a_symbol_that_s4_would_not_enter_is_named_with_the_reason() -> None:
+    listed = {"BTCUSDT": BTC, "ETHUSDT": BTC.but(trading=False), "BTCUSDT_261225": BTC.but(dated=True)}
+
+    assert tradable(["BTCUSDT"], listed).ok
+    assert tradable(["BTCUSDT", "ETHUSDT", "BTCUSDT_261225", "XUSDT"], listed).text == (
+        "XUSDT is not listed, ETHUSDT is halted, BTCUSDT_261225 is a dated contract, which is not entered"
+    )

@@ -54,6 +54,17 @@ async def test_it_stands_before_itself_alone() -> None:
     assert here.levels == {"BTCUSDT": None, "ETHUSDT": "the venue does not list ETHUSDT; the settings name it"}
 
 
+async def test_a_dated_contract_stands_before_itself_where_the_settings_name_it() -> None:
+    """One that they do not name may be held by hand, and is no fault of theirs."""
+    here = Here()
+    here.listed = [BTC, ETH.but(dated=True), BTC.but(symbol="BTCUSDT_261225", dated=True)]
+    here.owned = ["BTCUSDT", "ETHUSDT", "BTCUSDT_261225"]
+    await here.rules.read()
+
+    why = "ETHUSDT is a dated contract: what is held there is protected, and only perpetual ones are entered"
+    assert here.levels == {"BTCUSDT": None, "ETHUSDT": why, "BTCUSDT_261225": None}
+
+
 async def test_it_is_looked_for_each_minute_and_owned_once_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     here, waits = Here(), []
     await here.rules.read()

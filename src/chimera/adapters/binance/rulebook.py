@@ -39,7 +39,7 @@ class FuturesRulebook:
         self._raw = raw
 
     async def instruments(self) -> Sequence[Instrument]:
-        """Every perpetual, trading or not. A symbol that cannot be read is left out; none readable is an error."""
+        """Every contract, trading or not. A symbol that cannot be read is left out; none readable is an error."""
         listing = answer(await self._raw.call(EXCHANGE_INFO), payloads.ExchangeInfo)
         self._raw.governor.learn(rate_limits(listing))
         found: list[Instrument] = []

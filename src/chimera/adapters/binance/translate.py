@@ -280,9 +280,9 @@ def touch(row: payloads.BookTicker, at_ms: Millis) -> Touch:
 
 
 def instrument(body: bytes) -> Instrument | None:
-    """One symbol of ``exchangeInfo``; None for dated contracts and those without a price or lot filter."""
+    """One symbol of ``exchangeInfo``; None for one of no contract (delivered), or without a price or lot filter."""
     row = decoded(body, payloads.SymbolRow)
-    if "PERPETUAL" not in row.contract_type:  # TRADIFI_PERPETUAL; PERPETUAL_DELIVERING is one that is being delisted
+    if not row.contract_type:
         return None
     filters = {each.filter_type: each for each in row.filters}
     price, lot = filters.get("PRICE_FILTER"), filters.get("LOT_SIZE")
@@ -308,6 +308,7 @@ def instrument(body: bytes) -> Instrument | None:
         price_up=percent.multiplier_up or _UNBOUNDED,
         price_down=percent.multiplier_down or ZERO,
         trading=row.status == "TRADING",
+        dated="PERPETUAL" not in row.contract_type,  # TRADIFI_PERPETUAL; PERPETUAL_DELIVERING is being delisted
         max_conditional=conditional.limit,
     )
 

@@ -3,7 +3,8 @@
 A stop must not fail on an old filter (B28): the sender hears of the refusal, the rules are read again, and only then
 does the reducer hear of it, with the new ones in its scene. Leverage brackets come with them; where they cannot be read
 the old ones stay. A symbol that ceased to trade is a barrier, and pages where a position is open in it (B29). One that
-is to be traded and is not listed pages, too, and keeps back no other: each of those may have a position.
+is to be traded and is not listed pages, too, and keeps back no other: each of those may have a position. So does a
+dated contract: its rules are read for what is held in it, and it is never entered.
 """
 
 import asyncio
@@ -96,14 +97,24 @@ class Rules:
 
     def look(self) -> None:
         """Raise or lower what stands before the symbols that are ours."""
-        for symbol in self._ground.symbols:
-            gone = None if symbol in self.instruments else f"the venue does not list {symbol}; the settings name it"
-            if gone is not None or self._held(symbol) is None:
-                self._ground.barriers.level(NOT_TRADING, gone, symbol=symbol, severity=Severity.FATAL)
-        for symbol, rules in self.instruments.items():
-            held = self._held(symbol)
-            if held is None:
+        for symbol in dict.fromkeys([*self._ground.symbols, *self.instruments]):
+            held, named = self._held(symbol), symbol in self._ground.symbols
+            if held is None and not named:
                 continue
-            why = None if rules.trading else f"{symbol} does not trade{'; a position is open' if held else ''}"
-            severity = Severity.FATAL if held else Severity.WARN
-            self._ground.barriers.level(NOT_TRADING, why, symbol=symbol, severity=severity)
+            why = self._unfit(symbol, named=named)
+            if why is None and held is not None and not self.instruments[symbol].trading:
+                self._stands(symbol, f"{symbol} does not trade{'; a position is open' if held else ''}", fatal=held)
+            else:
+                self._stands(symbol, why, fatal=True)
+
+    def _unfit(self, symbol: Symbol, *, named: bool) -> str | None:
+        """Why the settings should not name it."""
+        if symbol not in self.instruments:
+            return f"the venue does not list {symbol}; the settings name it"
+        if named and self.instruments[symbol].dated:
+            return f"{symbol} is a dated contract: what is held there is protected, and only perpetual ones are entered"
+        return None
+
+    def _stands(self, symbol: Symbol, why: str | None, *, fatal: bool) -> None:
+        severity = Severity.FATAL if fatal else Severity.WARN
+        self._ground.barriers.level(NOT_TRADING, why, symbol=symbol, severity=severity)

@@ -134,7 +134,8 @@ async def _learn_instruments(ledger: Ledger, venue_url: str, symbols: Sequence[s
         transport = AiohttpTransport(hosts_named("sim", rest=venue_url))
         account = opens(transport, "", "-", SystemClock(), jitter=random.Random())  # noqa: S311 - public calls
         try:
-            wanted = [rules for rules in await _instruments(account.rulebook) if rules.symbol in symbols]
+            listed = await _instruments(account.rulebook)
+            wanted = [rules for rules in listed if rules.symbol in symbols and not rules.dated]
             await register_instruments(ledger, [Listed(instrument=rules) for rules in wanted])
         except (NotSent, OutcomeUnknown, VenueRejected) as away:
             log.warning("instruments_not_read", venue=venue_url, why=str(away))
