@@ -303,13 +303,16 @@ def test_an_order_that_only_reduces_needs_no_price() -> None:
 
 
 @pytest.mark.req("S4-ALR-1")
-def test_orders_that_fail_three_times_in_a_row_are_told_once() -> None:
-    gone = {"name": "maintenance", "match": ORDERS, "when": {"from_ms": 2_000, "to_ms": 14_000}}
+@pytest.mark.parametrize(("cut", "told_of"), [(False, 1), (True, 0)])
+def test_orders_that_fail_three_times_in_a_row_are_told_once_and_not_for_a_barrier(cut: bool, told_of: int) -> None:
+    """``cut``: the user stream ends with it, and entries wait behind its barrier, which has an alert of its own."""
+    gone = {"name": "maintenance", "match": ORDERS, "when": {"from_ms": 2_000, "to_ms": 14_000}, "params": {"cut": cut}}
     wishes = tuple(a_wish(number, 3.0 + number, hold_s=6) for number in range(4))
     told = play(Story(wishes=wishes, faults=(gone,)))
 
     assert told.broken == []
-    assert told.alerts.count("ORDERS_FAILING") == 1
+    assert told.alerts.count("ORDERS_FAILING") == told_of
+    assert told.alerts.count("USER_STREAM") >= cut
 
 
 @pytest.mark.req("S4-ALR-1")

@@ -87,7 +87,7 @@ METRICS: Final[tuple[Metric, ...]] = (
            "The same, percentiles of the last hour by the times themselves"),
     Metric("orders_ended", _C, "orders", _S4, "orders", ("market", "outcome"),
            "Intents that ended: filled, part (some of it), unfilled, refused (by a rule, or the caller's mistake), "
-           "failed (for the venue's reasons, or an answer of the 5xx kind)"),
+           "failed (for the venue's reasons, or an answer of the 5xx kind that is no barrier's)"),
     Metric("order_success_rate", _G, "share", _S4, "orders", _M,
            "Of the intents that reached for the venue in the last hour, those of which it took an order"),
     Metric("cancels", _C, "orders", _S4, "orders", ("market", "outcome"),

@@ -59,11 +59,13 @@ CONFLICT: Final = (
     "BREAKER_NOT_OPEN",
     "SYMBOL_ISOLATED",  # others trade it on the account, and the policy is to keep away
 )
-AWAY: Final = (
+AWAY: Final = (  # what it needs did not answer, or did not so often that it is not asked for a while
     "BREAKER_OPEN",
     "VENUE_DOWN",
     "STORE_DOWN",
     "NO_MARKET_DATA",
+)
+HELD: Final = (  # nothing was tried: we keep it back, and an alert of its own says why
     "NOT_READY",
     "RECOVERING",
     STANDBY,
@@ -127,7 +129,7 @@ STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
     "OUTCOME_UNKNOWN": HTTPStatus.INTERNAL_SERVER_ERROR,  # the store was away in the middle of a change
     LEASE_LOST: HTTPStatus.INTERNAL_SERVER_ERROR,
-    **dict.fromkeys(AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
+    **dict.fromkeys((*AWAY, *HELD), HTTPStatus.SERVICE_UNAVAILABLE),
 }
 
 REMEDIES: Final[Mapping[str, tuple[str, str]]] = {

@@ -111,9 +111,11 @@ def test_three_refusals_for_lack_of_balance_are_told(
 @pytest.mark.parametrize(
     ("error", "counts"),
     [(Refused("VENUE_DOWN", "away"), True), (StoreUnavailable("away"), True), (KeyError("a mistake"), True),
-     (Refused("OFF_TICK", "his own"), False), (Refused("KILL_SWITCH", "wanted"), False)],
+     (Refused("OFF_TICK", "his own"), False), (Refused("KILL_SWITCH", "wanted"), False),
+     (Refused("USER_STREAM", "a barrier"), False), (Refused("RECOVERING", "a start"), False),
+     (Refused("BREAKER_OPEN", "the venue failed that often"), True)],
 )  # fmt: skip
-def test_answers_of_the_5xx_kind_are_failures_and_the_callers_mistakes_are_not(
+def test_answers_of_the_5xx_kind_are_failures_and_neither_mistakes_of_callers_nor_what_we_keep_back_is(
     tallies: Tallying, told: list[Alert], error: Exception, counts: bool
 ) -> None:
     for _ in range(3):

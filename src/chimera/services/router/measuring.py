@@ -93,7 +93,7 @@ class Measures:
             self._twaps.ended(name, efficiency, self._now)
 
     def failed(self) -> None:
-        """An answer of the 5xx kind: nothing was accepted."""
+        """An answer of the 5xx kind, not of a barrier: nothing was accepted."""
         self._failures += 1
         self._ended["failed"] += 1
         self._orders_taken.ended(f"answer {self._failures}", ZERO, self._now)

@@ -2,7 +2,7 @@
 
 An order counts as failed when its answer was of the 5xx kind, or when its intent ended rejected for the venue's
 reasons; an intent of which the venue took an order begins the count anew. What a caller did wrong counts for neither,
-and so does what ended before the venue had seen it.
+nor what we kept back ourselves (a barrier has an alert of its own), nor what ended before the venue had seen it.
 """
 
 from collections import Counter
@@ -70,7 +70,7 @@ class Tallying:
         try:
             yield
         except Refused as no:
-            if failures.status_of(no.code) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if failures.status_of(no.code) >= HTTPStatus.INTERNAL_SERVER_ERROR and no.code not in failures.HELD:
                 self._bad_answer(f"{no.code}: {no.message}")
             raise
         except Exception as error:  # any: it becomes an answer of the 5xx kind above

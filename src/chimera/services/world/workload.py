@@ -40,7 +40,7 @@ WORKLOAD: Final = "WORKLOAD"  # why callers close and cancel
 SIDES: Final = {Market.FUT: (Side.BUY, Side.SELL), Market.SPOT: (Side.BUY,)}
 ON_SPOT: Final = 100  # steps of spot to one of futures; of a few wishes the quantity is near the least notional
 PATIENCE_S: Final = 25.0  # how long a caller repeats an intent that nobody has accepted
-_LATER: Final = frozenset({*failures.AWAY, "CLOSING"} - {"BREAKER_OPEN"})
+_LATER: Final = frozenset({*failures.AWAY, *failures.HELD, "CLOSING"} - {"BREAKER_OPEN"})
 
 
 class Wish(Value):
