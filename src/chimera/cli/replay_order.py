@@ -4,7 +4,7 @@ It reads S4's ledger beside its owner, and captures; it asks no service and plac
 print the same bytes. What an order was is read by ``tca``, what it would have been is worked by ``backtest``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -69,7 +69,8 @@ def replayed(
         intent_id=worked.intent_id, side=worked.side, qty=worked.qty, at_us=worked.accepted_ms * 1_000,
         reduces=bool(row.get("reduce_only")),
     )  # fmt: skip
-    found, about, missing = _on_recording(asked, worked, market, ways, fees)
+    told: list[str] = []
+    found, about, missing = _on_recording(asked, worked, market, ways, fees, left_out=told.append)
     mid = worked.arrival_mid if found is None or found.touch is None else found.touch.mid
     return {
         "schema_version": 1,
@@ -82,7 +83,7 @@ def replayed(
         "maker_bps": fees.maker * 10_000, "taker_bps": fees.taker * 10_000,
         "was": None if mid is None or not worked.fills else _was(row, worked, mid),
         "at_once": None if mid is None else _at_once(row, worked, fees, mid),
-        "recording": about, "missing": missing, "complete": found is not None and found.complete,
+        "recording": about, "missing": missing, "left_out": told, "complete": found is not None and found.complete,
         "ways": [] if found is None else list(found.trials),
     }  # fmt: skip
 
@@ -129,17 +130,21 @@ def _rates(row: Mapping[str, Any], kept: Iterator[Mapping[str, Any]]) -> Any:
 
 
 def _on_recording(
-    asked: Any, worked: Any, market: str | None, ways: Sequence[Any], fees: Any
+    asked: Any, worked: Any, market: str | None, ways: Sequence[Any], fees: Any, *, left_out: Callable[[str], None]
 ) -> tuple[Any, dict[str, Any] | None, str | None]:
-    """What came of it there, on which recording; or why not: of those that began before it the last one counts."""
+    """What came of it there, on which recording; or why not: of those that began before it the last one counts.
+
+    ``left_out`` hears of the captures of a folder that could not be read.
+    """
     from chimera.backtest.again import again
-    from chimera.services.simulator.market import files_named, open_captures
+    from chimera.services.simulator.market import begun_us, files_named, open_captures, spared
 
     if market is None:
         return None, None, _UNRECORDED
-    begun = ((_began_us(file.path), file) for file in files_named(market) if file.market is worked.market)
-    for _, file in sorted(((at, file) for at, file in begun if at and at <= asked.at_us), key=lambda each: -each[0]):
-        opened = open_captures([file])
+    files = (file for file in files_named(market, left_out) if file.market is worked.market)
+    begun = [(at_us, file) for file in files if (at_us := begun_us(file.path)) <= asked.at_us]
+    named = (file for _, file in sorted(begun, key=lambda each: -each[0]))
+    for file, opened in spared(named, lambda file: open_captures([file], left_out), left_out):
         if worked.symbol not in opened.symbols:
             continue
         listed = (*opened.instruments, *opened.spot)
@@ -149,20 +154,6 @@ def _on_recording(
             return found, {"capture": file.path.name, "tick": instrument.tick}, None
         return None, None, f"{file.path.name} does not cover the moment when it was accepted"
     return None, None, f"no recording of {worked.symbol} {worked.market} began before it was accepted"
-
-
-def _began_us(path: Path) -> int:
-    """Receive time of a capture's first line; 0 where it has none yet."""
-    from chimera.adapters.binance.capture_file import lines
-    from chimera.tape.capture import split_line
-    from chimera.tape.reader import FrameRefused
-
-    try:
-        for line in lines(path):
-            return split_line(line.strip())[0]
-    except (OSError, FrameRefused) as error:
-        raise refused("--market", str(path), "captures of chimera record", str(error)) from error
-    return 0
 
 
 def _was(row: Mapping[str, Any], worked: Any, mid: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 It reads captures and asks no service. The same captures, ways and seed print the same bytes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -37,6 +37,8 @@ def replay_routes(
     with ended_well(as_json=as_json):
         from chimera.backtest import ways as known
         from chimera.cli import replay_told
+        from chimera.cli.told import left_out
+        from chimera.services.simulator.market import files_named, spared
         from chimera.wire.codec import encode
 
         if as_csv and as_json:
@@ -47,10 +49,12 @@ def replay_routes(
         )
         assumed = known.VARIED if vary else (known.BASE,)
         names = way or list(known.USUAL)
-        reports = [
-            replayed(file, names, assumed, table_named(table), fees, intents=intents, seed=seed, block_s=block_s)
-            for file in _files(market)
-        ]
+        curves = table_named(table)
+
+        def of(file: Any) -> dict[str, Any]:
+            return replayed(file, names, assumed, curves, fees, intents=intents, seed=seed, block_s=block_s)
+
+        reports = [report for _, report in spared(files_named(market, left_out), of, left_out)]
         if as_json:
             print(encode({"captures": reports}).decode())
         elif as_csv:
@@ -118,12 +122,6 @@ def span_us(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise refused("FILE", str(path), "captures of chimera record") from error
     return first, last
-
-
-def _files(words: str) -> Iterable[Any]:
-    from chimera.services.simulator.market import files_named
-
-    return files_named(words)
 
 
 def ways_named(names: Sequence[str], table: Any, assumed: Sequence[Any]) -> Any:

@@ -90,6 +90,7 @@ def order_lines(told: Mapping[str, Any], *, steps: bool = False) -> Iterator[str
         )
     if told["at_once"] is not None:
         yield f"  all of it at once, from the levels kept of its first sending: {_cost(told['at_once'])}"
+    yield from (f"  {what}" for what in told["left_out"])
     if told["missing"]:
         yield f"  in other ways: not known, {told['missing']}"
         return

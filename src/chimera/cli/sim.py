@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
+from chimera.cli.told import left_out
 from chimera.cli.words import listed, speed_named
 from chimera.services import logs, serving
 from chimera.services.simulator import accounts_file, scenario_file
@@ -88,7 +89,7 @@ def market_of(options: SimOptions, scenario: Scenario | None) -> OpenedMarket:
     told = scenario.market if scenario is not None else None
     captures = options.market or (told.capture if told and not options.symbols else None)
     if captures:
-        return open_captures(files_named(captures))
+        return open_captures(files_named(captures, left_out), left_out)
     if options.markets not in _MARKETS:
         raise Refused(
             "MARKETS", "no such market", field="--markets", value=options.markets, accepted=", ".join(_MARKETS)

@@ -112,19 +112,11 @@ def _prices(words: list[str]) -> Mapping[str, Decimal]:
 
 def captures_named(words: str | None) -> Iterator[tuple[Any, Any]]:
     """Each capture's market and events; the names are checked at once, the files read as they are asked for."""
-    from chimera.adapters.binance import capture_file
-    from chimera.services.simulator.market import files_named
-    from chimera.tape.capture import Capture
+    from chimera.cli.told import left_out
+    from chimera.services.simulator.market import events_of, files_named
 
-    files = files_named(words) if words else ()
-
-    def events(path: Path) -> Iterator[Any]:
-        try:
-            yield from Capture(lenient=True).events(capture_file.lines(path))
-        except OSError as error:  # gzip.BadGzipFile is one
-            raise _refused("--market", str(path), "captures of chimera record", error.strerror or str(error)) from error
-
-    return ((file.market, events(file.path)) for file in files)
+    files = files_named(words, left_out) if words else ()
+    return ((file.market, events_of(file, left_out)) for file in files)
 
 
 def there(path: Path, field: str, accepted: str) -> Path:

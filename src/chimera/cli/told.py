@@ -1,5 +1,6 @@
 """Positions and orders in lines for people; ``--json`` is for programs. Times are UTC."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +11,11 @@ from chimera.trading.money import text
 _SHOWN = Decimal("0.0001")
 _MOST_PLACES: Final = 8
 _FINEST: Final = Decimal(1).scaleb(-_MOST_PLACES)
+
+
+def left_out(what: str) -> None:
+    """A capture of a folder that is not used, or not to its end: said beside whatever is printed."""
+    print(f"chimera: {what}", file=sys.stderr)
 
 
 def position_told(row: Mapping[str, Any]) -> str:

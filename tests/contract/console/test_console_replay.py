@@ -48,6 +48,7 @@ async def test_without_a_recording_only_what_was_is_shown(stage: Stage) -> None:
     [
         ({"was": None}, "maker:3000"),
         ({"mid": None, "was": None, "at_once": None, "ways": [], "recording": None, "missing": "no"}, "Not known"),
+        ({"left_out": ["usdm-x.gz is left out: no line"]}, "usdm-x.gz is left out: no line"),
         ({"mid_at_send": "64990"}, "S4 saw 64,990 at its first sending"),
         ({"was": WAS | {"filled_qty": "0.004"}}, "0.004 filled, the ways trade all of it"),
     ],

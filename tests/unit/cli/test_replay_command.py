@@ -75,3 +75,17 @@ def test_what_is_of_no_use_is_refused_by_its_name(capture: Path, words: list[str
 
     assert done.exit_code == Exit.REFUSED
     assert field in done.output
+
+
+def test_of_a_folder_what_is_damaged_or_too_short_is_told_and_the_others_are_replayed(capture: Path) -> None:
+    (capture.parent / "usdm-damaged.gz").write_bytes(b"\x1f\x8bnot gzip at all")
+    (capture.parent / "usdm-short.gz").write_text("".join(capture.read_text("utf-8").splitlines(keepends=True)[:20]))
+    words = ["replay-routes", str(capture.parent), "--intents", "6", "--way", "maker:3000", "--no-vary", "--json"]
+    done = RUN.invoke(app, words)
+
+    assert [each["capture"] for each in json.loads(done.stdout)["captures"]] == [capture.name]
+    assert [line.split(" is left out")[0] for line in done.stderr.splitlines()] == [
+        "chimera: usdm-damaged.gz", "chimera: usdm-short.gz",
+    ]  # fmt: skip
+    capture.unlink()
+    assert RUN.invoke(app, words).exit_code == Exit.REFUSED

@@ -138,6 +138,20 @@ def test_without_a_recording_of_its_moment_only_what_the_ledger_kept_is_told(
     assert missing in RUN.invoke(app, ["replay-order", "a", *market]).stdout
 
 
+def test_a_damaged_capture_of_the_folder_is_told_and_the_others_are_used(house: Path) -> None:
+    """One refused every replay from the folder."""
+    (house / "captures" / "usdm-btcusdt_4.gz").write_bytes(b"\x1f\x8bnot gzip at all")
+    words = ["a", "--market", "captures", "--way", "market"]
+    again, shown = told(*words), RUN.invoke(app, ["replay-order", *words])
+
+    assert again["recording"]["capture"] == "usdm-btcusdt_2.gz"
+    assert [line.partition(":")[0] for line in again["left_out"]] == ["usdm-btcusdt_4.gz is left out"]
+    assert "usdm-btcusdt_4.gz is left out" in shown.stdout
+    for good in (house / "captures").glob("*_[123].gz"):
+        good.unlink()
+    assert "usdm-btcusdt_4.gz" in RUN.invoke(app, ["replay-order", *words]).output
+
+
 def test_a_fee_in_an_asset_nobody_priced_leaves_the_cost_unknown(house: Path) -> None:
     again = told("bnb")
 

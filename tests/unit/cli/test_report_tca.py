@@ -227,6 +227,15 @@ def test_a_file_that_is_no_ledger_and_a_capture_that_is_none(files: Path) -> Non
     assert "--market" in printed("--market", "text.gz", code=4)
 
 
+def test_of_a_folder_what_is_damaged_is_told_and_the_others_are_read(files: Path) -> None:
+    alone = json.loads(printed("--json", "--market", "usdm-btcusdt.gz"))
+    (files / "usdm-text.gz").write_bytes(b"\x1f\x8bnot gzip at all")
+    done = CliRunner().invoke(app, ["report", "tca", "--json", "--market", "."])
+
+    assert done.stderr.startswith("chimera: usdm-text.gz is left out")
+    assert json.loads(done.stdout) == alone
+
+
 def test_every_count_has_its_words() -> None:
     empty = report(Ledger().told(Wanted(since_ms=Millis(0), until_ms=Millis(1))), (), {})
 

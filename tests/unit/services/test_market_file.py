@@ -1,5 +1,6 @@
 """Which instruments a venue lists for a market from a file: no fill may be smaller than the step on the wire."""
 
+import gzip
 import json
 from decimal import Decimal
 from itertools import islice
@@ -57,6 +58,55 @@ def test_a_file_without_events_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c").write_text("hello\n")
     with pytest.raises(Refused, match="is it a capture"):
         open_market(tmp_path / "c", seed=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One that is good, and each way in which another may be of no use."""
+    good = a_capture(tmp_path / "good", "BTCUSDT", "61800.20", "61800.30", "2.500").read_bytes()
+    whole = gzip.compress(good * 50)
+    (tmp_path / "usdm-a.gz").write_bytes(b"\x1f\x8bnot gzip at all")
+    (tmp_path / "usdm-b.gz").write_bytes(gzip.compress(b"hello\n"))
+    (tmp_path / "usdm-c.gz").write_bytes(b"")
+    (tmp_path / "usdm-d.gz").write_bytes(gzip.compress(good))
+    (tmp_path / "usdm-e.gz").write_bytes(gzip.compress(b"1700000000000000 {}\n"))
+    (tmp_path / "spot-f.gz").write_bytes(whole[:-4] + b"0000")  # as it ends its length is another
+    return tmp_path
+
+
+def test_what_is_damaged_in_a_folder_is_told_and_left_out(folder: Path) -> None:
+    told: list[str] = []
+    market = open_captures(files_named(str(folder), told.append), told.append)
+    events = list(market.events)
+
+    assert [line.partition(": ")[0] for line in told] == [
+        "usdm-a.gz is left out", "usdm-b.gz is left out", "usdm-c.gz is left out",
+        "spot-f.gz is left out from where it is damaged", "usdm-e.gz is left out",
+    ]  # fmt: skip
+    assert {market for market, _ in events} == {Market.FUT, Market.SPOT}
+
+
+def test_one_that_was_named_and_a_folder_with_nothing_else_are_refused(folder: Path) -> None:
+    for name in ("usdm-d.gz", "spot-f.gz"):
+        (folder / name).unlink()
+    with pytest.raises(Refused, match=r"usdm-e.gz has no market event"):
+        open_captures(files_named(str(folder)))
+    (folder / "usdm-e.gz").unlink()
+    with pytest.raises(Refused, match=r"usdm-c.gz has no line"):
+        files_named(str(folder))
+    with pytest.raises(Refused, match=r"usdm-a.gz"):
+        open_captures(files_named(str(folder / "usdm-a.gz")))
+
+
+@pytest.mark.parametrize("torn", [b"0000", None])
+def test_one_that_was_named_is_refused_where_its_damage_begins(folder: Path, torn: bytes | None) -> None:
+    """Its check sum, or what it was packed into: the latter ended in a traceback."""
+    path = folder / "spot-f.gz"
+    if torn is None:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:40] + bytes(20) + whole[60:])
+    with pytest.raises(Refused, match=r"spot-f\.gz: "):
+        list(open_captures(files_named(str(path))).events)
 
 
 def test_a_files_market_is_its_tag_else_its_name_else_futures(tmp_path: Path) -> None:

@@ -17,7 +17,10 @@ _LEVEL: Final = 5  # frames shrink tenfold; higher levels cost more than they sa
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """The whole lines of a capture, gzip told by its first bytes. A file cut off while being written ends early."""
+    """The whole lines of a capture, gzip told by its first bytes. A file cut off while being written ends early.
+
+    Raises ``OSError`` (``gzip.BadGzipFile`` is one) where it is damaged, after what stands before the damage.
+    """
     with path.open("rb") as probe:
         zipped = probe.read(2) == _GZIP_MAGIC
     with gzip.open(path) if zipped else path.open("rb") as capture:
@@ -27,6 +30,8 @@ def lines(path: Path) -> Iterator[bytes]:
                     yield line
         except EOFError:
             return  # the writer was killed: what it flushed has been read
+        except zlib.error as error:
+            raise gzip.BadGzipFile(str(error)) from error
 
 
 class CaptureFile:

@@ -1,26 +1,30 @@
 """The market a simulated venue runs on: captures from files side by side, or the seeded synthetic one.
 
 A capture's market is the word before its path (``spot:FILE``, ``fut:FILE``), else how its file is called (``spot-…``,
-``usdm-…``, as ``chimera record`` and public archives name them), else futures. A folder stands for its captures. A file
-may hold several symbols; one symbol of one market stands in one file. Bad lines of a capture are passed over and
-counted, not guessed.
+``usdm-…``, as ``chimera record`` and public archives name them), else futures. A folder stands for its captures: one of
+them that is damaged is told and left out, from where the damage begins, and is no reason to refuse the others; one that
+was named itself is refused. A file may hold several symbols; one symbol of one market stands in one file. Bad lines of
+a capture are passed over and counted, not guessed.
 
 A synthetic market has each symbol on futures, on spot, or on both; where on both, spot follows the futures' fair price
 (``chimera.tape.synthetic.Together``). The first symbol's futures are what the seed alone gives; every other one
 has a seed made of that and its name.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
+
+import structlog
 
 from chimera.adapters.binance import capture_file
 from chimera.services.simulator.listings import KNOWN, profile_of, rules_of, shown, start_price
 from chimera.tape.beside import Placed, Tape, in_time_order, side_by_side, start_of
-from chimera.tape.capture import Capture
+from chimera.tape.capture import Capture, split_line
 from chimera.tape.hand import Hand
+from chimera.tape.reader import FrameRefused
 from chimera.tape.synthetic import START_US, Synthetic, Together
 from chimera.trading.errors import Refused
 from chimera.trading.ids import Symbol
@@ -28,17 +32,28 @@ from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, MarketEvent
 from chimera.trading.value import Value
 
+log = structlog.get_logger()
+
 LOOKED_AT: Final = 3_000  # events from which an unknown symbol's tick and step are read
 BOTH: Final = (Market.FUT, Market.SPOT)
 _WORDS: Final = {"fut": Market.FUT, "spot": Market.SPOT}
 _NAMES: Final = {"usdm": Market.FUT, "fut": Market.FUT, "spot": Market.SPOT}
 
 
+T = TypeVar("T")
+LeftOut: TypeAlias = Callable[[str], None]  # hears of each capture that is not used, or not to its end
+
+
+def _logged(what: str) -> None:
+    log.warning("capture_left_out", why=what)
+
+
 class MarketFile(Value):
-    """A capture and whose market it is."""
+    """A capture and whose market it is. ``found``: in a folder; else it was named itself."""
 
     path: Path
     market: Market
+    found: bool = False
 
 
 class OpenedMarket:
@@ -66,18 +81,52 @@ class OpenedMarket:
         return self.symbols[0]
 
 
-def files_named(words: str) -> tuple[MarketFile, ...]:
-    """``FILE[,FILE...]``, each with its market; a folder is all captures in it. Raises ``Refused`` for none there."""
+def files_named(words: str, left_out: LeftOut = _logged) -> tuple[MarketFile, ...]:
+    """``FILE[,FILE...]``, each with its market; a folder is all captures in it, of which those that cannot be read are
+    told to ``left_out``. Raises ``Refused`` for none there.
+    """
     parts = [words] if _path(words).exists() else words.split(",")  # a file may have a comma in its name
-    return tuple(file for word in parts if word.strip() for file in _files(word.strip()))
+    named = [file for word in parts if word.strip() for file in _files(word.strip())]
+    return tuple(file for file, _ in spared(named, lambda file: begun_us(file.path) if file.found else 0, left_out))
 
 
-def open_captures(files: Sequence[MarketFile]) -> OpenedMarket:
+def spared(
+    files: Iterable[MarketFile], use: Callable[[MarketFile], T], left_out: LeftOut = _logged
+) -> Iterator[tuple[MarketFile, T]]:
+    """Each file that is of use, with what ``use`` made of it, which raises ``Refused`` for one that is not. That is
+    told and passed over if it was found in a folder; the last such refusal is raised where nothing was of use.
+    """
+    made, last = False, None
+    for file in files:
+        try:
+            found = use(file)
+        except Refused as no:
+            if not file.found:
+                raise
+            last = no
+            left_out(f"{file.path.name} is left out: {no.message}")
+            continue
+        made = True
+        yield file, found
+    if last is not None and not made:
+        raise last
+
+
+def begun_us(path: Path) -> int:
+    """Receive time of a capture's first line. Raises ``Refused``."""
+    try:
+        for line in capture_file.lines(path):
+            return split_line(line.strip())[0]
+    except (OSError, FrameRefused) as error:
+        raise _unread(path, error) from error
+    raise _refused(f"{path} has no line")
+
+
+def open_captures(files: Sequence[MarketFile], left_out: LeftOut = _logged) -> OpenedMarket:
     """Captures side by side. Raises ``Refused`` for a file of no use."""
     tapes: list[Tape] = []
     seen: dict[tuple[Market, Symbol], Instrument] = {}
-    for file in files:
-        head, events = _opened(file.path)
+    for file, (head, events) in spared(files, lambda file: _opened(file, left_out), left_out):
         tapes.append(Tape(market=file.market, start_us=head[0].at_us, events=events))
         by_symbol: dict[Symbol, list[MarketEvent]] = {}
         for event in head:
@@ -149,22 +198,32 @@ def _files(word: str) -> Iterator[MarketFile]:
         raise _refused(f"{place} is neither a file nor a folder with captures (*.gz)")
     for path in found:
         named = _NAMES.get(path.name.partition("-")[0].lower(), Market.FUT)
-        yield MarketFile(path=path, market=_WORDS.get(word.partition(":")[0].lower(), named))
+        market = _WORDS.get(word.partition(":")[0].lower(), named)
+        yield MarketFile(path=path, market=market, found=place.is_dir())
 
 
-def _opened(path: Path) -> tuple[list[MarketEvent], Iterator[MarketEvent]]:
-    events = _capture(path)
+def _opened(file: MarketFile, left_out: LeftOut) -> tuple[list[MarketEvent], Iterator[MarketEvent]]:
+    events = events_of(file, left_out)
     head = list(islice(events, LOOKED_AT))
     if not head:
-        raise _refused(f"{path} has no market event: is it a capture?")
+        raise _refused(f"{file.path} has no market event: is it a capture?")
     return head, chain(head, events)
 
 
-def _capture(path: Path) -> Iterator[MarketEvent]:
+def events_of(file: MarketFile, left_out: LeftOut = _logged) -> Iterator[MarketEvent]:
+    """What a capture shows. Raises ``Refused`` where it is damaged; one that was found in a folder ends there."""
     try:
-        yield from Capture(lenient=True).events(capture_file.lines(path))
-    except OSError as error:  # gzip.BadGzipFile is one
-        raise _refused(f"{path}: {error.strerror or error}") from error
+        yield from Capture(lenient=True).events(capture_file.lines(file.path))
+    except OSError as error:
+        no = _unread(file.path, error)
+        if not file.found:
+            raise no from error
+        left_out(f"{file.path.name} is left out from where it is damaged: {no.message}")
+
+
+def _unread(path: Path, error: OSError | FrameRefused) -> Refused:
+    why = error.strerror if isinstance(error, OSError) else None
+    return _refused(f"{path}: {why or error}")
 
 
 def _refused(text: str) -> Refused:
