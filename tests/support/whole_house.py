@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -80,6 +81,7 @@ class WholeHouse:
         factors: Mapping[str, Decimal],
         settings: Mapping[str, str],
         s3: Mapping[str, str],
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.folder = folder
         self.market = HandMarket()
@@ -87,8 +89,10 @@ class WholeHouse:
         self._settings = settings
         self._settings_of_s3 = s3
         self.redis = redis
-        self.s3, self.s4, self.feed = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
-        self.http = aiohttp.ClientSession()
+        scheme = "http" if tls is None else "https"
+        self.s3, self.s4 = (f"{scheme}://127.0.0.1:{free_port()}" for _ in range(2))
+        self.feed = f"http://127.0.0.1:{free_port()}"
+        self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls or True))
         told = SimulatorSettings(port=0, spot_port=0, speed=math.inf)
         self.simulator = SimulatorServer(told, self.market.events())
         self._stop = asyncio.Event()
@@ -218,14 +222,21 @@ def _port(url: str) -> str:
 
 @asynccontextmanager
 async def whole_house(
-    folder: Path, settings: Mapping[str, str] | None = None, s3: Mapping[str, str] | None = None, **factors: Decimal
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    s3: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    begun: Callable[[WholeHouse], None] = lambda house: None,
+    **factors: Decimal,
 ) -> AsyncIterator[WholeHouse]:
     """Everything up and ready; all of it is stopped. ``settings``: more of S4's; ``s3``: more of S3's.
 
+    ``tls``: how both are asked where they are told to serve HTTPS. ``begun`` hears of the house before it is up.
     ``factors``: what no market shows, as the feed is to tell it.
     """
     redis = await EmbeddedRedis.start(folder / "redis")
-    house = WholeHouse(folder, redis, factors, settings or {}, s3 or {})
+    house = WholeHouse(folder, redis, factors, settings or {}, s3 or {}, tls)
+    begun(house)
     try:
         await house.open()
         yield house

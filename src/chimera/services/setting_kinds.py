@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from chimera.trading.errors import ChimeraError
 from chimera.trading.money import text
@@ -78,6 +78,17 @@ def _listed(given: object) -> tuple[str, ...]:
     if isinstance(given, tuple):
         return given
     raise ValueError("must be a list with commas")
+
+
+def only_true(why: str) -> AfterValidator:
+    """Of a switch that is not to be thrown: ``why``."""
+
+    def stays(on: bool) -> bool:
+        if not on:
+            raise ValueError(f"may not be false: {why}")
+        return on
+
+    return AfterValidator(stays)
 
 
 Truth = Annotated[bool, BeforeValidator(_truth)]

@@ -3,18 +3,12 @@
 import json
 import ssl
 import stat
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
 from access_doors import TOKENS, Doors, bearer, served
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import Pair, a_pair
 from typer.testing import CliRunner
 
 from chimera.cli.main import app as cli
@@ -23,6 +17,7 @@ from chimera.client.credentials import CredentialsFault, credentials
 from chimera.services.access.door import Door, DoorFault
 from chimera.services.access.table import GATED
 from chimera.services.access.tokens import TokensFault, digest_of, read_tokens
+from chimera.services.alerts.settings import read_settings as alerts_settings
 from chimera.services.clock import SystemClock
 from chimera.services.router.settings import load
 from chimera.services.service import Service
@@ -77,43 +72,11 @@ def test_the_settings_make_the_door() -> None:
 
     assert Door.of(load({f"S4_{name}": value for name, value in given.items()})) == wanted
     assert Door.of(read_settings({f"S3_{name}": value for name, value in given.items()})) == wanted
+    assert Door.of(alerts_settings({f"ALERTS_{name}": value for name, value in given.items()})) == wanted
     assert Door.of(load({})) == Door.of(read_settings({})) == Door(host="127.0.0.1")
 
 
 # ── TLS ──
-
-
-class Pair(NamedTuple):
-    cert: Path
-    key: Path
-
-
-def a_pair(where: Path, name: str, issuer: Pair | None = None) -> Pair:
-    """Self-signed, and a CA; or signed by ``issuer``."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    signer, by = key, subject
-    if issuer is not None:
-        loaded: Any = serialization.load_pem_private_key(issuer.key.read_bytes(), None)
-        signer, by = loaded, x509.load_pem_x509_certificate(issuer.cert.read_bytes()).subject
-    now = datetime.now(UTC)
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(by)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .sign(signer, hashes.SHA256())
-    )
-    made = Pair(where / f"{name}.pem", where / f"{name}.key")
-    made.cert.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.NoEncryption()
-    made.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
-    return made
 
 
 async def test_tls_and_a_token_from_end_to_end(doors: Doors, tmp_path: Path) -> None:

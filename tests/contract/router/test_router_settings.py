@@ -38,7 +38,7 @@ def test_every_variable_works_by_its_name() -> None:
         "S4_DB_ARANGO_PASS": SECRET, "S4_LEDGER_PATH": "/x/s4.sqlite", "S4_ROUTE_TABLE_PATH": "/x/route.json",
         "S4_ROUTE_FIT": "propose", "S4_ROUTE_FIT_AT": "04:30", "S4_RECEIPT_KEY_PATH": "/x/seal.key",
         "S4_MAKER_MAX_WAIT_MS": "1", "S4_TWAP_MAX_SLICES": "2", "S4_SUBMIT_WAIT_MS": "3",
-        "S4_WORKING_TYPE": "CONTRACT_PRICE", "S4_OCO_GUARDIAN": "false", "S4_DEFAULT_STOP_BPS": "4.5",
+        "S4_WORKING_TYPE": "CONTRACT_PRICE", "S4_OCO_GUARDIAN": "true", "S4_DEFAULT_STOP_BPS": "4.5",
         "S4_ALLOW_UNPROTECTED": "true", "S4_ON_OPPOSITE": "refuse", "S4_CB_ERROR_RATE_WINDOW": "5m",
         "S4_INTENT_STREAM": "false", "S4_INTENT_GROUP": "of-btc", "S4_INTENT_MAX_AGE": "45s",
         "S4_ORDERS_BY": "socket", "S4_PROBE": "false",
@@ -63,7 +63,8 @@ def test_every_variable_works_by_its_name() -> None:
     files = {"S4_BINANCE_KEY_FILE", "S4_BINANCE_SECRET_FILE"}  # in place of what they hold: a test of their own
     assert set(asked) == told - files
     same = [name for name in RouterSettings.model_fields if getattr(settings, name) == getattr(plain, name)]
-    assert same == ["exchange", "binance_key_file", "binance_secret_file", "on_opposite"]  # the others have one value
+    one_value = ["exchange", "oco_guardian", "on_opposite"]
+    assert sorted(same) == sorted([*one_value, "binance_key_file", "binance_secret_file"])
     assert (settings.symbols, settings.redis_addresses) == (("BTCUSDT", "ETHUSDT"), ("a:1", "b:2"))
     assert (settings.cb_error_rate_window, settings.max_daily_loss_usdt) == (300_000, Decimal("8.25"))
     assert settings.binance_secret is not None
@@ -199,6 +200,16 @@ def test_the_sweep_gets_its_settings() -> None:
     assert (policy.every_ms, policy.jaccard, policy.doubt_alert_ms) == (30_000, Decimal("0.8"), 5_000)
     assert policy.external is ExternalOrders.ISOLATE
     assert sweep_of(load({})).external is ExternalOrders.ADOPT
+
+
+@pytest.mark.req("CONF-1", "S4-SPOT-3")
+def test_the_guardian_of_oco_is_not_to_be_switched_off() -> None:
+    """It was accepted and changed nothing: who wrote it believed something else."""
+    with pytest.raises(SettingsFault) as told:
+        load({"S4_OCO_GUARDIAN": "false"})
+
+    why = "S4_OCO_GUARDIAN may not be false: without it both legs of an OCO could fill"
+    assert why in str(told.value)
 
 
 @pytest.mark.req("I23")

@@ -9,6 +9,7 @@ from strategy_world import Stage, a_rule, activate, ask
 from chimera.services.strategy.demo import register_instruments
 from chimera.trading.decision import Code
 from chimera.trading.market import Market
+from chimera.wire.keys import risk_budget_key
 from chimera.wire.registry import Listed, read_listed
 
 pytestmark = pytest.mark.req("CONF-1")
@@ -99,6 +100,23 @@ async def test_of_what_rules_may_ask_for_where_their_bundle_has_no_bounds(
             intent = (await strategy.decide(ask(dry_run=True))).model_dump(mode="json")["intent"]
             told.append(_named(intent, FIGURES[action["type"]]))
     assert told == [before, after]
+
+
+async def test_of_whose_account_it_is() -> None:
+    """The budget is that account's, and so is what is opened."""
+    stage = Stage(S3_ACCOUNT_ID="second")
+    await stage.show()
+    await stage.plenty()  # of the usual account
+    async with stage.process() as strategy:
+        before = await strategy.decide(ask(dry_run=True))
+        document = await stage.bus.get(risk_budget_key("main"))
+        assert document is not None
+        await stage.bus.put(risk_budget_key("second"), document)
+        after = await strategy.decide(ask(dry_run=True))
+
+    assert Code.BUDGET_MISSING in {reason["code"] for reason in before.model_dump(mode="json")["reasons"]}
+    told = after.model_dump(mode="json")
+    assert (told["decision"], told["intent"]["account_id"]) == ("open", "second")
 
 
 async def test_the_active_revision_is_looked_for_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from chimera.services.setting_kinds import (
     Whole,
     decimal,
     duration,
+    only_true,
     setting,
     stranger,
     time_of_day,
@@ -172,11 +173,11 @@ class RouterSettings(LeaseSettings):
     working_type: WorkingType = setting(
         "S4_WORKING_TYPE", _POLICY.working_type, "MARK_PRICE|CONTRACT_PRICE", "Which price triggers a stop."
     )
-    oco_guardian: Truth = setting(
+    oco_guardian: Annotated[Truth, only_true("without it both legs of an OCO could fill")] = setting(
         "S4_OCO_GUARDIAN",
         True,
-        "true|false",
-        "Not in force in this version: the legs of an OCO are kept exclusive whatever it says.",
+        "true",
+        "S4 itself sees to it that one leg of an OCO ends when the other fills; with false it does not start.",
     )
     default_stop_bps: Amount = setting(
         "S4_DEFAULT_STOP_BPS",
