@@ -16,6 +16,7 @@ from contextlib import aclosing
 from typing import Final
 
 from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.answers import answer, meant, understood
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.order_socket import kept_open
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
@@ -30,12 +31,12 @@ from chimera.adapters.binance.raw import (
     TEST_ORDER,
     RawFutures,
 )
-from chimera.adapters.binance.signed import Endpoint, answer, understood
+from chimera.adapters.binance.signed import Endpoint
 from chimera.adapters.binance.user_stream import UserStream
 from chimera.ports.venue import Report
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.form import Form
-from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
+from chimera.trading.ids import VenueOrderId
 from chimera.trading.intent import WorkingType
 from chimera.trading.money import Millis, Price, text
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
@@ -63,7 +64,7 @@ class FuturesVenue:
             placed = self._names.note(_order(body))
         if placed.status is Status.IN_DOUBT:
             raise OutcomeUnknown(f"placed, {placed.reason}")
-        return _meant(placed, order.symbol, order.ref)
+        return meant(placed, order.symbol, order.ref)
 
     async def rehearse(self, order: NewOrder, *, timeout_ms: int) -> None:
         """``POST order/test``; the Algo service has none. Whether stops pass it is unverified (reference 4.1)."""
@@ -85,7 +86,7 @@ class FuturesVenue:
         body = await self._raw.call(
             CANCEL_ORDER, {"symbol": ref.symbol, "origClientOrderId": ref.ref}, timeout_ms=timeout_ms
         )
-        return _meant(self._names.note(_order(body)), ref.symbol, ref.ref)
+        return meant(self._names.note(_order(body)), ref.symbol, ref.ref)
 
     async def find(self, ref: OrderRef) -> VenueOrder | None:
         """None: not known now, which proves nothing by itself (reads lag)."""
@@ -106,7 +107,7 @@ class FuturesVenue:
 
     async def _find_order(self, ref: OrderRef) -> VenueOrder | None:
         body = await self._ask(GET_ORDER, {"symbol": ref.symbol, "origClientOrderId": ref.ref})
-        return None if body is None else _meant(self._names.note(_order(body)), ref.symbol, ref.ref)
+        return None if body is None else meant(self._names.note(_order(body)), ref.symbol, ref.ref)
 
     async def _find_conditional(self, ref: OrderRef) -> VenueOrder | None:
         """Both services: the order in its own, and its child in the engine once it has one.
@@ -118,7 +119,7 @@ class FuturesVenue:
             child = await self._find_order(ref)
             return child if child is not None and child.type is not None and child.type.conditional else None
         row = answer(body, payloads.AlgoRow)
-        parent = _meant(understood(translate.algo, row), ref.symbol, ref.ref)
+        parent = meant(understood(translate.algo, row), ref.symbol, ref.ref)
         child_id = translate.child_id_of(row)
         if child_id is None:
             return parent
@@ -192,10 +193,3 @@ def _working(order: NewOrder) -> str:
 
 def _order(body: bytes) -> VenueOrder:
     return understood(translate.order, answer(body, payloads.OrderRow))
-
-
-def _meant(found: VenueOrder, symbol: Symbol, ref: ClientOrderId) -> VenueOrder:
-    """An answer to somebody else's question tells nothing of ours (reliability B33)."""
-    if (found.symbol, found.ref) != (symbol, ref):
-        raise OutcomeUnknown(f"asked for {ref} of {symbol}, heard of {found.ref} of {found.symbol}")
-    return found

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.answers import about, answer, understood
 from chimera.adapters.binance.looking import Look, Looking
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
@@ -26,7 +27,6 @@ from chimera.adapters.binance.raw import (
     USER_TRADES,
     RawFutures,
 )
-from chimera.adapters.binance.signed import answer, understood
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId, forgotten
@@ -86,7 +86,7 @@ class FuturesRecords:
         asked_ms = self._raw.clock.now_ms()
         orders = await self._open_orders({"symbol": symbol}, pays=SURVEY_WEIGHT)
         for order in orders:
-            _about(order.symbol, symbol)
+            about(order, symbol)
         held = {each.symbol: each for each in await self._positions({"symbol": symbol}, weight=0)}
         position = held.get(symbol) or translate.flat(symbol, asked_ms)
         return Look(asked_ms=asked_ms, orders=orders, position=position, paid=True)
@@ -111,7 +111,7 @@ class FuturesRecords:
         body = await self._raw.call(ALL_ORDERS, {"symbol": symbol, **which})
         placed = [understood(translate.order, row) for row in answer(body, list[payloads.OrderRow])]
         for order in placed:
-            _about(order.symbol, symbol)
+            about(order, symbol)
         return placed
 
     async def positions(self) -> Sequence[VenuePosition]:
@@ -129,7 +129,7 @@ class FuturesRecords:
 
     async def fee_rates(self, symbol: Symbol) -> FeeRates:
         row = answer(await self._raw.call(COMMISSION_RATE, {"symbol": symbol}), payloads.CommissionRate)
-        _about(row.symbol, symbol)
+        about(row, symbol)
         return translate.fee_rates(row, burns=await self._fees_burn())
 
     async def _fees_burn(self) -> bool:
@@ -214,7 +214,7 @@ class FuturesRecords:
             params = {"symbol": symbol, "fromId": str(max(row.id for row in page) + 1), "limit": str(PAGE)}
 
     async def _fill(self, symbol: Symbol, row: payloads.TradeRow) -> Fill:
-        _about(row.symbol, symbol)
+        about(row, symbol)
         ref = await self._name(symbol, row)
         return understood(lambda trade: translate.fill(trade, ref), row)
 
@@ -237,12 +237,7 @@ class FuturesRecords:
                 raise OutcomeUnknown(f"a trade of order {venue_id}, which is not found yet") from error
             return forgotten(venue_id)
         row = answer(body, payloads.OrderRow)
-        _about(row.symbol, symbol)
+        about(row, symbol)
         if str(row.order_id) != venue_id:
             raise OutcomeUnknown(f"asked for order {venue_id}, heard of {row.order_id}")
         return self._names.note(understood(translate.order, row)).ref
-
-
-def _about(heard: str, asked: Symbol) -> None:
-    if heard != asked:
-        raise OutcomeUnknown(f"asked for {asked}, heard of {heard}")

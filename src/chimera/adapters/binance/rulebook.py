@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final
 
 from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.answers import about, answer, understood
 from chimera.adapters.binance.outcomes import NO_NEED_TO_CHANGE_MARGIN
 from chimera.adapters.binance.payloads import Unreadable
 from chimera.adapters.binance.raw import (
@@ -17,7 +18,6 @@ from chimera.adapters.binance.raw import (
     SYMBOL_CONFIG,
     RawFutures,
 )
-from chimera.adapters.binance.signed import answer, understood
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument, MarginStep
@@ -28,8 +28,6 @@ from chimera.trading.rates import Metered, RateLimit
 PRICES_WEIGHT: Final = 5 + 10  # the book tickers and the marks of all symbols
 _METERED: Final = {"REQUEST_WEIGHT": Metered.WEIGHT, "ORDERS": Metered.ORDERS}
 _UNIT_MS: Final = {"SECOND": 1_000, "MINUTE": 60_000, "DAY": 86_400_000}
-
-Named = TypeVar("Named", payloads.BookTicker, payloads.PremiumIndex, payloads.Leverage)
 
 
 class FuturesRulebook:
@@ -67,10 +65,10 @@ class FuturesRulebook:
     async def touch(self, symbol: Symbol) -> Touch:
         asked_ms = self._raw.clock.now_ms()
         row = answer(await self._raw.call(BOOK_TICKER, {"symbol": symbol}), payloads.BookTicker)
-        return understood(lambda ticker: translate.touch(ticker, asked_ms), _about(row, symbol))
+        return understood(lambda ticker: translate.touch(ticker, asked_ms), about(row, symbol))
 
     async def mark(self, symbol: Symbol) -> Price:
-        row = _about(answer(await self._raw.call(PREMIUM_INDEX, {"symbol": symbol}), payloads.PremiumIndex), symbol)
+        row = about(answer(await self._raw.call(PREMIUM_INDEX, {"symbol": symbol}), payloads.PremiumIndex), symbol)
         if row.mark_price <= 0:
             raise OutcomeUnknown(f"mark price {row.mark_price}")
         return Price(row.mark_price)
@@ -97,7 +95,7 @@ class FuturesRulebook:
             await self._isolate(symbol)
         if now is None or now.leverage != leverage:
             params = {"symbol": symbol, "leverage": str(leverage)}
-            row = _about(answer(await self._raw.call(SET_LEVERAGE, params), payloads.Leverage), symbol)
+            row = about(answer(await self._raw.call(SET_LEVERAGE, params), payloads.Leverage), symbol)
             if row.leverage != leverage:
                 raise OutcomeUnknown(f"asked for leverage {leverage}, heard {row.leverage}")
 
@@ -121,9 +119,3 @@ def rate_limits(listing: payloads.ExchangeInfo) -> tuple[RateLimit, ...]:
         if counts is not None and unit_ms is not None:
             found.append(RateLimit(counts=counts, span_ms=unit_ms * row.interval_num, most=row.limit))
     return tuple(found)
-
-
-def _about(row: Named, asked: Symbol) -> Named:
-    if row.symbol != asked:
-        raise OutcomeUnknown(f"asked for {asked}, heard of {row.symbol}")
-    return row

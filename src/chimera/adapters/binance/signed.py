@@ -9,18 +9,19 @@ window is cut to what is left. Knows no domain value. What differs between the m
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from enum import Enum
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
+from chimera.adapters.binance.answers import answer
 from chimera.adapters.binance.governor import Cost, Governor, Moment
 from chimera.adapters.binance.in_flight import InFlight
 from chimera.adapters.binance.order_socket import OrderSocket
 from chimera.adapters.binance.outcomes import BAN_MS, BANNED, CLOCK_CODES, LIMITED, TOO_MANY, said
-from chimera.adapters.binance.payloads import ServerTime, Unreadable, decoded
+from chimera.adapters.binance.payloads import ServerTime
 from chimera.adapters.binance.sign import Signer, encoded, signed, signed_frame
 from chimera.adapters.binance.transport import Reply, Transport
 from chimera.adapters.binance.venue_clock import VenueClock
 from chimera.ports.clock import Clock
-from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
+from chimera.trading.errors import ChimeraError, NotSent
 from chimera.trading.money import Millis
 from chimera.trading.rates import Lane, RateLimit, RateUse
 from chimera.trading.value import Value
@@ -34,9 +35,6 @@ NO_LEASE: Final = "LEASE"
 LEAST_WINDOW_MS: Final = 200  # a shorter one would be refused on most ways there
 LEASE_AGAIN_MS: Final = Millis(250)
 _CLOCK_TIMEOUT_MS: Final = 1_000
-
-R = TypeVar("R")
-V = TypeVar("V")
 
 
 class Security(Enum):
@@ -248,19 +246,3 @@ class SignedAccount:
 def _count(reply: Reply, header: str) -> int | None:
     text = reply.headers.get(header, "")
     return int(text[:9]) if text.isascii() and text.isdigit() else None
-
-
-def answer(body: bytes, kind: type[V]) -> V:
-    """A 2xx body as ``kind``; one that is not raises ``OutcomeUnknown``, since the request was accepted."""
-    try:
-        return decoded(body, kind)
-    except Unreadable as error:
-        raise OutcomeUnknown(f"unreadable answer: {error}") from error
-
-
-def understood(translate: Callable[[R], V], row: R) -> V:
-    """``translate(row)``; a row that makes no sense raises ``OutcomeUnknown``, too."""
-    try:
-        return translate(row)
-    except Unreadable as error:
-        raise OutcomeUnknown(f"unreadable answer: {error}") from error

@@ -20,11 +20,11 @@ from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from chimera.adapters.binance import payloads, translate
+from chimera.adapters.binance.answers import answer
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.payloads import Unreadable, decoded
 from chimera.adapters.binance.raw import KEEP_LISTEN_KEY, OPEN_LISTEN_KEY, RawFutures
 from chimera.adapters.binance.reconnecting import Line, Lost, Reconnecting
-from chimera.adapters.binance.signed import answer
 from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
 from chimera.trading.value import Value

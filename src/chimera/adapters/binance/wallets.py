@@ -11,10 +11,11 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
+from chimera.adapters.binance.answers import answer
 from chimera.adapters.binance.outcomes import judged
 from chimera.adapters.binance.payloads import Text
 from chimera.adapters.binance.sign import Signer
-from chimera.adapters.binance.signed import Dialect, Endpoint, Security, SignedAccount, answer
+from chimera.adapters.binance.signed import Dialect, Endpoint, Security, SignedAccount
 from chimera.adapters.binance.transport import Reply, Transport
 from chimera.ports.clock import Clock
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected

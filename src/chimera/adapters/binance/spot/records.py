@@ -7,11 +7,12 @@ survey asks for open orders first and for trades last, so that no fill in the ba
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from chimera.adapters.binance.answers import about, answer, understood
 from chimera.adapters.binance.looking import Look, Looking
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
 from chimera.adapters.binance.placed import in_windows
-from chimera.adapters.binance.signed import SignedAccount, answer, understood
+from chimera.adapters.binance.signed import SignedAccount
 from chimera.adapters.binance.spot import payloads, translate
 from chimera.adapters.binance.spot.raw import ACCOUNT, ALL_ORDERS, COMMISSION, GET_ORDER, MY_TRADES, OPEN_ORDERS
 from chimera.adapters.binance.spot.rulebook import SpotRulebook
@@ -88,7 +89,7 @@ class SpotRecords:
         body = await self._raw.call(ALL_ORDERS, {"symbol": symbol, **which})
         placed = [understood(translate.order, row) for row in answer(body, list[payloads.OrderRow])]
         for order in placed:
-            _about(order.symbol, symbol)
+            about(order, symbol)
         return placed
 
     async def positions(self) -> Sequence[VenuePosition]:
@@ -102,7 +103,7 @@ class SpotRecords:
 
     async def fee_rates(self, symbol: Symbol) -> FeeRates:
         row = answer(await self._raw.call(COMMISSION, {"symbol": symbol}), payloads.Commission)
-        _about(row.symbol, symbol)
+        about(row, symbol)
         return translate.fee_rates(row)
 
     async def modes(self) -> AccountModes:
@@ -117,7 +118,7 @@ class SpotRecords:
         base = await self._rulebook.base_of(symbol)
         orders = await self._open_orders({"symbol": symbol}, pays=SURVEY_WEIGHT)
         for order in orders:
-            _about(order.symbol, symbol)
+            about(order, symbol)
         position = translate.held(await self._account(weight=0), base, symbol, asked_ms)
         return Look(asked_ms=asked_ms, orders=orders, position=position, paid=True)
 
@@ -173,7 +174,7 @@ class SpotRecords:
         return answer(await self._raw.call(MY_TRADES, params, weight=weight), list[payloads.TradeRow])
 
     async def _fill(self, symbol: Symbol, row: payloads.TradeRow) -> Fill:
-        _about(row.symbol, symbol)
+        about(row, symbol)
         ref = await self._name(symbol, VenueOrderId(str(row.order_id)))
         return understood(lambda trade: translate.fill(trade, ref), row)
 
@@ -194,8 +195,3 @@ class SpotRecords:
         if (order.symbol, order.venue_id) != (symbol, venue_id):
             raise OutcomeUnknown(f"asked for order {venue_id} of {symbol}, heard of {order.venue_id}")
         return self._names.note(order).ref
-
-
-def _about(heard: str, asked: Symbol) -> None:
-    if heard != asked:
-        raise OutcomeUnknown(f"asked for {asked}, heard of {heard}")

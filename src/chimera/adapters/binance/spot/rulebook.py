@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from chimera.adapters.binance import payloads as common
+from chimera.adapters.binance.answers import about, answer, understood
 from chimera.adapters.binance.payloads import Unreadable
 from chimera.adapters.binance.rulebook import rate_limits
-from chimera.adapters.binance.signed import SignedAccount, answer, understood
+from chimera.adapters.binance.signed import SignedAccount
 from chimera.adapters.binance.spot import translate
 from chimera.adapters.binance.spot.raw import BOOK_TICKER, EXCHANGE_INFO
 from chimera.adapters.binance.translate import touch as touch_of
@@ -65,9 +66,7 @@ class SpotRulebook:
         """Dated by us, before the question: spot's ticker carries no time."""
         asked_ms = self._raw.clock.now_ms()
         row = answer(await self._raw.call(BOOK_TICKER, {"symbol": symbol}), common.BookTicker)
-        if row.symbol != symbol:
-            raise OutcomeUnknown(f"asked for {symbol}, heard of {row.symbol}")
-        return understood(lambda ticker: touch_of(ticker, asked_ms), row)
+        return understood(lambda ticker: touch_of(ticker, asked_ms), about(row, symbol))
 
     async def mark(self, symbol: Symbol) -> Price:
         """The mid."""

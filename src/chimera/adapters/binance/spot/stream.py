@@ -17,11 +17,12 @@ from typing import Final
 
 import msgspec
 
+from chimera.adapters.binance.answers import answer
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.order_socket import Answer, Frame, as_rest
 from chimera.adapters.binance.payloads import FrameHead, Unreadable, decoded
 from chimera.adapters.binance.reconnecting import Line, Lost, Reconnecting
-from chimera.adapters.binance.signed import READ_TIMEOUT_MS, SignedAccount, answer
+from chimera.adapters.binance.signed import READ_TIMEOUT_MS, SignedAccount
 from chimera.adapters.binance.spot import payloads, translate
 from chimera.adapters.binance.spot.raw import API_PATH, SUBSCRIBE
 from chimera.adapters.binance.transport import Reply, Socket

@@ -13,11 +13,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
+from chimera.adapters.binance.answers import answer, meant, understood
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.order_socket import kept_open
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
 from chimera.adapters.binance.placing import in_time, lane_of
-from chimera.adapters.binance.signed import SignedAccount, answer, understood
+from chimera.adapters.binance.signed import SignedAccount
 from chimera.adapters.binance.spot import payloads, translate
 from chimera.adapters.binance.spot.outcomes import ARCHIVED
 from chimera.adapters.binance.spot.raw import (
@@ -30,7 +31,6 @@ from chimera.adapters.binance.spot.raw import (
 from chimera.adapters.binance.spot.stream import SpotUserStream
 from chimera.ports.venue import Report
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
-from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Price, text
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
@@ -68,10 +68,10 @@ class SpotVenue:
         params = {"symbol": ref.symbol, "origClientOrderId": ref.ref}
         body = await self._raw.call(CANCEL_ORDER, params, timeout_ms=timeout_ms)
         if not answer(body, payloads.Canceled).contingency_type:
-            return _meant(self._names.note(_order(body)), ref.symbol, ref.ref)
+            return meant(self._names.note(_order(body)), ref.symbol, ref.ref)
         for leg in self._legs(answer(body, payloads.ListAnswer)):
             if leg.ref == ref.ref:
-                return _meant(leg, ref.symbol, ref.ref)
+                return meant(leg, ref.symbol, ref.ref)
         raise OutcomeUnknown(f"the list of {ref.ref} was cancelled, and nothing was said of {ref.ref} itself")
 
     async def place_pair(self, target: NewOrder, stop: NewOrder, *, timeout_ms: int) -> tuple[VenueOrder, VenueOrder]:
@@ -95,7 +95,7 @@ class SpotVenue:
             if error.code in _UNKNOWN_HERE:
                 return None
             raise
-        return _meant(self._names.note(_order(body)), ref.symbol, ref.ref)
+        return meant(self._names.note(_order(body)), ref.symbol, ref.ref)
 
     async def reports(self) -> AsyncGenerator[Report, None]:
         """While somebody reads them, the order socket is kept open too."""
@@ -190,11 +190,4 @@ def _order(body: bytes) -> VenueOrder:
 def _accepted(placed: VenueOrder, order: NewOrder) -> VenueOrder:
     if placed.status is Status.IN_DOUBT:
         raise OutcomeUnknown(f"placed, {placed.reason}")
-    return _meant(placed, order.symbol, order.ref)
-
-
-def _meant(found: VenueOrder, symbol: Symbol, ref: ClientOrderId) -> VenueOrder:
-    """An answer to somebody else's question tells nothing of ours (reliability B33)."""
-    if (found.symbol, found.ref) != (symbol, ref):
-        raise OutcomeUnknown(f"asked for {ref} of {symbol}, heard of {found.ref} of {found.symbol}")
-    return found
+    return meant(placed, order.symbol, order.ref)
