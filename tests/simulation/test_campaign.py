@@ -36,9 +36,14 @@ def test_a_stopped_campaign_goes_on_and_says_the_same(tmp_path: Path, monkeypatc
     campaign.play(1, 1, place=tmp_path / "parts", processes=1, say=lines.append)
     (record,) = (tmp_path / "parts").iterdir()
     record.write_bytes(record.read_bytes() + b'{"first":2,"cou')  # killed while it wrote
-    assert not campaign.finished(1, 3, place=tmp_path / "parts")
     again = campaign.play(1, 3, place=tmp_path / "parts", processes=1, say=lines.append)
-    assert campaign.finished(1, 3, place=tmp_path / "parts")
+    campaign.play(1, 3, place=tmp_path / "parts", processes=1, say=lines.append)
+    assert [line.partition(", the others")[0] for line in lines if ", the others" in line] == [
+        "3 seeds from 1: 3 to play",
+        "1 seeds from 1: 1 to play",
+        "3 seeds from 1: 2 to play",
+        "3 seeds from 1: 0 to play",
+    ]
     assert again.but(cpu_s=0.0) == whole.but(cpu_s=0.0)
     assert '"seeds":3' in campaign.line(again)
 

@@ -4,7 +4,7 @@ What is printed is what S4 answers; pages of profit and loss are added up here, 
 (``report tca``) is computed from the ledgers' files, in ``tca``.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
@@ -93,16 +93,19 @@ async def _cash(s4: str, asked: dict[str, str], *, as_csv: bool, as_json: bool) 
 
 
 async def _lines(s4: str, asked: dict[str, str], by: str) -> list[dict[str, Any]]:
+    return together([line async for page in _pages(s4, "/pnl", asked) for line in page["lines"]], by)
+
+
+def together(lines: Iterable[dict[str, Any]], by: str) -> list[dict[str, Any]]:
+    """Lines of the same key as one, in order of their keys: a page may end in the middle of a day."""
     sums: dict[tuple[Any, ...], dict[str, Any]] = {}
-    async for page in _pages(s4, "/pnl", asked):
-        for line in page["lines"]:
-            key = (line.get(by), line["market"], line["asset"])
-            sums[key] = line if key not in sums else added(sums[key], line)
+    for line in lines:
+        key = (line.get(by), line["market"], line["asset"])
+        sums[key] = line if key not in sums else _added(sums[key], line)
     return [sums[key] for key in sorted(sums, key=str)]
 
 
-def added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Two lines of the same key as one."""
+def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     sums = {name: one[name] + other[name] for name in (*_AMOUNTS, "trades")}
     moments = {"first_ms": min(one["first_ms"], other["first_ms"]), "last_ms": max(one["last_ms"], other["last_ms"])}
     return {**one, **sums, **moments}

@@ -10,10 +10,6 @@ DEFAULT_P: Final = Decimal("0.65")
 DEFAULT_SIZE_MULT: Final = Decimal(1)
 
 
-def constant(p: Decimal = DEFAULT_P, size_mult_ml: Decimal = DEFAULT_SIZE_MULT) -> Score:
-    return Score(p=p, size_mult_ml=size_mult_ml, source="constant")
-
-
 def fallback(reason: str) -> Score:
     """The constant, saying that it is not the model's word."""
     return Score(p=DEFAULT_P, size_mult_ml=DEFAULT_SIZE_MULT, source="constant", fallback=reason)

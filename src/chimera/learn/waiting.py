@@ -49,10 +49,6 @@ class Waiting:
         """Whether what a fill loses is known at all."""
         return self.markout is not None
 
-    def survival(self, wait_ms: int) -> float:
-        """The share still unfilled after so long."""
-        return self._survival[bisect_right(self._times, wait_ms) - 1]
-
     def cost(self, wait_ms: int) -> float:
         """Expected, bps, up to ``support_ms``; beyond it as if nothing filled any more."""
         at = bisect_right(self._times, wait_ms) - 1

@@ -151,26 +151,3 @@ class Fold:
             counted.add(key)
             more["trades"] = line.trades + 1
         self._lines[key] = line.but(**more)
-
-
-def together(parts: Iterable[Line]) -> tuple[Line, ...]:
-    """Lines of the same key as one, in order of their keys."""
-    sums: dict[_LineKey, Line] = {}
-    for line in parts:
-        key = (line.key, line.asset, line.market)
-        was = sums.get(key)
-        sums[key] = line if was is None else _joined(was, line)
-    return tuple(line for _, line in sorted(sums.items(), key=lambda each: each[0]))
-
-
-def _joined(one: Line, other: Line) -> Line:
-    added = {
-        name: getattr(one, name) + getattr(other, name)
-        for name in ("realized", "venue_realized", "fees", "funding", "liquidation", "other", "trades")
-    }
-    return one.but(
-        **added,
-        symbol=one.symbol or other.symbol,
-        first_ms=min(one.first_ms, other.first_ms),
-        last_ms=max(one.last_ms, other.last_ms),
-    )

@@ -91,7 +91,7 @@ def make(out: Path, ledgers: Ledgers, whose: Whose) -> Manifest:
                 with (Path(beside) / copy.service).open("rb") as content:
                     _add(tar, _name(copy.service), content, at_ms)
         whole.rename(out)
-        _sync_directory(out.parent)
+        schema.make_name_durable(out.parent)
     return check(out)
 
 
@@ -155,7 +155,7 @@ def put_back(file: Path, ledgers: Ledgers, whose: Whose, *, confirm: str | None)
             fresh = _ready(beside / service, path, service, manifest, at_ms)
             kept |= _set_aside(path, at_ms)
             fresh.rename(path)
-            _sync_directory(path.parent)
+            schema.make_name_durable(path.parent)
     return manifest, kept
 
 
@@ -290,14 +290,6 @@ def _add(tar: tarfile.TarFile, name: str, content: IO[bytes], at_ms: Millis) -> 
 
 def _name(service: str) -> str:
     return f"{service}.sqlite"
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _now_ms() -> Millis:

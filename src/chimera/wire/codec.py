@@ -4,7 +4,7 @@ Version rules (LED-3): a newer version is refused (``NewerSchema``), an older on
 ``MIGRATIONS``, each step a plain function from document to document.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -82,6 +82,13 @@ def check_version(version: int) -> None:
     """Raises ``NewerSchema`` for a document from the future."""
     if version > SCHEMA_VERSION:
         raise NewerSchema(f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest this build reads")
+
+
+def must_be_fields(names: Iterable[str]) -> None:
+    """Names of a document's fields become SQL and AQL, so only identifiers pass. Raises ``ValueError``."""
+    for name in names:
+        if not name.isidentifier() or not name.isascii():
+            raise ValueError(f"{name!r} is not the name of a field")
 
 
 def plain(value: object) -> Any:

@@ -9,11 +9,11 @@ from chimera.decide.decision import Case, Policy, Terms
 from chimera.decide.features import Ages, Features
 from chimera.decide.gates import GateLimits
 from chimera.decide.rules.bundle import Bound, Bounds, Bundle, compile_bundle
-from chimera.decide.score import constant
+from chimera.decide.score import DEFAULT_P, DEFAULT_SIZE_MULT
 from chimera.decide.sizing import SizePolicy
 from chimera.decide.sltp import LevelPolicy
 from chimera.trading.budget import MarketBudget, RiskBudget
-from chimera.trading.decision import Feature
+from chimera.trading.decision import Feature, Score
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
 from chimera.trading.market import Market, Side, Touch
 from chimera.trading.money import Millis, Price, Qty, Quote
@@ -126,5 +126,5 @@ def a_case(**changes: Any) -> Case:
         policy=a_policy(),
         budget=a_budget(),
         reserved=(),
-        score=constant(),
+        score=Score(p=DEFAULT_P, size_mult_ml=DEFAULT_SIZE_MULT, source="constant"),
     ).but(**changes)

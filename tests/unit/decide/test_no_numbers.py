@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chimera.decide.decision import Case, decide
-from chimera.decide.score import checked, constant
-from chimera.trading.decision import Code, Open, Skip
+from chimera.decide.score import checked
+from chimera.trading.decision import Code, Open, Score, Skip
 from chimera.trading.market import Market
 from chimera.trading.money import sound, text
 from chimera.wire.budget import budget_document, read_budget
@@ -91,7 +91,7 @@ def test_a_locked_or_crossed_touch_is_a_skip_with_its_numbers(market: Market, bi
 @pytest.mark.req("S3-L2-1")
 @pytest.mark.parametrize("wrong", [*NONE, "-0.0001", "2.0001"])
 def test_a_score_that_is_no_number_or_beyond_its_bounds_is_the_constant(wrong: str) -> None:
-    good = constant(p=D("0.6"), size_mult_ml=D("1.5"))
+    good = Score(p=D("0.6"), size_mult_ml=D("1.5"), source="model")
 
     assert checked(good, D(2)) is good
     for bad in (good.but(p=D(wrong)), good.but(size_mult_ml=D(wrong))):

@@ -43,10 +43,10 @@ def test_a_wait_that_was_cut_short_is_no_wait_that_never_fills() -> None:
     """Ten waits, two of them cut off at 100 ms: of eight still there at 200 ms half fill."""
     waits = [a_trial(100)] * 2 + [a_trial(200, filled=True)] * 4 + [a_trial(900)] * 4
 
-    waiting = Waiting(waits, RATES)
+    unfilled = Waiting(waits, Rates(maker=0.0, taker=1.0))  # the cost of a wait is then the share still unfilled
 
-    assert (waiting.survival(199), waiting.survival(200)) == (1, pytest.approx(0.5))
-    assert waiting.survival(200) < 0.6, "what a plain share of the filled would say"
+    assert (unfilled.cost(199), unfilled.cost(200)) == (1, pytest.approx(0.5))
+    assert unfilled.cost(200) < 0.6, "what a plain share of the filled would say"
 
 
 def test_the_cost_of_a_wait_is_fees_markouts_and_what_is_taken_in_the_end() -> None:

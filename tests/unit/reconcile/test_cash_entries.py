@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chimera.adapters.memory.ledger import MemoryLedger
+from chimera.cli.report import together
 from chimera.ports.streams import Bus
 from chimera.reconcile.balances import Place, Unmatched, added, books, match_difference, unmatched, wallet_difference
 from chimera.reconcile.cash import of_dust, of_fill, of_income, unknown
 from chimera.reconcile.money import Reading
-from chimera.reconcile.pnl import By, Fold, Line, together
+from chimera.reconcile.pnl import By, Fold, Line
 from chimera.services.router.cash_book import CashBook
+from chimera.services.router.cash_desk import line_row
 from chimera.services.router.relay import Relay
 from chimera.simulate.usdm.accounts import Position as VenuePosition
 from chimera.simulate.usdm.accounts import Terms
@@ -38,6 +40,7 @@ from chimera.trading.market import Market, Side
 from chimera.trading.money import DAY_MS, ZERO, Millis, Price, Qty, Quote
 from chimera.trading.position import Position, adopted_lot
 from chimera.trading.venue import Income
+from chimera.wire.answers import exact
 from support.grounds import a_ground
 
 pytestmark = pytest.mark.req("LED-1")
@@ -340,10 +343,17 @@ def test_sums_that_a_recount_contradicts_are_told_and_replaced() -> None:
 # ── profit and loss ──
 
 
-def lines_of(entries: list[Entry], by: By, cut: int = 0) -> tuple[Line, ...]:
-    """By time; in two parts where ``cut`` says so, the second told of the last trade before it as the desk would."""
+def lines_of(entries: list[Entry], by: By) -> tuple[Line, ...]:
+    fold = Fold(by)
+    for entry in sorted(entries, key=lambda entry: entry.at_ms):
+        fold.take(entry)
+    return fold.lines()
+
+
+def told_in_parts(entries: list[Entry], by: By, cut: int) -> list[dict[str, Any]]:
+    """In two answers, added up as the command line does; the second knows the last trade before it as the desk does."""
     ordered = sorted(entries, key=lambda entry: entry.at_ms)
-    parts: list[Line] = []
+    rows: list[dict[str, Any]] = []
     for part in (ordered[:cut], ordered[cut:]):
         fold = Fold(by)
         for entry in part:
@@ -351,8 +361,8 @@ def lines_of(entries: list[Entry], by: By, cut: int = 0) -> tuple[Line, ...]:
                 before = [one for one in ordered[: ordered.index(entry)] if one.kind is Kind.FILL]
                 fold.knows(where, before[-1] if before else None)
             fold.take(entry)
-        parts += fold.lines()
-    return together(parts)
+        rows += [exact(line_row(by, line)) for line in fold.lines()]
+    return together(rows, by.value)
 
 
 @pytest.mark.req("LED-2")
@@ -365,10 +375,11 @@ def test_profit_and_loss_is_the_same_money_by_whatever_and_in_parts(drawn: Any, 
     usdt = [line for line in whole if line.asset == "USDT"]
     assert sum((line.net - line.realized + line.venue_realized for line in usdt), ZERO) == moved
     assert sum((line.realized for line in usdt), ZERO) == story.position.realized
-    assert sum((line.net for line in lines_of(entries, by, cut)), ZERO) == sum((line.net for line in whole), ZERO)
+    in_parts = told_in_parts(entries, by, cut)
+    assert sum((row["net"] for row in in_parts), ZERO) == sum((line.net for line in whole), ZERO)
     if by is By.DAY:
         assert all(int(line.key) % DAY_MS == 0 for line in whole)
-        assert lines_of(entries, by, cut) == whole
+        assert in_parts == [exact(line_row(by, line)) for line in whole]
 
 
 @pytest.mark.req("LED-2")

@@ -5,12 +5,13 @@ alike. What replaces names what it replaces (``FILTER``) and is refused by the s
 it was read (``ignoreRevs: false``): a request that was given up and arrives late finds nothing to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
 from chimera.trading.ids import PositionKey
+from chimera.wire import codec
 
 LONGEST_KEY: Final = 254  # bytes of a ``_key``
 _SAFE: Final = "_-:.@()+,=$*'"  # what a ``_key`` may hold besides letters and digits, but for our own signs ; ! and %
@@ -117,16 +118,9 @@ def where_values(where: Mapping[str, str | int]) -> dict[str, object]:
 
 def _terms(where: Mapping[str, str | int]) -> str:
     """AQL's == tells 1 from true; the other ledgers do not, so there both are asked for."""
-    must_be_fields(where)
+    codec.must_be_fields(where)
     signs = ["IN" if value in _ALSO_TRUTH else "==" for value in where.values()]
     return "".join(f" AND r.body.`{name}` {signs[place]} @value{place}" for place, name in enumerate(where))
-
-
-def must_be_fields(names: Mapping[str, object] | Sequence[str]) -> None:
-    """Names become AQL, so only identifiers pass. Raises ``ValueError``."""
-    for name in names:
-        if not name.isidentifier() or not name.isascii():
-            raise ValueError(f"{name!r} is not the name of a field")
 
 
 def _true(synced: bool) -> str:

@@ -202,8 +202,8 @@ def find_statement(collection: str, where: Mapping[str, str | int], newest: int)
     """The query of ``find``; field names become SQL, so only identifiers pass (``ValueError``)."""
     values: list[object] = [collection]
     terms = ["collection = ?"]
+    codec.must_be_fields(where)
     for name, value in where.items():
-        _identifier(name)
         terms.append(f"{schema.field_expression(name)} = ?")
         values.append(value)
     values.append(newest)
@@ -214,8 +214,7 @@ def span_statement(
     collection: str, span: tuple[int, int], where: Mapping[str, str | int], after: int, backwards: bool
 ) -> tuple[str, list[object]]:
     """The query of ``span`` but for its limit. The collection's name stands in it, or its index would not serve."""
-    for name in (collection, *where):
-        _identifier(name)
+    codec.must_be_fields((collection, *where))
     at, order = schema.field_expression("at_ms"), "DESC" if backwards else "ASC"
     terms = [f"collection = '{collection}'", f"{at} >= ?", f"{at} < ?", f"({at} > ? OR number > ?)"]
     terms += [f"{schema.field_expression(name)} = ?" for name in where]
@@ -223,11 +222,6 @@ def span_statement(
     ordered = f"ORDER BY {at} {order}, number {order} LIMIT ?"
     by = f"INDEXED BY {schema.BY_TIME[collection]}" if collection in schema.BY_TIME else ""
     return f"SELECT number, body FROM rows {by} WHERE {' AND '.join(terms)} {ordered}", values  # noqa: S608 - names checked above, values bound
-
-
-def _identifier(name: str) -> None:
-    if not name.isidentifier() or not name.isascii():
-        raise ValueError(f"{name!r} is not the name of a field")
 
 
 def _rows(found: Sequence[tuple[Any, ...]]) -> list[Row]:

@@ -81,7 +81,7 @@ def connect_writer(path: Path, *, shared: bool = False) -> sqlite3.Connection:
     except BaseException:  # NewerSchema, too: nobody else would close it
         connection.close()
         raise
-    _make_name_durable(path.parent)
+    make_name_durable(path.parent)
     return connection
 
 
@@ -128,8 +128,8 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-def _make_name_durable(directory: Path) -> None:
-    """SQLite syncs a new file's content; that the file has a name at all is the directory's to remember."""
+def make_name_durable(directory: Path) -> None:
+    """What is synced of a new file is its content; that it has a name at all is the directory's to remember."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -232,7 +232,7 @@ class MemoryLedger:
                     found.append(document)
             return found
 
-        _must_be_identifiers(wanted)
+        codec.must_be_fields(wanted)
         return await through(self.faults, self._deadline_ms, "find", collection, apply)
 
     async def page(self, collection: str, *, after: int, limit: int) -> Sequence[Row]:
@@ -256,7 +256,7 @@ class MemoryLedger:
         backwards: bool = False,
     ) -> Sequence[Row]:
         wanted = dict(where or {})
-        _must_be_identifiers((collection, *wanted))
+        codec.must_be_fields((collection, *wanted))
 
         def apply() -> list[Row]:
             rows, found = self._rows(collection), list[Row]()
@@ -317,10 +317,3 @@ class MemoryLedger:
 
     def _rows(self, collection: str) -> _Collection:
         return self._collections.setdefault(collection, _Collection())
-
-
-def _must_be_identifiers(names: Iterable[str]) -> None:
-    """As the ledger on SQLite, where they become SQL; raises ``ValueError``."""
-    for name in names:
-        if not name.isidentifier() or not name.isascii():
-            raise ValueError(f"{name!r} is not the name of a field")

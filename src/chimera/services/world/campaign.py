@@ -100,12 +100,6 @@ def play(
     return totals(first, count, options=options, place=place)
 
 
-def finished(first: int, count: int, *, place: Path = PLACE) -> bool:
-    """Whether all of these seeds are on record for the code as it is."""
-    known = {(block.first, block.count) for block in Kept(Block, place).read()}
-    return all(each in known for each in _blocks(first, count))
-
-
 def totals(first: int, count: int, *, options: Options = CAMPAIGN, place: Path = PLACE) -> Totals:
     """Of what is on record of these seeds."""
     asked = set(_blocks(first, count))
