@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.services.feed.indicators import YEAR_MS, Bar, Bars, RealisedVolatility, TimeMean, WilderAtr
+from chimera.tape.indicators import YEAR_MS, Bar, Bars, RealisedVolatility, TimeMean, WilderAtr
 
 PRICES = st.integers(600_000, 700_000).map(lambda ticks: Decimal(ticks) / 10)
 STEPS = st.lists(st.tuples(st.integers(0, 4_000), PRICES), min_size=1, max_size=80)

@@ -8,9 +8,9 @@ over two connections, and neither makes the other young: a tick is of its book's
 from decimal import Decimal
 from typing import Final
 
-from chimera.services.feed.indicators import Bars, RealisedVolatility, TimeMean, WilderAtr
 from chimera.services.feed.settings import FeedSettings
 from chimera.tape.depth import Depth
+from chimera.tape.indicators import Bars, RealisedVolatility, TimeMean, WilderAtr
 from chimera.trading.decision import Feature
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 from chimera.trading.money import BPS, Millis, Price
