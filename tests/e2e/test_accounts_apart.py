@@ -61,14 +61,14 @@ class Account(NamedTuple):
             await bus.close()
 
     async def open_symbols(self, *, budgets: int) -> set[tuple[str, ...]]:
-        """As each of so many budgets in a row says, whoever publishes them."""
+        """As each of so many budgets in a row says, whoever publishes them, from the first on that has any."""
         bus, said = connect(self.redis), dict[int, tuple[str, ...]]()
         try:
             async with asyncio.timeout(10):
                 while len(said) < budgets:
                     document = await bus.get(keys.risk_budget_key("main"))
-                    if document is not None:
-                        budget = read_budget(document)
+                    budget = None if document is None else read_budget(document)
+                    if budget is not None and (said or budget.markets[Market.FUT].open_symbols):
                         said[budget.at_ms] = budget.markets[Market.FUT].open_symbols
         finally:
             await bus.close()
