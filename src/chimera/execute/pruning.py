@@ -16,6 +16,7 @@ SETTLED_MS = 1_000  # so long what settled stays: the other answers to it come
 ENDS_MOST = (
     256  # of those that left soon, where more than four a second do: what is older than the newest so many is over
 )
+UNTOLD_MS = 600_000  # so long an order stays that has filled, and whose trades were given up: they may be told yet
 LINGER_MS = 60_000  # a trade may be told after its order's end; until then the order is kept to receive it
 
 
@@ -24,7 +25,7 @@ def prune(holding: Holding, scene: Scene) -> Holding:
     waited_for = {
         order.intent_id
         for order in holding.orders.values()  # hundreds, where much was traded lately
-        if order.intent_id is not None and order.status is not Status.FILLED and _may_fill_late(order, holding, scene)
+        if order.intent_id is not None and _trades_may_come(order, holding, scene)
     }
     kept = waited_for.union(holding.engaged)
     intents = {key: work for key, work in holding.intents.items() if key in kept}
@@ -83,7 +84,7 @@ def _settled(order: Order) -> bool:
         return False
     if order.role.protective:
         return order.status is Status.CANCELED and not order.fills and not order.venue_cum_qty
-    return order.role is not Role.EXTERNAL and order.status is Status.FILLED and order.cum_qty == order.qty
+    return order.role is not Role.EXTERNAL and order.status is Status.FILLED and order.told_qty == order.qty
 
 
 def _lingers(order: Order, scene: Scene) -> bool:
@@ -93,6 +94,12 @@ def _lingers(order: Order, scene: Scene) -> bool:
 def _nothing(order: Order) -> bool:
     """Refused, or kept back, and never in doubt: nothing of it can come any more."""
     return order.status is Status.REJECTED and not order.fills and order.dead_after_ms is None
+
+
+def _trades_may_come(order: Order, holding: Holding, scene: Scene) -> bool:
+    if order.untold_qty and order.ended_ms is not None:
+        return scene.now_ms < order.ended_ms + UNTOLD_MS
+    return order.status is not Status.FILLED and _may_fill_late(order, holding, scene)
 
 
 def _may_fill_late(order: Order, holding: Holding, scene: Scene) -> bool:

@@ -26,10 +26,10 @@ DEAD_MS = 14_000
 STOP = StopSpec(price=Price(Decimal("64500.0")))
 
 
-def a_plan(**wishes: Any) -> tuple[Desk, NewOrder]:
+def a_plan(*slices: str, **wishes: Any) -> tuple[Desk, NewOrder]:
     """The first of two slices is on its way; the plan lasts for long."""
-    desk = Desk()
-    desk.submit(an_intent(qty="0.02", **wishes), "0.01", "0.01", gap_ms=LONG_MS)
+    desk, parts = Desk(), slices or ("0.01", "0.01")
+    desk.submit(an_intent(qty=str(sum(map(Decimal, parts))), **wishes), *parts, gap_ms=LONG_MS)
     return desk, desk.placed(Role.TAKER)
 
 
@@ -135,8 +135,8 @@ def test_a_reduce_only_intent_in_doubt_is_not_sent_again_once_the_position_has_s
 # ── trades that are owed ──
 
 
-def owed() -> tuple[Desk, NewOrder]:
-    desk, entry = a_plan()
+def owed(*slices: str) -> tuple[Desk, NewOrder]:
+    desk, entry = a_plan(*slices)
     desk.hear(Found(order=desk.word(entry, Status.FILLED, cum="0.01")))
     desk.ack(desk.placed(Role.STOP))
     return desk, entry
@@ -163,9 +163,10 @@ def test_they_are_not_given_up_while_no_survey_is_answered() -> None:
     assert desk.count(Role.TAKER) == 1
 
 
-def test_a_trade_that_the_venue_shows_two_minutes_late_is_still_taken() -> None:
+@pytest.mark.parametrize("slices", [("0.01", "0.01"), ("0.01",)])
+def test_a_trade_that_the_venue_shows_two_minutes_late_is_still_taken(slices: tuple[str, ...]) -> None:
     """The pulls did not reach back to it any more: it was lost for good, and its fee and its price with it."""
-    desk, entry = owed()
+    desk, entry = owed(*slices)
     trade = desk.a_fill(entry, "0.01", "65000.1", "77")
     stop = desk.word(desk.placed(Role.STOP), Status.NEW)
     for _ in range(26):
