@@ -80,10 +80,14 @@ def pairs_of(holding: Holding) -> tuple[Pair, ...]:
 
 
 def locked_qty(holding: Holding) -> Decimal:
-    """Base asset that orders of ours which sell may still take: lists once, closes and exits in full."""
+    """Base asset that orders of ours which sell may still take: lists once, closes and exits in full.
+
+    What they have sold by the venue's word has left what is held already, before its trades are told.
+    """
     selling = sum((pair.locked for pair in pairs_of(holding)), ZERO)
     others = (order for order in holding.orders.values() if not order.role.protective)
-    return selling + sum((order.leaves_qty for order in others if order.request.side is Side.SELL), ZERO)
+    sales = (order for order in others if order.request.side is Side.SELL)
+    return selling + sum((order.leaves_qty - order.owed_qty for order in sales), ZERO)
 
 
 def ours_qty(holding: Holding, scene: Scene) -> Decimal:

@@ -4,8 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from chimera.admit.last_hop import oversold
+from chimera.protect.pairs import locked_qty
 from chimera.trading.commands import Command
-from chimera.trading.facts import CancelAsked, PauseAsked, Reported, ResumeAsked, Ticked
+from chimera.trading.facts import CancelAsked, CloseAsked, Found, PauseAsked, Reported, ResumeAsked, Ticked
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent
 from chimera.trading.market import Side
@@ -118,3 +120,20 @@ def test_a_cancelled_sale_is_not_listed_again_before_it_is_known_to_be_over() ->
     desk.later(200).hear(Ticked())
 
     assert listed(desk) == desk.holding.exposure == HELD - maker.qty
+
+
+@pytest.mark.req("S4-EXIT-1", "S4-SPOT-3")
+def test_what_it_has_sold_by_its_answer_keeps_back_nothing_of_the_rest() -> None:
+    """Its trades were not told yet: it counted as still for sale, and what was left could neither be listed nor sold."""
+    desk = a_spot_long()
+    desk.submit(sale("0.004"))
+    free(desk)
+    desk.stand(desk.pairs()[-1])
+    sold = desk.placed(Role.TAKER)
+    desk.hear(Found(order=desk.word(sold, Status.FILLED, cum=str(sold.qty))))
+    assert oversold(desk.holding, locked_qty(desk.holding)) is None, "a list for the rest may leave"
+    desk.later(200).hear(CloseAsked(reason="MANUAL"))
+    free(desk)
+
+    assert desk.placed(Role.EXIT).qty == HELD - sold.qty
+    assert oversold(desk.holding, locked_qty(desk.holding)) is None
