@@ -1,7 +1,7 @@
 """The duty of asking: whatever is in doubt, owed or overdue is asked for, at a pace that slows down."""
 
 from chimera.execute.proving import next_ask_ms
-from chimera.protect.crossing import crossed
+from chimera.protect.crossing import CROSSED_MS, crossed, timed
 from chimera.protect.pairs import bereft
 from chimera.trading.commands import Ask, Command, Survey
 from chimera.trading.holding import Holding
@@ -10,7 +10,6 @@ from chimera.trading.order import Order, Role, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import OrderRef
 
-CROSSED_MS = 1_000  # a stop whose price was passed, or whose mate ended, is asked for so often, until there is news
 FIRST_ASK_MS = 300
 SLOWEST_ASK_MS = 5_000
 OWED_PATIENCE_MS = 60_000
@@ -42,6 +41,7 @@ def _trades_come(order: Order) -> bool:
 def ask(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Query orders whose time has come; pull trades that are owed; survey the symbol when due."""
     commands: list[Command] = []
+    holding = timed(holding, scene)
     for stop in (*crossed(holding, scene), *bereft(holding)):
         if stop.asked_ms is None or scene.now_ms >= stop.asked_ms + CROSSED_MS:
             holding = holding.with_order(stop.but(ask_at_ms=scene.now_ms))

@@ -100,7 +100,7 @@ def restarted(order: Order, scene: Scene) -> Order:
     A pause that was set in the life before is over: its moment may be by a clock that has been set since.
     """
     after = order.after(Trigger.RESTARTED).but(
-        ask_at_ms=no_later(order.ask_at_ms, scene), cancel_at_ms=no_later(order.cancel_at_ms, scene)
+        ask_at_ms=no_later(order.ask_at_ms, scene), cancel_at_ms=no_later(order.cancel_at_ms, scene), passed_ms=None
     )
     if after.status is Status.IN_DOUBT and after.dead_after_ms is None:
         latest = max(order.request.not_after_ms or scene.venue_now_ms, scene.venue_now_ms)

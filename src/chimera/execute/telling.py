@@ -252,13 +252,16 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
 
 
 def _fired_for(holding: Holding, scene: Scene) -> str:
-    """How long ago a stop or target fired that has not filled since; empty where none has."""
+    """How long ago a stop or target fired that has not filled since, or has not fired since its price was passed."""
     moments = [
         order.patience_ms - scene.policy.trigger_patience_ms
         for order in holding.in_role(Role.STOP, Role.TARGET)
         if order.status in FIRING and order.patience_ms is not None
     ]
-    return f"; fired {scene.now_ms - min(moments)} ms ago and not filled" if moments else ""
+    if moments:
+        return f"; fired {scene.now_ms - min(moments)} ms ago and not filled"
+    passed = [order.passed_ms for order in holding.in_role(Role.STOP) if order.live and order.passed_ms is not None]
+    return f"; its price was passed {scene.now_ms - min(passed)} ms ago and it has not fired" if passed else ""
 
 
 def _of_form(holding: Holding) -> str:

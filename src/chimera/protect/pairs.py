@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from chimera.protect.arming import patient
+from chimera.protect.crossing import overdue
 from chimera.protect.forms import left
 from chimera.protect.tries import count_try, strike_form
 from chimera.trading.bracket import Bracket
@@ -260,14 +261,16 @@ def _dismiss(holding: Holding, pairs: Iterable[Pair], scene: Scene) -> tuple[Hol
 
 
 def _lose_patience(holding: Holding, wanted: Bracket, scene: Scene) -> Holding:
-    """A stop that fired and does not fill, a price beyond where one should stand, one refused again: close."""
+    """A stop that fired and does not fill, or does not fire, or is refused again, a price beyond where one should
+    stand: close.
+    """
     if holding.flattening:
         return holding
     stuck = any(
         order.status in FIRING and order.patience_ms is not None and scene.now_ms >= order.patience_ms
         for order in holding.in_role(Role.STOP)
     )
-    reason = STOP_STUCK if stuck else _beyond(holding, wanted, scene)
+    reason = STOP_STUCK if stuck or overdue(holding, scene) else _beyond(holding, wanted, scene)
     refused = holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene)
     if reason is None and refused and not patient(holding, scene):
         reason = STOP_REFUSED

@@ -8,7 +8,7 @@ covers all of it, another place for it is asked for again and again, and nothing
 """
 
 from chimera.protect.arming import patient
-from chimera.protect.crossing import passed
+from chimera.protect.crossing import overdue, passed
 from chimera.protect.forms import DOUBT_MS, covers, fits, left, mendable, next_form, request_for
 from chimera.protect.reach import placed_at, stands_in
 from chimera.protect.tries import at_once, count_try, forget_forms, moved_lately, strike_form, wait
@@ -138,7 +138,8 @@ def _dismiss(holding: Holding, orders: tuple[Order, ...], scene: Scene) -> tuple
 
 
 def _lose_patience(holding: Holding, scene: Scene) -> Holding:
-    """A stop that triggered and does not fill, or that the venue keeps refusing, is not a stop: close the position.
+    """A stop that triggered and does not fill, that does not trigger, or that the venue keeps refusing, is not a stop:
+    close the position.
 
     The close of a part, which may be in doubt for long, does not stand in for that.
     """
@@ -148,7 +149,7 @@ def _lose_patience(holding: Holding, scene: Scene) -> Holding:
         _fires(order, holding) and order.patience_ms is not None and scene.now_ms >= order.patience_ms
         for order in holding.in_role(Role.STOP, Role.TARGET)
     )
-    if stuck:
+    if stuck or overdue(holding, scene):
         return holding.but(exit=Exit(reason=STOP_STUCK, asked_ms=scene.now_ms))
     refused = holding.stop_tries >= scene.policy.stop_refusals or not left(holding, Role.STOP, scene)
     if refused and not holding.covered and not patient(holding, scene):

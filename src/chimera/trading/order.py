@@ -279,6 +279,7 @@ class Order(Value, dict=True):
     asked_ms: Millis | None = None  # when it was last asked for
     doubted_ms: Millis | None = None  # in doubt since
     patience_ms: Millis | None = None  # a stop that fires and is not done by then is stuck
+    passed_ms: Millis | None = None  # a stop that waits: since when its price has been seen passed, without a break
     cancels: int = 0
     cancel_at_ms: Millis | None = None  # not to be cancelled again before
     resends: int = 0

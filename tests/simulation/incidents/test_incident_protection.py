@@ -295,6 +295,24 @@ def test_incident_21_a_stop_that_found_half_a_book_leaves_the_rest_to_a_close() 
     assert told.position(8) == 0
 
 
+@pytest.mark.req("I11")
+@pytest.mark.incident(21)
+@pytest.mark.fault("B41")
+def test_incident_21_a_stop_that_is_never_triggered_is_no_stop_after_ten_seconds() -> None:
+    """The venue's conditional orders stand still while orders trade: it says NEW whenever it is asked."""
+    asleep = ("chimera.simulate.usdm.conditional:AlgoDesk", "fire_due", lambda desk, listing: False)
+    story = Story(wishes=(a_wish(hold_s=60),), moves=((6.0, -60),))
+    with without(asleep):
+        told = play(story)
+
+    assert told.broken == []
+    assert "STOP_STUCK" in told.alerts
+    (close,) = told.only(Kind.FILL, "x")
+    assert 16 < close.at_us / 1e6 < 17
+    with without(asleep, ("chimera.protect.stops", "overdue", lambda holding, scene: False)):
+        assert play(story).position(60) == steps(10)
+
+
 @pytest.mark.incident(27)
 @pytest.mark.fault("B25")
 def test_incident_27_what_the_venue_makes_of_a_quantity_is_the_quantity() -> None:
