@@ -136,7 +136,8 @@ def _less(room: Qty, pairs: Iterable[Pair]) -> Qty:
 def _to_protect(holding: Holding, scene: Scene) -> Qty:
     """What is held and is not to be sold by something else: whole steps, less the fee where it is not known."""
     wanted = holding.exit
-    closing = wanted.left_qty if wanted is not None and wanted.left_qty is not None else ZERO
+    sold = sum((order.owed_qty for order in holding.in_role(Role.EXIT)), ZERO)  # and held no more
+    closing = ZERO if wanted is None or wanted.left_qty is None else max(wanted.left_qty - sold, ZERO)
     leaving = sum((_leaving(holding, work, scene) for work in holding.intents.values()), ZERO)
     return scene.instrument.floor_to_step(max(ours_qty(holding, scene) - closing - leaving, ZERO))
 

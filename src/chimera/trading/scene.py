@@ -21,9 +21,7 @@ class Policy(Value):
     doubt_margin_ms: int = DOUBT_MARGIN_MS
     send_within_ms: int = 2_000  # a held-back entry older than this is not sent
     trigger_patience_ms: int = 1_000  # a triggered stop that has not filled by then is not a stop
-    passed_patience_ms: int = (
-        10_000  # one whose price has been passed for so long, and that still waits, is none either
-    )
+    passed_patience_ms: int = 10_000  # one that still waits, its price passed for so long, is none either
     restart_patience_ms: int = 1_000  # after a restart, how long a doubtful stop waits for the venue's word on it
     survey_every_ms: int = 30_000
     maker_check_ms: int = 2_000  # a resting entry is asked for so often (weight 1): a fill that nobody told of is bare

@@ -124,7 +124,7 @@ def test_a_cancelled_sale_is_not_listed_again_before_it_is_known_to_be_over() ->
 
 @pytest.mark.req("S4-EXIT-1", "S4-SPOT-3")
 def test_what_it_has_sold_by_its_answer_keeps_back_nothing_of_the_rest() -> None:
-    """Its trades were not told yet: it counted as still for sale, and what was left could neither be listed nor sold."""
+    """Its trades were not told yet: it counted as still for sale, and the rest could neither be listed nor sold."""
     desk = a_spot_long()
     desk.submit(sale("0.004"))
     free(desk)
@@ -137,3 +137,21 @@ def test_what_it_has_sold_by_its_answer_keeps_back_nothing_of_the_rest() -> None
 
     assert desk.placed(Role.EXIT).qty == HELD - sold.qty
     assert oversold(desk.holding, locked_qty(desk.holding)) is None
+
+
+@pytest.mark.req("S4-EXIT-1", "S4-SPOT-3", "I10")
+def test_a_part_that_is_closed_by_its_answer_leaves_the_rest_its_list() -> None:
+    """Its trades were not told yet: it was to be closed once more, and the list of what stays was taken away for that."""
+    desk = a_spot_long()
+    desk.hear(CloseAsked(reason="MANUAL", qty=Qty(Decimal("0.004"))))
+    free(desk)
+    desk.stand(rest := desk.pairs()[-1])
+    part = desk.placed(Role.EXIT)
+    desk.later(50).hear(Found(order=desk.word(part, Status.FILLED, cum=str(part.qty))))
+
+    assert rest.stop.qty == HELD - part.qty
+    assert rest.stop.ref not in desk.canceled()
+    assert listed(desk) == rest.stop.qty
+    desk.fill(part, str(part.qty))
+    assert desk.holding.exit is None
+    assert listed(desk) == rest.stop.qty
