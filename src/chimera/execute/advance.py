@@ -11,7 +11,7 @@ from chimera.execute.asking import ask, confirmed_ms, next_survey_ms
 from chimera.execute.believing import believe_position
 from chimera.execute.changing import change, without_list
 from chimera.execute.dust import left_over
-from chimera.execute.hear import adopt, hear, out_of_turn, settle, take_fill
+from chimera.execute.hear import adopt, closed_by_word, hear, out_of_turn, settle, take_fill
 from chimera.execute.proving import asked_again, in_doubt, look_elsewhere, no_later, not_found, restarted
 from chimera.execute.pruning import forget_trades, prune
 from chimera.execute.putting_back import lent, put_back
@@ -267,6 +267,8 @@ def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
         return _hear_late(holding, word, scene)
     heard = hear(order, word, scene)
     holding = holding.with_order(heard)
+    if heard.owed_qty > order.owed_qty:
+        holding = closed_by_word(holding, heard)
     working = holding.working_of(order)
     if working is not None and working.first_ack_ms is None:
         acked = working.but(first_ack_ms=scene.now_ms)

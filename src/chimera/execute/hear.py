@@ -4,6 +4,7 @@ Words may be late, repeated or contradictory. Filled quantity only grows; the po
 trade counts once by its id. What the order table does not allow raises ``IllegalTransition`` to the caller.
 """
 
+from decimal import Decimal
 from typing import Final
 
 from chimera.execute.untold import presumed
@@ -199,13 +200,32 @@ def out_of_turn(holding: Holding, fill: Fill, order: VenueOrder) -> bool:
 def stop_entering(before: Holding, after: Holding, by: str) -> Holding:
     """Whoever's lot somebody else than its intent has just reduced buys no more: its view was wrong, or is over."""
     left = {lot.intent_id: lot.qty for lot in after.position.lots}
-    reduced = [lot.intent_id for lot in before.position.lots if left.get(lot.intent_id, ZERO) < lot.qty]
+    return _entering_no_more(
+        after, {lot.intent_id for lot in before.position.lots if left.get(lot.intent_id, ZERO) < lot.qty}, by
+    )
+
+
+def closed_by_word(holding: Holding, order: Order) -> Holding:
+    """Likewise whose lot this order has closed by the venue's word, before its trades are told."""
+    if order.role not in (*CLOSING, Role.EXTERNAL) or order.request.side is holding.position.side:
+        return holding
+    first = holding.exit.lots if holding.exit is not None and order.role is Role.EXIT else ()
+    closed: set[IntentId] = set()
+    left: Decimal = order.owed_qty
+    for lot in holding.position.in_turn(first):
+        if left > 0:
+            closed.add(lot.intent_id)
+        left -= lot.qty
+    return _entering_no_more(holding, closed, order.role.name)
+
+
+def _entering_no_more(holding: Holding, intents: set[IntentId], by: str) -> Holding:
     stopped = {
         key: work.but(canceling=True, reason=f"CLOSED_BY_{by}")
-        for key, work in after.intents.items()
-        if key in reduced and work.phase is Phase.WORKING and not work.canceling
+        for key, work in holding.intents.items()
+        if key in intents and work.phase is Phase.WORKING and not work.canceling
     }
-    return after.but(intents={**after.intents, **stopped}) if stopped else after
+    return holding.but(intents={**holding.intents, **stopped}) if stopped else holding
 
 
 def _fee_in_quote(fill: Fill, scene: Scene) -> Quote:

@@ -97,6 +97,10 @@ class Position(Value):
             dust_cost=Quote(self.dust_cost + cost),
         )
 
+    def in_turn(self, first: tuple[IntentId, ...]) -> list[Lot]:
+        """The lots in the order in which a fill against them closes them."""
+        return sorted(self.lots, key=lambda lot: (lot.intent_id not in first, lot.opened_ms))
+
     def apply(
         self, fill: Fill, opened_as: Lot, *, first: tuple[IntentId, ...] = (), fee: Quote | None = None
     ) -> "Position":
@@ -107,7 +111,7 @@ class Position(Value):
         """
         paid = Quote(fill.fee) if fee is None else fee
         left, realized = Decimal(fill.qty), Decimal(self.realized)
-        lots = sorted(self.lots, key=lambda lot: (lot.intent_id not in first, lot.opened_ms))
+        lots = self.in_turn(first)
         while left and lots and lots[0].side is not fill.side:
             oldest = lots.pop(0)
             closed = min(left, oldest.qty)

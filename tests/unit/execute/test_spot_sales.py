@@ -141,7 +141,7 @@ def test_what_it_has_sold_by_its_answer_keeps_back_nothing_of_the_rest() -> None
 
 @pytest.mark.req("S4-EXIT-1", "S4-SPOT-3", "I10")
 def test_a_part_that_is_closed_by_its_answer_leaves_the_rest_its_list() -> None:
-    """Its trades were not told yet: it was to be closed once more, and the list of what stays was taken away for that."""
+    """Its trades were not told yet: it was to be closed once more, and the list of the rest was taken away for that."""
     desk = a_spot_long()
     desk.hear(CloseAsked(reason="MANUAL", qty=Qty(Decimal("0.004"))))
     free(desk)
