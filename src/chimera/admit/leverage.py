@@ -11,9 +11,8 @@ from chimera.trading.errors import Refused
 from chimera.trading.holding import Holding
 from chimera.trading.ids import Symbol
 from chimera.trading.intent import Intent
-from chimera.trading.money import Millis
+from chimera.trading.money import MINUTE_MS, Millis
 
-MINUTE_MS: Final = 60_000
 OF_SYMBOL: Final = 4  # changes in a minute
 OF_ACCOUNT: Final = 60  # ... of all symbols together: about 360 of the 1,440 request weight that entries may take
 

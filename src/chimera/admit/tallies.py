@@ -8,9 +8,8 @@ from collections import OrderedDict, deque
 from decimal import Decimal
 from typing import Final
 
-from chimera.trading.money import ZERO, Millis
+from chimera.trading.money import HOUR_MS, ZERO, Millis
 
-HOUR_MS: Final = 3_600_000
 MAKERS_MIN: Final = 20  # fewer say nothing
 MAKERS_MAX: Final = 200
 SLICES_MAX: Final = 2_000

@@ -64,6 +64,7 @@ def fit(
         from chimera.learn.fit import fit as fitted
         from chimera.learn.waiting import Rates
         from chimera.services import route_files
+        from chimera.trading.money import DAY_MS
         from chimera.trading.venue import FeeRates
 
         now_ms = _now_ms()
@@ -71,7 +72,7 @@ def fit(
         bounds = Bounds(most_ms=most_ms, slices_most=most_slices, urgency_bps_per_s=urgency)
         fees = FeeRates(maker=_rate("--maker-bps", maker_bps), taker=_rate("--taker-bps", taker_bps))
         rates = Rates(maker=float(fees.maker * 10_000), taker=float(fees.taker * 10_000), urgency_per_s=urgency)
-        since_ms = now_ms - days * 86_400_000
+        since_ms = now_ms - days * DAY_MS
         trials, learned = learned_from(ledger, market, symbol, of, rates, since_ms=since_ms, until_ms=now_ms)
         begun = laid_out(before.in_force, of, fees, most_ms)
         found = fitted(trials, begun, fees, bounds, market=of, learned=learned)

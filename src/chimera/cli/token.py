@@ -15,13 +15,13 @@ import typer
 
 from chimera.cli.codes import Exit, Stop, ended_well
 from chimera.cli.options import Json
+from chimera.trading.money import DAY_MS
 
 if TYPE_CHECKING:
     from chimera.services.access.tokens import Token
 
 app = typer.Typer(no_args_is_help=True, help="API tokens: who may ask the services what.", rich_markup_mode=None)
 
-_DAY_MS: Final = 86_400_000
 
 File = Annotated[
     Path,
@@ -55,7 +55,7 @@ def new(
         now_ms = time.time_ns() // 1_000_000
         row, token = new_token(
             name, ROLES[role], secrets.token_urlsafe(32), now_ms=now_ms, key_of=key_of, signs=signs,
-            expires_ms=None if days is None else now_ms + days * _DAY_MS,
+            expires_ms=None if days is None else now_ms + days * DAY_MS,
         )  # fmt: skip
 
         def added(rows: "tuple[Token, ...]") -> "tuple[Token, ...]":

@@ -6,10 +6,12 @@ Nothing here decides about money: a lost lock, record or task is found by the le
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
-from chimera.trading.money import Millis
+from chimera.trading.money import HOUR_MS, Millis
 from chimera.trading.value import Value
+
+SEEN_MS: Final = HOUR_MS  # how long a stream remembers an event id
 
 
 class Entry(Value):
@@ -38,7 +40,7 @@ class Latest(Value):
 
 class Streams(Protocol):
     async def publish(self, stream: str, event_id: str, fields: Mapping[str, str]) -> None:
-        """Append once: a repeated ``event_id`` within the stream's memory (an hour) changes nothing."""
+        """Append once: a repeated ``event_id`` within the stream's memory (``SEEN_MS``) changes nothing."""
         ...
 
     async def read(self, stream: str, group: str, consumer: str, *, count: int, block_ms: int) -> Sequence[Entry]:

@@ -13,10 +13,9 @@ from chimera.trading.execution import Plan
 from chimera.trading.instrument import Instrument
 from chimera.trading.liquidity import Book, Hour, Liquidity
 from chimera.trading.market import Side
-from chimera.trading.money import BPS, ZERO, Price, Qty, Quote, text
+from chimera.trading.money import BPS, MINUTE_MS, ZERO, Price, Qty, Quote, text
 from chimera.trading.value import Value
 
-MINUTE_MS: Final = 60_000
 MINUTES: Final = 60
 READINGS_MIN: Final = 60  # fewer are no hour
 

@@ -19,7 +19,9 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 TWO = Decimal(2)
 BPS = Decimal(10_000)
-DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
 
 
 def sound(number: Decimal) -> bool:

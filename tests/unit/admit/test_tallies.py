@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.admit.tallies import HOUR_MS, Failures, Makers, Shortages
+from chimera.admit.tallies import Failures, Makers, Shortages
 from chimera.trading.ids import ClientOrderId
-from chimera.trading.money import Millis
+from chimera.trading.money import HOUR_MS, Millis
 
 LEAST = Decimal("0.2")
 

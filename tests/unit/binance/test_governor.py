@@ -15,7 +15,6 @@ from chimera.adapters.binance.governor import (
     FALLBACK,
     GIVES_WAY_MS,
     LIMITED_MS,
-    MINUTE_MS,
     SLOWEST_TRICKLE_MS,
     THROTTLED_MS,
     TRICKLE_MS,
@@ -27,6 +26,7 @@ from chimera.adapters.binance.signed import Endpoint
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.door.params import Params
 from chimera.simulate.usdm.endpoints import ENDPOINTS
+from chimera.trading.money import MINUTE_MS
 from chimera.trading.rates import Lane, Metered, RateLimit
 
 EPOCH = 1_800_000_000_000  # a whole minute

@@ -7,7 +7,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chimera.route.probe import (
-    MINUTE_MS,
     Go,
     HourMean,
     LastHour,
@@ -21,7 +20,7 @@ from chimera.route.probe import (
 from chimera.trading.execution import Plan, Slice
 from chimera.trading.liquidity import Book, Liquidity
 from chimera.trading.market import Level, Side
-from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.money import MINUTE_MS, Millis, Price, Qty, Quote
 from support.desk import BTC, T0
 
 RULES = BTC.but(min_notional=Decimal(200))  # four steps: a rest may be too small

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.admit.tallies import HOUR_MS, Shares
+from chimera.admit.tallies import Shares
 from chimera.services.exposition import Recent, Spread, percentile
 from chimera.services.router.measuring import FORGET_MS, KEPT, Measures, Noted, _note
 from chimera.trading.events import Alert, Event, FillRecorded, Happening, OrderChanged, Severity
@@ -17,7 +17,7 @@ from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.ids import DEFAULT_STRATEGY, ClientOrderId, TradeId, VenueOrderId
 from chimera.trading.market import Market, Side
-from chimera.trading.money import Millis, Price, Qty, Quote
+from chimera.trading.money import HOUR_MS, Millis, Price, Qty, Quote
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
 from support.desk import SYMBOL
 

@@ -12,7 +12,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import Symbol
 from chimera.trading.intent import Intent
 from chimera.trading.market import Side
-from chimera.trading.money import Millis
+from chimera.trading.money import MINUTE_MS, Millis
 from chimera.trading.order import Role
 from support.desk import KEY, SYMBOL, Desk, a_long, an_intent
 
@@ -75,7 +75,7 @@ async def test_a_caller_who_alternates_asks_the_venue_four_times_a_minute(venue:
         answers.append(await venue.at(10 + number % 2))
     assert len(venue.rules.told) == leverage.OF_SYMBOL
     assert set(answers[leverage.OF_SYMBOL :]) == {leverage.TOO_OFTEN, "OK"}, "at the leverage that is set he may go on"
-    venue.clock.now += leverage.MINUTE_MS
+    venue.clock.now += MINUTE_MS
     assert await venue.at(30) == "OK"
 
 
@@ -92,7 +92,7 @@ async def test_what_the_venue_refuses_counts_and_what_never_left_does_not(venue:
     venue.rules.failure = VenueRejected(-4028, "not valid")
     refused = [await venue.at(10) for _ in range(20)]
     assert refused == ["VENUE_REFUSED"] * 4 + [leverage.TOO_OFTEN] * 16
-    venue.clock.now += leverage.MINUTE_MS
+    venue.clock.now += MINUTE_MS
     venue.rules.failure = OutcomeUnknown("?")
     assert [await venue.at(10) for _ in range(6)] == ["VENUE_DOWN"] * 4 + [leverage.TOO_OFTEN] * 2
 

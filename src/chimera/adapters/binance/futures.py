@@ -13,14 +13,13 @@ Decisions, with their reasons:
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
 
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.answers import answer, meant, understood
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.order_socket import kept_open
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
-from chimera.adapters.binance.placing import in_time, lane_of
+from chimera.adapters.binance.placing import SELF_TRADE, in_time, lane_of
 from chimera.adapters.binance.raw import (
     CANCEL_ALGO,
     CANCEL_ORDER,
@@ -41,8 +40,6 @@ from chimera.trading.intent import WorkingType
 from chimera.trading.money import Millis, Price, text
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
 from chimera.trading.venue import OrderRef, VenueOrder
-
-_STP: Final = "EXPIRE_MAKER"
 
 
 class FuturesVenue:
@@ -151,7 +148,7 @@ def order_params(order: NewOrder) -> dict[str, str]:
         "quantity": text(order.qty),
         "newClientOrderId": order.ref,
         "newOrderRespType": "RESULT",
-        "selfTradePreventionMode": _STP,
+        "selfTradePreventionMode": SELF_TRADE,
     }
     if order.type is OrderType.LIMIT:
         if order.price is None:
@@ -177,7 +174,7 @@ def algo_params(order: NewOrder) -> dict[str, str]:
         "triggerPrice": text(_trigger_of(order)),
         "workingType": _working(order),
         "clientAlgoId": order.ref,
-        "selfTradePreventionMode": _STP,
+        "selfTradePreventionMode": SELF_TRADE,
     }
 
 

@@ -13,11 +13,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from chimera.trading.money import Millis
+from chimera.trading.money import MINUTE_MS, Millis
 from chimera.trading.rates import Lane, Metered, RateLimit, RateUse
 from chimera.trading.value import Value
 
-MINUTE_MS: Final = 60_000
 WEIGHT_1M: Final = RateLimit(counts=Metered.WEIGHT, span_ms=MINUTE_MS, most=2_400)
 ORDERS_10S: Final = RateLimit(counts=Metered.ORDERS, span_ms=10_000, most=300)
 ORDERS_1M: Final = RateLimit(counts=Metered.ORDERS, span_ms=MINUTE_MS, most=1_200)

@@ -4,10 +4,14 @@ Whether an order may leave is decided by whoever sends it, who asks for its mome
 only here nothing can come between the question and the request, whoever calls.
 """
 
+from typing import Final
+
 from chimera.trading.errors import NotSent
 from chimera.trading.money import Millis
 from chimera.trading.order import NewOrder, OrderType, TimeInForce
 from chimera.trading.rates import Lane
+
+SELF_TRADE: Final = "EXPIRE_MAKER"  # of two orders of the account that would meet, the one that rests goes
 
 
 def lane_of(order: NewOrder) -> Lane:

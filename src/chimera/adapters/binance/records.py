@@ -30,7 +30,7 @@ from chimera.adapters.binance.raw import (
 from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId, forgotten
-from chimera.trading.money import Millis
+from chimera.trading.money import DAY_MS, Millis
 from chimera.trading.rates import Lane
 from chimera.trading.venue import (
     DOUBT_MARGIN_MS,
@@ -45,8 +45,8 @@ from chimera.trading.venue import (
 )
 
 PAGE: Final = 1000  # userTrades' and income's largest
-WINDOW_MS: Final = 7 * 86_400_000  # userTrades' widest
-KEPT_MS: Final = 89 * 86_400_000  # userTrades reaches back three months (since 2026-08-26)
+WINDOW_MS: Final = 7 * DAY_MS  # userTrades' widest
+KEPT_MS: Final = 89 * DAY_MS  # userTrades reaches back three months (since 2026-08-26)
 SURVEY_WEIGHT: Final = OPEN_ALGOS.weight + OPEN_ORDERS.weight + POSITION_RISK.weight + USER_TRADES.weight
 WHOLE_WEIGHT: Final = 40 + 40 + POSITION_RISK.weight  # the two lists without a symbol
 BURN_KNOWN_MS: Final = 300_000

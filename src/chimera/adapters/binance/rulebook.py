@@ -22,12 +22,12 @@ from chimera.trading.errors import OutcomeUnknown, VenueRejected
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument, MarginStep
 from chimera.trading.market import Touch
-from chimera.trading.money import Price
+from chimera.trading.money import DAY_MS, MINUTE_MS, Price
 from chimera.trading.rates import Metered, RateLimit
 
 PRICES_WEIGHT: Final = 5 + 10  # the book tickers and the marks of all symbols
 _METERED: Final = {"REQUEST_WEIGHT": Metered.WEIGHT, "ORDERS": Metered.ORDERS}
-_UNIT_MS: Final = {"SECOND": 1_000, "MINUTE": 60_000, "DAY": 86_400_000}
+_UNIT_MS: Final = {"SECOND": 1_000, "MINUTE": MINUTE_MS, "DAY": DAY_MS}
 
 
 class FuturesRulebook:

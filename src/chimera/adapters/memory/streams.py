@@ -11,10 +11,9 @@ from typing import Final, TypeVar
 
 from chimera.adapters.memory.queues import Queues
 from chimera.adapters.memory.tables import Tables
-from chimera.ports.streams import Entry
+from chimera.ports.streams import SEEN_MS, Entry
 from chimera.trading.money import Millis
 
-SEEN_MS: Final = 3_600_000  # how long a stream remembers an event id
 UNDO_MAX: Final = 10_000  # changes that can be taken back
 
 Id = tuple[int, int]

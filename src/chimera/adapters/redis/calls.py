@@ -20,10 +20,9 @@ from chimera.adapters.redis.cluster import ClusterClient
 from chimera.adapters.redis.patience import FOREIGN, Try, is_break, until
 from chimera.adapters.redis.recent import Recent
 from chimera.adapters.redis.slots import beside
-from chimera.ports.streams import Latest, Record
+from chimera.ports.streams import SEEN_MS, Latest, Record
 from chimera.trading.errors import StoreUnavailable
 
-SEEN_MS: Final = 3_600_000  # how long a stream remembers an event id
 TOGETHER_MAX: Final = 16  # connections that one call for many keys may take at once
 LOOK_ROUND_S: Final = 1.0  # a bus that is used and has told something asks each shard so often whether it lives
 

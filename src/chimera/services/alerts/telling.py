@@ -13,14 +13,13 @@ from typing import Final, NamedTuple
 
 from chimera.services.alerts.ticket import State, Ticket, What
 from chimera.trading.events import Severity
-from chimera.trading.money import Millis
+from chimera.trading.money import MINUTE_MS, Millis
 from chimera.trading.value import Value
 from chimera.wire.alerts import rank
 
 PARTS_MOST: Final = 20  # of one message; of the others it says how many
 AGAIN_MS: Final = 600_000  # one that was over and is back goes at once no sooner; FATAL does after a minute
 FATAL_AGAIN_MS: Final = 60_000
-MINUTE_MS: Final = 60_000
 
 
 class Kind(StrEnum):

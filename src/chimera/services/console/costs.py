@@ -13,12 +13,11 @@ from typing import Any, Final
 from chimera.ports.clock import Clock
 from chimera.services.console import child
 from chimera.trading.errors import NotSent
-from chimera.trading.money import Millis
+from chimera.trading.money import DAY_MS, Millis
 
 KEPT_MS: Final = 60_000
 TIMEOUT_S: Final = 120.0
 DAYS: Final = 7
-DAY_MS: Final = 86_400_000
 
 
 class Costs:

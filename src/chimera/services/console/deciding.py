@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from chimera.services.console.shown import amount
 from chimera.trading.errors import Refused
+from chimera.trading.money import HOUR_MS
 from chimera.trading.value import Value
 
 Document = Mapping[str, Any]
 PLACES: Final = Decimal("1e-6")  # of a figure that is no money: a spread has thirty digits
-HOUR_MS: Final = 3_600_000
 HOURS: Final = 12
 CODES: Final = 8
 LEVELS: Final = 4  # of a cell's shade

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from chimera.services.console.deciding import HOUR_MS, HOURS
+from chimera.services.console.deciding import HOURS
+from chimera.trading.money import HOUR_MS
 
 if TYPE_CHECKING:
     from chimera.services.console.others import ExplainSource

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, TypeVar
 
-from chimera.admit.tallies import HOUR_MS, Shares
+from chimera.admit.tallies import Shares
 from chimera.ports.clock import Clock
 from chimera.services.exposition import Recent, Sample, Spread
 from chimera.trading.events import Alert, Event, FillRecorded, OrderChanged
@@ -20,7 +20,7 @@ from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.ids import ClientOrderId, Symbol
 from chimera.trading.market import Side
-from chimera.trading.money import ZERO, Millis
+from chimera.trading.money import HOUR_MS, ZERO, Millis
 from chimera.trading.order import Order, Role, Status
 
 KEPT: Final = 2_000  # of each kind, and none for longer than an hour, whether anybody looks or not

@@ -15,7 +15,6 @@ from typing import Final
 
 import structlog
 
-from chimera.admit.tallies import HOUR_MS
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Rows
 from chimera.ports.streams import Snapshots
@@ -28,6 +27,7 @@ from chimera.services.service import Service
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Alert
 from chimera.trading.ids import AccountId, Symbol
+from chimera.trading.money import HOUR_MS
 from chimera.wire import keys
 from chimera.wire.codec import SCHEMA_VERSION
 

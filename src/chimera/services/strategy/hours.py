@@ -2,9 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
-HOUR_MS: Final = 3_600_000
+from chimera.trading.money import HOUR_MS
 
 
 def by_hour(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from chimera.decide.score import DEFAULT_P, DEFAULT_SIZE_MULT
 from chimera.services.access.door import RATE
 from chimera.services.secret_files import SUFFIX, read_secret_files
 from chimera.services.setting_kinds import shown, stranger, unusable
@@ -124,9 +125,9 @@ class StrategySettings(BaseModel):
     s4_timeout_ms: Span = Field(3_000, description="one try of delivering an intent")
     # score
     score_p: Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1)] = Field(
-        Decimal("0.65"), description="the constant score: the chance that a trade is good"
+        DEFAULT_P, description="the constant score: the chance that a trade is good"
     )
-    score_size_mult: Amount = Field(Decimal(1), description="the constant score's multiplier of the size")
+    score_size_mult: Amount = Field(DEFAULT_SIZE_MULT, description="the constant score's multiplier of the size")
     score_size_mult_max: Positive = Field(
         Decimal(2), description="a larger multiplier of the score is not believed: then the size is as it is"
     )

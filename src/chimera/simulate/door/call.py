@@ -5,17 +5,16 @@ Deliberately unaware of markets: each adds its exchange and its account in a ``C
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chimera.simulate.door.auth import Security
 from chimera.simulate.door.keyring import Key, Permission
 from chimera.simulate.door.limits import Limits
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
+from chimera.trading.money import HOUR_MS
 
 _ALWAYS = frozenset({"timestamp", "recvWindow", "signature"})
-HOUR_MS: Final = 60 * 60_000
-DAY_MS: Final = 24 * HOUR_MS
 
 
 @dataclass(slots=True)

@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from chimera.simulate.door.call import DAY_MS, Call
+from chimera.simulate.door.call import Call
 from chimera.simulate.door.params import CLIENT_ID_RANGE
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.spot.accounts import SpotAccount
 from chimera.simulate.spot.exchange import SpotExchange
 from chimera.simulate.spot.floor import SpotFloor
 from chimera.simulate.spot.pair import Pair
+from chimera.trading.money import DAY_MS
 
 SYMBOL_RANGE: Final = r"^[\w\-._&&[^a-z]]{1,50}$"  # as the venue prints it: word characters, none of them lower case
 _SYMBOL: Final = re.compile(r"((?![a-z])[\w\-.]){1,50}")

@@ -15,12 +15,11 @@ from chimera.simulate.venue.triggers import Triggers
 from chimera.trading.ids import Symbol
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, Side
-from chimera.trading.money import ZERO, Price, Qty
+from chimera.trading.money import MINUTE_MS, ZERO, Price, Qty
 from chimera.trading.value import Value
 
 PRECISION: Final = 8  # decimal places of every asset, price and quantity on the wire
 _BUCKET_MS = 1_000
-_MINUTE_MS = 60_000
 
 
 class PairStatus(StrEnum):
@@ -144,7 +143,7 @@ class Pair(Listing[SpotOrder]):
         self._forget(now_ms)
 
     def _forget(self, now_ms: int) -> None:
-        oldest = (now_ms - self.rules.avg_price_mins * _MINUTE_MS) // _BUCKET_MS
+        oldest = (now_ms - self.rules.avg_price_mins * MINUTE_MS) // _BUCKET_MS
         while self._prints and self._prints[0][0] < oldest:
             _, quote, base = self._prints.popleft()
             self._quote -= quote

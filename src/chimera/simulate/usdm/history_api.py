@@ -6,13 +6,12 @@ everything after ninety days.
 
 from typing import Any, Final
 
-from chimera.simulate.door.call import DAY_MS
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.algos import Algo
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.orders import FuturesOrder
-from chimera.trading.money import text
+from chimera.trading.money import DAY_MS, text
 
 UNFILLED_MS: Final = 3 * DAY_MS
 KEPT_MS: Final = 90 * DAY_MS

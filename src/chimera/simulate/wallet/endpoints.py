@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chimera.simulate.door.auth import Security
-from chimera.simulate.door.call import DAY_MS, Call, Endpoint, endpoint
+from chimera.simulate.door.call import Call, Endpoint, endpoint
 from chimera.simulate.door.keyring import Permission
 from chimera.simulate.door.limits import SPOT_BUDGET, Budget, Limit, LimitKind
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.wallet.transfers import Route, Transfer, Transfers
-from chimera.trading.money import text
+from chimera.trading.money import DAY_MS, text
 
 DEFAULT_DAYS: Final = 7
 OLDEST_DAYS: Final = 183  # "6 months"

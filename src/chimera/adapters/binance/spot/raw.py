@@ -8,10 +8,9 @@ Source: Binance Spot rest-api.md.
 from collections.abc import Mapping
 from typing import Final
 
-from chimera.adapters.binance.governor import MINUTE_MS
 from chimera.adapters.binance.signed import Dialect, Endpoint, Security
 from chimera.adapters.binance.spot.outcomes import throttled, trouble
-from chimera.trading.money import DAY_MS
+from chimera.trading.money import DAY_MS, MINUTE_MS
 from chimera.trading.rates import Lane, Metered, RateLimit
 
 API_PATH: Final = "/ws-api/v3"

@@ -17,7 +17,7 @@ from chimera.adapters.binance.answers import answer, meant, understood
 from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.order_socket import kept_open
 from chimera.adapters.binance.outcomes import NO_SUCH_ORDER
-from chimera.adapters.binance.placing import in_time, lane_of
+from chimera.adapters.binance.placing import SELF_TRADE, in_time, lane_of
 from chimera.adapters.binance.signed import SignedAccount
 from chimera.adapters.binance.spot import payloads, translate
 from chimera.adapters.binance.spot.outcomes import ARCHIVED
@@ -36,7 +36,6 @@ from chimera.trading.money import Millis, Price, text
 from chimera.trading.order import NewOrder, OrderType, Status, TimeInForce
 from chimera.trading.venue import OrderRef, VenueOrder
 
-_STP: Final = "EXPIRE_MAKER"
 _UNKNOWN_HERE: Final = frozenset({NO_SUCH_ORDER, ARCHIVED})
 
 
@@ -122,7 +121,7 @@ def order_params(order: NewOrder) -> dict[str, str]:
         "quantity": text(order.qty),
         "newClientOrderId": order.ref,
         "newOrderRespType": "RESULT",
-        "selfTradePreventionMode": _STP,
+        "selfTradePreventionMode": SELF_TRADE,
     }
     match order.type:
         case OrderType.MARKET:
@@ -165,7 +164,7 @@ def pair_params(target: NewOrder, stop: NewOrder) -> dict[str, str]:
         f"{under}Price": _price_of(stop),
         f"{under}TimeInForce": "GTC",
         "newOrderRespType": "RESULT",
-        "selfTradePreventionMode": _STP,
+        "selfTradePreventionMode": SELF_TRADE,
     }
 
 
