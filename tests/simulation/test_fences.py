@@ -124,7 +124,6 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "services/conform": "a rehearsal over real sockets",
     "services/copies.py": "copies of real files, by the command line",
     "services/console": "a web page of a real process",
-    "services/feed": "a real process",
     "services/simulator": "the twin on the wire",
     "services/strategy": "checked by the run-time fence; its outer shell is a real process",
     "services/router": "checked by the run-time fence; its outer shell is a real process",
@@ -132,13 +131,9 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "services/world/loop.py": "it must know its own thread",
     "services/world/main.py": "campaigns over both cores, outside the runs",
     "services/world/campaign.py": "long campaigns, outside the runs",
-    "services/world/densities.py": "many runs over both cores",
-    "services/world/forks.py": "forks a process at each kill point",
-    "services/world/soak.py": "measures CPU time beside the run",
     "services/world/soaks.py": "many soaks over both cores",
     "services/world/sweeps.py": "many sweeps over both cores",
     "services/world/weigh.py": "weighs memory beside the run",
-    "services/world/young.py": "a process beside the run",
     "client": "users import it",
     "services/clock.py": "the real clock itself",
     "services/serving.py": "binds real ports for real processes",
@@ -182,6 +177,15 @@ def test_no_product_module_of_the_world_asks_the_real_clock_or_chance() -> None:
             if found:
                 trespasses[inside] = found
     assert trespasses == {}
+
+
+def test_each_that_is_let_off_needs_it() -> None:
+    needless = []
+    for shell in SHELLS:
+        place = SRC / shell
+        if not any(banned_in(path.read_text()) for path in ([place] if place.is_file() else place.rglob("*.py"))):
+            needless.append(shell)
+    assert needless == []
 
 
 @pytest.mark.parametrize(

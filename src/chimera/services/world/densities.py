@@ -1,17 +1,14 @@
 """How often a missing safeguard is noticed: the share of worlds that break without it, and what such a world needs.
 
-A seed counts as broken only when the same seed holds with everything in place. Outside the simulated runs: processes
-are allowed here.
+A seed counts as broken only when the same seed holds with everything in place.
 """
 
-import multiprocessing
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from chimera.services.world.main import options_without, shrink
+from chimera.services.world.main import options_without, shrink, spread
 from chimera.services.world.run import Verdict, run
 from chimera.trading.value import Value
 
@@ -52,7 +49,7 @@ def density(
     broken: list[Verdict] = []
     invariants: Counter[str] = Counter()
     seeds = 0
-    for verdict in _spread(partial(run, off=name, options=options), range(most_seeds), processes):
+    for verdict in spread(partial(run, off=name, options=options), range(most_seeds), processes):
         seeds += 1
         if not verdict.good and run(verdict.seed, options=options).good:
             broken.append(verdict)
@@ -72,13 +69,3 @@ def density(
         fired=0 if first is None else len(first.fired),
         needed=len(shrink(first, options)) if first is not None and shrunk else None,
     )
-
-
-def _spread(play: Callable[[int], Verdict], seeds: Iterable[int], processes: int | None) -> Iterator[Verdict]:
-    """In order, over all cores; what was begun and is not needed any more is ended."""
-    workers = processes if processes is not None else os.cpu_count() or 1
-    if workers == 1:
-        yield from map(play, seeds)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=200) as pool:
-        yield from pool.imap(play, seeds, chunksize=1)

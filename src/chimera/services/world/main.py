@@ -120,7 +120,7 @@ def sweep(story: str, *, stride: int = 1, processes: int | None = None, say: Say
     steps = range(1, steps_of(story) + 1, stride)
     failed: list[int] = []
     counters: Counter[str] = Counter()
-    for step, verdict in zip(steps, _spread(partial(killed_at, story=story), steps, processes), strict=True):
+    for step, verdict in zip(steps, spread(partial(killed_at, story=story), steps, processes), strict=True):
         counters.update(verdict.counters)
         if not verdict.good:
             failed.append(step)
@@ -162,11 +162,14 @@ def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
 def _verdicts(
     seeds: Iterable[int], off: str | None, options: Options | None, processes: int | None
 ) -> Iterator[Verdict]:
-    return _spread(partial(run, off=off, options=options), seeds, processes)
+    return spread(partial(run, off=off, options=options), seeds, processes)
 
 
-def _spread(play: Callable[[int], Verdict], numbers: Iterable[int], processes: int | None) -> Iterator[Verdict]:
-    """In order. Fresh workers now and then: nothing may leak from run to run, and nothing could hide it."""
+def spread(play: Callable[[int], Verdict], numbers: Iterable[int], processes: int | None) -> Iterator[Verdict]:
+    """In order, over all cores; what was begun and is not needed any more is ended.
+
+    Fresh workers now and then: nothing may leak from run to run, and nothing could hide it.
+    """
     workers = processes if processes is not None else os.cpu_count() or 1
     if workers == 1:
         yield from map(play, numbers)
