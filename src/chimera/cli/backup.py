@@ -27,12 +27,14 @@ def backup(
     with ended_well(as_json=as_json):
         from chimera.services import copies
 
+        left_out: dict[str, str] = {}
         if check:
             manifest = copies.check(file)
         else:
             ledgers, whose = _named(state)
-            manifest = copies.make(file, {name: path for name, path in ledgers.items() if path.exists()}, whose)
-        _print(file, manifest, {}, as_json=as_json)
+            manifest = copies.make(file, ledgers, whose)
+            left_out = {name: str(path) for name, path in ledgers.items() if name not in manifest.services}
+        _print(file, manifest, {}, as_json=as_json, left_out=left_out)
 
 
 def restore(
@@ -142,19 +144,28 @@ def _moment(told: str) -> Any:
 
 
 def _print(
-    file: Path, manifest: "Manifest", kept: dict[str, str], *, as_json: bool, restored: tuple[str, ...] = ()
+    file: Path,
+    manifest: "Manifest",
+    kept: dict[str, str],
+    *,
+    as_json: bool,
+    restored: tuple[str, ...] = (),
+    left_out: dict[str, str] | None = None,
 ) -> None:
     from chimera.services.copies import S4
     from chimera.wire.cash import moment
     from chimera.wire.codec import encode
 
     if as_json:
-        print(encode({"file": str(file), "manifest": manifest, "kept": kept, "restored": restored}).decode())
+        body = {"file": str(file), "manifest": manifest, "kept": kept, "restored": restored, "left_out": left_out or {}}
+        print(encode(body).decode())
         return
     whose = manifest.whose
     print(f"{file}: account {whose.account} on {whose.environment}, copied {moment(manifest.at_ms)}")
     for copy in manifest.copies:
         print(f"  {copy.service}: {copy.size} bytes, layout {copy.layout}, schema {copy.schema_version}, whole")
+    for service, path in (left_out or {}).items():
+        print(f"  {service}: not in it, there is no ledger at {path}")
     for path, to in kept.items():
         print(f"  what stood at {path} is kept as {to}")
     if S4 in restored:

@@ -17,6 +17,7 @@ from chimera.trading.errors import (
     StaleWriter,
     StoreUnavailable,
 )
+from chimera.wire.failures import STANDBY
 
 VALUE_SHOWN = 80  # characters of what a refused field held
 
@@ -48,11 +49,12 @@ def stop_for(error: BaseException) -> Stop | None:
         return next((stop for stop in map(stop_for, error.exceptions) if stop is not None), None)
     for kind, code in _CODES:
         if isinstance(error, kind):
-            return Stop(code, _sentence(error), _answer(error))
+            return Stop(code, sentence(error), _answer(error))
     return None
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """What went wrong, of what, and what would be right or is to be done."""
     if isinstance(error, Refused):
         accepted = f"; accepted: {error.accepted}" if error.accepted else ""
         value = "" if error.value is None else f" = {str(error.value)[:VALUE_SHOWN]}"
@@ -62,7 +64,12 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, StaleWriter):
         return f"another instance took over: {error}"
     if isinstance(error, NotSent):
-        return f"not reached, nothing happened: {error}. `chimera doctor` tells what answers"
+        to_do = (
+            "Name every router, with commas: --s4 or CHIMERA_S4_URL"
+            if str(error).startswith(STANDBY)
+            else "`chimera doctor` tells what answers"
+        )
+        return f"not reached, nothing happened: {error}. {to_do}"
     if isinstance(error, OutcomeUnknown):
         return f"it may have happened: {error}. Look with `chimera show` before trying again"
     return str(error)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from chimera.learn.curves import SpreadFit
 from chimera.learn.fit import Proposal
-from chimera.learn.revisions import Log
+from chimera.learn.revisions import FOUND, Log
 from chimera.trading.money import text
 from chimera.trading.routes import RouteTable
+from chimera.wire.cash import moment
 from chimera.wire.codec import encode
 
 
@@ -48,7 +49,8 @@ def tell_log(log: Log, *, as_json: bool) -> None:
         print(encode(log).decode())
         return
     for each in log.revisions:
-        print(f"rev {each.table.rev}  {each.at_ms}  {each.by}: {_waits(each.table)}")
+        since = "before the log" if each.by == FOUND else f"{moment(each.at_ms)}  {each.by}"
+        print(f"rev {each.table.rev}  {since}: {_waits(each.table)}")
         for why in each.why:
             print(f"  {why}")
     print(f"rev {log.in_force.rev} is in force")

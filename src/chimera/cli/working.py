@@ -68,7 +68,9 @@ def preview(
     """What would come of a futures order: plan and why, cost, protection, limits. Exit code 4 where S4 would refuse."""
     with ended_well(as_json=as_json):
         from chimera.cli.asking import changing_nothing
+        from chimera.cli.failures import sentence
         from chimera.cli.orders import asked_of_s4, order_body, print_json
+        from chimera.trading.errors import Refused
 
         body = order_body({
             "symbol": symbol, "side": side, "qty": qty, "sl": sl, "tp": tp, "maker": maker, "max_hold_s": None,
@@ -82,7 +84,9 @@ def preview(
             print("\n".join(_previewed(answer)))
         if answer["would"] != "ACCEPT":
             refusal = answer.get("refusal") or {}
-            raise Stop(Exit.REFUSED, f"S4 would refuse it: {refusal.get('code')}: {refusal.get('message')}")
+            about = {name: refusal.get(name) for name in ("field", "value", "accepted")}
+            refused = Refused(str(refusal.get("code")), str(refusal.get("message")), **about)
+            raise Stop(Exit.REFUSED, f"S4 would refuse it: {sentence(refused)}")
 
 
 def _steer(name: str, ask: Literal["pause", "resume", "finish"], s4: str, as_json: bool) -> None:
@@ -111,11 +115,15 @@ def _told(order: Mapping[str, Any]) -> Iterator[str]:
 def _previewed(answer: Mapping[str, Any]) -> Iterator[str]:
     from chimera.cli.told import figure
 
-    yield f"would {str(answer['would']).lower()}: {answer['qty']}"
+    yield f"would {str(answer['would']).lower()}: {answer['side']} {answer['qty']} {answer['symbol']}"
     yield from (f"  {reason}" for reason in (*answer["why"], *answer["notes"]))
     if answer.get("expected"):
         yield "  expected: " + ", ".join(f"{name} {figure(value)}" for name, value in answer["expected"].items())
-    for leg, about in (answer.get("protection") or {}).items():
-        yield f"  {leg}: {figure(about)}"
+    if guard := answer.get("protection"):
+        at = {name: figure(guard.get(f"{name}_price")) for name in ("stop", "target")}
+        yield (
+            f"  then the position is {figure(guard.get('qty'))}, its stop {at['stop']} by {guard.get('working_type')},"
+            f" its target {at['target']}"
+        )
     for limit in answer["limits"]:
-        yield "  " + ", ".join(f"{name} {value}" for name, value in limit.items())
+        yield f"  {limit['limit']}: {figure(limit['used'])} of {figure(limit['of'])}"

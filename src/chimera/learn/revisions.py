@@ -4,9 +4,13 @@ A log that only grows: going back puts an older table in force again under a new
 one table for ever. Nothing is in force because it was proposed.
 """
 
+from typing import Final
+
 from chimera.trading.money import Millis
 from chimera.trading.routes import Curves, Measures, RouteTable
 from chimera.trading.value import Value
+
+FOUND: Final = "found"  # nobody's name: the table was in force before there was a log, and since when nobody knows
 
 
 class WrongRevision(ValueError):
@@ -15,7 +19,7 @@ class WrongRevision(ValueError):
 
 class Revision(Value, tag=False):
     table: RouteTable
-    at_ms: Millis
+    at_ms: Millis  # of ``FOUND``: when the log was begun or, without one, looked for
     by: str  # who put it in force
     why: tuple[str, ...] = ()
     curves: Curves | None = None  # of the maker wait, in force with it
@@ -51,7 +55,7 @@ class Log(Value, tag=False):
 
 def begun(table: RouteTable, now_ms: Millis) -> Log:
     """A log that begins with what is in force."""
-    return Log(revisions=(Revision(table=table, at_ms=now_ms, by="found", why=("in force when the log began",)),))
+    return Log(revisions=(Revision(table=table, at_ms=now_ms, by=FOUND, why=("in force when the log began",)),))
 
 
 def seen(log: Log, table: RouteTable, now_ms: Millis) -> Log:

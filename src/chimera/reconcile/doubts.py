@@ -93,9 +93,11 @@ def _about(order: Order) -> About | None:
 
 
 def _since(order: Order, about: About) -> Millis:
-    """A cancel on its way has no moment of its own: its last attempt's is the nearest."""
+    """Of a cancel on its way the last attempt's moment: the order itself may have stood for hours."""
     if order.doubted_ms is not None:
         return order.doubted_ms
+    if about is About.CANCEL and order.cancel_sent_ms is not None:
+        return order.cancel_sent_ms
     if about is About.TRADES and order.ended_ms is not None:
         return order.ended_ms
     return order.created_ms

@@ -37,6 +37,8 @@ MANIFEST_MAX: Final = 1 << 16  # bytes
 OWNERS_ALONE: Final = 0o600
 BESIDE: Final = ("", "-wal", "-shm")  # what a ledger's file has beside it
 
+SETTINGS: Final = "S4_LEDGER_PATH, S3_LEDGER_PATH"
+
 Ledgers = Mapping[str, Path]  # by service
 
 
@@ -67,6 +69,10 @@ class Manifest(Value, tag=False):
     whose: Whose
     copies: tuple[Copy, ...]
 
+    @property
+    def services(self) -> frozenset[str]:
+        return frozenset(copy.service for copy in self.copies)
+
 
 def key_mark(api_key: str) -> str:
     return hashlib.sha256(f"chimera key mark:{api_key}".encode()).hexdigest()[:12] if api_key else ""
@@ -75,11 +81,19 @@ def key_mark(api_key: str) -> str:
 # ── made and looked at ──
 
 
-def make(out: Path, ledgers: Ledgers, whose: Whose) -> Manifest:
-    """One file with a copy of each; ``out`` must not be there. Raises ``StoreUnavailable`` or ``NewerSchema``."""
+def make(out: Path, named: Ledgers, whose: Whose) -> Manifest:
+    """One file with a copy of each that is there; ``out`` must not be there.
+
+    Raises ``Refused`` where none is, ``StoreUnavailable`` or ``NewerSchema``.
+    """
     at_ms = _now_ms()
     if out.exists():
         raise StoreUnavailable(f"{out} is there already; name another file")
+    if not (ledgers := {service: path for service, path in named.items() if path.exists()}):
+        raise Refused(
+            "NO_LEDGER", "there is nothing here to copy", field="ledgers", value=_places(named) or "in ArangoDB",
+            accepted=f"the settings of S4 and S3 ({SETTINGS}), or --state with what `chimera up` keeps",
+        )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out.parent, prefix=".chimera-backup-") as beside:
         copies = [_copied(service, ledgers[service], Path(beside)) for service in ORDER if service in ledgers]
@@ -142,9 +156,12 @@ def put_back(file: Path, ledgers: Ledgers, whose: Whose, *, confirm: str | None)
         room = next(iter(ledgers.values())).parent
         beside = Path(held.enter_context(TemporaryDirectory(dir=room, prefix=".chimera-restore-")))
         manifest = _verified(file, beside)
-        missing = sorted(set(ledgers) - {copy.service for copy in manifest.copies})
+        missing = sorted(set(ledgers) - manifest.services)
         if missing:
-            raise Refused("NOT_FOUND", f"{file} has no ledger of {', '.join(missing)}", field="only", value=missing[0])
+            raise Refused(
+                "NOT_FOUND", f"{file} has no ledger of {', '.join(missing)}", field="file", value=str(file),
+                accepted=f"--only {min(manifest.services)}" if manifest.services else "a backup with a ledger in it",
+            )  # fmt: skip
         word, why = word_for(manifest, ledgers, whose)
         if word and confirm != word:
             told = f"{'; '.join(why)}. To put the copy in its place, send the same with --confirm {word}"
@@ -165,6 +182,10 @@ def restored_note(at_ms: Millis, backup_ms: Millis) -> dict[str, object]:
 
 
 # ── how ──
+
+
+def _places(ledgers: Ledgers) -> str:
+    return ", ".join(str(path) for path in ledgers.values())
 
 
 def _copied(service: str, path: Path, beside: Path) -> Copy:
@@ -194,6 +215,8 @@ def _verified(file: Path, beside: Path) -> Manifest:
 
 def _unpacked(file: Path, beside: Path) -> Manifest:
     """Each copy as a file of its own by its service's name, compared with the manifest as it is read."""
+    if not file.is_file():
+        raise StoreUnavailable(f"there is no file {file}")
     try:
         with tarfile.open(file, mode="r:") as tar:
             manifest = _manifest(file, tar)

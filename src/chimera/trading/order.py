@@ -370,8 +370,14 @@ class Order(Value, dict=True):
 
     def canceling(self, now_ms: Millis) -> "Order":
         """With a cancel on its way, and the moment before which there is no other."""
-        pause = RECANCEL_MS * 2 ** min(self.cancels, 5)
-        return self.after(Trigger.CANCEL_SENT).but(cancels=self.cancels + 1, cancel_at_ms=Millis(now_ms + pause))
+        return self.after(Trigger.CANCEL_SENT).but(
+            cancels=self.cancels + 1, cancel_at_ms=Millis(now_ms + _pause_ms(self.cancels))
+        )
+
+    @property
+    def cancel_sent_ms(self) -> Millis | None:
+        """When its last cancel left."""
+        return None if self.cancel_at_ms is None else Millis(self.cancel_at_ms - _pause_ms(self.cancels - 1))
 
     def after(self, trigger: Trigger) -> "Order":
         return self.but(status=after(self.status, trigger))
@@ -384,3 +390,8 @@ class Order(Value, dict=True):
         grown = self.but(fills={**self.fills, fill.trade_id: fill}, untold_qty=untold)
         sized = self.request.form is not Form.WHOLE or self.venue_qty is not None
         return grown.after(Trigger.FILLED if sized and grown.cum_qty >= grown.qty else Trigger.PART_FILLED)
+
+
+def _pause_ms(cancels: int) -> int:
+    """From one cancel to the next, after so many before it."""
+    return RECANCEL_MS << min(cancels, 5)

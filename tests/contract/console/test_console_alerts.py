@@ -38,6 +38,7 @@ async def test_who_looks_at_an_alert_is_said_under_their_name(stage: Stage, clie
     html = await stage.drawn("standing", "/alerts")
     assert "what it says" in html
     assert "told 2 times" in html
+    assert "told 2 times, first" in html, "what only happened does not last"
     assert stage.console.page.badges()["alerts"] == {"text": "2", "tone": "bad"}
 
     status, told = await done(client, "acknowledge", "a1", "on my way")

@@ -63,6 +63,17 @@ async def test_its_life_is_told_from_the_decision_to_its_protection(told: Stage)
     assert "other" not in line
 
 
+async def test_a_stop_that_fired_since_is_not_shown_as_standing(told: Stage) -> None:
+    """S4 keeps the answer as it was when the order was done."""
+    assert "stop stop market new" in words(await told.drawn("children", PATH))
+    await told.tell_order(f"{ID}-s3", "STOP", "FILLED", seq=9, at_ms=told.clock.now_ms() + 2_000)
+    newest = (await told.bus.tail(ROUTER_EVENTS, after="0", count=50, block_ms=0))[-1]
+    told.console.watch._take_event(newest.fields)
+    drawn = words(await told.drawn("children", PATH))
+    assert "stop stop market filled" in drawn
+    assert "maker limit filled" in drawn, "what S4 knows to be over stays over"
+
+
 async def test_how_long_each_part_took(told: Stage) -> None:
     facts = words(await told.drawn("order", PATH))
 

@@ -57,6 +57,26 @@ async def backup(tmp_path: Path, ledgers: dict[str, Path]) -> Path:
     return file
 
 
+async def test_nothing_to_copy_is_no_backup(tmp_path: Path, ledgers: dict[str, Path]) -> None:
+    """From another folder the settings name files that are not there: an empty copy would say that all is well."""
+    file = tmp_path / "b.tar"
+    with pytest.raises(Refused, match="nothing here to copy") as no:
+        copies.make(file, ledgers, SIM)
+    assert (no.value.field, "s4.sqlite" in str(no.value.value), "S4_LEDGER_PATH" in str(no.value.accepted)) == (
+        "ledgers", True, True,
+    )  # fmt: skip
+    assert not file.exists()
+    with pytest.raises(StoreUnavailable, match="there is no file"):
+        copies.check(file)
+
+
+async def test_a_ledger_that_is_not_there_is_named(tmp_path: Path, ledgers: dict[str, Path]) -> None:
+    await filled(ledgers["s4"], "a")
+    told = CliRunner().invoke(app, ["backup", str(tmp_path / "b.tar"), "--state", str(tmp_path)])
+    assert told.exit_code == 0
+    assert f"s3: not in it, there is no ledger at {tmp_path / 's3.sqlite'}" in told.stdout
+
+
 @pytest.mark.parametrize("shared", [False, True])
 async def test_a_copy_of_a_ledger_that_is_being_written_is_of_one_moment(tmp_path: Path, shared: bool) -> None:
     """Rows are numbered as they are written: whatever is in it, everything before that is, too."""

@@ -94,3 +94,10 @@ def test_orders_of_another_market_are_not_learned_from(ledger: Path, tmp_path: P
     assert [(row["trials"], row["wait_ms"]) for row in told["fit"]["rows"]] == [(0, 0)] * 3, "as the fees say"
     assert not told["moves"]
     assert not told["in_force"]
+
+
+def test_a_table_without_a_log_has_no_moment(tmp_path: Path) -> None:
+    """When it came into force nobody knows: the moment of asking is not it."""
+    told = RUN.invoke(app, ["route", "show", "--table", str(tmp_path / "route.json")])
+
+    assert told.stdout.startswith("rev 2  before the log: ")

@@ -17,7 +17,8 @@ from chimera.cli.services import record
 from chimera.cli.told import figure, kill_told, order_told, position_told
 from chimera.cli.up.processes import how_it_ended
 from chimera.cli.up.screen import Screen
-from chimera.trading.errors import Refused
+from chimera.cli.working import _previewed
+from chimera.trading.errors import NotSent, Refused
 
 POSITION: Mapping[str, Any] = {
     "symbol": "BTCUSDT", "market": "FUT", "qty": Decimal("-0.007"), "entry_price": Decimal("65784.9"),
@@ -93,6 +94,8 @@ def test_an_order_is_told_with_why_its_parts_and_its_moments() -> None:
         "  stop a-s2  BUY 0.002 at 64000  NEW",
         "  00:00:00.007  accepted",
     ]
+    over = list(order_told(order | {"done_ms": 8}))
+    assert over[3] == "  guarded then, at 00:00:00.008 (now: chimera show):", "it may have fired since"
 
 
 def test_a_refusal_names_the_field_what_it_held_and_what_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +108,28 @@ def test_a_refusal_names_the_field_what_it_held_and_what_is_accepted(capsys: pyt
         "result": "FAIL", "code": "OUT_OF_RANGE", "message": "qty is too little",
         "field": "qty", "value": "-1", "accepted": "above 0",
     }  # fmt: skip
+
+
+def test_who_asks_a_router_that_stands_by_is_told_to_name_them_all() -> None:
+    told = str(stop_for(NotSent("STANDBY: this router stands by: b at http://127.0.0.1:8086 acts for the account")))
+
+    assert told.endswith("Name every router, with commas: --s4 or CHIMERA_S4_URL")
+    assert str(stop_for(NotSent("GET /positions: nothing answers"))).endswith("`chimera doctor` tells what answers")
+
+
+def test_a_preview_says_what_the_position_would_be_and_what_each_limit_leaves() -> None:
+    answer = {
+        "would": "REFUSE", "side": "BUY", "qty": Decimal("0.01"), "symbol": "BTCUSDT", "why": ["take at once"],
+        "notes": [], "expected": None, "limits": [{"limit": "S4_MAX_X", "used": Decimal("657.2"), "of": Decimal(1000)}],
+        "protection": {"qty": "0.02", "stop_price": "65716", "target_price": None, "working_type": "MARK_PRICE"},
+    }  # fmt: skip
+
+    assert list(_previewed(answer)) == [
+        "would refuse: BUY 0.01 BTCUSDT",
+        "  take at once",
+        "  then the position is 0.02, its stop 65716 by MARK_PRICE, its target none",
+        "  S4_MAX_X: 657.2 of 1000",
+    ]
 
 
 def test_a_code_is_told_once_where_the_message_begins_with_it() -> None:
@@ -124,6 +149,7 @@ def test_the_picture_shows_stop_and_bare_time_whole_at_any_width(width: int) -> 
     console = Console(file=io.StringIO(), width=width, height=24, force_terminal=False)
     screen = Screen(console)
     screen.look(POSITION)
+    screen.look({**POSITION, "market": "SPOT"})
     screen.tell(
         {
             "event": "executed", "at_ms": 0, "side": "BUY", "symbol": "BTCUSDT", "status": "REJECTED",
@@ -133,7 +159,7 @@ def test_the_picture_shows_stop_and_bare_time_whole_at_any_width(width: int) -> 
     console.print(screen.picture())
 
     seen = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO, given above
-    for whole in ("65784.9", "65827 x 0.007", "-1.0075", "0.008 s", "REJECTED: no room"):
+    for whole in ("65784.9", "65827 x 0.007", "-1.0075", "0.008 s", "REJECTED: no room", "BTCUSDT spot"):
         assert whole in seen
 
 

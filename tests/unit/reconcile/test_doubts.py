@@ -61,7 +61,7 @@ def test_a_cancel_that_nobody_confirmed_is_in_it() -> None:
     desk.ack(desk.placed(Role.MAKER))
     desk.later(1_500).hear(Ticked())
     assert desk.canceled() == [desk.placed(Role.MAKER).ref]
-    assert [doubt.about for doubt in of(desk)] == [About.CANCEL]
+    assert [(doubt.about, doubt.since_ms) for doubt in of(desk)] == [(About.CANCEL, desk.now)], "not since it was made"
     desk.later(10).hear(CancelUnanswered(ref=desk.placed(Role.MAKER).ref))
     [doubt] = of(desk)
     assert (doubt.about, doubt.since_ms) == (About.CANCEL, desk.now)

@@ -75,7 +75,7 @@ class Screen:
                 self._console.print_json(data=event)
 
     def look(self, row: Mapping[str, Any]) -> None:
-        name = f"{row['symbol']} spot" if row.get("market") == "SPOT" else str(row["symbol"])
+        name = _named(row)
         if Decimal(row["qty"]) or name in self._rows or not name.endswith(" spot"):
             self._rows[name] = row
 
@@ -142,6 +142,10 @@ def _caret_c_unseen() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['symbol']} spot" if row.get("market") == "SPOT" else str(row["symbol"])
+
+
 def _in_lines(row: Mapping[str, Any]) -> Text:
     """A position in three lines of less than 80 columns."""
     qty = Decimal(row["qty"])
@@ -154,7 +158,7 @@ def _in_lines(row: Mapping[str, Any]) -> Text:
     held = Text(f"{text(qty)} at {row.get('entry_price')}" if qty else "flat", style=_tone(qty))
     bare = Text(f"{bare_ms / 1000:.3f} s", style="red" if bare_ms else "")
     return Text.assemble(
-        f"{row['symbol']}  ", held, f"  mark {row.get('mark_price') or '-'}\nstop ", stop, "  target ", target,
+        f"{_named(row)}  ", held, f"  mark {row.get('mark_price') or '-'}\nstop ", stop, "  target ", target,
         f"\nunrealised {row.get('unrealized_pnl')}  net {net}  bare now ", bare, f", worst {worst_ms / 1000:.3f} s",
     )  # fmt: skip
 

@@ -83,7 +83,7 @@ class Seen:
     s4_health: Source = field(default_factory=lambda: Source("S4's health"))
     s3: Source = field(default_factory=lambda: Source("S3"))
     market: Source = field(default_factory=lambda: Source("market board"))
-    keeper: Source = field(default_factory=lambda: Source("alerts"))  # nobody trades less without it
+    keeper: Source = field(default_factory=lambda: Source("alerts' keeper"))  # nobody trades less without it
     streams: dict[str, Source] = field(default_factory=lambda: {name: Source(name) for name in FOLLOWED})
     health: dict[str, Any] = field(default_factory=dict)
     killed: tuple[str, ...] = ()  # each place, as "SYMBOL BTCUSDT"; asked for while health says that something is

@@ -9,7 +9,7 @@ import msgspec
 from chimera.services.console import timeline
 from chimera.services.console.acting.cancel import CANCEL
 from chimera.services.console.others import Others
-from chimera.services.console.rows import DecisionRow, OrderSeen, position_name, read_row
+from chimera.services.console.rows import ChildSeen, DecisionRow, OrderRow, OrderSeen, position_name, read_row
 from chimera.services.console.same import Same
 from chimera.services.console.screen import Group, Look, Params, Screen, Section, Shown, Span
 from chimera.services.console.seen import Seen
@@ -58,8 +58,14 @@ def _timeline(shown: Shown) -> Mapping[str, object]:
 
 
 def _children(shown: Shown) -> Mapping[str, object]:
+    """S4 answers with the parts as they were when the order was done; what the streams told since is newer."""
     order: OrderSeen | None = shown.looked["order"]
-    return {"rows": () if order is None else (*order.children, *order.legs)}
+    sent = () if order is None else (*order.children, *order.legs)
+    return {"rows": tuple(_by_now(part, shown.seen.orders.get(part.client_order_id)) for part in sent)}
+
+
+def _by_now(part: ChildSeen, told: OrderRow | None) -> ChildSeen:
+    return part if told is None or part.status in FINAL else part.but(status=told.status, filled_qty=told.filled_qty)
 
 
 def _raw(shown: Shown) -> Mapping[str, object]:
@@ -88,7 +94,7 @@ SCREEN: Final = Screen(
     sections=(
         Section("order", "What it is", reads=("order", "decisions"), content=_order, same=_same),
         Section("chart", "The price around it", reads=("order", "pulse"), content=_chart, span=Span.WIDE),
-        Section("children", "What was sent", reads=("order",), content=_children, span=Span.SIDE),
+        Section("children", "What was sent", reads=("order", "orders"), content=_children, span=Span.SIDE),
         Section("timeline", "Timeline", reads=("order", "records", "decisions"), content=_timeline),
         Section("raw", "As it came, secrets hidden", reads=("order", "records"), content=_raw),
     ),

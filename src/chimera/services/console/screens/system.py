@@ -33,7 +33,9 @@ def _s4(shown: Shown) -> Mapping[str, object]:
 
 
 def _s3(shown: Shown) -> Mapping[str, object]:
-    return {"checks": tuple(_flat(shown.seen.s3_health)), "status": shown.seen.s3_health.get("status", "unknown")}
+    health = dict(shown.seen.s3_health)
+    checks = {name: check.get("status") for name, check in health.pop("checks", {}).items()}
+    return {"checks": tuple(_flat(checks)), "rest": tuple(_flat(health))}
 
 
 def _own(shown: Shown) -> Mapping[str, object]:
