@@ -181,6 +181,19 @@ def test_a_refused_child_says_why() -> None:
     assert (order.status, order.reason) == (Status.REJECTED, "Margin is insufficient.")
 
 
+def test_what_a_kind_of_order_has_not_may_be_null() -> None:
+    """A trailing stop by hand has no trigger price: the list it stands in, and with it each survey, stays readable."""
+    nothing = ("quantity", "triggerPrice", "reduceOnly", "closePosition", "updateTime", "actualOrderId")
+    row = {
+        "symbol": "BTCUSDT", "clientAlgoId": "web_1", "algoId": 7, "side": "SELL",
+        "orderType": "TRAILING_STOP_MARKET", "algoStatus": "NEW",
+    }  # fmt: skip
+    [listed] = decoded(msgspec.json.encode([row | dict.fromkeys(nothing)]), list[payloads.AlgoRow])
+    seen = heard(an_algo(X="NEW", o="TRAILING_STOP_MARKET", **dict.fromkeys(("q", "tp", "R", "cp", "rm", "ai")))).order
+    for order in (translate.algo(listed), seen):
+        assert (order.trigger_price, order.qty, order.close_position, order.reduce_only) == (None, 0, False, False)
+
+
 @pytest.mark.incident(4)
 def test_a_close_position_algo_covers_all() -> None:
     order = heard(an_algo(X="NEW", ai="", q="0", cp=True, f="GTE_GTC")).order

@@ -34,9 +34,9 @@ def decoded(body: bytes, kind: type[V]) -> V:
     return found
 
 
-def amount(text: str | int) -> Decimal:
-    """A number that the venue may leave empty: "" is zero."""
-    if text == "":
+def amount(text: str | int | None) -> Decimal:
+    """A number that the venue may leave empty: "" and null are zero."""
+    if text is None or text == "":
         return ZERO
     try:
         found = Decimal(text)
@@ -93,7 +93,10 @@ class OrderRow(Struct, rename="camel"):
 
 
 class AlgoRow(Struct, rename="camel"):
-    """The Algo service's place, query and open list. ``actualOrderId`` is "" before the trigger."""
+    """The Algo service's place, query and open list. ``actualOrderId`` is "" before the trigger.
+
+    What a kind of order has not may be null: one of somebody else's must not make a whole list unreadable.
+    """
 
     symbol: Text
     client_algo_id: Text
@@ -101,12 +104,12 @@ class AlgoRow(Struct, rename="camel"):
     side: Side
     order_type: Text
     algo_status: Text
-    quantity: Text = ""
-    trigger_price: Text = ""
-    reduce_only: bool = False
-    close_position: bool = False
-    update_time: int = 0
-    create_time: int = 0
+    quantity: Text | None = ""
+    trigger_price: Text | None = ""
+    reduce_only: bool | None = False
+    close_position: bool | None = False
+    update_time: int | None = 0
+    create_time: int | None = 0
     actual_order_id: int | Text | None = ""
 
 
@@ -302,12 +305,12 @@ class AlgoEventBody(Struct):
     symbol: Text = field(name="s")
     side: Side = field(name="S")
     status: Text = field(name="X")
-    qty: Text = field(name="q", default="")
+    qty: Text | None = field(name="q", default="")
     actual_id: int | Text | None = field(name="ai", default="")
-    trigger_price: Text = field(name="tp", default="")
-    reduce_only: bool = field(name="R", default=False)
-    close_position: bool = field(name="cp", default=False)
-    reason: Text = field(name="rm", default="")
+    trigger_price: Text | None = field(name="tp", default="")
+    reduce_only: bool | None = field(name="R", default=False)
+    close_position: bool | None = field(name="cp", default=False)
+    reason: Text | None = field(name="rm", default="")
     position_side: Any = field(name="ps", default="BOTH")  # whatever it is: no order is unreadable for it
 
 

@@ -91,10 +91,10 @@ def algo(row: payloads.AlgoRow) -> VenueOrder:
         type=_type(row.order_type),
         status=_ALGO_STATUS.get(row.algo_status, Status.IN_DOUBT),
         qty=_qty(amount(row.quantity)),
-        updated_ms=Millis(row.update_time or row.create_time),
+        updated_ms=Millis(row.update_time or row.create_time or 0),
         trigger_price=_price(amount(row.trigger_price)),
-        reduce_only=row.reduce_only or row.close_position,
-        close_position=row.close_position,
+        reduce_only=bool(row.reduce_only or row.close_position),
+        close_position=bool(row.close_position),
         reason=_strange(row.algo_status, _ALGO_STATUS),
     )
 
@@ -180,8 +180,8 @@ def algo_event(event: payloads.AlgoEvent) -> VenueOrder:
         qty=_qty(amount(body.qty)),
         updated_ms=Millis(event.at_ms),
         trigger_price=_price(amount(body.trigger_price)),
-        reduce_only=body.reduce_only or body.close_position,
-        close_position=body.close_position,
+        reduce_only=bool(body.reduce_only or body.close_position),
+        close_position=bool(body.close_position),
         reason=body.reason or _strange(body.status, _ALGO_STATUS),
     )
 
