@@ -77,6 +77,8 @@ async def _unprotected(s4_url: str) -> list[Check]:
         return [Check("protection", None, f"S4 does not tell ({away})")]
     held = [row for row in rows if Decimal(row["qty"])]
     bare = [row for row in held if row["unprotected_ms"]]
+    if not held:
+        return [Check("protection", True, "nothing is held")]
     if not bare:
         return [Check("protection", True, f"{len(held)} positions held, each with a live stop over all of it")]
     return [

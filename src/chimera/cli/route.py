@@ -144,7 +144,12 @@ def learned_from(
     from chimera.wire import keys
 
     if not ledger.is_file():
-        raise refused(str(ledger), "there is no such file", "the file of S4's ledger (S4_LEDGER_PATH)", "--ledger")
+        raise refused(
+            str(ledger),
+            "there is no such file",
+            "the file of S4's ledger (S4_LEDGER_PATH); of chimera up it is .state/s4.sqlite",
+            "--ledger",
+        )
     rows = Ledger()
     with LookingOn(ledger) as s4:
         rows.orders(s4.documents(keys.ORDERS))

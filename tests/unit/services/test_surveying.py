@@ -71,3 +71,11 @@ async def test_a_symbol_that_nobody_owns_is_refused(loaded: bool, code: str) -> 
     with pytest.raises(Refused) as no:
         await survey(ground, Market.FUT, "ETHUSDT")
     assert no.value.code == code
+
+
+async def test_a_refusal_names_what_is_traded() -> None:
+    desk, clock = a_long(), HandClock()
+    ground = ground_over(desk, Surveyed(desk, clock), clock)
+    with pytest.raises(Refused) as no:
+        await survey(ground, Market.FUT, "ETHUSDT")
+    assert (no.value.field, no.value.value, no.value.accepted) == ("symbol", "ETHUSDT", SYMBOL)

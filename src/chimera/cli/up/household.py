@@ -129,10 +129,10 @@ class Household:
     async def failed(self) -> None:
         """Waits for ever; raises when a child fell for good (who only looks on may)."""
         everyone = (self._venue, *self._others)
-        children = [child for child in everyone if child is not None and child.name not in LOOKERS_ON]
         async with asyncio.TaskGroup() as group:
-            for child in children:
-                group.create_task(child.failed())
+            for child in everyone:
+                if child is not None:
+                    group.create_task(self._missed(child) if child.name in LOOKERS_ON else child.failed())
 
     async def close(self) -> None:
         """Everything down within three seconds: customers, then venue and Redis."""
@@ -278,12 +278,21 @@ class Household:
         environ = _passed_on(os.environ, own)
         return Child(name, words, environ, log_path, vital=vital, on_line=self._heard, on_fall=self._fell)
 
+    async def _missed(self, child: Child) -> None:
+        """Who only looks on may fall for good; whoever relies on it hears so."""
+        try:
+            await child.failed()
+        except Stop as fell:
+            self._tell_fallen(f"{fell} Everything else goes on without it")
+
     def _heard(self, line: Line) -> None:
         if line.get("event") == "market_ended":
             self.market_ended.set()
 
     def _fell(self, name: str, code: int) -> None:
-        text = f"{name} {how_it_ended(code)} and is started again; its log is in {self._state / 'log'}"
+        self._tell_fallen(f"{name} {how_it_ended(code)} and is started again; its log is in {self._state / 'log'}")
+
+    def _tell_fallen(self, text: str) -> None:
         self._tell({"at_ms": self.now_ms(), "event": "alert", "severity": "ERROR", "code": "FELL", "text": text})
 
     async def _follow_audit(self) -> None:

@@ -56,7 +56,7 @@ class Closing:
         if owner is None:
             if (early := self._ground.not_loaded("symbol", symbol)) is not None:
                 raise early
-            raise Refused("UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol)
+            raise self._ground.not_traded(symbol)
         if name is not None and taken is not None:
             return await _again(owner, name, taken, symbol)
         held = owner.holding.exposure  # what filled by the venue's word too: its trades may be late

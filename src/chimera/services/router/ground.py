@@ -62,6 +62,12 @@ class Ground(NamedTuple):
     def owner_of(self, symbol: Symbol) -> Owner | None:
         return self.owners.get(self.key(symbol))
 
+    def not_traded(self, symbol: str) -> Refused:
+        traded = ", ".join(sorted(key.symbol for key in self.owners))
+        return Refused(
+            "UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol, accepted=traded or None
+        )
+
     def not_loaded(self, field: str, value: str) -> Refused | None:
         """What to say of a position or an order that is not known, while somebody may still bring it."""
         if self.loaded():

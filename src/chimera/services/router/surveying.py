@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from chimera.services.router.board import position_row
 from chimera.services.router.ground import Ground
-from chimera.trading.errors import Refused
 from chimera.trading.facts import Gapped
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market
@@ -26,9 +25,7 @@ async def survey(ground: Ground, market: Market, symbol: str) -> dict[str, Any]:
     """
     owner = ground.owner_of(Symbol(symbol)) if market is ground.market else None
     if owner is None:
-        raise ground.not_loaded("symbol", symbol) or Refused(
-            "UNKNOWN_SYMBOL", f"{symbol} is not traded here", field="symbol", value=symbol
-        )
+        raise ground.not_loaded("symbol", symbol) or ground.not_traded(symbol)
     before_ms, deadline_ms = owner.holding.surveyed_ms, ground.clock.monotonic_ms() + PATIENCE_MS
     if owner.holding.survey_asked_ms is None:
         owner.hear(Gapped())
