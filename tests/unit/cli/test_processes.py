@@ -49,4 +49,4 @@ async def test_alerts_that_cannot_start_are_told_of_and_the_house_goes_on(tmp_pa
     [fallen] = told
     assert (fallen["severity"], fallen["code"]) == ("ERROR", "FELL")
     assert "ALERTS_WEBHOOK_SECRET_FILE go together" in fallen["text"]
-    assert fallen["text"].endswith("Everything else goes on without it")
+    assert fallen["text"].endswith("is missing; everything else goes on without it")

@@ -283,7 +283,7 @@ class Household:
         try:
             await child.failed()
         except Stop as fell:
-            self._tell_fallen(f"{fell} Everything else goes on without it")
+            self._tell_fallen(f"{str(fell).rstrip('.')}; everything else goes on without it")
 
     def _heard(self, line: Line) -> None:
         if line.get("event") == "market_ended":
