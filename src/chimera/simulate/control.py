@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from chimera.simulate.door.messages import WireRequest, WireResponse
+from chimera.simulate.door.messages import NO_JSON, WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.doors import Keys
@@ -65,7 +65,7 @@ def control(
 def _spec(body: str) -> AccountSpec:
     try:
         return msgspec.json.decode(body, type=AccountSpec)
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise Refusal(-1130, text=str(error)) from error
 
 

@@ -114,6 +114,20 @@ async def test_what_does_not_fit_arms_nothing_and_says_why(
     assert (await client.ok("GET", "/sim/faults"))["armed"] == []
 
 
+@pytest.mark.parametrize("path", ["/sim/faults", "/sim/scenario", "/sim/accounts", "/sim/adl"])
+async def test_what_is_nested_too_deeply_is_no_json(client: Client, path: str) -> None:
+    status, said = await client.send("POST", path, data='{"a":' * 5_000 + "0" + "}" * 5_000)
+    assert (status, said["code"]) == (400, -1130)
+
+
+async def test_a_frame_nested_too_deeply_is_answered_and_ends_nothing(client: Client) -> None:
+    async with await client.listen("/public/ws") as stream:
+        await stream.send_str("[" * 5_000 + "]" * 5_000)
+        assert "Invalid JSON" in str(await stream.receive_json())
+        await stream.send_json({"id": 1, "method": "LIST_SUBSCRIPTIONS"})
+        assert (await stream.receive_json())["id"] == 1
+
+
 @pytest.mark.parametrize(
     ("remote", "control"), [("10.0.0.9", 403), ("::ffff:10.0.0.9", 403), (None, 403), ("::1", 200)]
 )

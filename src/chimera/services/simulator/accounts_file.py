@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from chimera.simulate.door.messages import NO_JSON
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.trading.errors import Refused
@@ -22,7 +23,7 @@ def load(path: Path) -> tuple[AccountSpec, ...]:
         rows = msgspec.json.decode(path.read_bytes(), type=list[AccountSpec])
     except OSError as error:
         raise _refused(f"{path} cannot be read: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NO_JSON as error:
         raise _refused(f"{path}: {error}") from error
     for row in rows:
         try:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from chimera.services.simulator.readers import ApiReader, Reader, StreamReader
-from chimera.simulate.door.messages import ANY, MARKET, PRIVATE, PUBLIC, SPOT, SPOT_PRIVATE, Frame
+from chimera.simulate.door.messages import ANY, MARKET, NO_JSON, PRIVATE, PUBLIC, SPOT, SPOT_PRIVATE, Frame
 from chimera.simulate.trouble.hands import SHUTDOWN
 from chimera.simulate.trouble.match import fits
 from chimera.simulate.twin import Twin
@@ -118,7 +118,7 @@ class Hub:
         """Answer a control message: SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY or GET_PROPERTY."""
         try:
             message = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NO_JSON:
             return _no(3, "Invalid JSON: expected value at line 1 column 1")
         if not isinstance(message, dict):
             return _no(3, "Invalid JSON: expected value at line 1 column 1")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chimera.simulate.door.messages import NO_JSON
 from chimera.simulate.trouble.scenario import CODE, Scenario, read, shown
 from chimera.trading.errors import Refused
 
@@ -36,7 +37,7 @@ def plain(text: str, path: Path) -> Any:
         case ".json":
             try:
                 return msgspec.json.decode(text)
-            except msgspec.DecodeError as error:
+            except NO_JSON as error:
                 raise Refused(CODE, f"{path} is not JSON: {error}", field=FIELD, accepted=_ENDINGS) from error
         case ".toml":
             try:

@@ -4,7 +4,7 @@
 Knows nothing of HTTP libraries or sockets; the service and the virtual-time world both speak this.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,7 @@ from chimera.trading.value import Value
 PUBLIC, MARKET, PRIVATE = "public", "market", "private"  # the futures routes
 SPOT, SPOT_PRIVATE = "spot", "spot_private"
 ANY = "*"  # as a frame's channel or route
+NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
 class WireRequest(Value):

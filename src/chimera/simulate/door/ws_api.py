@@ -20,7 +20,7 @@ from chimera.simulate.door.auth import KEY_HEADER, Claim
 from chimera.simulate.door.call import C
 from chimera.simulate.door.face import Asked, Face, Outcome
 from chimera.simulate.door.limits import Overrun
-from chimera.simulate.door.messages import WireRequest, WireResponse
+from chimera.simulate.door.messages import NO_JSON, WireRequest, WireResponse
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.door.session import Session
@@ -149,7 +149,7 @@ def _read(text: str | bytes, shows_limits: bool) -> tuple[Any, str, dict[str, st
     """Id, method, parameters as text, whether the answer shows limits. Raises -1135 for what is no request."""
     try:
         request = _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NO_JSON as error:
         raise Refusal(-1135, text="Invalid JSON Request") from error
     if not isinstance(request, dict):
         raise Refusal(-1135, text="Invalid JSON Request")

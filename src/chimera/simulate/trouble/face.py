@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.door.messages import NO_JSON, WireRequest
 from chimera.simulate.trouble.catalogue import CATALOGUE
 from chimera.simulate.trouble.faults import Faults
 from chimera.simulate.trouble.scenario import CODE, Scenario, fault, read, shown
@@ -83,5 +83,5 @@ def _mapping(body: str) -> Mapping[str, Any]:
 def _decoded(body: str) -> Any:
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise Refused(CODE, f"this is not JSON ({error})", field="body", accepted="JSON") from error

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from chimera.simulate.door.auth import KEY_HEADER
-from chimera.simulate.door.messages import Frame, WireRequest
+from chimera.simulate.door.messages import NO_JSON, Frame, WireRequest
 from chimera.simulate.trouble.faults import Triggering
 from chimera.trading.value import Value
 
@@ -131,7 +131,7 @@ def _told_params(request: WireRequest) -> list[tuple[str, str]]:
 def _inside(batch: str) -> list[tuple[str, str]]:
     try:
         rows = msgspec.json.decode(batch)
-    except msgspec.DecodeError:
+    except NO_JSON:
         return []
     rows = rows if isinstance(rows, list) else []
     return [(name, str(value)) for row in rows if isinstance(row, Mapping) for name, value in row.items()]

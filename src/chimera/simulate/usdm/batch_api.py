@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chimera.simulate.door.messages import NO_JSON
 from chimera.simulate.door.params import Params
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm import orders_api, payloads
@@ -88,7 +89,7 @@ def _list(call: FuturesCall, name: str) -> list[Any]:
     """A JSON array with something in it."""
     try:
         found = _decoder.decode(call.params.need(name))
-    except msgspec.DecodeError:
+    except NO_JSON:
         raise Refusal(-1130, name) from None
     if not isinstance(found, list):
         raise Refusal(-1130, name)

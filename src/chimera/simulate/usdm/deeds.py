@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chimera.simulate.door.messages import WireRequest
+from chimera.simulate.door.messages import NO_JSON, WireRequest
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.usdm.exchange import FuturesExchange
 from chimera.trading.intent import PositionSide
@@ -41,7 +41,7 @@ def _deleverage(request: WireRequest, exchange: FuturesExchange) -> dict[str, An
         raise Refusal(-5000, request.path, request.method)
     try:
         asked = msgspec.json.decode(request.body, type=Deleverage)
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise Refusal(-1130, text=str(error)) from error
     account = exchange.floor.accounts.get(asked.account)
     if account is None:
