@@ -52,7 +52,7 @@ run: $(RUN_READY)
 
 test: $(DEV_READY)
 	@$(PYTHON) tools/machine.py redis-server chromium prometheus
-	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup --rows-gate --durations 40
+	@exec $(BIN)/python -m pytest -n 3 --dist loadgroup --rows-gate --durations 40
 
 static: $(DEV_READY)
 	@$(BIN)/ruff format --check .
