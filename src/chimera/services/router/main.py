@@ -199,14 +199,7 @@ async def _housed(
         house.beside("observing", observing.run)
         signed, environment = keyring.Signed(accounts, wallets), hosts_of(settings).name
         house.beside("apart", Apart(environment, signed.whose, bus, ours.level, house.redis_shared).run)
-        rotating = keyring.rotating_of(
-            settings,
-            pair,
-            signed,
-            clock=clock,
-            tell=house.tell,
-            hurry=hangup,
-        )
+        rotating = keyring.rotating_of(settings, pair, signed, clock=clock, tell=house.tell, hurry=hangup)
         if rotating is not None:
             house.beside("rotating", rotating.run)
         desk = RouteDesk(settings.route_table_path, house.routings, ours, clock)
