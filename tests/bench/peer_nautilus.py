@@ -32,7 +32,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.trading.strategy import Strategy
 
 PACE_S = 0.05
-PATIENCE_S = 600.0
+QUIET_S = 30.0  # without a new order: no further one comes
 REFUSED_MOST = 3
 KEY, SECRET = "chimera-sim-key", "chimera-sim-secret"
 
@@ -138,14 +138,17 @@ def main(http: str, ws: str, symbol: str, qty: str, stop: str, orders: str) -> N
     node.add_data_client_factory(BINANCE, BinanceLiveDataClientFactory)
     node.add_exec_client_factory(BINANCE, BinanceLiveExecClientFactory)
     node.build()
-    threading.Thread(target=_stop_when, args=(node, done), daemon=True).start()
+    threading.Thread(target=_stop_when, args=(node, strategy, done), daemon=True).start()
     node.run()
     told = {"version": nautilus_trader.__version__, "called": strategy.called, "refused": dict(strategy.refused)}
     print(json.dumps(told), flush=True)
 
 
-def _stop_when(node: TradingNode, done: threading.Event) -> None:
-    done.wait(PATIENCE_S)
+def _stop_when(node: TradingNode, strategy: InAndOut, done: threading.Event) -> None:
+    """Ends the node with its last round, or where its rounds go on no more; it has made what it has made by then."""
+    made = -1
+    while not done.wait(QUIET_S) and made != len(strategy.called):
+        made = len(strategy.called)
     node.get_event_loop().call_soon_threadsafe(node.stop)
 
 

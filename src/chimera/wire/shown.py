@@ -94,7 +94,7 @@ class OrderResult(_Answer):
     client_order_id: str
     order_ids: list[str]
     filled_qty: Unsigned
-    avg_price: Unsigned | None = None
+    avg_price: Unsigned | None = Field(None, description="of the trades told; null also where what filled was not told")
     filled_avg: Unsigned | None = None
     mid_at_send: Unsigned | None = Field(None, description="when the first child was sent")
     slip_bps: Signed | None = Field(None, description="of the mean price against `mid_at_send`, above 0 when adverse")

@@ -226,18 +226,18 @@ def test_every_amount_of_a_position_is_a_number() -> None:
     stop = an_order(Role.STOP, Status.NEW)
     stop = stop.but(request=stop.request.but(trigger_price=Decimal("64800")))
     holding = a_holding(work, stop, position=Position(lots=(a_lot(work.intent),)))
-    scene = SimpleNamespace(near=Decimal("65900.5"), instrument=BTC)
+    scene: Any = SimpleNamespace(near=Decimal("65900.5"), instrument=BTC)
     cover = SimpleNamespace(unprotected_ms=lambda: 0, guarded_ms=lambda: 0, max_unprotected_ms=7)
     recovered = Moment()
-    owner = SimpleNamespace(holding=holding, cover=cover, recovered=recovered)
+    owner: Any = SimpleNamespace(holding=holding, cover=cover, recovered=recovered)
 
-    row = exact(position_row(owner, scene))  # type: ignore[arg-type]  # what the projection reads of both
+    row = exact(position_row(owner, scene))
 
     assert digits_left(row) == set()
     assert (row["qty"], row["stop"]["price"], row["coverage"]) == (Decimal("0.002"), Decimal(64800), Decimal(1))
     assert row["heard"] is False
     recovered.set()
-    assert position_row(owner, scene)["heard"] is True  # type: ignore[arg-type]
+    assert position_row(owner, scene)["heard"] is True
     assert (type(row["max_unprotected_ms"]), row["market"]) == (int, "FUT")
 
 
