@@ -18,6 +18,7 @@ from chimera.execute.putting_back import lent, put_back
 from chimera.execute.setback import rebased
 from chimera.execute.steering import steer
 from chimera.execute.telling import tell
+from chimera.execute.wallet import looked
 from chimera.protect import arming, asked, pairs
 from chimera.protect.bracket import bracket_for
 from chimera.protect.duty import duty_on
@@ -322,7 +323,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),
         trades_confirmed_ms=confirmed_ms(holding, snapshot.asked_ms, scene),
     )
-    holding = forget_trades(holding, scene)
+    holding = looked(forget_trades(holding, scene), snapshot)
     if not found.gap or any(order.owed for order in holding.orders.values()):
         return asked_again(holding.but(strikes=0, suspected=ZERO), scene)
     if outdated:

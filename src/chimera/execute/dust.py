@@ -6,6 +6,7 @@ cost, without gain or loss, and told; the coins stay in the wallet and are the u
 
 from decimal import Decimal
 
+from chimera.execute.wallet import given_up
 from chimera.trading.holding import Holding
 from chimera.trading.money import ZERO
 from chimera.trading.position import Position
@@ -20,7 +21,7 @@ def left_over(holding: Holding, scene: Scene) -> Holding:
         return holding
     if not is_dust(holding.position, scene):
         return holding
-    return holding.but(position=holding.position.without_dust(), exit=None)
+    return given_up(holding).but(exit=None)
 
 
 def is_dust(position: Position, scene: Scene) -> bool:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from chimera.execute.untold import presumed
+from chimera.execute.wallet import by_hand, moved, nobodys
 from chimera.trading.booking import Booking, effects_of, shares_of
 from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
@@ -102,17 +103,19 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = N
     ``before_qty``: what the venue says had filled of this order before this trade, for an order we do not know.
     """
     confirmed = holding.trades_confirmed_ms - scene.policy.trades_overlap_ms
-    if fill.trade_id in holding.seen_trades or fill.at_ms < confirmed or _nobodys(fill, holding):
+    if fill.trade_id in holding.seen_trades or fill.at_ms < confirmed:
         return holding
+    if nobodys(fill, holding):
+        return by_hand(holding, fill, scene)
     order = opener = holding.orders.get(fill.ref) or _stranger(fill, before_qty, holding, scene)
     if is_forgotten(fill.ref):
         holding, likely = presumed(holding, fill.side, fill.qty)
         opener = likely or order
     first = holding.exit.lots if holding.exit is not None and order.role is Role.EXIT else ()
-    moved = fill.but(qty=_moved(fill, scene))
+    net = fill.but(qty=moved(fill, scene))
     after = holding.but(
         position=holding.position.apply(
-            moved, lot_for(holding, opener, moved, scene), first=first, fee=_fee_in_quote(fill, scene)
+            net, lot_for(holding, opener, net, scene), first=first, fee=_fee_in_quote(fill, scene)
         ),
         seen_trades={**holding.seen_trades, fill.trade_id: fill.at_ms},
         filled_ms=scene.now_ms,
@@ -131,19 +134,6 @@ def _booked(before: Holding, after: Holding, fill: Fill, scene: Scene) -> Holdin
         held=shares_of(after.position),
     )
     return after.but(booked={**after.booked, fill.trade_id: booking})
-
-
-def _nobodys(fill: Fill, holding: Holding) -> bool:
-    """On spot what others trade with the account's key is the user's own: no lot of ours grows or shrinks by it."""
-    return not holding.key.market.reduces_only and fill.ref not in holding.orders and child_of(fill.ref) is None
-
-
-def _moved(fill: Fill, scene: Scene) -> Qty:
-    """By how much the position moves, base asset: on spot the fee may be taken from it."""
-    market, base = scene.instrument.market, scene.instrument.base
-    if market.reduces_only or fill.fee_asset != base:
-        return fill.qty
-    return Qty(fill.qty - fill.side.sign * fill.fee)
 
 
 def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Scene) -> Holding:

@@ -5,6 +5,7 @@ proof an order counts in full.
 """
 
 from chimera.execute.hear import settle
+from chimera.execute.wallet import speaks
 from chimera.trading.holding import Holding
 from chimera.trading.money import Millis
 from chimera.trading.order import Order, Role, Status, Trigger
@@ -44,7 +45,7 @@ def asked_again(holding: Holding, scene: Scene) -> Holding:
         return holding
     for order in tuple(holding.orders.values()):
         late = order.status is Status.IN_DOUBT and order.dead_after_ms is not None
-        if late and _silent(holding, Millis(order.dead_after_ms or 0), scene):
+        if late and _silent(holding, order, Millis(order.dead_after_ms or 0), scene):
             holding = holding.with_order(order.but(ask_at_ms=scene.now_ms))
     return holding
 
@@ -65,7 +66,7 @@ def not_found(holding: Holding, order: Order, asked_server_ms: Millis, scene: Sc
     if dead_after is None or (_was_shown(order) and not _harmless(order, holding)):
         dead_after = Millis(scene.venue_now_ms + scene.policy.doubt_margin_ms)
         missing = missing.but(dead_after_ms=dead_after)
-    if asked_server_ms > dead_after and (_harmless(order, holding) or _silent(holding, dead_after, scene)):
+    if asked_server_ms > dead_after and (_harmless(order, holding) or _silent(holding, missing, dead_after, scene)):
         return settle(missing.after(_end_of(missing)), order, scene)
     return settle(missing, order, scene)
 
@@ -88,10 +89,10 @@ def _harmless(order: Order, holding: Holding) -> bool:
     return whole and holding.key.market.reduces_only
 
 
-def _silent(holding: Holding, dead_after_ms: Millis, scene: Scene) -> bool:
-    """Whether open orders, trades and position have been heard since, and none of them speaks for it."""
+def _silent(holding: Holding, order: Order, dead_after_ms: Millis, scene: Scene) -> bool:
+    """Whether open orders, trades and position, or wallet, have been heard since, and none of them speaks for it."""
     surveyed_on_venue_clock = holding.surveyed_ms + scene.venue_now_ms - scene.now_ms
-    return surveyed_on_venue_clock > dead_after_ms and not holding.strikes
+    return surveyed_on_venue_clock > dead_after_ms and not holding.strikes and not speaks(order, holding, scene)
 
 
 def restarted(order: Order, scene: Scene) -> Order:

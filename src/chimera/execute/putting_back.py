@@ -32,6 +32,8 @@ def put_back(holding: Holding, fact: Restored) -> Holding:
         event_seq=max(holding.event_seq, fact.at_ms),  # a moment is larger than any count, of this life or another
         strikes=0,
         suspected=ZERO,
+        own_qty=None,
+        own_moved=ZERO,
     )
 
 

@@ -72,7 +72,7 @@ def test_it_is_not_sent_again_while_one_of_the_four_is_not_silent(speaks: Speaks
 
 @pytest.mark.req("S4-RETRY-2")
 def test_it_is_not_sent_again_while_the_position_has_a_difference_that_nobody_explains() -> None:
-    """On futures; a spot wallet holds coins of others, too, and says nothing about an order."""
+    """On futures; what a spot wallet says is another matter (``test_spot_wallet_speaks``)."""
     desk = Desk()
     entry = unanswered(desk)
     a_position(desk, entry)

@@ -41,6 +41,7 @@ ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "throttled_503": ("B11",),
     "balance_too_low": ("B14",),
     "read_lag": ("B16",),
+    "trades_lag": ("B16",),
     "algo_unread": ("B17",),
     "zero_read": ("B26",),
     "away_venue": ("A19", "B13", "C8"),

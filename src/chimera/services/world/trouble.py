@@ -94,6 +94,7 @@ KINDS: Final[dict[str, Kind]] = {
     "zero_read": Kind("zero_balance_read", 0.10, match=Match(path=_HOLDINGS)),
     "read_lag": Kind("read_lag", 0.20, _ms(50, 2_500)),
     "algo_unread": Kind("read_lag", 0.20, _ms(60_000, 240_000), Match(path="/fapi/v1/algoOrder")),
+    "trades_lag": Kind("trades_lag", 0.50, _ms(500, 30_000)),
     "order_refused": Kind("refused", 0.05, _refusal(-2019, _THROTTLED, -4131), Match(path="/fapi/v1/order")),
     "stop_refused": Kind("stop_refused", 0.15, _refusal(-2021, -4120, -2019, _THROTTLED, -4130)),
     "stuck_triggering": Kind("stuck_triggering", 0.30, _stuck),
@@ -111,7 +112,7 @@ SPOT_ONLY: Final[dict[str, Kind]] = {  # beside these, on spot: what COMMON name
 }  # fmt: skip
 COMMON: Final = (
     "unknown_503", "unavailable_503", "internal_503", "overloaded_503", "unexpected_1006", "timeout_1007",
-    "balance_too_low", "read_lag", "trigger_refused", "trigger_partial_fill", "frame_drop",
+    "balance_too_low", "read_lag", "trades_lag", "trigger_refused", "trigger_partial_fill", "frame_drop",
 )  # fmt: skip
 SPOT_MOST: Final[Mapping[str, float]] = {
     **{name: KINDS[name].most for name in COMMON},
