@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from chimera.backtest.ways import BASE, VARIED
 from chimera.cli.replay_routes import replayed
+from chimera.cli.told import left_out
 from chimera.services.simulator.market import files_named
 from chimera.wire.route_table import DEFAULT
 from proofs.house import ROOT
@@ -47,7 +48,7 @@ def _one(path: str) -> dict[str, Any]:
     file = files_named(path)[0]
     told = replayed(
         file, [SHORT, LONG, "maker:3000"], VARIED[:3], DEFAULT, (None, None),
-        intents=INTENTS, seed=SEED, block_s=30,
+        intents=INTENTS, seed=SEED, block_s=30, tell=left_out,
     )  # fmt: skip
     rows = {(row.way, row.queue): row for row in told["ways"] if row.way != "market"}
     spot = told["market"] == "SPOT"

@@ -3,7 +3,7 @@
 It reads captures and asks no service. The same captures, ways and seed print the same bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -52,7 +52,9 @@ def replay_routes(
         curves = table_named(table)
 
         def of(file: Any) -> dict[str, Any]:
-            return replayed(file, names, assumed, curves, fees, intents=intents, seed=seed, block_s=block_s)
+            return replayed(
+                file, names, assumed, curves, fees, intents=intents, seed=seed, block_s=block_s, tell=left_out
+            )
 
         reports = [report for _, report in spared(files_named(market, left_out), of, left_out)]
         if as_json:
@@ -65,9 +67,9 @@ def replay_routes(
 
 def replayed(
     file: Any, names: Sequence[str], assumed: Sequence[Any], table: Any, fees: tuple[Decimal | None, Decimal | None],
-    *, intents: int, seed: int, block_s: int,
+    *, intents: int, seed: int, block_s: int, tell: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
-    """One capture's report. Raises ``Refused`` naming the option."""
+    """One capture's report; what of it is not used is told to ``tell``. Raises ``Refused`` naming the option."""
     from chimera.backtest import ways as known
     from chimera.backtest.bootstrap import Blocks
     from chimera.backtest.replay import Replay
@@ -82,7 +84,7 @@ def replayed(
         maker=usual.maker if fees[0] is None else fees[0], taker=usual.taker if fees[1] is None else fees[1]
     )
     ways = ways_named(names, table, assumed)
-    opened = open_captures([file])
+    opened = open_captures([file], tell)
     instrument = next(
         each
         for each in (*opened.instruments, *opened.spot)

@@ -14,7 +14,7 @@ _FINEST: Final = Decimal(1).scaleb(-_MOST_PLACES)
 
 
 def left_out(what: str) -> None:
-    """A capture of a folder that is not used, or not to its end: said beside whatever is printed."""
+    """A capture that is not used, or what of one is not: said beside whatever is printed."""
     print(f"chimera: {what}", file=sys.stderr)
 
 

@@ -1,9 +1,9 @@
 """A capture replayed: lines of local receive time, one space, the raw combined-stream message.
 
-Times are nanoseconds or microseconds since the epoch, told apart by magnitude. ``at_us`` of every event is the local
-*receive* time: it is one clock for all streams and never runs backwards, while Binance's ``E`` and ``T`` jitter by
-seconds between streams, and spot ``bookTicker`` has neither. In a capture the two clocks may differ by a constant; only
-``next_funding_ms`` is the exchange's.
+Times are milliseconds, microseconds or nanoseconds since the epoch, told apart by magnitude. ``at_us`` of every event
+is the local *receive* time: it is one clock for all streams and never runs backwards, while Binance's ``E`` and ``T``
+jitter by seconds between streams, and spot ``bookTicker`` has neither. In a capture the two clocks may differ by a
+constant; only ``next_funding_ms`` is the exchange's.
 It opens no file: the shell hands it lines (``chimera.adapters.binance.capture_file``).
 """
 
@@ -13,8 +13,10 @@ from typing import Final
 from chimera.tape.reader import FrameRefused, MarketReader
 from chimera.trading.market import MarketEvent
 
-_MICROSECONDS_FROM: Final = 10**14  # 1973 in µs
-_NANOSECONDS_FROM: Final = 10**17  # 1973 in ns; µs get there in the year 5138
+_MILLISECONDS_FROM: Final = 10**11  # 1973 in ms
+_MICROSECONDS_FROM: Final = 10**14
+_NANOSECONDS_FROM: Final = 10**17  # µs get there in the year 5138
+_SHOWN: Final = 40  # characters of what is no time
 
 
 class CaptureRefused(ValueError):
@@ -63,11 +65,12 @@ def split_line(line: str | bytes) -> tuple[int, bytes]:
     """Receive time in µs and the raw frame. Raises FrameRefused."""
     raw = line.encode() if isinstance(line, str) else line
     stamp, _, frame = raw.partition(b" ")
-    if not stamp.isdigit() or not frame:
-        raise FrameRefused("does not start with a receive time and a space")
-    at = int(stamp)
+    at = int(stamp) if stamp.isdigit() and len(stamp) < _SHOWN else 0
+    if at < _MILLISECONDS_FROM or not frame:
+        shown = raw[:_SHOWN].decode(errors="replace")
+        raise FrameRefused(
+            f"it begins {shown!r}, not with a receive time (ms, µs or ns since 1970), one space and Binance's message"
+        )
     if at >= _NANOSECONDS_FROM:
         return at // 1_000, frame
-    if at >= _MICROSECONDS_FROM:
-        return at, frame
-    raise FrameRefused(f"receive time {at} is neither nanoseconds nor microseconds")
+    return (at, frame) if at >= _MICROSECONDS_FROM else (at * 1_000, frame)

@@ -48,14 +48,27 @@ class Snapshot(msgspec.Struct):
     asks: tuple[Level, ...]
 
 
+class Bare(msgspec.Struct):
+    """A message without a combined stream's wrapper. Spot's ``bookTicker`` has no ``e``, and is known by its ``B``."""
+
+    e: str = ""
+    B: msgspec.Raw = msgspec.Raw(b"")
+
+
 class Trade(msgspec.Struct):
-    """``<symbol>@trade`` and ``<symbol>@aggTrade``. ``m``: the buyer was the maker. ``X`` (USD-M trade): its kind."""
+    """``<symbol>@trade`` (its id: ``t``) and ``<symbol>@aggTrade`` (``a``), at ``T`` ms.
+
+    ``m``: the buyer was the maker. ``X`` (USD-M trade): its kind.
+    """
 
     s: str
     p: Decimal
     q: Decimal
     m: bool
     X: str = "MARKET"
+    t: int | None = None
+    a: int | None = None
+    T: int = 0
 
 
 class MarkPrice(msgspec.Struct):
@@ -68,6 +81,7 @@ class MarkPrice(msgspec.Struct):
     T: int  # next funding, UTC ms
 
 
+bare = msgspec.json.Decoder(Bare)
 combined = msgspec.json.Decoder(Combined)
 book_ticker = msgspec.json.Decoder(BookTicker)
 diff = msgspec.json.Decoder(Diff)

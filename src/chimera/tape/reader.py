@@ -14,11 +14,16 @@ import msgspec
 
 from chimera.tape import frames
 from chimera.tape.local_book import Events, LocalBook, SequenceBroken
-from chimera.trading.market import Level, Marked, MarketEvent, Side, Traded
+from chimera.trading.market import Level, Marked, Market, MarketEvent, Side, Traded
 from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.value import Value
 
 REMEMBERED_GAPS: Final = 1_000
+REMEMBERED_TRADES: Final = 4_096  # of a symbol: overlapping recordings tell the last seconds twice
+_KINDS: Final = {  # of events, as streams name them
+    "bookTicker": "bookTicker", "depthUpdate": "depth", "trade": "trade", "aggTrade": "aggTrade",
+    "markPriceUpdate": "markPrice",
+}  # fmt: skip
 SNAPSHOT_STREAM: Final = "depthSnapshot"  # ours: a REST answer in a recording of several symbols
 
 
@@ -40,6 +45,8 @@ class MarketReader:
 
     ``gaps`` keeps the last thousand, ``gap_count`` all. ``passed_over`` counts, by reason, frames that are well formed
     and yield nothing on purpose (``nothing new``, ``other stream``, ``not market``, ``late snapshot``, …).
+    ``stepped_back`` counts frames received before the one above them by their own word, ``step_us`` is the longest such
+    step. ``market`` is whose depth it is by the form of its diffs, ``None`` while there was none.
     """
 
     def __init__(self) -> None:
@@ -48,11 +55,18 @@ class MarketReader:
         self.passed_over: Counter[str] = Counter()
         self._books: dict[str, LocalBook] = {}
         self._trade_kind: dict[str, str] = {}
+        self._trades: dict[str, dict[tuple[int, int], None]] = {}
         self._early_snapshot: frames.Snapshot | None = None
         self._last_us = 0
+        self.stepped_back = 0
+        self.step_us = 0
+        self.market: Market | None = None
 
     def take(self, at_us: int, frame: bytes | str) -> Sequence[MarketEvent]:
         """The events of one frame received at ``at_us`` (UTC). A clock that steps back is held. Raises FrameRefused."""
+        if at_us < self._last_us:
+            self.stepped_back += 1
+            self.step_us = max(self.step_us, self._last_us - at_us)
         at_us = self._last_us = max(at_us, self._last_us)
         try:
             outer = frames.combined.decode(frame)
@@ -78,28 +92,36 @@ class MarketReader:
     def _read(self, at_us: int, outer: frames.Combined, frame: bytes | str) -> Sequence[MarketEvent]:
         symbol, _, stream = outer.stream.partition("@")
         kind, _, _ = stream.partition("@")
+        return self._of_kind(at_us, kind, symbol, outer.data) if outer.stream else self._bare(at_us, frame)
+
+    def _of_kind(self, at_us: int, kind: str, symbol: str, data: msgspec.Raw | bytes | str) -> Sequence[MarketEvent]:
         match kind:
             case "bookTicker":
-                return self._ticker(at_us, frames.book_ticker.decode(outer.data))
+                return self._ticker(at_us, frames.book_ticker.decode(data))
             case "depth":
-                return self._diff(at_us, frames.diff.decode(outer.data))
+                return self._diff(at_us, frames.diff.decode(data))
             case "trade" | "aggTrade":
-                return self._trade(at_us, kind, frames.trade.decode(outer.data))
+                return self._trade(at_us, kind, frames.trade.decode(data))
             case "markPrice":
-                return self._mark(at_us, frames.mark_price.decode(outer.data))
+                return self._mark(at_us, frames.mark_price.decode(data))
             case "depthSnapshot":
-                return self._snapshot(at_us, symbol.upper(), frames.snapshot.decode(outer.data))
+                return self._snapshot(at_us, symbol.upper(), frames.snapshot.decode(data))
             case _:
-                return self._pass("other stream") if outer.stream else self._bare(at_us, frame)
+                return self._pass("other stream")
 
     def _bare(self, at_us: int, frame: bytes | str) -> Sequence[MarketEvent]:
-        """A frame of no stream: a REST depth answer, or a reply to a control message."""
+        """A frame without a stream's wrapper: an event as a raw stream has it, a REST depth answer, or a reply to a
+        control message.
+        """
+        event = frames.bare.decode(frame)
+        if event.e or event.B:
+            return self._of_kind(at_us, _KINDS.get(event.e or "bookTicker", ""), "", frame)
         head = frame[:4_096].encode() if isinstance(frame, str) else frame[:4_096]
         if b'"lastUpdateId"' in head:
             return self._bare_snapshot(at_us, frames.snapshot.decode(frame))
         if b'"result"' in head:
             return self._pass("control")
-        raise FrameRefused("neither a combined-stream message nor a depth snapshot")
+        raise FrameRefused("neither a message of a market stream nor a depth snapshot")
 
     def _ticker(self, at_us: int, ticker: frames.BookTicker) -> Sequence[MarketEvent]:
         for amount in (ticker.b, ticker.B, ticker.a, ticker.A):
@@ -111,6 +133,8 @@ class MarketReader:
     def _diff(self, at_us: int, diff: frames.Diff) -> Sequence[MarketEvent]:
         _check_levels(diff.b)
         _check_levels(diff.a)
+        if self.market is None:
+            self.market = Market.SPOT if diff.pu is None else Market.FUT
         book = self._book(diff.s)
         early, self._early_snapshot = self._early_snapshot, None
         before = [] if early is None else list(self._snapshot(at_us, diff.s, early))
@@ -146,10 +170,24 @@ class MarketReader:
             return self._pass("not market")
         _refuse_unless(trade.p.is_finite() and trade.p > 0, "price", trade.p)
         _refuse_unless(trade.q.is_finite() and trade.q > 0, "quantity", trade.q)
+        if self._heard(trade.s, trade.a if kind == "aggTrade" else trade.t, trade.T):
+            return self._pass("told twice")
         if self._book(trade.s).touch is None:
             return self._pass("before the touch")
         taker = Side.SELL if trade.m else Side.BUY
         return [Traded(symbol=trade.s, at_us=at_us, price=Price(trade.p), qty=Qty(trade.q), taker=taker)]
+
+    def _heard(self, symbol: str, number: int | None, at_ms: int) -> bool:
+        """Whether this trade was told before. A venue that counts anew has other times."""
+        if number is None:
+            return False
+        heard, trade = self._trades.setdefault(symbol, {}), (number, at_ms)
+        if trade in heard:
+            return True
+        heard[trade] = None
+        if len(heard) > REMEMBERED_TRADES:
+            del heard[next(iter(heard))]
+        return False
 
     def _mark(self, at_us: int, mark: frames.MarkPrice) -> Sequence[MarketEvent]:
         _refuse_unless(mark.p.is_finite() and mark.p > 0, "mark price", mark.p)

@@ -24,8 +24,10 @@ def diff(
     return stream("depth@100ms", data if pu is None else data | {"pu": pu})
 
 
-def trade(price: str, qty: str, *, buyer_is_maker: bool, kind: str = "trade", **more: str) -> bytes:
-    return stream(kind, {"e": kind, "s": "BTCUSDT", "p": price, "q": qty, "m": buyer_is_maker} | more)
+def trade(price: str, qty: str, *, buyer_is_maker: bool, kind: str = "trade", T: int = 0, **more: str) -> bytes:
+    """``T``: it has an id, ever the same, and this time."""
+    told = {"e": kind, "s": "BTCUSDT", "p": price, "q": qty, "m": buyer_is_maker}
+    return stream(kind, told | ({"t": 7, "T": T} if T else {}) | more)
 
 
 def mark(price: str, symbol: str = "BTCUSDT") -> bytes:

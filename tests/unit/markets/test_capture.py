@@ -13,11 +13,13 @@ from chimera.tape.depth import Depth
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, Side, TopOfBook, Traded
 
 
-def test_a_time_is_nanoseconds_or_microseconds_by_its_size() -> None:
+def test_a_time_is_in_milliseconds_or_finer_by_its_size() -> None:
     nano = list(Capture().events(lines(ticker(1, "99", "100"))))
     micro = list(Capture().events(lines(ticker(1, "99", "100"), at_ns=AT_NS // 1_000)))
 
-    assert nano == micro
+    milli = list(Capture().events(lines(ticker(1, "99", "100"), at_ns=AT_NS // 1_000_000)))
+
+    assert nano == micro == milli
     assert nano[0].at_us == AT_NS // 1_000
 
 
@@ -192,13 +194,14 @@ def test_without_book_ticker_a_snapshot_and_the_diffs_give_the_touch() -> None:
         (ticker(1, "98", "100"), "nothing new"),
         (trade("99", "1", buyer_is_maker=True, X="INSURANCE_FUND"), "not market"),
         (trade("99", "1", buyer_is_maker=True, kind="aggTrade"), "second trade stream"),
+        (trade("99", "1", buyer_is_maker=True, T=5), "told twice"),
         (stream("kline_1m", {"s": "BTCUSDT"}), "other stream"),
         (b'{"result":null,"id":1}', "control"),
     ],
 )
 def test_what_is_well_formed_and_of_no_use_is_counted(frame: bytes, reason: str) -> None:
     capture = Capture()
-    raw = lines(ticker(1, "99", "100"), trade("99", "1", buyer_is_maker=True), frame)
+    raw = lines(ticker(1, "99", "100"), trade("99", "1", buyer_is_maker=True, T=5), frame)
 
     events = list(capture.events(raw))
 

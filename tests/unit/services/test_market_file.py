@@ -2,13 +2,14 @@
 
 import gzip
 import json
+import re
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from chimera.services.simulator.market import files_named, open_captures, open_market, open_synthetic
+from chimera.services.simulator.market import LOOKED_AT, files_named, open_captures, open_market, open_synthetic
 from chimera.simulate.spot.pair import SPOT_DEMO
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.tape.synthetic import Synthetic
@@ -56,8 +57,97 @@ def test_an_unknown_symbol_is_listed_as_it_is_shown(tmp_path: Path) -> None:
 
 def test_a_file_without_events_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c").write_text("hello\n")
-    with pytest.raises(Refused, match="is it a capture"):
+    with pytest.raises(
+        Refused, match="has no market event: of 1 lines 1 are of no use, the first is line 1: it begins"
+    ):
         open_market(tmp_path / "c", seed=1)
+
+
+LINES = [  # a second apart
+    b'1723161255000000 {"stream":"btcusdt@bookTicker","data":{"u":7,"s":"BTCUSDT","b":"99","B":"1","a":"100","A":2}}\n',
+    b'1723161256000000 {"stream":"btcusdt@depth","data":'
+    b'{"e":"depthUpdate","s":"BTCUSDT","U":8,"u":9,"pu":7,"b":[["98","3"]],"a":[]}}\n',
+    b'1723161257000000 {"stream":"btcusdt@trade","data":'
+    b'{"e":"trade","T":1723161257000,"s":"BTCUSDT","t":5,"p":"100","q":"1","X":"MARKET","m":false}}\n',
+    b'1723161258000000 {"stream":"btcusdt@depth","data":'
+    b'{"e":"depthUpdate","s":"BTCUSDT","U":10,"u":11,"pu":9,"b":[["97","3"]],"a":[]}}\n',
+]
+TOUCH = LINES[0].replace(b"61255", b"61259").replace(b":7", b":12").replace(b"99", b"98")
+BARE = [re.sub(rb'\{"stream":"[^"]*","data":(.*)\}\n', rb"\1\n", line) for line in LINES]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"".join(LINES), []),
+        (b"".join(LINES).removesuffix(b"\n"), []),
+        (b"".join(LINES).replace(b"\n", b"\r\n"), []),
+        (b"\xef\xbb\xbf" + b"".join(LINES), []),
+        (gzip.compress(b"\xef\xbb\xbf" + b"".join(LINES)), []),
+        (b"".join(LINES).replace(b"000000 {", b"000 {"), []),
+        (b"".join(LINES).replace(b"000000 {", b"000000000 {"), []),
+        (b"".join(BARE), []),
+        (b"".join(line for line in LINES for _ in "12"), ["trades told twice, passed over: 1"]),
+        (b"".join([*LINES, b"receive,message\n"]), ["line 5: it begins 'rec", "lines passed over: 1 of 5"]),
+        (b"".join([*LINES, LINES[3][:-9]]), ["line 5: ", "lines passed over: 1 of 5"]),
+        (gzip.compress(b"".join(LINES))[:-4], ["it is cut off"]),
+        (b"".join([*LINES, TOUCH.replace(b"3161259", b"3247658")]), ["line 5: a hole of 86400 s"]),
+        (b"".join([*LINES, TOUCH.replace(b"3161259", b"3161155")]),
+         ["line 5: a receive time is 103 s before one above it", "receive times before one above them: 1"]),
+        (b"".join([*LINES, TOUCH.replace(b"98", b"101")]), ["touches one-sided or crossed"]),
+        (b"".join([*LINES, LINES[2].replace(b"61257", b"61259").replace(b'"q":"1"', b'"q":"0"')]),
+         ["line 5: quantity 0 is not possible", "lines passed over: 1 of 5"]),
+        (b"".join([*LINES, LINES[3].replace(b'"pu":9', b'"pu":12').replace(b":11", b":13")]), ["gaps in the depth"]),
+        (b"".join([*LINES, TOUCH.replace(b"bookTicker", b"kline_1m")]), ["messages of other streams"]),
+        (b"".join(LINES).replace(b'"pu":7,', b"").replace(b'"pu":9,', b""), ["it is read as fut, but its"]),
+    ],
+)  # fmt: skip
+def test_a_capture_of_another_vendor_or_day_is_read_and_what_is_not_is_told(
+    tmp_path: Path, content: bytes, told: list[str]
+) -> None:
+    (tmp_path / "usdm-a").write_bytes(content)
+    heard: list[str] = []
+
+    events = [event for _, event in open_captures(files_named(str(tmp_path / "usdm-a")), heard.append).events]
+
+    assert [each.removeprefix("usdm-a: ")[: len(told[n])] for n, each in enumerate(heard)] == told
+    assert [type(event).__name__ for event in events][:4] == ["TopOfBook", "DepthChanged", "Traded", "DepthChanged"]
+    assert [event.at_us for event in events][:4] == [1_723_161_255_000_000 + second * 10**6 for second in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is empty"),
+        (gzip.compress(b""), "it is empty"),
+        (b"PK\x03\x04anything", "packed as zip; gzip and plain text are read, so unpack it first"),
+        (b"\x28\xb5\x2f\xfdanything", "packed as zstd"),
+        (
+            b"agg_trade_id,price\n1,57000.1\n",
+            "of 2 lines 2 are of no use, the first is line 1: it begins 'agg_trade_id",
+        ),
+        (b"".join(line.partition(b" ")[2] for line in LINES), 'line 1: it begins \'{"stream"'),
+        (LINES[2], r"in 1 lines no touch was shown \(1 before the touch\): a touch comes from bookTicker"),
+        (LINES[1], r"no touch was shown \(depth without a snapshot\)"),
+    ],
+)
+def test_what_is_no_capture_is_refused_by_what_it_is(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "usdm-a").write_bytes(content)
+    with pytest.raises(Refused, match=f"usdm-a.*{why}") as no:
+        open_captures(files_named(str(tmp_path / "usdm-a")))
+    assert (no.value.field, (no.value.accepted or "")[:12]) == ("--market", "[fut:|spot:]")
+
+
+def test_a_symbol_that_comes_too_late_to_be_listed_is_told(tmp_path: Path) -> None:
+    ticks = [LINES[0].replace(b":7", b":%d" % n).replace(b'"1"', b'"%d"' % n) for n in range(1, LOOKED_AT + 2)]
+    renamed = LINES[0].replace(b"btcusdt", b"1000btcusdt").replace(b"BTCUSDT", b"1000BTCUSDT")
+    (tmp_path / "usdm-a").write_bytes(b"".join([*ticks, renamed, renamed.replace(b":7", b":8")]))
+    heard: list[str] = []
+
+    market = open_captures(files_named(str(tmp_path / "usdm-a")), heard.append)
+
+    assert {event.symbol for _, event in market.events} == {"BTCUSDT"}
+    assert heard == ["usdm-a: 1000BTCUSDT is left out: it is not among the first 3000 events"]
 
 
 @pytest.fixture

@@ -6,30 +6,38 @@ into the frames.
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_OTHERS: Final = {b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
+_MARK: Final = b"\xef\xbb\xbf"  # of byte order: some editors begin a text with it
 _FLUSH_EVERY_NS: Final = 1_000_000_000
 _LEVEL: Final = 5  # frames shrink tenfold; higher levels cost more than they save
 
 
-def lines(path: Path) -> Iterator[bytes]:
-    """The whole lines of a capture, gzip told by its first bytes. A file cut off while being written ends early.
+def lines(path: Path, cut_off: Callable[[], None] = lambda: None) -> Iterator[bytes]:
+    """The lines of a capture, gzip told by its first bytes. A file cut off while being written ends early, with what is
+    there of its last line; a gzip then calls ``cut_off``.
 
-    Raises ``OSError`` (``gzip.BadGzipFile`` is one) where it is damaged, after what stands before the damage.
+    Raises ``OSError`` (``gzip.BadGzipFile`` is one) where it is damaged, after what stands before the damage; at once
+    for one that is packed in another way.
     """
     with path.open("rb") as probe:
-        zipped = probe.read(2) == _GZIP_MAGIC
-    with gzip.open(path) if zipped else path.open("rb") as capture:
+        head = probe.read(8)
+    for magic, name in _OTHERS.items():
+        if head.startswith(magic):
+            raise OSError(f"it is packed as {name}; gzip and plain text are read, so unpack it first")
+    with gzip.open(path) if head.startswith(_GZIP_MAGIC) else path.open("rb") as capture:
         try:
-            for line in capture:
-                if line.endswith(b"\n"):
-                    yield line
+            for first in capture:
+                yield first.removeprefix(_MARK)
+                break
+            yield from capture
         except EOFError:
-            return  # the writer was killed: what it flushed has been read
+            cut_off()  # the writer was killed, or the copy is not whole: what was flushed has been read
         except zlib.error as error:
             raise gzip.BadGzipFile(str(error)) from error
 

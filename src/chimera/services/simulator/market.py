@@ -4,7 +4,7 @@ A capture's market is the word before its path (``spot:FILE``, ``fut:FILE``), el
 ``usdm-…``, as ``chimera record`` and public archives name them), else futures. A folder stands for its captures: one of
 them that is damaged is told and left out, from where the damage begins, and is no reason to refuse the others; one that
 was named itself is refused. A file may hold several symbols; one symbol of one market stands in one file. Bad lines of
-a capture are passed over and counted, not guessed.
+a capture are passed over, told and counted, not guessed (``capture_told``).
 
 A synthetic market has each symbol on futures, on spot, or on both; where on both, spot follows the futures' fair price
 (``chimera.tape.synthetic.Together``). The first symbol's futures are what the seed alone gives; every other one
@@ -20,9 +20,10 @@ from typing import Final, TypeAlias, TypeVar
 import structlog
 
 from chimera.adapters.binance import capture_file
+from chimera.services.simulator import capture_told
 from chimera.services.simulator.listings import KNOWN, profile_of, rules_of, shown, start_price
 from chimera.tape.beside import Placed, Tape, in_time_order, side_by_side, start_of
-from chimera.tape.capture import Capture, split_line
+from chimera.tape.capture import split_line
 from chimera.tape.hand import Hand
 from chimera.tape.reader import FrameRefused
 from chimera.tape.synthetic import START_US, Synthetic, Together
@@ -41,7 +42,7 @@ _NAMES: Final = {"usdm": Market.FUT, "fut": Market.FUT, "spot": Market.SPOT}
 
 
 T = TypeVar("T")
-LeftOut: TypeAlias = Callable[[str], None]  # hears of each capture that is not used, or not to its end
+LeftOut: TypeAlias = Callable[[str], None]  # hears of each capture that is not used, and of what of one is not
 
 
 def _logged(what: str) -> None:
@@ -127,7 +128,6 @@ def open_captures(files: Sequence[MarketFile], left_out: LeftOut = _logged) -> O
     tapes: list[Tape] = []
     seen: dict[tuple[Market, Symbol], Instrument] = {}
     for file, (head, events) in spared(files, lambda file: _opened(file, left_out), left_out):
-        tapes.append(Tape(market=file.market, start_us=head[0].at_us, events=events))
         by_symbol: dict[Symbol, list[MarketEvent]] = {}
         for event in head:
             by_symbol.setdefault(Symbol(event.symbol), []).append(event)
@@ -135,6 +135,8 @@ def open_captures(files: Sequence[MarketFile], left_out: LeftOut = _logged) -> O
             if (file.market, symbol) in seen:
                 raise _refused(f"{file.path} has {symbol} of {file.market}, and so has a file before it")
             seen[file.market, symbol] = shown(symbol, file.market, looks)
+        listed = _listed(file, frozenset(by_symbol), events, left_out)
+        tapes.append(Tape(market=file.market, start_us=head[0].at_us, events=listed))
     symbols = tuple(dict.fromkeys(symbol for _, symbol in seen))
     return OpenedMarket(side_by_side(tapes), start_of(tapes), symbols, _with_known(seen))
 
@@ -205,15 +207,28 @@ def _files(word: str) -> Iterator[MarketFile]:
 def _opened(file: MarketFile, left_out: LeftOut) -> tuple[list[MarketEvent], Iterator[MarketEvent]]:
     events = events_of(file, left_out)
     head = list(islice(events, LOOKED_AT))
-    if not head:
-        raise _refused(f"{file.path} has no market event: is it a capture?")
     return head, chain(head, events)
+
+
+def _listed(
+    file: MarketFile, symbols: frozenset[str], events: Iterable[MarketEvent], left_out: LeftOut
+) -> Iterator[MarketEvent]:
+    """The events of ``symbols``: what is listed is decided before the first event, so another has no place to trade."""
+    others: set[str] = set()
+    for event in events:
+        if event.symbol in symbols:
+            yield event
+        elif event.symbol not in others:
+            others.add(event.symbol)
+            left_out(f"{file.path.name}: {event.symbol} is left out: it is not among the first {LOOKED_AT} events")
 
 
 def events_of(file: MarketFile, left_out: LeftOut = _logged) -> Iterator[MarketEvent]:
     """What a capture shows. Raises ``Refused`` where it is damaged; one that was found in a folder ends there."""
     try:
-        yield from Capture(lenient=True).events(capture_file.lines(file.path))
+        yield from capture_told.events(file.path, file.market, left_out)
+    except capture_told.NoEvent as none:
+        raise _refused(f"{file.path} has no market event: {none}") from none
     except OSError as error:
         no = _unread(file.path, error)
         if not file.found:
@@ -228,5 +243,8 @@ def _unread(path: Path, error: OSError | FrameRefused) -> Refused:
 
 def _refused(text: str) -> Refused:
     return Refused(
-        "MARKET_FILE", text, field="--market", accepted="[fut:|spot:]FILE[,FILE...], or a folder of captures"
+        "MARKET_FILE",
+        text,
+        field="--market",
+        accepted="[fut:|spot:]FILE[,FILE...], or a folder of captures",
     )
