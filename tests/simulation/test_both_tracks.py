@@ -16,11 +16,12 @@ from chimera.services.clock import SteadyClock
 from chimera.services.router.patience import going_on
 from chimera.services.router.refused import Refusals
 from chimera.services.router.stream_track import StreamTrack, Terms
-from chimera.services.world.clock import EPOCH_MS, ProcClock
+from chimera.services.world.clock import EPOCH_MS
 from chimera.services.world.composed import World
+from chimera.services.world.machine import ProcClock
 from chimera.services.world.plan import KillAt
 from chimera.services.world.proc import Proc
-from chimera.services.world.stores import bus_of, ledger_of
+from chimera.services.world.reach import bus_of, ledger_of
 from chimera.trading.errors import ChimeraError, Refused
 from chimera.trading.ids import stem_of
 from chimera.trading.intent import Intent, MarketNow, StopSpec

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from chimera.services.world.loop import DetLoop, Stuck
-from chimera.services.world.proc import Machine, Proc, ProcDead
+from chimera.services.world.machine import Machine
+from chimera.services.world.proc import Proc, ProcDead
 from chimera.services.world.steps import FenceBroken
 from chimera.trading.money import Millis
 

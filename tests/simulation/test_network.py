@@ -13,9 +13,11 @@ from chimera.ports.ledger import Claim
 from chimera.services.world.clock import EPOCH_MS, VirtualClock
 from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
+from chimera.services.world.machine import Machine
 from chimera.services.world.network import Venue
-from chimera.services.world.proc import Machine, Proc, ProcDead
-from chimera.services.world.stores import StoreWeather, ledger_of
+from chimera.services.world.proc import Proc, ProcDead
+from chimera.services.world.reach import ledger_of
+from chimera.services.world.stores import StoreWeather
 from chimera.services.world.tape import Tape
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.account_spec import READY_ACCOUNT

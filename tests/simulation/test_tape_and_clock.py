@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.services.world.clock import EPOCH_MS, ProcClock, VirtualClock
+from chimera.services.world.clock import EPOCH_MS, VirtualClock
 from chimera.services.world.loop import DetLoop
+from chimera.services.world.machine import ProcClock
+from chimera.services.world.plan import swarm
 from chimera.services.world.proc import Proc, ProcDead
-from chimera.services.world.tape import Tape, ddmin, swarm
+from chimera.services.world.shrink import ddmin
+from chimera.services.world.tape import Tape
 
 
 def test_a_decision_depends_on_its_label_and_count_alone() -> None:

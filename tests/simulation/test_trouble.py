@@ -9,10 +9,12 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.world.clock import EPOCH_MS, VirtualClock
 from chimera.services.world.loop import DetLoop
+from chimera.services.world.machine import Machine
 from chimera.services.world.plan import Deed, Failover, Pause, Plan
-from chimera.services.world.proc import Machine, Proc
+from chimera.services.world.proc import Proc
+from chimera.services.world.reach import ledger_of
 from chimera.services.world.run import CALLERS, Options, Verdict, run
-from chimera.services.world.stores import StoreWeather, ledger_of
+from chimera.services.world.stores import StoreWeather
 from chimera.services.world.tape import Tape
 from chimera.services.world.trouble import KINDS, Spell, Troubles
 from chimera.simulate.door.messages import PRIVATE, WireRequest

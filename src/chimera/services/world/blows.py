@@ -13,6 +13,7 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger, Snapshot
 from chimera.services.world.clock import VirtualClock
 from chimera.services.world.loop import DetLoop
+from chimera.services.world.machine import Machine
 from chimera.services.world.network import Venue
 from chimera.services.world.others import Others
 from chimera.services.world.plan import (
@@ -29,7 +30,6 @@ from chimera.services.world.plan import (
     Pause,
     PutBack,
 )
-from chimera.services.world.proc import Machine
 from chimera.services.world.spans import Span
 from chimera.services.world.stores import StoreWeather
 from chimera.services.world.tape import Tape

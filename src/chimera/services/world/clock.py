@@ -1,4 +1,4 @@
-"""The ``Clock`` port in virtual time: one instant for all, and for each process its own wrong idea of it.
+"""The ``Clock`` port in virtual time: one instant for all, and for each machine its own wrong idea of it.
 
 Invariants: ``monotonic_ms`` is the loop's time and never steps; only ``now_ms`` has an offset, and ``step`` moves it.
 Both round down, so a moment is never told before it came.
@@ -7,7 +7,6 @@ Both round down, so a moment is never told before it came.
 from typing import Final
 
 from chimera.services.world.loop import DetLoop
-from chimera.services.world.proc import Proc
 from chimera.trading.money import Millis
 
 EPOCH_MS: Final = Millis(1_767_225_600_000)  # 2026-01-01T00:00:00Z, where the synthetic markets begin
@@ -30,19 +29,3 @@ class VirtualClock:
     def step(self, by_ms: int) -> None:
         """The wall clock is set forward or back, as an operator or NTP does."""
         self.offset_ms += by_ms
-
-
-class ProcClock:
-    """A machine's clock in the hands of one incarnation: the dead cannot read it."""
-
-    def __init__(self, proc: Proc, clock: VirtualClock) -> None:
-        self._proc = proc
-        self._clock = clock
-
-    def now_ms(self) -> Millis:
-        self._proc.check()
-        return self._clock.now_ms()
-
-    def monotonic_ms(self) -> Millis:
-        self._proc.check()
-        return self._clock.monotonic_ms()

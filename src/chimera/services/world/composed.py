@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import Context
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from random import Random
 from typing import Any, Final
@@ -27,20 +28,23 @@ from chimera.services.router.config import RouterConfig
 from chimera.services.router.owner import Owner
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_of
+from chimera.services.world import crossing
 from chimera.services.world.blows import Blows
-from chimera.services.world.clock import EPOCH_MS, ProcClock, VirtualClock
+from chimera.services.world.clock import EPOCH_MS, VirtualClock
 from chimera.services.world.closed import Begun
 from chimera.services.world.decider import Decider
 from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
+from chimera.services.world.machine import Machine, ProcClock
 from chimera.services.world.network import Venue
 from chimera.services.world.operator import Operator
 from chimera.services.world.others import Others
 from chimera.services.world.plan import Plan
-from chimera.services.world.proc import Machine, Proc
-from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather, bus_of, ledger_of
+from chimera.services.world.proc import Proc
+from chimera.services.world.reach import bus_of, ledger_of
+from chimera.services.world.stores import BUS_US, LEDGER_US, StoreWeather
 from chimera.services.world.tape import Tape
-from chimera.services.world.trouble import Spell
+from chimera.services.world.trouble import Spell, Troubles
 from chimera.services.world.workload import Callers, Request
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.twin import Twin
@@ -103,7 +107,9 @@ class World:
             DEMO, seed=seed, now_ms=EPOCH_MS, accounts=self._accounts(), on_audit=on_audit, audit_keep=audit_keep
         )
         spells = [blow for blow in plan.blows if isinstance(blow, Spell)]
-        self.venue = Venue(loop, self.twin, self.clock, tape, plan.rates, spells, self.instrument.market)
+        self.twin.faults = self.troubles = Troubles(tape, plan.rates, spells, self.twin)
+        self.venue = Venue(loop, self.twin, self.clock, tape, plan.rates, self.instrument.market)
+        self.venue.in_vain_us = partial(crossing.in_vain_us, self.venue)
         self.weather = {
             "ledger": StoreWeather(loop, "ledger", tape, plan.rates, typical_us=LEDGER_US),
             "bus": StoreWeather(loop, "bus", tape, plan.rates, typical_us=BUS_US),
@@ -182,7 +188,7 @@ class World:
         self.rough_steps = self.s4.steps
         self.tape.calm = True
         self.venue.away = False
-        self.venue.troubles.heal()
+        self.troubles.heal()
         self.venue.cut_all(deaf_only=True)
         self.blows.heal()
         for machine in self.machines:

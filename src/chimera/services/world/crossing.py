@@ -4,42 +4,38 @@ Chance alone hardly ever does that: it takes milliseconds of some forty seconds.
 than the mark price, which the market's next event puts right; only what waits by the mark can be reached so.
 """
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import parse_qsl
 
+from chimera.services.world.network import Venue
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.intent import WorkingType
 from chimera.trading.market import Marked
 from chimera.trading.money import Millis, Price
 
-if TYPE_CHECKING:
-    from chimera.services.world.network import Venue
-
 CROSSED: Final = "cancel_crossed"  # its name on the tape
+MOST: Final[Mapping[str, float]] = {CROSSED: 0.30}
 UNSENT_SHARE: Final = 0.5  # of the crossed cancels: they do not get through to the venue
 UNSENT_US: Final = (5_000, 60_000)  # until that is known; about as long as the news of the crossing needs
 _PATH: Final = "/fapi/v1/algoOrder"
 
 
-def crosses(venue: "Venue", request: WireRequest) -> bool:
-    """Whether the market comes to what this request would cancel, as it leaves its sender."""
+def in_vain_us(venue: Venue, request: WireRequest) -> int | None:
+    """Asked as ``request`` leaves: here the market may come to what it would cancel; then for how long it is tried in
+    vain. None: it gets through."""
     mark = _mark_of(venue, request)
     if mark is None or not venue.fires(CROSSED, f"{request.method} {request.path}"):
-        return False
+        return None
     venue.moved(mark)
-    return True
-
-
-def unsent_us(venue: "Venue") -> int | None:
-    """How long a crossed cancel is tried in vain; None: it gets through."""
     tape = venue.tape
     in_vain = tape.u("crossed_unsent?") < UNSENT_SHARE
     wait_us = tape.whole("crossed_unsent_us", *UNSENT_US)
     return wait_us if in_vain else None
 
 
-def _mark_of(venue: "Venue", request: WireRequest) -> Marked | None:
+def _mark_of(venue: Venue, request: WireRequest) -> Marked | None:
     if request.method != "DELETE" or request.path != _PATH:
         return None
     floor = venue.twin.usdm.floor

@@ -14,20 +14,25 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.faults import NoFaults
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
+from chimera.ports.intents import OrderAnswer
+from chimera.services.router.router import Router
 from chimera.services.strategy.demo import ensure_demo_bundle, register_instruments
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.settings import StrategySettings
-from chimera.services.world.clock import ProcClock, VirtualClock
-from chimera.services.world.hand import LinkedHand
+from chimera.services.world.clock import VirtualClock
+from chimera.services.world.hand import body_of, post_order
 from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
-from chimera.services.world.proc import Machine, Proc
-from chimera.services.world.stores import LEDGER_US, StoreWeather, bus_of, ledger_of
+from chimera.services.world.machine import Machine, ProcClock
+from chimera.services.world.proc import Proc
+from chimera.services.world.reach import bus_of, ledger_of
+from chimera.services.world.stores import LEDGER_US, StoreWeather
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Request
 from chimera.simulate.usdm.perpetual import DEMO
 from chimera.trading.errors import ChimeraError, Refused
 from chimera.trading.instrument import Instrument
+from chimera.trading.intent import Intent
 from chimera.trading.market import Side
 from chimera.trading.money import Millis
 from chimera.wire.decisions import DecideRequest, DecisionAnswer
@@ -42,6 +47,24 @@ ENTRIES: Final = 3  # at once: direct callers hold positions, too
 SIGNALS_MAX: Final = 100_000
 
 Ask = Callable[[Strategy], Coroutine[Any, Any, DecisionAnswer]]
+
+
+class Hand:
+    """``chimera.ports.intents.IntentSink`` of one incarnation of S3, over the wire that loses and doubles."""
+
+    def __init__(self, proc: Proc, link: Link[Request, Any], *, timeout_ms: int) -> None:
+        self._proc = proc
+        self._link = link
+        self._timeout_ms = timeout_ms
+
+    async def submit(self, intent: Intent) -> OrderAnswer:
+        body = body_of(intent)
+
+        async def post(router: Router) -> OrderAnswer:
+            return await post_order(router, body, intent.created_ms)
+
+        answer: OrderAnswer = await self._link.call(self._proc, post, timeout_ms=self._timeout_ms)
+        return answer
 
 
 class Decider:
@@ -103,7 +126,7 @@ class Decider:
             bus=bus_of(proc, self._bus),
             clock=ProcClock(proc, self.clock),
             score=ConstantScorer(),
-            router=LinkedHand(proc, self._to_s4, timeout_ms=self._settings.s4_timeout_ms),
+            router=Hand(proc, self._to_s4, timeout_ms=self._settings.s4_timeout_ms),
             settings=self._settings,
             rng=Random(f"{self._seed}:s3:{proc.incarnation}"),
         )

@@ -19,11 +19,11 @@ from typing import Any, Final
 import msgspec
 
 from chimera.services.world.composed import INSTRUMENT, World
-from chimera.services.world.plan import Plan
+from chimera.services.world.plan import Plan, swarm
 from chimera.services.world.proc import Proc
 from chimera.services.world.run import CALLERS, Options, Verdict, run
 from chimera.services.world.spot_world import SPOT_INSTRUMENT
-from chimera.services.world.tape import Tape, swarm
+from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Wish, wishes
 from chimera.trading.intent import OrderList
 from chimera.trading.value import Value

@@ -1,21 +1,17 @@
 """From S3's hand to S4's door: the body that would go over HTTP, read and answered as the HTTP face reads and answers.
 
 Invariants: S4 sees nothing but the bytes of ``POST /orders``; a refusal that HTTP would answer with 503 is ``NotSent``
-to the caller, as the client makes it. Which wire lies between is the caller's choice: none (the stage), or ``Link``.
+to the caller, as the client makes it. It does not know what wire lies between them.
 """
 
 import json
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 
 from chimera.ports.intents import OrderAnswer
 from chimera.services.router.api import Outcome, instruments_of
 from chimera.services.router.router import Router
-from chimera.services.world.link import Link
-from chimera.services.world.proc import Proc
-from chimera.services.world.workload import Request
 from chimera.trading.errors import NotSent, Refused, StoreUnavailable
 from chimera.trading.intent import Intent
 from chimera.trading.money import Millis
@@ -66,21 +62,3 @@ class Hand:
         return await post_order(
             self._router, body_of(intent), intent.created_ms, allow_unprotected=self._allow_unprotected
         )
-
-
-class LinkedHand:
-    """``chimera.ports.intents.IntentSink`` of one incarnation of S3, over the wire that loses and doubles."""
-
-    def __init__(self, proc: Proc, link: Link[Request, Any], *, timeout_ms: int) -> None:
-        self._proc = proc
-        self._link = link
-        self._timeout_ms = timeout_ms
-
-    async def submit(self, intent: Intent) -> OrderAnswer:
-        body = body_of(intent)
-
-        async def post(router: Router) -> OrderAnswer:
-            return await post_order(router, body, intent.created_ms)
-
-        answer: OrderAnswer = await self._link.call(self._proc, post, timeout_ms=self._timeout_ms)
-        return answer

@@ -22,7 +22,7 @@ from chimera.services.router.house import House
 from chimera.services.router.standby import HouseEnded, while_open
 from chimera.services.router.tenancy import Left, Tenancy, Terms
 from chimera.services.world import heirs_judge
-from chimera.services.world.clock import ProcClock, VirtualClock
+from chimera.services.world.clock import VirtualClock
 from chimera.services.world.composed import World
 from chimera.services.world.heirs_judge import Reign
 from chimera.services.world.heirs_plan import (
@@ -37,12 +37,13 @@ from chimera.services.world.heirs_plan import (
     drawn,
 )
 from chimera.services.world.loop import DetLoop
+from chimera.services.world.machine import Machine, ProcClock
 from chimera.services.world.operator import Operator
 from chimera.services.world.oracle import Violation
 from chimera.services.world.plan import LATE_SENDS, Plan
-from chimera.services.world.proc import Machine, Proc
+from chimera.services.world.proc import Proc
+from chimera.services.world.reach import Reach, bus_of, ledger_of
 from chimera.services.world.spans import Span
-from chimera.services.world.stores import Reach, bus_of, ledger_of
 from chimera.services.world.tape import Tape
 from chimera.services.world.trip import is_order
 from chimera.services.world.workload import Request

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from chimera.services.world.machine import Machine
 from chimera.services.world.oracle import Violation
-from chimera.services.world.proc import Machine
 from chimera.services.world.spans import Span, minus
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.venue.audit import AuditRecord, Kind

@@ -22,21 +22,21 @@ from chimera.services.router.common import Common
 from chimera.services.router.house import House
 from chimera.services.router.owner import Owner
 from chimera.services.router.router import Router
-from chimera.services.world.clock import ProcClock
 from chimera.services.world.closed import Begun
 from chimera.services.world.composed import MARKET, World
 from chimera.services.world.demands import demanded
 from chimera.services.world.link import Link
 from chimera.services.world.loop import DetLoop
+from chimera.services.world.machine import ProcClock
 from chimera.services.world.network import Venue
 from chimera.services.world.operator import Operator
 from chimera.services.world.others import Others
 from chimera.services.world.plan import Deed, Plan
 from chimera.services.world.proc import Proc
+from chimera.services.world.reach import bus_of, ledger_of
 from chimera.services.world.spans import Span
 from chimera.services.world.spot_others import SpotOthers
 from chimera.services.world.spot_world import BNB, FUNDS, OWN, SPOT_INSTRUMENT, SpotSide
-from chimera.services.world.stores import bus_of, ledger_of
 from chimera.services.world.tape import Tape
 from chimera.services.world.workload import Callers, Request, parts, wishes
 from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec

@@ -14,9 +14,9 @@ from typing import Final
 
 from chimera.services.world.run import Options, Verdict, run
 from chimera.services.world.safeguards import SAFEGUARDS, every
+from chimera.services.world.shrink import ddmin
 from chimera.services.world.sweep import killed_at, steps_of
 from chimera.services.world.tallied import add
-from chimera.services.world.tape import ddmin
 from chimera.trading.value import Value
 
 Say = Callable[[str], None]

@@ -6,13 +6,12 @@ nothing could survive that, because the venue takes a used id again once its ord
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from chimera.adapters.binance.transport import Reply, Socket
-from chimera.services.world import crossing
 from chimera.services.world.clock import VirtualClock
 from chimera.services.world.lines import Line
 from chimera.services.world.loop import DetLoop
@@ -20,7 +19,6 @@ from chimera.services.world.proc import Proc
 from chimera.services.world.spot_wire import SPOT_API_PATH, EventWire
 from chimera.services.world.tape import Tape
 from chimera.services.world.trip import ONE_WAY_US, Trip, share
-from chimera.services.world.trouble import Spell, Troubles
 from chimera.services.world.wired_orders import API_PATH, OrderWire
 from chimera.simulate.door.messages import ANY, PRIVATE, PUBLIC, SPOT_PRIVATE, Frame, WireRequest, WireResponse
 from chimera.simulate.door.refusals import Refusal
@@ -34,7 +32,6 @@ A = TypeVar("A")
 TICK_MS: Final = 250
 MOST: Final[Mapping[str, float]] = {  # the greatest rate of each fault, per order request or frame
     "connect_refused": 0.10,
-    crossing.CROSSED: 0.30,
     "drop_request": 0.12,
     "drop_reply": 0.20,
     "reset_reply": 0.20,
@@ -60,7 +57,6 @@ class Venue:
         clock: VirtualClock,
         tape: Tape,
         rates: Mapping[str, float],
-        spells: Iterable[Spell] = (),
         market: Market = Market.FUT,
     ) -> None:
         """``market``: the one that moves."""
@@ -69,6 +65,7 @@ class Venue:
         self.tape = tape
         self.away = False  # an outage: nothing gets in, streams are cut
         self.requests = 0
+        self.in_vain_us: Callable[[WireRequest], int | None] | None = None  # asked first: how long it is tried in vain
         self.sent: Callable[[WireRequest], None] | None = None  # called as each request leaves its sender
         self.executed: Callable[[WireRequest, Sequence[AuditRecord]], None] | None = None  # and what came of each
         self._market = market
@@ -78,7 +75,6 @@ class Venue:
         self.order_wires: dict[OrderWire, None] = {}  # open ones
         self.by_socket = 0  # orders that left by one
         self.cut_in_flight = 0  # times that one was cut with orders in flight
-        twin.faults = self.troubles = Troubles(tape, rates, spells, twin)
 
     def transport(self, proc: Proc, named: Mapping[str, str] | None = None) -> "WorldTransport":
         """The wires of one incarnation. ``named``: headers that say who asks, which the venue does not read."""
@@ -232,7 +228,7 @@ class WorldTransport:
             method=method, path=path, query=query, headers={**headers, **self._named}, body=body.decode()
         )
         trip: Trip[WireResponse] = Trip(self._venue, request, lambda: self._venue.execute(request))
-        in_vain_us = crossing.unsent_us(self._venue) if crossing.crosses(self._venue, request) else None
+        in_vain_us = None if self._venue.in_vain_us is None else self._venue.in_vain_us(request)
         if in_vain_us is not None or trip.refused():
             await asyncio.sleep((in_vain_us or self._venue.wait_us("connect", ONE_WAY_US)) / 1_000_000)
             raise NotSent(f"connection refused: {method} {path}")

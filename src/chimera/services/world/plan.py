@@ -16,16 +16,17 @@ routers whoever acts loses the ledger, and with it its lease. These are never dr
 Each hand-placed fault has a name on the tape (``kill#1``, ``outage#0``), so that shrinking can leave it out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from chimera.services.world import link, network, stores, trouble
-from chimera.services.world.tape import Tape, swarm
+from chimera.services.world import crossing, link, network, stores, trouble
+from chimera.services.world.tape import Tape
 from chimera.services.world.trouble import Spell
 from chimera.trading.value import Value
 
 MOST: Final = {
     **network.MOST,
+    **crossing.MOST,
     **trouble.MOST,
     **link.MOST,
     **{f"ledger_{name}": rate for name, rate in stores.MOST.items()},
@@ -74,6 +75,7 @@ CROSSING: Final = {"cancel_crossed": 0.6, "trigger_partial_fill": 0.7, "end_dela
 HOURS_MS: Final = (-3_600_000, 3_600_000)
 SHARE: Final = 0.06  # of the seeds whose scenario is drawn, for each but the first
 SLOW_RATE: Final = 0.6
+_OFF_SHARE: Final = 0.4  # of the seeds, for each fault: swarm testing
 
 
 class KillAt(Value):
@@ -364,3 +366,13 @@ def _kill_s3(tape: Tape, safety_s: float) -> KillAt | KillAfterAsk | KillAtBirth
     if drawn < 0.8:
         return KillAfterAsk(ask_no=ask_no, steps=steps)
     return KillAtBirth(death_no=death_no, steps=birth_steps, who="s3")
+
+
+def swarm(tape: Tape, most: Mapping[str, float]) -> dict[str, float]:
+    """A rate for each kind of fault, up to its greatest: in four seeds of ten exactly 0."""
+    rates = {}
+    for name, limit in most.items():
+        drawn = tape.u(f"swarm:{name}")
+        share = max(0.0, (drawn - _OFF_SHARE) / (1 - _OFF_SHARE))
+        rates[name] = limit * share
+    return rates

@@ -6,13 +6,12 @@ named one can be switched off for the next run: that is how a failing seed is sh
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 _SPAN: Final = 1 << 53  # as many values as a float holds exactly between 0 and 1
-_OFF_SHARE: Final = 0.4  # of the seeds, for each fault: swarm testing
 
 
 class Tape:
@@ -75,46 +74,3 @@ class Tape:
         self._counts[label] = count + 1
         digest = blake2b(b"%b|%b|%d" % (self._key, label.encode(), count), digest_size=8).digest()
         return (int.from_bytes(digest, "big") >> 11) / _SPAN, count
-
-
-def swarm(tape: Tape, most: Mapping[str, float]) -> dict[str, float]:
-    """A rate for each kind of fault, up to its greatest: in four seeds of ten exactly 0."""
-    rates = {}
-    for name, limit in most.items():
-        drawn = tape.u(f"swarm:{name}")
-        share = max(0.0, (drawn - _OFF_SHARE) / (1 - _OFF_SHARE))
-        rates[name] = limit * share
-    return rates
-
-
-def ddmin(faults: Sequence[str], fails: Callable[[Sequence[str]], bool], *, runs: int = 200) -> list[str]:
-    """A small set of faults with which the run still fails (delta debugging).
-
-    ``fails`` runs with only these faults allowed. After ``runs`` runs the smallest set so far is returned. A failure
-    that needs no fault gives the empty list.
-    """
-    if fails([]):
-        return []
-    kept, parts, left = list(faults), 2, runs - 1
-    while len(kept) > 1 and left > 0:
-        size = -(-len(kept) // parts)
-        chunks = [kept[start : start + size] for start in range(0, len(kept), size)]
-        smaller = None
-        for chunk in chunks:
-            rest = [fault for fault in kept if fault not in set(chunk)]
-            candidates = [chunk, rest] if len(chunks) > 2 else [chunk]
-            for candidate in candidates:
-                left -= 1
-                if fails(candidate):
-                    smaller = candidate
-                    break
-            if smaller is not None or left <= 0:
-                break
-        if smaller is not None:
-            parts = 2 if len(smaller) <= size else max(2, parts - 1)
-            kept = smaller
-        elif parts >= len(kept):
-            break
-        else:
-            parts = min(len(kept), parts * 2)
-    return kept
