@@ -57,9 +57,9 @@ test: $(DEV_READY)
 static: $(DEV_READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy --no-error-summary src/chimera tools proofs
+	@$(BIN)/mypy --no-error-summary src/chimera world tools proofs
 	@$(BIN)/lint-imports --no-logo
-	@NO_COLOR=1 $(BIN)/deptry src --known-first-party chimera
+	@NO_COLOR=1 $(BIN)/deptry src world
 
 check: static
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -p no:schemathesis -m "not slow" --examples 25 tests/unit tests/contract
@@ -121,7 +121,7 @@ setup: $(DEV_READY)
 # Positions live in .state; they are not ours to clean.
 clean:
 	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
-	@find src tests tools proofs -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src world tests tools proofs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --target needs neither a venv module nor root, and leaves a system-managed Python alone (PEP 668).
 $(UV_READY):

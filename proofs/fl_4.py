@@ -7,9 +7,9 @@ used; the time it took is measured against a budget, because a campaign that nob
 import time
 from typing import Any, Final
 
-from chimera.services.world import main as world
-from chimera.services.world.safeguards import SAFEGUARDS
 from proofs.measured import Measured
+from world import main as world
+from world.safeguards import SAFEGUARDS
 
 BAR: Final = "2,000 seeds, 0 violations; with each safeguard off (at least 3) some seed fails; kills of S3 and of S4"
 FIRST_SEED: Final = 1

@@ -7,9 +7,9 @@ a stop is taken away by hand, and more entries are asked for. Times are virtual 
 
 from typing import Final
 
-from chimera.services.world.stall import PARTS_S, Scene, Seen, play
 from chimera.trading.market import Side
 from proofs.measured import Measured
+from world.stall import PARTS_S, Scene, Seen, play
 
 BAR: Final = "stores stalled 60 s: every fill covered within a round trip + 5 ms of the venue's clock; no entry leaves"
 ONE_WAY_MS: Final = (1, 5, 20, 60)

@@ -8,12 +8,12 @@ safeguard of the lease is taken away: some seed breaks without it that holds wit
 
 from typing import Any, Final
 
-from chimera.services.world import campaign
-from chimera.services.world.densities import density
-from chimera.services.world.heirs_plan import Kind
-from chimera.services.world.run import HEIRS
-from chimera.services.world.safeguards import SAFEGUARDS
 from proofs.measured import Measured
+from world import campaign
+from world.densities import density
+from world.heirs_plan import Kind
+from world.run import HEIRS
+from world.safeguards import SAFEGUARDS
 
 FIRST: Final = 1
 SEEDS: Final = 5_000

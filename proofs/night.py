@@ -1,6 +1,6 @@
 """A night of eight hours in virtual time: intents all along, scheduled trouble, and all that S4 told meanwhile.
 
-The real router on the twin (``services.world``), nothing drawn but the market and the intents. What happens stands in
+The real router on the twin (``world``), nothing drawn but the market and the intents. What happens stands in
 ``schedule`` before anything moves; what was told is read afterwards, as anybody reads it: the records of the stream
 ``alerts``, and every few seconds S4's own word on what keeps entries back. Whether they agree is ``op_1``'s to say.
 """
@@ -14,26 +14,26 @@ from typing import Any, Final
 
 from chimera.client.levels import levels_of
 from chimera.services.router.router import Router
-from chimera.services.world import quiet
-from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.closed import watched
-from chimera.services.world.composed import World
-from chimera.services.world.fences import fenced
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.oracle import Violation
-from chimera.services.world.paths import HOUR_S, PATHS, day_market
-from chimera.services.world.plan import Away, Failover, KillAt, Plan
-from chimera.services.world.run import Options, judge
-from chimera.services.world.soak import hour_of_wishes
-from chimera.services.world.spool import Spool
-from chimera.services.world.surroundings import logs
-from chimera.services.world.tape import Tape
-from chimera.services.world.trouble import Spell
+from chimera.services.stage.clock import EPOCH_MS
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.tape import Tape
 from chimera.trading.errors import ChimeraError
 from chimera.trading.standstill import Kill, Scope
 from chimera.trading.value import Value
 from chimera.wire.answers import encode_answer
 from chimera.wire.keys import ALERTS, ORDER_RESULTS
+from world import quiet
+from world.closed import watched
+from world.composed import World
+from world.fences import fenced
+from world.oracle import Violation
+from world.paths import HOUR_S, PATHS, day_market
+from world.plan import Away, Failover, KillAt, Plan
+from world.run import Options, judge
+from world.soak import hour_of_wishes
+from world.spool import Spool
+from world.surroundings import logs
+from world.trouble import Spell
 
 HOURS: Final = 8.0
 EVERY_S: Final = 75.0  # an intent; a short night has them more often

@@ -1,14 +1,14 @@
 """NN-2: 10,000 worlds of 180 s, each with at least 3 intents, 3 fired faults and 1 kill; nothing breaks.
 
 ``make sim-long`` plays them; a record of the same code is read, what is missing in it is played. Everything that a
-campaign must have met happened at least once (``chimera.services.world.sometimes``). The time is CPU time over two
+campaign must have met happened at least once (``world.sometimes``). The time is CPU time over two
 cores, so that a record made in several goes counts as one made in one.
 """
 
 from typing import Final
 
-from chimera.services.world import campaign
 from proofs.measured import Measured
+from world import campaign
 
 BAR: Final = "10,000 seeds x 180 s, each 3 intents, 3 faults, 1 kill; 0 violations; all counters > 0; <= 90 min"
 FIRST: Final = 1

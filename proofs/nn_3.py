@@ -5,10 +5,10 @@
 
 from typing import Final
 
-from chimera.services.world import sweeps
-from chimera.services.world.soak import CPU_MOST, GROWTH_MOST, HOURS
-from chimera.services.world.soaks import COUNT, soaks, summary
 from proofs.measured import Measured
+from world import sweeps
+from world.soak import CPU_MOST, GROWTH_MOST, HOURS
+from world.soaks import COUNT, soaks, summary
 
 SWEEP_FIRST: Final = 1
 SWEEP_SEEDS: Final = 40

@@ -6,9 +6,9 @@ that stand in for each other, is measured by ``make sim-safeguards DENSITY=1`` (
 
 from typing import Any, Final
 
-from chimera.services.world.densities import MOST_SEEDS, Density, density
-from chimera.services.world.safeguards import REDUNDANT, SAFEGUARDS
 from proofs.measured import Measured
+from world.densities import MOST_SEEDS, Density, density
+from world.safeguards import REDUNDANT, SAFEGUARDS
 
 LEAST: Final = 15
 BAR: Final = f"at least {LEAST} safeguards; each one off is caught within {MOST_SEEDS} seeds; the redundant named"

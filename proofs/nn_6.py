@@ -25,7 +25,6 @@ from chimera.adapters.binance.account import open_futures
 from chimera.adapters.binance.hosts import hosts_named
 from chimera.adapters.binance.http import AiohttpTransport
 from chimera.services.clock import SteadyClock, SystemClock
-from chimera.services.world.oracle import is_entry
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, Symbol
@@ -34,6 +33,7 @@ from chimera.trading.money import Price, Qty
 from chimera.trading.order import NewOrder, OrderType
 from proofs.measured import Measured
 from proofs.real import Stage, stage
+from world.oracle import is_entry
 
 BAR: Final = "100 positions and 200 algo orders recovered in <= 5 s from process start, protection asked for first"
 FEW, MANY = 20, 100

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from chimera.services.simulator.listings import rules_of
-from chimera.services.world import oracle, spot_oracle
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.market import Market
 from chimera.wire import keys
 from proofs.lanes import Lanes
 from proofs.measured import Measured
 from proofs.real import Document, Stage, ledger_of, stage
+from world import oracle, spot_oracle
 
 BAR: Final = (
     "1000 intents of all kinds: >= 99.9 % placed, none unprotected, none twice, ledger equals exchange to the last"

@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from chimera.services.world.densities import ENOUGH, MOST_SEEDS, Density, density
-from chimera.services.world.safeguards import PAIRS, REDUNDANT, SAFEGUARDS
-
 ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from world.densities import ENOUGH, MOST_SEEDS, Density, density  # noqa: E402  (found by the line above)
+from world.safeguards import PAIRS, REDUNDANT, SAFEGUARDS  # noqa: E402  (found by the line above)
+
 DATA: Final = ROOT / "docs" / "safeguards.json"
 PAGE: Final = ROOT / "docs" / "safeguards.md"
 HEAD: Final = """# Safeguards

@@ -1,7 +1,7 @@
 """Draw ``docs/fault-matrix.md``: each row, what must happen, which tests and which faults of the world say so.
 
 The rows are ``docs/fault-matrix.toml``'s, the tests those marked ``@pytest.mark.fault("A4")``, the world's faults
-``services/world/rows.py``'s (``make docs``). ``faults`` says what does not add up; a test asks for both.
+``world/rows.py``'s (``make docs``). ``faults`` says what does not add up; a test asks for both.
 """
 
 import sys
@@ -9,12 +9,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from chimera.services.world.rows import ROWS
-
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 from marks import tests_by_mark  # noqa: E402  (found by the line above)
+
+from world.rows import ROWS  # noqa: E402  (found by the line above)
 
 PAGE = ROOT / "docs" / "fault-matrix.md"
 SOURCE = ROOT / "docs" / "fault-matrix.toml"
@@ -31,7 +31,7 @@ HEAD = """# The fault matrix
 
 What can go wrong around Chimera, what must happen then, and what proves it. Drawn by `tools/fault_matrix.py` from
 `docs/fault-matrix.toml`, the tests that name a row, and the faults that the virtual-time world draws by chance
-(`src/chimera/services/world/rows.py`; `make sim`). A row is *proved* when a test plays it and fails without what it is
+(`world/rows.py`; `make sim`). A row is *proved* when a test plays it and fails without what it is
 about, or when the world plays it in every campaign under the oracle's invariants; *partly* says what is left.
 
 """

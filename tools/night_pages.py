@@ -22,15 +22,12 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from console_stage import Stage, served  # noqa: E402  (found by the line above)
-from proofs.night import LOOK_S, Look, Night, Told, play  # noqa: E402  (found by the line above)
-from proofs.op_1 import FIXED  # noqa: E402  (found by the line above)
 from real_browser import PHONE, opened, playwright, started  # noqa: E402  (found by the line above)
 
 from chimera.adapters.memory.faults import NoFaults  # noqa: E402  (found by the line above)
 from chimera.services.alerts.ticket import Ticket, heard, key_of, shown  # noqa: E402  (found by the line above)
 from chimera.services.clock import SystemClock  # noqa: E402  (found by the line above)
-from chimera.services.world.clock import EPOCH_MS  # noqa: E402  (found by the line above)
-from chimera.services.world.paths import PATHS, day_market  # noqa: E402  (found by the line above)
+from chimera.services.stage.clock import EPOCH_MS  # noqa: E402  (found by the line above)
 from chimera.trading.errors import NotSent, StoreUnavailable  # noqa: E402  (found by the line above)
 from chimera.trading.market import TopOfBook  # noqa: E402  (found by the line above)
 from chimera.trading.money import Millis, Price  # noqa: E402  (found by the line above)
@@ -38,6 +35,9 @@ from chimera.wire import codec  # noqa: E402  (found by the line above)
 from chimera.wire.alerts import rank, read_alert  # noqa: E402  (found by the line above)
 from chimera.wire.board import TickBoard  # noqa: E402  (found by the line above)
 from chimera.wire.keys import ALERTS, ORDER_RESULTS, tick_key  # noqa: E402  (found by the line above)
+from proofs.night import LOOK_S, Look, Night, Told, play  # noqa: E402  (found by the line above)
+from proofs.op_1 import FIXED  # noqa: E402  (found by the line above)
+from world.paths import PATHS, day_market  # noqa: E402  (found by the line above)
 
 FOLDER: Final = ROOT / "docs" / "night"
 HOURS: Final = 0.5

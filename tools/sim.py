@@ -2,12 +2,16 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from chimera.services.world import campaign, sweeps
-from chimera.services.world import main as world
-from chimera.services.world.plan import SCENARIOS
-from chimera.services.world.run import CAMPAIGN, HEIRS, Options
-from chimera.services.world.sweep import STORIES
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from world import campaign, sweeps  # noqa: E402  (found by the line above)
+from world import main as world  # noqa: E402  (found by the line above)
+from world.plan import SCENARIOS  # noqa: E402  (found by the line above)
+from world.run import CAMPAIGN, HEIRS, Options  # noqa: E402  (found by the line above)
+from world.sweep import STORIES  # noqa: E402  (found by the line above)
 
 
 def main() -> int:

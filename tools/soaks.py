@@ -3,10 +3,14 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 
-from chimera.services.world.days import DAYS
-from chimera.services.world.soak import HOURS, Hour, Soaked, soak
-from chimera.services.world.soaks import COUNT, soaks, summary, told
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from world.days import DAYS  # noqa: E402  (found by the line above)
+from world.soak import HOURS, Hour, Soaked, soak  # noqa: E402  (found by the line above)
+from world.soaks import COUNT, soaks, summary, told  # noqa: E402  (found by the line above)
 
 
 def main() -> int:

@@ -11,9 +11,9 @@ import time
 from collections import defaultdict
 from typing import Any, Final
 
-from chimera.services.world.spans import Span
 from proofs.real import Stage
 from proofs.soak.callers import Callers
+from world.spans import Span
 
 HEALTHY_US: Final = 1_500_000  # for so long a position may be bare while S4 runs undisturbed
 AFTER_A_KILL_US: Final = 10_000_000

@@ -6,9 +6,6 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from chimera.ports.ledger import Ledger
-from chimera.services.world import ceilings, decided, oracle, quiet
-from chimera.services.world.oracle import Uncovered, Violation
-from chimera.services.world.spans import Span, minus
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId, child_of, stem_of
@@ -17,6 +14,9 @@ from chimera.wire import keys
 from proofs.real import SHARED_LIMIT_USDT, Stage, ledger_of
 from proofs.soak.blows import HEALTHY_US, Struck
 from proofs.soak.callers import Callers
+from world import ceilings, decided, oracle, quiet
+from world.oracle import Uncovered, Violation
+from world.spans import Span, minus
 
 _ALL: Final = 1_000_000
 

@@ -25,12 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import aiohttp
 import bench_guards
-from proofs.alone import s3_alone
-from proofs.real import Stage, stage
 
 from chimera.adapters.embedded.server import EmbeddedRedis
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, child_of
+from proofs.alone import s3_alone
+from proofs.real import Stage, stage
 
 TURNS: Final = 60
 DECISIONS: Final = 300

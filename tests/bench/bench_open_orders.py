@@ -22,12 +22,12 @@ from chimera.route.plan import RoutePolicy, plan_for
 from chimera.services.clock import SystemClock
 from chimera.services.router.intake import Intake
 from chimera.services.router.owner import Owner
-from chimera.services.world.composed import TABLE
 from chimera.trading.facts import Submitted
 from chimera.trading.holding import Holding
 from chimera.trading.ids import AccountId, ClientOrderId, IntentId, PositionKey, Symbol
 from chimera.trading.order import Role
 from support.desk import BTC, KEY, Desk, an_intent
+from world.composed import TABLE
 
 POSITIONS: Final = 100
 FEW: Final = 100

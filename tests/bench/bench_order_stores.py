@@ -19,8 +19,6 @@ from typing import Any, Final, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.shards import alone, shards
-
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.redis.bus import connect
 from chimera.ports.ledger import Claim
@@ -31,6 +29,7 @@ from chimera.trading.ids import AccountId
 from chimera.trading.order import Role, Status
 from chimera.wire import keys
 from chimera.wire.intents import intent_record
+from proofs.shards import alone, shards
 from support.desk import KEY, Desk, an_intent
 
 ORDERS: Final = 50  # over each

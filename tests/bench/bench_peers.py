@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
 
 from peer_environments import ENGINES, Engine, Unavailable, bare_environ, python_of
+
 from proofs.bare import wired
 from proofs.real import Stage, stage
 

@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from chimera.services.world import run as world
-from chimera.simulate.twin import Twin
-
 ROOT: Final = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from chimera.simulate.twin import Twin  # noqa: E402  (found by the line above)
+from world.run import run  # noqa: E402  (found by the line above)
+
 SEEDS: Final = (1, 2, 3)
 
 
@@ -35,7 +37,7 @@ def event_us(seeds: tuple[int, ...] = SEEDS) -> float:
     Twin.market = counted  # type: ignore[method-assign]  # counts, and changes nothing
     try:
         began = time.process_time()
-        records = sum(len(world.run(seed, keep_audit=True).audit) for seed in seeds)
+        records = sum(len(run(seed, keep_audit=True).audit) for seed in seeds)
         used = time.process_time() - began
     finally:
         Twin.market = whole  # type: ignore[method-assign]

@@ -15,14 +15,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import Service, Stage, stage
-
 from chimera.adapters.embedded.server import free_port
 from chimera.adapters.redis.bus import connect
 from chimera.trading.market import Market
 from chimera.wire import keys
 from chimera.wire.budget import read_budget
 from chimera.wire.intents import REFUSED
+from proofs.real import Service, Stage, stage
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import ROOT, Stage, stage
-
-from chimera.services.world import oracle
-from chimera.services.world.put_back import named_once
 from chimera.simulate.venue.audit import Kind
+from proofs.real import ROOT, Stage, stage
+from world import oracle
+from world.put_back import named_once
 
 pytestmark = pytest.mark.slow
 

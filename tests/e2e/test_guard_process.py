@@ -15,8 +15,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import Service
-
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.embedded.server import EmbeddedRedis, free_port
 from chimera.adapters.redis.bus import connect
@@ -24,6 +22,7 @@ from chimera.services.simulator.server import SimulatorServer
 from chimera.services.simulator.settings import SimulatorSettings
 from chimera.trading.market import Market
 from chimera.wire import keys
+from proofs.real import Service
 from support.whole_house import SYMBOL, HandMarket
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("S4-SPOT-4")]

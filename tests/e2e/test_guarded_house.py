@@ -7,10 +7,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.op_2 import FIXED, fits, stands, tried
-
 from chimera.services.access.table import endpoint_of
 from chimera.services.service import Service
+from proofs.op_2 import FIXED, fits, stands, tried
 
 EXAMPLES = 2
 

@@ -10,13 +10,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import Stage, stage
-from proofs.soak.run import soak
-
 from chimera.client import RouterClient
-from chimera.services.world import oracle
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
+from proofs.real import Stage, stage
+from proofs.soak.run import soak
+from world import oracle
 
 pytestmark = pytest.mark.slow
 

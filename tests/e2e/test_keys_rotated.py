@@ -13,11 +13,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import Stage, stage
-
-from chimera.services.world import oracle
 from chimera.simulate import ready_key
 from chimera.simulate.venue.audit import AuditRecord, Kind
+from proofs.real import Stage, stage
+from world import oracle
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("CONF-1")]
 

@@ -21,13 +21,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import Stage, stage
-
 from chimera.adapters.redis.bus import connect
 from chimera.trading.holding import Holding
 from chimera.wire import keys
 from chimera.wire.codec import unseal
 from chimera.wire.events import Publish, event_id, writes
+from proofs.real import Stage, stage
 
 pytestmark = pytest.mark.slow
 

@@ -11,15 +11,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import Stage, stage
-from proofs.shards import shards
-
 from chimera.adapters.redis.bus import connect
-from chimera.services.world import oracle
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.money import Millis
 from chimera.trading.order import Role
 from chimera.wire import keys
+from proofs.real import Stage, stage
+from proofs.shards import shards
+from world import oracle
 
 PATIENCE_S: Final = 60.0
 SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")

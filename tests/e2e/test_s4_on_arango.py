@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from arango_homes import stub_with_layout
 from arango_stub import PASSWORD, USER, ArangoStub
-from proofs.real import Stage, stage
 
 from chimera.adapters.embedded.server import free_port
-from chimera.services.world import oracle
 from chimera.wire import keys
+from proofs.real import Stage, stage
+from world import oracle
 
 pytestmark = pytest.mark.slow
 

@@ -16,12 +16,11 @@ from aiohttp import ClientError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import Service, Stage, stage
-
 from chimera.cli.codes import Exit
-from chimera.services.world import oracle
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.wire.codec import SCHEMA_VERSION
+from proofs.real import Service, Stage, stage
+from world import oracle
 
 pytestmark = pytest.mark.slow
 

@@ -17,9 +17,8 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.real import Service, Stage, stage
-
 from chimera.cli.main import app as cli
+from proofs.real import Service, Stage, stage
 
 pytestmark = pytest.mark.slow
 

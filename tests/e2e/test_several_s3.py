@@ -21,13 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from arango_homes import stub_with_layout
 from arango_stub import PASSWORD, USER
-from proofs.real import Service
 from redis.asyncio import Redis
 
 from chimera.adapters.embedded.server import free_port
 from chimera.services.strategy.turns import LOCK_MS
 from chimera.trading.market import Market
 from chimera.wire.keys import position_lock_key
+from proofs.real import Service
 from support.whole_house import SYMBOL, WholeHouse, whole_house
 
 pytestmark = pytest.mark.slow

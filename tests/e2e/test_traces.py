@@ -13,10 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 pytest.importorskip("opentelemetry.sdk", reason="OpenTelemetry's SDK is not installed (chimera[otel])")
 
-from proofs.real import Stage, ledger_of, stage
-
 from chimera.trading.trace import trace_named
 from chimera.wire import keys
+from proofs.real import Stage, ledger_of, stage
 from support.collector import Collector, Seen, collecting
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("OP-2")]

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from chimera.services.world.composed import LIMITS
-from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.intent import PositionSide
 from chimera.trading.money import Quote
 from support.incident_stage import SYMBOL, Stage, Story, Told, a_wish, play, without
+from world.composed import LIMITS
+from world.plan import KillAt
 
-LOW_LIMIT = ("chimera.services.world.composed", "LIMITS", LIMITS.but(max_daily_loss=Quote(Decimal(50))))
+LOW_LIMIT = ("world.composed", "LIMITS", LIMITS.but(max_daily_loss=Quote(Decimal(50))))
 
 
 def account_of(stage: Stage) -> Any:

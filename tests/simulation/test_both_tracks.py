@@ -16,12 +16,8 @@ from chimera.services.clock import SteadyClock
 from chimera.services.router.patience import going_on
 from chimera.services.router.refused import Refusals
 from chimera.services.router.stream_track import StreamTrack, Terms
-from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.composed import World
-from chimera.services.world.machine import ProcClock
-from chimera.services.world.plan import KillAt
-from chimera.services.world.proc import Proc
-from chimera.services.world.reach import bus_of, ledger_of
+from chimera.services.stage.clock import EPOCH_MS
+from chimera.services.stage.proc import Proc
 from chimera.trading.errors import ChimeraError, Refused
 from chimera.trading.ids import stem_of
 from chimera.trading.intent import Intent, MarketNow, StopSpec
@@ -30,6 +26,10 @@ from chimera.wire import codec, keys, requests
 from chimera.wire.intents import intent_record
 from support.incident_stage import Stage, Story, Told, play, steps, without
 from support.two_doors import as_read
+from world.composed import World
+from world.machine import ProcClock
+from world.plan import KillAt
+from world.reach import bus_of, ledger_of
 
 pytestmark = [pytest.mark.req("S3-PER-2", "S4-IDEM-1", "I2", "I3"), pytest.mark.slow]
 
@@ -67,7 +67,7 @@ async def _s4(world: World, proc: Proc) -> None:
 
 @contextmanager
 def two_tracks(*more: tuple[str, str, Any]) -> Iterator[None]:
-    with without(("chimera.services.world.composed:World", "_s4", _s4), *more):
+    with without(("world.composed:World", "_s4", _s4), *more):
         yield
 
 

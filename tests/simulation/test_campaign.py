@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from chimera.services.world import campaign, forks, soaks, sweeps
-from chimera.services.world.days import DAYS
-from chimera.services.world.run import CAMPAIGN, LEAST, run
-from chimera.services.world.sometimes import UNWALKED, missing, wanted
 from chimera.trading.order import TRANSITIONS
+from world import campaign, forks, soaks, sweeps
+from world.days import DAYS
+from world.run import CAMPAIGN, LEAST, run
+from world.sometimes import UNWALKED, missing, wanted
 
 
 @pytest.mark.slow

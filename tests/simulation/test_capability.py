@@ -7,12 +7,12 @@ import pytest
 
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.router import Router
-from chimera.services.world.composed import INSTRUMENT
-from chimera.services.world.plan import KillAt
 from chimera.simulate.usdm.perpetual import SymbolStatus
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import Symbol
 from support.incident_stage import Stage, Story, Told, a_wish, asked, play, role_of, steps, without
+from world.composed import INSTRUMENT
+from world.plan import KillAt
 
 SYMBOL = INSTRUMENT.symbol
 PROBED_S = 2.0  # by then the probe of a calm start is over
@@ -207,7 +207,7 @@ def test_a_symbol_that_is_not_listed_any_more_keeps_nobody_else_from_being_owned
         return RouterConfig(**(terms | {"symbols": (Symbol("GONEUSDT"), *terms["symbols"])}))
 
     story = Story(wishes=(a_wish(hold_s=30, stop_bps=90),), blows=(KillAt(at_s=6),), moves=((12, -40),), rough_s=20)
-    with without(("chimera.services.world.composed", "RouterConfig", wanting_more)):
+    with without(("world.composed", "RouterConfig", wanting_more)):
         told = play(story)
 
     assert told.broken == []

@@ -11,7 +11,6 @@ from chimera.adapters.memory.faults import NoFaults
 from chimera.reconcile.balances import added
 from chimera.reconcile.cash import of_fill
 from chimera.reconcile.pnl import By, Fold
-from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.cash import Account, Entry, Kind
 from chimera.trading.intent import PositionSide
@@ -21,6 +20,7 @@ from chimera.wire import keys
 from chimera.wire.cash import read_entry
 from chimera.wire.paging import FOREVER
 from support.incident_stage import SYMBOL, Stage, Story, Told, a_wish, play, policy_of, steps, without
+from world.plan import KillAt
 
 pytestmark = pytest.mark.req("LED-1")
 

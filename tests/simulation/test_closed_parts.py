@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from chimera.execute import closing
-from chimera.services.world.closed import Begun, no_more_than_asked
-from chimera.services.world.run import CAMPAIGN, run
-from chimera.services.world.workload import WORKLOAD
 from chimera.simulate.venue.audit import AuditRecord, Kind
+from world.closed import Begun, no_more_than_asked
+from world.run import CAMPAIGN, run
+from world.workload import WORKLOAD
 
 PARTS = CAMPAIGN.but(part_share=1, socket_share=0)
 S = 1_000_000

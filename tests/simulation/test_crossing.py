@@ -2,11 +2,11 @@
 
 import pytest
 
-from chimera.services.world.crossing import CROSSED
-from chimera.services.world.plan import CALM
-from chimera.services.world.run import Options, run
-from chimera.services.world.sometimes import edge
 from chimera.trading.order import Status, Trigger
+from world.crossing import CROSSED
+from world.plan import CALM
+from world.run import Options, run
+from world.sometimes import edge
 
 AT_WORK = (
     (Status.TRIGGERING, Trigger.CANCEL_REFUSED),

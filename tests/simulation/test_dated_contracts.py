@@ -9,13 +9,13 @@ import pytest
 from chimera.adapters.binance import translate
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.router import Router
-from chimera.services.world import composed
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Side
 from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
 from support.incident_stage import SYMBOL, Stage, Story, Told, a_wish, play, steps
 from support.story_deeds import asking
+from world import composed
 
 pytestmark = [pytest.mark.req("S4-REC-2", "S4-KILL-1"), pytest.mark.fault("B32")]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chimera.services.world import decided
 from chimera.trading.market import Market
 from chimera.wire.decisions import DecisionAnswer
+from world import decided
 
 
 def signal(name: str = "i-1", *, delivery: str = "DONE", rest: str = "ANSWERED", **more: Any) -> dict[str, Any]:

@@ -15,10 +15,6 @@ import pytest
 
 from chimera.ports.streams import Latest, Record
 from chimera.services.router.relay import News, Relay
-from chimera.services.world.composed import World
-from chimera.services.world.oracle import is_entry
-from chimera.services.world.plan import ROUGH, SLOW_DISK
-from chimera.services.world.run import CALLERS, Options, Verdict, run
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.events import Event
@@ -27,6 +23,10 @@ from chimera.trading.ids import ClientOrderId, child_of
 from chimera.wire import codec, keys
 from chimera.wire.events import Publish, event_id, writes
 from support.incident_stage import without
+from world.composed import World
+from world.oracle import is_entry
+from world.plan import ROUGH, SLOW_DISK
+from world.run import CALLERS, Options, Verdict, run
 
 SHORT = Options(who=CALLERS, safety_s=25, liveness_s=60)
 SEEDS = range(40, 46)
@@ -34,7 +34,7 @@ SEEDS = range(40, 46)
 
 @dataclass
 class Witness:
-    """``chimera.services.world.run.Script``: what was on disk when; what each stream told, oldest first."""
+    """``world.run.Script``: what was on disk when; what each stream told, oldest first."""
 
     unwritten: list[str] = field(default_factory=list)  # entries that left before they were on disk
     entries: int = 0

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from chimera.services.world.fences import fenced
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.steps import FenceBroken
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.steps import FenceBroken
+from world.fences import fenced
 
-SRC = Path(__file__).parents[2] / "src" / "chimera"
+ROOT = Path(__file__).parents[2]
 
 PRODUCT = """
 import datetime, os, random, secrets, threading, time, uuid
@@ -40,11 +40,12 @@ def made(): return dt(2026, 1, 1), isinstance(dt.fromtimestamp(0, datetime.timez
 """
 
 
-@pytest.fixture
-def product() -> Iterator[types.ModuleType]:
-    module = types.ModuleType("chimera.a_module_under_test")
+@pytest.fixture(params=["chimera", "world"])
+def product(request: pytest.FixtureRequest) -> Iterator[types.ModuleType]:
+    """Of the product, or of the world that it runs in."""
+    module = types.ModuleType(f"{request.param}.a_module_under_test")
     sys.modules[module.__name__] = module
-    exec(PRODUCT, vars(module))  # noqa: S102  # a product module made for this test
+    exec(PRODUCT, vars(module))  # noqa: S102  # a module made for this test
     yield module
     del sys.modules[module.__name__]
 
@@ -125,15 +126,15 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "services/copies.py": "copies of real files, by the command line",
     "services/console": "a web page of a real process",
     "services/simulator": "the twin on the wire",
+    "services/stage/loop.py": "it must know its own thread",
     "services/strategy": "checked by the run-time fence; its outer shell is a real process",
     "services/router": "checked by the run-time fence; its outer shell is a real process",
-    "services/world/fences.py": "it holds the real ones to put them back",
-    "services/world/loop.py": "it must know its own thread",
-    "services/world/main.py": "campaigns over both cores, outside the runs",
-    "services/world/campaign.py": "long campaigns, outside the runs",
-    "services/world/soaks.py": "many soaks over both cores",
-    "services/world/sweeps.py": "many sweeps over both cores",
-    "services/world/weigh.py": "weighs memory beside the run",
+    "world/fences.py": "it holds the real ones to put them back",
+    "world/main.py": "campaigns over both cores, outside the runs",
+    "world/campaign.py": "long campaigns, outside the runs",
+    "world/soaks.py": "many soaks over both cores",
+    "world/sweeps.py": "many sweeps over both cores",
+    "world/weigh.py": "weighs memory beside the run",
     "client": "users import it",
     "services/clock.py": "the real clock itself",
     "services/serving.py": "binds real ports for real processes",
@@ -168,24 +169,27 @@ def _dotted(node: ast.expr, names: dict[str, str]) -> str:
     return ""
 
 
-def test_no_product_module_of_the_world_asks_the_real_clock_or_chance() -> None:
-    trespasses = {}
-    for path in sorted(SRC.rglob("*.py")):
-        inside = path.relative_to(SRC).as_posix()
-        if not any(inside == shell or inside.startswith(shell + "/") for shell in SHELLS):
-            found = banned_in(path.read_text())
-            if found:
-                trespasses[inside] = found
-    assert trespasses == {}
+def modules_of_ours() -> dict[str, Path]:
+    """By what ``SHELLS`` calls them: the product's below ``chimera``, the world's with their package."""
+    product = ROOT / "src" / "chimera"
+    found = {path.relative_to(product).as_posix(): path for path in sorted(product.rglob("*.py"))}
+    return found | {path.relative_to(ROOT).as_posix(): path for path in sorted((ROOT / "world").rglob("*.py"))}
+
+
+def within(shell: str) -> list[Path]:
+    return [path for name, path in modules_of_ours().items() if name == shell or name.startswith(shell + "/")]
+
+
+def test_no_module_of_ours_that_runs_in_the_world_asks_the_real_clock_or_chance() -> None:
+    let_off = {path for shell in SHELLS for path in within(shell)}
+    told = {name: banned_in(path.read_text()) for name, path in modules_of_ours().items() if path not in let_off}
+    assert {name: found for name, found in told.items() if found} == {}
+    assert "world/composed.py" in told
+    assert "services/stage/network.py" in told
 
 
 def test_each_that_is_let_off_needs_it() -> None:
-    needless = []
-    for shell in SHELLS:
-        place = SRC / shell
-        if not any(banned_in(path.read_text()) for path in ([place] if place.is_file() else place.rglob("*.py"))):
-            needless.append(shell)
-    assert needless == []
+    assert [shell for shell in SHELLS if not any(banned_in(path.read_text()) for path in within(shell))] == []
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 import pytest
 
-from chimera.services.world.plan import KillAt
 from chimera.simulate.usdm.history_api import KEPT_MS
 from chimera.trading.errors import OutcomeUnknown
 from chimera.trading.market import Side
 from chimera.trading.money import Price
 from chimera.trading.order import OrderType, TimeInForce
 from support.incident_stage import BID, Stage, Story, Told, play, steps, without
+from world.plan import KillAt
 
 pytestmark = pytest.mark.req("S4-REC-1", "I14")
 

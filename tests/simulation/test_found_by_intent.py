@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chimera.services.world.composed import World
-from chimera.services.world.sweep import QTY, STORIES, killed_at, steps_of
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import ChimeraError
+from world.composed import World
+from world.sweep import QTY, STORIES, killed_at, steps_of
 
 ASKED_S = 28.0  # the story is over, its position closed, and what was in doubt proved dead
 STRIDE = 83  # steps of S4 between two crashes; ``make sim-sweep`` takes every one, and judges by the venue's log

@@ -11,14 +11,14 @@ import pytest
 
 from chimera.admit import tenure
 from chimera.admit.tenure import Command, Fact, Held, Tenure
-from chimera.services.world.heirs import HeirsWorld
-from chimera.services.world.heirs_plan import BUS, LEDGER, ClockSet, CutOff, HandOver, HeirBlow, Kind, Strike
-from chimera.services.world.plan import LATE_SENDS
-from chimera.services.world.run import CALLERS, Options, Verdict, run
-from chimera.services.world.tallied import add
-from chimera.services.world.workload import Wish
 from chimera.trading.money import Millis
 from support.incident_stage import a_wish, policy_of, without
+from world.heirs import HeirsWorld
+from world.heirs_plan import BUS, LEDGER, ClockSet, CutOff, HandOver, HeirBlow, Kind, Strike
+from world.plan import LATE_SENDS
+from world.run import CALLERS, Options, Verdict, run
+from world.tallied import add
+from world.workload import Wish
 
 pytestmark = [pytest.mark.req("S4-ROUTE-6"), pytest.mark.req("S4-NET-2"), pytest.mark.req("I19")]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chimera.services.world.heirs_judge import Life, Reign, acted, changed, gaps, take_overs_ms, taken_over
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.venue.audit import AuditRecord, Kind
+from world.heirs_judge import Life, Reign, acted, changed, gaps, take_overs_ms, taken_over
 
 S = 1_000_000
 END = 30 * S

@@ -15,15 +15,15 @@ import pytest
 
 from chimera.admit.limits import PROTECTIVE_RESERVE
 from chimera.services.router.http import build_app
-from chimera.services.world import ceilings, oracle
-from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.composed import INSTRUMENT, LIMITS, World
-from chimera.services.world.plan import CALM
-from chimera.services.world.run import CALLERS, Options, Verdict, run
+from chimera.services.stage.clock import EPOCH_MS
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.ids import ClientOrderId, stem_of
 from chimera.trading.money import Millis, Quote
 from support.incident_stage import a_wish, role_of, without
+from world import ceilings, oracle
+from world.composed import INSTRUMENT, LIMITS, World
+from world.plan import CALM
+from world.run import CALLERS, Options, Verdict, run
 
 CAPS = LIMITS.but(
     max_order_notional=Quote(Decimal(1_500)),
@@ -80,7 +80,7 @@ class Behind:
 
 
 class Attack:
-    """``chimera.services.world.run.Script``: ``HANDS`` callers, each as fast as it is answered."""
+    """``world.run.Script``: ``HANDS`` callers, each as fast as it is answered."""
 
     def __init__(self, seed: int, to_s: float = TO_S) -> None:
         self._to_s = to_s
@@ -172,7 +172,7 @@ class Attack:
 def attacked(seed: int, off: tuple[str, str, Any] | None = None, to_s: float = TO_S) -> tuple[Verdict, Attack]:
     attack = Attack(seed, to_s)
     options = Options(faults=False, who=CALLERS, safety_s=15, liveness_s=30)
-    seams = [("chimera.services.world.composed", "LIMITS", CAPS)] + ([] if off is None else [off])
+    seams = [("world.composed", "LIMITS", CAPS)] + ([] if off is None else [off])
     with without(*seams):
         verdict = run(
             seed, options=options, plan=CALM, story=(a_wish(number=99, at_s=10_000),), keep_audit=True, script=attack

@@ -12,12 +12,6 @@ from chimera.admit.limits import LimitBook
 from chimera.admit.transfer_policy import TransferPolicy
 from chimera.admit.transfers import Declined, Unanswered
 from chimera.services.router.transferring import Transferring
-from chimera.services.world import composed
-from chimera.services.world.house_judge import moved_once
-from chimera.services.world.main import campaign
-from chimera.services.world.plan import CALM, KillAtStep
-from chimera.services.world.run import CALLERS, Options, Verdict, run
-from chimera.services.world.workload import Wish
 from chimera.simulate.venue.audit import Kind
 from chimera.simulate.wallet.transfers import Route as Way
 from chimera.simulate.wallet.transfers import Transfer as Row
@@ -27,6 +21,12 @@ from chimera.trading.money import Millis, Qty, Quote
 from chimera.trading.standstill import Standstill
 from chimera.trading.transfer import Route, Stage, Transfer, Transfers
 from support.incident_stage import without
+from world import composed
+from world.house_judge import moved_once
+from world.main import campaign
+from world.plan import CALM, KillAtStep
+from world.run import CALLERS, Options, Verdict, run
+from world.workload import Wish
 
 HOUSE = Options(house=True, part_share=0.4, socket_share=0.2, demand_share=0.4)
 CALLED = Options(house=True, who=CALLERS, fifo=True, safety_s=30, liveness_s=60)
@@ -95,7 +95,7 @@ def test_what_futures_lost_today_keeps_spot_from_entering(shared: bool, bought: 
     )  # fmt: skip
     limits = composed.LIMITS.but(max_daily_loss=Quote(Decimal("0.01")))
     book = LimitBook if shared else lambda limits, day_pnl=None: LimitBook(limits)
-    place = "chimera.services.world.composed"
+    place = "world.composed"
     with without((place, "LIMITS", limits), (place, "LimitBook", book)):
         verdict = run(2, options=Options(house=True, faults=False, who=CALLERS), story=[wish], keep_audit=True)
 

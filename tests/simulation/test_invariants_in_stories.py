@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.services.world.plan import FAIR, ClockStep
-from chimera.services.world.run import CALLERS, Options, run
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 from support.incident_stage import Stage, Story, Told, a_wish, play, policy_of, steps
 from support.story_deeds import asking, close
+from world.plan import FAIR, ClockStep
+from world.run import CALLERS, Options, run
 
 WITHIN_US = 10_000_000
 _GONE = (Kind.CANCEL, Kind.EXPIRE, Kind.TRIGGER, Kind.REJECT)

@@ -9,7 +9,6 @@ import pytest
 from chimera.adapters.binance.records import FuturesRecords
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.router import Router
-from chimera.services.world import composed
 from chimera.trading.errors import OutcomeUnknown
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Side
@@ -17,6 +16,7 @@ from chimera.trading.money import Millis
 from chimera.trading.standstill import Kill, Scope
 from support.incident_stage import Stage, Story, Told, play, steps, without
 from support.story_deeds import asking
+from world import composed
 
 pytestmark = [pytest.mark.req("S4-KILL-1", "I17"), pytest.mark.fault("B32")]
 

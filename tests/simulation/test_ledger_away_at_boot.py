@@ -7,7 +7,6 @@ import pytest
 
 from chimera.services.router import standing_in
 from chimera.services.router.router import Router
-from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.ids import DEFAULT_ACCOUNT, ClientOrderId, child_of, stands_in
@@ -16,6 +15,7 @@ from chimera.trading.standstill import Kill, Scope
 from chimera.wire import keys
 from support.incident_stage import Stage, Story, Told, a_wish, play, steps, without
 from support.story_deeds import asking, close, dying_with_its_entry, killed
+from world.plan import KillAt
 
 AWAY_S = 20.0
 LOOK_S = 9.0  # in the middle of the ledger's absence

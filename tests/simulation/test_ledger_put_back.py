@@ -7,9 +7,7 @@ import pytest
 
 from chimera.services.router.restoring import Restoring
 from chimera.services.router.router import Router
-from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.plan import RESTORED, PutBack
-from chimera.services.world.run import CALLERS, Options, run
+from chimera.services.stage.clock import EPOCH_MS
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Working
@@ -18,6 +16,8 @@ from chimera.trading.money import Millis
 from chimera.wire import codec, keys
 from support.incident_stage import Deed, Stage, Story, Told, a_wish, play, policy_of, steps, without
 from support.story_deeds import asking, close, killed
+from world.plan import RESTORED, PutBack
+from world.run import CALLERS, Options, run
 
 DEAD_S, CATCHING_UP_S, AGREED_S = 9.0, 11.0, 14.0
 LESS: dict[str, Any] = {"reduce_only": True, "side": Side.SELL, "stop": None, "max_hold_s": None}

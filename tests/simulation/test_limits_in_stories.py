@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.services.world.composed import LIMITS
 from chimera.trading.intent import MarketNow
 from chimera.trading.money import Quote
 from support.incident_stage import BID, Story, Told, a_wish, play, policy_of, steps, without
+from world.composed import LIMITS
 
 AT_ONCE = 12
 LOSS = Quote(Decimal(5))  # a percent of ten lots is 6.6
@@ -42,7 +42,7 @@ def losing_on_paper() -> Told:
         a_wish(1, 8.0, qty=steps(2), stop_bps=300, hold_s=5),
         a_wish(2, 14.0, qty=steps(2), stop_bps=300, hold_s=5),
     )
-    with without(("chimera.services.world.composed", "LIMITS", LIMITS.but(max_daily_loss=LOSS))):
+    with without(("world.composed", "LIMITS", LIMITS.but(max_daily_loss=LOSS))):
         return play(Story(wishes=wishes, moves=((6.0, -100), (11.0, 0)), rough_s=32.0))
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from chimera.services.world.loop import DetLoop, Stuck
-from chimera.services.world.machine import Machine
-from chimera.services.world.proc import Proc, ProcDead
-from chimera.services.world.steps import FenceBroken
+from chimera.services.stage.loop import DetLoop, Stuck
+from chimera.services.stage.proc import Proc, ProcDead
+from chimera.services.stage.steps import FenceBroken
 from chimera.trading.money import Millis
+from world.machine import Machine
 
 MODES = pytest.mark.parametrize("fifo", [False, True])
 
@@ -262,7 +262,7 @@ def test_an_exception_nobody_fetched_makes_the_run_red() -> None:
 
 RACE = """
 import asyncio
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.loop import DetLoop
 
 async def main():
     seen, names = [], {"a", "b", "c", "d", "e", "f"}

@@ -10,9 +10,7 @@ from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.remembering import Remembering
 from chimera.services.router.router import Router
-from chimera.services.world import composed
-from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.plan import KillAt
+from chimera.services.stage.clock import EPOCH_MS
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import NewerSchema, Refused
@@ -24,6 +22,8 @@ from chimera.trading.order import OrderType, TimeInForce
 from chimera.trading.standstill import Scope
 from support.incident_stage import BID, SYMBOL, Deed, Stage, Story, Told, a_wish, play, steps, without
 from support.story_deeds import asking, close, dying_with_its_entry, killed
+from world import composed
+from world.plan import KillAt
 
 KILL_S, LOST_S = 6.0, 6.5
 OLD_LIFE = "I6"  # the fills of before went with the ledger

@@ -6,7 +6,7 @@ import pytest
 from test_routes_worked import a_market, an_order, submit
 
 from chimera.services.clock import SteadyClock, SystemClock
-from chimera.services.world.clock import VirtualClock
+from chimera.services.stage.clock import VirtualClock
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.intent import MakerThenTaker
 from chimera.trading.money import Millis

@@ -19,9 +19,9 @@ from chimera.services.router import telemetry
 from chimera.services.router.observing import LOOK_S, Observing
 from chimera.services.service import Service
 from chimera.services.simulator.market import open_market
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.stage import Stage
 from chimera.services.strategy import settings as strategy_settings
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.stage import Stage
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.events import Alert, Event, FillRecorded
 from chimera.trading.fill import Fill

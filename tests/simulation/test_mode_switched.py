@@ -11,7 +11,7 @@ import pytest
 
 from chimera.adapters.binance.raw import CANCEL_ORDER, PLACE_ORDER
 from chimera.adapters.binance.signed import Endpoint
-from chimera.services.world.trip import is_entry
+from chimera.services.stage.trip import is_entry
 from support.incident_stage import BID, SYMBOL, Stage, Story, Told, a_wish, asked, play, without
 
 pytestmark = [pytest.mark.req("S4-LIM-3")]

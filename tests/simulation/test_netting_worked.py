@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 from test_routes_worked import a_market, an_order, row_of, submit
 
-from chimera.services.world.plan import KillAt
-from chimera.services.world.run import CALLERS, Options, run
 from chimera.trading.errors import OutcomeUnknown
 from chimera.trading.intent import Intent, MakerThenTaker, MarketNow, StopSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Price, Qty
 from support.incident_stage import Stage, Story, Told, play, role_of, steps
+from world.plan import KillAt
+from world.run import CALLERS, Options, run
 
 pytestmark = pytest.mark.req("S4-POS-1")
 

@@ -10,21 +10,21 @@ import pytest
 
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.ports.ledger import Claim
-from chimera.services.world.clock import EPOCH_MS, VirtualClock
-from chimera.services.world.link import Link
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.machine import Machine
-from chimera.services.world.network import Venue
-from chimera.services.world.proc import Proc, ProcDead
-from chimera.services.world.reach import ledger_of
-from chimera.services.world.stores import StoreWeather
-from chimera.services.world.tape import Tape
+from chimera.services.stage.clock import EPOCH_MS, VirtualClock
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.network import Venue
+from chimera.services.stage.proc import Proc, ProcDead
+from chimera.services.stage.stores import StoreWeather
+from chimera.services.stage.tape import Tape
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import NotSent, OutcomeUnknown, StoreUnavailable
 from chimera.trading.ids import IntentId
 from chimera.trading.money import Millis
+from world.link import Link
+from world.machine import Machine
+from world.reach import ledger_of
 
 KEY = {"X-MBX-APIKEY": READY_ACCOUNT.api_key}
 

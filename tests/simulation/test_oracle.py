@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.services.world import ceilings, oracle
-from chimera.services.world.spans import merged, minus, stretched
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId
+from world import ceilings, oracle
+from world.spans import merged, minus, stretched
 
 MS = 1_000
 

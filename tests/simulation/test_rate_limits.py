@@ -13,12 +13,11 @@ import pytest
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.placing import lane_of
 from chimera.adapters.binance.records import SURVEY_WEIGHT
-from chimera.services.world.clock import EPOCH_MS, VirtualClock
-from chimera.services.world.composed import INSTRUMENT
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.network import Venue
-from chimera.services.world.proc import Proc
-from chimera.services.world.tape import Tape
+from chimera.services.stage.clock import EPOCH_MS, VirtualClock
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.network import Venue
+from chimera.services.stage.proc import Proc
+from chimera.services.stage.tape import Tape
 from chimera.simulate.door.limits import USDM_BUDGET
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
@@ -32,6 +31,7 @@ from chimera.trading.money import Millis, Price, Qty
 from chimera.trading.order import NewOrder, OrderType, TimeInForce
 from chimera.trading.rates import Lane
 from chimera.trading.venue import OrderRef
+from world.composed import INSTRUMENT
 
 BTC = INSTRUMENT.symbol
 D = Decimal

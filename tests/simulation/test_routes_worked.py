@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.ids import ClientOrderId, IntentId, stem_of
 from chimera.trading.intent import ExecPolicy, Intent, MakerThenTaker, MarketNow, StopSpec
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price, Qty
 from support.incident_stage import SYMBOL, Stage, Story, play, steps
+from world.plan import KillAt
 
 MID = 65_800
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from chimera.services.world import composed
-from chimera.services.world.main import campaign, first_to_miss, sim, sweep
-from chimera.services.world.plan import DRAWN, SCENARIOS, KillAfterAsk, KillAfterOrder, Plan
-from chimera.services.world.run import Options, Verdict, run
-from chimera.services.world.safeguards import SAFEGUARDS, _owner, every, switched_off
-from chimera.services.world.sweep import STORIES, killed_at, steps_of, undisturbed
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, stem_of
 from chimera.wire.codec import encode
 from chimera.wire.route_table import DEFAULT
+from world import composed
+from world.main import campaign, first_to_miss, sim, sweep
+from world.plan import DRAWN, SCENARIOS, KillAfterAsk, KillAfterOrder, Plan
+from world.run import Options, Verdict, run
+from world.safeguards import SAFEGUARDS, _owner, every, switched_off
+from world.sweep import STORIES, killed_at, steps_of, undisturbed
 
 CALM = Options(faults=False, who="callers")
 DECIDED = Options(faults=False, who="s3")
@@ -84,7 +84,7 @@ def test_a_verdict_is_a_function_of_its_seed() -> None:
 @pytest.mark.req("I33")
 def test_same_seed_same_hashes_in_fresh_processes_under_any_hash_seed() -> None:
     program = (
-        "from chimera.services.world.run import Options, run\n"
+        "from world.run import Options, run\n"
         "for seed in range(3, 6):\n"
         "    v = run(seed, options=Options(trace=True)); print(v.trace_hash, v.audit_hash, v.fired)"
     )

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from chimera.services.world.plan import KillAt
 from chimera.trading.errors import ChimeraError, Refused
 from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.intent import Intent, MarketNow, StopSpec
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Price
 from support.incident_stage import SYMBOL, Stage, Story, play, steps
+from world.plan import KillAt
 
 TIMES = 50
 

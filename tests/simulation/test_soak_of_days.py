@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from chimera.services.world.paths import HOUR_S, PATHS, day_market
-from chimera.services.world.soak import Hour, Soaked, hour_of_wishes, soak
-from chimera.services.world.spool import Spool
-from chimera.services.world.weigh import Weight
-from chimera.services.world.young import Young
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.market import Marked, TopOfBook
+from world.paths import HOUR_S, PATHS, day_market
+from world.soak import Hour, Soaked, hour_of_wishes, soak
+from world.spool import Spool
+from world.weigh import Weight
+from world.young import Young
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chimera.services.world import spot_oracle
-from chimera.services.world.spot_judge import unwatched
-from chimera.services.world.spot_world import SPOT_INSTRUMENT
 from chimera.simulate.venue.audit import AuditRecord, Kind
+from world import spot_oracle
+from world.spot_judge import unwatched
+from world.spot_world import SPOT_INSTRUMENT
 
 BASE = "BTC"
 _SELL: dict[str, Any] = {"side": "SELL", "list_id": 1, "qty": Decimal("0.01")}

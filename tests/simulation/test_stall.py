@@ -3,10 +3,10 @@
 import pytest
 
 from chimera.services.router.barriers import Barriers
-from chimera.services.world import stall
-from chimera.services.world.safeguards import switched_off
-from chimera.services.world.stall import PARTS_S, Scene, play
 from chimera.trading.market import Side
+from world import stall
+from world.safeguards import switched_off
+from world.stall import PARTS_S, Scene, play
 
 
 @pytest.mark.req("FL-5")

@@ -6,18 +6,18 @@ from typing import Final
 
 import pytest
 
-from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.composed import INSTRUMENT
-from chimera.services.world.plan import CALM, KillAt, Plan
-from chimera.services.world.run import CALLERS, Options, Verdict, run
-from chimera.services.world.spot_world import SPOT_INSTRUMENT
-from chimera.services.world.workload import Wish
+from chimera.services.stage.clock import EPOCH_MS
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.ids import ClientOrderId, child_of
 from chimera.trading.intent import MakerThenTaker
 from chimera.trading.market import Marked, MarketEvent, Side, TopOfBook
 from chimera.trading.money import Millis, Price, Qty
 from support.incident_stage import without
+from world.composed import INSTRUMENT
+from world.plan import CALM, KillAt, Plan
+from world.run import CALLERS, Options, Verdict, run
+from world.spot_world import SPOT_INSTRUMENT
+from world.workload import Wish
 
 pytestmark = pytest.mark.req("S4-SPOT-3")
 

@@ -9,11 +9,11 @@ import pytest
 from chimera.adapters.binance.records import FuturesRecords
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.router import Router
-from chimera.services.world import composed
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Side
 from support.incident_stage import SYMBOL, Stage, Story, Told, play, steps, without
 from support.story_deeds import asking
+from world import composed
 
 pytestmark = [pytest.mark.req("S4-REC-2", "I14"), pytest.mark.fault("B32")]
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chimera.services.world.clock import EPOCH_MS, VirtualClock
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.machine import ProcClock
-from chimera.services.world.plan import swarm
-from chimera.services.world.proc import Proc, ProcDead
-from chimera.services.world.shrink import ddmin
-from chimera.services.world.tape import Tape
+from chimera.services.stage.clock import EPOCH_MS, VirtualClock
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.proc import Proc, ProcDead
+from chimera.services.stage.tape import Tape
+from world.machine import ProcClock
+from world.plan import swarm
+from world.shrink import ddmin
 
 
 def test_a_decision_depends_on_its_label_and_count_alone() -> None:

@@ -14,9 +14,9 @@ from chimera.cli.up.session import Session, SessionPlan
 from chimera.services import serving
 from chimera.services.router import settings as router_settings
 from chimera.services.simulator.market import open_market
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.stage import Stage
 from chimera.services.strategy import settings as strategy_settings
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.stage import Stage
 from chimera.tca.report import Recording, report
 from chimera.tca.rows import Ledger, Wanted
 from chimera.tca.shortfall import PARTS

@@ -7,19 +7,19 @@ import pytest
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
-from chimera.services.world.clock import EPOCH_MS, VirtualClock
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.machine import Machine
-from chimera.services.world.plan import Deed, Failover, Pause, Plan
-from chimera.services.world.proc import Proc
-from chimera.services.world.reach import ledger_of
-from chimera.services.world.run import CALLERS, Options, Verdict, run
-from chimera.services.world.stores import StoreWeather
-from chimera.services.world.tape import Tape
-from chimera.services.world.trouble import KINDS, Spell, Troubles
+from chimera.services.stage.clock import EPOCH_MS, VirtualClock
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.proc import Proc
+from chimera.services.stage.stores import StoreWeather
+from chimera.services.stage.tape import Tape
 from chimera.simulate.door.messages import PRIVATE, WireRequest
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.money import Millis
+from world.machine import Machine
+from world.plan import Deed, Failover, Pause, Plan
+from world.reach import ledger_of
+from world.run import CALLERS, Options, Verdict, run
+from world.trouble import KINDS, Spell, Troubles
 
 ENTRY = WireRequest(method="POST", path="/fapi/v1/order", query="symbol=BTCUSDT&side=BUY&newClientOrderId=a")
 EXIT = ENTRY.but(query=ENTRY.query + "&reduceOnly=true")

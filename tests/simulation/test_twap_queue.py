@@ -6,12 +6,12 @@ from itertools import pairwise
 import pytest
 from test_routes_worked import a_market, an_order, submit
 
-from chimera.services.world.plan import KillAt
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.intent import MakerThenTaker
 from chimera.trading.money import Millis
 from chimera.wire import keys
 from support.incident_stage import SYMBOL, Stage, Story, Told, play, steps, without
+from world.plan import KillAt
 
 pytestmark = pytest.mark.req("S4-ROUTE-6", "I16")
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from chimera.admit import vigil
-from chimera.services.world.plan import Away, ClockStep
 from chimera.trading.errors import Refused
 from chimera.trading.ids import IntentId
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Qty
 from support.incident_stage import Kind, Stage, Story, Told, a_wish, asked, play, steps, without
+from world.plan import Away, ClockStep
 
 ORDERS = {"path": "/fapi/v1/order", "method": "POST"}
 SECOND = a_wish(1, 8.0, hold_s=10)

@@ -8,17 +8,17 @@ import pytest
 
 from chimera.adapters.binance.order_socket import OrderSocket
 from chimera.adapters.binance.sign import HmacSigner
-from chimera.services.world.clock import EPOCH_MS, VirtualClock
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.network import Venue
-from chimera.services.world.proc import Proc
-from chimera.services.world.run import CAMPAIGN, run
-from chimera.services.world.tape import Tape
+from chimera.services.stage.clock import EPOCH_MS, VirtualClock
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.network import Venue
+from chimera.services.stage.proc import Proc
+from chimera.services.stage.tape import Tape
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.twin import Twin
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import NotSent, OutcomeUnknown
+from world.run import CAMPAIGN, run
 
 ORDER = "/fapi/v1/order"
 BY_SOCKET = CAMPAIGN.but(socket_share=1)

@@ -16,15 +16,8 @@ from unittest import mock
 from urllib.parse import parse_qs
 
 from chimera.adapters.binance.account import open_futures
-from chimera.services.world import oracle, quiet
-from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.composed import INSTRUMENT, World
-from chimera.services.world.oracle import Violation
-from chimera.services.world.plan import Blow, Plan
-from chimera.services.world.proc import Proc
-from chimera.services.world.run import CALLERS, Options, run
-from chimera.services.world.safeguards import _owner
-from chimera.services.world.workload import Wish
+from chimera.services.stage.clock import EPOCH_MS
+from chimera.services.stage.proc import Proc
 from chimera.simulate.door.messages import WireRequest
 from chimera.simulate.trouble.scenario import read
 from chimera.simulate.trouble.schedule import Schedule
@@ -37,6 +30,13 @@ from chimera.trading.money import ZERO, Millis, Price, Qty
 from chimera.trading.order import NewOrder, OrderType
 from chimera.trading.venue import OrderRef, VenueOrder
 from chimera.wire import keys
+from world import oracle, quiet
+from world.composed import INSTRUMENT, World
+from world.oracle import Violation
+from world.plan import Blow, Plan
+from world.run import CALLERS, Options, run
+from world.safeguards import _owner
+from world.workload import Wish
 
 BID = Decimal("65800.0")
 TICK = Decimal("0.1")
@@ -266,7 +266,7 @@ _NEVER = a_wish(number=99, at_s=10_000)  # a story without callers
 
 
 class _Script:
-    """``chimera.services.world.run.Script`` of one story."""
+    """``world.run.Script`` of one story."""
 
     def __init__(self, story: Story) -> None:
         self._story = story

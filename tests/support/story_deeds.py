@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chimera.services.router.router import Router
-from chimera.services.world.trip import is_entry
+from chimera.services.stage.trip import is_entry
 from chimera.simulate.door.messages import WireRequest, WireResponse
 from chimera.trading.errors import Refused
 from chimera.trading.market import Market

@@ -8,9 +8,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from proofs.leaks import Deed, leaks, moved
-
 from chimera.simulate.venue.audit import AuditRecord, Kind
+from proofs.leaks import Deed, leaks, moved
 
 DEEDS = (
     Deed(0, 100, "start"),

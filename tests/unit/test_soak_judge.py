@@ -11,8 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from proofs.soak.blows import HEALTHY_US
 from proofs.soak.heirs import BARE_US, TAKEN_OVER_US
 from proofs.soak.judge import bare_over
-
-from chimera.services.world.oracle import Uncovered, protected
+from world.oracle import Uncovered, protected
 
 S = 1_000_000
 BLOW_US, READY_US = 10 * S, 13 * S  # it is struck, and each position has the next one's word

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chimera.services.world import oracle
-from chimera.services.world.run import Options, run
 from chimera.wire.codec import encode
+from world import oracle
+from world.run import Options, run
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))

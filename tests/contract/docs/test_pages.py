@@ -24,9 +24,9 @@ from requirement_rows import read_rows  # noqa: E402
 
 from chimera.decide.features import BUILT_IN  # noqa: E402
 from chimera.decide.rules.bundle import read_rule  # noqa: E402
-from chimera.services.world.heirs_plan import Kind  # noqa: E402
-from chimera.services.world.plan import MISHAPS, MOST  # noqa: E402
-from chimera.services.world.rows import ROWS  # noqa: E402
+from world.heirs_plan import Kind  # noqa: E402
+from world.plan import MISHAPS, MOST  # noqa: E402
+from world.rows import ROWS  # noqa: E402
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")

@@ -23,7 +23,7 @@ from chimera.adapters.arango import layout
 from chimera.adapters.arango.leases import ArangoLeases
 from chimera.adapters.arango.link import Link, Passing
 from chimera.services.router.tenancy import Left, Tenancy, Terms
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.lease import Lease
 from chimera.trading.money import Millis
 

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from proofs.shards import Shards
 from redis import exceptions as redis_errors
 from redis.asyncio import Redis, SSLConnection
 
@@ -19,6 +18,7 @@ from chimera.ports.streams import Bus, Latest, Record
 from chimera.trading.errors import RecordsGone, StoreUnavailable
 from chimera.trading.money import Millis
 from chimera.wire import keys
+from proofs.shards import Shards
 
 LUA = Path(redis_bus.__file__).parent / "lua"
 

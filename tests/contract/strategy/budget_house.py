@@ -21,14 +21,14 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.ports.intents import OrderAnswer
+from chimera.services.stage.clock import VirtualClock
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.stores import StoreWeather
+from chimera.services.stage.tape import Tape
 from chimera.services.strategy.demo import register_instruments
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.revisions import ACTIVE
 from chimera.services.strategy.settings import StrategySettings
-from chimera.services.world.clock import VirtualClock
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.stores import StoreWeather
-from chimera.services.world.tape import Tape
 from chimera.trading.budget import MarketBudget, RiskBudget
 from chimera.trading.decision import Feature
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, StoreUnavailable

@@ -14,15 +14,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from proofs.shards import Shards, shards
-from proofs.store_load import STREAMS, Load
-
 from chimera.adapters.redis import recent
 from chimera.adapters.redis.bus import connect
 from chimera.adapters.redis.cluster import ClusterClient
 from chimera.ports.streams import Bus
 from chimera.trading.money import Millis
 from chimera.wire import keys
+from proofs.shards import Shards, shards
+from proofs.store_load import STREAMS, Load
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("RD-1", "S4-NET-2")]
 

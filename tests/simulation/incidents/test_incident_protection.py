@@ -10,7 +10,6 @@ import chimera.adapters.binance
 from chimera.execute import hear
 from chimera.protect import stops as protection
 from chimera.protect import tries
-from chimera.services.world.plan import KillAt
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.commands import NOTHING
 from chimera.trading.form import Form
@@ -19,6 +18,7 @@ from chimera.trading.market import Side
 from chimera.trading.money import Price, Qty
 from chimera.trading.order import OrderType, Role, Status
 from support.incident_stage import SHOWN, Kind, Stage, Story, Told, a_wish, play, policy_of, role_of, steps, without
+from world.plan import KillAt
 
 STOPS = {"path": "/fapi/v1/algoOrder", "method": "POST"}
 PATIENT = ("chimera.protect.stops", "_lose_patience", lambda holding, scene: holding)

@@ -7,7 +7,6 @@ import pytest
 
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.execute.hear import take_fill
-from chimera.services.world.plan import Away, KillAt
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.market import Side
@@ -15,6 +14,7 @@ from chimera.trading.money import Qty
 from chimera.trading.order import Role
 from chimera.trading.standstill import Kill, Scope
 from support.incident_stage import SHOWN, Kind, Stage, Story, Told, a_wish, play, policy_of, steps, without
+from world.plan import Away, KillAt
 
 BY_HAND = ("I4 entry by-hand", "I6 1 fills lost")  # a person's entry has no intent; before our time we keep no fills
 

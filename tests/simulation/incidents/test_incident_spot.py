@@ -6,18 +6,18 @@ from itertools import count
 
 import pytest
 
-from chimera.services.world import spot_oracle
-from chimera.services.world.clock import EPOCH_MS
-from chimera.services.world.plan import CALM
-from chimera.services.world.run import CALLERS, Options, Verdict, run
-from chimera.services.world.spot_world import BNB, OWN, SPOT_INSTRUMENT
-from chimera.services.world.tape import Tape
-from chimera.services.world.workload import Wish
+from chimera.services.stage.clock import EPOCH_MS
+from chimera.services.stage.tape import Tape
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from chimera.trading.intent import OrderList
 from chimera.trading.market import MarketEvent, Side, TopOfBook
 from chimera.trading.money import Price, Qty
 from support.incident_stage import without
+from world import spot_oracle
+from world.plan import CALM
+from world.run import CALLERS, Options, Verdict, run
+from world.spot_world import BNB, OWN, SPOT_INSTRUMENT
+from world.workload import Wish
 
 OPTIONS = Options(spot=True, faults=False, who=CALLERS, fifo=True, safety_s=9, liveness_s=25, market_stops_s=2)
 FORGOTTEN = ("chimera.execute.hear", "_moved", lambda fill, scene: fill.qty)

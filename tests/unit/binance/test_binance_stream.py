@@ -13,7 +13,7 @@ from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.transport import Reply
 from chimera.adapters.binance.user_stream import StreamTimes
 from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
 from chimera.trading.money import Millis
 from chimera.trading.order import Status

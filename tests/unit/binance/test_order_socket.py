@@ -12,7 +12,7 @@ import pytest
 from chimera.adapters.binance.order_socket import API_PATH, OrderSocket
 from chimera.adapters.binance.sign import HmacSigner
 from chimera.adapters.binance.transport import Reply
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import NotSent, OutcomeUnknown
 
 PLACE = ("POST", "/fapi/v1/order")

@@ -15,7 +15,7 @@ from chimera.adapters.binance.spot.raw import SUBSCRIBE
 from chimera.adapters.binance.spot.stream import SpotStreamTimes
 from chimera.adapters.binance.transport import Reply
 from chimera.ports.venue import Loss, OrderReport, Report, StreamDown, StreamUp
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import NotSent
 from chimera.trading.money import Millis
 from chimera.trading.order import Status

@@ -10,8 +10,8 @@ import pytest
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.cli.up.session import SETTLE_S, End, Event, Session, SessionPlan
-from chimera.services.world.clock import EPOCH_MS, VirtualClock
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.clock import EPOCH_MS, VirtualClock
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import NotSent
 from chimera.trading.market import Side
 from chimera.wire.keys import ORDER_RESULTS, ORDERS_EXECUTED, RISK_SL_ARM

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chimera.services.audit_summary import Tally, VenueFill, compare, report, summarize
-from chimera.services.world import oracle
 from chimera.simulate.venue.audit import AuditRecord, Kind
+from world import oracle
 
 D = Decimal
 

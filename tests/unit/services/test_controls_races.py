@@ -13,7 +13,7 @@ from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.alarms import MOST_WAITING, Alarms
 from chimera.services.router.controls import Controls
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import Refused, StoreUnavailable
 from chimera.trading.events import Alert, Severity
 from chimera.trading.ids import DEFAULT_ACCOUNT

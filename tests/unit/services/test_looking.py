@@ -10,8 +10,8 @@ from chimera.adapters.binance.raw import BOOK_TICKER, COMMISSION_RATE, PREMIUM_I
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.router.market import REFRESH_MS, STALE_MS, MarketView
 from chimera.services.router.watching import FUNDS_EVERY_S, Watch
-from chimera.services.world.clock import VirtualClock
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.clock import VirtualClock
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import NotSent
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Touch

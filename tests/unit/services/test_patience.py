@@ -3,7 +3,7 @@
 import pytest
 
 from chimera.services.router.patience import BOOT_LONGEST_PAUSE_S, BOOT_PAUSE_S, until_answered
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
 from chimera.trading.money import Millis
 

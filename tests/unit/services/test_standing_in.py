@@ -10,7 +10,7 @@ from chimera.execute.advance import advance
 from chimera.reconcile import lost
 from chimera.services.router.patience import STORE_AGAIN_S, until_kept
 from chimera.services.router.standing_in import StandingIn
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.commands import waits_for_save
 from chimera.trading.errors import NewerSchema, StoreUnavailable
 from chimera.trading.execution import Exit

@@ -10,8 +10,8 @@ import pytest
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.admit.tenure import EVERY_MS, TTL_MS
 from chimera.services.router.tenancy import SUCCEEDING_S, Left, Tenancy, Terms
-from chimera.services.world.clock import VirtualClock
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.clock import VirtualClock
+from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.lease import Lease
 

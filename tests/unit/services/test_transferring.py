@@ -20,8 +20,8 @@ from chimera.services.router import transferring
 from chimera.services.router.relay import Relay
 from chimera.services.router.sender import Gates, Sender
 from chimera.services.router.transferring import Transferring
-from chimera.services.world.clock import EPOCH_MS, VirtualClock
-from chimera.services.world.loop import DetLoop
+from chimera.services.stage.clock import EPOCH_MS, VirtualClock
+from chimera.services.stage.loop import DetLoop
 from chimera.simulate.trouble.faults import RequestFault, Trouble
 from chimera.simulate.twin import Twin
 from chimera.trading.commands import Place

@@ -16,9 +16,9 @@ from chimera.services.audit_summary import Tally
 from chimera.services.router import settings as router_settings
 from chimera.services.simulator.audit_file import AuditFile
 from chimera.services.simulator.market import open_market
+from chimera.services.stage.loop import DetLoop
+from chimera.services.stage.stage import Stage
 from chimera.services.strategy import settings as strategy_settings
-from chimera.services.world.loop import DetLoop
-from chimera.services.world.stage import Stage
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.trading.market import Side
 from chimera.wire.decisions import DecideRequest

@@ -1,0 +1,104 @@
+"""Whoever else acts on the account under test: its owner at the venue's own page, and the venue itself.
+
+Invariants: nothing here goes over the wire of S4 or meets its faults; a deed whose position is gone by then does
+nothing; what an owner opens here adds no exposure, so every position has an intent that ends it.
+"""
+
+from decimal import Decimal
+from typing import Final
+from urllib.parse import urlencode
+
+from chimera.adapters.binance.sign import HmacSigner
+from chimera.services.stage.clock import VirtualClock
+from chimera.simulate.door.messages import WireRequest, WireResponse
+from chimera.simulate.twin import Twin
+from chimera.simulate.venue.account_spec import READY_ACCOUNT
+from chimera.trading.instrument import Instrument
+from chimera.trading.money import ZERO, text
+from world.plan import Deed
+
+FAR: Final = Decimal("0.97")  # of the market: an order that rests there does not fill
+
+
+class Others:
+    """``done`` tells which deeds found something to do."""
+
+    def __init__(self, twin: Twin, clock: VirtualClock, instrument: Instrument) -> None:
+        self.done: list[str] = []
+        self._twin = twin
+        self._clock = clock
+        self._instrument = instrument
+
+    def do(self, deed: Deed) -> None:
+        """Now. What it sends to streams waits to be pumped."""
+        self._twin.tick(self._clock.now_ms())
+        match deed.what:
+            case "cancel_all":
+                did = self._cancel_all()
+            case "close":
+                did = self._close(deed.share)
+            case "adl":
+                did = self._deleverage(deed.share)
+            case _:
+                did = self._rest_and_take_back()
+        if did:
+            self.done.append(deed.what)
+
+    def _cancel_all(self) -> bool:
+        exchange = self._twin.usdm
+        waiting = tuple(exchange.floor.algos.waiting_of(exchange.floor.accounts[READY_ACCOUNT.name], self._symbol))
+        for algo in waiting:
+            exchange.cancel_algo(algo)
+        return bool(waiting)
+
+    def _close(self, share: float) -> bool:
+        held = self._held()
+        qty = self._part(share)
+        if not qty:
+            return False
+        side = "SELL" if held > 0 else "BUY"
+        answer = self._ask("POST", "/fapi/v1/order", side=side, type="MARKET", quantity=text(qty), reduceOnly="true")
+        return answer.status == 200
+
+    def _deleverage(self, share: float) -> bool:
+        qty = self._part(share)
+        if qty:
+            exchange = self._twin.usdm
+            exchange.deleverage(exchange.floor.accounts[READY_ACCOUNT.name], self._symbol, qty=qty)
+        return bool(qty)
+
+    def _rest_and_take_back(self) -> bool:
+        """An order of his own, reduce-only and far from the market: its margin and its news are all there is of it."""
+        qty = self._part(1.0)
+        if not qty:
+            return False
+        held = self._held()
+        listing = self._twin.usdm.floor.listings[self._symbol]
+        mid = listing.book.mid or ZERO
+        price = self._instrument.price_at_or_below(mid * (FAR if held < 0 else 2 - FAR))
+        side = "SELL" if held > 0 else "BUY"
+        order = {"side": side, "type": "LIMIT", "timeInForce": "GTC", "quantity": text(qty), "price": text(price)}
+        placed = self._ask("POST", "/fapi/v1/order", newClientOrderId="web_by_hand", reduceOnly="true", **order)
+        self._ask("DELETE", "/fapi/v1/order", origClientOrderId="web_by_hand")
+        return placed.status == 200
+
+    def _part(self, share: float) -> Decimal:
+        return self._instrument.floor_to_step(abs(self._held()) * Decimal(str(share)))
+
+    def _held(self) -> Decimal:
+        return self._twin.usdm.floor.accounts[READY_ACCOUNT.name].position(self._symbol).qty
+
+    @property
+    def _symbol(self) -> str:
+        return str(self._instrument.symbol)
+
+    def _ask(self, method: str, path: str, **sent: str) -> WireResponse:
+        """Signed, and past every fault: the page's own way to the engine."""
+        now_ms = self._clock.now_ms()
+        query = urlencode({"symbol": self._symbol, **sent, "timestamp": str(now_ms)})
+        signature = HmacSigner(READY_ACCOUNT.secret).sign(query.encode())
+        headers = {"X-MBX-APIKEY": READY_ACCOUNT.api_key}
+        request = WireRequest(
+            method=method, path=path, query=f"{query}&signature={signature}", headers=headers, body=""
+        )
+        return self._twin.doors.answer(request, now_ms)
