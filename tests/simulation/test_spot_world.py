@@ -138,7 +138,7 @@ MISSED: dict[str, tuple[int, Options, str, Callable[[], Seams]]] = {
     ),
     "the fee in base is forgotten": (
         1, FAIR, "I10",
-        lambda: (("chimera.execute.hear", "_moved", lambda fill, scene: fill.qty),),
+        lambda: (("chimera.execute.hear", "moved", lambda fill, scene: fill.qty),),
     ),
     "the fee that is not known yet is forgotten": (
         5, Options(spot=True, scenario="tight_stops"), "I12",

@@ -20,7 +20,7 @@ from world.spot_world import BNB, OWN, SPOT_INSTRUMENT
 from world.workload import Wish
 
 OPTIONS = Options(spot=True, faults=False, who=CALLERS, fifo=True, safety_s=9, liveness_s=25, market_stops_s=2)
-FORGOTTEN = ("chimera.execute.hear", "_moved", lambda fill, scene: fill.qty)
+FORGOTTEN = ("chimera.execute.hear", "moved", lambda fill, scene: fill.qty)
 BOUGHT, FEE = Decimal("0.01003"), Decimal("0.00001003")
 
 
