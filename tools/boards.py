@@ -6,7 +6,10 @@ from chimera.services.metrics import METRICS, SWITCH, Kind, Metric
 
 BOARDS: Final = {
     "chimera-trading": ("Chimera: trading", ("service levels", "protection", "orders", "execution", "decisions")),
-    "chimera-operations": ("Chimera: operations", ("connections", "levels", "room", "feed", "console", "alerts")),
+    "chimera-operations": (
+        "Chimera: operations",
+        ("connections", "levels", "room", "feed", "console", "alerts", "every service"),
+    ),
 }
 UNITS: Final = {"ms": "ms", "s": "s", "share": "percentunit", SWITCH: "bool_on_off", "USDT": "none", "bps": "none"}
 WIDTH: Final = 12

@@ -204,6 +204,11 @@ def _of_services(at: dict[str, str]) -> list[Rule]:
             Series(_selected("feed_failed_writes_total", away), 5, 0), away,
         ),
         Rule(
+            "BUILDS_DIFFER", "count(count by (build) (build_info == 1)) > 1", 600, "WARN",
+            "Services of different builds run beside each other: finish the rollout.", "services-of-different-builds",
+            Series(_selected("build_info", {"build": "another"}), 1, 0), {},
+        ),
+        Rule(
             "CONSOLE_FAULT", "console_fault == 1", 30, "WARN", "The console has stopped looking.", "where-to-look",
             Series("console_fault", 1, 0), {},
         ),
@@ -264,7 +269,9 @@ def rule_tests() -> str:
 
 
 def _enough() -> list[dict[str, str]]:
-    return [{"series": _beside(each), "values": f"{ENOUGH}+0x80"} for each in OBJECTIVES if each.of]
+    """What stands beside the series of the rules: counts that suffice, and the build that runs."""
+    counts = [{"series": _beside(each), "values": f"{ENOUGH}+0x80"} for each in OBJECTIVES if each.of]
+    return [*counts, {"series": _selected("build_info", {"build": "one"}), "values": "1+0x80"}]
 
 
 def _values(rule: Rule, value: float) -> dict[str, str]:

@@ -10,9 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from chimera.adapters.embedded.looking_on import LookingOn
 from chimera.client import RouterClient
 from chimera.simulate.venue.audit import Kind
 from chimera.trading.errors import NotSent, OutcomeUnknown, Refused
+from chimera.wire import keys
 from proofs.real import Stage, stage
 from proofs.soak.run import soak
 from world import oracle
@@ -58,7 +60,12 @@ async def sent(client: RouterClient, name: str) -> None:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.req("S4-ROUTE-6", "S4-REC-1", "S4-IDEM-1", "I1", "I4", "I6", "I19")
+def _trail(house: Stage) -> list[dict[str, Any]]:
+    with LookingOn(house.ledger_path("s4")) as looking:
+        return list(looking.documents(keys.AUDIT))
+
+
+@pytest.mark.req("S4-ROUTE-6", "S4-REC-1", "S4-IDEM-1", "I1", "I4", "I6", "I19", "I31")
 async def test_the_heir_of_a_killed_router_protects_and_who_was_given_both_addresses_loses_nothing(
     tmp_path: Path,
 ) -> None:
@@ -86,7 +93,11 @@ async def test_the_heir_of_a_killed_router_protects_and_who_was_given_both_addre
             health = await client.health()
         codes = [await router.stop() for router in house.routers]
         audit = house.audit()
+        lives = [row for row in _trail(house) if row["stage"] == "began"]
 
+    assert [row["fence"] for row in lives] == sorted({row["fence"] for row in lives})
+    assert len(lives) > 1
+    assert len({row["build"] for row in lives}) == 1
     assert (held["status"], list(again.order_ids)) == ("FILLED", held["order_ids"])
     filled = sum(each.qty for each in audit if each.kind is Kind.FILL and each.qty is not None)
     assert position["qty"] == position["covered_qty"] == filled == sum(row["filled_qty"] for row in rows)

@@ -17,12 +17,14 @@ _GOOD: Final = ("ok", True, "up")
 async def checks(addresses: Mapping[str, str], s4_url: str) -> list[Check]:
     """Of each by its name, then of S4's positions. A service that does not answer is no fault of a machine."""
     told: list[Check] = []
+    builds: dict[str, str] = {}
     for name, address in addresses.items():
-        told += await _service(name, address)
-    return [*told, *await _unprotected(s4_url)]
+        told += await _service(name, address, builds)
+    return [*told, *_one_build(builds), *await _unprotected(s4_url)]
 
 
-async def _service(name: str, address: str) -> list[Check]:
+async def _service(name: str, address: str, builds: dict[str, str]) -> list[Check]:
+    """``builds``: gets which one it says it is."""
     http = ServiceHttp(address, timeout_ms=TIMEOUT_MS)
     try:
         health = read_plain(await http.get("/health"))
@@ -37,10 +39,21 @@ async def _service(name: str, address: str) -> list[Check]:
         ]
     finally:
         await http.close()
+    if isinstance(health.get("build"), str):
+        builds[name] = health["build"]
     status = str(health.get("status", "ok"))
     bad = sorted(check for check, state in (health.get("checks") or {}).items() if _is_bad(check, state))
     text = f"answers at {address}: {status}" + (f" ({', '.join(bad)})" if bad else "")
     return [Check(name, True, text, warns=status != "ok" or bool(bad)), *_barriers(name, health)]
+
+
+def _one_build(builds: Mapping[str, str]) -> Iterator[Check]:
+    """Of all that say it: those of before and after a rollout should not act together for long."""
+    if len(set(builds.values())) > 1:
+        each = ", ".join(f"{name} {which}" for name, which in builds.items())
+        yield Check("builds", True, each, warns=True, do="finish the rollout: restart what is of the older build")
+    elif builds:
+        yield Check("builds", True, f"all of {next(iter(builds.values()))}")
 
 
 def _option(name: str) -> str:

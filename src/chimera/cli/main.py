@@ -297,8 +297,10 @@ def version(as_json: Json = False) -> None:
     import platform
     from importlib.metadata import version as installed
 
-    about = {"chimera": installed("chimera"), "python": platform.python_version()}
-    print(json.dumps(about) if as_json else f"chimera {about['chimera']} on Python {about['python']}")
+    from chimera.services.build import build
+
+    about = {"chimera": installed("chimera"), "build": build(), "python": platform.python_version()}
+    print(json.dumps(about) if as_json else f"chimera {about['build']} on Python {about['python']}")
 
 
 def main() -> None:

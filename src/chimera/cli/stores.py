@@ -26,7 +26,7 @@ def init(
         import asyncio
         import json
 
-        named = _named()
+        named = databases()
         copies = (replication_factor, write_concern)
         told = {str(address): asyncio.run(_init(address, copies, check=check)) for address in named}
         if as_json:
@@ -47,8 +47,8 @@ async def _init(address: "Address", copies: tuple[int | None, int | None], *, ch
     return await layout.init(address, layout.Copies(replication_factor=factor, write_concern=concern), only_look=check)
 
 
-def _named() -> "list[Address]":
-    """Each once, though S3 and S4 may share one."""
+def databases() -> "list[Address]":
+    """Those that the settings name, each once, though S3 and S4 may share one."""
     import os
 
     from chimera.services.router.settings import load

@@ -1,10 +1,10 @@
-"""``chimera audit``: what operators did, from a ledger's file; and, as ever, a run's summary from a venue's audit."""
+"""``chimera audit``: what operators did, from the ledgers; and, as ever, a run's summary from a venue's audit."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -12,8 +12,20 @@ from typer.core import TyperGroup
 from chimera.cli.codes import Exit, Stop, ended_well
 from chimera.cli.options import Json
 
+if TYPE_CHECKING:
+    from chimera.adapters.arango.address import Address
+
 LEDGERS: Final = [Path(place, name) for place in ("var", ".state") for name in ("s4.sqlite", "s3.sqlite")]
 _SUMMARY: Final = "summary"
+_AT_ONCE: Final = 1_000  # entries of one question to a database
+
+
+class _Chain(NamedTuple):
+    """``head``: the row that tells it, where there is one."""
+
+    ledger: str
+    entries: list[dict[str, Any]]
+    head: Mapping[str, Any] | None
 
 
 class _FileOrVerb(TyperGroup):
@@ -33,7 +45,11 @@ app = typer.Typer(
 
 Ledger = Annotated[
     list[Path] | None,
-    typer.Option("--ledger", dir_okay=False, help="File of S3's or S4's ledger; repeatable. [those in var and .state]"),
+    typer.Option(
+        "--ledger",
+        dir_okay=False,
+        help="File of S3's or S4's ledger; repeatable. [those in var and .state, and the databases of the settings]",
+    ),
 ]
 
 
@@ -64,11 +80,11 @@ def verify(
 
         kept = _head(head)
         told: list[dict[str, Any]] = []
-        for path, entries, row in _chains(ledger):
-            verdict = verified(entries, head_of(row) if row else None, kept)
+        for chain in _chains(ledger):
+            verdict = verified(chain.entries, head_of(chain.head) if chain.head else None, kept)
             told.append(
                 {
-                    "ledger": str(path), "entries": verdict.entries, "faults": list(verdict.faults),
+                    "ledger": chain.ledger, "entries": verdict.entries, "faults": list(verdict.faults),
                     "head": f"{verdict.head.seq}:{verdict.head.hash}",
                 }
             )  # fmt: skip
@@ -95,19 +111,25 @@ def show(
     with ended_well(as_json=as_json):
         rows = [
             row
-            for _, entries, _ in _chains(ledger)
-            for row in [each for each in entries if who in ("", each.get("who"))][-newest:]
+            for chain in _chains(ledger)
+            for row in [each for each in chain.entries if who in ("", each.get("who"))][-newest:]
         ]
         rows.sort(key=lambda row: int(row["at_ms"]))
         if as_json:
             print(json.dumps({"entries": rows}))
             return
         for row in rows:
-            at = f"{datetime.fromtimestamp(row['at_ms'] / 1000, UTC):%Y-%m-%d %H:%M:%S}"
-            answer = "asked" if row["stage"] == "asked" else row["status"] or "no answer"
-            print(
-                _plain(f"{at} {row['service']} {row['who']} from {row['from']}: {row['act']} {row['path']} -> {answer}")
-            )
+            print(_plain(_line(row)))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    at = f"{datetime.fromtimestamp(row['at_ms'] / 1000, UTC):%Y-%m-%d %H:%M:%S} {row['service']} {row['who']}"
+    if row["stage"] == "began":
+        place = f" on {row['of']}" if row["of"] else ""
+        fence = f", fence {row['fence']}" if row["fence"] else ""
+        return f"{at} began to act{place}: build {row['build']}{fence}"
+    answer = "asked" if row["stage"] == "asked" else row["status"] or "no answer"
+    return f"{at} from {row['from']}: {row['act']} {row['path']} -> {answer}"
 
 
 def _plain(line: str) -> str:
@@ -126,18 +148,49 @@ def _head(given: str | None) -> Any:
     return Head(seq=int(seq), hash=found)
 
 
-def _chains(
-    ledgers: Iterable[Path] | None,
-) -> list[tuple[Path, list[dict[str, Any]], Mapping[str, Any] | None]]:
-    """Entries and the row of the head, of each ledger that is there; raises for one that was named and is not."""
-    from chimera.adapters.embedded.looking_on import LookingOn
-    from chimera.wire import keys
-
-    found: list[tuple[Path, list[dict[str, Any]], Mapping[str, Any] | None]] = []
-    for path in ledgers or [each for each in LEDGERS if each.exists()]:
-        with LookingOn(path) as looking:
-            heads = list(looking.documents(keys.AUDIT_HEAD))
-            found.append((path, list(looking.documents(keys.AUDIT)), heads[-1] if heads else None))
+def _chains(ledgers: list[Path] | None) -> list[_Chain]:
+    """Of each ledger that is there; raises for one that was named and is not."""
+    found = list(_of_files(ledgers or [each for each in LEDGERS if each.exists()]))
+    if not ledgers:
+        found += _of_databases()
     if not found:
         raise Stop(Exit.CANNOT_START, "no ledger is here; name one with --ledger")
     return found
+
+
+def _of_files(ledgers: list[Path]) -> Iterator[_Chain]:
+    from chimera.adapters.embedded.looking_on import LookingOn
+    from chimera.wire import keys
+
+    for path in ledgers:
+        with LookingOn(path) as looking:
+            heads = list(looking.documents(keys.AUDIT_HEAD))
+            yield _Chain(str(path), list(looking.documents(keys.AUDIT)), heads[-1] if heads else None)
+
+
+def _of_databases() -> Iterator[_Chain]:
+    """Those in ArangoDB that the settings name."""
+    import asyncio
+
+    from chimera.cli.stores import databases
+
+    for address in databases():
+        yield asyncio.run(_of_database(address))
+
+
+async def _of_database(address: "Address") -> _Chain:
+    """The head first: the entries that are written meanwhile come after it, and the chain still contains it."""
+    from chimera.adapters.arango.ledger import ArangoLedger
+    from chimera.wire import keys
+
+    ledger = await ArangoLedger.open(address)
+    try:
+        heads = await ledger.find(keys.AUDIT_HEAD, newest=1)
+        entries: list[dict[str, Any]] = []
+        after = 0
+        while page := await ledger.page(keys.AUDIT, after=after, limit=_AT_ONCE):
+            entries += [row.document for row in page]
+            after = page[-1].number
+    finally:
+        await ledger.close()
+    return _Chain(str(address), entries, heads[0] if heads else None)

@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from chimera.services import metrics
+from chimera.services.build import build
 from chimera.services.metrics import Kind, Metric
 from chimera.services.service import Service
 
@@ -86,9 +87,10 @@ Samples: TypeAlias = Iterable[Sample]
 
 
 def page(service: Service, samples: Samples) -> bytes:
-    """Raises ``ValueError`` for a sample that the list does not have."""
+    """With which build tells it. Raises ``ValueError`` for a sample that the list does not have."""
+    running = Sample("build_info", (build(),), 1)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Drawn(_families(service, samples)))
+    registry.register(_Drawn(_families(service, (*samples, running))))
     return bytes(generate_latest(registry))
 
 

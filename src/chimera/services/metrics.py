@@ -43,6 +43,7 @@ class Metric(NamedTuple):
 
 LABELS: Final = {
     "about": "what is not known: OUTCOME, CANCEL, TRADES",
+    "build": "version and digest of the sources, as `chimera version` tells them: one of a process",
     "asset": "an asset in which a fee was paid: of a traded symbol, or BNB",
     "channel": "webhook, telegram",
     "code": "a stable word of docs/codes.md",
@@ -73,6 +74,7 @@ _S3: Final = (Service.S3,)
 _FEED: Final = (Service.FEED,)
 _CONSOLE: Final = (Service.CONSOLE,)
 _ALERTS: Final = (Service.ALERTS,)
+_ALL: Final = tuple(Service)
 _WITH_LEVELS: Final = (Service.S3, Service.S4, Service.FEED)
 _M: Final = ("market",)
 _MQ: Final = ("market", "quantile")
@@ -223,6 +225,9 @@ METRICS: Final[tuple[Metric, ...]] = (
            "What is promised of it"),
     Metric("sli_met", _G, SWITCH, _WITH_LEVELS, "service levels", ("sli",),
            "Whether the promise is kept; absent where nothing was measured"),
+    # ── every service ──
+    Metric("build_info", _G, "always 1", _ALL, "every service", ("build",),
+           "Which build runs: after a rollout all services show one"),
 )  # fmt: skip
 
 BY_NAME: Final = {metric.name: metric for metric in METRICS}

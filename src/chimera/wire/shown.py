@@ -170,6 +170,7 @@ class HealthResponse(_Answer):
 
     status: str
     checks: dict[str, Any]
+    build: str = Field(description="version and digest of the sources that run")
     environment: str | None = None
 
 

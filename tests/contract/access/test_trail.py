@@ -9,22 +9,25 @@ from typing import Any
 
 import pytest
 from access_doors import Doors, bearer
+from arango_homes import address_at, stub_with_layout
+from arango_stub import PASSWORD, USER
 from console_stage import HandClock
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from chimera.adapters.arango.ledger import ArangoLedger
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.cli import trail as trail_verb
 from chimera.cli.main import app as cli
 from chimera.services.access import trail as trails
 from chimera.services.access.table import ENDPOINTS
-from chimera.services.access.trail import Trail
+from chimera.services.access.trail import Life, Trail
 from chimera.services.service import Service
 from chimera.trading.errors import StoreUnavailable
 from chimera.wire import keys
-from chimera.wire.trail import Head, linked, verify
+from chimera.wire.trail import Head, key_of, linked, verify
 
 KILL = {"scope": "global", "name": "", "by": "me", "reason": "drill", "flatten": False}
 Entries = list[dict[str, Any]]
@@ -291,8 +294,10 @@ def ledger_file(tmp_path: Path, doors: Doors) -> Path:
     return path
 
 
-def verified(path: Path, *more: str) -> tuple[int, dict[str, Any]]:
-    done = CliRunner().invoke(cli, ["audit", "verify", "--ledger", str(path), "--json", *more])
+def verified(path: Path | None = None, *more: str) -> tuple[int, dict[str, Any]]:
+    """Of this file, else of what the settings name."""
+    of = [] if path is None else ["--ledger", str(path)]
+    done = CliRunner().invoke(cli, ["audit", "verify", *of, "--json", *more])
     return done.exit_code, json.loads(done.stdout.splitlines()[0])
 
 
@@ -319,6 +324,59 @@ def test_what_was_done_to_a_ledgers_file_is_found_by_the_verb(ledger_file: Path,
 
     assert (code, broken["whole"]) == (1, False)
     assert broken["ledgers"][0]["faults"]
+
+
+@pytest.mark.req("I31")
+async def test_a_life_that_begins_is_in_the_chain_before_what_was_done_in_it(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the ledger was away then: whoever protects did not wait for it."""
+    monkeypatch.setattr(trails, "AGAIN_S", 0)
+    ledger = Shaky()
+    ledger.away = True
+    trail = Trail(ledger, doors.clock)
+    trail.begins(Life(service=Service.S4, name="s4-1f", build="0.1.0+aa", of="sim", fence=7))
+    async with doors.client(Service.S4, trail=trail) as client:
+        await client.post("/kill", json=KILL, headers=bearer("trade"))
+        assert await written(ledger) == []
+        ledger.away = False
+        await all_written(trail)
+    began, killed = await written(ledger)
+
+    assert [began[name] for name in ("service", "who", "act", "build", "of", "fence")] == [
+        "s4", "s4-1f", "began", "0.1.0+aa", "sim", 7,
+    ]  # fmt: skip
+    assert killed["act"] == "kill"
+    assert verify([began, killed]).faults == ()
+    assert trail_verb._line(began).endswith("s4 s4-1f began to act on sim: build 0.1.0+aa, fence 7")
+
+
+@pytest.mark.req("I31")
+async def test_the_chain_in_a_database_that_the_settings_name_is_read_too(
+    doors: Doors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no ledger of a file is here
+    async with stub_with_layout() as stub:
+        ledger = await ArangoLedger.open(address_at(stub))
+        async with doors.client(Service.S4, trail=Trail(ledger, doors.clock)) as client:
+            for word in ("trade", "admin", "operate"):
+                await client.post("/kill", json=KILL, headers=bearer(word))
+        for name, value in {"URI": f"{stub.url}/chimera", "USER": USER, "PASS": PASSWORD}.items():
+            monkeypatch.setenv(f"S4_DB_ARANGO_{name}", value)
+
+        code, whole = await asyncio.to_thread(verified)
+        assert (code, whole["whole"], whole["ledgers"][0]["entries"]) == (0, True, 3)
+        assert PASSWORD not in json.dumps(whole)
+        shown = await asyncio.to_thread(CliRunner().invoke, cli, ["audit", "show", "--newest", "1"])
+        assert shown.stdout.count("kill /kill") == 1
+
+        [second] = (await ledger.page(keys.AUDIT, after=0, limit=3))[1:2]
+        await ledger.put(keys.AUDIT, key_of(2), second.document | {"who": "nobody"})
+        code, broken = await asyncio.to_thread(verified)
+        await ledger.close()
+
+    assert (code, broken["whole"]) == (1, False)
+    assert "entry 2 was changed after it was written" in broken["ledgers"][0]["faults"]
 
 
 def test_a_head_kept_elsewhere_is_asked_for(ledger_file: Path) -> None:

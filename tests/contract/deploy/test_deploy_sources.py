@@ -27,7 +27,7 @@ from chimera.decide.rules.bundle import read_rule
 from chimera.services.access.tokens import read_tokens
 from chimera.services.alerts.settings import describe as describe_alerts
 from chimera.services.alerts.settings import read_settings as read_alerts
-from chimera.services.router.main import table_of
+from chimera.services.router.policies import table_of
 from chimera.services.router.settings import describe, load
 from chimera.services.strategy.demo import demo_bundle
 from chimera.services.strategy.settings import read_settings

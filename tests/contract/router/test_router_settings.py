@@ -8,7 +8,7 @@ import pytest
 
 from chimera.reconcile.external import ExternalOrders
 from chimera.services.router.hosting import keys_of
-from chimera.services.router.main import sweep_of
+from chimera.services.router.policies import sweep_of
 from chimera.services.router.settings import OnOpposite, RouterSettings, describe, load
 from chimera.services.setting_kinds import SettingsFault
 from chimera.trading.intent import WorkingType

@@ -1,6 +1,7 @@
 """What ``doctor`` says of what it found: a right too many warns, what is missing is named, a fault says what to do."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alert_receivers import receiving
@@ -55,6 +56,20 @@ async def test_services_tell_what_is_wrong_and_what_is_not_protected() -> None:
     assert (barrier.check, barrier.do) == ("S4 FUT CLOCK", "docs/runbook.md#clock-skew")
     assert (bare.ok, bare.text) == (False, "BTCUSDT FUT 0.01: a live stop covers 0, for 3 s")
     assert bare.do == "docs/runbook.md#a-naked-position"
+
+
+@pytest.mark.req("I20")
+async def test_services_of_different_builds_are_told_and_those_of_one_too() -> None:
+    async with receiving() as s3, receiving() as s4:
+        none_held: Any = (200, {"positions": []}, {})
+        well = {"status": "ok", "checks": {}, "build": "0.1.0+aa"}
+        s3.answers, s4.answers = [(200, well, {})], [(200, {**well, "build": "0.1.0+bb"}, {}), none_held]
+        *_, differ, _ = await doctor_services.checks({"S3": s3.url, "S4": s4.url}, s4.url)
+        s3.answers, s4.answers = [(200, well, {})], [(200, well, {}), none_held]
+        *_, same, _ = await doctor_services.checks({"S3": s3.url, "S4": s4.url}, s4.url)
+
+    assert (differ.check, differ.warns, differ.text) == ("builds", True, "S3 0.1.0+aa, S4 0.1.0+bb")
+    assert (same.check, same.warns, same.text) == ("builds", False, "all of 0.1.0+aa")
 
 
 async def test_who_does_not_answer_is_told_with_how_to_start_or_find_it() -> None:

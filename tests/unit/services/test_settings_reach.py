@@ -12,7 +12,8 @@ import pytest
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.reconcile.external import ExternalOrders
 from chimera.services.router.fitting import FitMode
-from chimera.services.router.main import house_of, table_of
+from chimera.services.router.main import house_of
+from chimera.services.router.policies import table_of
 from chimera.services.router.router import Router
 from chimera.services.router.settings import RouterSettings, load
 from chimera.services.router.stream_track import Terms

@@ -11,7 +11,6 @@ from typing import Final, Protocol
 from starlette.types import ASGIApp
 
 from chimera.ports.clock import Clock
-from chimera.ports.ledger import Rows
 from chimera.services.access.gate import BODY_MOST, Gate, Sessions, Terms
 from chimera.services.access.tokens import TokenBook
 from chimera.services.access.trail import Trail
@@ -124,14 +123,13 @@ def gated(
     door: Door,
     clock: Clock,
     *,
-    rows: Rows | None = None,
+    trail: Trail | None = None,
     book: TokenBook | None = None,
     sessions: Sessions | None = None,
     body_most: int = BODY_MOST,
 ) -> Gate:
-    """The application behind its gate. ``rows``: the ledger that the trail is written into. ``book``: read already."""
+    """The application behind its gate. ``book``: read already."""
     steady = SteadyClock(clock)
     book = door.checked(service).book(clock) if book is None else book
     terms = Terms(rate=door.rate, signs=not door.on_loopback, body_most=body_most)
-    trail = None if rows is None else Trail(rows, clock)
     return Gate(app, service, clock=steady, book=book, trail=trail, sessions=sessions, terms=terms)

@@ -1,5 +1,8 @@
 """What operators did, written into the ledger: who, what, when, from where, and how it was answered.
 
+Between their entries stand the lives of the service itself: when a process began to act, of which build and under
+which fence. So an order's moment says which code sent it.
+
 What only protects or kills is never held up: it is written once it is answered, and where the ledger is away then,
 later from memory (``MOST_WAITING``; the log has each at once). Where tokens are asked for, anything else is written
 before it begins, and refused where that cannot be; its answer is a second entry. One process writes one ledger's chain.
@@ -42,6 +45,16 @@ class Act(Value, tag=False):
     waits: bool = False
 
 
+class Life(Value, tag=False):
+    """A process that begins to act. ``fence`` of its lease, 0 where it needs none; ``of``: sim, demo or live."""
+
+    service: str
+    name: str
+    build: str
+    of: str = ""
+    fence: int = 0
+
+
 class Trail:
     """The writer of one ledger's trail."""
 
@@ -63,6 +76,17 @@ class Trail:
             await app(scope, hearing.receive, hearing.send)
         finally:
             await self._end({**told, "stage": "answered", "at_ms": self._clock.now_ms(), **hearing.told()})
+
+    def begins(self, life: Life) -> None:
+        """Written within a moment, or once the ledger takes it: who has to protect waits for neither."""
+        self._waiting.append(
+            {
+                "id": secrets.token_hex(8), "service": life.service, "who": life.name, "act": "began",
+                "stage": "began", "build": life.build, "of": life.of, "fence": life.fence,
+                "at_ms": self._clock.now_ms(),
+            }
+        )  # fmt: skip
+        self._write_later()
 
     @property
     def waiting(self) -> int:
@@ -87,8 +111,11 @@ class Trail:
                 await self._flush()
             except StoreUnavailable as away:
                 log.error("audit_waits", waiting=len(self._waiting), why=str(away))
-                if self._later is None or self._later.done():
-                    self._later = asyncio.create_task(self._until_written(), name="audit")
+                self._write_later()
+
+    def _write_later(self) -> None:
+        if self._later is None or self._later.done():
+            self._later = asyncio.create_task(self._until_written(), name="audit")
 
     async def _until_written(self) -> None:
         while self._waiting:

@@ -16,6 +16,7 @@ from chimera.services.alerts.desk import DEAF_MS, Desk, Line
 from chimera.services.alerts.telling import untold
 from chimera.services.alerts.ticket import shown
 from chimera.services.alerts.watch import Watch
+from chimera.services.build import build
 from chimera.services.exposition import Sample
 from chimera.services.face import Answer, answers
 from chimera.services.service import Service
@@ -89,7 +90,7 @@ def _add_health(app: FastAPI, desk: Desk, watch: Watch, clock: Clock) -> None:
     @app.get("/health", operation_id="health", responses=answers(alerts_shown.AlertsHealth))
     async def health() -> Response:
         """Always 200 while the process answers."""
-        return Answer(health_of(desk, watch, clock))
+        return Answer({**health_of(desk, watch, clock), "build": build()})
 
     @app.get("/ready", operation_id="ready", responses=answers(alerts_shown.AlertsReady))
     async def ready() -> Response:

@@ -8,6 +8,7 @@ import aiohttp
 from chimera.ports.clock import Clock
 from chimera.services import logs
 from chimera.services.access.door import Door, gated
+from chimera.services.access.trail import Trail
 from chimera.services.alerts.channels import Channel, Telegram, Webhook, signing_key
 from chimera.services.alerts.desk import SERVICE, Desk
 from chimera.services.alerts.http import MAX_BODY_BYTES, build_app
@@ -43,7 +44,7 @@ async def serve(settings: AlertsSettings, *, stop: asyncio.Event, ready: Ready |
             watch = Watch(settings.watched, settings.silent, clock, raised)
             await desk.open()
             app = build_app(desk, watch, clock)
-            gate = gated(app, Service.ALERTS, door, clock, rows=ledger, body_most=MAX_BODY_BYTES)
+            gate = gated(app, Service.ALERTS, door, clock, trail=Trail(ledger, clock), body_most=MAX_BODY_BYTES)
             await serve_app(gate, bound, _both(desk, watch), stop=stop, ready=ready, tls=tls)
     finally:
         bound.close()

@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 from chimera.client.credentials import ACTING_FOR
 from chimera.ports.clock import Clock
 from chimera.services import exposition
+from chimera.services.build import build
 from chimera.services.console.acts import Act, Deed, Desk, Effect, Given, carry_out
 from chimera.services.console.finding import find_name, found_at
 from chimera.services.console.guard import Guard
@@ -274,7 +275,8 @@ def _add_rest(app: FastAPI, console: Console) -> None:
 
     @app.get("/health")
     async def health() -> Response:
-        return JSONResponse({"status": "ok" if not console.seen.fault else "degraded", "pages": console.streams.open})
+        status = "ok" if not console.seen.fault else "degraded"
+        return JSONResponse({"status": status, "pages": console.streams.open, "build": build()})
 
 
 def _nothing_done(console: Console, words: str, status: int) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
+from chimera.services.build import build
 from chimera.services.exposition import MEDIA_TYPE, Sample, page
 from chimera.services.feed.feed import Feed, FeedStatus
 from chimera.services.objectives import with_levels
@@ -23,7 +24,9 @@ def build_app(feeds: Mapping[Market, Feed]) -> FastAPI:
     async def health() -> Response:
         told = {str(market): _row(feed.status()) for market, feed in feeds.items()}
         came = all(row["events"] for row in told.values())
-        return JSONResponse({"status": "ok" if came else "degraded", "service": "feed", "markets": told})
+        return JSONResponse(
+            {"status": "ok" if came else "degraded", "service": "feed", "markets": told, "build": build()}
+        )
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from chimera.ports.clock import Clock
 from chimera.services import face
+from chimera.services.build import build
 from chimera.services.exposition import MEDIA_TYPE, Samples, page
 from chimera.services.face import Answer, answers
 from chimera.services.objectives import with_levels
@@ -248,7 +249,7 @@ def _add_health(app: FastAPI, router: RouterApi, clock: Clock, observed: Callabl
     @app.get("/health", operation_id="health", responses=answers(shown.HealthResponse))
     async def health() -> Response:
         """State of each dependency, always 200 while the process answers."""
-        return Answer(router.health())
+        return Answer({**router.health(), "build": build()})
 
     @app.get("/ready", operation_id="ready", responses=answers(account_shown.ReadyResponse) | _NOT_READY)
     async def ready() -> Response:

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
@@ -17,15 +16,15 @@ from fastapi import FastAPI
 from chimera.adapters.binance.spot.account import BinanceSpot
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.admit.breaker import BreakerPolicy
-from chimera.admit.limits import LimitBook, Limits
+from chimera.admit.limits import LimitBook
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Leases, Ledger
 from chimera.ports.streams import Bus
 from chimera.ports.wallets import Wallets
-from chimera.reconcile.sweep import SweepPolicy
-from chimera.route.plan import RoutePolicy
 from chimera.services import logs
 from chimera.services.access.door import Door, gated
+from chimera.services.access.trail import Life, Trail
+from chimera.services.build import build
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router import keyring
 from chimera.services.router.apart import Apart
@@ -33,18 +32,18 @@ from chimera.services.router.claimed import ClaimedBus
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.connecting import Account, account_of, markets_of, wallets_of
-from chimera.services.router.fitting import FitPolicy
 from chimera.services.router.hosting import hosts_of, keys_of
 from chimera.services.router.house import House
 from chimera.services.router.http import build_app
 from chimera.services.router.observing import Observing
 from chimera.services.router.operating import Operating
+from chimera.services.router.policies import duties_of, fit_of, limits_of, routes_of, sweep_of, table_of
 from chimera.services.router.receipts import Seal
 from chimera.services.router.refused import Refusals
 from chimera.services.router.route_desk import RouteDesk
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_at
-from chimera.services.router.settings import OnOpposite, RouterSettings
+from chimera.services.router.settings import RouterSettings
 from chimera.services.router.standby import StandbyFace
 from chimera.services.router.stream_track import StreamTrack, Terms
 from chimera.services.router.tenancy import Left, Tenancy
@@ -58,19 +57,10 @@ from chimera.trading.errors import StaleWriter
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
 from chimera.trading.lease import Lease
 from chimera.trading.market import Market
-from chimera.trading.money import Quote
 from chimera.trading.routes import RouteTable
-from chimera.trading.scene import Policy
 from chimera.wire.intents import MAX_BODY_BYTES
-from chimera.wire.route_table import DEFAULT, read_route_table
 
 SERVICE: Final = "s4-router"
-SURVEY_EVERY_MS: Final = Policy().survey_every_ms
-STOP_CHECK_MS: Final = Policy().stop_check_ms
-MAKER_CHECK_MS: Final = Policy().maker_check_ms
-CHECK_PACE_MS: Final = 100  # for each symbol: a question weighs 1, all of them a quarter of 2,400 a minute
-SURVEY_PACE_MS: Final = 3_000  # for each symbol: surveys weigh 12 and may take a tenth of 2,400 a minute
-_DEFAULT_TABLE: Final = Path(str(RouterSettings.model_fields["route_table_path"].default))
 
 
 async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready | None = None) -> None:
@@ -104,15 +94,16 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
                 tracing=tracing,
             )
             serving = partial(serve_app, bound=bound, stop=stop, ready=ready, tls=tls)
-            gate = partial(gated, service=Service.S4, door=door, clock=clock, rows=ledger, body_most=MAX_BODY_BYTES)
+            trail = Trail(ledger, clock)
+            gate = partial(gated, service=Service.S4, door=door, clock=clock, trail=trail, body_most=MAX_BODY_BYTES)
             if settings.leases == "on":
-                face, tenancy = tenancy_of(
-                    settings, ledger, housed, address_of(bound, scheme="http" if tls is None else "https")
-                )
+                address = address_of(bound, scheme="http" if tls is None else "https")
+                face, tenancy = tenancy_of(settings, ledger, housed, address, partial(_begins, trail, settings))
                 await serving(gate(face), work=tenancy.run())
                 return
             async with housed() as (house, app):
                 app.openapi()  # 60 ms of a loop on which nothing hangs yet
+                _begins(trail, settings, settings.owner_name)
                 await serving(gate(app), work=house.run())
     except NoCollector as missing:
         raise SettingsFault(f"S4_TRACES_URL: {missing}") from missing
@@ -137,13 +128,17 @@ def tenancy_of(
     leases: Leases,
     housed: Callable[[Left], AbstractAsyncContextManager[tuple[House, FastAPI]]],
     address: str,
+    begins: Callable[[str, int], None],
 ) -> tuple[StandbyFace, Tenancy]:
-    """A process that acts while it holds the account's lease, and stands by else; and its HTTP face."""
+    """A process that acts while it holds the account's lease, and stands by else; and its HTTP face. ``begins``: hears
+    of each time, its owner and its fence.
+    """
 
     @asynccontextmanager
-    async def acting(_: Lease, left: Left) -> AsyncIterator[House]:
+    async def acting(lease: Lease, left: Left) -> AsyncIterator[House]:
         async with housed(left) as (house, app):
             with face.open(app):
+                begins(lease.owner, lease.fence)
                 try:
                     yield house
                 finally:
@@ -154,6 +149,11 @@ def tenancy_of(
     tenancy = Tenancy(terms, leases, SystemClock(), acting)
     face = StandbyFace(lambda: tenancy.holder)
     return face, tenancy
+
+
+def _begins(trail: Trail, settings: RouterSettings, name: str, fence: int = 0) -> None:
+    """To act: from now on what is sent is sent by this build."""
+    trail.begins(Life(service=Service.S4, name=name, build=build(), of=hosts_of(settings).name, fence=fence))
 
 
 @asynccontextmanager
@@ -285,19 +285,8 @@ def router_of(
         table=table,
         market=market,
         owner_name=settings.owner_name,
-        policy=Policy(
-            working_type=settings.working_type,
-            default_stop_bps=settings.default_stop_bps,
-            survey_every_ms=max(SURVEY_EVERY_MS, SURVEY_PACE_MS * len(symbols)),
-            maker_check_ms=max(MAKER_CHECK_MS, CHECK_PACE_MS * len(symbols)),
-            guard_ms=settings.guard_ms,
-            nets_opposite=settings.on_opposite is OnOpposite.NET,
-            stop_limit_bps=settings.spot_stop_limit_bps,
-            stop_check_ms=max(STOP_CHECK_MS, CHECK_PACE_MS * len(symbols)),
-        ),
-        route_policy=RoutePolicy(
-            maker_max_wait_ms=settings.maker_max_wait_ms, twap_max_slices=settings.twap_max_slices
-        ),
+        policy=duties_of(settings, len(symbols)),
+        route_policy=routes_of(settings),
         breaker=BreakerPolicy(window_ms=settings.cb_error_rate_window, share=settings.cb_error_rate_thresh),
         allow_unprotected=settings.allow_unprotected,
         environment=hosts_of(settings, market).name,
@@ -334,54 +323,6 @@ def _seal_of(settings: RouterSettings) -> Seal:
         raise SettingsFault(f"S4_RECEIPT_KEY_PATH: {path}: {error.strerror}") from error
     except ValueError as error:
         raise SettingsFault(f"S4_RECEIPT_KEY_PATH: {error}") from error
-
-
-def sweep_of(settings: RouterSettings) -> SweepPolicy:
-    """How the account is looked at as a whole."""
-    return SweepPolicy(
-        every_ms=settings.sweep_every_s * 1000,
-        jaccard=settings.sweep_jaccard,
-        external=settings.external_orders,
-        doubt_alert_ms=settings.doubt_alert_s * 1000,
-    )
-
-
-def limits_of(settings: RouterSettings) -> Limits:
-    """The ceilings of the last hop (S4-LIM)."""
-    return Limits(
-        max_order_notional=Quote(settings.max_order_notional_usdt),
-        max_position_notional=Quote(settings.max_position_notional_usdt),
-        max_gross_notional=Quote(settings.gross_notional_usdt),
-        max_daily_loss=Quote(settings.max_daily_loss_usdt),
-        price_collar_bps=settings.price_collar_bps,
-        max_orders_per_10s=settings.max_orders_per_10s,
-    )
-
-
-def fit_of(settings: RouterSettings) -> FitPolicy:
-    """The daily fit of the route table."""
-    return FitPolicy(
-        mode=settings.route_fit,
-        at_ms=settings.route_fit_at,
-        ledger=settings.ledger_path,
-        table=settings.route_table_path,
-        redis=",".join(settings.redis_addresses),
-        most_ms=settings.maker_max_wait_ms,
-        slices_most=settings.twap_max_slices,
-    )
-
-
-def table_of(settings: RouterSettings) -> RouteTable:
-    """The route table of the file, or the built-in one where the default path does not exist."""
-    path = settings.route_table_path
-    try:
-        return read_route_table(path.read_bytes())
-    except FileNotFoundError as missing:
-        if path == _DEFAULT_TABLE:
-            return DEFAULT
-        raise SettingsFault(f"S4_ROUTE_TABLE_PATH: there is no file {path}") from missing
-    except OSError as error:
-        raise SettingsFault(f"S4_ROUTE_TABLE_PATH: {path}: {error.strerror}") from error
 
 
 def was_deposed(error: BaseException) -> bool:

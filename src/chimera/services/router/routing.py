@@ -31,7 +31,7 @@ WITHIN_S: Final = 0.5
 
 
 class Routing:
-    """Of one account on one market. ``read_table`` reads the file again, and raises as ``main.table_of`` does."""
+    """Of one account on one market. ``read_table`` reads the file again, and raises as ``policies.table_of`` does."""
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chimera.services import face
+from chimera.services.build import build
 from chimera.trading.errors import Refused
 from chimera.trading.lease import Holder
 from chimera.wire.failures import LEASE_LOST, STANDBY
@@ -91,7 +92,7 @@ class StandbyFace:
 
 def _health(holder: Holder | None) -> dict[str, object]:
     lease: object = "unknown" if holder is None else {"owner": holder.owner, "url": holder.url}
-    return {"status": "standby", "checks": {"lease": lease}}
+    return {"status": "standby", "checks": {"lease": lease}, "build": build()}
 
 
 def _refusal(holder: Holder | None) -> Refused:

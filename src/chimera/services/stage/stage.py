@@ -20,7 +20,8 @@ from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.services.feed.feed import Feed
 from chimera.services.feed.settings import SERVED
-from chimera.services.router.main import router_of, table_of
+from chimera.services.router.main import router_of
+from chimera.services.router.policies import table_of
 from chimera.services.router.router import Router
 from chimera.services.router.seal import seal_of
 from chimera.services.router.settings import RouterSettings

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from chimera.services import face
+from chimera.services.build import build
 from chimera.services.exposition import MEDIA_TYPE
 from chimera.services.face import WITHOUT_CONFLICT, Answer
 from chimera.services.service import Service
@@ -75,7 +76,7 @@ def _add_health(app: FastAPI, strategy: Strategy) -> None:
     @app.get("/health", operation_id="health", responses=_answers(HealthResponse))
     async def health() -> Response:
         """State of each dependency, always 200 while the process answers."""
-        return Answer(await strategy.health())
+        return Answer({**await strategy.health(), "build": build()})
 
     @app.get("/ready", operation_id="ready", responses=_answers(strategy_shown.ReadyShown) | _NOT_READY)
     async def ready() -> Response:

@@ -26,6 +26,8 @@ from chimera.ports.score import Scorer
 from chimera.ports.venue import Rulebook
 from chimera.services import logs
 from chimera.services.access.door import Door, gated
+from chimera.services.access.trail import Life, Trail
+from chimera.services.build import build
 from chimera.services.clock import SystemClock
 from chimera.services.service import Service
 from chimera.services.serving import Ready, listen, serve_app
@@ -102,7 +104,9 @@ async def serve(
                 hears=settings.tracks is not Track.REST,
                 tracing=tracing,
             )
-            gate = gated(build_app(strategy), Service.S3, door, SystemClock(), rows=ledger)
+            trail = Trail(ledger, SystemClock())
+            trail.begins(Life(service=Service.S3, name=SERVICE, build=build()))
+            gate = gated(build_app(strategy), Service.S3, door, SystemClock(), trail=trail)
             await serve_app(gate, bound, _all_of(strategy), stop=stop, ready=ready, tls=tls)
     except NoCollector as missing:
         raise SettingsFault(f"S3_TRACES_URL: {missing}") from missing
