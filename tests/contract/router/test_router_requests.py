@@ -213,6 +213,7 @@ AMOUNT_CODES = {
 
 @settings(max_examples=60, deadline=None)
 @given(written=amounts, quoted=st.booleans(), field=st.sampled_from(["qty", "sl", "tp"]))
+@pytest.mark.req("I9")
 @pytest.mark.fault("F1")
 def test_any_text_as_an_amount_is_exact_or_refused(written: str, quoted: bool, field: str) -> None:
     value = json.dumps(written) if quoted else written

@@ -1,5 +1,6 @@
 """Payloads of the documents, as domain values; and what garbage becomes."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from chimera.adapters.binance import payloads, translate
 from chimera.adapters.binance.futures import algo_params, order_params
 from chimera.adapters.binance.payloads import Unreadable, amount, decoded
+from chimera.adapters.binance.spot.venue import order_params as spot_order_params
 from chimera.adapters.binance.user_stream import read_frame
 from chimera.ports.venue import OrderReport
 from chimera.trading.ids import ClientOrderId, Symbol, VenueOrderId
@@ -344,6 +346,23 @@ def test_a_limit_order_in_binances_words() -> None:
         "price": "90000",
         "timeInForce": "GTX",
     }
+
+
+@pytest.mark.req("I9")
+@pytest.mark.parametrize("worded", [order_params, algo_params, spot_order_params])
+@given(digits=st.tuples(*[st.integers(1, 10**18)] * 3), places=st.integers(-18, 6))
+def test_an_amount_goes_out_in_plain_digits_and_exactly(worded: Any, digits: tuple[int, ...], places: int) -> None:
+    """No exponent, no sign, no zeros that say nothing: whatever its size."""
+    qty, price, trigger = (Decimal(each).scaleb(places) for each in digits)
+    order = an_order(qty=Qty(qty), price=Price(price), trigger_price=Price(trigger))
+    if worded is algo_params:
+        order = order.but(type=OrderType.STOP_MARKET, working_type=WorkingType.MARK_PRICE)
+    params = worded(order)
+    told = {name: params[name] for name in ("quantity", "price", "triggerPrice", "stopPrice") if name in params}
+
+    assert "quantity" in told
+    assert all(re.fullmatch(r"(0|[1-9]\d*)(\.\d*[1-9])?", amount, re.ASCII) for amount in told.values()), told
+    assert {Decimal(amount) for amount in told.values()} <= {qty, price, trigger}
 
 
 def test_a_market_exit_has_no_price_and_says_reduce_only() -> None:

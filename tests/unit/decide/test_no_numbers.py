@@ -24,7 +24,7 @@ def asked_by(op: str) -> dict[str, Any]:
     return a_rule("ASKS", {"f": "x", "op": op, "v": 0})
 
 
-@pytest.mark.req("S3-FEAT-1", "S3-L1-5", "I21")
+@pytest.mark.req("S3-FEAT-1", "S3-L1-5", "I9", "I21")
 @pytest.mark.parametrize("op", [*OPS, "in", "between"])
 @pytest.mark.parametrize("wrong", NONE)
 def test_a_rule_s_factor_that_is_no_number_is_a_skip_that_names_it(wrong: str, op: str) -> None:
