@@ -26,8 +26,11 @@ def in_use(intent: Intent, holding: Holding, set_to: int | None) -> Refused | No
         return None
     opened = {work.intent.leverage for key in holding.engaged if not (work := holding.intents[key]).intent.reduce_only}
     standing = opened or ({set_to} if set_to is not None else set())
-    if standing <= {intent.leverage}:
-        return None
+    return None if standing <= {intent.leverage} else refused(intent, standing)
+
+
+def refused(intent: Intent, standing: set[int]) -> Refused:
+    """What stands there is traded at these."""
     known = ", ".join(str(each) for each in sorted(standing))
     return Refused(
         IN_USE, f"{intent.symbol} is traded at leverage {known}; it changes only while nothing stands there",

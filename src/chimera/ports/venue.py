@@ -73,7 +73,14 @@ class ModesDoubted(Value):
     why: str
 
 
-Report = StreamUp | StreamDown | KeyAtRisk | OrderReport | ModesDoubted
+class TermsChanged(Value):
+    """Somebody, perhaps we, set a symbol's leverage, or its margin type; ``leverage`` None: which is not told."""
+
+    symbol: Symbol
+    leverage: int | None = None
+
+
+Report = StreamUp | StreamDown | KeyAtRisk | OrderReport | ModesDoubted | TermsChanged
 
 
 class Venue(Protocol):
@@ -177,6 +184,9 @@ class Rulebook(Protocol):
         """Touch, where the book has both sides, and mark of every symbol, at one price however many they are."""
         ...
 
-    async def prepare(self, symbol: Symbol, leverage: int) -> None:
-        """Isolated margin and this leverage; "no need to change" is success."""
+    async def prepare(self, symbol: Symbol, leverage: int, *, change: bool = True) -> int:
+        """Isolated margin and this leverage; "no need to change" is success. ``change`` False: the leverage stays.
+
+        The leverage that it has now.
+        """
         ...

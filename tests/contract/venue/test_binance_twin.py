@@ -222,6 +222,17 @@ async def test_margin_and_leverage_are_set_where_not_yet_so(bench: Bench) -> Non
     assert {"marginType=ISOLATED"} <= set(settings)
 
 
+@pytest.mark.req("S4-RULE-2")
+@pytest.mark.fault("F13")
+async def test_what_stands_keeps_its_leverage_where_we_are_told_to_leave_it(bench: Bench) -> None:
+    rules = bench.futures.rulebook
+    await rules.prepare(BTC, 5)
+    await bench.place("a-t1")
+
+    assert await rules.prepare(BTC, 20, change=False) == 5
+    assert await rules.prepare(BTC, 20) == 20, "the venue raises it under an open position"
+
+
 @pytest.mark.fault("F13")
 async def test_leverage_out_of_bounds_is_refused(bench: Bench) -> None:
     with pytest.raises(VenueRejected) as refused:

@@ -11,10 +11,11 @@ import pytest
 
 from chimera.adapters.binance.account import BinanceFutures, open_futures
 from chimera.adapters.binance.transport import Reply
-from chimera.adapters.binance.user_stream import StreamTimes
-from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp
+from chimera.adapters.binance.user_stream import StreamTimes, read_frame
+from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp, TermsChanged
 from chimera.services.stage.loop import DetLoop
 from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown
+from chimera.trading.ids import Symbol
 from chimera.trading.money import Millis
 from chimera.trading.order import Status
 
@@ -172,7 +173,28 @@ def test_what_only_another_mode_of_the_account_explains_is_told_beside_the_order
     _, *heard = play(script)
     of_orders = [OrderReport] if b'"o":{' in frame else []
 
-    assert [type(each) for each in heard] == of_orders + [ModesDoubted] * doubts
+    assert [type(each) for each in heard if not isinstance(each, TermsChanged)] == of_orders + [ModesDoubted] * doubts
+
+
+@pytest.mark.req("S4-RULE-2")
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (
+            b'{"e":"ACCOUNT_CONFIG_UPDATE","ac":{"s":"BTCUSDT","l":100}}',
+            [TermsChanged(symbol=Symbol("BTCUSDT"), leverage=100)],
+        ),
+        (b'{"e":"ACCOUNT_CONFIG_UPDATE","ai":{"j":false}}', []),
+        (
+            b'{"e":"ACCOUNT_UPDATE","a":{"P":[{"s":"BTCUSDT","mt":"cross","ps":"BOTH"}]}}',
+            [TermsChanged(symbol=Symbol("BTCUSDT"))],
+        ),
+        (b'{"e":"ACCOUNT_UPDATE","a":{"P":[{"s":"BTCUSDT","mt":"isolated","ps":"BOTH"}]}}', []),
+    ],
+)
+def test_a_leverage_or_margin_type_that_somebody_sets_is_told(frame: bytes, told: list[TermsChanged]) -> None:
+    assert [each for each in read_frame(frame) if isinstance(each, TermsChanged)] == told
 
 
 @pytest.mark.req("S4-NET-1")

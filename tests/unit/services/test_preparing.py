@@ -1,6 +1,7 @@
 """Leverage is set once, never under what stands, and not as often as a hostile caller likes."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -32,14 +33,18 @@ class Rules:
     def __init__(self) -> None:
         self.told: list[tuple[Symbol, int]] = []
         self.failure: ChimeraError | None = None
+        self.has: dict[Symbol, int] = {}  # as the venue has it, where somebody else has set it
         self.answers = asyncio.Event()
         self.answers.set()
 
-    async def prepare(self, symbol: Symbol, leverage: int) -> None:
+    async def prepare(self, symbol: Symbol, leverage: int, *, change: bool = True) -> int:
         self.told.append((symbol, leverage))
         await self.answers.wait()
         if self.failure is not None:
             raise self.failure
+        if change:
+            self.has[symbol] = leverage
+        return self.has.get(symbol, leverage)
 
 
 class Set:
@@ -177,3 +182,50 @@ async def second_at(venue: Set, desk: Desk) -> str:
     except Refused as no:
         return no.code
     return "OK"
+
+
+def opened_by_hand() -> Holding:
+    desk = Desk()
+    for _ in range(3):
+        desk.later(200).survey(qty="0.01")
+    return desk.holding
+
+
+@pytest.mark.req("S4-RULE-2")
+@pytest.mark.fault("F13")
+async def test_a_position_opened_by_hand_keeps_its_leverage_though_we_never_told_it(venue: Set) -> None:
+    """The venue lets it be raised under an open position; its owner chose it."""
+    venue.rules.has[SYMBOL] = 5
+    assert await venue.at(20, opened_by_hand()) == leverage.IN_USE
+    assert venue.rules.has[SYMBOL] == 5
+    assert await venue.at(5, opened_by_hand()) == "OK"
+    assert await venue.at(20, FLAT) == "OK", "once flat it may be another"
+
+
+@pytest.mark.req("S4-RULE-2")
+@pytest.mark.fault("F13")
+async def test_a_leverage_that_somebody_else_sets_is_not_traded_at(venue: Set) -> None:
+    """At 100 the position is liquidated long before a stop that was judged by 20."""
+    assert await venue.at(20) == "OK"
+    venue.rules.has[SYMBOL] = 100
+    venue.preparing.heard(SYMBOL, 100)
+    assert await venue.at(20, a_long().holding) == leverage.IN_USE, "what stands there is not touched"
+    assert await venue.at(20) == "OK"
+    assert venue.rules.has[SYMBOL] == 20, "set anew"
+
+
+async def test_what_is_heard_of_our_own_setting_is_no_news(venue: Set) -> None:
+    assert await venue.at(20) == "OK"
+    venue.preparing.heard(SYMBOL, 20)
+    assert await venue.at(20) == "OK"
+    assert len(venue.rules.told) == 1
+
+
+@pytest.mark.parametrize("doubt", [lambda p: p.heard(SYMBOL, None), lambda p: p.doubt()], ids=["margin", "gap"])
+async def test_after_another_margin_type_or_a_gap_the_venue_is_asked_again(
+    venue: Set, doubt: Callable[[Preparing], None]
+) -> None:
+    assert await venue.at(20) == "OK"
+    doubt(venue.preparing)
+    assert await venue.at(20) == "OK"
+    assert len(venue.rules.told) == 2

@@ -320,6 +320,8 @@ class AlgoEvent(Struct):
 
 
 class PositionEventBody(Struct):
+    symbol: Text = field(name="s", default="")
+    margin_type: Any = field(name="mt", default="")
     position_side: Any = field(name="ps", default="BOTH")
 
 
@@ -328,15 +330,21 @@ class AccountEventBody(Struct):
 
 
 class AccountEvent(Struct):
-    """``ACCOUNT_UPDATE``, of which only the sides of positions are read."""
+    """``ACCOUNT_UPDATE``, of which only the sides and the margin types of positions are read."""
 
     account: AccountEventBody = field(name="a")
+
+
+class TermsEventBody(Struct):
+    symbol: Text = field(name="s")
+    leverage: int = field(name="l")
 
 
 class ConfigEvent(Struct):
     """``ACCOUNT_CONFIG_UPDATE``: of a symbol's leverage, or with ``ai`` of the account's multi-assets mode."""
 
     assets: msgspec.Raw = field(name="ai", default=msgspec.Raw())
+    terms: TermsEventBody | None = field(name="ac", default=None)
 
 
 class KeyExpired(Struct, rename="camel"):

@@ -87,17 +87,24 @@ class FuturesRulebook:
                     found[symbol] = translate.touch(row, asked_ms), known[symbol]
         return found
 
-    async def prepare(self, symbol: Symbol, leverage: int) -> None:
-        """Change only what is not so yet: with a position open, Binance refuses even to look (-4047, -4048, -4161)."""
+    async def prepare(self, symbol: Symbol, leverage: int, *, change: bool = True) -> int:
+        """Change only what is not so yet: with a position open, Binance refuses even to look (-4047, -4048, -4161).
+
+        It takes a higher leverage under an open position, though, whose ``change`` is the asker's to decide.
+        """
         rows = answer(await self._raw.call(SYMBOL_CONFIG, {"symbol": symbol}), list[payloads.SymbolConfig])
         now = next((row for row in rows if row.symbol == symbol), None)
         if now is None or now.margin_type != "ISOLATED":
             await self._isolate(symbol)
-        if now is None or now.leverage != leverage:
-            params = {"symbol": symbol, "leverage": str(leverage)}
-            row = about(answer(await self._raw.call(SET_LEVERAGE, params), payloads.Leverage), symbol)
-            if row.leverage != leverage:
-                raise OutcomeUnknown(f"asked for leverage {leverage}, heard {row.leverage}")
+        if now is not None and (now.leverage == leverage or not change):
+            return now.leverage
+        if not change:
+            raise OutcomeUnknown(f"nothing was said of the leverage of {symbol}")
+        params = {"symbol": symbol, "leverage": str(leverage)}
+        row = about(answer(await self._raw.call(SET_LEVERAGE, params), payloads.Leverage), symbol)
+        if row.leverage != leverage:
+            raise OutcomeUnknown(f"asked for leverage {leverage}, heard {row.leverage}")
+        return row.leverage
 
     async def _isolate(self, symbol: Symbol) -> None:
         try:

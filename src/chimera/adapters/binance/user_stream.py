@@ -1,15 +1,16 @@
 """The futures user stream: listen key, connection, reconnection; frames in, reports out.
 
 Invariants: ``StreamUp`` comes first and after every gap, ``StreamDown`` with its cause and its reason, once per reason;
-order events become reports, and what only another mode of the account explains (position mode changes are not in
-``ACCOUNT_CONFIG_UPDATE``). The key is asked for anew at each connection (Binance gives back the live one and
-extends it), one request at a time, kept alive every 30 minutes and never deleted: one key serves the account, and a
-DELETE would deafen whoever else listens. Source: Binance USD-M user-data-streams.
+order events become reports, and so does what only another mode of the account explains (position mode changes are not
+in ``ACCOUNT_CONFIG_UPDATE``), and a leverage or margin type that somebody has set. The key is asked for anew at each
+connection (Binance gives back the live one and extends it), one request at a time, kept alive every 30 minutes and
+never deleted: one key serves the account, and a DELETE would deafen whoever else listens. Source: Binance USD-M
+user-data-streams.
 
-Not read, and why: what ``ACCOUNT_UPDATE`` says beside the sides of positions (they come from our fills and from
-surveys; a change of position without an order event is what a survey is for), ``TRADE_LITE`` (a faster fill without fee
-or cumulative quantity; the full event follows under the same trade id), ``MARGIN_CALL``. A frame that cannot be read
-may have been a fill: it is reported as a gap, so that whoever listens asks.
+Not read, and why: what ``ACCOUNT_UPDATE`` says beside the sides and margin types of positions (they come from our fills
+and from surveys; a change of position without an order event is what a survey is for), ``TRADE_LITE`` (a faster fill
+without fee or cumulative quantity; the full event follows under the same trade id), ``MARGIN_CALL``. A frame that
+cannot be read may have been a fill: it is reported as a gap, so that whoever listens asks.
 """
 
 import asyncio
@@ -25,10 +26,12 @@ from chimera.adapters.binance.order_names import OrderNames
 from chimera.adapters.binance.payloads import Unreadable, decoded
 from chimera.adapters.binance.raw import KEEP_LISTEN_KEY, OPEN_LISTEN_KEY, RawFutures
 from chimera.adapters.binance.reconnecting import Line, Lost, Reconnecting
-from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp
+from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp, TermsChanged
 from chimera.trading.errors import ChimeraError, OutcomeUnknown, VenueRejected
+from chimera.trading.ids import Symbol
 from chimera.trading.value import Value
 
+CROSSED: Final = "cross"  # the margin type of a position, as events write it
 ONE_WAY: Final = "BOTH"  # the side of every order and position in one-way mode
 STREAM_PATH: Final = "/private/ws"  # without ``events``: a selection would leave out ALGO_UPDATE
 
@@ -123,7 +126,7 @@ class UserStream:
             extended, wait_ms = now, times.keep_alive_ms
 
 
-Told: TypeAlias = OrderReport | ModesDoubted | payloads.KeyExpired
+Told: TypeAlias = OrderReport | ModesDoubted | TermsChanged | payloads.KeyExpired
 
 
 def read_frame(frame: bytes) -> tuple[Told, ...]:
@@ -138,7 +141,7 @@ def read_frame(frame: bytes) -> tuple[Told, ...]:
             return OrderReport(order=translate.algo_event(algo)), *_sided(kind, algo.order.position_side)
         case "ACCOUNT_UPDATE" | "ACCOUNT_CONFIG_UPDATE" as kind:
             with suppress(Unreadable):  # no fill is in it: a new shape of it is no gap
-                return _of_modes(kind, frame)
+                return _of_account(frame) if kind == "ACCOUNT_UPDATE" else _of_settings(frame)
             return ()
         case "listenKeyExpired":
             return (decoded(frame, payloads.KeyExpired),)
@@ -146,12 +149,20 @@ def read_frame(frame: bytes) -> tuple[Told, ...]:
             return ()
 
 
-def _of_modes(kind: str, frame: bytes) -> tuple[ModesDoubted, ...]:
-    if kind == "ACCOUNT_UPDATE":
-        held = decoded(frame, payloads.AccountEvent).account.positions
-        return _sided(kind, *(position.position_side for position in held))
-    changed = bytes(decoded(frame, payloads.ConfigEvent).assets)
-    return (ModesDoubted(why=f"{kind} tells of the multi-assets mode"),) if changed else ()
+def _of_account(frame: bytes) -> tuple[ModesDoubted | TermsChanged, ...]:
+    held = decoded(frame, payloads.AccountEvent).account.positions
+    crossed = (TermsChanged(symbol=Symbol(each.symbol)) for each in held if each.symbol and each.margin_type == CROSSED)
+    return *_sided("ACCOUNT_UPDATE", *(position.position_side for position in held)), *crossed
+
+
+def _of_settings(frame: bytes) -> tuple[ModesDoubted | TermsChanged, ...]:
+    told = decoded(frame, payloads.ConfigEvent)
+    found: tuple[ModesDoubted | TermsChanged, ...] = ()
+    if bytes(told.assets):
+        found += (ModesDoubted(why="ACCOUNT_CONFIG_UPDATE tells of the multi-assets mode"),)
+    if told.terms is not None:
+        found += (TermsChanged(symbol=Symbol(told.terms.symbol), leverage=told.terms.leverage),)
+    return found
 
 
 def _sided(kind: str, *sides: object) -> tuple[ModesDoubted, ...]:

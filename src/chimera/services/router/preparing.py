@@ -1,7 +1,8 @@
 """What the venue must be told of a symbol before an entry may go there: isolated margin, and the intent's leverage.
 
 One at a time for each symbol, so that many entries at once tell it once; while it is being told nothing is known, and
-no entry that was admitted at another leverage goes on.
+no entry that was admitted at another leverage goes on. What stands there keeps the leverage that it has, whoever opened
+it. Whoever sets another beside us is heard: then the venue is asked again before the next entry.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ class Preparing:
         async with self._telling[intent.symbol]:
             self._object(intent, holding())
             if self._prepared.get(intent.symbol) != intent.leverage:
-                await self._tell(intent)
+                await self._tell(intent, change=not _stands(holding()))
 
     def hold(self, intent: Intent) -> None:
         """Raises ``Refused`` where the leverage is another's by now; asked with no wait before the entry is taken."""
@@ -48,12 +49,21 @@ class Preparing:
             told = f"another intent changes the leverage of {intent.symbol}; try again"
             raise Refused(leverage.IN_USE, told, field="leverage", value=intent.leverage)
 
+    def heard(self, symbol: Symbol, leverage: int | None) -> None:
+        """The user stream tells that it was set; None: the margin type was, or nobody knows. By us it is no news."""
+        if self._prepared.get(symbol) != leverage:
+            self._prepared.pop(symbol, None)
+
+    def doubt(self) -> None:
+        """The user stream was away: it may have been set meanwhile."""
+        self._prepared.clear()
+
     def _object(self, intent: Intent, holding: Holding) -> None:
         standing = leverage.in_use(intent, holding, self._prepared.get(intent.symbol))
         if standing is not None:
             raise standing
 
-    async def _tell(self, intent: Intent) -> None:
+    async def _tell(self, intent: Intent, *, change: bool) -> None:
         symbol, now_ms = intent.symbol, self._clock.monotonic_ms()
         too_many = self._changes.too_many(symbol, now_ms)
         if too_many is not None:
@@ -61,7 +71,7 @@ class Preparing:
         self._prepared.pop(symbol, None)
         left = True
         try:
-            await self._rulebook.prepare(symbol, intent.leverage)
+            found = await self._rulebook.prepare(symbol, intent.leverage, change=change)
         except NotSent as error:
             left = False  # it has cost nothing
             raise Refused("VENUE_DOWN", f"the venue was not asked: {error}") from error
@@ -72,4 +82,10 @@ class Preparing:
         finally:
             if left:
                 self._changes.count(symbol, now_ms)
-        self._prepared[symbol] = intent.leverage
+        self._prepared[symbol] = found
+        if found != intent.leverage:
+            raise leverage.refused(intent, {found})
+
+
+def _stands(holding: Holding) -> bool:
+    return bool(holding.exposure) or holding.entering

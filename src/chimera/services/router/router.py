@@ -132,8 +132,9 @@ class Router:
         gates = Gates(self.breaker, self.barriers, stops, self.exposing.of, refused, capability, money)
         self.sender = Sender(venue, records, limits, gates, clock, ground.venue_clock.now_ms, pairs)
         self._carrier = self.sender if self._tracing is None else TracedCarrier(self.sender, self._tracing)
+        self._preparing = Preparing(rulebook, self.clock)
         self._look(venue, records, rulebook, bus, shared)
-        self.accepting = self._accepting(Preparing(rulebook, self.clock))
+        self.accepting = self._accepting()
         self._looking, self._taking = set[str](), asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
 
@@ -352,10 +353,9 @@ class Router:
 
     def _look(self, venue: Venue, records: Records, rulebook: Rulebook, bus: Bus, shared: Common) -> None:
         """What goes on beside the orders."""
-        ground, market, limits = self.ground, self.market, self._limits
-        sweeping = self.reconciling.sweeping
+        ground, market, limits, sweeping = self.ground, self.market, self._limits, self.reconciling.sweeping
         self.watchdogs = dogs = Watchdogs(
-            ground, venue, market, sweeping, self.capability, self.tallies, self.alarms, self.intake
+            ground, venue, market, sweeping, self.capability, self.tallies, self.alarms, self.intake, self._preparing
         )
         self.watch = Watch(ground, records, rulebook, market, limits, self.books, self.capability, dogs, self._ledger)
         begin, own = self._begin_sights, self.take_over
@@ -379,11 +379,11 @@ class Router:
             tell=self.alarms.tell,
         )
 
-    def _accepting(self, preparing: Preparing) -> Accepting:
+    def _accepting(self) -> Accepting:
         return Accepting(
             self.ground,
             self.intake,
-            preparing,
+            self._preparing,
             self.market,
             self.breaker,
             self.capability,

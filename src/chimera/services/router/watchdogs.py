@@ -14,7 +14,17 @@ from msgspec.structs import asdict
 
 from chimera.admit import vigil
 from chimera.admit.vigil import Hearing, Lag, Load
-from chimera.ports.venue import KeyAtRisk, Loss, ModesDoubted, OrderReport, Report, StreamDown, StreamUp, Venue
+from chimera.ports.venue import (
+    KeyAtRisk,
+    Loss,
+    ModesDoubted,
+    OrderReport,
+    Report,
+    StreamDown,
+    StreamUp,
+    TermsChanged,
+    Venue,
+)
 from chimera.services.router.alarms import Alarms
 from chimera.services.router.capability import Capability
 from chimera.services.router.ground import Ground
@@ -22,6 +32,7 @@ from chimera.services.router.intake import Intake
 from chimera.services.router.levels import Levels
 from chimera.services.router.market import MarketView
 from chimera.services.router.patience import Looks
+from chimera.services.router.preparing import Preparing
 from chimera.services.router.sweeping import Sweeping
 from chimera.services.router.tallying import Tallying
 from chimera.trading.events import Alert, Event, FillRecorded, Severity
@@ -57,6 +68,7 @@ class Watchdogs:
         tallies: Tallying,
         alarms: Alarms,
         intake: Intake,
+        preparing: Preparing,
     ) -> None:
         self.policy: Policy = ground.policy
         self.hearing = Hearing()
@@ -71,6 +83,7 @@ class Watchdogs:
         self._tallies = tallies
         self._alarms = alarms
         self._intake = intake
+        self._preparing = preparing
         self._notices = Levels(ground.clock, ground.tell)
         self._began_ms: Millis | None = None
         self._came = asyncio.Event()
@@ -124,6 +137,7 @@ class Watchdogs:
             case StreamUp():
                 self._came.set()
                 self.hearing = self.hearing.came(self._now, self._ground.venue_now_ms)
+                self._preparing.doubt()
                 for owner in self._ground.owners.values():
                     owner.hear(Gapped())
             case StreamDown(reason=reason, cause=cause):
@@ -137,6 +151,8 @@ class Watchdogs:
                 self._ground.tell(Alert(severity=Severity.WARN, code="LISTEN_KEY_AT_RISK", text=reason))
             case ModesDoubted(why=why):
                 self._capability.doubt_modes(why)
+            case TermsChanged(symbol=symbol, leverage=leverage):
+                self._preparing.heard(symbol, leverage)
             case OrderReport(order=order, fill=None) if order.ref in self._capability.probing.own:
                 pass  # asked of the venue to learn something, and gone again
             case OrderReport(order=order, fill=fill):

@@ -85,8 +85,9 @@ class SpotRulebook:
             found[Symbol(row.symbol)] = touch, touch.mid
         return found
 
-    async def prepare(self, symbol: Symbol, leverage: int) -> None:
-        """Nothing: whatever the leverage, spot trades what the wallet holds."""
+    async def prepare(self, symbol: Symbol, leverage: int, *, change: bool = True) -> int:
+        """Nothing to be told: whatever the leverage, spot trades what the wallet holds."""
+        return leverage
 
     async def _listed(self, which: dict[str, str]) -> tuple[Instrument, ...]:
         params = which or {"showPermissionSets": "false"}
