@@ -22,6 +22,7 @@ from chimera.execute.wallet import looked
 from chimera.protect import arming, asked, pairs
 from chimera.protect.bracket import bracket_for
 from chimera.protect.duty import duty_on
+from chimera.protect.liquidation import seen
 from chimera.reconcile.survey import LISTING_LAG_MS, compare, needed, shrinks, suspecting
 from chimera.trading.commands import Command
 from chimera.trading.errors import IllegalTransition
@@ -324,6 +325,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         trades_confirmed_ms=confirmed_ms(holding, snapshot.asked_ms, scene),
     )
     holding = looked(forget_trades(holding, scene), snapshot)
+    holding = holding if outdated else seen(holding, snapshot.position)
     if not found.gap or any(order.owed for order in holding.orders.values()):
         return asked_again(holding.but(strikes=0, suspected=ZERO), scene)
     if outdated:

@@ -21,7 +21,7 @@ from chimera.trading.position import Lot, adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder
 
-FLAT_SURVEY_MS = 2_000
+LOOK_SOON_MS = 2_000
 CLOSING: Final = (Role.STOP, Role.TARGET, Role.EXIT)
 ENTRIES: Final = (Role.MAKER, Role.TAKER)
 NONE: Final = Qty(ZERO)
@@ -139,9 +139,13 @@ def _booked(before: Holding, after: Holding, fill: Fill, scene: Scene) -> Holdin
 def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Scene) -> Holding:
     """What a trade that opened, closed or turned the position means for the rest of the holding."""
     after = _counted_on(rooted(before, after, fill), fill.ref)
+    soon = Millis(min(after.survey_due_ms, scene.now_ms + LOOK_SOON_MS))
     if before.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
-        soon = Millis(min(after.survey_due_ms, scene.now_ms + FLAT_SURVEY_MS))
         after = over(after).but(survey_due_ms=soon)
+    elif order.role is Role.EXTERNAL:  # and where the venue would liquidate what somebody else opened
+        after = after.but(survey_due_ms=soon)
+    if abs(after.position.qty) > abs(before.position.qty) or after.position.side is not before.position.side:
+        after = after.but(liquidation_px=None)  # of another position than this one
     if order.role in (*CLOSING, Role.EXTERNAL):  # by hand, or by the venue: a liquidation is not bought back
         after = stop_entering(before, after, order.role.name)
     if after.exit is not None and after.exit.left_qty is not None and order.role is Role.EXIT:

@@ -280,7 +280,7 @@ def _standing_stop(holding: Holding) -> str:
 
 
 def _nearer(before: Holding, after: Holding, scene: Scene) -> Iterator[Alert]:
-    """Each stop that is sent elsewhere than it belongs (``protect.reach``)."""
+    """Each stop that is sent elsewhere than it belongs (``protect.reach``, ``protect.liquidation``)."""
     sent = [order for order in after.in_role(Role.STOP) if order.ref not in before.orders]
     wanted = bracket_for(after, scene) if sent and after.key.market.reduces_only else None
     if wanted is None or wanted.stop_price is None:
@@ -291,6 +291,12 @@ def _nearer(before: Holding, after: Holding, scene: Scene) -> Iterator[Alert]:
             told = (
                 f"{after.key}: the stop belongs at {text(wanted.stop_price)}, beyond the venue's price band; until the"
                 f" market comes back it stands at {text(trigger)}"
+            )
+            yield Alert(severity=Severity.WARN, code="STOP_NEARER", text=told)
+        elif trigger is not None and wanted.late_price is not None and after.liquidation_px is not None:
+            told = (
+                f"{after.key}: the stop belongs at {text(wanted.late_price)}, but the venue liquidates at"
+                f" {text(after.liquidation_px)}; it stands at {text(trigger)}"
             )
             yield Alert(severity=Severity.WARN, code="STOP_NEARER", text=told)
 

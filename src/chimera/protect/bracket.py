@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from chimera.protect.asked import asked_stop
+from chimera.protect.liquidation import before_liquidation
 from chimera.trading.bracket import Bracket
 from chimera.trading.execution import Phase, Working
 from chimera.trading.holding import Holding
@@ -44,13 +45,21 @@ def bracket_for(holding: Holding, scene: Scene) -> Bracket | None:
     targets = [price for lot in lots if (price := target_price(lot, holding, scene)) is not None]
     nearest = max if entry_side is Side.BUY else min  # a long's tightest stop is the highest
     closest = min if entry_side is Side.BUY else max
+    wished = nearest(stops) if stops else None
+    placed = None if wished is None else _in_time(wished, holding, entry_side, scene)
     return Bracket(
         side=entry_side.opposite,
         qty=Qty(abs(exposure)),
-        stop_price=nearest(stops) if stops else None,
+        stop_price=placed,
+        late_price=None if placed == wished else wished,
         working_type=_working_type(lots, asked, scene),
         target_price=closest(targets) if targets else None,
     )
+
+
+def _in_time(price: Price, holding: Holding, entry_side: Side, scene: Scene) -> Price:
+    bounded = before_liquidation(price, holding, entry_side)
+    return price if bounded == price else scene.instrument.stop_toward_entry(bounded, entry_side.opposite)
 
 
 def overruled(lot: Lot, asked: Working | None) -> bool:

@@ -14,3 +14,4 @@ class Bracket(Value):
     stop_price: Price | None  # None only where an intent was allowed to go unprotected
     working_type: WorkingType
     target_price: Price | None = None
+    late_price: Price | None = None  # where the stop belongs by its wish, and the venue would liquidate before it

@@ -23,7 +23,7 @@ from chimera.trading.ids import (
     probes,
 )
 from chimera.trading.market import Side
-from chimera.trading.money import ZERO, Millis, Quote
+from chimera.trading.money import ZERO, Millis, Price, Quote
 from chimera.trading.order import Ended, Order, Role
 from chimera.trading.position import Position
 from chimera.trading.value import Value
@@ -57,6 +57,7 @@ class Holding(Value, dict=True):
     filled_ms: Millis = Millis(0)  # when we last counted a trade: what was asked before knows less than we do
     strikes: int = 0  # surveys in a row whose position disagreed with ours, to the same side
     suspected: Decimal = ZERO  # the least of their differences: the venue's signed position less ours, base asset
+    liquidation_px: Price | None = None  # where the venue would end this position, by the newest survey of it
     own_qty: Decimal | None = None  # spot: what the wallet had beyond ours when nothing was in doubt; the user's own
     own_moved: Decimal = ZERO  # ... and how much more than that it shows, by the newest survey
     day: int = 0  # UTC day number of ``day_start_net``
