@@ -5,6 +5,7 @@ at market sized by the position at that moment, the stop stays until the positio
 """
 
 from collections.abc import Collection
+from decimal import Decimal
 
 from chimera.execute.dust import too_small
 from chimera.protect.pairs import locked_qty, ours_qty
@@ -170,7 +171,7 @@ def _in_the_way(holding: Holding, wanted: Exit, scene: Scene) -> bool:
 
 def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     futures, left = holding.key.market.reduces_only, _left(holding, wanted)
-    held = abs(holding.exposure) if futures else ours_qty(holding, scene)
+    held = abs(holding.exposure) if futures else _there(holding, wanted, scene)
     size, rules = held if left is None else min(held, left), scene.instrument
     if futures and left is None:  # rounded up, since it can only reduce: the step may have grown since it was opened
         size = max(rules.ceil_to_step(size), rules.min_qty)
@@ -198,6 +199,16 @@ def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple
     repeatable = wanted.qty is None and futures
     urgent = wanted.qty is None
     return holding.with_order(order), (Place(order=request, role=Role.EXIT, flatten=repeatable, urgent=urgent),)
+
+
+def _there(holding: Holding, wanted: Exit, scene: Scene) -> Decimal:
+    """On spot what is ours; after a failure no more than the wallet shows, where that is something to sell.
+
+    Fees may have been taken in the very asset, or somebody has spent of it: the rest must not wait for the surveys.
+    """
+    ours = ours_qty(holding, scene)
+    shown = ours + min(holding.suspected, ZERO)
+    return shown if wanted.tries and holding.strikes and not too_small(shown, scene) else ours
 
 
 def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:

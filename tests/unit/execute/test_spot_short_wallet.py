@@ -1,0 +1,71 @@
+"""Spot: the wallet has a little less than ours (fees are taken in the asset that is held, or somebody has spent of it):
+what is there is sold, instead of asking for all of it until the surveys have agreed for a minute.
+"""
+
+from decimal import Decimal
+
+import pytest
+
+from chimera.trading.events import Alert
+from chimera.trading.facts import CloseAsked, PlaceRefused, Ticked
+from chimera.trading.order import NewOrder, Role
+from chimera.trading.refusal import Refusal
+from support.spot_desk import SpotDesk, a_spot_long
+
+pytestmark = pytest.mark.req("S4-SPOT-3", "I15")
+LACKING = "Account has insufficient balance for requested action."
+
+
+def closing() -> tuple[SpotDesk, NewOrder]:
+    desk = a_spot_long()
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.cancel_list(desk.pairs()[-1])
+    return desk, desk.placed(Role.EXIT)
+
+
+def lacks(desk: SpotDesk, order: NewOrder) -> None:
+    desk.hear(PlaceRefused(ref=order.ref, code=-2010, message=LACKING, refusal=Refusal.LACKS_BALANCE))
+
+
+def test_a_close_that_lacks_a_little_sells_what_the_wallet_has() -> None:
+    desk, whole = closing()
+    lacks(desk, whole)
+    desk.later(50).survey(qty="0.00995")
+    desk.later(500).hear(Ticked())
+    less = desk.placed(Role.EXIT)
+
+    assert (whole.qty, less.qty) == (Decimal("0.00999"), Decimal("0.00995"))
+    desk.fill(less, "0.00995")
+    assert desk.holding.exit is None, "what is missing is too little for the venue, and given up"
+    assert not desk.holding.position.lots
+
+
+@pytest.mark.parametrize("wallet", ["0", "0.00001"])
+def test_a_reading_that_leaves_nothing_to_sell_is_not_gone_by(wallet: str) -> None:
+    """A zero that is read once is a mistake of the venue's (B26)."""
+    desk, whole = closing()
+    lacks(desk, whole)
+    desk.later(50).survey(qty=wallet)
+    desk.later(500).hear(Ticked())
+
+    assert desk.placed(Role.EXIT).qty == whole.qty
+    assert desk.count(Role.EXIT) == 2
+
+
+def test_without_a_refusal_no_reading_makes_a_close_smaller() -> None:
+    desk = a_spot_long()
+    pair = desk.pairs()[-1]
+    desk.later(50).survey(*[], qty="0.005")
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.cancel_list(pair)
+
+    assert desk.placed(Role.EXIT).qty == Decimal("0.00999")
+
+
+def test_it_is_told_as_any_close_that_fails() -> None:
+    desk, order = closing()
+    for _ in range(3):
+        lacks(desk, order)
+        desk.later(4_000).hear(Ticked())
+        order = desk.placed(Role.EXIT)
+    assert "EXIT_FAILING" in [event.body.code for event in desk.holding.outbox if isinstance(event.body, Alert)]
