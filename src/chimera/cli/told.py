@@ -65,9 +65,7 @@ def order_told(order: Mapping[str, Any]) -> Iterator[str]:
     for reason in (*(order.get("why") or ()), *(order.get("notes") or ())):
         yield f"  {reason}"
     yield from map(_part, order.get("children") or ())
-    if (legs := order.get("legs") or ()) and (done_ms := order.get("done_ms")):
-        yield f"  guarded then, at {clock(done_ms)} (now: chimera show):"
-    yield from map(_part, legs)
+    yield from map(_part, order.get("legs") or ())
     for moment in order.get("timeline") or ():
         yield f"  {clock(moment['at_ms'])}  {moment['what']}"
 

@@ -17,7 +17,7 @@ from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent, IntentKind, OrderList, StopAlone, StopSpec
 from chimera.trading.money import ZERO, Price, text
-from chimera.trading.order import OPEN, Order, Role, Status
+from chimera.trading.order import FINAL, OPEN, Order, Role, Status
 from chimera.trading.trace import trace_of
 from chimera.wire.failures import remedy
 from chimera.wire.sending import slippage, top3
@@ -35,6 +35,7 @@ _SHOWN: Final = {
     Status.EXPIRED: OrderStatus.CANCELED,
     Status.REJECTED: OrderStatus.REJECTED,
 }
+_OVER: Final = frozenset(_SHOWN[status] for status in FINAL)
 _STORED_ONLY: Final = ("schema_version", "event_id", "at_ms", "body_hash", "done", "intent_kind")
 _ON_THE_BOOK: Final = (*OPEN, Status.PENDING_CANCEL)
 
@@ -70,7 +71,7 @@ def order_result(holding: Holding, intent_id: IntentId) -> dict[str, Any]:
         "order_ids": [str(child.venue_id) for child in children if child.venue_id is not None],
         **asked(intent),
         **_got(work, sent, filled),
-        "legs": [_leg(leg) for leg in legs],
+        "legs": [leg(each) for each in legs],
         "children": [_sent(child) for child in children],
         "working_type": _working_type(intent.stop, legs),
         "message": None if listed and not work.canceling else work.reason or None,  # that of its end is not yet so
@@ -223,17 +224,18 @@ def _protects(order: Order, holding: Holding, intent_id: IntentId) -> bool:
 def _sent(order: Order) -> dict[str, Any]:
     """A child of the entry or exit, with the market as it was when it was sent."""
     mid = order.mid_at_send
-    return _leg(order) | {"mid_at_send": None if mid is None else text(mid), "book_top3": top3(order.book_at_send)}
+    return leg(order) | {"mid_at_send": None if mid is None else text(mid), "book_top3": top3(order.book_at_send)}
 
 
-def _leg(order: Order) -> dict[str, Any]:
+def leg(order: Order) -> dict[str, Any]:
+    """A stop or target, or any child order, as it is shown."""
     asked = order.request
     return {
         "leg": order.role.name,
         "order_id": order.venue_id,
         "client_order_id": asked.ref,
         "type": asked.type.value,
-        "status": _leg_status(order).value,
+        "status": _leg_status(order.status, filled=bool(order.cum_qty)).value,
         "in_doubt": order.status is Status.IN_DOUBT,
         "side": asked.side.value,
         "qty": text(order.qty),
@@ -246,10 +248,28 @@ def _leg(order: Order) -> dict[str, Any]:
     }
 
 
-def _leg_status(order: Order) -> OrderStatus:
-    if order.status is Status.PENDING_CANCEL:
-        return OrderStatus.PARTIALLY_FILLED if order.cum_qty else OrderStatus.NEW
-    return _SHOWN[order.status]
+def leg_now(then: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
+    """One that was shown so, after its own stored row (``events``)."""
+    status, filled = Status(child["status"]), child["filled_qty"]
+    return {
+        **then,
+        "order_id": child["venue_order_id"],
+        "status": _leg_status(status, filled=bool(Decimal(filled))).value,
+        "in_doubt": status is Status.IN_DOUBT,
+        "filled_qty": filled,
+        "message": child["refusal"] or None,
+    }
+
+
+def over(shown: Mapping[str, Any]) -> bool:
+    """Whether nothing can become of it any more."""
+    return shown["status"] in _OVER
+
+
+def _leg_status(status: Status, *, filled: bool) -> OrderStatus:
+    if status is Status.PENDING_CANCEL:
+        return OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.NEW
+    return _SHOWN[status]
 
 
 def _working_type(stop: StopSpec | None, legs: Iterable[Order]) -> str | None:

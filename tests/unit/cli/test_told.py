@@ -94,8 +94,6 @@ def test_an_order_is_told_with_why_its_parts_and_its_moments() -> None:
         "  stop a-s2  BUY 0.002 at 64000  NEW",
         "  00:00:00.007  accepted",
     ]
-    over = list(order_told(order | {"done_ms": 8}))
-    assert over[3] == "  guarded then, at 00:00:00.008 (now: chimera show):", "it may have fired since"
 
 
 def test_a_refusal_names_the_field_what_it_held_and_what_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:

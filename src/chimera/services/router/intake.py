@@ -12,6 +12,7 @@ from typing import Any, Final
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Claim, Ledger
 from chimera.services.router.api import Outcome
+from chimera.services.router.legs import as_they_are
 from chimera.services.router.owner import Owner
 from chimera.services.router.whereabouts import Whereabouts
 from chimera.trading.errors import Refused
@@ -163,6 +164,13 @@ class Intake:
             return remembered
         row = await self._ledger.get(keys.ORDERS, name)
         return await self._row_of(name) if row is None else row
+
+    async def shown(self, name: str) -> dict[str, Any] | None:
+        """The same; of an order that is over its stops and targets are as they are now."""
+        row = await self.find(name)
+        if row is None or not row.get("legs") or self.find_working(name)[0] is not None:
+            return row
+        return await as_they_are(row, (owner.holding for owner in self._owners.values()), self._ledger)
 
     async def _row_of(self, intent_id: str) -> dict[str, Any] | None:
         """The intent's row in the ledger."""

@@ -305,7 +305,7 @@ class Router:
 
     async def order(self, name: str) -> dict[str, object] | None:
         """By order, client or intent id; the ledger remembers what memory has let go."""
-        row = await self.intake.find(name)
+        row = await self.intake.shown(name)
         return None if row is None else answer_of(row)
 
     async def positions(self) -> list[dict[str, object]]:
