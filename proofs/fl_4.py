@@ -8,7 +8,7 @@ import time
 from typing import Any, Final
 
 from proofs.measured import Measured
-from world import main as world
+from world import seeds
 from world.safeguards import SAFEGUARDS
 
 BAR: Final = "2,000 seeds, 0 violations; with each safeguard off (at least 3) some seed fails; kills of S3 and of S4"
@@ -20,7 +20,7 @@ BUDGET_S: Final = 1_800  # wall, two cores with other work on them; about 600 s 
 
 def prove() -> Measured:
     began = time.monotonic()
-    whole = world.campaign(FIRST_SEED, SEEDS, say=_say)
+    whole = seeds.campaign(FIRST_SEED, SEEDS, say=_say)
     missed = {name: _first_to_miss(name) for name in SAFEGUARDS}
     seconds = round(time.monotonic() - began)
     _say(f"{seconds} s of {BUDGET_S} s")
@@ -41,12 +41,12 @@ def prove() -> Measured:
 
 def _first_to_miss(name: str) -> dict[str, Any] | None:
     """The first failing seed, what broke, and its replay."""
-    found = world.first_to_miss(name, most_seeds=MOST_SEEDS)
+    found = seeds.first_to_miss(name, most_seeds=MOST_SEEDS)
     if found is None:
         _say(f"{name}: NO seed of {MOST_SEEDS} notices")
         return None
     broken = sorted({violation.invariant for violation in found.violations})
-    again = world.replay(found.seed, name, world.options_without(name))
+    again = seeds.replay(found.seed, name, seeds.options_without(name))
     _say(f"{name}: {', '.join(broken)}: {again}")
     return {"seed": found.seed, "breaks": broken, "replay": again}
 

@@ -7,8 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from world import campaign, sweeps  # noqa: E402  (found by the line above)
-from world import main as world  # noqa: E402  (found by the line above)
+from world import campaign, seeds, sweeps  # noqa: E402  (found by the line above)
 from world.plan import SCENARIOS  # noqa: E402  (found by the line above)
 from world.run import CAMPAIGN, HEIRS, Options  # noqa: E402  (found by the line above)
 from world.sweep import STORIES  # noqa: E402  (found by the line above)
@@ -32,13 +31,13 @@ def main() -> int:
     parser.add_argument("--net", action="store_true", help="with S4_ON_OPPOSITE=net")
     asked = parser.parse_args()
     if asked.safeguards:
-        return world.safeguards()
+        return seeds.safeguards()
     if asked.sweep and asked.seeds:
         found = sweeps.play(asked.seed, asked.seeds, spot=asked.spot, stride=asked.stride)
         print(sweeps.line(found))
         return 0 if found.good else 1
     if asked.sweep:
-        return 1 if sum(len(world.sweep(story, stride=asked.stride).failed) for story in STORIES) else 0
+        return 1 if sum(len(seeds.sweep(story, stride=asked.stride).failed) for story in STORIES) else 0
     if asked.long and asked.count > 1:
         how, place = (HEIRS, campaign.HEIRS_PLACE) if asked.heirs else (CAMPAIGN, campaign.PLACE)
         totals = campaign.play(asked.seed, asked.count, options=how, place=place)
@@ -49,8 +48,8 @@ def main() -> int:
     if asked.spot or asked.house:
         options = options.but(part_share=0.4, socket_share=0.2, demand_share=0.4)
     if asked.count > 1:
-        return 1 if world.campaign(asked.seed, asked.count, asked.off, options=options).failed else 0
-    return world.sim(asked.seed, asked.off, verbose=asked.verbose, options=options)
+        return 1 if seeds.campaign(asked.seed, asked.count, asked.off, options=options).failed else 0
+    return seeds.sim(asked.seed, asked.off, verbose=asked.verbose, options=options)
 
 
 if __name__ == "__main__":

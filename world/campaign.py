@@ -6,8 +6,6 @@ three faults and a kill, or says so as a violation; a campaign in which one of `
 not good. Outside the simulated runs: processes and the wall clock are allowed here.
 """
 
-import multiprocessing
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,14 +16,16 @@ from typing import Final
 import msgspec
 
 from chimera.trading.value import Value
+from world.cores import spread
 from world.kept import Kept, code
-from world.main import replay
 from world.run import CAMPAIGN, Options, run
+from world.seeds import replay
 from world.sometimes import missing
 from world.tallied import add
 
 Say = Callable[[str], None]
 BLOCK: Final = 25  # seeds
+BLOCKS_OF_A_WORKER: Final = 8
 PLACE: Final = Path("build/sim-long")
 HEIRS_PLACE: Final = Path("build/sim-heirs")  # of ``HEIRS``, where several routers share the account in every seed
 TOLD_EVERY_S: Final = 30
@@ -89,7 +89,9 @@ def play(
     begun, told_s, done = time.monotonic(), 0.0, 0
     wanted = [each for each in _blocks(first, count) if each not in known]
     say(f"{count} seeds from {first}: {sum(size for _, size in wanted)} to play, the others are in {record.path}")
-    for block in _played(wanted, options, processes):
+    one = partial(play_block, options=options)
+    workers = processes if len(wanted) > 1 else 1
+    for block in spread(one, wanted, workers, life=BLOCKS_OF_A_WORKER, in_order=False):
         record.add(block)
         done += block.count
         for failure in block.failures:
@@ -146,13 +148,3 @@ def play_block(asked: tuple[int, int], options: Options = CAMPAIGN) -> Block:
 def _blocks(first: int, count: int) -> Iterator[tuple[int, int]]:
     for begun in range(first, first + count, BLOCK):
         yield begun, min(BLOCK, first + count - begun)
-
-
-def _played(wanted: list[tuple[int, int]], options: Options, processes: int | None) -> Iterator[Block]:
-    play_one = partial(play_block, options=options)
-    workers = processes if processes is not None else os.cpu_count() or 1
-    if workers == 1 or len(wanted) < 2:
-        yield from map(play_one, wanted)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=8) as pool:
-        yield from pool.imap_unordered(play_one, wanted, chunksize=1)

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Final
 
 from chimera.trading.value import Value
-from world.main import options_without, shrink, spread
+from world.cores import spread
 from world.run import Verdict, run
+from world.seeds import LIFE, options_without, shrink
 
 ENOUGH: Final = 5  # failures, then no more seeds
 MOST_SEEDS: Final = 2_000
@@ -49,7 +50,7 @@ def density(
     broken: list[Verdict] = []
     invariants: Counter[str] = Counter()
     seeds = 0
-    for verdict in spread(partial(run, off=name, options=options), range(most_seeds), processes):
+    for verdict in spread(partial(run, off=name, options=options), range(most_seeds), processes, life=LIFE):
         seeds += 1
         if not verdict.good and run(verdict.seed, options=options).good:
             broken.append(verdict)

@@ -4,12 +4,11 @@ Outside the simulated runs: processes are allowed here. Where others use the mac
 ``processes`` 1 measures best.
 """
 
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from world.cores import spread
 from world.days import DAYS
 from world.kept import Kept
 from world.soak import CPU_MOST, GROWTH_MOST, HOURS, WARM_H, Soaked, soak
@@ -34,7 +33,8 @@ def soaks(
     record = Kept(Soaked, place)
     known = {(each.day, each.seed): each for each in record.read() if len(each.hours) == hours}
     found = {day: known[day] for day in asked if day in known}
-    for each in _spread([(*day, hours) for day in asked if day not in known], processes):
+    wanted = [(*day, hours) for day in asked if day not in known]
+    for each in spread(_one, wanted, processes, life=1, apart=True):  # so that each day's memory is its own
         record.add(each)
         found[each.day, each.seed] = each
         say(told(each))
@@ -86,10 +86,3 @@ def _most(numbers: Iterator[float]) -> float:
 def _one(wanted: tuple[str, int, int]) -> Soaked:
     day, seed, hours = wanted
     return soak(day, seed, hours=hours)
-
-
-def _spread(wanted: list[tuple[str, int, int]], processes: int | None) -> Iterator[Soaked]:
-    """In order; a fresh process for each day, so that memory is its own."""
-    workers = processes if processes is not None else os.cpu_count() or 1
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=1) as pool:
-        yield from pool.imap(_one, wanted, chunksize=1)

@@ -4,10 +4,8 @@ A world that was swept is on record (``kept``), so a sweep that was stopped goes
 processes and the wall clock are allowed here.
 """
 
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,6 +13,7 @@ from typing import Final
 import msgspec
 
 from chimera.trading.value import Value
+from world.cores import spread
 from world.forks import Swept, swept
 from world.kept import Kept
 
@@ -58,7 +57,8 @@ def play(
     found = {each.seed: each for each in record.read() if each.seed in seeds}
     wanted = [seed for seed in seeds if seed not in found]
     say(f"{count} worlds from {first}: {len(wanted)} to sweep, the others are in {record.path}")
-    for each in _spread(wanted, processes, doubles=doubles, spot=spot, stride=stride):
+    one = partial(_timed, doubles=doubles, spot=spot, stride=stride)
+    for each in spread(one, wanted, processes, life=1, in_order=False):
         record.add(each)
         found[each.seed] = each
         told = f"{each.steps} steps, {each.points} kill points, {each.doubles} double kills, {len(each.failed)} broken"
@@ -89,13 +89,3 @@ def _timed(seed: int, *, doubles: bool, spot: bool, stride: int) -> Swept:
     began = time.monotonic()
     found = swept(seed, doubles=doubles, spot=spot, stride=stride)
     return found.but(seconds=round(time.monotonic() - began, 1))
-
-
-def _spread(seeds: list[int], processes: int | None, *, doubles: bool, spot: bool, stride: int) -> Iterator[Swept]:
-    one = partial(_timed, doubles=doubles, spot=spot, stride=stride)
-    workers = processes if processes is not None else os.cpu_count() or 1
-    if workers == 1:
-        yield from map(one, seeds)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=1) as pool:
-        yield from pool.imap_unordered(one, seeds, chunksize=1)

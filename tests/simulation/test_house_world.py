@@ -23,9 +23,9 @@ from chimera.trading.transfer import Route, Stage, Transfer, Transfers
 from support.incident_stage import without
 from world import composed
 from world.house_judge import moved_once
-from world.main import campaign
 from world.plan import CALM, KillAtStep
 from world.run import CALLERS, Options, Verdict, run
+from world.seeds import campaign
 from world.workload import Wish
 
 HOUSE = Options(house=True, part_share=0.4, socket_share=0.2, demand_share=0.4)

@@ -16,10 +16,10 @@ from chimera.trading.ids import ClientOrderId, stem_of
 from chimera.wire.codec import encode
 from chimera.wire.route_table import DEFAULT
 from world import composed
-from world.main import campaign, first_to_miss, sim, sweep
 from world.plan import DRAWN, SCENARIOS, KillAfterAsk, KillAfterOrder, Plan
 from world.run import Options, Verdict, run
 from world.safeguards import SAFEGUARDS, _owner, every, switched_off
+from world.seeds import campaign, first_to_miss, sim, sweep
 from world.sweep import STORIES, killed_at, steps_of, undisturbed
 
 CALM = Options(faults=False, who="callers")

@@ -14,9 +14,9 @@ from chimera.trading.facts import PlaceNotSent, PlaceUnanswered
 from chimera.trading.money import ZERO
 from support.incident_stage import without
 from world.forks import branches
-from world.main import campaign
 from world.plan import CALM
 from world.run import Options, Verdict, run
+from world.seeds import campaign
 
 SPOT = Options(spot=True, part_share=0.4, socket_share=0.2)
 FAIR = Options(spot=True, scenario="fair")

@@ -1,4 +1,4 @@
-"""The only scheduler of the virtual-time world: one thread, one seeded order, a clock that jumps to the next timer.
+"""The only scheduler in virtual time: one thread, one seeded order, a clock that jumps to the next timer.
 
 Invariants: the same seed and the same program take the same steps, whatever the hash seed or the addresses of objects
 (tasks and futures hash by a serial number, so sets of them keep one order); time moves only when nothing is ready;
@@ -151,7 +151,7 @@ class DetLoop(_Fenced):  # type: ignore[misc]  # Any base: the fenced methods ar
         return task
 
     def outside(self, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
-        """A task of the world, in a clean context: what a server does lives on when its caller dies."""
+        """A task of no process, in a clean context: what a server does lives on when its caller dies."""
         self.handed += 1
         return self.create_task(coro, name=name, context=contextvars.Context())
 

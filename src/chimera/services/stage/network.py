@@ -76,9 +76,9 @@ class Venue:
         self.by_socket = 0  # orders that left by one
         self.cut_in_flight = 0  # times that one was cut with orders in flight
 
-    def transport(self, proc: Proc, named: Mapping[str, str] | None = None) -> "WorldTransport":
+    def transport(self, proc: Proc, named: Mapping[str, str] | None = None) -> "SimulatedTransport":
         """The wires of one incarnation. ``named``: headers that say who asks, which the venue does not read."""
-        return WorldTransport(self, proc, named)
+        return SimulatedTransport(self, proc, named)
 
     def fires(self, name: str, about: str) -> bool:
         rate = self._rates.get(name, 0)
@@ -211,7 +211,7 @@ class Connection(Line):
         self._proc.check()
 
 
-class WorldTransport:
+class SimulatedTransport:
     """``chimera.adapters.binance.transport.Transport`` of one incarnation."""
 
     def __init__(self, venue: Venue, proc: Proc, named: Mapping[str, str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """The whole house on one loop, in calm weather: market, venue, feed, S3 and S4, the production classes all of them.
 
-What lies below their ports is the world's: the twin at the end of a simulated wire, stores in memory that take a commit
+What lies below their ports is made up: the twin at the end of a simulated wire, stores in memory that take a commit
 about as long as the real ones, and time that jumps. S3 hands its intents to S4 as the body that would go over HTTP.
 The feed reads the venue's public streams through the production adapter, frame by frame. The same market and seed give
 the same run. Nothing survives it: positions live in the stage.

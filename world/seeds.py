@@ -4,8 +4,6 @@ Outside the simulated runs: processes, the wall clock and the terminal are allow
 the faults it needs, and printed with the command that replays it.
 """
 
-import multiprocessing
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from chimera.trading.value import Value
+from world.cores import spread
 from world.run import Options, Verdict, run
 from world.safeguards import SAFEGUARDS, every
 from world.shrink import ddmin
@@ -21,6 +20,7 @@ from world.tallied import add
 
 Say = Callable[[str], None]
 SHRINK_RUNS: Final = 120
+LIFE: Final = 200  # worlds, or steps of a sweep, that one worker plays
 _SHOWN: Final = 5  # failing seeds that are shrunk and shown
 
 
@@ -120,7 +120,7 @@ def sweep(story: str, *, stride: int = 1, processes: int | None = None, say: Say
     steps = range(1, steps_of(story) + 1, stride)
     failed: list[int] = []
     counters: Counter[str] = Counter()
-    for step, verdict in zip(steps, spread(partial(killed_at, story=story), steps, processes), strict=True):
+    for step, verdict in zip(steps, spread(partial(killed_at, story=story), steps, processes, life=LIFE), strict=True):
         counters.update(verdict.counters)
         if not verdict.good:
             failed.append(step)
@@ -162,20 +162,7 @@ def _tell_failure(verdict: Verdict, options: Options | None, say: Say) -> None:
 def _verdicts(
     seeds: Iterable[int], off: str | None, options: Options | None, processes: int | None
 ) -> Iterator[Verdict]:
-    return spread(partial(run, off=off, options=options), seeds, processes)
-
-
-def spread(play: Callable[[int], Verdict], numbers: Iterable[int], processes: int | None) -> Iterator[Verdict]:
-    """In order, over all cores; what was begun and is not needed any more is ended.
-
-    Fresh workers now and then: nothing may leak from run to run, and nothing could hide it.
-    """
-    workers = processes if processes is not None else os.cpu_count() or 1
-    if workers == 1:
-        yield from map(play, numbers)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=200) as pool:
-        yield from pool.imap(play, numbers, chunksize=1)
+    return spread(partial(run, off=off, options=options), seeds, processes, life=LIFE)
 
 
 def _off(off: str | None) -> str:
