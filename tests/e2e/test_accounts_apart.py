@@ -5,15 +5,12 @@ Each has what is its own by settings alone: key, database, ledger, receipts' key
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.adapters.embedded.server import free_port
 from chimera.adapters.redis.bus import connect

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from chimera.simulate.venue.audit import Kind
 from proofs.real import ROOT, Stage, stage
 from world import oracle

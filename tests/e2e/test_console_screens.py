@@ -1,6 +1,5 @@
 """Every screen in a real Chromium: axe finds nothing, nothing goes sideways, keys work, three clicks are enough."""
 
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,8 +8,6 @@ from console_filled import ORDER, SCREENS, filled
 from console_stage import served as at
 from console_tasks import MOST, TASKS, do
 from real_browser import DESK, needs_chromium, opened, playwright
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from proofs.console_house import console_house
 from proofs.op_3 import MODES, catches_up, examined, faults, replays

@@ -1,11 +1,6 @@
 """A few examples of every operation of S3 and S4, as ``make proof ID=DE-3`` makes thousands of them."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from proofs.de_3 import FIXED, fuzzed, stands
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -12,8 +11,6 @@ from typing import Any, Final
 
 import aiohttp
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.adapters.embedded.ledger import SqliteLedger
 from chimera.adapters.embedded.server import EmbeddedRedis, free_port

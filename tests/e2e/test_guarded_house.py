@@ -1,11 +1,6 @@
 """Roles, attacks, canaries, and two examples of each face's operation, as ``make proof ID=OP-2`` makes thousands."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.services.access.table import endpoint_of
 from chimera.services.service import Service

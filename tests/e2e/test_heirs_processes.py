@@ -1,14 +1,11 @@
 """Several S4 processes of one account: whoever acts dies, the heir protects, and callers lose and double nothing."""
 
 import asyncio
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.adapters.embedded.looking_on import LookingOn
 from chimera.client import RouterClient

@@ -3,15 +3,12 @@
 import asyncio
 import secrets
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.simulate import ready_key
 from chimera.simulate.venue.audit import AuditRecord, Kind

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -18,8 +17,6 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.adapters.redis.bus import connect
 from chimera.trading.holding import Holding

@@ -3,13 +3,10 @@ dies, and what came of it is told once the replica has taken over.
 """
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.adapters.redis.bus import connect
 from chimera.simulate.venue.audit import Kind

@@ -1,11 +1,6 @@
 """The rules page as its reader would use it: each block run on S3, each output compared."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from proofs.de_4 import prove
 

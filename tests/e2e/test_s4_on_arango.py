@@ -6,7 +6,6 @@ The server is our stub (``arango_stub``): what it cannot prove stands in docs/ar
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,6 @@ import pytest
 
 pytest.importorskip("arangoasync", reason="ArangoDB's driver is not installed (chimera[arango])")
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from arango_homes import stub_with_layout
 from arango_stub import PASSWORD, USER, ArangoStub

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sqlite3
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -13,8 +12,6 @@ from typing import Any, Final
 
 import pytest
 from aiohttp import ClientError
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.cli.codes import Exit
 from chimera.simulate.venue.audit import AuditRecord, Kind

@@ -6,7 +6,6 @@ Also the whole way of a key: S3 trades with its own at S4, both ask for tokens, 
 import asyncio
 import json
 import secrets
-import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +13,6 @@ from typing import Any, Final
 import aiohttp
 import pytest
 from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.cli.main import app as cli
 from proofs.real import Service, Stage, stage

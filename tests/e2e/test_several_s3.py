@@ -5,7 +5,6 @@ of them has a model that answers when the test says so: while it is asked, its S
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -17,7 +16,6 @@ from aiohttp import web
 
 pytest.importorskip("arangoasync", reason="ArangoDB's driver is not installed (chimera[arango])")
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from arango_homes import stub_with_layout
 from arango_stub import PASSWORD, USER

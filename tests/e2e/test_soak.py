@@ -1,11 +1,8 @@
 """The soak of real processes, short: a handful of kills under load. ``make soak`` is the long one."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from proofs.soak.run import soak
 

@@ -3,14 +3,12 @@
 import asyncio
 import json
 import secrets
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 pytest.importorskip("opentelemetry.sdk", reason="OpenTelemetry's SDK is not installed (chimera[otel])")
 
 from chimera.trading.trace import trace_named

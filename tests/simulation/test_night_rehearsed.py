@@ -1,12 +1,8 @@
 """A quarter of an hour as ``make proof ID=OP-1`` rehearses a night; and its judge hears what is untold or false."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from proofs.night import Look, Night, Told, play, schedule
 from proofs.op_1 import faults, moments, story

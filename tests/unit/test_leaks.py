@@ -1,12 +1,8 @@
 """The judge of ``make proof ID=DE-3`` sees an order, a cancel, a request to trade that no answer accounts for."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chimera.simulate.venue.audit import AuditRecord, Kind
 from proofs.leaks import Deed, leaks, moved

@@ -1,11 +1,6 @@
 """What ``make proof ID=DE-4`` looks for: a block that nobody runs, an output that is not the page's."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from proofs.de_4 import PAGE, WORKED, blocks, commands, like
 

@@ -1,12 +1,8 @@
 """What the soak's judge says of bare time around a blow: bounded from the blow on, and told per fill."""
 
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from proofs.soak.blows import HEALTHY_US
 from proofs.soak.heirs import BARE_US, TAKEN_OVER_US

@@ -1,13 +1,9 @@
 """The bill of materials says what the lock pins, each file with its hash, and the same for the same lock."""
 
 import json
-import sys
 import tomllib
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from tools import sbom
 

@@ -1,11 +1,8 @@
 """The reader of ``proofs/op_4.py``: what it compares, keeps, asks again, gives up at; its page has the whole path."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from proofs.op_4 import PAGE, PATH, Reader, in_order, matched
 

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,9 +22,6 @@ from chimera.adapters.redis.bus import STREAM_MAX, RedisBus, connect
 from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.trading.money import Millis
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-
 from proofs.shards import Shards, shards
 
 _numbers = itertools.count(1)

@@ -4,15 +4,11 @@ Nobody who had the patience hears an error; nothing is lost, nothing doubled.
 """
 
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from chimera.adapters.redis import recent
 from chimera.adapters.redis.bus import connect
