@@ -6,14 +6,16 @@ Each has what is its own by settings alone: key, database, ledger, receipts' key
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import aiohttp
 import pytest
 
 from chimera.adapters.embedded.server import free_port
 from chimera.adapters.redis.bus import connect
+from chimera.services.claimed import WHY
 from chimera.trading.market import Market
 from chimera.wire import keys
 from chimera.wire.budget import read_budget
@@ -42,6 +44,15 @@ class Account(NamedTuple):
 
     async def barriers(self) -> list[str]:
         return [each["code"] for each in (await self.ask("GET", "/health"))["barriers"]]
+
+    async def why_undecided(self, s3: Service) -> str:
+        """Why it enters nothing; empty while it is starting."""
+        wish = {"symbol": "BTCUSDT", "market": "FUT", "sideHint": "BUY"}
+        with suppress(aiohttp.ClientError):
+            answer: dict[str, Any] = (await self.house.ask("POST", f"{s3.url}/decide", wish))[1]
+            assert answer.get("decision") != "open", answer
+            return str(answer.get("reason", ""))
+        return ""
 
     async def held(self) -> dict[str, Any]:
         """By the exchange."""
@@ -156,6 +167,21 @@ async def test_the_second_account_in_one_database_takes_no_entries(tmp_path: Pat
         assert [fields for fields in await mine.told(keys.ROUTER_EVENTS) if fields["kind"] == REFUSED] == []
         assert "REDIS_SHARED" in {fields["code"] for fields in await mine.told(keys.ALERTS)}
         assert "BUS_AWAY" not in await theirs.barriers()
+
+        # nor does its S3 decide by the other's figures, or write there
+        s3 = theirs.house.strategy(
+            S3_S4_URL=theirs.s4.url, S3_REDIS_ADDRESSES=theirs.redis, S3_LEDGER_PATH=str(tmp_path / "theirs-s3.sqlite")
+        )
+        await s3.start()
+        try:
+            async with asyncio.timeout(10):
+                while WHY not in await theirs.why_undecided(s3):  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.05)
+            health = (await theirs.house.ask("GET", f"{s3.url}/health"))[1]
+            assert health["checks"]["redis"] == {"status": "down", "reason": WHY}
+        finally:
+            await s3.stop()
+        assert [fields["intent_id"] for fields in await mine.told(keys.ORDERS_INTENT)] == ["i-a"]
 
 
 async def until_filled(account: Account) -> None:

@@ -156,6 +156,10 @@ class RouterClient(ServiceClient):
         """What keeps entries back: barriers, a breaker that is open, kills."""
         return levels_of(await self.health(), await self.killed())
 
+    async def account(self) -> str | None:
+        """What it claims its Redis database by; None where it does not tell (yet)."""
+        return (await self.health()).get("account")
+
     async def positions(self) -> list[dict[str, Any]]:
         positions: list[dict[str, Any]] = (await self.shown_positions()).get("positions", [])
         return positions

@@ -166,12 +166,13 @@ class CloseResponse(_Answer):
 
 
 class HealthResponse(_Answer):
-    """``environment``, S4's alone: ``sim``, ``demo`` or ``live``, whose money it trades."""
+    """S4's alone: ``environment`` (``sim``, ``demo`` or ``live``), whose money it trades, and ``account``."""
 
     status: str
     checks: dict[str, Any]
     build: str = Field(description="version and digest of the sources that run")
     environment: str | None = None
+    account: str | None = Field(None, description="what S4 claims its Redis database by; null: not known yet")
 
 
 class ErrorBody(BaseModel):

@@ -15,6 +15,7 @@ from chimera.adapters.scoring.constant import ConstantScorer
 from chimera.decide.promises import SHOWN_MS
 from chimera.ports.intents import OrderAnswer
 from chimera.ports.score import Scorer
+from chimera.ports.streams import Bus
 from chimera.services.strategy.demo import ensure_demo_bundle
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.revisions import ACTIVE
@@ -101,6 +102,7 @@ class Stage:
         self.routers: Any = None  # who tells of S4's levels
         self.settings: StrategySettings = read_settings(environ)
         self.hears = False  # what S4 tells of the stream
+        self.used: Bus | None = None  # the bus as S3 sees it, where that is not all of it
 
     async def show(self, **changes: Any) -> None:
         """Write the board as feed and router do, as of now."""
@@ -166,8 +168,8 @@ class Stage:
         """One life of S3; leaving kills it."""
         await ensure_demo_bundle(self.ledger)
         strategy = Strategy(
-            ledger=self.ledger, bus=self.bus, clock=self.clock, score=self.scorer, router=self.router,
-            settings=self.settings, rng=random.Random(seed), routers=self.routers, hears=self.hears,
+            ledger=self.ledger, bus=self.used or self.bus, clock=self.clock, score=self.scorer, router=self.router,
+            settings=self.settings, rng=random.Random(seed), routers=self.routers, hears=self.hears, voice=self.bus,
         )  # fmt: skip
         running = asyncio.create_task(strategy.run())
         try:

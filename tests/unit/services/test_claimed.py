@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chimera.ports.streams import Bus
-from chimera.services.router.claimed import ClaimedBus, NotClaimed
+from chimera.services.claimed import ClaimedBus, NotClaimed
 
 CALLS = sorted(name for name in dir(Bus) if inspect.iscoroutinefunction(getattr(Bus, name)))
 THROUGH = {"ping", "close"}

@@ -13,27 +13,36 @@ from typing import Final
 import structlog
 
 from chimera.ports.streams import Bus
+from chimera.services.claimed import WHY
 from chimera.trading.errors import ChimeraError
 from chimera.wire.keys import S4_ACCOUNT
 
 log = structlog.get_logger()
 
-WHY: Final = "another account's S4 uses this Redis database: each needs its own"
 EVERY_S: Final = 10.0
 AGAIN_S: Final = 2.0  # who could not ask may be about to take entries
 CLAIM_MS: Final = 60_000
 
 
 class Apart:
-    """Of one house. ``whose``: the exchange's name of its account; ``levels`` hear why it is another's, or None."""
+    """Of one house. ``whose``: the exchange's name of its account; ``levels`` hear why it is another's, or None.
+
+    ``known`` hears what it claims by, before it does: our S3 compares it with whose claim it finds.
+    """
 
     def __init__(
-        self, environment: str, whose: Callable[[], Awaitable[str]], bus: Bus, *levels: Callable[[str | None], None]
+        self,
+        environment: str,
+        whose: Callable[[], Awaitable[str]],
+        bus: Bus,
+        *levels: Callable[[str | None], None],
+        known: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._environment = environment
         self._whose = whose
         self._bus = bus
         self._levels = levels
+        self._known = known
         self._name = ""
 
     async def run(self) -> None:
@@ -50,7 +59,10 @@ class Apart:
     async def look(self) -> None:
         """Once. An account without a name claims nothing and finds nobody. Raises what the exchange or Redis raises."""
         self._name = self._name or await self._whose()
-        ours = not self._name or await self._claimed(f"{self._environment}:{self._name}")
+        claim = f"{self._environment}:{self._name}"
+        if self._name:
+            self._known(claim)
+        ours = not self._name or await self._claimed(claim)
         for hears in self._levels:
             hears(None if ours else WHY)
 

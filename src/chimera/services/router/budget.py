@@ -12,7 +12,7 @@ import structlog
 
 from chimera.admit.limits import LimitBook
 from chimera.ports.streams import Bus
-from chimera.services.router.claimed import NotClaimed
+from chimera.services.claimed import NotClaimed
 from chimera.services.router.exposing import Exposing
 from chimera.services.router.ground import Ground
 from chimera.services.router.patience import Looks

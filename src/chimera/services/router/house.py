@@ -57,6 +57,7 @@ class House:
         self.transferring = self._first.transferring
         self.cash = CashDesk(common.rows, tuple(router.books.book for router in routers.values()))
         self._beside: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        self._claim: str | None = None
 
     def beside(self, name: str, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Goes on for as long as the house does; call before ``run``."""
@@ -82,6 +83,10 @@ class House:
         """Another account is found on our streams: nothing enters, in any market. None: it is gone."""
         for router in self._routers.values():
             router.barriers.level(REDIS_SHARED, why)
+
+    def claims_by(self, claim: str) -> None:
+        """What its Redis database is claimed by: ``GET /health`` tells it."""
+        self._claim = claim
 
     def asks_nothing(self) -> bool:
         """Whether the venue has said what became of all that it was asked to change: orders, settings, transfers."""
@@ -187,7 +192,7 @@ class House:
         """The first market's, ``status`` the worst of all, and each by its name under ``markets``."""
         each: dict[str, Any] = {str(market): router.health() for market, router in self._routers.items()}
         status = min((told["status"] for told in each.values()), key=WORST.index)
-        return self._first.health() | {"status": status, "markets": each}
+        return self._first.health() | {"status": status, "account": self._claim, "markets": each}
 
     def tallied(self) -> dict[Market, Tallying]:
         return {market: router.tallies for market, router in self._routers.items()}

@@ -25,10 +25,10 @@ from chimera.services import logs
 from chimera.services.access.door import Door, gated
 from chimera.services.access.trail import Life, Trail
 from chimera.services.build import build
+from chimera.services.claimed import ClaimedBus
 from chimera.services.clock import SteadyClock, SystemClock
 from chimera.services.router import keyring
 from chimera.services.router.apart import Apart
-from chimera.services.router.claimed import ClaimedBus
 from chimera.services.router.common import Common
 from chimera.services.router.config import RouterConfig
 from chimera.services.router.connecting import Account, account_of, markets_of, wallets_of
@@ -198,7 +198,8 @@ async def _housed(
         observing = Observing(house, DEFAULT_ACCOUNT, rows=ledger, bus=ours, clock=clock, tell=house.tell)
         house.beside("observing", observing.run)
         signed, environment = keyring.Signed(accounts, wallets), hosts_of(settings).name
-        house.beside("apart", Apart(environment, signed.whose, bus, ours.level, house.redis_shared).run)
+        apart = Apart(environment, signed.whose, bus, ours.level, house.redis_shared, known=house.claims_by)
+        house.beside("apart", apart.run)
         rotating = keyring.rotating_of(settings, pair, signed, clock=clock, tell=house.tell, hurry=hangup)
         if rotating is not None:
             house.beside("rotating", rotating.run)

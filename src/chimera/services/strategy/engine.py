@@ -24,7 +24,7 @@ from chimera.ports.clock import Clock
 from chimera.ports.intents import IntentSink, RouterLevels
 from chimera.ports.ledger import Ledger
 from chimera.ports.score import Scorer
-from chimera.ports.streams import Bus
+from chimera.ports.streams import Bus, Streams
 from chimera.services.clock import SteadyClock
 from chimera.services.strategy import health, signals, spans
 from chimera.services.strategy.alerts import Alerts, tell_lent, tell_skip
@@ -82,8 +82,12 @@ class Strategy:
         routers: RouterLevels | None = None,
         hears: bool = False,
         tracing: Tracing | None = None,
+        voice: Streams | None = None,
     ) -> None:
-        """``routers`` tells what keeps entries back at S4; ``hears``: it reads the stream and tells what came of it."""
+        """``routers`` tells what keeps entries back at S4; ``hears``: it reads the stream and tells what came of it.
+
+        ``voice``: where alerts go, if not by ``bus``.
+        """
         clock = SteadyClock(clock)
         self._tracing = tracing
         self._ledger = ledger
@@ -93,7 +97,7 @@ class Strategy:
         self._rng = rng
         self._turns = Turns(bus, clock, rng)
         self.telemetry = Telemetry(clock)
-        self.alerts = Alerts(bus, clock, settings.account_id)
+        self.alerts = Alerts(voice or bus, clock, settings.account_id)
         self._scoring = Scoring(
             score, self.alerts, clock, timeout_ms=settings.score_timeout_ms, most=settings.score_size_mult_max
         )

@@ -8,13 +8,14 @@ from chimera.ports.ledger import Ledger
 from chimera.ports.streams import Bus
 from chimera.services.strategy.config import ConfigWatcher
 from chimera.trading.errors import StoreUnavailable
+from chimera.wire.keys import S4_ACCOUNT
 
 PING_S: Final = 1.0
 
 
 async def pings(bus: Bus, ledger: Ledger) -> dict[str, dict[str, Any]]:
     """Both stores, asked at once."""
-    redis, stored = await asyncio.gather(_ping(bus.ping()), _ping(ledger.ping()))
+    redis, stored = await asyncio.gather(_ping(_used(bus)), _ping(ledger.ping()))
     return {"redis": redis, "document_store": stored}
 
 
@@ -32,6 +33,12 @@ def of_config(config: ConfigWatcher) -> dict[str, Any]:
         words = f"revision {config.wanted_rev} is active, {config.snapshot.bundle.rev} is loaded"
         return {"status": "down", "reason": words, "since_ms": config.differs_since_ms}
     return {"status": "ok"}
+
+
+async def _used(bus: Bus) -> None:
+    """It is there, and it is ours (``apart``)."""
+    await bus.ping()
+    await bus.get(S4_ACCOUNT)
 
 
 async def _ping(ping: Awaitable[None]) -> dict[str, Any]:

@@ -28,11 +28,13 @@ from chimera.services import logs
 from chimera.services.access.door import Door, gated
 from chimera.services.access.trail import Life, Trail
 from chimera.services.build import build
+from chimera.services.claimed import ClaimedBus
 from chimera.services.clock import SystemClock
 from chimera.services.service import Service
 from chimera.services.serving import Ready, listen, serve_app
 from chimera.services.setting_kinds import SettingsFault
 from chimera.services.stores import open_bus, open_ledger
+from chimera.services.strategy.apart import Apart
 from chimera.services.strategy.demo import ensure_demo_bundle, register_instruments
 from chimera.services.strategy.engine import Strategy
 from chimera.services.strategy.http import build_app
@@ -92,9 +94,10 @@ async def serve(
             _scorer(settings) as score,
             tracing_to(settings.traces_url, SERVICE) as tracing,
         ):
+            ours = ClaimedBus(bus)
             strategy = Strategy(
                 ledger=ledger,
-                bus=bus,
+                bus=ours,
                 clock=SystemClock(),
                 score=score,
                 router=RestSink(client),
@@ -103,11 +106,14 @@ async def serve(
                 routers=client,
                 hears=settings.tracks is not Track.REST,
                 tracing=tracing,
+                voice=bus,
             )
+            waits = settings.tracks is not Track.STREAM
+            apart = Apart(bus, client.account, ours.level, strategy.alerts, waits=waits)
             trail = Trail(ledger, SystemClock())
             trail.begins(Life(service=Service.S3, name=SERVICE, build=build()))
             gate = gated(build_app(strategy), Service.S3, door, SystemClock(), trail=trail)
-            await serve_app(gate, bound, _all_of(strategy), stop=stop, ready=ready, tls=tls)
+            await serve_app(gate, bound, _all_of(strategy, apart), stop=stop, ready=ready, tls=tls)
     except NoCollector as missing:
         raise SettingsFault(f"S3_TRACES_URL: {missing}") from missing
     finally:
@@ -115,9 +121,10 @@ async def serve(
         await ledger.close()
 
 
-async def _all_of(strategy: Strategy) -> None:
-    """The engine, and who looks at its service levels."""
+async def _all_of(strategy: Strategy, apart: Apart) -> None:
+    """The engine, who looks at its service levels, and who at whose Redis it uses."""
     async with asyncio.TaskGroup() as group:
+        group.create_task(apart.run(), name="apart")
         group.create_task(strategy.run(watching=True), name="strategy")
         group.create_task(Promised(strategy.telemetry, strategy.alerts).run(), name="service levels")
 

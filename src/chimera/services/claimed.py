@@ -1,9 +1,9 @@
-"""The bus as S4 uses it: only while its database is claimed for our account (``apart``).
+"""The bus as S4 and S3 use it: only while its database is claimed for our account (``apart`` of each).
 
-Before that, and while it is another's, each call fails as if Redis were away, and S4 does what it does then: stops and
-exits go on, news waits in the outboxes, nothing is read, prices come from the venue. So nothing of the other account is
-overwritten, taken or answered, and what it would not hear of ours (two accounts' events have the same names) is not
-lost. Only ``ping`` goes through: it says whether there is a Redis.
+Before that, and while it is another's, each call fails as if Redis were away, and they do what they do then: of S4 stops
+and exits go on, news waits in the outboxes, prices come from the venue; S3 decides nothing; nothing is read. So nothing
+of the other account is overwritten, taken or answered, and what it would not hear of ours (two accounts' events have the
+same names) is not lost. Only ``ping`` goes through: it says whether there is a Redis.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from chimera.ports.streams import Bus, Entry, Latest, Record, Table, Task
 from chimera.trading.errors import StoreUnavailable
 from chimera.trading.money import Millis
 
+WHY: Final = "another account's S4 uses this Redis database: each needs its own"
 PATIENCE_S: Final = 1.0
 
 
