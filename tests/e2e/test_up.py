@@ -165,7 +165,7 @@ def test_the_verbs_work_against_a_running_house(tmp_path: Path) -> None:
     assert json.loads(bought.stdout)["status"] == "FILLED", bought.stderr
     assert json.loads(bought.stdout)["order_ids"] == json.loads(again.stdout)["order_ids"]
     assert json.loads(one.stdout)["timeline"]
-    assert (none.returncode, "NOT_FOUND" in none.stderr) == (4, True)
+    assert (none.returncode, "NOT_FOUND" in none.stderr, "accepted: order_id" in none.stderr) == (4, True, True)
     assert (refused.returncode, "qty" in refused.stderr) == (4, True)
     assert (ended.returncode, "ALREADY_FILLED" in ended.stderr) == (4, True)
     assert (unknown.returncode, "UNKNOWN_SYMBOL" in unknown.stderr) == (4, True)

@@ -18,6 +18,7 @@ from chimera.trading.transfer import Route
 from chimera.wire import request_json
 from chimera.wire.answers import encode_answer
 from chimera.wire.codec import plain
+from chimera.wire.failures import no_such_order
 
 _TRANSFER_MS = 20_000
 _SPARE_S = 5  # beyond what S4 was asked to wait
@@ -130,7 +131,7 @@ def close(s4_url: str, symbol: str, qty: str | None, market: Market, close_id: s
 
 def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> bool:
     """Whether the venue shows that it is done."""
-    scope, name = _place(place)
+    scope, name = place_named(place)
     receipt = asked_of_s4(
         s4_url, lambda client: client.kill(by=me(), reason=reason, scope=scope, name=name, flatten=flatten)
     )
@@ -139,15 +140,15 @@ def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> 
         return bool(receipt["verified"])
     print(f"killed: {receipt['scope']} {receipt['name']}".rstrip() + "; exits and protection go on")
     for line in receipt["remains"]:
-        print(f"  still there: {line}")
+        print(f"  {line}")
     if not receipt["durable"]:
         print("  not on disk yet: it is being saved, and would not outlive a crash of S4 before that")
-    print("verified by the venue" if receipt["verified"] else "NOT verified yet; ask again: the same chimera kill")
+    print("verified by the venue" if receipt["verified"] else "NOT verified; it holds all the same. To look again: the same chimera kill")
     return bool(receipt["verified"])
 
 
 def arm(s4_url: str, place: str, reason: str, confirm: str | None, as_json: bool) -> None:
-    scope, name = _place(place)
+    scope, name = place_named(place)
     answer = asked_of_s4(
         s4_url, lambda client: client.arm(by=me(), reason=reason, scope=scope, name=name, confirm=confirm)
     )
@@ -159,14 +160,15 @@ def arm(s4_url: str, place: str, reason: str, confirm: str | None, as_json: bool
         print(f"armed: {answer['scope']} {answer['name']}".rstrip() + "; entries are taken again")
 
 
-def _place(place: str) -> tuple[Scope, str]:
-    """``GLOBAL``, or ``symbol:BTCUSDT``, ``market:FUT``, ``strategy:s3``."""
+def place_named(place: str) -> tuple[Scope, str]:
+    """``GLOBAL``, or ``symbol:BTCUSDT``, ``market:FUT``, ``strategy:s3``; a symbol and a market in capitals or not."""
     word, _, name = place.partition(":")
     try:
-        return Scope(word.upper()), name
+        scope = Scope(word.upper())
     except ValueError:
         accepted = "global, market:NAME, symbol:NAME or strategy:NAME"
         raise Refused("SCOPE", f"{place} is no scope", field="SCOPE", value=place, accepted=accepted) from None
+    return scope, name if scope is Scope.STRATEGY else name.upper()
 
 
 def me() -> str:
@@ -178,7 +180,7 @@ def show(s4_url: str, order_id: str | None, as_json: bool) -> None:
     with changing_nothing():
         answer = asked_of_s4(s4_url, _standing if order_id is None else lambda client: client.order(order_id))
     if answer is None:
-        raise Refused("NOT_FOUND", "S4 has no such order", field="order_id", value=order_id)
+        raise no_such_order(str(order_id), message="S4 has no such order")
     if as_json:
         print_json(answer)
     elif order_id is None:

@@ -12,6 +12,7 @@ from typing import Final
 from chimera.trading.errors import Refused
 from chimera.trading.money import text
 
+ORDER_NAMES: Final = "order_id, client_order_id or intent_id of an order that this S4 was given; the console lists them"
 STANDBY: Final = "STANDBY"  # another router acts for the account: nothing was started
 LEASE_LOST: Final = "LEASE_LOST"  # another router acts now; this one may have begun
 
@@ -162,6 +163,11 @@ def remedy(code: str, asked: Mapping[str, object]) -> tuple[str | None, object, 
 def status_of(code: str) -> int:
     """HTTP status of a refusal; 422 for a business rule that the table does not name (``LIMIT_...``)."""
     return int(STATUSES.get(code, HTTPStatus.UNPROCESSABLE_ENTITY))
+
+
+def no_such_order(name: str, *, field: str = "order_id", message: str = "no such order") -> Refused:
+    """Nothing was sent under this name, or nothing that is the caller's to change."""
+    return Refused("NOT_FOUND", message, field=field, value=name, accepted=ORDER_NAMES)
 
 
 def error_body(refused: Refused) -> dict[str, object]:

@@ -77,6 +77,7 @@ async def test_why_a_decision_came_out_so(served: Served, chimera: Any) -> None:
     assert "-> 3" in skip.output
     assert nothing.exit_code == Exit.REFUSED
     assert "NOT_FOUND" in nothing.output
+    assert "accepted: a signal_id of GET /decisions" in nothing.output
 
 
 async def test_decisions_are_listed_page_by_page(served: Served, chimera: Any) -> None:

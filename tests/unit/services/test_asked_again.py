@@ -24,6 +24,7 @@ from chimera.trading.order import Role
 from chimera.wire import keys
 from chimera.wire.codec import encode
 from chimera.wire.events import PutRow, writes
+from chimera.wire.failures import ORDER_NAMES
 from chimera.wire.results import answer_of, order_result
 
 ID = an_intent().intent_id
@@ -209,7 +210,7 @@ async def test_a_child_order_is_nobodys_to_cancel() -> None:
     with pytest.raises(Refused) as refused:
         await asked_to_cancel(an_intake(ledger))
 
-    assert refused.value.code == "NOT_FOUND"
+    assert (refused.value.code, refused.value.accepted) == ("NOT_FOUND", ORDER_NAMES)
 
 
 @pytest.mark.req("S4-IDEM-2")
@@ -239,7 +240,7 @@ async def test_what_was_cancelled_before_it_came_is_never_taken(name: str, monke
     for _ in range(2):
         with pytest.raises(Refused) as refused:
             await canceling.cancel(an_intake(ledger), name, by="order_id", reason="T", escalate=False, loaded=True)
-        assert refused.value.code == "NOT_FOUND"
+        assert (refused.value.code, refused.value.accepted) == ("NOT_FOUND", ORDER_NAMES)
     for _ in range(2):
         with pytest.raises(Refused) as refused:
             await an_intake(ledger).claim(an_intent(), "h")

@@ -146,6 +146,24 @@ async def test_a_receipt_is_verified_by_the_venue_alone_and_cannot_be_changed() 
 
 
 @pytest.mark.req("S4-KILL-1")
+async def test_a_kill_of_a_strategy_that_nobody_here_knows_is_not_verified_and_names_those_that_are() -> None:
+    """It reaches every symbol and finds nothing of its own: that proves nothing where the name is mistyped."""
+    ledger = MemoryLedger()
+    standing = Desks(ledger, [a_long().holding], venue=Venue("0.01")).controls
+    typo = GLOBAL.but(scope=Scope.STRATEGY, name="typo")
+    standing.kill(typo)
+    receipt = await standing.receipt(typo, patience_s=0)
+    assert standing.standstill.at(Scope.STRATEGY, "typo") is not None
+    assert (receipt["verified"], receipt["remains"]) == (False, ["no order here is of STRATEGY typo; known: s3"])
+
+    await ledger.put(keys.ORDERS, "o", {"strategy_id": "typo"})  # at rest, and once it traded
+    assert (await standing.receipt(typo, patience_s=0))["verified"] is True
+    held = GLOBAL.but(scope=Scope.STRATEGY, name="s3")
+    standing.kill(held)
+    assert (await standing.receipt(held, patience_s=0))["verified"] is True
+
+
+@pytest.mark.req("S4-KILL-1")
 @pytest.mark.parametrize(("scope", "name", "closes"), [(Scope.GLOBAL, "", 1), (Scope.STRATEGY, "other", 0)])
 def test_flatten_closes_what_is_under_it(scope: Scope, name: str, closes: int) -> None:
     desks = Desks(MemoryLedger(), [a_long().holding])

@@ -197,7 +197,11 @@ async def test_nothing_is_verified_before_the_owner_has_heard_the_venue() -> Non
         (Venue(), True, []),
         (Venue("0.5"), False, []),
         (Venue("0.5"), True, ["BTCUSD: 0.5 is still held"]),
-        (Venue(says=rejected(-1121)), False, ["nothing that is traded here is under SYMBOL BTCUSD"]),  # mistyped
+        (  # mistyped
+            Venue(says=rejected(-1121)),
+            False,
+            ["nothing that is traded here is under SYMBOL BTCUSD; traded: BTCUSDT"],
+        ),
         (
             Venue(says=rejected(-2015)),
             False,

@@ -86,7 +86,8 @@ class Book:
         for ticket in self._tickets.values():
             if ticket.id == name:
                 return ticket
-        raise Refused("NOT_FOUND", "no such alert", field="id", value=name)
+        accepted = "an id of GET /alerts?state=all (chimera alerts list --state all)"
+        raise Refused("NOT_FOUND", "no such alert", field="id", value=name, accepted=accepted)
 
     def told(self, as_told: Ticket, channel: str, what: What, now_ms: int) -> tuple[Ticket, ...]:
         """A channel has been told of the ticket as it was then; it may be otherwise by now."""

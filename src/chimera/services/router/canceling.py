@@ -17,6 +17,7 @@ from chimera.trading.execution import Phase
 from chimera.trading.facts import CancelAsked
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import OrderList
+from chimera.wire.failures import no_such_order
 
 WAIT_MS = 2_000  # for the venue to end what works
 
@@ -36,9 +37,9 @@ async def cancel(
                 raise Refused("NOT_READY", told, field=by, value=name)
             return await cancel(intake, name, by=by, reason=reason, escalate=escalate, cascade=cascade, loaded=loaded)
         if row is None:
-            raise Refused("NOT_FOUND", f"no order {name}; none by this name is taken any more", field=by, value=name)
+            raise no_such_order(name, field=by, message=f"no order {name}; none by this name is taken any more")
         if row.get("kind") == "CHILD":
-            raise Refused("NOT_FOUND", f"no order {name} that could be cancelled", field=by, value=name)
+            raise no_such_order(name, field=by, message=f"no order {name} that could be cancelled: it is part of one")
         if row.get("done") is False:  # by its row it lives, and its position has no owner here, or none yet
             raise Refused("NOT_READY", f"nobody works {name} here just now; try again", field=by, value=name)
         return _over(row, name, by, escalate=escalate)

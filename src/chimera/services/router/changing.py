@@ -21,6 +21,7 @@ from chimera.trading.ids import IntentId
 from chimera.trading.intent import Intent
 from chimera.trading.money import ZERO, Qty, text
 from chimera.wire.changes import changed
+from chimera.wire.failures import no_such_order
 
 _OF_PRICES: Final = (
     "WRONG_SIDE_STOP", "WRONG_SIDE_TARGET", "STOP_OUT_OF_BAND", "STOP_BEYOND_LIQUIDATION", "OFF_TICK", "CLOSING",
@@ -42,7 +43,7 @@ async def change(
         if (early := ground.not_loaded("order_id", name)) is not None:
             raise early
         if await intake.find(name) is None:
-            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
+            raise no_such_order(name)
         raise not_working(name)
     working = owner.holding.intents[intent_id]
     after = changed(document, working.intent, ground.instruments[working.intent.symbol])

@@ -147,7 +147,7 @@ def _add_orders(app: FastAPI, router: RouterApi) -> None:
         """The order by order, client or intent id, with its children, fills and timeline."""
         row = await router.order(_known_length(name))
         if row is None:
-            raise _no_such(name)
+            raise failures.no_such_order(name)
         return Answer(row)
 
     @app.post(
@@ -266,12 +266,8 @@ def _add_health(app: FastAPI, router: RouterApi, clock: Clock, observed: Callabl
 def _known_length(name: str) -> str:
     """The name; raises ``Refused`` NOT_FOUND for one too long to be an order's."""
     if len(name) > MAX_NAME_CHARS:
-        raise _no_such(name)
+        raise failures.no_such_order(name)
     return name
-
-
-def _no_such(name: str) -> Refused:
-    return Refused("NOT_FOUND", "no such order", field="order_id", value=name)
 
 
 def _order_status(outcome: Outcome) -> int:

@@ -37,6 +37,8 @@ log = structlog.get_logger()
 FIRST_PAUSE_S: Final = 0.25  # between two looks, then doubled: a look costs weight, which exits need
 LONGEST_PAUSE_S: Final = 2.0
 _OF_THE_KEY: Final = (Refusal.KEY, Refusal.SIGNATURE, Refusal.NOT_PERMITTED)
+KNOWN_BY: Final = 1_000  # newest orders, by which a strategy is known
+NAMES_TOLD: Final = 20
 ONE_LOOK_S: Final = 2.0  # how long the first look may take, however little patience there is
 
 
@@ -100,7 +102,24 @@ class Witness:
                     verdict = await self._look_round(kill)
         except TimeoutError:
             log.warning("venue_slow_after_kill", scope=kill.scope, name=kill.name)
-        return verdict
+        return verdict.but(remains=(*verdict.remains, *await self._strange_to_us(kill)))
+
+    async def _strange_to_us(self, kill: Kill) -> tuple[str, ...]:
+        """Of a strategy that no order here is of: it reaches everything, and that nothing of it is left proves nothing
+        where its name is mistyped. Of symbols and markets the venue knows (``_look_where_nobody_trades``).
+        """
+        if kill.scope is not Scope.STRATEGY:
+            return ()
+        known = {name for owner in self._owners.values() for name in _strategies(owner)}
+        if kill.name in known:
+            return ()
+        try:
+            async with asyncio.timeout(ONE_LOOK_S):
+                rows = await self._rows.find(keys.ORDERS, newest=KNOWN_BY)
+        except (StoreUnavailable, TimeoutError):
+            return (f"whether any order was of {kill.scope} {kill.name} cannot be read just now",)
+        known |= {str(row["strategy_id"]) for row in rows if row.get("strategy_id")}
+        return () if kill.name in known else (f"no order here is of {kill.scope} {kill.name}; known: {_some(known)}",)
 
     def _may_go(self, kill: Kill, verdict: Verdict) -> bool:
         """Whether waiting can change the verdict. What nobody here trades is as it is."""
@@ -150,7 +169,9 @@ class Witness:
             if kill.flatten and qty:
                 remains.append(f"{_named(key)}: {text(qty)} is still held")
         if not held and not remains:
-            remains.append(f"nothing that is traded here is under {kill.scope} {kill.name}".rstrip())
+            told = f"nothing that is traded here is under {kill.scope} {kill.name}".rstrip()
+            traded = {str(key.symbol) for key in self._owners}
+            remains.append(f"{told}; traded: {_some(traded)}" if kill.scope is Scope.SYMBOL else told)
         return remains, held
 
     async def _strange(self, kill: Kill) -> tuple[list[str], dict[str, str | None]]:
@@ -234,6 +255,18 @@ async def _try(deed: Callable[[], Awaitable[object]], code: str) -> None:
 def _named(key: PositionKey) -> str:
     """A symbol of futures by its name alone, one of another market with it."""
     return key.symbol if key.market is Market.FUT else f"{key.market} {key.symbol}"
+
+
+def _strategies(owner: Owner) -> set[str]:
+    """Of what is held, and of what is known."""
+    of_intents = {str(work.intent.strategy_id) for work in owner.holding.intents.values()}
+    return of_intents | {str(lot.strategy_id) for lot in owner.holding.position.lots}
+
+
+def _some(names: set[str]) -> str:
+    """The first few, for a line."""
+    more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+    return (", ".join(sorted(names)[:NAMES_TOLD]) or "none") + more
 
 
 def _only_reduces(order: VenueOrder, key: PositionKey) -> bool:

@@ -9,6 +9,7 @@ from chimera.services.router.intake import Intake, not_working
 from chimera.trading.errors import Refused
 from chimera.trading.execution import Phase
 from chimera.trading.facts import FinishAsked, PauseAsked, ResumeAsked
+from chimera.wire.failures import no_such_order
 
 Ask = Literal["pause", "resume", "finish"]
 ASKS: Final[tuple[Ask, ...]] = ("pause", "resume", "finish")
@@ -22,7 +23,7 @@ async def steer(intake: Intake, name: str, ask: Ask, *, loaded: bool) -> dict[st
         if not loaded:
             raise Refused("NOT_READY", "positions are still being loaded; try again", field="order_id", value=name)
         if await intake.find(name) is None:
-            raise Refused("NOT_FOUND", "no such order", field="order_id", value=name)
+            raise no_such_order(name)
         raise not_working(name)
     working = owner.holding.intents[intent_id]
     if working.phase is not Phase.WORKING or working.canceling:

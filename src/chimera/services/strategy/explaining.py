@@ -131,7 +131,8 @@ class Explaining:
     async def _row(self, signal_id: str) -> dict[str, object]:
         row = await self._ledger.get(SIGNALS, signal_id)
         if row is None:
-            raise Refused("NOT_FOUND", "no such decision", field="signal_id", value=signal_id)
+            accepted = "a signal_id of GET /decisions (chimera decisions)"
+            raise Refused("NOT_FOUND", "no such decision", field="signal_id", value=signal_id, accepted=accepted)
         return row
 
     async def _newest_first(self, ask: DecisionsAsk) -> Sequence[Row]:
