@@ -34,6 +34,8 @@ def test_a_position_is_protected_and_closed_and_nothing_is_left_behind(tmp_path:
     recomputed = json.loads(ask("audit", str(audit), "--json").stdout)
     for part in ("closed", "protected", "max_unprotected_ms", "fills_venue", "pnl_usdt"):
         assert told[part] == recomputed[part]
+    recorded = {path.name.partition("-")[0] for path in Path(captures).glob("*.gz")}
+    assert recorded == {"usdm", "spot"}, "what is traded"
     order, ledger = house.named("executed")[0]["intent_id"], str(tmp_path / "state" / "s4.sqlite")
     words = ("--ledger", ledger, "--market", captures, "--way", "market", "--json")
     replayed = json.loads(ask("replay-order", order, *words).stdout)

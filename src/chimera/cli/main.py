@@ -260,13 +260,19 @@ def record(
     env: Annotated[str, typer.Option(help="sim, demo or live.")] = "sim",
     url: Annotated[str | None, typer.Option(help="REST base URL, where it is not the preset.")] = None,
     streams: Annotated[str | None, typer.Option(help="Streams' base URL, likewise.")] = None,
+    spot_symbols: Annotated[str, typer.Option(help="Of spot; empty: futures alone.")] = "",
+    spot_url: Annotated[str | None, typer.Option(help="Spot's REST base URL.")] = None,
+    spot_streams: Annotated[str | None, typer.Option(help="Spot's streams' base URL.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write live futures streams to captures that replay."""
+    """Write live streams to captures that replay, a file for each market."""
     with ended_well():
         from chimera.cli import services
 
-        services.record(symbols, out, seconds, env, url, streams, as_json)
+        services.record(
+            symbols, out, seconds, env, url, streams,
+            spot_symbols=spot_symbols, spot_url=spot_url, spot_streams=spot_streams, as_json=as_json,
+        )  # fmt: skip
 
 
 @app.command()

@@ -143,7 +143,8 @@ def kill(s4_url: str, place: str, reason: str, flatten: bool, as_json: bool) -> 
         print(f"  {line}")
     if not receipt["durable"]:
         print("  not on disk yet: it is being saved, and would not outlive a crash of S4 before that")
-    print("verified by the venue" if receipt["verified"] else "NOT verified; it holds all the same. To look again: the same chimera kill")
+    again = "NOT verified; it holds all the same. To look again: the same chimera kill"
+    print("verified by the venue" if receipt["verified"] else again)
     return bool(receipt["verified"])
 
 

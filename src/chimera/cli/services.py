@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from chimera.cli.words import listed
 from chimera.services import logs, serving
 
 if TYPE_CHECKING:
+    from chimera.adapters.binance.hosts import Hosts
     from chimera.services.access.door import Door
 
 
@@ -29,17 +29,14 @@ def feed(
     spot_streams: str | None,
     port: int | None,
 ) -> None:
-    from chimera.adapters.binance.hosts import SPOT_STREAMS, hosts_named
+    from chimera.adapters.binance.hosts import hosts_named
     from chimera.services.feed.main import Spot, serve
-    from chimera.trading.market import Market
 
     logs.to_stderr("feed")
     hosts = hosts_named(env, rest=url, streams=streams or _as_socket(url))
     spot: Spot | None = None
     if spot_symbols:
-        public = spot_streams or _as_socket(spot_url) or SPOT_STREAMS[env]
-        of_spot = hosts_named(env, rest=spot_url, streams=public, market=Market.SPOT)
-        spot = Spot(hosts=of_spot, symbols=tuple(listed(spot_symbols)))
+        spot = Spot(hosts=_of_spot(env, spot_url, spot_streams), symbols=tuple(listed(spot_symbols)))
 
     async def main() -> None:
         stop, first = serving.told_to_stop(), asyncio.Event()
@@ -64,6 +61,15 @@ def feed(
 async def _say_first(first: asyncio.Event) -> None:
     await first.wait()
     serving.say_ready("feed")
+
+
+def _of_spot(env: str, url: str | None, streams: str | None) -> "Hosts":
+    """Spot's public streams."""
+    from chimera.adapters.binance.hosts import SPOT_STREAMS, hosts_named
+    from chimera.trading.market import Market
+
+    public = streams or _as_socket(url) or SPOT_STREAMS.get(env)
+    return hosts_named(env, rest=url, streams=public, market=Market.SPOT)
 
 
 def _as_socket(url: str | None) -> str | None:
@@ -128,26 +134,32 @@ def console(
 
 
 def record(
-    symbols: str, out: Path, seconds: int | None, env: str, url: str | None, streams: str | None, as_json: bool
+    symbols: str,
+    out: Path,
+    seconds: int | None,
+    env: str,
+    url: str | None,
+    streams: str | None,
+    *,
+    spot_symbols: str,
+    spot_url: str | None,
+    spot_streams: str | None,
+    as_json: bool,
 ) -> None:
     from chimera.adapters.binance.hosts import hosts_named
-    from chimera.adapters.binance.http import AiohttpTransport
-    from chimera.adapters.binance.market_streams import StreamFault
-    from chimera.services.feed.record import record as written
+    from chimera.services.feed.record import Written, record_each
     from chimera.trading.market import Market
 
     logs.to_stderr("record")
     hosts = hosts_named(env, rest=url, streams=streams or _as_socket(url))
-    faults: deque[StreamFault] = deque(maxlen=1)  # the last one is the reason where nothing comes
+    wanted = [Written(hosts=hosts, symbols=tuple(listed(symbols)), market=Market.FUT)]
+    if spot_symbols:
+        of_spot = _of_spot(env, spot_url, spot_streams)
+        wanted.append(Written(hosts=of_spot, symbols=tuple(listed(spot_symbols)), market=Market.SPOT))
 
     async def main() -> None:
         stop = serving.told_to_stop()
-        transport = AiohttpTransport(hosts)
-        work = written(
-            transport, listed(symbols), Market.FUT, out, duration_ms=None if seconds is None else seconds * 1000,
-            on_fault=faults.append,
-        )  # fmt: skip
-        recording = asyncio.create_task(work)
+        recording = asyncio.create_task(record_each(wanted, out, None if seconds is None else seconds * 1000))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({recording, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -158,7 +170,6 @@ def record(
             done = recording.result()
         finally:
             stopping.cancel()
-            await transport.close()
         about = {
             "files": [str(path) for path in done.files], "frames": done.frames, "events": done.events,
             "gaps": done.gaps, "faults": done.faults,
@@ -167,11 +178,8 @@ def record(
         print(
             json.dumps(about) if as_json else f"{done.frames} frames, {done.events} events, {done.gaps} gaps: {names}"
         )
-        if not done.files:
-            why = "is there such a symbol?" if not faults else f"{faults[-1].kind}: {faults[-1].detail}"
-            raise Stop(
-                Exit.UNREACHABLE, f"nothing was heard of {symbols} from {hosts.streams}, no file is written; {why}"
-            )
+        if done.unheard:
+            raise Stop(Exit.UNREACHABLE, "; ".join(done.unheard))
 
     serving.run(main)
 

@@ -16,7 +16,7 @@ from chimera.trading.budget import Reserve, RiskBudget
 from chimera.trading.decision import Code, Verdict
 from chimera.trading.market import Market
 from chimera.trading.members import FUT
-from chimera.trading.money import ZERO, Millis, text
+from chimera.trading.money import ZERO, Millis, text, told
 from chimera.trading.value import Value
 
 ROOM: Final = {  # the budget gates' names, and what each judges of ``Room``
@@ -58,9 +58,10 @@ def at_least(code: Code, name: str, value: Decimal, limit: Decimal) -> Verdict:
 
 
 def _verdict(code: Code, name: str, value: Decimal, op: str, limit: Decimal, margin: Decimal) -> Verdict:
-    words = f"{name} {text(value)} {op} {text(limit)}"
+    words = f"{name} {told(value)} {op} {told(limit)}"
     if margin < ZERO:
-        words = f"{name} {text(value)} is not {op} {text(limit)}: off by {text(-margin)}"
+        shown = text if told(value) == told(limit) else told  # a difference that rounding would hide is shown whole
+        words = f"{name} {shown(value)} is not {op} {shown(limit)}: off by {told(-margin)}"
     return Verdict(
         code=code, passed=margin >= ZERO, name=name, value=value, op=op, limit=limit, margin=margin, text=words
     )

@@ -13,7 +13,7 @@ from typing import Final
 from chimera.decide.rules.clause import AllOf, AnyOf, Condition, leaves
 from chimera.decide.rules.compare import TESTS, Comparison
 from chimera.decide.rules.reach import HIGHEST, KNOWN, LOWEST, Cut, Region, join, meet, region
-from chimera.trading.money import ZERO, text
+from chimera.trading.money import ZERO, text, told
 from chimera.trading.value import Value
 
 ANYWHERE: Final[Region] = ((LOWEST, HIGHEST),)
@@ -37,7 +37,7 @@ class Change(Value, tag=False, omit_defaults=False):
     def words(self) -> str:
         if self.fresh:
             return f"{self.name} {text(self.needed)}, fresh"
-        found = "missing" if self.value is None else text(self.value)
+        found = "missing" if self.value is None else told(self.value)
         return f"{self.name} {found} -> {'about ' if self.about else ''}{text(self.needed)}"
 
     @property

@@ -8,7 +8,7 @@ from decimal import Decimal
 from chimera.trading.decision import Code, Sizing, Verdict
 from chimera.trading.instrument import Instrument
 from chimera.trading.members import SPOT
-from chimera.trading.money import ONE, ZERO, Price, Qty, Quote, text
+from chimera.trading.money import ONE, ZERO, Price, Qty, Quote, told
 from chimera.trading.value import Value
 
 
@@ -66,5 +66,5 @@ def _checked(
 
 
 def _no(code: Code, name: str, value: Decimal, op: str, limit: Decimal, margin: Decimal) -> Verdict:
-    words = f"{name} {text(value)} is not {op} {text(limit)}"
+    words = f"{name} {told(value)} is not {op} {told(limit)}"
     return Verdict(code=code, passed=False, name=name, value=value, op=op, limit=limit, margin=margin, text=words)

@@ -23,7 +23,7 @@ from chimera.trading.decision import Code, Levels, Sizing, Verdict
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Market, Side, Touch
 from chimera.trading.members import BUY, SELL, SPOT
-from chimera.trading.money import BPS, ONE, TWO, ZERO, Quote, text
+from chimera.trading.money import BPS, ONE, TWO, ZERO, Quote, text, told
 from chimera.trading.value import Value
 
 SIGNS: Final = {BUY: ONE, SELL: -ONE}
@@ -141,7 +141,7 @@ def _no_room(policy: LevelPolicy, fees: Decimal) -> Verdict:
         op="<",
         limit=limit,
         margin=limit - fees,
-        text=f"fees at the stop {text(fees)} leave nothing of max_loss_usdt {text(limit)}",
+        text=f"fees at the stop {told(fees)} leave nothing of max_loss_usdt {told(limit)}",
     )
 
 

@@ -1,9 +1,9 @@
 """The bus as S4 and S3 use it: only while its database is claimed for our account (``apart`` of each).
 
-Before that, and while it is another's, each call fails as if Redis were away, and they do what they do then: of S4 stops
-and exits go on, news waits in the outboxes, prices come from the venue; S3 decides nothing; nothing is read. So nothing
-of the other account is overwritten, taken or answered, and what it would not hear of ours (two accounts' events have the
-same names) is not lost. Only ``ping`` goes through: it says whether there is a Redis.
+Before that, and while it is another's, each call fails as if Redis were away, and they do what they do then: S4's stops
+and exits go on, news waits in the outboxes, prices come from the venue; S3 decides nothing. So nothing of the other
+account is overwritten, taken or answered, and what it would not hear of ours (two accounts' events have the same names)
+is not lost. Only ``ping`` goes through: it says whether there is a Redis.
 """
 
 import asyncio

@@ -19,6 +19,7 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 TWO = Decimal(2)
 BPS = Decimal(10_000)
+TOLD_PLACES = 8
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
@@ -41,6 +42,16 @@ def text(amount: Decimal) -> str:
     if "E" in written:
         written = format(amount, "f")
     return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+def told(amount: Decimal) -> str:
+    """For a reader: as ``text``, rounded to eight places, or to four digits where that is nothing (0.00000000123).
+
+    A quotient has 34 digits; a venue prices in eight places at most.
+    """
+    places = max(TOLD_PLACES, 3 - amount.adjusted())
+    exponent = amount.as_tuple().exponent
+    return text(round(amount, places) if isinstance(exponent, int) and -exponent > places else amount)
 
 
 def split(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> tuple[Qty, ...]:

@@ -1,6 +1,7 @@
 """Two accounts on one Redis: the S3 whose S4 did not claim it decides nothing, writes nothing, and says why."""
 
 import pytest
+from strategy_world import Stage, ask
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.services.claimed import WHY, ClaimedBus
@@ -8,7 +9,6 @@ from chimera.services.strategy.apart import Apart
 from chimera.services.strategy.engine import Strategy
 from chimera.trading.errors import NotSent, StoreUnavailable
 from chimera.wire.keys import ALERTS, ORDERS_INTENT, S4_ACCOUNT, risk_budget_key
-from strategy_world import Stage, ask
 
 pytestmark = pytest.mark.req("S3-PER-2")
 

@@ -51,6 +51,20 @@ CASES = {
 }
 
 
+@pytest.mark.req("S3-L0-2")
+def test_a_quotient_is_told_as_a_reader_reads_it_and_kept_as_it_is() -> None:
+    """And a difference that rounding would hide is told whole."""
+    skip = decide(a_bundle(), a_case(touch=a_touch("65780", "65802")))
+    assert isinstance(skip, Skip)
+    (spread,) = skip.reasons
+    assert spread.text == "spread_bps 3.34392242 is not <= 3: off by 0.34392242"
+    assert str(spread.value).startswith("3.34392242099")
+
+    close = decide(a_bundle(), a_case(budget=fut(remaining_margin_usdt=D("19.999999999"))))
+    assert "20 is not" not in close.reason
+    assert "19.999999999 is not >= 20: off by 0.000000001" in close.reason
+
+
 @pytest.mark.req("S3-L0-1", "S3-L0-2", "S3-L0-3")
 @pytest.mark.parametrize("name", CASES)
 def test_each_gate_skips_and_says_by_how_much(name: str) -> None:

@@ -20,9 +20,10 @@ from chimera.trading.market import Market, MarketEvent, Traded
 BTC = DEMO[0]
 
 
-def a_capture(path: Path, symbol: str, bid: str, ask: str, qty: str) -> Path:
+def a_capture(path: Path, symbol: str, bid: str, ask: str, qty: str, *, after_s: int = 0) -> Path:
+    """Three looks, a millisecond apart."""
     lines = []
-    for step in range(3):
+    for step in range(after_s * 1_000, after_s * 1_000 + 3):
         book = {"u": step + 1, "s": symbol, "b": bid, "B": qty, "a": ask, "A": "2"}
         book |= {"e": "bookTicker", "T": 1_700_000_000_000 + step, "E": 1_700_000_000_000 + step}
         frame = {"stream": f"{symbol.lower()}@bookTicker", "data": book}
@@ -170,8 +171,8 @@ def test_what_is_damaged_in_a_folder_is_told_and_left_out(folder: Path) -> None:
     events = list(market.events)
 
     assert [line.partition(": ")[0] for line in told] == [
-        "usdm-a.gz is left out", "usdm-b.gz is left out", "usdm-c.gz is left out",
-        "spot-f.gz is left out from where it is damaged", "usdm-e.gz is left out",
+        "usdm-a.gz is left out", "usdm-b.gz is left out", "usdm-c.gz is left out", "usdm-e.gz is left out",
+        "spot-f.gz is left out from where it is damaged",
     ]  # fmt: skip
     assert {market for market, _ in events} == {Market.FUT, Market.SPOT}
 
@@ -226,11 +227,38 @@ def test_captures_run_side_by_side_and_each_market_lists_its_own(tmp_path: Path)
     assert market.spot == SPOT_DEMO
 
 
-def test_one_symbol_of_one_market_in_two_files_is_refused(tmp_path: Path) -> None:
+def test_recordings_of_one_symbol_follow_each_other_in_order_of_time(tmp_path: Path) -> None:
+    """As `chimera record` writes them, a file an hour; the night between two is left out, on both markets alike."""
+    night_s = 8 * 3_600
+    for name, futures_s, spot_s in (("b", 0, 1), ("a", 30, 29), ("c", 40 + night_s, 42 + night_s)):
+        bid = f"618{futures_s % 97:02}.20"
+        a_capture(tmp_path / f"usdm-{name}.gz", "BTCUSDT", bid, "61900.30", "2.500", after_s=futures_s)
+        a_capture(tmp_path / f"spot-{name}.gz", "BTCUSDT", bid, "61900.31", "0.00042", after_s=spot_s)
+    told: list[str] = []
+    market = open_captures(files_named(str(tmp_path), told.append), told.append)
+
+    moments = [(side.value, (event.at_us - market.start_us) // 1_000_000) for side, event in market.events]
+    assert moments == [("FUT", 0), ("SPOT", 1), ("SPOT", 29), ("FUT", 30), ("FUT", 32), ("SPOT", 34)]
+    assert told == []
+
+
+def test_of_two_that_overlap_the_later_joins_where_the_earlier_ends(tmp_path: Path) -> None:
     for name in ("usdm-a", "usdm-b"):
         a_capture(tmp_path / name, "BTCUSDT", "61800.20", "61800.30", "2.500")
-    with pytest.raises(Refused, match="so has a file before it"):
-        open_captures(files_named(f"{tmp_path}/usdm-a,{tmp_path}/usdm-b"))
+    a_capture(tmp_path / "usdm-c", "BTCUSDT", "61800.20", "61800.40", "2.500", after_s=1)
+    told: list[str] = []
+    market = open_captures(files_named(f"{tmp_path}/usdm-a,{tmp_path}/usdm-b,{tmp_path}/usdm-c"), told.append)
+
+    assert [event.at_us - market.start_us for _, event in market.events] == [0, 1_000_000]
+    assert told == ["usdm-b is left out as far as the file before it shows the same"]
+
+
+def test_two_that_share_some_symbols_are_refused_by_name(tmp_path: Path) -> None:
+    lone = a_capture(tmp_path / "usdm-a", "BTCUSDT", "61800.20", "61800.30", "2.500")
+    both = a_capture(tmp_path / "usdm-b", "BTCUSDT", "61800.20", "61800.30", "2.500", after_s=9)
+    both.write_text(both.read_text() + a_capture(tmp_path / "e", "ETHUSDT", "3500.01", "3500.02", "1").read_text())
+    with pytest.raises(Refused, match=rf"{lone} and {both} both show BTCUSDT of FUT"):
+        open_captures(files_named(f"{lone},{both}"))
 
 
 def test_a_synthetic_market_of_several_symbols_on_both_markets() -> None:

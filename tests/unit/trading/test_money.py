@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chimera.trading.money import split, text
+from chimera.trading.money import sound, split, text, told
 
 steps = st.sampled_from([Decimal(1), Decimal("0.1"), Decimal("0.001"), Decimal("0.00000001"), Decimal(5)])
 shares = st.decimals("0.001", 1000, places=3) | st.integers(1, 40).map(
@@ -84,3 +84,26 @@ def test_a_float_never_becomes_an_amount() -> None:
 def test_the_trap_is_armed_in_other_threads() -> None:
     with ThreadPoolExecutor(1) as pool, pytest.raises(decimal.FloatOperation):
         pool.submit(Decimal, 0.1).result()
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        ("0.1519757405137324467135540361344923", "0.15197574"),
+        ("65800.50", "65800.5"),
+        ("0.0005", "0.0005"),
+        ("0.00000000123456", "0.000000001235"),
+        ("-12.345678901", "-12.3456789"),
+        ("0E-20", "0"),
+        ("1E+19", "10000000000000000000"),
+    ],
+)
+def test_a_reader_is_told_eight_places(amount: str, words: str) -> None:
+    assert told(Decimal(amount)) == words
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False).filter(sound), st.decimals(-1000, 1000, places=3))
+def test_what_a_reader_is_told_is_never_far_from_it(one: Decimal, other: Decimal) -> None:
+    """Products and quotients of anything that can be reckoned with."""
+    amount = one * other / 3
+    assert abs(Decimal(told(amount)) - amount) <= max(abs(amount) / 1000, Decimal("1E-34"))

@@ -226,9 +226,8 @@ class Household:
         ports, symbol, venue = self.ports, self._options.symbol, self._at(self.ports.simulator)
         assert self._redis is not None
         redis = self._redis.unix_address
-        feeding = ["feed", "--url", venue, "--symbols", symbol, "--redis", redis]
-        if self._trades_spot:
-            feeding += ["--spot-symbols", symbol, "--spot-url", self._at(self._spot_port)]
+        spot = ["--spot-symbols", symbol, "--spot-url", self._at(self._spot_port)] if self._trades_spot else []
+        feeding = ["feed", "--url", venue, "--symbols", symbol, "--redis", redis, *spot]
         s3 = {
             "S3_SYMBOLS": symbol,
             "S3_S4_URL": routers.one_address,
@@ -255,7 +254,8 @@ class Household:
             words += [] if self._captures is None else ["--captures", self._captures]
             children.append(self._child("console", words, {}))
         if self._captures is not None:
-            children.append(self._child("recorder", ["record", symbol, "--url", venue, "--out", self._captures], {}))
+            recording = ["record", symbol, "--url", venue, "--out", self._captures, *spot]
+            children.append(self._child("recorder", recording, {}))
         return children
 
     @property

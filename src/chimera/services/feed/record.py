@@ -6,6 +6,7 @@ Each file begins within a second or two of a depth snapshot, so each replays alo
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from chimera.adapters.binance.capture_file import CaptureFile
+from chimera.adapters.binance.hosts import Hosts
+from chimera.adapters.binance.http import AiohttpTransport
 from chimera.adapters.binance.market_streams import MarketStreams, StreamFault, StreamLimits
 from chimera.adapters.binance.transport import Transport
 from chimera.trading.market import Market
@@ -23,13 +26,22 @@ _MARKET_WORDS: Final = {Market.FUT: "usdm", Market.SPOT: "spot"}
 
 
 class Recorded(Value):
-    """What a recording came to."""
+    """What a recording came to. ``unheard``: of each market that nothing was heard of, why."""
 
     files: tuple[Path, ...]
     frames: int
     events: int
     gaps: int
     faults: int
+    unheard: tuple[str, ...] = ()
+
+
+class Written(Value):
+    """A market that is to be recorded, and where its streams are."""
+
+    hosts: Hosts
+    symbols: tuple[str, ...]
+    market: Market
 
 
 class Recorder:
@@ -68,6 +80,37 @@ class Recorder:
             path = self._directory / f"{stem}-{received_ns % 1_000_000_000:09d}.gz"
         self.files.append(path)
         return CaptureFile(path)
+
+
+async def record_each(wanted: Sequence[Written], directory: Path, duration_ms: int | None) -> Recorded:
+    """Several markets beside each other, each to files of its own. ``record`` says when it ends."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_record(each, directory, duration_ms)) for each in wanted]
+    done = [task.result() for task in tasks]
+    return Recorded(
+        files=tuple(path for each in done for path in each.files),
+        frames=sum(each.frames for each in done),
+        events=sum(each.events for each in done),
+        gaps=sum(each.gaps for each in done),
+        faults=sum(each.faults for each in done),
+        unheard=tuple(why for each in done for why in each.unheard),
+    )
+
+
+async def _record(wanted: Written, directory: Path, duration_ms: int | None) -> Recorded:
+    transport = AiohttpTransport(wanted.hosts)
+    faults: deque[StreamFault] = deque(maxlen=1)  # the last one is the reason where nothing comes
+    try:
+        done = await record(
+            transport, wanted.symbols, wanted.market, directory, duration_ms=duration_ms, on_fault=faults.append
+        )
+    finally:
+        await transport.close()
+    if done.files:
+        return done
+    why = "is there such a symbol?" if not faults else f"{faults[-1].kind}: {faults[-1].detail}"
+    where = f"{', '.join(wanted.symbols)} on {wanted.market} from {wanted.hosts.streams}"
+    return done.but(unheard=(f"nothing was heard of {where}, no file is written; {why}",))
 
 
 async def record(

@@ -3,19 +3,21 @@
 A capture's market is the word before its path (``spot:FILE``, ``fut:FILE``), else how its file is called (``spot-…``,
 ``usdm-…``, as ``chimera record`` and public archives name them), else futures. A folder stands for its captures: one of
 them that is damaged is told and left out, from where the damage begins, and is no reason to refuse the others; one that
-was named itself is refused. A file may hold several symbols; one symbol of one market stands in one file. Bad lines of
-a capture are passed over, told and counted, not guessed (``capture_told``).
+was named itself is refused. A file may hold several symbols. Files that show the same symbols of one market are one
+recording in parts and follow each other (``chimera.tape.parts``); files that share some of them and not all are
+refused. Bad lines of a capture are passed over, told and counted, not guessed (``capture_told``).
 
 A synthetic market has each symbol on futures, on spot, or on both; where on both, spot follows the futures' fair price
 (``chimera.tape.synthetic.Together``). The first symbol's futures are what the seed alone gives; every other one
 has a seed made of that and its name.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from hashlib import blake2b
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import structlog
 
@@ -25,6 +27,7 @@ from chimera.services.simulator.listings import KNOWN, profile_of, rules_of, sho
 from chimera.tape.beside import Placed, Tape, in_time_order, side_by_side, start_of
 from chimera.tape.capture import split_line
 from chimera.tape.hand import Hand
+from chimera.tape.parts import Part, Pauses, one_after_another
 from chimera.tape.reader import FrameRefused
 from chimera.tape.synthetic import START_US, Synthetic, Together
 from chimera.trading.errors import Refused
@@ -124,21 +127,61 @@ def begun_us(path: Path) -> int:
 
 
 def open_captures(files: Sequence[MarketFile], left_out: LeftOut = _logged) -> OpenedMarket:
-    """Captures side by side. Raises ``Refused`` for a file of no use."""
-    tapes: list[Tape] = []
+    """Captures side by side, those of the same symbols one after another. Raises ``Refused`` for a file of no use."""
+    found = [_Beginning(file, head) for file, head in spared(files, _beginning, left_out)]
+    recordings: dict[tuple[Market, frozenset[Symbol]], list[_Beginning]] = {}
+    for each in found:
+        recordings.setdefault((each.file.market, each.symbols), []).append(each)
+    _check_apart(recordings)
+    pauses = Pauses(each.begun_us for each in found)
+    tapes = [_tape(market, parts, pauses, left_out) for (market, _), parts in recordings.items()]
     seen: dict[tuple[Market, Symbol], Instrument] = {}
-    for file, (head, events) in spared(files, lambda file: _opened(file, left_out), left_out):
-        by_symbol: dict[Symbol, list[MarketEvent]] = {}
-        for event in head:
-            by_symbol.setdefault(Symbol(event.symbol), []).append(event)
-        for symbol, looks in by_symbol.items():
-            if (file.market, symbol) in seen:
-                raise _refused(f"{file.path} has {symbol} of {file.market}, and so has a file before it")
-            seen[file.market, symbol] = shown(symbol, file.market, looks)
-        listed = _listed(file, frozenset(by_symbol), events, left_out)
-        tapes.append(Tape(market=file.market, start_us=head[0].at_us, events=listed))
+    for (market, _), parts in recordings.items():
+        looks = [event for part in parts for event in part.head]
+        for symbol in dict.fromkeys(Symbol(event.symbol) for event in looks):
+            seen[market, symbol] = shown(symbol, market, [event for event in looks if event.symbol == symbol])
     symbols = tuple(dict.fromkeys(symbol for _, symbol in seen))
     return OpenedMarket(side_by_side(tapes), start_of(tapes), symbols, _with_known(seen))
+
+
+class _Beginning(NamedTuple):
+    """A capture's first events, by which it is known what it is of."""
+
+    file: MarketFile
+    head: list[MarketEvent]
+
+    @property
+    def begun_us(self) -> int:
+        return self.head[0].at_us
+
+    @property
+    def symbols(self) -> frozenset[Symbol]:
+        return frozenset(Symbol(event.symbol) for event in self.head)
+
+
+def _check_apart(recordings: Mapping[tuple[Market, frozenset[Symbol]], Sequence[_Beginning]]) -> None:
+    """Raises ``Refused`` for two that share some symbols: neither side by side nor one after the other."""
+    first: dict[tuple[Market, Symbol], MarketFile] = {}
+    for (market, symbols), parts in recordings.items():
+        for symbol in sorted(symbols):
+            other = first.setdefault((market, symbol), parts[0].file)
+            if other is not parts[0].file:
+                both = f"{other.path} and {parts[0].file.path} both show {symbol} of {market}"
+                raise _refused(f"{both}, and not the same symbols: name those that go together")
+
+
+def _tape(market: Market, parts: Sequence[_Beginning], pauses: Pauses, left_out: LeftOut) -> Tape:
+    """Each file is opened when it is its turn: a folder may hold more of them than a process may have open."""
+
+    def part_of(each: _Beginning) -> Part:
+        def late() -> None:
+            left_out(f"{each.file.path.name} is left out as far as the file before it shows the same")
+
+        events = _listed(each.file, each.symbols, events_of(each.file, left_out), left_out)
+        return Part(begun_us=each.begun_us, events=events, joins_late=late)
+
+    events = one_after_another([part_of(each) for each in parts], pauses)
+    return Tape(market=market, start_us=min(each.begun_us for each in parts), events=events)
 
 
 def open_synthetic(symbols: Sequence[str], *, seed: int, markets: Sequence[Market] = BOTH) -> OpenedMarket:
@@ -204,10 +247,10 @@ def _files(word: str) -> Iterator[MarketFile]:
         yield MarketFile(path=path, market=market, found=place.is_dir())
 
 
-def _opened(file: MarketFile, left_out: LeftOut) -> tuple[list[MarketEvent], Iterator[MarketEvent]]:
-    events = events_of(file, left_out)
-    head = list(islice(events, LOOKED_AT))
-    return head, chain(head, events)
+def _beginning(file: MarketFile) -> list[MarketEvent]:
+    """Never empty. Damage is told when the file is read, not twice."""
+    with closing(events_of(file, lambda _: None)) as events:
+        return list(islice(events, LOOKED_AT))
 
 
 def _listed(
@@ -223,7 +266,7 @@ def _listed(
             left_out(f"{file.path.name}: {event.symbol} is left out: it is not among the first {LOOKED_AT} events")
 
 
-def events_of(file: MarketFile, left_out: LeftOut = _logged) -> Iterator[MarketEvent]:
+def events_of(file: MarketFile, left_out: LeftOut = _logged) -> Generator[MarketEvent, None, None]:
     """What a capture shows. Raises ``Refused`` where it is damaged; one that was found in a folder ends there."""
     try:
         yield from capture_told.events(file.path, file.market, left_out)
