@@ -22,7 +22,6 @@ from chimera.wire.keys import S4_ACCOUNT
 
 EVERY_S: Final = 10.0
 AGAIN_S: Final = 2.0  # while nobody knows
-REDIS_SHARED: Final = "REDIS_SHARED"
 SUBJECT: Final = "redis"
 
 log = structlog.get_logger(__name__)
@@ -85,8 +84,8 @@ class Apart:
         self._level(why)
         if why is not None:
             self._is_told = True
-            await self._alerts.say(Severity.ERROR, REDIS_SHARED, SUBJECT, why, lasts=True)
+            await self._alerts.say(Severity.ERROR, "REDIS_SHARED", SUBJECT, why, lasts=True)
         elif self._is_told:
             self._is_told = False
             words = "this Redis database is our account's"
-            await self._alerts.say(Severity.INFO, f"{REDIS_SHARED}_OVER", SUBJECT, words)
+            await self._alerts.say(Severity.INFO, "REDIS_SHARED_OVER", SUBJECT, words)
