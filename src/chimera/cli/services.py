@@ -141,9 +141,9 @@ def record(
     url: str | None,
     streams: str | None,
     *,
-    spot_symbols: str,
-    spot_url: str | None,
-    spot_streams: str | None,
+    spot_symbols: str = "",
+    spot_url: str | None = None,
+    spot_streams: str | None = None,
     as_json: bool,
 ) -> None:
     from chimera.adapters.binance.hosts import hosts_named
