@@ -162,7 +162,7 @@ def test_the_picture_shows_stop_and_bare_time_whole_at_any_width(width: int) -> 
 
 
 def test_a_recording_that_heard_nothing_is_no_success(tmp_path: Path) -> None:
-    with pytest.raises(Stop, match=r"nothing was heard of NIX on FUT from ws://127\.0\.0\.1:9, no file is written") as end:
+    with pytest.raises(Stop, match=r"nothing was heard of NIX on FUT from ws://127\.0\.0\.1:9, no file") as end:
         record("NIX", tmp_path, 0, "sim", "http://127.0.0.1:9", None, as_json=False)
     assert end.value.code is Exit.UNREACHABLE
 
