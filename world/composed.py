@@ -40,7 +40,6 @@ from chimera.simulate.usdm.perpetual import DEMO
 from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
 from chimera.simulate.venue.audit import AuditRecord
 from chimera.simulate.venue.listing import Listing
-from chimera.tape.profile import SPARSE
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.holding import Holding
 from chimera.trading.instrument import Instrument
@@ -55,6 +54,7 @@ from world.closed import Begun
 from world.decider import Decider
 from world.link import Link
 from world.machine import Machine, ProcClock
+from world.market import MARKET
 from world.operator import Operator
 from world.others import Others
 from world.plan import Plan
@@ -65,8 +65,6 @@ from world.workload import Callers, Request
 INSTRUMENT: Final = DEMO[0]
 OFF: Final = TransferPolicy()
 Opens = Callable[..., BinanceFutures | BinanceSpot]
-# Livelier than measured, so that stops and targets are reached within a short run.
-MARKET: Final = SPARSE.but(volatility_bps=Decimal(4), jumps_per_hour=Decimal(120), jump_bps=Decimal(25), band_bps=None)
 TABLE: Final = RouteTable(
     rev=1, rows=(Row(notional_usdt_max=Quote(Decimal(10**9)), maker_wait_ms=1_500, twap=Twap(slices=1, gap_ms=0)),)
 )

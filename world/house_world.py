@@ -32,10 +32,11 @@ from chimera.trading.ids import DEFAULT_ACCOUNT
 from chimera.trading.market import Market, MarketEvent
 from chimera.trading.money import ZERO
 from world.closed import Begun
-from world.composed import MARKET, World
+from world.composed import World
 from world.demands import demanded
 from world.link import Link
 from world.machine import ProcClock
+from world.market import MARKET
 from world.operator import Operator
 from world.others import Others
 from world.plan import Deed, Plan

@@ -24,7 +24,8 @@ from chimera.simulate.venue.listing import Listing
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.market import Market, MarketEvent, Side, Traded
 from chimera.trading.money import ZERO, Price, Qty
-from world.composed import LIMITS, MARKET, World
+from world.composed import LIMITS, World
+from world.market import MARKET
 from world.others import Others
 from world.plan import Plan
 from world.spans import Span

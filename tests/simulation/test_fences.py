@@ -123,7 +123,6 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "services/access": "the gate before the face of a real process",
     "services/alerts": "keeps and sends what a real process has told",
     "services/conform": "a rehearsal over real sockets",
-    "services/copies.py": "copies of real files, by the command line",
     "services/console": "a web page of a real process",
     "services/simulator": "the twin on the wire",
     "services/stage/loop.py": "it must know its own thread",

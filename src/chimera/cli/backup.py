@@ -101,17 +101,16 @@ def _mark(dumped_at: str, *, as_json: bool) -> None:
     import asyncio
     import json
     import os
-    import time
 
+    from chimera.services.clock import SystemClock
     from chimera.services.copies import restored_note
     from chimera.services.router.settings import load
     from chimera.services.stores import open_ledger
     from chimera.trading.ids import DEFAULT_ACCOUNT
-    from chimera.trading.money import Millis
     from chimera.wire import keys
 
     settings, backup_ms = load(os.environ), _moment(dumped_at)
-    note = restored_note(Millis(time.time_ns() // 1_000_000), backup_ms)
+    note = restored_note(SystemClock().now_ms(), backup_ms)
 
     async def write() -> None:
         uri, user = settings.db_arango_uri, settings.db_arango_user

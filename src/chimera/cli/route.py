@@ -3,7 +3,6 @@
 It reads the ledger's file and captures and writes the table's file, which S4 reads again by itself; it asks no service.
 """
 
-import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -207,6 +206,6 @@ def _rate(field: str, words: str) -> Decimal:
 
 
 def _now_ms() -> Any:
-    from chimera.trading.money import Millis
+    from chimera.services.clock import SystemClock
 
-    return Millis(time.time_ns() // 1_000_000)
+    return SystemClock().now_ms()

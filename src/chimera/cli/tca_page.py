@@ -9,7 +9,8 @@ from html import escape
 from typing import Any, Final
 
 from chimera.cli import tca_plots
-from chimera.cli.tca_told import MEASURES, PARTS, UNKNOWN, known
+from chimera.cli.tca_told import MEASURES, UNKNOWN, known
+from chimera.tca.shortfall import PARTS
 
 ORDERS_SHOWN: Final = 500
 _STYLE: Final = """

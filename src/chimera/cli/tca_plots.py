@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-PARTS: Final = ("delay", "spread", "impact", "fees", "opportunity")
+from chimera.tca.shortfall import PARTS
+
 WIDTH: Final = 360
 _LEFT: Final = 46.0  # for the words of the axis
 _RIGHT: Final = WIDTH - 10.0

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-PARTS: Final = ("delay", "spread", "impact", "fees", "opportunity")
+from chimera.tca.shortfall import PARTS
+
 SHOWN: Final = 20  # intents on a terminal
 UNKNOWN: Final = {
     "decision_mid": "intents without the mid of their decision: no row of S3, or no capture of that moment",

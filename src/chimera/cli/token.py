@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -49,10 +48,11 @@ def new(
     with ended_well(as_json=as_json):
         from chimera.services.access.table import ROLES
         from chimera.services.access.tokens import new_token
+        from chimera.services.clock import SystemClock
 
         if role not in ROLES:
             raise Stop(Exit.USAGE, f"no role is named {role}; there are {', '.join(ROLES)}")
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = SystemClock().now_ms()
         row, token = new_token(
             name, ROLES[role], secrets.token_urlsafe(32), now_ms=now_ms, key_of=key_of, signs=signs,
             expires_ms=None if days is None else now_ms + days * DAY_MS,
@@ -78,8 +78,9 @@ def listed(file: File = DEFAULT, as_json: Json = False) -> None:
     """Every token by its name; never what it is."""
     with ended_well(as_json=as_json):
         from chimera.services.access.tokens import read_tokens
+        from chimera.services.clock import SystemClock
 
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = SystemClock().now_ms()
         rows = [
             {
                 "name": row.name, "role": f"key of {row.key_of}" if row.key_of else row.role,
@@ -100,11 +101,12 @@ def listed(file: File = DEFAULT, as_json: Json = False) -> None:
 def revoke(name: str, file: File = DEFAULT) -> None:
     """From within a second on nobody is let in by it; its name stays in the list."""
     with ended_well():
+        from chimera.services.clock import SystemClock
 
         def without(rows: "tuple[Token, ...]") -> "tuple[Token, ...]":
             if not any(row.name == name and row.revoked_ms is None for row in rows):
                 raise Stop(Exit.REFUSED, f"no valid token is named {name}; `chimera token list`")
-            now_ms = time.time_ns() // 1_000_000
+            now_ms = SystemClock().now_ms()
             return tuple(row.but(revoked_ms=now_ms, signing="") if row.name == name else row for row in rows)
 
         _change(file, without)

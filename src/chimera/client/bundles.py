@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
 
-from chimera.client.http import read_plain
+from chimera.client.http import in_path, read_plain
 from chimera.client.service import ServiceClient
 
 LONG_MS: Final = 60_000  # ten thousand rules are linted and written
@@ -28,10 +27,10 @@ class BundleClient(ServiceClient):
         return await self._get(f"/bundles?newest={newest}")
 
     async def show(self, bundle_id: str) -> Document:
-        return await self._get(f"/bundles/{_in_path(bundle_id)}")
+        return await self._get(f"/bundles/{in_path(bundle_id)}")
 
     async def diff(self, first: str, second: str) -> Document:
-        return await self._get(f"/bundles/{_in_path(first)}/diff/{_in_path(second)}")
+        return await self._get(f"/bundles/{in_path(first)}/diff/{in_path(second)}")
 
     async def standing(self) -> Document:
         return await self._get("/config")
@@ -65,7 +64,3 @@ class BundleClient(ServiceClient):
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> Document:
         return read_plain(await self._http.post(path, body))
-
-
-def _in_path(name: str) -> str:
-    return quote(name, safe="")

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from chimera.client.http import read_plain
+from chimera.client.http import in_path, read_plain
 from chimera.client.service import ServiceClient
 
 LONG_MS: Final = 60_000  # a large bundle is compiled, five hundred decisions are made anew
@@ -22,14 +22,14 @@ class ExplainClient(ServiceClient):
         return await self._get("/decisions", {"limit": 50, **asked})
 
     async def decision(self, signal_id: str) -> Document:
-        return await self._get(f"/decisions/{_in_path(signal_id)}")
+        return await self._get(f"/decisions/{in_path(signal_id)}")
 
     async def needed(self, signal_id: str) -> Document:
-        return await self._get(f"/decisions/{_in_path(signal_id)}/needed")
+        return await self._get(f"/decisions/{in_path(signal_id)}/needed")
 
     async def fixture(self, signal_id: str) -> bytes:
         """A file that decides it again, as it is."""
-        return await self._http.get(f"/decisions/{_in_path(signal_id)}/fixture")
+        return await self._http.get(f"/decisions/{in_path(signal_id)}/fixture")
 
     async def skips(self, asked: Mapping[str, object]) -> Document:
         """A page, newest first, by hour. ``asked``: symbol, since, until, limit, cursor."""
@@ -37,7 +37,7 @@ class ExplainClient(ServiceClient):
 
     async def replay(self, bundle_id: str, asked: Mapping[str, object]) -> Document:
         """A page, oldest first. ``asked``: symbol, since, until, limit, cursor."""
-        return await self._get(f"/bundles/{_in_path(bundle_id)}/replay", asked)
+        return await self._get(f"/bundles/{in_path(bundle_id)}/replay", asked)
 
     async def blockers(self, symbol: str | None = None) -> Document:
         return await self._get("/blockers", {"symbol": symbol})
@@ -50,7 +50,3 @@ class ExplainClient(ServiceClient):
     async def _get(self, path: str, asked: Mapping[str, object] | None = None) -> Document:
         query = urlencode({name: value for name, value in (asked or {}).items() if value is not None})
         return read_plain(await self._http.get(f"{path}?{query}" if query else path))
-
-
-def _in_path(name: str) -> str:
-    return quote(name, safe="")

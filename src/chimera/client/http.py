@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -166,6 +167,11 @@ def read_plain(body: bytes) -> dict[str, Any]:
         raise OutcomeUnknown("the answer is no JSON object")
     amounts: dict[str, Any] = exact(document)
     return amounts
+
+
+def in_path(name: str) -> str:
+    """A name as one part of a path, whatever is in it."""
+    return quote(name, safe="")
 
 
 def _no_number(given: str) -> NoReturn:

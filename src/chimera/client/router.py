@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from chimera.client.acting import service_at
-from chimera.client.http import read, read_plain
+from chimera.client.http import in_path, read, read_plain
 from chimera.client.levels import levels_of
 from chimera.client.service import ServiceClient
 from chimera.ports.intents import OrderAnswer, RouterLevel
@@ -43,7 +43,7 @@ class RouterClient(ServiceClient):
     async def order(self, name: str) -> dict[str, Any] | None:
         """By order, client or intent id: the order, its children, fills and timeline. None: the router has none."""
         try:
-            return read_plain(await self._http.get(f"/orders/{quote(name, safe='')}"))
+            return read_plain(await self._http.get(f"/orders/{in_path(name)}"))
         except Refused as refused:
             if refused.code == "NOT_FOUND":
                 return None
@@ -55,11 +55,11 @@ class RouterClient(ServiceClient):
 
     async def replace(self, name: str, changes: Mapping[str, Any]) -> OrderAnswer:
         """Change an order that lives: a body of ``POST /orders/{name}/replace``."""
-        return read(await self._http.post(f"/orders/{quote(name, safe='')}/replace", changes, again=True), OrderAnswer)
+        return read(await self._http.post(f"/orders/{in_path(name)}/replace", changes, again=True), OrderAnswer)
 
     async def steer(self, name: str, ask: Literal["pause", "resume", "finish"]) -> dict[str, Any]:
         """Pause an order that is worked in slices, go on with it, or take all that is left of it now."""
-        return read_plain(await self._http.post(f"/orders/{quote(name, safe='')}/{ask}", {}))
+        return read_plain(await self._http.post(f"/orders/{in_path(name)}/{ask}", {}))
 
     async def cancel(
         self,
@@ -93,13 +93,13 @@ class RouterClient(ServiceClient):
             body["close_id"] = close_id
         if qty is not None:
             body["qty"] = text(qty)
-        path = f"/positions/{quote(symbol, safe='')}/close"
+        path = f"/positions/{in_path(symbol)}/close"
         return read_plain(await self._http.post(path, body, again=close_id is not None))
 
     async def survey(self, symbol: str, *, market: Market = Market.FUT) -> dict[str, Any]:
         """Have the venue asked about everything of ``symbol`` now; ``heard`` false: it did not answer in time."""
         body = {"market": market.value}
-        return read_plain(await self._http.post(f"/positions/{quote(symbol, safe='')}/survey", body))
+        return read_plain(await self._http.post(f"/positions/{in_path(symbol)}/survey", body))
 
     async def external(self) -> list[dict[str, Any]]:
         """The account's open orders that are not ours."""

@@ -10,7 +10,6 @@ import hashlib
 import io
 import os
 import tarfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
@@ -22,6 +21,7 @@ import msgspec
 
 from chimera.adapters.embedded import copying, schema
 from chimera.adapters.embedded.lock import ProcessLock
+from chimera.services.clock import SystemClock
 from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.ids import AccountId
 from chimera.trading.money import Millis
@@ -86,7 +86,7 @@ def make(out: Path, named: Ledgers, whose: Whose) -> Manifest:
 
     Raises ``Refused`` where none is, ``StoreUnavailable`` or ``NewerSchema``.
     """
-    at_ms = _now_ms()
+    at_ms = SystemClock().now_ms()
     if out.exists():
         raise StoreUnavailable(f"{out} is there already; name another file")
     if not (ledgers := {service: path for service, path in named.items() if path.exists()}):
@@ -131,7 +131,7 @@ def word_for(manifest: Manifest, ledgers: Ledgers, whose: Whose) -> tuple[str, t
             f" {ours.environment}",
             field="environment", value=theirs.environment, accepted=f"a copy of {ours.account} on {ours.environment}",
         )  # fmt: skip
-    if manifest.at_ms > _now_ms():
+    if manifest.at_ms > SystemClock().now_ms():
         raise Refused("CLOCK", "this copy was made later than this machine's clock says it is; set the clock first")
     why = [_standing(service, path, manifest.at_ms) for service, path in ledgers.items() if path.exists()]
     if whose.key_mark and manifest.whose.key_mark and whose.key_mark != manifest.whose.key_mark:
@@ -166,7 +166,7 @@ def put_back(file: Path, ledgers: Ledgers, whose: Whose, *, confirm: str | None)
         if word and confirm != word:
             told = f"{'; '.join(why)}. To put the copy in its place, send the same with --confirm {word}"
             raise Refused("CONFIRM", told, field="confirm", value=confirm, accepted=word)
-        at_ms = _now_ms()
+        at_ms = SystemClock().now_ms()
         kept: dict[str, str] = {}
         for service, path in ledgers.items():
             fresh = _ready(beside / service, path, service, manifest, at_ms)
@@ -313,7 +313,3 @@ def _add(tar: tarfile.TarFile, name: str, content: IO[bytes], at_ms: Millis) -> 
 
 def _name(service: str) -> str:
     return f"{service}.sqlite"
-
-
-def _now_ms() -> Millis:
-    return Millis(time.time_ns() // 1_000_000)

@@ -76,22 +76,3 @@ SPOT: Final = Profile(
     runs_per_s=Decimal("3.0"),
     marks=False,
 )
-# For simulations: the same law of prices with fewer events; a third of the volume, few levels wide apart.
-SPARSE: Final = FUTURES.but(
-    step_ms=250, depth_every=40, levels=6, gap_ticks=tuple(4 * gap for gap in FUT_GAP_TICKS), runs_per_s=Decimal(2)
-)
-CALM: Final = FUTURES.but(volatility_bps=Decimal("0.33"))
-WIDE: Final = FUTURES.but(spread_scale=250)  # 25 USDT at BTCUSDT: 3.8 bps
-THIN: Final = FUTURES.but(book_scale=Decimal("0.01"))
-JUMPY: Final = FUTURES.but(jumps_per_hour=Decimal(60))
-TRENDING: Final = FUTURES.but(trend_bps=Decimal(20))
-PROFILES: Final = {
-    "futures": FUTURES,
-    "spot": SPOT,
-    "sparse": SPARSE,
-    "calm": CALM,
-    "wide": WIDE,
-    "thin": THIN,
-    "jumpy": JUMPY,
-    "trending": TRENDING,
-}

@@ -11,11 +11,11 @@ from types import FrameType
 
 import pytest
 from market_contract import check
+from market_profiles import PROFILES
 
 from chimera.adapters.binance.capture_file import CaptureFile, lines
 from chimera.tape.capture import Capture
 from chimera.tape.depth import Depth
-from chimera.tape.profile import PROFILES
 from chimera.tape.synthetic import Synthetic
 from chimera.trading.market import DepthChanged, MarketEvent, TopOfBook, Traded
 

@@ -10,12 +10,14 @@ from statistics import median
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from market_profiles import JUMPY, PROFILES, THIN, TRENDING, WIDE
 
 from chimera.tape.hand import Hand
-from chimera.tape.profile import FUTURES, JUMPY, PROFILES, SPARSE, THIN, TRENDING, WIDE, Profile
+from chimera.tape.profile import FUTURES, Profile
 from chimera.tape.synthetic import START_US, Synthetic
 from chimera.trading.market import DepthChanged, Marked, MarketEvent, TopOfBook, Traded
 from chimera.wire import codec
+from world.market import SPARSE
 
 HOUR_US = 3_600_000_000
 FLOOR, CEILING = Decimal(64_900), Decimal(66_900)

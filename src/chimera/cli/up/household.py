@@ -6,7 +6,6 @@ second start on the same directory finds the ledger, the streams and the simulat
 
 import asyncio
 import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +27,7 @@ from chimera.cli.up.session import Tell
 from chimera.client import RouterClient, StrategyClient
 from chimera.ports.streams import Streams
 from chimera.services.audit_summary import Tally
+from chimera.services.clock import SystemClock
 from chimera.services.serving import listen
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.simulate.venue.audit import AuditRecord
@@ -75,7 +75,7 @@ class Household:
         return self._bus
 
     def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
+        return SystemClock().now_ms()
 
     async def decide(self, symbol: str, side: Side | None) -> dict[str, Any]:
         decided = plain(await self._s3.decide(symbol, side_hint=side))

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from chimera.services.console.deciding import number
+from chimera.tca.shortfall import PARTS
 from chimera.trading.money import ZERO
 from chimera.trading.value import Value
 
 Document = Mapping[str, Any]
-PARTS: Final = ("delay", "spread", "impact", "fees", "opportunity")
 WORDS: Final = {
     "delay": "the market moved between decision and first sending",
     "spread": "half of the spread, paid or earned",

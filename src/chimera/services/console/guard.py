@@ -14,12 +14,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chimera.services.access.gate import LOOPBACK
 from chimera.trading.errors import Refused
 from chimera.wire import failures
 
 OWN_HEADER: Final = "x-chimera-console"
 BODY_MOST: Final = 4_096
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"

@@ -10,6 +10,7 @@ from chimera.services.console.deciding import figure, number
 from chimera.services.console.others import Others
 from chimera.services.console.same import Same
 from chimera.services.console.screen import Group, Look, Params, Screen, Section, Shown, Span
+from chimera.tca.shortfall import PARTS
 
 NOT_HERE: Final = {"away": True}
 
@@ -31,7 +32,7 @@ def _shortfall(shown: Shown) -> Mapping[str, object]:
     groups = report.get("groups") or ()
     whole = next((group for group in groups if group["by"] == "quote"), None)
     others = [(group, costing.parts(group)) for group in groups if group["by"] != "quote"]
-    return {"report": report, "parts": costing.parts(whole), "whole": whole, "groups": others, "names": costing.PARTS}
+    return {"report": report, "parts": costing.parts(whole), "whole": whole, "groups": others, "names": PARTS}
 
 
 def _markouts(shown: Shown) -> Mapping[str, object]:
@@ -61,7 +62,7 @@ def _orders(shown: Shown) -> Mapping[str, object]:
         "report": _report(shown),
         "orders": tuple(reversed(rows[-costing.ROWS :])),
         "number": number,
-        "parts": costing.PARTS,
+        "parts": PARTS,
     }
 
 
