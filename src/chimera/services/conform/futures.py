@@ -12,7 +12,7 @@ import msgspec
 
 from chimera.services.conform.check import Check, refusal, shape
 from chimera.services.conform.hands import POLL_S, Answer, Desk, Facts, listening, words
-from chimera.services.conform.orders import cancel, canceled, place, queried, resting
+from chimera.services.conform.orders import asking, cancel, canceled, place, queried, resting
 
 ORDER: Final = "/fapi/v1/order"
 ALGO: Final = "/fapi/v1/algoOrder"
@@ -243,13 +243,6 @@ async def _wrong_route(desk: Desk) -> Facts:
     return told
 
 
-def _send(method: str, path: str, **params: str) -> Any:
-    async def send(desk: Desk) -> Answer:
-        return await desk.caller.call(method, path, {"symbol": desk.symbol, **params})
-
-    return send
-
-
 def _batch_of_six(desk: Desk) -> Any:
     batch = msgspec.json.encode([desk.taking("BUY") for _ in range(6)]).decode()
     return desk.caller.call("POST", "/fapi/v1/batchOrders", {"batchOrders": batch})
@@ -289,8 +282,8 @@ CHECKS: Final = (
     ),
     refusal("reduce-only while flat", "8.2", lambda d: take(d, "SELL", reduceOnly="true"), -2022),
     refusal("a long side in one-way mode", "8.3", lambda d: place(d, positionSide="LONG"), -4061),
-    refusal("cancel what never was", "4.4", _send("DELETE", ORDER, orderId="1"), -2011, msg="Unknown order sent."),
-    refusal("ask for what never was", "4.6", _send("GET", ORDER, orderId="1"), -2013, msg="Order does not exist."),
+    refusal("cancel what never was", "4.4", asking("DELETE", ORDER, orderId="1"), -2011, msg="Unknown order sent."),
+    refusal("ask for what never was", "4.6", asking("GET", ORDER, orderId="1"), -2013, msg="Order does not exist."),
     refusal("modify into the same", "4.3", _unchanged_modify, -5027),
     refusal("a batch of six", "4.2", _batch_of_six, -4082),
     Check(name="an open order's id again", source="9", ask=_duplicate, expects={"status": 400, "code": -4116}),
@@ -320,7 +313,7 @@ CHECKS: Final = (
     ),
     Check(name="two closing stops", source="4.5", ask=_two_closing_stops, expects={"first": 200, "second": -4130}),
     # settings
-    refusal("a leverage of nothing", "4.7", _send("POST", "/fapi/v1/leverage", leverage="0"), -4028),
+    refusal("a leverage of nothing", "4.7", asking("POST", "/fapi/v1/leverage", leverage="0"), -4028),
     refusal(
         "the position mode it has", "4.7",
         lambda d: d.caller.call("POST", "/fapi/v1/positionSide/dual", {"dualSidePosition": "false"}), -4059,

@@ -1,5 +1,6 @@
 """One order's life as a rehearsal walks it, on either market: place, cancel, let rest, query."""
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from chimera.services.conform.hands import Answer, Desk
@@ -37,3 +38,12 @@ async def queried(desk: Desk) -> Answer:
     """The answer to a query of an order that was cancelled."""
     placed = await resting(desk)
     return await desk.caller.call("GET", path(desk), {"symbol": desk.symbol, "orderId": str(placed.body["orderId"])})
+
+
+def asking(method: str, path: str, **params: str) -> Callable[[Desk], Awaitable[Answer]]:
+    """A request about the symbol of the desk that is to send it."""
+
+    async def send(desk: Desk) -> Answer:
+        return await desk.caller.call(method, path, {"symbol": desk.symbol, **params})
+
+    return send

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from chimera.services.conform.check import Check, refusal, shape
 from chimera.services.conform.hands import POLL_S, Answer, Desk, Facts, Listening, listening, words
-from chimera.services.conform.orders import cancel, canceled, place, queried, resting
+from chimera.services.conform.orders import asking, cancel, canceled, place, queried, resting
 
 ORDER: Final = "/api/v3/order"
 REPLACE: Final = "/api/v3/order/cancelReplace"
@@ -207,13 +207,6 @@ async def _discount(desk: Desk) -> Facts:
     return {"discount": found.get("discount"), "fields": sorted(found)}
 
 
-def _send(method: str, path: str, **params: str) -> Any:
-    async def send(desk: Desk) -> Answer:
-        return await desk.caller.call(method, path, {"symbol": desk.symbol, **params})
-
-    return send
-
-
 def _stamped(**how: Any) -> Any:
     async def send(desk: Desk) -> Answer:
         return await desk.caller.call("POST", ORDER, desk.terms(), **how)
@@ -265,8 +258,8 @@ CHECKS: Final = (
         lambda d: place(d, type="STOP_LOSS", stopPrice=d.far_bid, price=None, timeInForce=None), -2010,
         msg="Order would trigger immediately.",
     ),
-    refusal("cancel what never was", "3.2", _send("DELETE", ORDER, orderId=NOBODY), -2011, msg="Unknown order sent."),
-    refusal("ask for what never was", "3.4", _send("GET", ORDER, orderId=NOBODY), -2013, msg="Order does not exist."),
+    refusal("cancel what never was", "3.2", asking("DELETE", ORDER, orderId=NOBODY), -2011, msg="Unknown order sent."),
+    refusal("ask for what never was", "3.4", asking("GET", ORDER, orderId=NOBODY), -2013, msg="Order does not exist."),
     Check(
         name="an open order's id again", source="9", ask=_duplicate,
         expects={"status": 400, "code": -2010, "msg": "Duplicate order sent."},
