@@ -44,8 +44,7 @@ _TRIGGERS: Final = {
 
 def hear(order: Order, word: VenueOrder, scene: Scene) -> Order:
     """The order after the venue's word on it. An older word (less filled than we know) moves nothing but its end."""
-    if word.close_position and order.request.form is not Form.WHOLE:  # sent under this id in an earlier life of ours
-        order = order.but(request=order.request.but(form=Form.WHOLE, qty=NONE))
+    order = _as_it_stands(order, word) if order.role.protective else order
     known = max(order.told_qty, order.venue_cum_qty)
     trigger = _TRIGGERS[word.status]
     if trigger is Trigger.ACKED and order.request.conditional and not word.conditional:
@@ -61,6 +60,18 @@ def hear(order: Order, word: VenueOrder, scene: Scene) -> Order:
     if stale or (trigger is Trigger.ACKED and order.status is Status.TRIGGERING):
         return heard
     return settle(heard.after(trigger), order, scene)
+
+
+def _as_it_stands(order: Order, word: VenueOrder) -> Order:
+    """By the venue's terms, where they are others: an earlier life of ours has sent it under this id, and died."""
+    asked = order.request
+    price = asked.price and (word.price or asked.price)
+    trigger = asked.trigger_price and (word.trigger_price or asked.trigger_price)
+    whole = word.close_position and asked.form is not Form.WHOLE
+    if (word.side, price, trigger, whole) == (asked.side, asked.price, asked.trigger_price, False):
+        return order
+    stands = asked.but(side=word.side, price=price, trigger_price=trigger)
+    return order.but(request=stands.but(form=Form.WHOLE, qty=NONE) if whole else stands)
 
 
 def settle(order: Order, before: Order, scene: Scene) -> Order:
