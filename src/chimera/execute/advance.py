@@ -284,11 +284,14 @@ def _hear(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
 
 
 def _hear_late(holding: Holding, word: VenueOrder, scene: Scene) -> Holding:
-    """News of an order that this state does not have: it left, having ended, or its sending outran our saving."""
+    """News of an order that this state does not have: it left, having ended, its sending outran our saving, or it is
+    somebody else's. What has filled of it beyond what we know, its trade untold, is looked for.
+    """
     end = holding.ended.get(word.ref)
-    if end is None:
-        return holding if word.status.final else adopt(holding, word, scene)
-    return holding.but(survey_due_ms=scene.now_ms) if word.cum_qty > end.qty else holding
+    theirs = end is None and not holding.key.market.reduces_only  # on spot the user's own
+    if not theirs and word.cum_qty > (ZERO if end is None else end.qty):
+        holding = holding.but(survey_due_ms=scene.now_ms)
+    return holding if end is not None or word.status.final else adopt(holding, word, scene)
 
 
 def _ended_unfilled(holding: Holding, order: Order, scene: Scene) -> Holding:
