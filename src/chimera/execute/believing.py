@@ -6,7 +6,7 @@ Called once enough surveys in a row have disagreed; it does not know how many th
 from collections.abc import Iterator
 from typing import Final
 
-from chimera.execute.hear import lot_for, over, rooted, stop_entering
+from chimera.execute.hear import lot_for, of_the_next, rooted, stop_entering
 from chimera.execute.untold import presumed
 from chimera.reconcile.survey import shrinks
 from chimera.trading.fill import Fill
@@ -66,9 +66,7 @@ def believe_position(holding: Holding, snapshot: VenueSnapshot, scene: Scene) ->
     wanted = holding.exit
     if wanted is not None and wanted.left_qty is not None and abs(believed_qty) < abs(holding.position.qty):
         believed = believed.but(exit=wanted.but(left_qty=Qty(max(wanted.left_qty - size, ZERO))))
-    if holding.position.lots and not believed.position.lots:
-        believed = over(believed)
-    return rooted(holding, believed, inferred)
+    return rooted(holding, of_the_next(holding, believed), inferred)
 
 
 def _price(holding: Holding, venue: VenuePosition, scene: Scene) -> Price:

@@ -150,11 +150,12 @@ def _booked(before: Holding, after: Holding, fill: Fill, scene: Scene) -> Holdin
 def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Scene) -> Holding:
     """What a trade that opened, closed or turned the position means for the rest of the holding."""
     after = _counted_on(rooted(before, after, fill), fill.ref)
-    soon = Millis(min(after.survey_due_ms, scene.now_ms + LOOK_SOON_MS))
-    if before.position.lots and not after.position.lots:  # flat: look soon for anything that still rests there
-        after = over(after).but(survey_due_ms=soon)
-    elif order.role is Role.EXTERNAL:  # and where the venue would liquidate what somebody else opened
-        after = after.but(survey_due_ms=soon)
+    after = of_the_next(before, after)
+    flat = bool(before.position.lots) and not after.position.lots
+    if (
+        flat or order.role is Role.EXTERNAL
+    ):  # what still rests there; where the venue would liquidate what others opened
+        after = after.but(survey_due_ms=Millis(min(after.survey_due_ms, scene.now_ms + LOOK_SOON_MS)))
     if abs(after.position.qty) > abs(before.position.qty) or after.position.side is not before.position.side:
         after = after.but(liquidation_px=None)  # of another position than this one
     if order.role in (*CLOSING, Role.EXTERNAL):  # by hand, or by the venue: a liquidation is not bought back
@@ -164,12 +165,18 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
     return after
 
 
-def over(holding: Holding) -> Holding:
-    """The position is flat: what was refused to it says nothing of the next one's, nor is a part of it closed there."""
-    wanted = holding.exit
+def of_the_next(before: Holding, after: Holding) -> Holding:
+    """Where the position is over, flat or turned: what was refused to it says nothing of the next one's, nor is that
+    closed for it. The close of everything ends by itself once flat.
+    """
+    if not before.position.lots or before.position.side is after.position.side:
+        return after
+    wanted = after.exit
     if wanted is not None and wanted.left_qty is not None:
         wanted = wanted.but(left_qty=NONE)  # it stays while an order of it is in doubt
-    return holding.but(
+    elif after.position.lots:
+        wanted = None
+    return after.but(
         exit=wanted,
         stop_tries=0,
         stop_retry_at_ms=None,
