@@ -13,7 +13,7 @@ from typing import Any
 
 import ccxt.pro
 from keys import ClientKey
-from told import CANCELED, EXPIRED, FILLED, OPEN, PART, Client, Refused, Told, ToldTrade, amount
+from told import CANCELED, EXPIRED, FILLED, OPEN, PART, Client, Past, Refused, Told, ToldTrade, amount, one_candle
 from venue import Venue
 
 DISCOVERY = {"fetchCurrencies": False, "fetchMargins": False}
@@ -88,6 +88,17 @@ def told_order(order: dict[str, Any]) -> Told:
         price=amount(order["price"]) if order["price"] is not None and order["type"] == "limit" else None,
         qty=amount(order["amount"]) if order["amount"] is not None else None,
         filled=filled,
+    )
+
+
+async def told_past(client: Any, pair: str) -> Past:
+    """The public past by the unified calls."""
+    ticker, trades = await ask(client.fetch_ticker(pair)), await ask(client.fetch_trades(pair))
+    return Past(
+        candle=one_candle(row[1:] for row in await ask(client.fetch_ohlcv(pair, "1m"))),
+        last=amount(ticker["last"]),
+        volume=amount(ticker["baseVolume"]),
+        trades=[(amount(each["price"]), amount(each["amount"]), each["side"] == "buy") for each in trades],
     )
 
 

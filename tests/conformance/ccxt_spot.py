@@ -4,9 +4,9 @@ from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from ccxt_common import Ccxt, ask, told_order, told_trade
+from ccxt_common import Ccxt, ask, told_order, told_past, told_trade
 from ears import Ears, pulling
-from told import Rules, Told, ToldList, ToldTrade, Touch, amount
+from told import Past, Rules, Told, ToldList, ToldTrade, Touch, amount, one_candle
 from wire_words import told_balances, told_list
 
 PAIR = "BTC/USDT"
@@ -43,6 +43,9 @@ class CcxtSpot(Ccxt):
     async def ticker(self, symbol: str) -> Touch:
         told = (await ask(self.client.fetch_bids_asks([PAIR])))[PAIR]
         return Touch(bid=amount(told["bid"]), ask=amount(told["ask"]))
+
+    async def past(self, symbol: str) -> Past:
+        return await told_past(self.client, PAIR)
 
     # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────
     async def place(self, client_id: str, **terms: Any) -> Told:
@@ -128,6 +131,12 @@ class CcxtSpot(Ccxt):
 
         async def pull() -> list[Touch]:
             return [_touch_of_book(await self.client.watch_order_book(PAIR))]
+
+        return pulling(pull)
+
+    def candles(self, symbol: str) -> AbstractAsyncContextManager[Ears[Any]]:
+        async def pull() -> list[Any]:
+            return [one_candle([row[1:]]) for row in await self.client.watch_ohlcv(PAIR, "1m")]
 
         return pulling(pull)
 

@@ -5,9 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from ccxt_common import Ccxt, ask, told_order, told_trade
+from ccxt_common import Ccxt, ask, told_order, told_past, told_trade
 from ears import Ears, pulling
-from told import Held, Refused, Rules, Told, ToldAlgo, ToldTrade, Touch, amount
+from told import Held, Past, Refused, Rules, Told, ToldAlgo, ToldTrade, Touch, amount, one_candle
 
 
 class CcxtUsdm(Ccxt):
@@ -40,6 +40,9 @@ class CcxtUsdm(Ccxt):
 
     async def mark(self, symbol: str) -> Decimal:
         return amount((await ask(self.client.fetch_mark_price(_pair(symbol))))["markPrice"])
+
+    async def past(self, symbol: str) -> Past:
+        return await told_past(self.client, _pair(symbol))
 
     # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────
     async def place(self, client_id: str, **terms: Any) -> Told:
@@ -186,6 +189,12 @@ class CcxtUsdm(Ccxt):
 
         async def pull() -> list[Touch]:
             return [_touch_of_book(await self.client.watch_order_book(_pair(symbol)))]
+
+        return pulling(pull)
+
+    def candles(self, symbol: str) -> AbstractAsyncContextManager[Ears[Any]]:
+        async def pull() -> list[Any]:
+            return [one_candle([row[1:]]) for row in await self.client.watch_ohlcv(_pair(symbol), "1m")]
 
         return pulling(pull)
 

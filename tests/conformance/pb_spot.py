@@ -6,14 +6,16 @@ from typing import Any, ClassVar
 
 from ears import Ears
 from pb_common import PythonBinance, ask
-from told import Rules, Told, ToldList, ToldTrade, Touch, amount
+from told import Past, Rules, Told, ToldList, ToldTrade, Touch, amount
 from wire_words import (
     of_symbol,
     spot_words,
     told_balances,
+    told_candle,
     told_execution,
     told_list,
     told_order,
+    told_past,
     told_position,
     told_rules,
     told_trade,
@@ -45,6 +47,11 @@ class PythonBinanceSpot(PythonBinance):
     async def ticker(self, symbol: str) -> Touch:
         told = await ask(self.client.get_orderbook_ticker(symbol=symbol))
         return Touch(bid=amount(told["bidPrice"]), ask=amount(told["askPrice"]))
+
+    async def past(self, symbol: str) -> Past:
+        ticker = await ask(self.client.get_ticker(symbol=symbol))
+        trades = await ask(self.client.get_recent_trades(symbol=symbol))
+        return told_past(await ask(self.client.get_klines(symbol=symbol, interval="1m")), ticker, trades)
 
     # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────
     async def place(self, client_id: str, **terms: Any) -> Told:
@@ -133,6 +140,9 @@ class PythonBinanceSpot(PythonBinance):
             self.sockets.depth_socket(symbol, depth="5", interval=100),
             lambda told: Touch(bid=amount(told["bids"][0][0]), ask=amount(told["asks"][0][0])),
         )
+
+    def candles(self, symbol: str) -> AbstractAsyncContextManager[Ears[Any]]:
+        return self._stream(self.sockets.kline_socket(symbol), lambda told: told_candle(told["k"]))
 
     def prints(self, symbol: str) -> AbstractAsyncContextManager[Ears[Any]]:
         socket = self.sockets.aggtrade_socket(symbol)

@@ -7,8 +7,18 @@ from typing import Any, ClassVar
 
 from ears import Ears
 from pb_common import PythonBinance, ask
-from told import Held, Refused, Rules, Told, ToldAlgo, ToldTrade, Touch, amount
-from wire_words import each_order, of_symbol, told_algo, told_order, told_rules, told_trade, told_update
+from told import Held, Past, Refused, Rules, Told, ToldAlgo, ToldTrade, Touch, amount
+from wire_words import (
+    each_order,
+    of_symbol,
+    told_algo,
+    told_candle,
+    told_order,
+    told_past,
+    told_rules,
+    told_trade,
+    told_update,
+)
 
 
 class PythonBinanceUsdm(PythonBinance):
@@ -38,6 +48,11 @@ class PythonBinanceUsdm(PythonBinance):
 
     async def mark(self, symbol: str) -> Decimal:
         return amount((await ask(self.client.futures_mark_price(symbol=symbol)))["markPrice"])
+
+    async def past(self, symbol: str) -> Past:
+        ticker = await ask(self.client.futures_ticker(symbol=symbol))
+        trades = await ask(self.client.futures_recent_trades(symbol=symbol))
+        return told_past(await ask(self.client.futures_klines(symbol=symbol, interval="1m")), ticker, trades)
 
     # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────
     async def place(self, client_id: str, **terms: Any) -> Told:
@@ -169,6 +184,11 @@ class PythonBinanceUsdm(PythonBinance):
         return self._stream(
             self.sockets.futures_depth_socket(symbol, depth="5"),
             lambda told: Touch(bid=amount(told["b"][0][0]), ask=amount(told["a"][0][0])),
+        )
+
+    def candles(self, symbol: str) -> AbstractAsyncContextManager[Ears[Any]]:
+        return self._stream(
+            self.sockets.futures_multiplex_socket([f"{symbol.lower()}@kline_1m"]), lambda told: told_candle(told["k"])
         )
 
     def prints(self, symbol: str) -> AbstractAsyncContextManager[Ears[Any]]:

@@ -10,16 +10,27 @@ from binance_sdk_spot.spot import Spot
 from binance_sdk_wallet.wallet import Wallet
 from ears import Ears
 from keys import ClientKey
-from sdk_common import ask, ask_ws, complaining, event, rest_configuration, stream_configuration, ws_configuration
-from told import Client, Rules, Told, ToldList, ToldTrade, Touch, amount
+from sdk_common import (
+    ask,
+    ask_ws,
+    complaining,
+    event,
+    plain,
+    rest_configuration,
+    stream_configuration,
+    ws_configuration,
+)
+from told import Client, Past, Rules, Told, ToldList, ToldTrade, Touch, amount
 from venue import Venue
 from wire_words import (
     of_symbol,
     spot_words,
     told_balances,
+    told_candle,
     told_execution,
     told_list,
     told_order,
+    told_past,
     told_position,
     told_rules,
     told_trade,
@@ -67,6 +78,10 @@ class SdkSpot(Client):
     async def ticker(self, symbol: str) -> Touch:
         told = await ask(self.rest.ticker_book_ticker, symbol=symbol)
         return Touch(bid=amount(told["bidPrice"]), ask=amount(told["askPrice"]))
+
+    async def past(self, symbol: str) -> Past:
+        ticker, trades = await ask(self.rest.ticker24hr, symbol), await ask(self.rest.get_trades, symbol)
+        return told_past(await ask(self.rest.klines, symbol, "1m"), ticker, trades)
 
     # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────
     async def place(self, client_id: str, **terms: Any) -> Told:
@@ -162,6 +177,12 @@ class SdkSpot(Client):
         return self._stream(
             lambda streams: streams.partial_book_depth(symbol=symbol, levels="5", update_speed="100ms"),
             lambda told: Touch(bid=amount(told.bids[0][0]), ask=amount(told.asks[0][0])),
+        )
+
+    def candles(self, symbol: str) -> Any:
+        return self._stream(
+            lambda streams: streams.kline(symbol=symbol, interval="1m"),
+            lambda told: told_candle(plain(told)["k"]),
         )
 
     def prints(self, symbol: str) -> Any:

@@ -12,10 +12,29 @@ from binance_sdk_derivatives_trading_usds_futures.rest_api.models import (
 )
 from ears import Ears
 from keys import ClientKey
-from sdk_common import ask, ask_ws, complaining, event, rest_configuration, stream_configuration, ws_configuration
-from told import Client, Held, Refused, Rules, Told, ToldAlgo, ToldTrade, Touch, amount
+from sdk_common import (
+    ask,
+    ask_ws,
+    complaining,
+    event,
+    plain,
+    rest_configuration,
+    stream_configuration,
+    ws_configuration,
+)
+from told import Client, Held, Past, Refused, Rules, Told, ToldAlgo, ToldTrade, Touch, amount
 from venue import Venue
-from wire_words import each_order, of_symbol, told_algo, told_order, told_rules, told_trade, told_update
+from wire_words import (
+    each_order,
+    of_symbol,
+    told_algo,
+    told_candle,
+    told_order,
+    told_past,
+    told_rules,
+    told_trade,
+    told_update,
+)
 
 WS_API = "/ws-fapi/v1"
 
@@ -63,6 +82,11 @@ class SdkUsdm(Client):
 
     async def mark(self, symbol: str) -> Decimal:
         return amount((await ask(self.rest.mark_price, symbol))["markPrice"])
+
+    async def past(self, symbol: str) -> Past:
+        ticker = await ask(self.rest.ticker24hr_price_change_statistics, symbol)
+        trades = await ask(self.rest.recent_trades_list, symbol)
+        return told_past(await ask(self.rest.kline_candlestick_data, symbol, "1m"), ticker, trades)
 
     # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────
     async def place(self, client_id: str, **terms: Any) -> Told:
@@ -235,6 +259,12 @@ class SdkUsdm(Client):
         return self._stream(
             lambda streams: streams.partial_book_depth_streams(symbol=symbol, levels="5", update_speed="100ms"),
             lambda told: Touch(bid=amount(told.b[0][0]), ask=amount(told.a[0][0])),
+        )
+
+    def candles(self, symbol: str) -> Any:
+        return self._stream(
+            lambda streams: streams.kline_candlestick_streams(symbol=symbol, interval="1m"),
+            lambda told: told_candle(plain(told)["k"]),
         )
 
     def prints(self, symbol: str) -> Any:

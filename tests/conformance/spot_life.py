@@ -3,8 +3,10 @@
 from typing import Any
 
 from operations import REFUSED, SPOT
-from told import CANCELED, EXPIRED, FILLED, OPEN, PENDING, D, Rules, Told, Touch, refusal
+from told import CANCELED, EXPIRED, FILLED, OPEN, PENDING, D, Past, Rules, Told, Touch, refusal
 from venue import ASK, BID, SYMBOL, Venue
+
+from chimera.trading.market import Side
 
 LOW, HIGH = "60000.00", "70000.00"
 
@@ -49,6 +51,18 @@ async def depth(_: Venue, c: Any) -> None:
 @SPOT("Book ticker")
 async def ticker(_: Venue, c: Any) -> None:
     assert await c.ticker(SYMBOL) == Touch(bid=BID, ask=ASK)
+
+
+@SPOT("Candles, 24 h ticker, public trades")
+async def past(v: Venue, c: Any) -> None:
+    v.trade(ASK, D("0.5"), Side.BUY)
+    v.trade(BID, D("0.25"))
+    assert await c.past(SYMBOL) == Past(
+        candle=(ASK, ASK, BID, BID, D("0.75")),
+        last=BID,
+        volume=D("0.75"),
+        trades=[(ASK, D("0.5"), True), (BID, D("0.25"), False)],
+    )
 
 
 # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -339,6 +353,14 @@ async def depths(v: Venue, c: Any) -> None:
         await v.listened("spot", "depth")
         v.quote(bid=D("65700.00"), ask=D("65700.01"))
         assert await ears.hear(lambda told: told.bid == D("65700.00")) == Touch(bid=D("65700.00"), ask=D("65700.01"))
+
+
+@SPOT("Stream: candles")
+async def candles(v: Venue, c: Any) -> None:
+    async with c.candles(SYMBOL) as ears:
+        await v.listened("spot", "kline_1m")
+        v.trade(BID, D("0.5"))
+        assert await ears.hear(lambda told: told[4] > 0) == (BID, BID, BID, BID, D("0.5"))
 
 
 @SPOT("Stream: trades")

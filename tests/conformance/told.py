@@ -3,7 +3,7 @@
 Each client module translates its library's answers into these; the scenarios then judge every client by one yardstick.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -87,6 +87,24 @@ class Touch:
 
     bid: Decimal
     ask: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What traded: all candles as one (open, high, low, close, volume), the 24 h ticker's last price and volume, and
+    each public trade's price, quantity and whether its taker bought.
+    """
+
+    candle: tuple[Decimal, ...]
+    last: Decimal
+    volume: Decimal
+    trades: list[tuple[Decimal, Decimal, bool]]
+
+
+def one_candle(rows: Iterable[Sequence[Any]]) -> tuple[Decimal, ...]:
+    """Rows of open, high, low, close and volume, for a minute may end between two trades."""
+    opens, highs, lows, closes, volumes = zip(*([amount(cell) for cell in row[:5]] for row in rows), strict=True)
+    return opens[0], max(highs), min(lows), closes[-1], sum(volumes, D(0))
 
 
 @dataclass(frozen=True, kw_only=True)

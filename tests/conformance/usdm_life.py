@@ -4,8 +4,10 @@ from typing import Any
 
 from ears import until
 from operations import REFUSED, USDM
-from told import CANCELED, FILLED, OPEN, D, Held, Refused, Rules, Told, Touch, refusal
+from told import CANCELED, FILLED, OPEN, D, Held, Past, Refused, Rules, Told, Touch, refusal
 from venue import ASK, BID, MARK, SYMBOL, Venue
+
+from chimera.trading.market import Side
 
 LOW, HIGH = "64000.0", "67000.0"  # rest on either side of the market
 
@@ -51,6 +53,18 @@ async def ticker(_: Venue, c: Any) -> None:
 @USDM("Mark price")
 async def mark(_: Venue, c: Any) -> None:
     assert await c.mark(SYMBOL) == MARK
+
+
+@USDM("Candles, 24 h ticker, public trades")
+async def past(v: Venue, c: Any) -> None:
+    v.trade(ASK, D("0.5"), Side.BUY)
+    v.trade(BID, D("0.25"))
+    assert await c.past(SYMBOL) == Past(
+        candle=(ASK, ASK, BID, BID, D("0.75")),
+        last=BID,
+        volume=D("0.75"),
+        trades=[(ASK, D("0.5"), True), (BID, D("0.25"), False)],
+    )
 
 
 # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -359,6 +373,14 @@ async def depths(v: Venue, c: Any) -> None:
         await v.listened("public", "depth")
         v.quote(bid=D("65700.0"), ask=D("65700.1"))
         assert await ears.hear(lambda told: told.bid == D("65700.0")) == Touch(bid=D("65700.0"), ask=D("65700.1"))
+
+
+@USDM("Stream: candles")
+async def candles(v: Venue, c: Any) -> None:
+    async with c.candles(SYMBOL) as ears:
+        await v.listened("market", "kline_1m")
+        v.trade(BID, D("0.5"))
+        assert await ears.hear(lambda told: told[4] > 0) == (BID, BID, BID, BID, D("0.5"))
 
 
 @USDM("Stream: trades")

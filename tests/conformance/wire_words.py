@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from told import Refused, Rules, Told, ToldAlgo, ToldList, ToldTrade, amount
+from told import Past, Refused, Rules, Told, ToldAlgo, ToldList, ToldTrade, amount, one_candle
 
 
 def of_symbol(rows: list[dict[str, Any]], symbol: str) -> dict[str, Any]:
@@ -112,6 +112,21 @@ def told_balances(rows: list[dict[str, Any]]) -> dict[str, tuple[Decimal, Decima
 def told_position(told: dict[str, Any]) -> dict[str, tuple[Decimal, Decimal]]:
     """An outboundAccountPosition: free and locked by asset."""
     return {each["a"]: (amount(each["f"]), amount(each["l"])) for each in told["B"]}
+
+
+def told_past(klines: list[Any], ticker: dict[str, Any], trades: list[dict[str, Any]]) -> Past:
+    """The public past as klines, ticker/24hr and trades show it."""
+    return Past(
+        candle=one_candle(row[1:] for row in klines),
+        last=amount(ticker["lastPrice"]),
+        volume=amount(ticker["volume"]),
+        trades=[(amount(each["price"]), amount(each["qty"]), not each["isBuyerMaker"]) for each in trades],
+    )
+
+
+def told_candle(told: dict[str, Any]) -> tuple[Decimal, ...]:
+    """The ``k`` of a kline event."""
+    return one_candle([[told[name] for name in "ohlcv"]])
 
 
 def told_rules(symbol: dict[str, Any]) -> Rules:

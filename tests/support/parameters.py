@@ -49,6 +49,16 @@ POST   /fapi/v1/positionMargin           symbol amount type
 GET    /fapi/v1/positionMargin/history   symbol
 GET    /fapi/v1/commissionRate           symbol
 POST   /fapi/v1/feeBurn                  feeBurn
+GET    /fapi/v1/klines                   symbol interval
+GET    /fapi/v1/continuousKlines         pair contractType interval
+GET    /fapi/v1/trades                   symbol
+GET    /fapi/v1/historicalTrades         symbol
+GET    /fapi/v1/aggTrades                symbol
+GET    /api/v3/klines                    symbol interval
+GET    /api/v3/uiKlines                  symbol interval
+GET    /api/v3/trades                    symbol
+GET    /api/v3/historicalTrades          symbol
+GET    /api/v3/aggTrades                 symbol
 GET    /api/v3/depth                     symbol
 GET    /api/v3/avgPrice                  symbol
 POST   /api/v3/order                     symbol side type
@@ -173,7 +183,7 @@ class Trial:
     @property
     def label(self) -> str:
         kind = self.terms.get("type") or self.terms.get("pendingType") or ""
-        return f"{self.method} {self.path} {kind} {'+' if self.code == -1104 else '-'}{self.name}".replace("  ", " ")
+        return f"{self.method} {self.path} {kind} {'-' if self.code == -1102 else '+'}{self.name}".replace("  ", " ")
 
 
 def trials() -> Iterator[Trial]:
@@ -184,7 +194,9 @@ def trials() -> Iterator[Trial]:
         for name in names:
             yield Trial(method, path, without(whole, name), name, -1102)
         if found.strict:
-            yield Trial(method, path, whole | {STRANGER: "red"}, STRANGER, -1104)
+            sent = len(whole) + 1 + 2 * (found.security is Security.SIGNED)
+            known = len({*found.mandatory, *found.optional})
+            yield Trial(method, path, whole | {STRANGER: "red"}, STRANGER, -1101 if sent > known else -1104)
     for method, path, whole, names_of_type in BY_TYPE:
         for name in names_of_type.split():
             yield Trial(method, path, without(whole, name), name, -1102)

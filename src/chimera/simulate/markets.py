@@ -58,6 +58,7 @@ class FuturesMarket:
                 self.wire.publisher.marked(listing, now_ms)
                 self.exchange.settle(listing)
             self.wire.publisher.tick(listing, now_ms)
+        self.wire.publisher.tick_all(self.exchange.floor.listings.values(), now_ms)
         self.wire.expire_keys(self.exchange.floor.accounts.values())
 
     def carries(self, route: str, stream: str) -> bool:
@@ -101,6 +102,7 @@ class SpotMarket:
         """Time passed: depth frames that are due."""
         for pair in self.exchange.floor.listings.values():
             self.wire.publisher.tick(pair, now_ms)
+        self.wire.publisher.tick_all(self.exchange.floor.listings.values(), now_ms)
 
     def carries(self, route: str, stream: str) -> bool:
         """Whether ``route`` is the one that carries ``stream``."""

@@ -22,8 +22,31 @@ def test_a_parameter_that_is_missing_or_unknown(twin, trial: Trial) -> None:
     if trial.code == -1102:
         assert trial.name in told["msg"]
         assert "was not sent, was empty/null, or malformed" in told["msg"] or "must be sent" in told["msg"]
+    elif trial.code == -1101:
+        assert told["msg"].startswith("Too many parameters; expected '")
     else:
         assert told["msg"].startswith("Not all sent parameters were read; read '")
+
+
+@pytest.mark.parametrize(
+    ("path", "terms", "said"),
+    [  # as others were told by Binance: binance-api-postman #236, sieblyio/binance #245, pybotters #190
+        ("/api/v3/order", "symbol side type timeInForce quantity price", "expected '6' and received '8'."),
+        ("/api/v3/historicalTrades", "symbol limit fromId signature", "expected '3' and received '4'."),
+        ("/api/v3/ping", "timestamp signature", "expected '0' and received '2'."),
+    ],
+)
+def test_more_parameters_than_an_endpoint_has_are_too_many(twin, path: str, terms: str, said: str) -> None:
+    told = tried(twin, Trial("GET", path, dict.fromkeys(terms.split(), "1"), "", -1101))
+
+    assert (told["code"], told["msg"]) == (-1101, f"Too many parameters; {said}")
+
+
+def test_futures_do_not_mind_a_signature_that_they_do_not_need(twin) -> None:
+    """As pybotters signs everything, and ccxt adds a word of its own when it asks for a listenKey."""
+    signed = {"timestamp": "1", "signature": "x"}
+    assert tried(twin, Trial("GET", "/fapi/v1/depth", {"symbol": "BTCUSDT", **signed}, "", 0))["status"] == 200
+    assert tried(twin, Trial("POST", "/fapi/v1/listenKey", {"subType": "None"}, "", 0))["status"] == 200
 
 
 def test_every_documented_endpoint_is_served_or_known_not_to_be() -> None:

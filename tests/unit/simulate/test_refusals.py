@@ -27,6 +27,8 @@ BY_ONE_REQUEST: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
     (-1100, "POST", ORDER, LIMIT, {"quantity": "-1"}),
     (-1100, "POST", ORDER, LIMIT, {"quantity": "NaN"}),
     (-1100, "POST", ORDER, LIMIT, {"newClientOrderId": "a b"}),
+    (-1101, "GET", "v1/ping", {}, {"colour": "red", "shape": "round"}),
+    (-1120, "GET", "v1/klines", {"symbol": "BTCUSDT", "interval": "7m"}, {}),
     (-1102, "POST", ORDER, LIMIT, {"symbol": _GONE}),
     (-1102, "POST", ORDER, LIMIT, {"side": ""}),
     (-1102, "POST", ORDER, LIMIT, {"price": _GONE}),

@@ -282,3 +282,23 @@ def test_the_same_calls_give_the_same_bytes() -> None:
         return said + [frame.payload for frame in counter.frames()], list(counter.audit.records)
 
     assert life() == life()
+
+
+@pytest.mark.req("TW-1")
+def test_candles_and_the_days_ticker_in_spots_own_words(counter: Counter) -> None:
+    """Eight decimals, the touch beside the day, half of it where MINI is asked for, and times in µs for who asks."""
+    counter.trade("60000", "0.5")
+    counter.later(1_000)
+    (candle,) = counter.public("klines", symbol="BTCUSDT", interval="1d")
+    assert candle[1:6] == [*["60000.00000000"] * 4, "0.50000000"]
+    assert candle[7:] == ["30000.00000000", 1, "0.50000000", "30000.00000000", "0"]
+    day = counter.public("ticker/24hr", symbol="BTCUSDT")
+    assert (day["bidPrice"], day["askPrice"], day["volume"]) == ("59999.99000000", "60000.00000000", "0.50000000")
+    assert counter.public("ticker/24hr", symbols='["BTCUSDT"]', type="MINI")[0].items() < day.items()
+    assert "bidPrice" not in counter.public("ticker/24hr", symbol="BTCUSDT", type="MINI")
+    assert counter.public("trades", symbol="BTCUSDT")[0]["isBestMatch"]
+    assert counter.public("aggTrades", symbol="BTCUSDT")[0]["M"]
+
+    fine = counter.raw("GET", "uiKlines", "symbol=BTCUSDT&interval=1d", {"X-MBX-TIME-UNIT": "MICROSECOND"}).json()
+    assert (fine[0][0], fine[0][6]) == (candle[0] * 1_000, candle[6] * 1_000)
+    assert fine[0][8] == 1

@@ -294,7 +294,7 @@ PUBLIC: list[tuple[int, str, Terms]] = [
     (-1122, "ticker/price", {"symbolStatus": "OPEN"}),
     (-1220, "depth", {"symbol": "BTCUSDT", "symbolStatus": "HALT"}),
     (-1130, "depth", {"symbol": "BTCUSDT", "limit": 0}),
-    (-1104, "ping", {"nonsense": 1}),
+    (-1101, "ping", {"nonsense": 1}),
 ]
 ELSEWHERE = {
     -1135: "test_ws_api",

@@ -45,7 +45,8 @@ class Params:
     def expect(
         self, mandatory: tuple[str, ...], optional: frozenset[str], unwanted: frozenset[str], *, strict: bool = True
     ) -> None:
-        """Refuse what is missing (-1102, the first in order), empty (-1105), not wanted (-1106) or unknown (-1104).
+        """Refuse what is missing (-1102, the first in order), empty (-1105), not wanted (-1106), more than there is
+        (-1101) or unknown (-1104).
 
         Not ``strict``: what is unknown is not read.
         """
@@ -60,6 +61,9 @@ class Params:
                 unread += 1
             elif not value:
                 raise Refusal(-1105, name)
+        known = len({*mandatory, *optional})
+        if strict and len(self._values) > known:
+            raise Refusal(-1101, known, len(self._values))
         if unread and strict:
             raise Refusal(-1104, len(self._values) - unread, len(self._values))
 

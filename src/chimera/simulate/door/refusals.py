@@ -27,6 +27,8 @@ _TEXTS: Final[dict[int, str]] = {
     -1125: "This listenKey does not exist.",
     -1127: "More than {} hours between startTime and endTime.",
     -1128: "Combination of optional parameters invalid.",
+    -1101: "Too many parameters; expected '{}' and received '{}'.",
+    -1120: "Invalid interval.",
     -1130: "Data sent for parameter '{}' is not valid.",
     -1131: "recvWindow must be less than 60000.",
     -1136: "Invalid newOrderRespType.",

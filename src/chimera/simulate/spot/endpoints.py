@@ -69,6 +69,14 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint[SpotCall]]] = {
     ("GET", "/api/v3/avgPrice"): endpoint(market_api.average, _NONE, 2, "symbol"),
     ("GET", "/api/v3/ticker/price"): endpoint(market_api.price, _NONE, _pairs(2, 4), "", _PICK),
     ("GET", "/api/v3/ticker/bookTicker"): endpoint(market_api.book_ticker, _NONE, _pairs(2, 4), "", _PICK),
+    ("GET", "/api/v3/ticker/24hr"): endpoint(market_api.day_ticker, _NONE, market_api.day_weight, "", f"{_PICK} type"),
+    **{
+        ("GET", f"/api/v3/{name}"): endpoint(market_api.klines, _NONE, 2, "symbol interval", f"{_PERIOD} timeZone")
+        for name in ("klines", "uiKlines")
+    },
+    ("GET", "/api/v3/trades"): endpoint(market_api.trades, _NONE, 25, "symbol", "limit"),
+    ("GET", "/api/v3/historicalTrades"): endpoint(market_api.trades, _NONE, 25, "symbol", "limit fromId"),
+    ("GET", "/api/v3/aggTrades"): endpoint(market_api.aggregates, _NONE, 4, "symbol", f"fromId {_PERIOD}"),
     ("POST", "/api/v3/order"): _trade(orders_api.place, "symbol side type", _ORDER, orders=1),
     ("POST", "/api/v3/order/test"): endpoint(
         orders_api.test,
@@ -156,6 +164,12 @@ METHODS: Final[dict[str, tuple[str, str]]] = {
     "exchangeInfo": ("GET", "/api/v3/exchangeInfo"),
     "depth": ("GET", "/api/v3/depth"),
     "avgPrice": ("GET", "/api/v3/avgPrice"),
+    "trades.recent": ("GET", "/api/v3/trades"),
+    "trades.historical": ("GET", "/api/v3/historicalTrades"),
+    "trades.aggregate": ("GET", "/api/v3/aggTrades"),
+    "klines": ("GET", "/api/v3/klines"),
+    "uiKlines": ("GET", "/api/v3/uiKlines"),
+    "ticker.24hr": ("GET", "/api/v3/ticker/24hr"),
     "ticker.price": ("GET", "/api/v3/ticker/price"),
     "ticker.book": ("GET", "/api/v3/ticker/bookTicker"),
     "order.place": ("POST", "/api/v3/order"),

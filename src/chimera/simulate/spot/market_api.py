@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -12,10 +12,14 @@ from chimera.simulate.spot.call import SpotCall
 from chimera.simulate.spot.pair import Pair, PairStatus
 from chimera.simulate.spot.payloads import Payload
 from chimera.simulate.spot.rules import EXCHANGE_FILTERS, PERMISSION_SETS, symbol_info
+from chimera.simulate.spot.streams import day_of
+from chimera.simulate.venue import print_rows
 from chimera.simulate.venue.streams import rows
 from chimera.trading.money import ZERO
 
 DEPTH_MAX: Final = 5_000
+KLINES_MAX: Final = 1_000
+_MANY: Final = 1_000  # as many as Binance lists, where all are asked for
 SYMBOLS_RANGE: Final = r'^\[("[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}){0,1}\]$'
 _SYMBOLS: Final = re.compile(r'\[("((?![a-z])[\w\-.]){1,50}"(,"((?![a-z])[\w\-.]){1,50}")*)?\]')
 _LISTED: Final = {"SPOT", "MARGIN", "LEVERAGED"}  # what ``permissions`` means where it is not given
@@ -119,6 +123,39 @@ def price(call: SpotCall) -> Payload | list[Payload]:
     """GET ticker/price: the last price, an object for a symbol, else an array."""
     found = [{"symbol": pair.symbol, "price": pair.p(pair.last or ZERO)} for pair in _chosen(call)]
     return found[0] if call.params.has("symbol") else found
+
+
+def klines(call: SpotCall) -> list[list[Any]]:
+    """GET klines and uiKlines."""
+    return print_rows.klines(call, call.pair, KLINES_MAX)
+
+
+def trades(call: SpotCall) -> list[Payload]:
+    """GET trades and historicalTrades."""
+    return [row | {"isBestMatch": True} for row in print_rows.trades(call, call.pair)]
+
+
+def aggregates(call: SpotCall) -> list[Payload]:
+    """GET aggTrades."""
+    return [row | {"M": True} for row in print_rows.aggregates(call, call.pair)]
+
+
+def day_ticker(call: SpotCall) -> Payload | list[Payload]:
+    """GET ticker/24hr: an object for a symbol, else an array; ``type`` MINI leaves half of it out."""
+    kind = call.params.text("type", "FULL")
+    if kind not in ("FULL", "MINI"):
+        raise Refusal(-1130, "type")
+    found = [
+        print_rows.Day(pair, call.now_ms).mini() if kind == "MINI" else day_of(pair, call.now_ms)
+        for pair in _chosen(call)
+    ]
+    return found[0] if call.params.has("symbol") else found
+
+
+def day_weight(params: Params) -> int:
+    """By how many pairs are asked for."""
+    named = 1 if params.has("symbol") else params.text("symbols").count(",") + 1 if params.has("symbols") else _MANY
+    return 2 if named <= 20 else 40 if named <= 100 else 80
 
 
 def average(call: SpotCall) -> Payload:

@@ -159,3 +159,6 @@ class Pair(Listing[SpotOrder]):
 
     def q(self, qty: Decimal) -> str:
         return f"{qty:.{PRECISION}f}"
+
+    def worth(self, amount: Decimal) -> str:
+        return f"{amount:.{PRECISION}f}"

@@ -9,14 +9,39 @@ from typing import Any
 
 from chimera.simulate.door.messages import SPOT
 from chimera.simulate.spot.pair import Pair
-from chimera.simulate.venue.streams import DepthStream, Event, Levels, PublicStreams, depth_stream, rows
+from chimera.simulate.venue.print_rows import Day
+from chimera.simulate.venue.streams import (
+    DepthStream,
+    Event,
+    Levels,
+    PublicStreams,
+    depth_stream,
+    rows,
+    summary_stream,
+)
 from chimera.trading.market import Side
+from chimera.trading.money import ZERO
 
 
 def known(stream: str) -> bool:
     """Whether the twin makes frames for ``stream``; a subscription to another is answered and stays silent."""
     _, _, kind = stream.partition("@")
-    return kind in ("bookTicker", "aggTrade", "trade") or depth_stream(kind)
+    if stream == "!miniTicker@arr":  # spot's ``!ticker@arr`` was retired on 2026-03-26
+        return True
+    return kind in ("bookTicker", "aggTrade", "trade") or depth_stream(kind) or summary_stream(kind)
+
+
+def day_of(pair: Pair, now_ms: int) -> Event:
+    """The 24 h ticker."""
+    day = Day(pair, now_ms)
+    bid, bid_qty, ask, ask_qty = pair.book.touch or (ZERO, ZERO, ZERO, ZERO)
+    return day.whole() | {
+        "prevClosePrice": pair.p(day.candle.open),
+        "bidPrice": pair.p(bid),
+        "bidQty": pair.q(bid_qty),
+        "askPrice": pair.p(ask),
+        "askQty": pair.q(ask_qty),
+    }
 
 
 class SpotPublisher(PublicStreams[Pair]):
@@ -24,6 +49,10 @@ class SpotPublisher(PublicStreams[Pair]):
 
     depth_route = SPOT
     depth_ms = 1_000
+    kline_ms = 2_000
+
+    def day(self, listing: Pair, now_ms: int) -> Event:
+        return day_of(listing, now_ms)
 
     def route(self, kind: str) -> str:
         return SPOT

@@ -9,10 +9,11 @@ from chimera.simulate.door.refusals import Refusal
 
 _ANSWER: Final = frozenset(
     {"serverTime", "time", "updateTime", "transactTime", "transactionTime", "workingTime", "trailingTime", "closeTime"}
-    | {"authorizedSince", "connectedSince"}
+    | {"authorizedSince", "connectedSince", "openTime", "T"}
 )
 _EVENT: Final = frozenset({"E", "T", "O", "W", "D"})
-_ALSO: Final = {"outboundAccountPosition": frozenset({"u"})}
+_ALSO: Final = {"outboundAccountPosition": frozenset({"u"}), "kline": frozenset({"t"}), "24hrTicker": frozenset({"C"})}
+_KLINE: Final = (0, 6)  # where a candle, which is an array, has its times
 
 
 def wants_micros(unit: str | None) -> bool:
@@ -29,13 +30,16 @@ def answer_in_micros(body: Any) -> Any:
     return _scaled(body, _ANSWER)
 
 
-def event_in_micros(event: dict[str, Any]) -> dict[str, Any]:
-    """A stream event with its times in microseconds."""
-    scaled: dict[str, Any] = _scaled(event, _EVENT | _ALSO.get(str(event.get("e")), frozenset()))
-    return scaled
+def event_in_micros(event: Any) -> Any:
+    """A stream event, or an array of them, with its times in microseconds."""
+    if isinstance(event, list):
+        return [event_in_micros(each) for each in event]
+    return _scaled(event, _EVENT | _ALSO.get(str(event.get("e")), frozenset()))
 
 
 def _scaled(body: Any, names: frozenset[str]) -> Any:
+    if isinstance(body, list) and body and isinstance(body[0], int):
+        return [value * 1000 if place in _KLINE else value for place, value in enumerate(body)]
     if isinstance(body, list):
         return [_scaled(each, names) for each in body]
     if not isinstance(body, dict):

@@ -1,10 +1,11 @@
 """The routing table of the futures face: which path and method is which handler, and what a call costs and needs."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from chimera.simulate.door import clock_api
 from chimera.simulate.door.auth import Security
-from chimera.simulate.door.call import Endpoint, endpoint
+from chimera.simulate.door.call import Endpoint, Weight, endpoint
 from chimera.simulate.door.keyring import Permission
 from chimera.simulate.usdm import (
     account_api,
@@ -20,19 +21,41 @@ from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.tickets import ALGO_OPTIONS, CHANGE_OPTIONS, ORDER_OPTIONS
 
 _TRADE: Final = Permission.FUTURES
-_NONE, _KEY, _SIGNED = Security.NONE, Security.KEY, Security.SIGNED
+_KEY, _SIGNED = Security.KEY, Security.SIGNED
 _ORDER_REF = "orderId origClientOrderId"
 _WINDOW = "startTime endTime limit"
 
+
+def _public(
+    handler: Callable[[FuturesCall], Any],
+    weight: Weight,
+    mandatory: str = "",
+    optional: str = "",
+    *,
+    without_symbol: int | None = None,
+) -> Endpoint[FuturesCall]:
+    """A call without a key. Who signs it all the same is not refused, other than on spot (pybotters lives by it)."""
+    optional += " timestamp recvWindow signature"
+    return endpoint(handler, Security.NONE, weight, mandatory, optional, without_symbol=without_symbol)
+
+
 ENDPOINTS: Final[dict[tuple[str, str], Endpoint[FuturesCall]]] = {
-    ("GET", "/fapi/v1/ping"): endpoint(clock_api.ping, _NONE, 1),
-    ("GET", "/fapi/v1/time"): endpoint(clock_api.time, _NONE, 1),
-    ("GET", "/fapi/v1/exchangeInfo"): endpoint(market_api.exchange_info, _NONE, 1, "", "symbol"),
-    ("GET", "/fapi/v1/depth"): endpoint(market_api.depth, _NONE, market_api.depth_weight, "symbol", "limit"),
-    ("GET", "/fapi/v1/premiumIndex"): endpoint(market_api.premium_index, _NONE, 1, "", "symbol", without_symbol=10),
-    ("GET", "/fapi/v1/ticker/price"): endpoint(market_api.price_ticker, _NONE, 1, "", "symbol", without_symbol=2),
-    ("GET", "/fapi/v2/ticker/price"): endpoint(market_api.price_ticker, _NONE, 1, "", "symbol", without_symbol=2),
-    ("GET", "/fapi/v1/ticker/bookTicker"): endpoint(market_api.book_ticker, _NONE, 2, "", "symbol", without_symbol=5),
+    ("GET", "/fapi/v1/ping"): _public(clock_api.ping, 1),
+    ("GET", "/fapi/v1/time"): _public(clock_api.time, 1),
+    ("GET", "/fapi/v1/exchangeInfo"): _public(market_api.exchange_info, 1, "", "symbol"),
+    ("GET", "/fapi/v1/depth"): _public(market_api.depth, market_api.depth_weight, "symbol", "limit"),
+    ("GET", "/fapi/v1/premiumIndex"): _public(market_api.premium_index, 1, "", "symbol", without_symbol=10),
+    ("GET", "/fapi/v1/ticker/price"): _public(market_api.price_ticker, 1, "", "symbol", without_symbol=2),
+    ("GET", "/fapi/v2/ticker/price"): _public(market_api.price_ticker, 1, "", "symbol", without_symbol=2),
+    ("GET", "/fapi/v1/ticker/bookTicker"): _public(market_api.book_ticker, 2, "", "symbol", without_symbol=5),
+    ("GET", "/fapi/v1/ticker/24hr"): _public(market_api.day_ticker, 1, "", "symbol", without_symbol=40),
+    ("GET", "/fapi/v1/klines"): _public(market_api.klines, market_api.klines_weight, "symbol interval", _WINDOW),
+    ("GET", "/fapi/v1/continuousKlines"): _public(
+        market_api.continuous_klines, market_api.klines_weight, "pair contractType interval", _WINDOW
+    ),
+    ("GET", "/fapi/v1/trades"): _public(market_api.trades, 5, "symbol", "limit"),
+    ("GET", "/fapi/v1/historicalTrades"): endpoint(market_api.trades, _KEY, 20, "symbol", "limit fromId"),
+    ("GET", "/fapi/v1/aggTrades"): _public(market_api.aggregates, 20, "symbol", f"fromId {_WINDOW}"),
     ("POST", "/fapi/v1/order"): endpoint(
         orders_api.place, _SIGNED, 0, "symbol side type", ORDER_OPTIONS, permission=_TRADE, orders=1
     ),
@@ -123,7 +146,8 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint[FuturesCall]]] = {
     ("GET", "/fapi/v1/leverageBracket"): endpoint(settings_api.leverage_bracket, _SIGNED, 1, "", "symbol"),
     ("GET", "/fapi/v1/income"): endpoint(income_api.income, _SIGNED, 30, "", f"symbol incomeType page {_WINDOW}"),
     ("GET", "/fapi/v1/rateLimit/order"): endpoint(account_api.rate_limits, _SIGNED, 1),
-    ("POST", "/fapi/v1/listenKey"): endpoint(account_api.create_listen_key, _KEY, 1),
-    ("PUT", "/fapi/v1/listenKey"): endpoint(account_api.extend_listen_key, _KEY, 1, "", "listenKey"),
-    ("DELETE", "/fapi/v1/listenKey"): endpoint(account_api.close_listen_key, _KEY, 1, "", "listenKey"),
+    # Not strict: ccxt sends ``subType=None``, and Binance minds it as little.
+    ("POST", "/fapi/v1/listenKey"): endpoint(account_api.create_listen_key, _KEY, 1, strict=False),
+    ("PUT", "/fapi/v1/listenKey"): endpoint(account_api.extend_listen_key, _KEY, 1, "", "listenKey", strict=False),
+    ("DELETE", "/fapi/v1/listenKey"): endpoint(account_api.close_listen_key, _KEY, 1, "", "listenKey", strict=False),
 }

@@ -8,9 +8,11 @@ from chimera.simulate.usdm import payloads
 from chimera.simulate.usdm.accounts import ASSET
 from chimera.simulate.usdm.call import FuturesCall
 from chimera.simulate.usdm.perpetual import Perpetual
+from chimera.simulate.venue import print_rows
 from chimera.simulate.venue.streams import rows
 from chimera.trading.money import ZERO
 
+KLINES_MAX: Final = 1_500
 DEPTHS: Final = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}  # levels, and the weight of asking for them
 
 
@@ -83,6 +85,41 @@ def price_ticker(call: FuturesCall) -> Any:
         if listing.last is not None
     ]
     return found[0] if call.params.has("symbol") and found else found
+
+
+def klines(call: FuturesCall) -> list[list[Any]]:
+    """GET klines."""
+    return print_rows.klines(call, call.listing, KLINES_MAX)
+
+
+def continuous_klines(call: FuturesCall) -> list[list[Any]]:
+    """GET continuousKlines: of perpetuals, for there are no others."""
+    if call.params.need("contractType") != "PERPETUAL":
+        raise Refusal(-1130, "contractType")
+    return print_rows.klines(call, call.floor.listing(call.params.need("pair")), KLINES_MAX)
+
+
+def klines_weight(params: Params) -> int:
+    """By how many candles are asked for."""
+    text = params.text("limit", "500")
+    limit = int(text) if text.isdecimal() else 0
+    return 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1_000 else 10
+
+
+def trades(call: FuturesCall) -> list[dict[str, Any]]:
+    """GET trades and historicalTrades."""
+    return [row | {"isRPITrade": False} for row in print_rows.trades(call, call.listing)]
+
+
+def aggregates(call: FuturesCall) -> list[dict[str, Any]]:
+    """GET aggTrades."""
+    return [row | {"nq": row["q"]} for row in print_rows.aggregates(call, call.listing)]
+
+
+def day_ticker(call: FuturesCall) -> Any:
+    """GET ticker/24hr: an object for a symbol, else an array."""
+    found = [print_rows.Day(listing, call.now_ms).whole() for listing in call.chosen()]
+    return found[0] if call.params.has("symbol") else found
 
 
 def _ticker(listing: Perpetual, now_ms: int) -> dict[str, Any]:

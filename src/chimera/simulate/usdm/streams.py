@@ -4,15 +4,27 @@ A stream exists on one route only (Binance's 2026 notice); wanted elsewhere it i
 and last update id since the one before (``U``, ``u``) and that one's last (``pu``).
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from chimera.simulate.door.messages import MARKET, PUBLIC
 from chimera.simulate.usdm.perpetual import Perpetual
-from chimera.simulate.venue.streams import DepthStream, Event, Levels, PublicStreams, depth_stream, rows
+from chimera.simulate.venue.print_rows import Day
+from chimera.simulate.venue.streams import (
+    ALL_TICKERS,
+    DepthStream,
+    Event,
+    Levels,
+    PublicStreams,
+    depth_stream,
+    rows,
+    summary_stream,
+)
 from chimera.trading.market import Side
 
 MARK_SLOW_MS = 3_000
+ALL_MARKS = {"!markPrice@arr": MARK_SLOW_MS, "!markPrice@arr@1s": 1_000}
 _PUBLIC = ("bookTicker", "trade")
 
 
@@ -21,17 +33,22 @@ def route_of(stream: str) -> str | None:
 
     ``trade`` is in no list of Binance's; ccxt has it on ``/public`` (its ``get_future_ws_category``).
     """
+    if stream in ALL_TICKERS or stream in ALL_MARKS:
+        return MARKET
     _, _, kind = stream.partition("@")
     if kind in _PUBLIC or depth_stream(kind):
         return PUBLIC
-    return MARKET if kind in ("aggTrade", "markPrice", "markPrice@1s") else None
+    return MARKET if kind in ("aggTrade", "markPrice", "markPrice@1s") or summary_stream(kind) else None
 
 
 class FuturesPublisher(PublicStreams[Perpetual]):
     """Frames of the public streams."""
 
     depth_route = PUBLIC
-    depth_ms = 250
+    depth_ms = kline_ms = 250
+
+    def day(self, listing: Perpetual, now_ms: int) -> Event:
+        return Day(listing, now_ms).whole()
 
     def route(self, kind: str) -> str:
         return PUBLIC if kind in _PUBLIC else MARKET
@@ -76,6 +93,18 @@ class FuturesPublisher(PublicStreams[Perpetual]):
             "aggTrade": {"e": "aggTrade", "a": number, "f": number, "l": number, "nq": head["q"], "st": 1} | head,
             "trade": {"e": "trade", "t": number, "X": "MARKET", "st": 1} | head,
         }
+
+    def tick_all(self, listings: Iterable[Perpetual], now_ms: int) -> None:
+        found = list(listings)
+        super().tick_all(found, now_ms)
+        for stream, every_ms in ALL_MARKS.items():
+            all_of = self.wanted_by_all(stream)
+            if all_of is None or now_ms - all_of.sent_ms < every_ms:
+                continue
+            marks = [_mark_price(each, each.mark, now_ms) for each in found if each.mark is not None]
+            if marks:
+                self.emit_all(stream, marks)
+                all_of.sent_ms = now_ms
 
     def marked(self, listing: Perpetual, now_ms: int) -> None:
         """The mark price was set."""

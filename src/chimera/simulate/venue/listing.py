@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from chimera.simulate.venue.book import Book
 from chimera.simulate.venue.orders import Order, Queue
+from chimera.simulate.venue.prints import Prints
 from chimera.trading.instrument import Instrument
 from chimera.trading.market import Side
 
@@ -23,6 +24,7 @@ class Listing(Generic[OrderT]):
         self.traded = False  # the source prints trades; until then the mid stands for the last price
         self.dark = False  # its market has not been seen since a gap
         self.trade_id = 0
+        self.prints = Prints()
         self.price_places = max(2, places(instrument.tick))
         self.qty_places = places(instrument.step)
 
@@ -44,6 +46,10 @@ class Listing(Generic[OrderT]):
     def q(self, qty: Decimal) -> str:
         """A quantity as the wire writes it."""
         return f"{qty:.{self.qty_places}f}"
+
+    def worth(self, amount: Decimal) -> str:
+        """An amount of quote asset as the wire writes it."""
+        return f"{amount:.{self.price_places + self.qty_places}f}"
 
 
 def places(unit: Decimal) -> int:
