@@ -4,7 +4,7 @@ Each client module translates its library's answers into these; the scenarios th
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, NoReturn
@@ -145,9 +145,6 @@ class Client:
             self.cannot(name)
 
         return missing
-
-
-Opener = Callable[[Any], AbstractAsyncContextManager[Client]]
 
 
 async def refusal(call: Awaitable[Any]) -> int:

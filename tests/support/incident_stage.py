@@ -212,11 +212,6 @@ class Told:
                 waiting.pop(key, None)
         return list(waiting.values())
 
-    @property
-    def most_live(self) -> int:
-        """The most conditional orders that ever waited at once."""
-        return max(len(self.live(at / 1e6)) for at in {record.at_us for record in self.audit})
-
 
 def role_of(record: AuditRecord) -> str:
     """The letter of our child ids; "" for somebody else's order."""

@@ -27,7 +27,6 @@ QUIET: list[MarketEvent] = [
     TopOfBook(symbol="BTCUSDT", at_us=1, bid=D("65799.9"), bid_qty=D(5), ask=D("65800.0"), ask_qty=D(5)),
     Marked(symbol="BTCUSDT", at_us=1, mark=D(65800), index=D(65800), funding_rate=D(0), next_funding_ms=0),
 ]
-SQUATTER = {"name": "x", "api_key": KEY, "secret": "s"}
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 
 

@@ -23,7 +23,6 @@ pytestmark = pytest.mark.req("S4-API-5")
 class Nowhere:
     """Streams and snapshots that take everything."""
 
-    async def publish_all(self, *told: object) -> None: ...
     async def put(self, *told: object, **more: object) -> None: ...
 
 
