@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import wraps
 from typing import Any
 
-from chimera.services.router import owner
+from chimera.services.router.owner import Owner
 from chimera.simulate.venue.audit import ASKED, AuditRecord, Kind
 from chimera.trading.execution import Exit
 from chimera.trading.facts import Restarted
@@ -24,6 +24,7 @@ from chimera.trading.money import ZERO, text
 from chimera.trading.order import Role
 from chimera.trading.value import Value
 from world.oracle import Violation
+from world.seams import replaced
 from world.workload import WORKLOAD
 
 
@@ -41,24 +42,23 @@ class Begun(Value):
 @contextmanager
 def watched(begun: list[Begun], now_us: Callable[[], int]) -> Iterator[None]:
     """While this is open, every close that any owner begins is put down."""
-    real = owner.Owner.hear
 
-    @wraps(real)
-    def hear(self: owner.Owner, fact: Any) -> None:
-        before = self.holding.exit
-        real(self, fact)
-        after = self.holding.exit
-        symbol, market = str(self.holding.key.symbol), self.holding.key.market
-        if after is None and (before is not None or isinstance(fact, Restarted)):
-            begun.append(Begun(at_us=now_us(), symbol=symbol, market=market, over=True))
-        elif after is not None and (before is None or _meant(before) != _meant(after)):
-            begun.append(Begun(at_us=now_us(), symbol=symbol, market=market, reason=after.reason, qty=after.qty))
+    def around(real: Callable[[Owner, Any], None]) -> Callable[[Owner, Any], None]:
+        @wraps(real)
+        def hear(self: Owner, fact: Any) -> None:
+            before = self.holding.exit
+            real(self, fact)
+            after = self.holding.exit
+            symbol, market = str(self.holding.key.symbol), self.holding.key.market
+            if after is None and (before is not None or isinstance(fact, Restarted)):
+                begun.append(Begun(at_us=now_us(), symbol=symbol, market=market, over=True))
+            elif after is not None and (before is None or _meant(before) != _meant(after)):
+                begun.append(Begun(at_us=now_us(), symbol=symbol, market=market, reason=after.reason, qty=after.qty))
 
-    setattr(owner.Owner, "hear", hear)  # noqa: B010  # a plain assignment to a method is none that mypy takes
-    try:
+        return hear
+
+    with replaced((Owner, "hear", around)):
         yield
-    finally:
-        setattr(owner.Owner, "hear", real)  # noqa: B010  # as above
 
 
 def _meant(wanted: Exit) -> tuple[object, ...]:

@@ -5,7 +5,6 @@ that lack the safeguard, and put back afterwards. A safeguard whose removal no s
 not tested; both are worth knowing.
 """
 
-import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -23,6 +22,7 @@ from world.plan import (
     TIGHT_STOPS,
     ZEROS,
 )
+from world.seams import place_of, replaced
 
 
 class Seam(NamedTuple):
@@ -296,26 +296,11 @@ def switched_off(name: str | None) -> Iterator[None]:
 
     A slip is made, and a pair taken away, in the same way.
     """
-    put_back: list[tuple[Any, str, Any]] = []
     seams = () if name is None else every()[name].seams
-    try:
-        for seam in seams:
-            owner = _owner(seam.place)
-            original = vars(owner)[seam.attribute]
-            put_back.append((owner, seam.attribute, original))
-            setattr(owner, seam.attribute, seam.without(original))
+    with replaced(*((place_of(seam.place), seam.attribute, seam.without) for seam in seams)):
         yield
-    finally:
-        for owner, attribute, original in reversed(put_back):
-            setattr(owner, attribute, original)
 
 
 def every() -> dict[str, Safeguard]:
     """All that can be taken away or done wrong, by name."""
     return SAFEGUARDS | SLIPS | PAIRS | {name: each.safeguard for name, each in REDUNDANT.items()}
-
-
-def _owner(place: str) -> Any:
-    module_name, _, class_name = place.partition(":")
-    module = importlib.import_module(module_name)
-    return getattr(module, class_name) if class_name else module

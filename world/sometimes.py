@@ -21,6 +21,7 @@ from world import heirs_plan
 from world.composed import World
 from world.oracle import Uncovered
 from world.plan import MISHAPS, MOST
+from world.seams import replaced
 
 SOON_US: Final = 20_000_000
 FACTS: Final = (
@@ -47,19 +48,12 @@ _FOUND: Final = (
 @contextmanager
 def counted(counts: Counter[str]) -> Iterator[None]:
     """While this is open, edges, facts and the breaker's moves are counted."""
-    seams: list[tuple[Any, str, Callable[[Any], Any]]] = [
+    with replaced(
         (order, "after", lambda real: _edges(real, counts)),
         (owner.Owner, "hear", lambda real: _told(real, counts)),
         (breaker.Breaker, "ended", lambda real: _breaks(real, counts)),
-    ]
-    put_back = [(place, name, vars(place)[name]) for place, name, _ in seams]
-    for (place, name, around), (_, _, real) in zip(seams, put_back, strict=True):
-        setattr(place, name, around(real))
-    try:
+    ):
         yield
-    finally:
-        for place, name, real in put_back:
-            setattr(place, name, real)
 
 
 def _edges(real: Callable[[Status, Trigger], Status], counts: Counter[str]) -> Callable[[Status, Trigger], Status]:

@@ -6,14 +6,14 @@ fill, and with faults ``ROUGH_US``: nothing in doubt is sent again there before 
 recvWindow and what surrounds it. In all that time S4 watches the price itself: ``unwatched`` is judged strictly.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import wraps
 from typing import Any, Final, Protocol
 
 from chimera.admit.limits import Limits
-from chimera.services.router import owner
+from chimera.services.router.owner import Owner
 from chimera.services.stage.loop import DetLoop
 from chimera.simulate.spot.accounts import SpotAccount
 from chimera.simulate.venue.audit import AuditRecord
@@ -29,6 +29,7 @@ from world.composed import World
 from world.oracle import Violation
 from world.others import Others
 from world.plan import OVERLOAD, STUCK, Plan
+from world.seams import replaced
 from world.spans import Span, minus
 from world.spot_world import SpotSide
 from world.trouble import Spell
@@ -82,19 +83,18 @@ def watched(world: World) -> Iterator[None]:
     if not isinstance(face, SpotSide):
         yield
         return
-    real = owner.Owner.hear
 
-    @wraps(real)
-    def hear(self: owner.Owner, fact: Any) -> None:
-        real(self, fact)
-        if (self.holding.key.market, self.holding.key.symbol) == (Market.SPOT, face.instrument.symbol):
-            face.neglect(_neglected(self.holding, self._scene(self.holding)))
+    def around(real: Callable[[Owner, Any], None]) -> Callable[[Owner, Any], None]:
+        @wraps(real)
+        def hear(self: Owner, fact: Any) -> None:
+            real(self, fact)
+            if (self.holding.key.market, self.holding.key.symbol) == (Market.SPOT, face.instrument.symbol):
+                face.neglect(_neglected(self.holding, self._scene(self.holding)))
 
-    setattr(owner.Owner, "hear", hear)  # noqa: B010  # a plain assignment to a method is none that mypy takes
-    try:
+        return hear
+
+    with replaced((Owner, "hear", around)):
         yield
-    finally:
-        setattr(owner.Owner, "hear", real)  # noqa: B010  # as above
 
 
 def _neglected(holding: Holding, scene: Scene) -> bool:

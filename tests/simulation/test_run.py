@@ -18,7 +18,8 @@ from chimera.wire.route_table import DEFAULT
 from world import composed
 from world.plan import DRAWN, SCENARIOS, KillAfterAsk, KillAfterOrder, Plan
 from world.run import Options, Verdict, run
-from world.safeguards import SAFEGUARDS, _owner, every, switched_off
+from world.safeguards import SAFEGUARDS, every, switched_off
+from world.seams import place_of
 from world.seeds import campaign, first_to_miss, sim, sweep
 from world.sweep import STORIES, killed_at, steps_of, undisturbed
 
@@ -168,10 +169,12 @@ def test_killed_around_its_first_order_it_comes_back_and_finishes(steps: int) ->
 @pytest.mark.parametrize("name", every())
 def test_a_safeguard_is_taken_away_and_put_back(name: str) -> None:
     seams = every()[name].seams
-    before = [vars(_owner(seam.place))[seam.attribute] for seam in seams]
+    places = [(place_of(seam.place), seam.attribute) for seam in seams]
+    before = [vars(place)[attribute] for place, attribute in places]
     with switched_off(name):
-        assert all(vars(_owner(seam.place))[seam.attribute] is not old for seam, old in zip(seams, before, strict=True))
-    assert [vars(_owner(seam.place))[seam.attribute] for seam in seams] == before
+        within = [vars(place)[attribute] for place, attribute in places]
+        assert all(now is not old for now, old in zip(within, before, strict=True))
+    assert [vars(place)[attribute] for place, attribute in places] == before
 
 
 NOTICED: dict[str, tuple[set[str], int]] = {  # which invariants break, and within how many seeds

@@ -35,7 +35,7 @@ from world.composed import INSTRUMENT, World
 from world.oracle import Violation
 from world.plan import Blow, Plan
 from world.run import CALLERS, Options, run
-from world.safeguards import _owner
+from world.seams import place_of
 from world.workload import Wish
 
 BID = Decimal("65800.0")
@@ -253,7 +253,7 @@ def without(*seams: tuple[str, str, Any]) -> Iterator[None]:
     """Break the product for a while: (``package.module[:Class]``, attribute, what stands there instead)."""
     with ExitStack() as stack:
         for place, attribute, instead in seams:
-            stack.enter_context(mock.patch.object(_owner(place), attribute, instead))
+            stack.enter_context(mock.patch.object(place_of(place), attribute, instead))
         yield
 
 
