@@ -32,17 +32,19 @@ class Others:
     def do(self, deed: Deed) -> None:
         """Now. What it sends to streams waits to be pumped."""
         self._twin.tick(self._clock.now_ms())
+        if self._did(deed):
+            self.done.append(deed.what)
+
+    def _did(self, deed: Deed) -> bool:
         match deed.what:
             case "cancel_all":
-                did = self._cancel_all()
+                return self._cancel_all()
             case "close":
-                did = self._close(deed.share)
+                return self._close(deed.share)
             case "adl":
-                did = self._deleverage(deed.share)
+                return self._deleverage(deed.share)
             case _:
-                did = self._rest_and_take_back()
-        if did:
-            self.done.append(deed.what)
+                return self._rest_and_take_back()
 
     def _cancel_all(self) -> bool:
         exchange = self._twin.usdm

@@ -29,20 +29,16 @@ class SpotOthers(Others):
         self.moved: set[int] = set()  # what he moved between his wallets, by the venue's ids
         self._away = ZERO  # quote asset that is in the other wallet
 
-    def do(self, deed: Deed) -> None:
-        """Now. What it sends to streams waits to be pumped."""
-        self._twin.tick(self._clock.now_ms())
+    def _did(self, deed: Deed) -> bool:
         match deed.what:
             case "cancel_all":
-                did = self._cancel_all()
+                return self._cancel_all()
             case "close":
-                did = self._sell_own(deed.share)
+                return self._sell_own(deed.share)
             case "money_out" | "money_back":
-                did = self._move_money(out=deed.what == "money_out")
+                return self._move_money(out=deed.what == "money_out")
             case _:
-                did = self._rest_and_take_back()
-        if did:
-            self.done.append(deed.what)
+                return self._rest_and_take_back()
 
     def _cancel_all(self) -> bool:
         exchange = self._twin.spot
