@@ -12,6 +12,11 @@ from chimera.trading.errors import NotSent
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
+CUT = """[...document.querySelectorAll('.top *, .rail *')]
+    .filter(part => part.getClientRects().length && getComputedStyle(part).display != 'inline'
+        && (part.scrollWidth > part.clientWidth + 1 || part.getBoundingClientRect().right > innerWidth + .5))
+    .map(part => part.textContent.trim())"""
+
 
 @pytest.mark.parametrize("width", [1360, 1345, 1110, 1090, 950, 930, 600])
 async def test_nothing_sticks_out_of_its_card(chromium: str, width: int) -> None:
@@ -73,6 +78,7 @@ async def test_a_phone_shows_it_all_without_going_sideways(chromium: str, scheme
         await playwright.expect(here.page.locator("html[data-mode=LIVE]")).to_be_visible()
         await playwright.expect(here.page).to_have_title("LIVE · Protection · Chimera")
         assert await here.sideways() == 0
+        assert await here.page.evaluate(CUT) == [], "neither bar is cut"
         await here.page.locator("[data-act=close][data-about='position=BTCUSDT']").click()
         await here.page.wait_for_selector("dialog[open]")
         assert await here.sideways() == 0

@@ -31,6 +31,7 @@ def feed(
 ) -> None:
     from chimera.adapters.binance.hosts import hosts_named
     from chimera.services.feed.main import Spot, serve
+    from chimera.services.feed.settings import served
 
     logs.to_stderr("feed")
     hosts = hosts_named(env, rest=url, streams=streams or _as_socket(url))
@@ -48,6 +49,7 @@ def feed(
                 listed(redis),
                 stop=stop,
                 embedded_dir=redis_dir,
+                settings=served(env),
                 ready=first,
                 spot=spot,
                 port=port,

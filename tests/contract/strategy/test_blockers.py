@@ -141,6 +141,39 @@ async def test_s4_s_barriers_and_kills_stand_before_the_symbols_they_are_about(s
 
 
 @pytest.mark.req("S3-ALR-1")
+async def test_an_entry_that_s4_refuses_stands_before_the_symbol_until_it_takes_one(stage: Stage) -> None:
+    """Everything of ours is open, each decision is an entry, and nothing trades: that was shown as free."""
+    stage.router.script = [Refused("MIN_NOTIONAL", "notional 61 is below 100", field="qty")] * 2
+    async with stage.process() as strategy:
+        await strategy.blockers.look()
+        assert (await strategy.decide(ask())).decision == "open"
+        await stage.settle(strategy)
+        assert await after(stage, strategy, 16_000) == {"MIN_NOTIONAL": 0}
+        (row,) = strategy.blockers.shown("BTCUSDT")["symbols"]
+        assert (row["blocked"], row["blockers"][0]["market"]) == (True, "FUT")
+        assert row["blockers"][0]["text"] == "S4 refused the last entry: notional 61 is below 100"
+        assert await told(stage) == [("BLOCKED", "WARN")]
+
+        assert (await strategy.decide(ask())).decision == "open"
+        await stage.settle(strategy)
+        assert await after(stage, strategy, 0) == {"MIN_NOTIONAL": 0}, "since the first in a row"
+    async with stage.process() as strategy:
+        assert await after(stage, strategy, 0) == {"MIN_NOTIONAL": 0}, "over a restart"
+        assert (await strategy.decide(ask())).decision == "open"
+        await stage.settle(strategy)
+        assert await after(stage, strategy, 60_000) == {}
+        assert (await told(stage))[-1] == ("UNBLOCKED", "INFO")
+
+
+async def test_what_s4_refused_long_ago_stands_no_more(stage: Stage) -> None:
+    stage.router.script = [Refused("KILL_SWITCH", "killed")]
+    async with stage.process() as strategy:
+        await strategy.decide(ask())
+        await stage.settle(strategy)
+        assert "KILL_SWITCH" in await after(stage, strategy, 0)
+        assert await after(stage, strategy, 600_001) == {}
+
+
 async def test_a_change_is_told_once_it_lasts_and_what_is_told_last_is_how_it_stands(stage: Stage) -> None:
     async with stage.process() as strategy:
         await activate(stage, 2, BUY)

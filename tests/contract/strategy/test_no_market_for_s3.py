@@ -1,6 +1,7 @@
 """I21 at S3's side: what cannot be a market is a skip with its reason, and nothing goes to the router."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -82,6 +83,30 @@ async def test_a_factor_on_the_board_that_is_no_number_is_named_told_and_stored(
     async with stage.process(seed=2) as strategy:  # the newest signal's features, which are the same
         answer = await strategy.decide(ask())
     assert [each["code"] for each in answer.reasons] == ["FEATURE_INVALID", "FEATURE_MISSING"]
+
+
+@pytest.mark.req("I21", "S3-FEAT-1")
+@pytest.mark.parametrize(
+    ("name", "decision", "reason"),
+    [("unneeded", "open", []), ("rho_usdttwd_14", "skip", ["FEATURE_INVALID"])],
+)
+@pytest.mark.parametrize("wrong", [b'"oops"', b'{"value": [], "at_ms": 1}', b'{"value": "1"}'])
+async def test_a_damaged_factor_is_lost_alone_and_told_whatever_is_decided(
+    wrong: bytes, name: str, decision: str, reason: list[str]
+) -> None:
+    """It took all the others with it, and an entry by the newest signal's factors instead said nothing of it."""
+    stage = Stage()
+    await stage.show()
+    key = features_key("BTCUSDT")
+    board = json.loads(await stage.bus.get(key) or b"")
+    board["features"][name] = "HERE"
+    await stage.bus.put(key, json.dumps(board).encode().replace(b'"HERE"', wrong))
+    async with stage.process() as strategy:
+        answer = await strategy.decide(ask())
+
+    assert (answer.decision, [each["code"] for each in answer.reasons]) == (decision, reason)
+    bad = [alert for alert in await stage.streamed(ALERTS) if alert["code"] == "BAD_DOCUMENT"]
+    assert [alert["text"].startswith(f"{key}: {name} cannot be read") for alert in bad] == [True]
 
 
 @pytest.mark.req("I21", "S3-L0-3")

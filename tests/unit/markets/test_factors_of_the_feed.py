@@ -81,17 +81,18 @@ def worked_out(events: Sequence[MarketEvent], by: FeedSettings) -> dict[str, tup
     touches = [(event.at_us // 1_000, event) for event in events if isinstance(event, TopOfBook)]
     if touches:
         touch = touches[-1][1]
-        found["spread_bps"] = (spread(touch), last_ms)
-        found["depth_top1_usdt"] = (thinner(touch), last_ms)
+        book_ms = [event.at_us // 1_000 for event in events if isinstance(event, TopOfBook | DepthChanged)][-1]
+        found["spread_bps"] = (spread(touch), book_ms)
+        found["depth_top1_usdt"] = (thinner(touch), book_ms)
         means = {
             # a mean is of what was shown: the spread has six places there
             "spread_bps_mean_1h": [(at, F(round(spread(each) * 10**6), 10**6)) for at, each in touches],
             "depth_top1_usdt_mean_1h": [(at, thinner(each)) for at, each in touches],
         }
         for name, values in means.items():
-            mean = time_mean(values, last_ms, by.mean_window_ms)
+            mean = time_mean(values, book_ms, by.mean_window_ms)
             if mean is not None:
-                found[name] = (mean, last_ms)
+                found[name] = (mean, book_ms)
     bars = closed_bars([(at, (F(each.bid) + F(each.ask)) / 2) for at, each in touches], by.atr_bar_ms)
     if len(bars) >= by.atr_warmup_bars:
         found["atr"] = (wilder(bars, by.atr_period), bars[-1][0])

@@ -9,7 +9,7 @@ from itertools import takewhile
 import pytest
 
 from chimera.services.feed.feed import Feed
-from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings
+from chimera.services.feed.settings import FIXTURE_FACTORS, FeedSettings, served
 from chimera.services.feed.symbol import SymbolFeed
 from chimera.tape.depth import Depth
 from chimera.tape.synthetic import START_US, Synthetic
@@ -120,6 +120,16 @@ def test_a_book_that_is_silent_does_not_stay_young_by_the_marks_that_go_on() -> 
     tick = feed.tick()
     assert tick is not None
     assert (tick.at_ms, tick.mark) == (1_000, Decimal(65_000))
+    features = feed.features().features
+    assert (features["spread_bps"].at_ms, features["funding_rate"].at_ms) == (1_000, 59_000)
+
+
+@pytest.mark.req("S3-FEAT-1")
+def test_where_money_is_real_no_factor_is_made_up() -> None:
+    """The demo rules need two that no market shows: with play money they are constants, and there they are missing."""
+    assert {env: set(served(env).constants) for env in ("sim", "demo", "live")} == {
+        "sim": set(FIXTURE_FACTORS), "demo": set(FIXTURE_FACTORS), "live": set(),
+    }  # fmt: skip
 
 
 @pytest.mark.req("RD-1", "I21")

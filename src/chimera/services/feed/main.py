@@ -46,7 +46,7 @@ async def serve(
     spot: Spot | None = None,
     port: int | None = None,
 ) -> None:
-    """Until ``stop``. ``ready`` is set with futures' first event. The fixture rule's factors are constants.
+    """Until ``stop``. ``ready`` is set with futures' first event.
 
     ``port``: of a face on loopback with ``/health`` and ``/metrics``; None: none. Raises ``PortInUse``.
     """

@@ -5,8 +5,9 @@ from typing import Final
 
 from chimera.trading.value import Value
 
-# The factors of the fixture rule that no one market shows: another system's, or constants by configuration.
+# The factors of the demo rules that no one market shows. Made up, so that a market of play money trades.
 FIXTURE_FACTORS: Final = {"rv_pctile_30d": Decimal("0.20"), "rho_usdttwd_14": Decimal("-0.40")}
+MADE_UP_IN: Final = ("sim", "demo")
 
 
 class FeedSettings(Value):
@@ -23,4 +24,9 @@ class FeedSettings(Value):
     constants: dict[str, Decimal] = {}  # factors given by configuration, always fresh
 
 
-SERVED: Final = FeedSettings(constants=FIXTURE_FACTORS)  # what ``chimera feed`` runs with
+SERVED: Final = FeedSettings(constants=FIXTURE_FACTORS)
+
+
+def served(environment: str) -> FeedSettings:
+    """What ``chimera feed`` runs with. Nothing is made up where money is real: rules that need such a factor skip."""
+    return SERVED if environment in MADE_UP_IN else FeedSettings()

@@ -2,7 +2,8 @@
 
 Pure. Bars and means are of the mid, which has no bounce between bid and ask and exists without trades.
 A feature that is not known yet is absent, and each carries the time of the event that made it. Books and marks come
-over two connections, and neither makes the other young: a tick is of its book's moment, and has no mark that is old.
+over two connections, and neither makes the other young: a tick and what is made of touches are of their book's moment,
+and a tick has no mark that is old.
 """
 
 from decimal import Decimal
@@ -125,7 +126,7 @@ class SymbolFeed:
             self._volatility.take(closed.close)
 
     def _book_features(self, touch: TopOfBook) -> dict[str, Feature]:
-        at_ms = self.at_ms
+        at_ms = self._depth_at_ms
         found = {
             "spread_bps": _spread_bps(touch),
             "depth_top1_usdt": _top1_usdt(touch),

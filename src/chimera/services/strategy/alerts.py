@@ -88,10 +88,14 @@ async def tell_lent(alerts: Alerts, decision: Open | Skip) -> None:
         await alerts.say(Severity.WARN, "SPOT_BY_FUTURES", decision.symbol, words)
 
 
-async def tell_skip(alerts: Alerts, decision: Skip, unreadable: Iterable[tuple[str, str]]) -> None:
-    """What of a skip somebody must look at; ``unreadable``: documents of the board, each with what is wrong."""
+async def tell_unreadable(alerts: Alerts, unreadable: Iterable[tuple[str, str]]) -> None:
+    """Documents of the board, each with what is wrong, also where the decision did without."""
     for key, words in unreadable:
         await alerts.say(Severity.ERROR, "BAD_DOCUMENT", key, words)
+
+
+async def tell_skip(alerts: Alerts, decision: Skip) -> None:
+    """What of a skip somebody must look at."""
     for reason in decision.reasons:
         if reason.code is Code.NO_RULE:
             await alerts.say(Severity.WARN, "NO_USABLE_RULE", decision.symbol, reason.text)

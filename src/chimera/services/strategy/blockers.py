@@ -2,8 +2,9 @@
 
 A look is a decision that leaves nothing: no score model is asked, no lock taken, no row written. It goes by what was
 wished last for the symbol. S4's barriers and kills are asked for once a look and stand before every symbol they are
-about. The levels are saved when they change, and a restart keeps the moment of each that still stands. A symbol's
-change is told in one alert once it has lasted, at most one a minute; what is told last is how it stands.
+about; that it refused the symbol's last entry stands for ``REFUSED_MS``, or until it takes one. The levels are saved
+when they change, and a restart keeps the moment of each that still stands. A symbol's change is told in one alert once
+it has lasted, at most one a minute; what is told last is how it stands.
 """
 
 import asyncio
@@ -23,9 +24,11 @@ from chimera.services.strategy.alerts import Alerts
 from chimera.services.strategy.config import ConfigWatcher
 from chimera.services.strategy.judging import Judge
 from chimera.services.strategy.settings import StrategySettings
+from chimera.services.strategy.signals import Tracks
 from chimera.trading.decision import Code, Open, Skip
 from chimera.trading.errors import NewerSchema, NotSent, OutcomeUnknown, Refused, StoreUnavailable
 from chimera.trading.events import Severity
+from chimera.trading.intent import Intent
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis
 from chimera.wire.codec import SCHEMA_VERSION, check_version, plain
@@ -36,8 +39,11 @@ LOOK_S: Final = 5.0
 SPARED: Final = 9  # of the time, this many parts for each one that looks take: decisions come first
 SETTLED_MS: Final = 15_000  # what passes sooner is told to nobody
 TELL_MS: Final = 60_000  # between two alerts about one symbol
+REFUSED_MS: Final = 600_000
 SYMBOLS_MAX: Final = 1_000
 ROUTER_AWAY: Final = "ROUTER_AWAY"
+ROUTER_REFUSED: Final = "ROUTER_REFUSED"  # where it says no code
+REFUSED_NAME: Final = "last entry"
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +57,8 @@ class _Watched:
     side: Side | None = None
     own: tuple[Blocker, ...] = ()  # by our decisions
     routers: tuple[Blocker, ...] = ()
+    refused: Blocker | None = None  # its last entry, by S4
+    refused_ms: int = 0  # UTC, when it last did, or took one
     decision: str | None = None
     looked_ms: Millis | None = None
     told: frozenset[str] = field(default_factory=frozenset)
@@ -59,7 +67,8 @@ class _Watched:
 
     @property
     def blockers(self) -> tuple[Blocker, ...]:
-        return tuple(sorted((*self.own, *self.routers), key=lambda blocker: blocker.since_ms))
+        refused = () if self.refused is None else (self.refused,)
+        return tuple(sorted((*self.own, *self.routers, *refused), key=lambda blocker: blocker.since_ms))
 
     @property
     def state(self) -> object:
@@ -103,6 +112,20 @@ class Blockers:
         watched.market, watched.side = request.market, request.sideHint
         self._stand(watched, decision)
 
+    def answered(self, intent: Intent, tracks: Tracks) -> None:
+        """What came of an entry at S4: one that is refused each time is no symbol that can be entered."""
+        watched = self._of(intent.symbol)
+        if watched is None:
+            return
+        if tracks.taken:
+            watched.refused, watched.refused_ms = None, self._clock.now_ms()
+        elif tracks.refused:
+            code, words = tracks.code or ROUTER_REFUSED, f"S4 refused the last entry: {tracks.message}"
+            now = self._blocker(code, Kind.S4, words).but(name=REFUSED_NAME, market=intent.market)
+            known = watched.refused
+            since_ms = known.since_ms if known is not None and known.key == now.key else now.since_ms
+            watched.refused, watched.refused_ms = now.but(since_ms=since_ms), self._clock.now_ms()
+
     # ── the look ──
 
     async def run(self) -> None:
@@ -123,6 +146,8 @@ class Blockers:
             await self._look_at(watched)
             took_ms = self._clock.monotonic_ms() - began_ms
             watched.routers = () if levels is None else self._of_router(levels, watched)
+            if self._clock.now_ms() - watched.refused_ms > REFUSED_MS:
+                watched.refused = None
             await self._tell(watched)
             await self._save(watched)
             await asyncio.sleep(took_ms * SPARED / 1000)
@@ -215,6 +240,8 @@ class Blockers:
             "side_hint": watched.side,
             "own": plain(watched.own),
             "routers": plain(watched.routers),
+            "refused": plain(watched.refused),
+            "refused_ms": watched.refused_ms,
             "told": sorted(watched.told),
             "told_ms": watched.told_ms,
             "changed_ms": self._clock.now_ms(),
@@ -243,6 +270,8 @@ class Blockers:
             else:
                 watched.own = standing(found.own, watched.own)
             watched.routers, watched.told, watched.told_ms = found.routers, found.told, found.told_ms
+            if not watched.refused_ms:  # S4 has answered none of ours yet
+                watched.refused, watched.refused_ms = found.refused, found.refused_ms
         self._loaded = True
 
     # ── what is shown ──
@@ -285,6 +314,8 @@ def _read(row: dict[str, Any]) -> _Watched:
         side=msgspec.convert(row.get("side_hint"), Side | None),
         own=msgspec.convert(row.get("own", ()), tuple[Blocker, ...], strict=False),
         routers=msgspec.convert(row.get("routers", ()), tuple[Blocker, ...], strict=False),
+        refused=msgspec.convert(row.get("refused"), Blocker | None, strict=False),
+        refused_ms=msgspec.convert(row.get("refused_ms", 0), int),
         told=frozenset(msgspec.convert(row.get("told", ()), tuple[str, ...])),
         told_ms=msgspec.convert(row.get("told_ms"), Millis | None),
     )

@@ -27,7 +27,7 @@ from chimera.ports.score import Scorer
 from chimera.ports.streams import Bus, Streams
 from chimera.services.clock import SteadyClock
 from chimera.services.strategy import health, signals, spans
-from chimera.services.strategy.alerts import Alerts, tell_lent, tell_skip
+from chimera.services.strategy.alerts import Alerts, tell_lent, tell_skip, tell_unreadable
 from chimera.services.strategy.answers import answer as answer_of
 from chimera.services.strategy.answers import each, skip
 from chimera.services.strategy.blockers import Blockers
@@ -107,7 +107,7 @@ class Strategy:
         self.trials = Trials(ledger, self.config, self.alerts, clock)
         whose = settings.account_id, settings.strategy_id
         hearing = Hearing(bus, *whose, self.alerts, name=settings.name) if hears else None
-        promises, settled = Promises(bus, clock, settings.account_id), self.trials.delivered
+        promises = Promises(bus, clock, settings.account_id)
         self._dispatcher = Dispatcher(
             ledger,
             bus,
@@ -116,7 +116,7 @@ class Strategy:
             clock,
             settings.tracks,
             promises=promises,
-            settled=settled,
+            settled=self._settled,
             hearing=hearing,
             tracing=tracing,
         )
@@ -211,6 +211,10 @@ class Strategy:
             **traced,
         )
 
+    def _settled(self, item: Item) -> None:
+        self.trials.delivered(item)
+        self.blockers.answered(item.intent, item.tracks)
+
     def _checked(self, request: DecideRequest) -> Loaded:
         """What this decision is made with, to its end."""
         symbols = self._settings.symbols
@@ -239,10 +243,11 @@ class Strategy:
             judged = await self._judge.judge(snapshot, request, facts)
             origin = origin.of(judged.facts, judged.case)
             if isinstance(judged.decision, Skip):
-                await tell_skip(self.alerts, judged.decision, judged.facts.unreadable)
+                await tell_skip(self.alerts, judged.decision)
                 recorded = await self._record_skip(judged.decision, origin, signal_id)
             else:  # no await before it reserves
                 recorded = await self._record_open(snapshot, request, judged.decision, origin, until_ms, signal_id)
+            await tell_unreadable(self.alerts, judged.facts.unreadable)
             if judged.facts.lent:
                 await tell_lent(self.alerts, judged.decision)
             self.trials.compare(loaded, snapshot, str(recorded[1].signal_id), judged.case, judged.decision)

@@ -17,7 +17,8 @@ from chimera.trading.budget import RiskBudget
 from chimera.trading.decision import Feature
 from chimera.trading.errors import NewerSchema
 from chimera.trading.market import Market, Touch
-from chimera.trading.money import sound
+from chimera.trading.money import Millis, sound
+from chimera.trading.value import Value
 from chimera.wire import codec
 from chimera.wire.board import FeatureBoard, Tick
 from chimera.wire.budget import read_budget
@@ -47,6 +48,14 @@ class _NamedTick(Tick, tag=False, forbid_unknown_fields=False, kw_only=True):
     symbol: str = ""  # another system's tick may leave it out
 
 
+class _Parts(Value, tag=False, forbid_unknown_fields=False):
+    """A ``FeatureBoard`` whose factors are not looked at."""
+
+    symbol: str
+    at_ms: Millis
+    features: dict[str, msgspec.Raw]
+
+
 class Board:
     def __init__(self, snapshots: Snapshots, ledger: Rows, account_id: str) -> None:
         self._snapshots = snapshots
@@ -62,7 +71,7 @@ class Board:
         futures, spot, features, budget = await self._snapshots.get_many(keys)
         reading = _Reading()
         known: Mapping[str, Feature] | None = reading.of(
-            keys[2], lambda: None if features is None else _board(features, symbol)
+            keys[2], lambda: None if features is None else _board(features, symbol, reading, keys[2])
         )
         if known is None:
             known = await self._of_newest_signal(symbol, reading)
@@ -98,10 +107,26 @@ def _touch(document: bytes, symbol: str) -> Touch:
     return tick.touch()
 
 
-def _board(document: bytes, symbol: str) -> Mapping[str, Feature]:
-    board = codec.decode(document, FeatureBoard)
+def _board(document: bytes, symbol: str, reading: "_Reading", key: str) -> Mapping[str, Feature]:
+    try:
+        board = codec.decode(document, FeatureBoard)
+    except msgspec.ValidationError:
+        board = _in_parts(document, reading, key)
     _check(board.symbol, symbol)
     return _features(board.features)
+
+
+def _in_parts(document: bytes, reading: "_Reading", key: str) -> FeatureBoard:
+    """Factor by factor: one that is damaged is that one's fault alone. Raises ``ValueError`` where it is no board."""
+    board = msgspec.json.decode(document, type=_Parts)
+    features = {}
+    for name, part in board.features.items():
+        try:
+            features[name] = msgspec.json.decode(part, type=Feature, strict=False)
+        except msgspec.DecodeError as wrong:
+            reading.wrong.append((f"{key} {name}", f"{key}: {name} cannot be read: {wrong}"))
+            features[name] = Feature(value=NO_NUMBER, at_ms=board.at_ms)
+    return FeatureBoard(symbol=board.symbol, at_ms=board.at_ms, features=features)
 
 
 def _check(named: str, ours: str) -> None:
