@@ -40,9 +40,9 @@ def test_each_market_can_be_had_alone() -> None:
 
 
 def test_accounts_of_a_file_stand_beside_the_ready_one_or_in_its_place(tmp_path: Path) -> None:
-    one = {"name": "bot", "api_key": "k", "secret": "s", "balance": "5", "spot": {"BNB": "1"}}
+    one = {"name": "bot", "api_key": "key-of-one", "secret": "s", "balance": "5", "spot": {"BNB": "1"}}
     assert [each.name for each in load(accounts(tmp_path / "a", one))] == ["main", "bot"]
-    assert load(accounts(tmp_path / "b", one | {"name": "main"}))[0].api_key == "k"
+    assert load(accounts(tmp_path / "b", one | {"name": "main"}))[0].api_key == "key-of-one"
     assert load(accounts(tmp_path / "c", one | {"api_key": READY_ACCOUNT.api_key}))[0].name == "bot"
 
 
@@ -50,9 +50,25 @@ def test_accounts_of_a_file_stand_beside_the_ready_one_or_in_its_place(tmp_path:
     ("rows", "says"),
     [
         ([{"name": "a"}], "api_key"),
-        ([{"name": "a", "api_key": "k"}], "either a secret or a public_key"),
-        ([{"name": "a", "api_key": "k", "secret": "s"}, {"name": "a", "api_key": "l", "secret": "s"}], "the name 'a'"),
-        ([{"name": "a", "api_key": "k", "secret": "s"}, {"name": "b", "api_key": "k", "secret": "s"}], "api_key 'k'"),
+        (
+            [{"name": "a", "api_key": "short", "secret": "s"}],
+            r"no caller could use the api_key 'short'; one is .*8,128",
+        ),
+        ([{"name": "a", "api_key": "key-of-one"}], "either a secret or a public_key"),
+        (
+            [
+                {"name": "a", "api_key": "key-of-one", "secret": "s"},
+                {"name": "a", "api_key": "key-of-two", "secret": "s"},
+            ],
+            "the name 'a'",
+        ),
+        (
+            [
+                {"name": "a", "api_key": "key-of-one", "secret": "s"},
+                {"name": "b", "api_key": "key-of-one", "secret": "s"},
+            ],
+            "api_key 'key-of-one'",
+        ),
     ],
 )
 def test_a_file_of_no_use_is_refused_with_what_is_wrong(

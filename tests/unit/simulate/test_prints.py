@@ -180,6 +180,37 @@ def test_a_stream_of_all_symbols_is_an_array(traded: Desk, stream: str, names: l
     assert not traded.twin.drain()
 
 
+def test_a_continuous_contract_is_its_perpetual(traded: Desk) -> None:
+    """python-binance's futures candles are of this stream alone."""
+    assert traded.twin.subscribe("market", "btcusdt_perpetual@continuousKline_1m")
+    assert not traded.twin.subscribe("market", "btcusdt@continuousKline_1m")
+    assert not traded.twin.subscribe("market", "btcusdt_perpetual@kline_1m")
+    traded.twin.tick(traded.now)
+    (frame,) = traded.twin.drain()
+    event = frame.json()
+    assert (frame.channel, event["e"]) == ("btcusdt_perpetual@continuousKline_1m", "continuous_kline")
+    assert (event["ps"], event["ct"], event["k"]["v"]) == ("BTCUSDT", "PERPETUAL", "0.100")
+    assert "s" not in event["k"]
+    traded.twin.unsubscribe("market", "btcusdt_perpetual@continuousKline_1m")
+    traded.trade("65800.0", "1", "BUY")
+    traded.now += 1_000
+    traded.twin.tick(traded.now)
+    assert not traded.twin.drain()
+
+
+def test_every_touch_is_told_each_five_seconds(traded: Desk) -> None:
+    traded.twin.subscribe("public", "!bookTicker")
+    for _ in range(2):
+        traded.twin.tick(traded.now)
+        assert [(frame.route, frame.json()["s"], frame.json()["b"]) for frame in traded.twin.drain()] == [
+            ("public", "BTCUSDT", "65799.90")
+        ]
+        traded.now += 4_999
+        traded.twin.tick(traded.now)
+        assert not traded.twin.drain()
+        traded.now += 1
+
+
 def test_a_diff_says_nothing_of_what_was_before_its_reader(traded: Desk) -> None:
     """Who took a snapshot first and subscribed then must see that it does not join: it began at update 1 before."""
     snapshot = traded.ok("GET", "v1/depth", **SYMBOL)["lastUpdateId"]

@@ -3,11 +3,13 @@
 A row that has the ready account's name takes its place; else the ready account is there beside the file's.
 """
 
+import re
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from chimera.simulate.door.auth import KEY_FORM
 from chimera.simulate.door.messages import NO_JSON
 from chimera.simulate.door.refusals import Refusal
 from chimera.simulate.venue.account_spec import READY_ACCOUNT, AccountSpec
@@ -28,6 +30,8 @@ def load(path: Path) -> tuple[AccountSpec, ...]:
     for row in rows:
         try:
             row.key()
+            if re.fullmatch(KEY_FORM, row.api_key) is None:
+                raise Refusal(-2014, text=f"no caller could use the api_key {row.api_key!r}; one is {KEY_FORM}")
         except Refusal as refusal:
             raise _refused(f"{path}, account {row.name!r}: {refusal.msg}") from refusal
     for what in ("name", "api_key"):

@@ -24,7 +24,8 @@ AHEAD_MS = 1_000
 DEFAULT_WINDOW_MS = 5_000
 MAX_WINDOW_MS = 60_000
 KEY_HEADER = "X-MBX-APIKEY"
-_KEY = re.compile(r"[A-Za-z0-9_-]{8,128}")
+KEY_FORM: Final = r"[A-Za-z0-9_-]{8,128}"
+_KEY = re.compile(KEY_FORM)
 _WINDOW = re.compile(r"[0-9]{1,20}(\.[0-9]{1,3})?")
 _MICROS_FROM: Final = 10**14  # a timestamp this long is in microseconds: as milliseconds it is of the year 5138
 

@@ -11,6 +11,7 @@ from chimera.simulate.door.messages import SPOT
 from chimera.simulate.spot.pair import Pair
 from chimera.simulate.venue.print_rows import Day
 from chimera.simulate.venue.streams import (
+    CONTINUOUS,
     DepthStream,
     Event,
     Levels,
@@ -28,6 +29,8 @@ def known(stream: str) -> bool:
     _, _, kind = stream.partition("@")
     if stream == "!miniTicker@arr":  # spot's ``!ticker@arr`` was retired on 2026-03-26
         return True
+    if kind.startswith(CONTINUOUS):
+        return False
     return kind in ("bookTicker", "aggTrade", "trade") or depth_stream(kind) or summary_stream(kind)
 
 

@@ -13,6 +13,8 @@ from chimera.simulate.usdm.perpetual import Perpetual
 from chimera.simulate.venue.print_rows import Day
 from chimera.simulate.venue.streams import (
     ALL_TICKERS,
+    CONTINUOUS,
+    PERPETUAL,
     DepthStream,
     Event,
     Levels,
@@ -25,6 +27,7 @@ from chimera.trading.market import Side
 
 MARK_SLOW_MS = 3_000
 ALL_MARKS = {"!markPrice@arr": MARK_SLOW_MS, "!markPrice@arr@1s": 1_000}
+ALL_TOUCHES, TOUCHES_MS = "!bookTicker", 5_000
 _PUBLIC = ("bookTicker", "trade")
 
 
@@ -35,7 +38,11 @@ def route_of(stream: str) -> str | None:
     """
     if stream in ALL_TICKERS or stream in ALL_MARKS:
         return MARKET
-    _, _, kind = stream.partition("@")
+    if stream == ALL_TOUCHES:
+        return PUBLIC
+    symbol, _, kind = stream.partition("@")
+    if kind.startswith(CONTINUOUS) is not symbol.endswith(PERPETUAL):
+        return None
     if kind in _PUBLIC or depth_stream(kind):
         return PUBLIC
     return MARKET if kind in ("aggTrade", "markPrice", "markPrice@1s") or summary_stream(kind) else None
@@ -97,6 +104,12 @@ class FuturesPublisher(PublicStreams[Perpetual]):
     def tick_all(self, listings: Iterable[Perpetual], now_ms: int) -> None:
         found = list(listings)
         super().tick_all(found, now_ms)
+        touches = self.wanted_by_all(ALL_TOUCHES)
+        if touches is not None and now_ms - touches.sent_ms >= TOUCHES_MS:
+            touches.sent_ms = now_ms
+            for listing in found:
+                if listing.book.touch is not None:
+                    self.emit_one(ALL_TOUCHES, PUBLIC, self.book_ticker(listing, listing.book.touch, now_ms))
         for stream, every_ms in ALL_MARKS.items():
             all_of = self.wanted_by_all(stream)
             if all_of is None or now_ms - all_of.sent_ms < every_ms:

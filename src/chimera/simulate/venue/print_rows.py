@@ -176,6 +176,12 @@ def kline_event(listing: Listing[Any], candle: Candle, interval: Interval, now_m
     }
 
 
+def continuous_event(event: Row) -> Row:
+    """The same of ``<pair>_perpetual@continuousKline_<interval>``."""
+    candle = {name: value for name, value in event["k"].items() if name != "s"}
+    return {"e": "continuous_kline", "E": event["E"], "ps": event["s"], "ct": "PERPETUAL", "k": candle}
+
+
 _MINI = {"c": "lastPrice", "o": "openPrice", "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume"}
 _WHOLE = {
     **{"p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "Q": "lastQty"},

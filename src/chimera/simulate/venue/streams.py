@@ -18,7 +18,7 @@ import msgspec
 from chimera.simulate.door.messages import Frame
 from chimera.simulate.venue.candles import INTERVALS, Interval, Print
 from chimera.simulate.venue.listing import Listing
-from chimera.simulate.venue.print_rows import kline_event, ticker_event
+from chimera.simulate.venue.print_rows import continuous_event, kline_event, ticker_event
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO
 
@@ -27,7 +27,7 @@ Levels = list[tuple[Decimal, Decimal]]
 Event = dict[str, Any]
 
 _DEPTH = re.compile(r"depth(5|10|20)?(@(?:0|100|250|500|1000)ms)?")
-_KLINE = "kline_"
+CONTINUOUS, PERPETUAL = "continuousKline", "_perpetual"  # candles of a contract that goes on: <pair>_perpetual@…
 ALL_TICKERS = {"!miniTicker@arr": "miniTicker", "!ticker@arr": "ticker"}
 _encode = msgspec.json.Encoder().encode
 
@@ -39,7 +39,14 @@ def depth_stream(kind: str) -> bool:
 
 def summary_stream(kind: str) -> bool:
     """Whether a stream's kind is one of candles or 24 h tickers."""
-    return kind in ("ticker", "miniTicker") or (kind.startswith(_KLINE) and kind.removeprefix(_KLINE) in INTERVALS)
+    name, _, interval = kind.partition("_")
+    return kind in ("ticker", "miniTicker") or (name in ("kline", CONTINUOUS) and interval in INTERVALS)
+
+
+def _parts(stream: str) -> tuple[str, str]:
+    """The symbol and the kind of a stream; a continuous contract is the symbol's perpetual."""
+    symbol, _, kind = stream.partition("@")
+    return symbol.removesuffix(PERPETUAL), kind
 
 
 def rows(listing: Listing[Any], levels: Levels) -> list[list[str]]:
@@ -133,7 +140,7 @@ class PublicStreams(ABC, Generic[L]):
         if stream.startswith("!"):
             self._everybody[stream].readers += 1
             return
-        symbol, _, kind = stream.partition("@")
+        symbol, kind = _parts(stream)
         wanted = self._wanted.setdefault(symbol, Wanted())
         wanted.counts[kind] += 1
         match = _DEPTH.fullmatch(kind)
@@ -141,7 +148,7 @@ class PublicStreams(ABC, Generic[L]):
             every = int(match[2][1:-2]) if match[2] else self.depth_ms
             wanted.depth[kind] = DepthStream(stream, every, int(match[1]) if match[1] else None)
         if summary_stream(kind) and kind not in wanted.summaries:
-            interval = INTERVALS.get(kind.removeprefix(_KLINE))
+            interval = INTERVALS.get(kind.partition("_")[2])
             wanted.summaries[kind] = Summary(kind, self.ticker_ms if interval is None else self.kline_ms, interval)
 
     def unwant(self, stream: str) -> None:
@@ -149,7 +156,7 @@ class PublicStreams(ABC, Generic[L]):
         if stream in self._everybody:
             self._everybody[stream].readers -= 1
             return
-        symbol, _, kind = stream.partition("@")
+        symbol, kind = _parts(stream)
         wanted = self._wanted.get(symbol)
         if wanted is None or not wanted.counts[kind]:
             return
@@ -215,6 +222,10 @@ class PublicStreams(ABC, Generic[L]):
         name, payload = events[0]["e"], _encode(events)
         self._frames.append(Frame(route=self.route("arr"), channel=stream, event=name, payload=payload))
 
+    def emit_one(self, stream: str, route: str, event: Event) -> None:
+        """Queue one symbol's frame of a stream of all."""
+        self._frames.append(Frame(route=route, channel=stream, event=event["e"], payload=_encode(event)))
+
     def _sum_up(self, listing: L, summary: Summary, now_ms: int) -> None:
         interval, last_id = summary.interval, listing.prints.last_id
         if interval is not None and summary.opening_ms != (opening_ms := interval.opening(now_ms)):
@@ -233,7 +244,8 @@ class PublicStreams(ABC, Generic[L]):
     def _candle(self, listing: L, summary: Summary, interval: Interval, now_ms: int, *, closed: bool) -> None:
         candle = listing.prints.candle(interval, summary.opening_ms)
         if candle is not None:
-            self.emit(listing, summary.kind, kline_event(listing, candle, interval, now_ms, closed=closed))
+            event = kline_event(listing, candle, interval, now_ms, closed=closed)
+            self.emit(listing, summary.kind, continuous_event(event) if CONTINUOUS in summary.kind else event)
 
     def _flush(self, listing: L, stream: DepthStream, now_ms: int) -> None:
         if not (stream.bids or stream.asks) or now_ms - stream.sent_ms < stream.every_ms:
@@ -264,6 +276,6 @@ class PublicStreams(ABC, Generic[L]):
 
     def emit(self, listing: L, kind: str, event: Event) -> None:
         """Queue one frame of the listing's stream of this kind."""
-        channel = f"{listing.symbol.lower()}@{kind}"
+        channel = f"{listing.symbol.lower()}{PERPETUAL if CONTINUOUS in kind else ''}@{kind}"
         name = event.get("e", kind)
         self._frames.append(Frame(route=self.route(kind), channel=channel, event=name, payload=_encode(event)))
