@@ -8,7 +8,7 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from chimera.execute.dust import too_small
-from chimera.protect.pairs import locked_qty, ours_qty
+from chimera.protect.pairs import locked_qty, ours_qty, short_by
 from chimera.trading.commands import NOTHING, Command, Place
 from chimera.trading.events import Alert, Severity
 from chimera.trading.execution import Exit, Phase
@@ -202,13 +202,10 @@ def _place(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple
 
 
 def _there(holding: Holding, wanted: Exit, scene: Scene) -> Decimal:
-    """On spot what is ours; after a failure no more than the wallet shows, where that is something to sell.
-
-    Fees may have been taken in the very asset, or somebody has spent of it: the rest must not wait for the surveys.
-    """
+    """On spot what is ours; after a failure no more than the wallet shows, where that is something to sell."""
     ours = ours_qty(holding, scene)
-    shown = ours + min(holding.suspected, ZERO)
-    return shown if wanted.tries and holding.strikes and not too_small(shown, scene) else ours
+    shown = ours - short_by(holding)
+    return shown if wanted.tries and not too_small(shown, scene) else ours
 
 
 def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from chimera.protect.arming import patient
 from chimera.protect.crossing import overdue
 from chimera.protect.forms import left
-from chimera.protect.tries import count_try, strike_form
+from chimera.protect.tries import count_try, strike_form, wait
 from chimera.trading.bracket import Bracket
 from chimera.trading.commands import NOTHING, Cancel, Command, Place, PlacePair
 from chimera.trading.execution import STOP_CROSSED, STOP_REFUSED, STOP_STUCK, TARGET_CROSSED, Exit, Phase, Working
@@ -33,6 +33,7 @@ from chimera.trading.venue import OrderRef
 
 LISTS_MAX: Final = 3  # of one symbol; the venue takes five conditional orders (MAX_NUM_ALGO_ORDERS)
 NOT_SENT_MS: Final = 500  # after a list that never left, by a glitch: how long until the next
+LACKING_MS: Final = 500  # after one refused for lack of coins: a survey says meanwhile how many there are
 LONGEST_NOT_SENT_MS: Final = 2_000  # and by a ban
 DEAREST: Final = Decimal("0.001")  # Binance's usual spot fee; the account's own may not be known yet
 _LIST: Final = "l"  # the letter of a list's own id
@@ -101,6 +102,13 @@ def ours_qty(holding: Holding, scene: Scene) -> Decimal:
     return max(holding.exposure - bought * max(scene.fees.taker, scene.fees.maker, DEAREST), ZERO)
 
 
+def short_by(holding: Holding) -> Decimal:
+    """Base asset that the wallet lacks of ours, by all the surveys that have disagreed: fees may have been taken in the
+    very asset, or somebody has spent of it. For whoever was refused: a reading alone may be a mistake (B26).
+    """
+    return max(-holding.suspected, ZERO) if holding.strikes else ZERO
+
+
 def protect(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """Lists for all that is held and meant to stay."""
     pairs = pairs_of(holding)
@@ -115,17 +123,25 @@ def protect(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Hol
         return holding, NOTHING
     room = _to_protect(holding, scene)
     kept = _fitting((pair for pair in pairs if _serves(pair, wanted, form)), room)
-    lacking = _less(room, kept)
+    lacking = _lacking(holding, _less(room, kept), wanted, scene)
     enough = _placeable(lacking, wanted, scene)
     if kept and not kept[-1].firing and lacking > 0 and (len(kept) >= LISTS_MAX or not (enough or holding.entering)):
         kept = kept[:-1]  # the newest makes way for one that holds its quantity and the rest
-        lacking = _less(room, kept)
+        lacking = _lacking(holding, _less(room, kept), wanted, scene)
     holding, commands = _dismiss(holding, (pair for pair in pairs if pair not in kept), scene)
     due = holding.stop_retry_at_ms is None or scene.now_ms >= holding.stop_retry_at_ms
     if enough and due and not holding.unseen and lacking <= _less(room, pairs):
         holding, more = _place(holding, form, wanted, lacking, scene)
         commands += more
     return holding, commands
+
+
+def _lacking(holding: Holding, lacking: Qty, wanted: Bracket, scene: Scene) -> Qty:
+    """After a refusal no more than the wallet shows, where that is something to guard."""
+    if not holding.stop_tries:
+        return lacking
+    there = scene.instrument.floor_to_step(max(lacking - short_by(holding), ZERO))
+    return lacking if _placeable(lacking, wanted, scene) and not _placeable(there, wanted, scene) else there
 
 
 def _less(room: Qty, pairs: Iterable[Pair]) -> Qty:
@@ -306,6 +322,8 @@ def refused(holding: Holding, order: Order, no: PlaceRefused, scene: Scene) -> H
         return strike_form(holding, order).but(stop_retry_at_ms=None)
     if order.request.form is Form.OCO and no.refusal in _OF_PRICE:  # then the stop goes alone, the target is watched
         return count_try(strike_form(holding, order), Role.STOP, scene)
+    if no.refusal is Refusal.LACKS_BALANCE:
+        return wait(count_try(holding, Role.STOP, scene), Role.STOP, scene, LACKING_MS)
     known = no.refusal not in (None, Refusal.OTHER)
     return count_try(holding if known else strike_form(holding, order), Role.STOP, scene)
 

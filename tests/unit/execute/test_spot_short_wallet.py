@@ -8,7 +8,7 @@ import pytest
 
 from chimera.trading.events import Alert
 from chimera.trading.facts import CloseAsked, PlaceRefused, Ticked
-from chimera.trading.order import NewOrder, Role
+from chimera.trading.order import NewOrder, Role, Status
 from chimera.trading.refusal import Refusal
 from support.spot_desk import SpotDesk, a_spot_long
 
@@ -69,3 +69,48 @@ def test_it_is_told_as_any_close_that_fails() -> None:
         desk.later(4_000).hear(Ticked())
         order = desk.placed(Role.EXIT)
     assert "EXIT_FAILING" in [event.body.code for event in desk.holding.outbox if isinstance(event.body, Alert)]
+
+
+# ── and its list is made for what is there ──
+
+
+def refused_list() -> SpotDesk:
+    desk = SpotDesk().bought()
+    desk.refuse(desk.pairs()[-1], Refusal.LACKS_BALANCE)
+    assert desk.holding.exit is None
+    return desk
+
+
+def test_a_list_that_lacks_a_little_is_made_for_what_the_wallet_has() -> None:
+    """It was refused a second time, and the position was closed for a fee."""
+    desk = refused_list()
+    desk.later(300).survey(qty="0.00995")
+    desk.later(1_000).hear(Ticked())
+    less = desk.pairs()[-1]
+    assert (len(desk.pairs()), less.stop.qty) == (2, Decimal("0.00995"))
+
+    desk.stand(less)
+    for _ in range(5):
+        desk.later(3_000).survey(desk.word(less.stop, Status.NEW), desk.word(less.target, Status.NEW), qty="0.00995")
+    assert (len(desk.pairs()), desk.canceled(), desk.holding.exit) == (2, [], None)
+
+
+@pytest.mark.parametrize("wallet", ["0", "0.00001", "0.00999"])
+def test_a_reading_that_leaves_nothing_or_lacks_nothing_changes_no_list(wallet: str) -> None:
+    desk = refused_list()
+    desk.later(300).survey(qty=wallet)
+    desk.later(1_000).hear(Ticked())
+    whole = desk.pairs()[-1]
+    assert (len(desk.pairs()), whole.stop.qty) == (2, Decimal("0.00999"))
+
+    desk.refuse(whole, Refusal.LACKS_BALANCE)
+    assert desk.holding.exit is not None, "refused again it is closed: bare it does not stay"
+
+
+def test_one_that_stands_is_not_taken_away_for_a_reading() -> None:
+    desk = a_spot_long()
+    pair = desk.pairs()[-1]
+    desk.holding = desk.holding.but(stop_tries=1)
+    for wallet in ("0.00995", "0"):
+        desk.later(3_000).survey(desk.word(pair.stop, Status.NEW), desk.word(pair.target, Status.NEW), qty=wallet)
+    assert (desk.canceled(), len(desk.pairs())) == ([], 1)
