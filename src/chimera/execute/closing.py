@@ -112,7 +112,8 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
         return _resend(holding, exits[0], wanted, scene) if repeatable else (holding, NOTHING)
     if not holding.exposure or holding.unseen or _in_the_way(holding, wanted, scene):
         return holding, NOTHING
-    if wanted.qty is not None and holding.strikes:  # the venue shows another position: the part may be closed already
+    differs = bool(holding.strikes) and abs(holding.suspected) >= scene.instrument.step
+    if wanted.qty is not None and differs:  # the venue shows another position: the part may be closed already
         return holding, NOTHING
     if wanted.retry_at_ms is not None and scene.now_ms < wanted.retry_at_ms:
         return holding, NOTHING

@@ -8,6 +8,7 @@ import pytest
 
 from chimera.trading.events import Alert
 from chimera.trading.facts import CloseAsked, PlaceRefused, Ticked
+from chimera.trading.money import Qty
 from chimera.trading.order import NewOrder, Role, Status
 from chimera.trading.refusal import Refusal
 from support.spot_desk import SpotDesk, a_spot_long
@@ -114,3 +115,16 @@ def test_one_that_stands_is_not_taken_away_for_a_reading() -> None:
     for wallet in ("0.00995", "0"):
         desk.later(3_000).survey(desk.word(pair.stop, Status.NEW), desk.word(pair.target, Status.NEW), qty=wallet)
     assert (desk.canceled(), len(desk.pairs())) == ([], 1)
+
+
+@pytest.mark.parametrize(("wallet", "sent"), [("0.009989", 1), ("0.00997", 0)])
+def test_a_part_is_closed_though_less_than_a_step_is_missing(wallet: str, sent: int) -> None:
+    """Each fee of another symbol's trade held up a part for a minute. A step or more may be that very part."""
+    desk = a_spot_long()
+    pair = desk.pairs()[-1]
+    desk.later(50).survey(desk.word(pair.stop, Status.NEW), desk.word(pair.target, Status.NEW), qty=wallet)
+    assert desk.holding.strikes
+    desk.hear(CloseAsked(reason="MANUAL", qty=Qty(Decimal("0.005"))))
+    desk.cancel_list(pair)
+
+    assert desk.count(Role.EXIT) == sent
