@@ -11,12 +11,14 @@ from typing import Final
 from chimera.trading.fill import Fill
 from chimera.trading.holding import Holding
 from chimera.trading.ids import child_of
+from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Qty
 from chimera.trading.order import FIRING, Order, Status
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueSnapshot
 
-MOVED_PATIENCE_MS: Final = 600_000  # past the last moment at which the order could be accepted
+BOUGHT_PATIENCE_MS: Final = 600_000  # past the last moment at which the order could be accepted
+SOLD_PATIENCE_MS: Final = 60_000
 _MOVING: Final = (Status.PENDING_NEW, Status.IN_DOUBT, Status.PENDING_CANCEL, *FIRING)
 
 
@@ -58,15 +60,17 @@ def looked(holding: Holding, snapshot: VenueSnapshot) -> Holding:
 
 
 def speaks(order: Order, holding: Holding, scene: Scene) -> bool:
-    """Whether the wallet has moved the way of this order since: by a step at least, by what is in doubt at most.
+    """Whether the wallet has moved the way of this order since, by what is in doubt at most.
 
-    A list in doubt is not judged by it: what it guards is bare meanwhile, and the coins may be gone another way.
+    Of a purchase by a step at least. While a sale is in doubt, what it should sell is bare: there it must be most of
+    it, and not for long, since a fee that was taken in the very asset looks alike. A list is not judged by it at all.
     """
-    dead_after_ms = order.dead_after_ms
-    late = dead_after_ms is not None and scene.venue_now_ms > dead_after_ms + MOVED_PATIENCE_MS
+    side, dead_after_ms = order.request.side, order.dead_after_ms
+    buys = side is Side.BUY
+    patience_ms = BOUGHT_PATIENCE_MS if buys else SOLD_PATIENCE_MS
+    late = dead_after_ms is not None and scene.venue_now_ms > dead_after_ms + patience_ms
     if late or order.role.protective or not holding.own_moved:
         return False
-    side = order.request.side
-    doubted = (each for each in holding.orders.values() if each.status in _MOVING and each.request.side is side)
-    most = sum((each.leaves_qty for each in doubted), ZERO)
-    return scene.instrument.step <= holding.own_moved * side.sign <= most
+    alike = (each for each in holding.orders.values() if each.request.side is side and not each.role.protective)
+    most = sum((each.leaves_qty for each in alike if each.status in _MOVING), ZERO)
+    return (scene.instrument.step if buys else most / 2) <= holding.own_moved * side.sign <= most

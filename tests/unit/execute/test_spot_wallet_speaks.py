@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from chimera.execute.wallet import MOVED_PATIENCE_MS
+from chimera.execute.wallet import BOUGHT_PATIENCE_MS, SOLD_PATIENCE_MS
 from chimera.trading.facts import CloseAsked, NotFound, PlaceUnanswered, Reported, Ticked
 from chimera.trading.ids import ClientOrderId
 from chimera.trading.market import Side
@@ -57,8 +57,8 @@ def test_a_purchase_that_only_the_wallet_shows_is_not_bought_again(own: str) -> 
     assert desk.count(Role.TAKER) == 1
 
 
-def test_a_sale_that_only_the_wallet_shows_does_not_sell_the_users_own() -> None:
-    desk = a_wallet("5")
+def sold(desk: SpotDesk) -> NewOrder:
+    """A list's coins, closed by hand; the close is in doubt."""
     desk.bought()
     [pair] = desk.pairs()
     desk.stand(pair)
@@ -67,10 +67,27 @@ def test_a_sale_that_only_the_wallet_shows_does_not_sell_the_users_own() -> None
     desk.cancel_list(pair)
     sale = desk.placed(Role.EXIT)
     doubted(desk, sale)
-    status = silent_but_for(desk, sale, wallet=str(Decimal("5.00999") - sale.qty))
+    return sale
 
+
+def test_a_sale_that_only_the_wallet_shows_does_not_sell_the_users_own() -> None:
+    desk = a_wallet("5")
+    sale = sold(desk)
+    status = silent_but_for(desk, sale, wallet=str(Decimal("5.00999") - sale.qty))
     assert status is Status.IN_DOUBT
     assert desk.count(Role.EXIT) == 1
+
+    desk.later(SOLD_PATIENCE_MS)
+    silent_but_for(desk, sale, wallet=str(Decimal("5.00999") - sale.qty))
+    assert desk.count(Role.EXIT) == 2, "it is bare meanwhile"
+
+
+@pytest.mark.parametrize("wallet", ["5.00999", "5.00899", "4.9"])
+def test_what_may_have_been_a_fee_holds_up_no_close(wallet: str) -> None:
+    desk = a_wallet("5")
+    sale = sold(desk)
+    silent_but_for(desk, sale, wallet)
+    assert desk.count(Role.EXIT) == 2
 
 
 @pytest.mark.parametrize("wallet", ["5", "4.99001", "5.000009", "6"])
@@ -95,7 +112,7 @@ def test_it_does_not_speak_for_ever() -> None:
     desk = a_wallet("5")
     entry = entered(desk)
     assert silent_but_for(desk, entry, wallet="5.005") is Status.IN_DOUBT
-    desk.later(MOVED_PATIENCE_MS)
+    desk.later(BOUGHT_PATIENCE_MS)
 
     assert silent_but_for(desk, entry, wallet="5.005") is Status.REJECTED
 
