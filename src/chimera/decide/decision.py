@@ -10,6 +10,7 @@ an entry would else have to hold in both.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from chimera.decide.features import ATR, Features, built_in, supposed
 from chimera.decide.gates import (
@@ -36,6 +37,8 @@ from chimera.trading.market import Market, Side, Touch
 from chimera.trading.members import FUT, SELL, SPOT
 from chimera.trading.money import ZERO, Millis, sound, text
 from chimera.trading.value import Value
+
+DOLLARS: Final = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD1")  # 20 of anything else is another size
 
 
 class Terms(Value):
@@ -345,6 +348,9 @@ class _Trace:
         if terms is None:
             words = f"{self.case.symbol} has no instrument on {market}"
             return self.skip((Verdict(code=Code.NOT_LISTED, passed=False, text=words),))
+        if (quote := terms.instrument.quote) not in DOLLARS:
+            words = f"{self.case.symbol} is paid in {quote or 'what is not known'}, and sizes and limits are in dollars"
+            return self.skip((Verdict(code=Code.NOT_LISTED, passed=False, name="quote", text=words),))
         if not terms.instrument.trading:
             words = f"{self.case.symbol} does not trade on {market} now"
             return self.skip((Verdict(code=Code.NOT_TRADING, passed=False, text=words),))

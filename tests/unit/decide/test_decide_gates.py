@@ -51,6 +51,18 @@ CASES = {
 }
 
 
+@pytest.mark.req("S3-SIZE-1")
+@pytest.mark.parametrize(("market", "quote"), [(Market.FUT, "BTC"), (Market.SPOT, "ETH"), (Market.SPOT, "")])
+def test_what_is_not_paid_in_dollars_is_not_sized_in_them(market: Market, quote: str) -> None:
+    """100 to spend at a price of 0.05 is 2,000 ETH where the price is in BTC."""
+    case = a_case(asked_market=market)
+    instrument = case.terms[market].instrument.but(quote=quote)
+    skip = decide(a_bundle(), case.but(terms={market: case.terms[market].but(instrument=instrument)}))
+
+    assert isinstance(skip, Skip)
+    assert [(reason.code, reason.name) for reason in skip.reasons] == [(Code.NOT_LISTED, "quote")]
+
+
 @pytest.mark.req("S3-L0-2")
 def test_a_quotient_is_told_as_a_reader_reads_it_and_kept_as_it_is() -> None:
     """And a difference that rounding would hide is told whole."""
