@@ -133,6 +133,9 @@ STATUSES: Final[Mapping[str, HTTPStatus]] = {
     **dict.fromkeys((*AWAY, *HELD), HTTPStatus.SERVICE_UNAVAILABLE),
 }
 
+AT_THE_DOOR: Final = frozenset({*WHO, "CROSS_ORIGIN", "ROLE_TOO_LOW", "NOT_FOUND", "METHOD_NOT_ALLOWED"})
+FOREIGN: Final = "HTTP_"  # begins the code of an answer that is none of ours
+
 REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
     "LIMIT_ORDER_NOTIONAL": ("qty", "orders of at most S4_MAX_ORDER_NOTIONAL_USDT each: less, or TWAP slices"),
     "LIMIT_POSITION_NOTIONAL": ("qty", "what S4_MAX_POSITION_NOTIONAL_USDT leaves beside all that is open"),
@@ -163,6 +166,11 @@ def remedy(code: str, asked: Mapping[str, object]) -> tuple[str | None, object, 
 def status_of(code: str) -> int:
     """HTTP status of a refusal; 422 for a business rule that the table does not name (``LIMIT_...``)."""
     return int(STATUSES.get(code, HTTPStatus.UNPROCESSABLE_ENTITY))
+
+
+def is_of_the_door(code: str) -> bool:
+    """Whether who answered ``POST /orders`` has not looked at the order: it was turned away before, or is another."""
+    return code in AT_THE_DOOR or code.startswith(FOREIGN)
 
 
 def no_such_order(name: str, *, field: str = "order_id", message: str = "no such order") -> Refused:

@@ -11,9 +11,12 @@ from contextlib import asynccontextmanager, closing
 import pytest
 import uvicorn
 from router_fake import FakeRouter, FixedClock
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from strategy_world import Stage, ask, until
 
 from chimera.client import RouterClient
+from chimera.services import face
 from chimera.services.router.http import Outcome, build_app
 from chimera.services.strategy import dispatch
 from chimera.services.strategy.engine import Strategy
@@ -32,9 +35,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def listening(stub: FakeRouter, at: socket.socket) -> AsyncIterator[None]:
-    app = build_app(stub, clock=FixedClock())
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+async def listening(stub: FakeRouter, at: socket.socket, *turned_away: ASGIApp) -> AsyncIterator[None]:
+    """``turned_away``: who answers the first requests instead, one after the other."""
+    app, first = build_app(stub, clock=FixedClock()), list(turned_away)
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        await (first.pop(0) if first else app)(scope, receive, send)
+
+    server = uvicorn.Server(uvicorn.Config(door, log_level="error", lifespan="off"))
     running = asyncio.create_task(server.serve(sockets=[at]))
     try:
         yield
@@ -97,6 +105,28 @@ async def test_s4_s_no_is_in_s3_s_log_with_its_code() -> None:
             tracks = (await delivery(stage, "REFUSED"))["tracks"]
     assert isinstance(tracks, dict)
     assert (tracks["code"], tracks["message"], len(stub.asked)) == ("MIN_NOTIONAL", "too little", 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (face.no(Refused("TOKEN_EXPIRED", "the token s3 has expired")), "TOKEN_EXPIRED"),
+        (face.no(Refused("ROLE_TOO_LOW", "s3 has the role viewer")), "ROLE_TOO_LOW"),
+        (PlainTextResponse("nothing here", 404), "HTTP_404"),
+    ],
+)
+async def test_who_is_turned_away_at_s4_s_door_has_not_heard_its_word_on_the_intent(answer: ASGIApp, code: str) -> None:
+    """It was REFUSED for good, what it had promised was free again, and S4 traded what came by the stream."""
+    stub = FakeRouter()
+    with closing(socket.create_server(("127.0.0.1", 0))) as at:
+        async with listening(stub, at, *[answer] * 3), s3_at(at.getsockname()[1]) as (stage, strategy):
+            await strategy.decide(ask())
+            tracks = (await delivery(stage, "DONE"))["tracks"]
+            alerts = {alert["code"]: alert["text"] for alert in await stage.streamed("alerts")}
+    assert isinstance(tracks, dict)
+    assert [tracks["said"][0][part] for part in ("heard", "code", "times")] == ["NOT_SENT", code, 3]
+    assert code in alerts["PUBLISH_FAILED"]
+    assert len(stub.asked) == 1
 
 
 async def test_an_s4_that_is_away_is_asked_again_with_the_same_ids() -> None:

@@ -41,9 +41,10 @@ from chimera.services.strategy.http import build_app
 from chimera.services.strategy.settings import StrategySettings, Track
 from chimera.services.strategy.telemetry import Promised
 from chimera.services.tracing import NoCollector, tracing_to
-from chimera.trading.errors import NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.errors import NotSent, OutcomeUnknown, Refused, VenueRejected
 from chimera.trading.instrument import Instrument
 from chimera.trading.intent import Intent
+from chimera.wire.failures import is_of_the_door
 from chimera.wire.registry import Listed
 
 SERVICE: Final = "s3-strategy"
@@ -54,13 +55,21 @@ log = structlog.get_logger(__name__)
 
 
 class RestSink:
-    """``chimera.ports.intents.IntentSink`` over the router's REST face."""
+    """``chimera.ports.intents.IntentSink`` over the router's REST face.
+
+    Who is turned away at its door has no word of the router's on the intent: what goes by the stream may be taken.
+    """
 
     def __init__(self, client: RouterClient) -> None:
         self._client = client
 
     async def submit(self, intent: Intent) -> OrderAnswer:
-        return await self._client.submit(intent, wait_s=0)
+        try:
+            return await self._client.submit(intent, wait_s=0)
+        except Refused as no:
+            if not is_of_the_door(no.code):
+                raise
+            raise NotSent(f"{no.code}: {no.message}", code=no.code) from no
 
 
 async def serve(
