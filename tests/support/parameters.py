@@ -54,6 +54,7 @@ GET    /fapi/v1/continuousKlines         pair contractType interval
 GET    /fapi/v1/trades                   symbol
 GET    /fapi/v1/historicalTrades         symbol
 GET    /fapi/v1/aggTrades                symbol
+GET    /fapi/v1/openInterest             symbol
 GET    /api/v3/klines                    symbol interval
 GET    /api/v3/uiKlines                  symbol interval
 GET    /api/v3/trades                    symbol

@@ -141,3 +141,30 @@ def test_what_fell_due_while_away_is_paid_when_back():
     second = a_next_life(desk, now_ms=due + 5)
     tick(second, due + 5)
     assert paid(second) == [D(-13)]
+
+
+@pytest.mark.req("TW-1")
+def test_settlements_are_told_to_everybody_also_where_nobody_had_to_pay(desk):
+    """By time, from a moment on or the newest; no contract was ever adjusted."""
+    first = announce(desk)
+    tick(desk, first)
+    second = announce(desk, rate="-0.0001", mark="66000")
+    tick(desk, second)
+
+    rows = desk.ok("GET", "v1/fundingRate", symbol=BTC)
+    assert rows == [
+        {"symbol": BTC, "fundingTime": first, "fundingRate": "0.00020000", "markPrice": "65000.00000000"},
+        {"symbol": BTC, "fundingTime": second, "fundingRate": "-0.00010000", "markPrice": "66000.00000000"},
+    ]
+    assert desk.ok("GET", "v1/fundingRate", limit=1) == rows[1:]
+    assert desk.ok("GET", "v1/fundingRate", startTime=first, limit=1) == rows[:1]
+    assert desk.ok("GET", "v1/fundingRate", endTime=first) == rows[:1]
+    assert desk.ok("GET", "v1/fundingInfo") == []
+
+
+@pytest.mark.req("TW-1")
+def test_open_interest_is_what_the_accounts_hold(desk):
+    announce(desk)
+    assert desk.ok("GET", "v1/openInterest", symbol=BTC)["openInterest"] == "0.000"
+    desk.market("SELL", "0.5")
+    assert desk.ok("GET", "v1/openInterest", symbol=BTC)["openInterest"] == "0.500"

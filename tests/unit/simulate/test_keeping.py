@@ -163,7 +163,7 @@ def test_every_field_is_kept_or_left_out_on_purpose():
     history = {"trades", "income", "margin_moves", "listen_key", "listen_until_ms"}
     assert fields(Account) - history == set(KeptAccount.__struct_fields__)
     of_the_market = {"book", "queues", "triggers", "traded", "mark_given", "marked_ms", "dark", "symbol"}
-    of_the_market |= {"price_places", "qty_places", "trailing", "brackets", "prints"}
+    of_the_market |= {"price_places", "qty_places", "trailing", "brackets", "prints", "settled"}
     assert set(vars(Perpetual(DEMO[0]))) - of_the_market == set(KeptListing.__struct_fields__) - {"update_id"}
 
 

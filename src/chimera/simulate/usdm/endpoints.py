@@ -55,6 +55,9 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint[FuturesCall]]] = {
     ),
     ("GET", "/fapi/v1/trades"): _public(market_api.trades, 5, "symbol", "limit"),
     ("GET", "/fapi/v1/historicalTrades"): endpoint(market_api.trades, _KEY, 20, "symbol", "limit fromId"),
+    ("GET", "/fapi/v1/fundingRate"): _public(market_api.funding_rates, 1, "", f"symbol {_WINDOW}"),
+    ("GET", "/fapi/v1/fundingInfo"): _public(market_api.funding_adjustments, 1),
+    ("GET", "/fapi/v1/openInterest"): _public(market_api.open_interest, 1, "symbol"),
     ("GET", "/fapi/v1/aggTrades"): _public(market_api.aggregates, 20, "symbol", f"fromId {_WINDOW}"),
     ("POST", "/fapi/v1/order"): endpoint(
         orders_api.place, _SIGNED, 0, "symbol side type", ORDER_OPTIONS, permission=_TRADE, orders=1

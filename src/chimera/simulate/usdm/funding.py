@@ -11,7 +11,7 @@ from chimera.simulate.usdm.accounts import Position, money
 from chimera.simulate.usdm.cash import CashDesk
 from chimera.simulate.usdm.floor import FuturesFloor
 from chimera.simulate.usdm.margin import mark_of
-from chimera.simulate.usdm.perpetual import Perpetual
+from chimera.simulate.usdm.perpetual import Perpetual, Settlement
 from chimera.trading.market import next_funding_ms
 
 
@@ -30,10 +30,12 @@ class FundingDesk:
             holders = [
                 (account, held) for account in self.floor.accounts.values() for held in account.held_now(listing.symbol)
             ]
-            while holders and due <= now:
+            while due <= now:
+                if listing.mark is not None:
+                    listing.settled.append(Settlement(due, listing.funding_rate, listing.mark))
                 for account, held in holders:
                     self.cash.fund(account, held, self._amount(listing, held), due)
-                paid, due = True, next_funding_ms(due)
+                paid, due = bool(holders), next_funding_ms(due)
         listing.funding_due_ms = listing.funding_at(now)
         return paid
 

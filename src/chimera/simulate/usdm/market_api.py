@@ -122,6 +122,44 @@ def day_ticker(call: FuturesCall) -> Any:
     return found[0] if call.params.has("symbol") else found
 
 
+def funding_rates(call: FuturesCall) -> list[dict[str, Any]]:
+    """GET fundingRate: settlements by time, from ``startTime`` on, else the newest."""
+    params = call.params
+    start, end = params.maybe_integer("startTime"), params.integer_or("endTime", call.now_ms)
+    found = sorted(
+        (
+            (settled.at_ms, listing.symbol, settled)
+            for listing in call.chosen()
+            for settled in listing.settled
+            if (start or 0) <= settled.at_ms <= end
+        ),
+        key=lambda row: row[:2],
+    )
+    limit = call.limit(100)
+    return [
+        {
+            "symbol": symbol,
+            "fundingTime": at_ms,
+            "fundingRate": f"{settled.rate:.8f}",
+            "markPrice": f"{settled.mark:.8f}",
+        }
+        for at_ms, symbol, settled in (found[-limit:] if start is None else found[:limit])
+    ]
+
+
+def funding_adjustments(call: FuturesCall) -> list[dict[str, Any]]:
+    """GET fundingInfo: contracts whose interval or bounds were adjusted; none ever is."""
+    return []
+
+
+def open_interest(call: FuturesCall) -> dict[str, Any]:
+    """GET openInterest: what the accounts here hold, long or short, whichever is more."""
+    listing = call.listing
+    held = [each.qty for account in call.floor.accounts.values() for each in account.held_now(listing.symbol)]
+    long, short = sum((qty for qty in held if qty > 0), ZERO), sum((-qty for qty in held if qty < 0), ZERO)
+    return {"symbol": listing.symbol, "openInterest": listing.q(max(long, short)), "time": call.now_ms}
+
+
 def _ticker(listing: Perpetual, now_ms: int) -> dict[str, Any]:
     bid, bid_qty, ask, ask_qty = listing.book.touch or (ZERO, ZERO, ZERO, ZERO)
     return {

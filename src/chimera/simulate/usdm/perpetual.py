@@ -3,6 +3,8 @@
 Also ``DEMO``, the instruments the twin knows by default.
 """
 
+from collections import deque
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -20,9 +22,19 @@ from chimera.trading.money import ZERO, Price, Qty
 
 _DEFAULT_FUNDING = Decimal("0.0001")
 _STEP = Decimal("0.001")
+SETTLEMENTS: Final = 1_000  # remembered, as many as may be asked for at once
 LIQUIDATION_FEE: Final = Decimal("0.0125")  # of what a liquidation traded, as far as margin is left for it
 TRIGGER_PROTECT: Final = Decimal("0.05")  # the most that last and mark price may differ for a price-protected trigger
 _WORKING: Final = (WorkingType.CONTRACT_PRICE, WorkingType.MARK_PRICE)  # triggers are looked at in this order
+
+
+@dataclass(slots=True, frozen=True)
+class Settlement:
+    """Funding as it was paid, whether anybody had to or not."""
+
+    at_ms: int
+    rate: Decimal
+    mark: Decimal
 
 
 class SymbolStatus(StrEnum):
@@ -78,6 +90,7 @@ class Perpetual(Listing[FuturesOrder]):
         self.funding_rate = _DEFAULT_FUNDING
         self.next_funding_ms = 0
         self.funding_due_ms = 0  # the coming settlement; 0 before time was ever told
+        self.settled: deque[Settlement] = deque(maxlen=SETTLEMENTS)
         self.brackets = brackets_of(instrument)
 
     def price(self, working: WorkingType) -> Decimal | None:
