@@ -37,3 +37,7 @@ class SteadyClock:
 
     def monotonic_ms(self) -> Millis:
         return self._clock.monotonic_ms()
+
+    def off_ms(self) -> int:
+        """How far the wall is ahead of it: by so much the machine's clock was set since the start."""
+        return self._clock.now_ms() - self.now_ms()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from strategy_world import START, D, Served, Stage, a_rule, activate, ask
+from strategy_world import START, D, HandClock, Served, Stage, a_rule, activate, ask
 
 from chimera.adapters.memory.faults import NoFaults
 from chimera.client.explain import ExplainClient
@@ -163,6 +163,35 @@ async def test_an_entry_that_s4_refuses_stands_before_the_symbol_until_it_takes_
         await stage.settle(strategy)
         assert await after(stage, strategy, 60_000) == {}
         assert (await told(stage))[-1] == ("UNBLOCKED", "INFO")
+
+
+class SetClock(HandClock):
+    """Whose wall may be set; the second hand goes on."""
+
+    set_ms = 0
+
+    def now_ms(self) -> Millis:
+        return Millis(self.ms + self.set_ms)
+
+
+@pytest.mark.fault("C12")
+async def test_a_clock_that_was_set_while_s3_ran_is_named_until_it_is_right(stage: Stage) -> None:
+    """The feed stamps by the machine's clock, S3 goes by its own: all was stale until a restart, nothing said why."""
+    stage.clock = clock = SetClock()
+    async with stage.process() as strategy:
+        assert await after(stage, strategy, 0) == {}
+        clock.set_ms = 2_500
+        now = await after(stage, strategy, 1_000)
+        assert now.keys() == {"CLOCK_SET", "MARKET_STALE"}
+        (row,) = strategy.blockers.shown("BTCUSDT")["symbols"]
+        named = next(blocker for blocker in row["blockers"] if blocker["code"] == "CLOCK_SET")
+        assert (named["kind"], "set by 2500 ms" in named["text"]) == ("s3", True)
+        assert await after(stage, strategy, 1_000) == now
+        clock.set_ms = 2_000
+        assert await after(stage, strategy, 1_000) == {}
+    async with stage.process() as strategy:
+        clock.set_ms = 2_000
+        assert await after(stage, strategy, 1_000) == {}
 
 
 async def test_what_s4_refused_long_ago_stands_no_more(stage: Stage) -> None:

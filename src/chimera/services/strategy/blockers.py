@@ -8,7 +8,7 @@ it has lasted, at most one a minute; what is told last is how it stands.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ SETTLED_MS: Final = 15_000  # what passes sooner is told to nobody
 TELL_MS: Final = 60_000  # between two alerts about one symbol
 REFUSED_MS: Final = 600_000
 SYMBOLS_MAX: Final = 1_000
+CLOCK_SET: Final = "CLOCK_SET"
 ROUTER_AWAY: Final = "ROUTER_AWAY"
 ROUTER_REFUSED: Final = "ROUTER_REFUSED"  # where it says no code
 REFUSED_NAME: Final = "last entry"
@@ -89,6 +90,8 @@ class Blockers:
         clock: Clock,
         settings: StrategySettings,
         routers: RouterLevels | None = None,
+        *,
+        off_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         self._ledger = ledger
         self._judge = judge
@@ -97,6 +100,7 @@ class Blockers:
         self._clock = clock
         self._settings = settings
         self._routers = routers
+        self._off_ms = off_ms
         self._loaded = False
         self._watched: dict[str, _Watched] = {
             symbol: _Watched(symbol) for symbol in settings.symbols if symbol != EVERY_SYMBOL
@@ -145,7 +149,7 @@ class Blockers:
             began_ms = self._clock.monotonic_ms()
             await self._look_at(watched)
             took_ms = self._clock.monotonic_ms() - began_ms
-            watched.routers = () if levels is None else self._of_router(levels, watched)
+            watched.routers = self._of_router((*(levels or ()), *self._of_clock()), watched)
             if self._clock.now_ms() - watched.refused_ms > REFUSED_MS:
                 watched.refused = None
             await self._tell(watched)
@@ -174,6 +178,14 @@ class Blockers:
         except Refused as strange:  # another service, or another version of it
             return [RouterLevel(code=ROUTER_AWAY, why=f"S4 does not tell how it stands: {strange.message}")]
 
+    def _of_clock(self) -> Sequence[RouterLevel]:
+        """Where the machine's clock was set by more than a touch may be old, whoever stamps by it is stale for us."""
+        off_ms = self._off_ms()
+        if abs(off_ms) <= self._settings.touch_max_age_ms:
+            return ()
+        words = f"the machine's clock was set by {off_ms} ms while S3 ran, which goes by the old one: restart S3"
+        return (RouterLevel(code=CLOCK_SET, why=words),)
+
     def _of_router(self, levels: Sequence[RouterLevel], watched: _Watched) -> tuple[Blocker, ...]:
         """Since when is S4's to say; where it does not, since we first heard."""
         known = {blocker.key: blocker.since_ms for blocker in watched.routers}
@@ -182,7 +194,8 @@ class Blockers:
             if level.symbol not in (None, watched.symbol) or level.strategy not in (None, self._settings.strategy_id):
                 continue
             name = level.symbol or level.strategy or ""
-            blocker = self._blocker(level.code, Kind.S4, level.why).but(name=name, market=level.market)
+            kind = Kind.S3 if level.code == CLOCK_SET else Kind.S4
+            blocker = self._blocker(level.code, kind, level.why).but(name=name, market=level.market)
             since_ms = known.get(blocker.key, blocker.since_ms) if level.since_ms is None else level.since_ms
             found.setdefault(blocker.key, blocker.but(since_ms=since_ms))
         return tuple(found.values())

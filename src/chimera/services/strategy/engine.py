@@ -122,7 +122,9 @@ class Strategy:
         )
         board = Board(bus, ledger, settings.account_id)
         self._judge = Judge(board, self._scoring, clock, promises, settings, policy(settings))
-        self.blockers = Blockers(ledger, self._judge, self.config, self.alerts, clock, settings, routers)
+        self.blockers = Blockers(
+            ledger, self._judge, self.config, self.alerts, clock, settings, routers, off_ms=clock.off_ms
+        )
 
     async def run(self, *, watching: bool = False) -> None:
         """In the background until cancelled: configuration, deliveries, what an earlier run left undone.
