@@ -327,8 +327,9 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),
         trades_confirmed_ms=confirmed_ms(holding, snapshot.asked_ms, scene),
     )
-    holding = looked(forget_trades(holding, scene), snapshot)
-    holding = holding if outdated else seen(holding, snapshot.position)
+    holding = forget_trades(holding, scene)
+    if not outdated:
+        holding = looked(seen(holding, snapshot.position), snapshot)
     if not found.gap or any(order.owed for order in holding.orders.values()):
         return asked_again(holding.but(strikes=0, suspected=ZERO), scene)
     if outdated:

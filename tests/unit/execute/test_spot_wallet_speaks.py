@@ -153,3 +153,16 @@ def test_what_was_left_unsold_is_the_users_and_says_nothing_for_the_next_purchas
     doubted(desk, entry)
 
     assert silent_but_for(desk, entry, wallet="5.00004") is Status.REJECTED
+
+
+def test_a_wallet_that_was_read_before_what_we_know_is_not_gone_by() -> None:
+    """A purchase is told while a survey is under way: by its answer the user seemed to have so much less."""
+    desk = a_wallet("5")
+    asked = desk.now
+    desk.later(20)
+    desk.bought()
+    now, desk.now = desk.now, asked
+    desk.survey(qty="5")
+    desk.now = now
+
+    assert desk.holding.own_qty == Decimal(5)

@@ -46,7 +46,7 @@ class Preparing:
     def hold(self, intent: Intent) -> None:
         """Raises ``Refused`` where the leverage is another's by now; asked with no wait before the entry is taken."""
         if not intent.reduce_only and self._prepared.get(intent.symbol) != intent.leverage:
-            told = f"another intent changes the leverage of {intent.symbol}; try again"
+            told = f"the leverage of {intent.symbol} is being set, by another intent or by somebody else; try again"
             raise Refused(leverage.IN_USE, told, field="leverage", value=intent.leverage)
 
     def heard(self, symbol: Symbol, leverage: int | None) -> None:
