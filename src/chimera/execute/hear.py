@@ -152,9 +152,7 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
     after = _counted_on(rooted(before, after, fill), fill.ref)
     after = of_the_next(before, after)
     flat = bool(before.position.lots) and not after.position.lots
-    if (
-        flat or order.role is Role.EXTERNAL
-    ):  # what still rests there; where the venue would liquidate what others opened
+    if flat or order.role is Role.EXTERNAL:  # what still rests; where the venue would liquidate what others opened
         after = after.but(survey_due_ms=Millis(min(after.survey_due_ms, scene.now_ms + LOOK_SOON_MS)))
     if abs(after.position.qty) > abs(before.position.qty) or after.position.side is not before.position.side:
         after = after.but(liquidation_px=None)  # of another position than this one
