@@ -227,7 +227,7 @@ def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:
     done = ask("up", "--headless", "--speed", "max", "--market", str(tmp_path / "no.gz"))
 
     assert done.returncode == 4
-    assert "is it a capture?" in done.stderr
+    assert "no.gz has no market event" in done.stderr
 
 
 def _write_capture(path: Path, *, symbol: str, seconds: int) -> None:
