@@ -23,6 +23,10 @@ from chimera.wire.keys import S4_ACCOUNT
 EVERY_S: Final = 10.0
 AGAIN_S: Final = 2.0  # while nobody knows
 SUBJECT: Final = "redis"
+UNTOLD: Final = (
+    "this Redis database is claimed for an account, and S4 does not tell whose it trades:"
+    " is S3_S4_URL right, and S3's key for it good (S3_S4_TOKEN_PATH)?"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +75,7 @@ class Apart:
         if ours is not None:
             await self._know(None if claim == ours.encode() else WHY)
         elif self._waits:
-            self._unknown("S4 has not told yet whose account it trades, and this Redis database is claimed for one")
+            self._unknown(UNTOLD)
         elif not self._is_known:
             self._level(None)
 
