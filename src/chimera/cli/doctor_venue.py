@@ -120,6 +120,9 @@ def tradable(wanted: Sequence[str], listed: Mapping[str, Instrument]) -> Check:
         "is not listed": [symbol for symbol in wanted if symbol not in listed],
         "is halted": [symbol for symbol in wanted if symbol in listed and not listed[symbol].trading],
         "is a dated contract, which is not entered": [name for name in wanted if name in listed and listed[name].dated],
+        "is not paid in dollars, and not entered": [
+            name for name in wanted if name in listed and not listed[name].in_dollars
+        ],
     }
     text = ", ".join(f"{symbol} {what}" for what, symbols in wrong.items() for symbol in symbols)
     if text:

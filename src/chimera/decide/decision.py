@@ -10,7 +10,6 @@ an entry would else have to hold in both.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
 from chimera.decide.features import ATR, Features, built_in, supposed
 from chimera.decide.gates import (
@@ -37,8 +36,6 @@ from chimera.trading.market import Market, Side, Touch
 from chimera.trading.members import FUT, SELL, SPOT
 from chimera.trading.money import ZERO, Millis, sound, text
 from chimera.trading.value import Value
-
-DOLLARS: Final = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD1")  # 20 of anything else is another size
 
 
 class Terms(Value):
@@ -348,7 +345,8 @@ class _Trace:
         if terms is None:
             words = f"{self.case.symbol} has no instrument on {market}"
             return self.skip((Verdict(code=Code.NOT_LISTED, passed=False, text=words),))
-        if (quote := terms.instrument.quote) not in DOLLARS:
+        if not terms.instrument.in_dollars:
+            quote = terms.instrument.quote
             words = f"{self.case.symbol} is paid in {quote or 'what is not known'}, and sizes and limits are in dollars"
             return self.skip((Verdict(code=Code.NOT_LISTED, passed=False, name="quote", text=words),))
         if not terms.instrument.trading:

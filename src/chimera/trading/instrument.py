@@ -1,12 +1,15 @@
 """Trading rules of one symbol. The only place that rounds, and every rounding says which way."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_DOWN, Decimal
+from typing import Final
 
 from chimera.trading.ids import Symbol
 from chimera.trading.market import Market, Side
 from chimera.trading.members import SELL
 from chimera.trading.money import ZERO, Price, Qty
 from chimera.trading.value import Value
+
+DOLLARS: Final = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD1")  # sizes and limits are in these, taken as one
 
 
 class MarginStep(Value):
@@ -48,6 +51,11 @@ class Instrument(Value):
     steps: tuple[MarginStep, ...] = ()  # ascending; none: not known, and the first is taken for all
     max_conditional: int | None = None  # stops and targets in this symbol, where the venue names a limit
     takes_pairs: bool = False  # spot: a target and a stop as one order list
+
+    @property
+    def in_dollars(self) -> bool:
+        """Whether sizes and limits mean what they say: 20 of another quote asset is another size."""
+        return self.quote in DOLLARS
 
     def floor_to_step(self, amount: Decimal) -> Qty:
         """Toward zero; zero below one step."""

@@ -89,8 +89,10 @@ def test_a_disk_with_little_room_warns(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_a_symbol_that_s4_would_not_enter_is_named_with_the_reason() -> None:
     listed = {"BTCUSDT": BTC, "ETHUSDT": BTC.but(trading=False), "BTCUSDT_261225": BTC.but(dated=True)}
+    listed["ETHBTC"] = BTC.but(quote="BTC")
 
     assert tradable(["BTCUSDT"], listed).ok
-    assert tradable(["BTCUSDT", "ETHUSDT", "BTCUSDT_261225", "XUSDT"], listed).text == (
-        "XUSDT is not listed, ETHUSDT is halted, BTCUSDT_261225 is a dated contract, which is not entered"
+    assert tradable(["BTCUSDT", "ETHUSDT", "BTCUSDT_261225", "XUSDT", "ETHBTC"], listed).text == (
+        "XUSDT is not listed, ETHUSDT is halted, BTCUSDT_261225 is a dated contract, which is not entered,"
+        " ETHBTC is not paid in dollars, and not entered"
     )

@@ -65,6 +65,17 @@ async def test_a_dated_contract_stands_before_itself_where_the_settings_name_it(
     assert here.levels == {"BTCUSDT": None, "ETHUSDT": why, "BTCUSDT_261225": None}
 
 
+@pytest.mark.req("S4-LIM-1")
+async def test_what_is_not_paid_in_dollars_stands_before_itself() -> None:
+    """A limit of 20,000 would let 20,000 bitcoin through."""
+    here = Here()
+    here.listed = [BTC, ETH.but(quote="BTC")]
+    await here.rules.read()
+
+    why = "ETHUSDT is paid in BTC, and limits are in dollars: what is held there is protected, and nothing enters"
+    assert here.levels == {"BTCUSDT": None, "ETHUSDT": why}
+
+
 async def test_it_is_looked_for_each_minute_and_owned_once_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     here, waits = Here(), []
     await here.rules.read()

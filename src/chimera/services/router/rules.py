@@ -4,7 +4,7 @@ A stop must not fail on an old filter (B28): the sender hears of the refusal, th
 does the reducer hear of it, with the new ones in its scene. Leverage brackets come with them; where they cannot be read
 the old ones stay. A symbol that ceased to trade is a barrier, and pages where a position is open in it (B29). One that
 is to be traded and is not listed pages, too, and keeps back no other: each of those may have a position. So does a
-dated contract: its rules are read for what is held in it, and it is never entered.
+dated contract, and what is not paid in dollars: its rules are read for what is held in it, and it is never entered.
 """
 
 import asyncio
@@ -111,8 +111,12 @@ class Rules:
         """Why the settings should not name it."""
         if symbol not in self.instruments:
             return f"the venue does not list {symbol}; the settings name it"
-        if named and self.instruments[symbol].dated:
+        rules = self.instruments[symbol]
+        if named and rules.dated:
             return f"{symbol} is a dated contract: what is held there is protected, and only perpetual ones are entered"
+        if named and not rules.in_dollars:
+            held = "what is held there is protected, and nothing enters"
+            return f"{symbol} is paid in {rules.quote or 'what is not told'}, and limits are in dollars: {held}"
         return None
 
     def _stands(self, symbol: Symbol, why: str | None, *, fatal: bool) -> None:
