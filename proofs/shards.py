@@ -231,6 +231,12 @@ class Shards:
             node.start()
         await self.until_whole()
 
+    async def until_followed(self, master: Node) -> Node:
+        """Its replica, once that has all that the master has acknowledged by now: it follows a moment later."""
+        replica, so_far = self.replica_of(master), master.replication["master_repl_offset"]
+        await _until(lambda: replica.replication.get("slave_repl_offset", 0) >= so_far)
+        return replica
+
     async def until_given_way(self, key: str, master: Node) -> None:
         others = [node for node in self.nodes if node is not master]
         slot = key_slot(key.encode())

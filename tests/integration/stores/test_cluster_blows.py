@@ -89,8 +89,8 @@ async def only_the_master_has_it(
 ) -> None:
     """The stream's second record is acknowledged by a master whose replica is away, and which dies with it."""
     master = six.master_of(stream)
-    replica = six.replica_of(master)
     await writer.publish(stream, "e1", {"n": "1"})
+    replica = await six.until_followed(master)
     replica.kill()
     await writer.publish(stream, "e2", {"n": "2"})
     master.kill()
