@@ -5,7 +5,8 @@ Run by the Python of an environment of its own (``peer_environments``), never by
 (``perf_counter_ns``, a clock that all processes share), and what was refused, by how often.
 
 1.221 sends stops where Binance has taken none since December 2025 (-4120, the Algo service). A stop that was refused
-three times is not asked for again: each refusal takes it seconds.
+three times is not asked for again: each refusal takes it seconds. Nor does it hear of its orders: its user stream is at
+the address that has been silent since April 2026. So it asks after what is in flight, here much sooner than by default.
 """
 
 import json
@@ -32,6 +33,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.trading.strategy import Strategy
 
 PACE_S = 0.05
+ASKS_AFTER_MS = 250  # five seconds by default: a round would take six
 QUIET_S = 30.0  # without a new order: no further one comes
 REFUSED_MOST = 3
 KEY, SECRET = "chimera-sim-key", "chimera-sim-secret"
@@ -127,7 +129,9 @@ def main(http: str, ws: str, symbol: str, qty: str, stop: str, orders: str) -> N
         TradingNodeConfig(
             trader_id="PEER-001",
             logging=LoggingConfig(log_level="ERROR"),
-            exec_engine=LiveExecEngineConfig(reconciliation=False),
+            exec_engine=LiveExecEngineConfig(
+                reconciliation=False, inflight_check_interval_ms=100, inflight_check_threshold_ms=ASKS_AFTER_MS
+            ),
             data_clients={BINANCE: BinanceDataClientConfig(**common)},
             exec_clients={BINANCE: BinanceExecClientConfig(**common)},
         )
