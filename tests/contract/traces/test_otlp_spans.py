@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,13 +16,19 @@ from support.collector import Collector, collecting
 
 TRACE = trace_named("0af76519-16cd-43dd-8448-eb211c80319c")
 BEGAN_NS = 1_763_635_200_000_000_123
+PATIENCE_S = 0.5  # of one sending
 
 
 @pytest.fixture
-async def collector() -> AsyncIterator[Collector]:
+async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
+    """Whoever still sends when a test is over has ended before the next: its pauses draw from what all tests share."""
     pytest.importorskip("opentelemetry.sdk", reason="OpenTelemetry's SDK is not installed (chimera[otel])")
+    monkeypatch.setattr("chimera.adapters.otlp.TIMEOUT_S", PATIENCE_S)
+    before = set(threading.enumerate())
     async with collecting() as made:
         yield made
+    for sending in (thread for thread in set(threading.enumerate()) - before if thread.daemon):
+        await asyncio.to_thread(sending.join)
 
 
 def tell(tracing: Tracing, number: int = 0, **about: str | int | float | bool | None) -> None:
