@@ -62,7 +62,7 @@ static: $(DEV_READY)
 	@NO_COLOR=1 $(BIN)/deptry src world
 
 check: static
-	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -p no:schemathesis -m "not slow" --examples 25 tests/unit tests/contract
+	@exec $(BIN)/python -m pytest -n 3 --dist loadfile -p no:schemathesis -m "not slow" --examples 25 tests/unit tests/contract
 
 sim: $(RUN_READY)
 	@exec $(BIN)/python tools/sim.py --seed $(SEED) --count $(COUNT) $(if $(LONG),--long) $(if $(HEIRS),--heirs) $(if $(HOUSE),--house) $(if $(OFF),--off $(OFF)) $(if $(SCENARIO),--scenario $(SCENARIO))

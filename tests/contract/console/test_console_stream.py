@@ -17,6 +17,8 @@ from chimera.services.console.seen import Seen
 from chimera.trading.errors import NotSent
 from chimera.wire.keys import ALERTS, ORDER_RESULTS, ROUTER_EVENTS
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def listening(url: str, asked: str = "") -> AsyncIterator[asyncio.StreamReader]:

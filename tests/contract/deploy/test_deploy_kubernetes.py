@@ -46,6 +46,8 @@ from chimera.services.simulator.settings import SimulatorSettings
 from chimera.services.strategy.settings import read_settings
 from chimera.simulate.usdm.endpoints import ENDPOINTS
 
+pytestmark = pytest.mark.slow
+
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 COMPONENTS = "[../binance]"  # as the overlays name them
 STORES = {"redis", "keys", "exchange-keys", "webhook-key", "telegram-key"}  # containers that run no verb of ours

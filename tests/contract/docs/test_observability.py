@@ -21,7 +21,7 @@ import observability  # noqa: E402
 from chimera.services.metrics import BY_NAME, METRICS, Kind  # noqa: E402
 from chimera.services.objectives import OBJECTIVES  # noqa: E402
 
-pytestmark = pytest.mark.req("DEL-4")
+pytestmark = [pytest.mark.slow, pytest.mark.req("DEL-4")]
 
 PROMTOOL: Final = shutil.which("promtool")
 with_promtool = pytest.mark.skipif(

@@ -25,6 +25,8 @@ from chimera.tape.synthetic import Synthetic
 from chimera.trading.errors import NotSent
 from chimera.trading.market import DepthChanged, Marked, Market, MarketEvent, TopOfBook, Traded
 
+pytestmark = pytest.mark.slow
+
 QUICK = StreamLimits(settle_ms=20, silence_ms=200, first_backoff_ms=5, most_backoff_ms=20, connect_ms=1_000)
 PATIENT = QUICK.but(silence_ms=5_000)
 

@@ -21,6 +21,8 @@ from chimera.simulate.trouble.catalogue import CATALOGUE
 from chimera.trading.market import Marked, MarketEvent, TopOfBook
 from support.sim_client import KEY, SimClient
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 WAIT_S = 5
 QUIET: list[MarketEvent] = [

@@ -23,6 +23,8 @@ from chimera.trading.ids import Symbol
 from chimera.trading.market import Market, MarketEvent, TopOfBook
 from chimera.trading.money import Millis, Price, Qty
 
+pytestmark = pytest.mark.slow
+
 WAIT_S = 5
 BTC = Symbol("BTCUSDT")
 PRIVATE_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

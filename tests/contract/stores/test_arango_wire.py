@@ -35,7 +35,7 @@ from chimera.trading.errors import NewerSchema, StaleWriter, StoreUnavailable
 from chimera.trading.money import Millis
 from chimera.wire import keys
 
-pytestmark = pytest.mark.req("DB-1", "DB-2")
+pytestmark = [pytest.mark.slow, pytest.mark.req("DB-1", "DB-2")]
 
 SHORT: Any = {"deadline_ms": Millis(400)}
 

@@ -22,7 +22,7 @@ from chimera.trading.errors import NewerSchema, Refused, StoreUnavailable
 from chimera.trading.ids import DEFAULT_ACCOUNT
 from chimera.wire import keys
 
-pytestmark = pytest.mark.req("LED-4")
+pytestmark = [pytest.mark.slow, pytest.mark.req("LED-4")]
 
 SIM = Whose(account=DEFAULT_ACCOUNT, environment="sim")
 

@@ -19,7 +19,7 @@ from chimera.trading.money import Millis
 from chimera.wire import keys
 from support.two_doors import Apart, Book, Doors, MovedClock, as_read, body_of, publish, until
 
-pytestmark = pytest.mark.req("S3-PER-2", "S4-IDEM-1")
+pytestmark = [pytest.mark.slow, pytest.mark.req("S3-PER-2", "S4-IDEM-1")]
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ from chimera.services.stage.loop import DetLoop
 from chimera.trading.lease import Lease
 from chimera.trading.money import Millis
 
-pytestmark = pytest.mark.req("I19", "S4-ROUTE-6", "DB-2")
+pytestmark = [pytest.mark.slow, pytest.mark.req("I19", "S4-ROUTE-6", "DB-2")]
 
 NAME, KEY = "account:main", "account:main"
 SCHEMA = next(each.schema for each in layout.COLLECTIONS if each.name == "leases")

@@ -18,6 +18,8 @@ from chimera.cli.main import app
 from chimera.client.bundles import BundleClient
 from chimera.trading.errors import OutcomeUnknown, StoreUnavailable
 
+pytestmark = pytest.mark.slow
+
 TABLE = yaml.safe_load((Path(__file__).parent.parent / "errors_strategy.yaml").read_text(encoding="utf-8"))
 
 

@@ -26,6 +26,8 @@ from chimera.wire.codec import encode, plain
 from chimera.wire.decided import decisions_ask, replay_ask
 from chimera.wire.keys import CONFIG_BUNDLES, FACTOR_REGISTRY, SIGNALS, STRATEGY_RULES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def stage() -> Stage:

@@ -17,7 +17,7 @@ from chimera.trading.ids import Symbol
 from chimera.wire.keys import ALERTS
 from support.model_server import ANSWERS, Model, model_at_work
 
-pytestmark = pytest.mark.req("S3-L2-1")
+pytestmark = [pytest.mark.slow, pytest.mark.req("S3-L2-1")]
 
 BTC = Symbol("BTCUSDT")
 PATIENT_MS = 5_000  # what is refused is refused for what it says, not for being late

@@ -3,7 +3,7 @@
 import pytest
 from budget_house import D, House, Room
 
-pytestmark = pytest.mark.req("S3-L0-3")
+pytestmark = [pytest.mark.slow, pytest.mark.req("S3-L0-3")]
 
 TIGHT = {
     "entries": Room(entries=2),

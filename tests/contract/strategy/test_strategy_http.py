@@ -18,6 +18,8 @@ from chimera.trading.errors import NotSent, Refused, StoreUnavailable
 from chimera.trading.market import Side
 from chimera.wire.codec import plain
 
+pytestmark = pytest.mark.slow
+
 TABLE = yaml.safe_load((Path(__file__).parent.parent / "errors_strategy.yaml").read_text(encoding="utf-8"))
 
 

@@ -14,6 +14,8 @@ from chimera.trading.trace import Span, span_id, trace_named
 from chimera.wire.traceparent import Caller
 from support.collector import Collector, collecting
 
+pytestmark = pytest.mark.slow
+
 TRACE = trace_named("0af76519-16cd-43dd-8448-eb211c80319c")
 BEGAN_NS = 1_763_635_200_000_000_123
 PATIENCE_S = 0.5  # of one sending

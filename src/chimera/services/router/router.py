@@ -102,11 +102,10 @@ class Router:
         self._own_common = shared if common is None else None
         self.alarms, self.controls = shared.alarms, shared.controls
         self._tell = tell = shared.alarms.of(config.market)
-        self.barriers = Barriers(clock, tell)
+        self.barriers, self.breaker = Barriers(clock, tell), Breaking(config.breaker, clock, tell)
         self.owners, self._loaded = shared.owners[config.market], shared.loaded[config.market]
         self._tracing = shared.tracing
         self.ground = ground = self._ground()
-        self.breaker = Breaking(config.breaker, clock, tell)
         self.governing = Governing(rates, self.barriers, clock, ground.holdings)
         self.market = market = MarketView(bus, rulebook, clock, config.market)
         market.listeners.append(Guarding(self.owners, ground.key).looked)

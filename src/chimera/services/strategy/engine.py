@@ -84,8 +84,7 @@ class Strategy:
         tracing: Tracing | None = None,
         voice: Streams | None = None,
     ) -> None:
-        """``routers`` tells what keeps entries back at S4; ``hears``: it reads the stream and tells what came of it.
-
+        """``routers`` tells what keeps entries back at S4; ``hears``: it reads the stream and tells what came of it;
         ``voice``: where alerts go, if not by ``bus``.
         """
         clock = SteadyClock(clock)
