@@ -2,7 +2,7 @@
 #
 #   make run [ARGS="--market FILE --speed max --headless --exit-after 3 --audit a.jsonl"]
 #   make test                      set everything up and pass every test
-#   make check                     in less than a minute: format, lint, types, imports, unit and contract tests that are
+#   make check                     in about a minute: format, lint, types, imports, unit and contract tests that are
 #                                  not slow, properties with a quarter of their examples (make test: with all)
 #   make sim SEED=7 [OFF=name]     a world in virtual time, [COUNT=n] of them; OFF takes a safeguard away, and
 #                                  make sim-safeguards names them; SCENARIO=name picks the class of worlds
