@@ -3,10 +3,8 @@
 from typing import Any
 
 from operations import REFUSED, SPOT
-from told import CANCELED, EXPIRED, FILLED, OPEN, PENDING, D, Past, Rules, Told, Touch, refusal
+from told import CANCELED, EXPIRED, FILLED, OPEN, PENDING, D, Rules, Told, Touch, refusal
 from venue import ASK, BID, SYMBOL, Venue
-
-from chimera.trading.market import Side
 
 LOW, HIGH = "60000.00", "70000.00"
 
@@ -55,14 +53,8 @@ async def ticker(_: Venue, c: Any) -> None:
 
 @SPOT("Candles, 24 h ticker, public trades")
 async def past(v: Venue, c: Any) -> None:
-    v.trade(ASK, D("0.5"), Side.BUY)
-    v.trade(BID, D("0.25"))
-    assert await c.past(SYMBOL) == Past(
-        candle=(ASK, ASK, BID, BID, D("0.75")),
-        last=BID,
-        volume=D("0.75"),
-        trades=[(ASK, D("0.5"), True), (BID, D("0.25"), False)],
-    )
+    happened = v.trade_both_ways()
+    assert await c.past(SYMBOL) == happened
 
 
 # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,10 +4,8 @@ from typing import Any
 
 from ears import until
 from operations import REFUSED, USDM
-from told import CANCELED, FILLED, OPEN, D, Held, Past, Refused, Rules, Told, Touch, refusal
+from told import CANCELED, FILLED, OPEN, D, Held, Refused, Rules, Told, Touch, refusal
 from venue import ASK, BID, MARK, SYMBOL, Venue
-
-from chimera.trading.market import Side
 
 LOW, HIGH = "64000.0", "67000.0"  # rest on either side of the market
 
@@ -57,14 +55,8 @@ async def mark(_: Venue, c: Any) -> None:
 
 @USDM("Candles, 24 h ticker, public trades")
 async def past(v: Venue, c: Any) -> None:
-    v.trade(ASK, D("0.5"), Side.BUY)
-    v.trade(BID, D("0.25"))
-    assert await c.past(SYMBOL) == Past(
-        candle=(ASK, ASK, BID, BID, D("0.75")),
-        last=BID,
-        volume=D("0.75"),
-        trades=[(ASK, D("0.5"), True), (BID, D("0.25"), False)],
-    )
+    happened = v.trade_both_ways()
+    assert await c.past(SYMBOL) == happened
 
 
 # ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────────

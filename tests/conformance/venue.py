@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from ears import until
-from told import D, Told
+from told import D, Past, Told
 
 from chimera.services.simulator.readers import ApiReader
 from chimera.services.simulator.server import SimulatorServer, wall_ms
@@ -62,6 +62,13 @@ class Venue:
     def trade(self, price: Decimal, qty: Decimal, taker: Side = Side.SELL, symbol: str = SYMBOL) -> None:
         """Others trade; resting orders priced better than ``price`` fill."""
         self._move(Traded(symbol=symbol, at_us=wall_ms() * 1000, price=price, qty=qty, taker=taker))
+
+    def trade_both_ways(self) -> Past:
+        """One trade up and one down; what is then to be told of them."""
+        self.trade(ASK, D("0.5"), Side.BUY)
+        self.trade(BID, D("0.25"))
+        trades = [(ASK, D("0.5"), True), (BID, D("0.25"), False)]
+        return Past(candle=(ASK, ASK, BID, BID, D("0.75")), last=BID, volume=D("0.75"), trades=trades)
 
     def mark(self, price: Decimal = MARK, symbol: str = SYMBOL) -> None:
         """The mark price becomes this."""

@@ -125,7 +125,7 @@ def show(
 def _line(row: Mapping[str, Any]) -> str:
     at = f"{datetime.fromtimestamp(row['at_ms'] / 1000, UTC):%Y-%m-%d %H:%M:%S} {row['service']} {row['who']}"
     if row["stage"] == "began":
-        place = f" on {row['of']}" if row["of"] else ""
+        place = f" on {row['environment']}" if row["environment"] else ""
         fence = f", fence {row['fence']}" if row["fence"] else ""
         return f"{at} began to act{place}: build {row['build']}{fence}"
     answer = "asked" if row["stage"] == "asked" else row["status"] or "no answer"

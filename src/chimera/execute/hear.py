@@ -154,8 +154,8 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
     flat = bool(before.position.lots) and not after.position.lots
     if flat or order.role is Role.EXTERNAL:  # what still rests; where the venue would liquidate what others opened
         after = after.but(survey_due_ms=Millis(min(after.survey_due_ms, scene.now_ms + LOOK_SOON_MS)))
-    if abs(after.position.qty) > abs(before.position.qty) or after.position.side is not before.position.side:
-        after = after.but(liquidation_px=None)  # of another position than this one
+    if before.position.lots and after.position.side is not before.position.side:
+        after = after.but(liquidation_px=None)  # of another position; for a larger one it goes on as a bound
     if order.role in (*CLOSING, Role.EXTERNAL):  # by hand, or by the venue: a liquidation is not bought back
         after = stop_entering(before, after, order.role.name)
     if after.exit is not None and after.exit.left_qty is not None and order.role is Role.EXIT:

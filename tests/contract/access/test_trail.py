@@ -335,7 +335,7 @@ async def test_a_life_that_begins_is_in_the_chain_before_what_was_done_in_it(
     ledger = Shaky()
     ledger.away = True
     trail = Trail(ledger, doors.clock)
-    trail.begins(Life(service=Service.S4, name="s4-1f", build="0.1.0+aa", of="sim", fence=7))
+    trail.begins(Life(service=Service.S4, name="s4-1f", build="0.1.0+aa", environment="sim", fence=7))
     async with doors.client(Service.S4, trail=trail) as client:
         await client.post("/kill", json=KILL, headers=bearer("trade"))
         assert await written(ledger) == []
@@ -343,7 +343,7 @@ async def test_a_life_that_begins_is_in_the_chain_before_what_was_done_in_it(
         await all_written(trail)
     began, killed = await written(ledger)
 
-    assert [began[name] for name in ("service", "who", "act", "build", "of", "fence")] == [
+    assert [began[name] for name in ("service", "who", "act", "build", "environment", "fence")] == [
         "s4", "s4-1f", "began", "0.1.0+aa", "sim", 7,
     ]  # fmt: skip
     assert killed["act"] == "kill"

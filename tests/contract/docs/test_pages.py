@@ -13,24 +13,24 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import fault_matrix  # noqa: E402  (found by the line above)
 import faults_page  # noqa: E402  (found by the line above)
-import incidents_page  # noqa: E402
-import metrics_page  # noqa: E402
+import incidents_page  # noqa: E402  (found by the line above)
+import metrics_page  # noqa: E402  (found by the line above)
 import openapi  # noqa: E402  (found by the line above)
-import order_life  # noqa: E402
-import rule_schema  # noqa: E402
-import security_page  # noqa: E402
-import settings_page  # noqa: E402
-from requirement_rows import read_rows  # noqa: E402
+import order_life  # noqa: E402  (found by the line above)
+import rule_schema  # noqa: E402  (found by the line above)
+import security_page  # noqa: E402  (found by the line above)
+import settings_page  # noqa: E402  (found by the line above)
+from requirement_rows import read_rows  # noqa: E402  (found by the line above)
 
-from chimera.decide.features import BUILT_IN  # noqa: E402
-from chimera.decide.rules.bundle import read_rule  # noqa: E402
-from world.heirs_plan import Kind  # noqa: E402
-from world.plan import MISHAPS, MOST  # noqa: E402
-from world.rows import ROWS  # noqa: E402
+from chimera.decide.features import BUILT_IN  # noqa: E402  (found by the line above)
+from chimera.decide.rules.bundle import read_rule  # noqa: E402  (found by the line above)
+from world.heirs_plan import Kind  # noqa: E402  (found by the line above)
+from world.plan import MISHAPS, MOST  # noqa: E402  (found by the line above)
+from world.rows import ROWS  # noqa: E402  (found by the line above)
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-CODE_PATH = re.compile(r"`((?:src|tests|docs|tools|proofs)/[\w./-]*\w)`")
+CODE_PATH = re.compile(r"`((?:src|tests|docs|tools|proofs|world)/[\w./-]*\w)`")
 
 
 @pytest.mark.parametrize(

@@ -119,11 +119,13 @@ def test_what_was_said_of_one_position_is_not_said_of_the_next() -> None:
     assert desk.holding.liquidation_px is None
 
 
-def test_nor_of_a_larger_one() -> None:
+def test_a_larger_one_goes_by_it_until_it_is_told_anew() -> None:
+    """Else its stop would go back to where it never fires, for as long as the next survey takes."""
     desk = Desk()
     by_hand(desk)
     shown(desk, "0.01", "65000", "64610")
     by_hand(desk, qty="0.02", number=2)
 
-    assert desk.holding.liquidation_px is None
+    assert desk.placed(Role.STOP).qty == Decimal("0.03")
+    assert stop_of(desk) == Decimal("64707.5")
     assert desk.holding.survey_due_ms <= desk.now + 2_000

@@ -163,6 +163,32 @@ async def test_nothing_is_taken_at_a_leverage_that_is_being_changed(venue: Set) 
         venue.preparing.hold(mine)
 
 
+@pytest.mark.req("S4-RULE-2")
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize("news", [lambda it: it.heard(SYMBOL, 100), lambda it: it.heard(SYMBOL, None), Preparing.doubt])
+async def test_what_is_heard_while_the_venue_answers_outranks_its_answer(
+    venue: Set, news: Callable[[Preparing], None]
+) -> None:
+    """Set by hand after the venue had looked: the answer would have stood for ever, and entries gone at 100."""
+    venue.rules.answers.clear()
+    mine = asyncio.create_task(venue.at(20))
+    await asyncio.sleep(0)
+    news(venue.preparing)
+    venue.rules.answers.set()
+    assert await mine == leverage.IN_USE
+    assert await venue.at(20) == "OK"
+    assert venue.rules.told == [(SYMBOL, 20)] * 2
+
+
+async def test_our_own_change_is_no_news_whenever_it_is_heard(venue: Set) -> None:
+    venue.rules.answers.clear()
+    mine = asyncio.create_task(venue.at(20))
+    await asyncio.sleep(0)
+    venue.preparing.heard(SYMBOL, 20)
+    venue.rules.answers.set()
+    assert await mine == "OK"
+
+
 async def test_who_waited_for_his_turn_looks_again_at_what_stands(venue: Set) -> None:
     desk = Desk()
     venue.rules.answers.clear()

@@ -46,12 +46,12 @@ class Act(Value, tag=False):
 
 
 class Life(Value, tag=False):
-    """A process that begins to act. ``fence`` of its lease, 0 where it needs none; ``of``: sim, demo or live."""
+    """A process that begins to act. ``fence`` of its lease, 0 where it needs none; ``environment``: sim, demo, live."""
 
     service: str
     name: str
     build: str
-    of: str = ""
+    environment: str = ""
     fence: int = 0
 
 
@@ -79,10 +79,10 @@ class Trail:
 
     def begins(self, life: Life) -> None:
         """Written within a moment, or once the ledger takes it: who has to protect waits for neither."""
-        self._waiting.append(
+        self._queue(
             {
                 "id": secrets.token_hex(8), "service": life.service, "who": life.name, "act": "began",
-                "stage": "began", "build": life.build, "of": life.of, "fence": life.fence,
+                "stage": "began", "build": life.build, "environment": life.environment, "fence": life.fence,
                 "at_ms": self._clock.now_ms(),
             }
         )  # fmt: skip
@@ -104,14 +104,17 @@ class Trail:
     async def _end(self, entry: dict[str, Any]) -> None:
         log.info("operator_act", **{name: entry[name] for name in ("who", "act", "path", "from", "status")})
         async with self._lock:
-            if len(self._waiting) == MOST_WAITING:
-                log.error("audit_entry_dropped", entry=self._waiting.popleft())
-            self._waiting.append(entry)
+            self._queue(entry)
             try:
                 await self._flush()
             except StoreUnavailable as away:
                 log.error("audit_waits", waiting=len(self._waiting), why=str(away))
                 self._write_later()
+
+    def _queue(self, entry: dict[str, Any]) -> None:
+        if len(self._waiting) == MOST_WAITING:
+            log.error("audit_entry_dropped", entry=self._waiting.popleft())
+        self._waiting.append(entry)
 
     def _write_later(self) -> None:
         if self._later is None or self._later.done():

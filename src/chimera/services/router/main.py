@@ -76,7 +76,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     bound = listen(SERVICE, settings.host, settings.port)
     clock = SteadyClock(SystemClock())
     hangup = asyncio.Event() if keyring.files_of(settings) is None else told_to_look()
-    ledger = await _ledger(settings)
+    ledger, _ = await asyncio.gather(_ledger(settings), asyncio.to_thread(build))  # 60 ms that no loop should stand
     try:
         async with (
             open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus,
@@ -153,7 +153,7 @@ def tenancy_of(
 
 def _begins(trail: Trail, settings: RouterSettings, name: str, fence: int = 0) -> None:
     """To act: from now on what is sent is sent by this build."""
-    trail.begins(Life(service=Service.S4, name=name, build=build(), of=hosts_of(settings).name, fence=fence))
+    trail.begins(Life(service=Service.S4, name=name, build=build(), environment=hosts_of(settings).name, fence=fence))
 
 
 @asynccontextmanager

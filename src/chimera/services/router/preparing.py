@@ -25,6 +25,7 @@ class Preparing:
         self._rulebook = rulebook
         self._clock = clock
         self._prepared: dict[Symbol, int] = {}
+        self._news: dict[Symbol, int | None] = {}  # what was heard while the venue was being told
         self._changes = leverage.Changes()
         self._telling: defaultdict[Symbol, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -46,17 +47,18 @@ class Preparing:
     def hold(self, intent: Intent) -> None:
         """Raises ``Refused`` where the leverage is another's by now; asked with no wait before the entry is taken."""
         if not intent.reduce_only and self._prepared.get(intent.symbol) != intent.leverage:
-            told = f"the leverage of {intent.symbol} is being set, by another intent or by somebody else; try again"
-            raise Refused(leverage.IN_USE, told, field="leverage", value=intent.leverage)
+            raise _being_set(intent)
 
     def heard(self, symbol: Symbol, leverage: int | None) -> None:
         """The user stream tells that it was set; None: the margin type was, or nobody knows. By us it is no news."""
+        self._news[symbol] = leverage
         if self._prepared.get(symbol) != leverage:
             self._prepared.pop(symbol, None)
 
     def doubt(self) -> None:
         """The user stream was away: it may have been set meanwhile."""
         self._prepared.clear()
+        self._news |= dict.fromkeys(self._telling)
 
     def _object(self, intent: Intent, holding: Holding) -> None:
         standing = leverage.in_use(intent, holding, self._prepared.get(intent.symbol))
@@ -69,6 +71,7 @@ class Preparing:
         if too_many is not None:
             raise too_many
         self._prepared.pop(symbol, None)
+        self._news.pop(symbol, None)
         left = True
         try:
             found = await self._rulebook.prepare(symbol, intent.leverage, change=change)
@@ -82,9 +85,16 @@ class Preparing:
         finally:
             if left:
                 self._changes.count(symbol, now_ms)
+        if self._news.get(symbol, found) != found:  # somebody has set it while the venue answered: its answer is old
+            raise _being_set(intent)
         self._prepared[symbol] = found
         if found != intent.leverage:
             raise leverage.refused(intent, {found})
+
+
+def _being_set(intent: Intent) -> Refused:
+    told = f"the leverage of {intent.symbol} is being set, by another intent or by somebody else; try again"
+    return Refused(leverage.IN_USE, told, field="leverage", value=intent.leverage)
 
 
 def _stands(holding: Holding) -> bool:
