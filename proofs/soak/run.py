@@ -78,7 +78,7 @@ async def _live(
             task.cancel()
         await asyncio.wait({calling, striking, telling})
     if not await _quiet(house):
-        ask.broken.append(f"the account was not flat {QUIET_S:g} s after the last kill")
+        ask.broken.append(f"not flat, or an order in doubt, {QUIET_S:g} s after the last kill")
     for service in reversed(services):
         code = await service.stop()
         if code:
@@ -93,17 +93,28 @@ async def _tell(blows: Struck, ask: Callers, say: Callable[[str], None]) -> None
 
 
 async def _quiet(house: Stage) -> bool:
-    """Whether the account comes to rest: no position, no order of either kind."""
+    """Whether all comes to rest: no position, no order of either kind, nothing in doubt with whoever acts.
+
+    A stop of which nothing is known stays in doubt for as long as the venue could still take it, whatever is held.
+    """
     until = time.monotonic() + QUIET_S
     while time.monotonic() < until:
         with suppress(aiohttp.ClientError, TimeoutError):
             _, state = await house.ask("GET", f"{house.venue_url}/sim/state")
             account = state["accounts"]["main"]
-            if not (account["positions"] or account["open_orders"] or account["open_algos"]):
+            flat = not (account["positions"] or account["open_orders"] or account["open_algos"])
+            if flat and await _nothing_in_doubt(house):
                 await asyncio.sleep(SETTLE_S)
                 return True
         await asyncio.sleep(0.2)
     return False
+
+
+async def _nothing_in_doubt(house: Stage) -> bool:
+    """One that stands by refuses to say."""
+    answers = [await house.ask("GET", f"{router.url}/doubts") for router in house.routers]
+    told = [body["doubts"] for status, body in answers if status == 200]
+    return bool(told) and not any(told)
 
 
 def _spread(took_ms: list[int]) -> dict[str, int]:
