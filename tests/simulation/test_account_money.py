@@ -46,7 +46,7 @@ def of_day(hands: tuple[Any, ...]) -> Story:
 def test_funding_counts_into_the_loss_of_the_day_and_a_restart_forgets_it_not() -> None:
     with without(LOW_LIMIT):
         told, spared = play(of_day(((20.0, pay_funding),))), play(of_day(()))
-        with without(("chimera.services.router.bookkeeping:Bookkeeping", "funding", lambda self, symbol: Decimal(0))):
+        with without(("chimera.services.router.bookkeeping:Bookkeeping", "untraded", lambda self, symbol: Decimal(0))):
             unread = play(of_day(((20.0, pay_funding),)))
 
     assert told.answers == {"w-0": "FILLED", "w-1": "REJECTED", "w-2": "REJECTED"}

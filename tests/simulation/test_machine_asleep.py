@@ -1,6 +1,7 @@
 """A machine that slept: the loop's timers stood still with it, and the clocks went on. What is over by then is over."""
 
 import time
+from typing import Any
 
 import pytest
 from test_routes_worked import a_market, an_order, submit
@@ -31,6 +32,14 @@ class Sleeper(VirtualClock):
         return Millis(super().monotonic_ms() + self.slept_ms)
 
 
+def the_venues_went_on_too(stage: Stage) -> None:
+    """Nothing else sleeps in this world: as S4 knows the venue's clock, it is as far from its own as it was."""
+    router: Any = stage.world.router
+    raw = router.sender._venue._raw
+    raw.venue_clock.measured(raw.server_now_ms() - SLEPT_MS, raw.clock.now_ms(), 0)
+    router.ground.venue_clock.offset_ms -= SLEPT_MS
+
+
 def slept_through() -> Told:
     """A schedule of four begins; S4's machine sleeps for an hour after the first, which is to be held for 14 s."""
 
@@ -44,6 +53,7 @@ def slept_through() -> Told:
         clock = stage.world.s4_clock
         assert isinstance(clock, Sleeper)
         clock.slept_ms = SLEPT_MS
+        the_venues_went_on_too(stage)
 
     return play(Story(hands=((SENT_S, send), (WOKEN_S, sleep)), touch=a_market(), extra=(sleepy,)))
 

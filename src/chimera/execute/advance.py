@@ -170,11 +170,10 @@ def absorb(holding: Holding, fact: Fact, scene: Scene) -> Holding:
 
 def _restarted(holding: Holding, scene: Scene) -> Holding:
     """Whatever was pending is in doubt, and no pause of the life before holds anything up."""
-    wanted = holding.exit
     return holding.but(
         orders={ref: restarted(order, scene) for ref, order in holding.orders.items()},
         unseen=not holding.key.market.reduces_only,
-        exit=None if wanted is None else wanted.but(retry_at_ms=no_later(wanted.retry_at_ms, scene)),
+        exit=closing.restarted(holding, scene),
         survey_due_ms=scene.now_ms,
         survey_asked_ms=None,
         stop_retry_at_ms=no_later(holding.stop_retry_at_ms, scene),
@@ -322,6 +321,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     holding = lent(holding) if holding.restored_ms else holding
     holding = holding.but(
         unseen=False,
+        exit=closing.heard(holding.exit, snapshot.asked_ms),
         survey_asked_ms=None,
         survey_due_ms=Millis(min(holding.survey_due_ms, next_survey_ms(holding, scene))),
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from chimera.execute.dust import too_small
+from chimera.execute.proving import no_later
 from chimera.protect.pairs import locked_qty, ours_qty, short_by
 from chimera.trading.commands import NOTHING, Command, Place
 from chimera.trading.events import Alert, Severity
@@ -25,6 +26,8 @@ TARGET_CANCEL_MS = 300  # how long the exit waits for the target to be gone
 RETRY_MS = 250
 BAND_MS = 1_000  # no pause is longer while the book is outside the venue's price band
 HELD_BACK_MS = 1_000  # a close that left has an outcome by then; one without waits for the disk, as a part's does
+LATE_MS = 1_000  # nobody looked at the time for so long: we were dead, or the machine slept
+HEAR_FIRST_MS = 5_000  # then the venue is heard before anything is closed, but nobody waits for it for ever
 
 _ON_ITS_WAY = (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.IN_DOUBT)
 
@@ -44,7 +47,41 @@ def due_lots(holding: Holding, scene: Scene) -> Holding:
     if qty is not None and too_small(qty, scene):
         return holding
     reason = next(iter(why.values()))
-    return begin(holding, Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=tuple(why)))
+    wanted = Exit(reason=reason, asked_ms=scene.now_ms, qty=qty, left_qty=qty, lots=tuple(why))
+    return _hearing_first(holding, wanted, scene) if _missed(holding, why, scene) else begin(holding, wanted)
+
+
+def _missed(holding: Holding, lots: Collection[IntentId], scene: Scene) -> bool:
+    """Whether the moment passed while nobody listened: what was held may be gone by now, and another opened by hand."""
+    if not holding.key.market.reduces_only:  # there the end of each list is heard before anything is sold
+        return False
+    ends = (lot.close_at_ms for lot in holding.position.lots if lot.intent_id in lots)
+    late = any(end_ms is not None and scene.now_ms > end_ms + LATE_MS for end_ms in ends)
+    return late and scene.now_ms > holding.surveyed_ms + LATE_MS
+
+
+def _hearing_first(holding: Holding, wanted: Exit, scene: Scene) -> Holding:
+    begun = begin(holding, wanted.but(retry_at_ms=Millis(scene.now_ms + HEAR_FIRST_MS)))
+    return begun.but(survey_due_ms=scene.now_ms, survey_asked_ms=None)
+
+
+def heard(wanted: Exit | None, asked_ms: Millis) -> Exit | None:
+    """After a survey that was asked then: what has not been tried yet waited for it alone."""
+    if wanted is None or wanted.tries or asked_ms < wanted.asked_ms:
+        return wanted
+    return wanted.but(retry_at_ms=None)
+
+
+def restarted(holding: Holding, scene: Scene) -> Exit | None:
+    """A close of the life before. Where it may be sent again the venue is heard first: it may be over, with all that it
+    was for.
+    """
+    wanted = holding.exit
+    if wanted is None:
+        return None
+    if not holding.key.market.reduces_only:
+        return wanted.but(retry_at_ms=no_later(wanted.retry_at_ms, scene))
+    return wanted.but(tries=0, retry_at_ms=Millis(scene.now_ms + scene.policy.restart_patience_ms))
 
 
 def _due(holding: Holding, lot: Lot, scene: Scene) -> str:

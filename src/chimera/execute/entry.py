@@ -82,7 +82,7 @@ def _work(holding: Holding, working: Working, scene: Scene) -> tuple[Holding, tu
         holding = _put(holding, working)
     alive = [order for order in orders if not order.status.final or order.owed]
     filled = sum((order.cum_qty for order in orders), ZERO)
-    if not working.canceling and _pointless(working, orders, holding):
+    if not working.canceling and pointless(working, orders, holding):
         working = working.but(canceling=True, reason=NOTHING_LEFT)
         holding = _put(holding, working)
     opens = filled < working.plan.total and working.nets < working.plan.total  # what only reduces needs no stop
@@ -139,7 +139,7 @@ def _opposed(working: Working, orders: Sequence[Order], holding: Holding) -> boo
     return not to_reduce(working, orders, holding)
 
 
-def _pointless(working: Working, orders: Sequence[Order], holding: Holding) -> bool:
+def pointless(working: Working, orders: Sequence[Order], holding: Holding) -> bool:
     """What it was to reduce is gone, by a stop or by hand: the next position is not meant."""
     if not working.intent.reduce_only or holding.exposure * working.intent.side.sign < 0:
         return False

@@ -7,6 +7,7 @@ trade counts once by its id. What the order table does not allow raises ``Illega
 from decimal import Decimal
 from typing import Final
 
+from chimera.execute.entry import NOTHING_LEFT, pointless
 from chimera.execute.untold import presumed
 from chimera.execute.wallet import by_hand, moved, nobodys
 from chimera.trading.booking import Booking, effects_of, shares_of
@@ -165,16 +166,17 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
 
 def of_the_next(before: Holding, after: Holding) -> Holding:
     """Where the position is over, flat or turned: what was refused to it says nothing of the next one's, nor is that
-    closed for it. The close of everything ends by itself once flat.
+    closed or reduced for it, though its trade came in the same breath. The close of everything goes on while something
+    of ours may still fill.
     """
     if not before.position.lots or before.position.side is after.position.side:
         return after
     wanted = after.exit
-    if wanted is not None and wanted.left_qty is not None:
-        wanted = wanted.but(left_qty=NONE)  # it stays while an order of it is in doubt
-    elif after.position.lots:
+    if after.position.lots and wanted is not None and wanted.left_qty is None:
         wanted = None
-    return after.but(
+    elif wanted is not None and (wanted.left_qty is not None or not (after.exposure or after.entering)):
+        wanted = wanted.but(qty=wanted.qty or NONE, left_qty=NONE)  # it stays while an order of it is in doubt
+    return _reducing_no_more(after).but(
         exit=wanted,
         stop_tries=0,
         stop_retry_at_ms=None,
@@ -183,6 +185,16 @@ def of_the_next(before: Holding, after: Holding) -> Holding:
         target_retry_at_ms=None,
         refused_target_forms=(),
     )
+
+
+def _reducing_no_more(holding: Holding) -> Holding:
+    """What was to reduce it and has not is over."""
+    stopped = {
+        key: work.but(canceling=True, reason=NOTHING_LEFT)
+        for key, work in holding.intents.items()
+        if work.phase is Phase.WORKING and not work.canceling and pointless(work, holding.of_intent(key), holding)
+    }
+    return holding.but(intents={**holding.intents, **stopped}) if stopped else holding
 
 
 def _counted_on(holding: Holding, ref: ClientOrderId) -> Holding:
@@ -325,7 +337,7 @@ def lot_for(holding: Holding, order: Order, fill: Fill, scene: Scene) -> Lot:
         stop=intent.stop,
         target=intent.target,
         leverage=intent.leverage,
-        close_at_ms=None if hold is None else Millis(scene.now_ms + hold * 1000),
+        close_at_ms=None if hold is None else Millis(here_ms + hold * 1000),
     )
 
 

@@ -98,10 +98,14 @@ def _silent(holding: Holding, order: Order, dead_after_ms: Millis, scene: Scene)
 def restarted(order: Order, scene: Scene) -> Order:
     """Whatever was on its way when we died may have arrived up to ``not_after_ms`` and its window.
 
-    A pause that was set in the life before is over: its moment may be by a clock that has been set since.
+    A pause that was set in the life before is over: its moment may be by a clock that has been set since. Patience with
+    a stop that fires begins anew: it may have done its work long ago.
     """
     after = order.after(Trigger.RESTARTED).but(
-        ask_at_ms=no_later(order.ask_at_ms, scene), cancel_at_ms=no_later(order.cancel_at_ms, scene), passed_ms=None
+        ask_at_ms=no_later(order.ask_at_ms, scene),
+        cancel_at_ms=no_later(order.cancel_at_ms, scene),
+        passed_ms=None,
+        patience_ms=None,
     )
     if after.status is Status.IN_DOUBT and after.dead_after_ms is None:
         latest = max(order.request.not_after_ms or scene.venue_now_ms, scene.venue_now_ms)

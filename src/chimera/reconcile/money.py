@@ -16,6 +16,7 @@ from typing import Final
 from chimera.reconcile.cash import OF_TRADES
 from chimera.trading.fill import Fill
 from chimera.trading.ids import Symbol, TradeId
+from chimera.trading.instrument import DOLLARS
 from chimera.trading.money import DAY_MS, ZERO, Millis, text
 from chimera.trading.value import Value
 from chimera.trading.venue import Income
@@ -26,7 +27,8 @@ SETTLED_MS: Final = 120_000  # a movement younger than this may not be listed, o
 AGREED_MS: Final = 3_600_000  # an account that is never still for so long begins anew, to keep the lists short
 LOOKS: Final = 2  # in a row that a difference must stay
 
-FUNDING: Final = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")  # the latter since 2026-09-10
+# What a day brings or takes beside its trades; the second since 2026-09-10, the last what a liquidation costs.
+UNTRADED: Final = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE", "INSURANCE_CLEAR")
 
 
 TradeKey = tuple[Symbol, TradeId]
@@ -138,9 +140,9 @@ def _difference(key: TradeKey, amounts: Mapping[str, Decimal], fill: Fill | None
     return None
 
 
-def funding_today(rows: Iterable[Income], now_ms: Millis, quote: str) -> dict[Symbol | None, Decimal]:
-    """Funding since UTC midnight, by symbol; None: it names none. Each row once by its id."""
-    once = {row.id: row for row in rows if row.kind in FUNDING and row.asset == quote}
+def untraded_today(rows: Iterable[Income], now_ms: Millis) -> dict[Symbol | None, Decimal]:
+    """Funding and the like since UTC midnight in dollars, by symbol; None: it names none. Each row once by its id."""
+    once = {row.id: row for row in rows if row.kind in UNTRADED and row.asset in DOLLARS}
     sums: dict[Symbol | None, Decimal] = {}
     for row in once.values():
         if row.at_ms // DAY_MS == now_ms // DAY_MS:

@@ -89,7 +89,7 @@ def plan_for(
     if worst is not None:
         why.append(f"no worse than {text(worst)}: the band around {text(price)}")
     deadline = now_ms + slices[-1].after_ms + maker.wait_ms + maker.chase_ms + policy.patience_ms
-    if intent.valid_until_ms is not None:
+    if intent.valid_until_ms is not None and not intent.reduce_only:
         deadline = min(deadline, intent.valid_until_ms)
     return Plan(
         slices=slices,

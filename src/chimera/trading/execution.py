@@ -211,7 +211,7 @@ class Working(Value):
         rested = self.rested_ms + (0 if self.paused_ms is None else now_ms - self.paused_ms)
         lag = max(self.lag_ms, self.waited_ms, 0 if self.slice_begun or self.paused_ms else self.late_ms(now_ms))
         moved = self.plan.deadline_ms + min(rested, PAUSE_MAX_MS) + min(lag, self.plan.slack_ms)
-        latest = self.intent.valid_until_ms
+        latest = None if self.intent.reduce_only else self.intent.valid_until_ms
         return Millis(moved if latest is None else min(moved, latest))
 
     def turning_to(self, slice_no: int) -> "Working":

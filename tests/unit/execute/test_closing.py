@@ -6,12 +6,12 @@ import pytest
 
 from chimera.execute.due import next_due_ms
 from chimera.trading.commands import Ask, Place, Survey, waits_for_save
-from chimera.trading.facts import CloseAsked, Found, NotFound, PlaceUnanswered, Reported, Ticked
+from chimera.trading.facts import CloseAsked, Found, NotFound, PlaceUnanswered, Reported, Restarted, Ticked
 from chimera.trading.intent import TargetKind, TargetSpec
 from chimera.trading.market import Side
 from chimera.trading.money import Millis, Qty
 from chimera.trading.order import Role, Status
-from support.desk import BTC, a_long, an_intent
+from support.desk import BTC, Desk, a_long, an_intent
 from support.refusals import said_no
 
 TARGET = TargetSpec(kind=TargetKind.PRICE, value=Decimal(66000))
@@ -64,6 +64,31 @@ def test_a_close_below_the_least_quantity_asks_for_that() -> None:
     desk = a_long("0.005")
     desk.rules = BTC.but(min_qty=Qty(Decimal("0.01")))
     desk.hear(CloseAsked(reason="OPERATOR"))
+    assert desk.placed(Role.EXIT).qty == Decimal("0.01")
+
+
+@pytest.mark.req("S4-EXIT-1", "I18")
+def test_what_reduces_goes_on_past_the_moment_until_which_an_entry_is_valid() -> None:
+    desk = a_long("0.02")
+    exit_ = an_intent("i2", side=Side.SELL, qty="0.02", reduce_only=True, stop=None)
+    desk.submit(exit_.but(valid_until_ms=desk.now + 1_000), "0.01", "0.01", gap_ms=5_000)
+    first = desk.placed(Role.TAKER)
+    desk.ack(first)
+    desk.fill(first, "0.01")
+    desk.later(5_000).hear(Ticked())
+    assert desk.placed(Role.TAKER) != first
+
+
+@pytest.mark.req("S4-EXIT-1")
+def test_it_is_held_from_when_it_was_bought_and_not_from_when_that_was_told() -> None:
+    """Nobody listened for an hour: what was to be held for a minute is due."""
+    desk = Desk()
+    desk.submit(an_intent(max_hold_s=60))
+    entry = desk.placed(Role.TAKER)
+    bought_ms = desk.now
+    desk.later(3_600_000).hear(Restarted())
+    desk.survey(qty="0.01", trades=(desk.a_fill(entry, "0.01", "65000", "1").but(at_ms=bought_ms),))
+    assert desk.holding.position.lots[0].close_at_ms == bought_ms + 60_000
     assert desk.placed(Role.EXIT).qty == Decimal("0.01")
 
 

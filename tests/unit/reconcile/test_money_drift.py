@@ -12,11 +12,11 @@ from chimera.reconcile.money import (
     Cash,
     Drift,
     Reading,
-    funding_today,
     look,
     midnight_ms,
     since_ms,
     untold,
+    untraded_today,
 )
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
@@ -176,6 +176,17 @@ def test_funding_counts_by_symbol_once_and_only_today() -> None:
         row("-3", midnight + 5, "FUNDING_FEE", asset="BNB"),
         row("-4", midnight + 6, "FUNDING_FEE"),
     ]
-    assert funding_today(rows, noon, "USDT") == {BTC: Decimal("-1.25"), ETH: Decimal(-2), None: Decimal(-4)}
+    assert untraded_today(rows, noon) == {BTC: Decimal("-1.25"), ETH: Decimal(-2), None: Decimal(-4)}
     assert midnight % DAY_MS == 0
     assert midnight <= noon < midnight + DAY_MS
+
+
+@pytest.mark.req("S4-LIM-1")
+def test_what_a_liquidation_costs_and_funding_in_another_dollar_count_into_the_loss_of_the_day() -> None:
+    noon = Millis(20_000 * DAY_MS + DAY_MS // 2)
+    usdc = Symbol("BTCUSDC")
+    rows = [
+        row("-12.5", noon, "INSURANCE_CLEAR", symbol=BTC),
+        row("-6", noon, "FUNDING_FEE", asset="USDC", symbol=usdc),
+    ]
+    assert untraded_today(rows, noon) == {BTC: Decimal("-12.5"), usdc: Decimal(-6)}

@@ -174,6 +174,13 @@ def test_the_deadline_covers_the_schedule_and_never_passes_the_intents_own() -> 
     assert plan(an_intent(qty="0.1", policy=asked).but(valid_until_ms=ends)).deadline_ms == ends
 
 
+@pytest.mark.req("I18")
+def test_what_reduces_is_given_its_time_however_late_it_came() -> None:
+    """It was taken, and nothing of it was sent: past its ``valid_until_ms`` only entries are over."""
+    late = an_intent(qty="0.1", side=Side.SELL, reduce_only=True).but(valid_until_ms=Millis(T0 - 1))
+    assert plan(late).deadline_ms == T0 + POLICY.patience_ms
+
+
 @pytest.mark.req("S4-ROUTE-8")
 def test_the_probe_sets_the_plans_terms_from_the_last_hour() -> None:
     hour = Hour(spread_bps=Decimal(3), depth=Quote(Decimal(200_000)))

@@ -22,7 +22,7 @@ def counted(day: int, now_day: int) -> Decimal:
     holding = Holding(key=KEY, position=Position(realized=Quote(Decimal(500))), day=day)
     book = LimitBook(cast("Any", None))
     nobody: Any = None
-    books: Any = SimpleNamespace(funding=lambda symbol: Decimal(0))
+    books: Any = SimpleNamespace(untraded=lambda symbol: Decimal(0))
     market: Any = SimpleNamespace(worth=lambda symbol: None)
     clock = SimpleNamespace(now_ms=lambda: now_day * DAY_MS)
     ground = a_ground({KEY: SimpleNamespace(holding=holding)}, clock=clock)

@@ -244,3 +244,18 @@ async def test_who_fails_to_hear_the_news_costs_no_look_at_the_time() -> None:
     assert owner._timer is not None
     owner._timer.cancel()
     assert owner.under_way
+
+
+@pytest.mark.req("S4-EXIT-1", "I12")
+async def test_after_a_start_a_schedule_that_reduces_waits_for_the_venue_too() -> None:
+    """What it was to reduce may be gone, and another opened by hand; a close of everything is not held up by it."""
+    desk, place = reducing()
+    parts = cast("Any", dict.fromkeys(("ledger", "sender", "relay")))
+    owner = Owner(desk.holding, rev=1, fence=1, clock=CLOCK, scene=lambda _: desk.scene, **parts)
+    early = owner._too_early(place)
+
+    assert isinstance(early, PlaceNotSent)
+    assert early.held
+    assert owner._too_early(place.but(role=Role.EXIT)) is None
+    owner.recovered.set()
+    assert owner._too_early(place) is None

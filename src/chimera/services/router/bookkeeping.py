@@ -1,7 +1,8 @@
-"""The account's money, looked at about once a minute: the funding of today, and whether all adds up.
+"""The account's money, looked at about once a minute: what today has brought beside trades, and whether all adds up.
 
-Until today's funding has been read no entry is taken: after a restart the loss of the day is whole before anything can
-add to it. Movements are booked in the cash ledger; what does not add up is told (``MONEY_DRIFT``) and changes nothing.
+Until today's funding and its like have been read no entry is taken: after a restart the loss of the day is whole before
+anything can add to it. Movements are booked in the cash ledger; what does not add up is told (``MONEY_DRIFT``) and
+changes nothing.
 """
 
 import asyncio
@@ -15,17 +16,17 @@ import structlog
 from chimera.ports.ledger import Rows
 from chimera.ports.venue import Records
 from chimera.reconcile.money import (
-    FUNDING,
     MARGIN_MS,
     SETTLED_MS,
+    UNTRADED,
     Cash,
     Reading,
     TradeKey,
-    funding_today,
     look,
     midnight_ms,
     since_ms,
     untold,
+    untraded_today,
 )
 from chimera.services.router.cash_book import CashBook
 from chimera.services.router.ground import Ground
@@ -53,7 +54,7 @@ class Bookkeeping:
         self.book = CashBook(ground, rows, QUOTE)
         self._ground = ground
         self._records = records
-        self._funding: dict[str, Income] = {}
+        self._untraded: dict[str, Income] = {}
         self._sums: dict[Symbol | None, Decimal] = {}
         self._summed_day = -1
         self._cash = Cash()
@@ -77,8 +78,8 @@ class Bookkeeping:
             else:
                 await asyncio.sleep(LOOK_S)
 
-    def funding(self, symbol: Symbol | None) -> Decimal:
-        """Received (above zero) or paid since UTC midnight, quote asset; None: what names no symbol."""
+    def untraded(self, symbol: Symbol | None) -> Decimal:
+        """Received (above zero) or paid beside trades since UTC midnight, quote asset; None: what names no symbol."""
         day = int(midnight_ms(self._ground.venue_now_ms))
         if day != self._summed_day:
             self._sum()
@@ -108,7 +109,7 @@ class Bookkeeping:
             raise OutcomeUnknown("the wallet came too late to say when it was so")
         since = min(since_ms(self._cash, self._settled_ms), self.book.since_ms)
         rows = await self._records.income(since)
-        self._take_funding(rows)
+        self._take_untraded(rows)
         await self.book.book(rows)
         before = self._cash.agreed
         self._cash, drift = look(self._cash, Reading(wallet=wallet, at_ms=asked_ms), rows, QUOTE)
@@ -131,21 +132,21 @@ class Bookkeeping:
     async def _begin(self) -> None:
         """Today's funding; from now on every trade must be one that we count."""
         now_ms = self._ground.venue_now_ms
-        for kind in FUNDING:
+        for kind in UNTRADED:
             with suppress(VenueRejected):  # a kind that this venue does not know has no rows
-                self._take_funding(await self._records.income(midnight_ms(now_ms), kind=kind))
+                self._take_untraded(await self._records.income(midnight_ms(now_ms), kind=kind))
         self._settled_ms = now_ms
         self.read.set()
 
-    def _take_funding(self, rows: Sequence[Income]) -> None:
+    def _take_untraded(self, rows: Sequence[Income]) -> None:
         for row in rows:
-            if row.kind in FUNDING:
-                self._funding[row.id] = row
+            if row.kind in UNTRADED:
+                self._untraded[row.id] = row
         self._sum()
 
     def _sum(self) -> None:
         """Yesterday's rows leave."""
         now_ms = self._ground.venue_now_ms
         midnight = midnight_ms(now_ms)
-        self._funding = {name: row for name, row in self._funding.items() if row.at_ms >= midnight}
-        self._sums, self._summed_day = funding_today(self._funding.values(), now_ms, QUOTE), int(midnight)
+        self._untraded = {name: row for name, row in self._untraded.items() if row.at_ms >= midnight}
+        self._sums, self._summed_day = untraded_today(self._untraded.values(), now_ms), int(midnight)

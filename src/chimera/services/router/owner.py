@@ -18,6 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from chimera.execute.advance import advance
 from chimera.execute.due import next_due_ms
+from chimera.execute.hear import ENTRIES
 from chimera.ports.clock import Clock
 from chimera.ports.ledger import Holdings
 from chimera.services.router.at_rest import Errand, Moment
@@ -206,8 +207,10 @@ class Owner:
         return nullcontext() if work is None else bound_contextvars(trace_id=trace_of(work.intent))
 
     def _too_early(self, command: Command) -> PlaceNotSent | None:
-        """After a start protection comes first: an entry of a resumed plan waits for the venue's word."""
-        if self.recovered.is_set() or not isinstance(command, Place) or command.order.reduce_only:
+        """After a start protection comes first: a child of a resumed plan waits for the venue's word, also one that
+        reduces: what it was to reduce may be gone, and another opened by hand.
+        """
+        if self.recovered.is_set() or not isinstance(command, Place) or command.role not in ENTRIES:
             return None
         why = "RECOVERING: the venue has not been heard since the start"
         return PlaceNotSent(ref=command.order.ref, reason=why, retry_after_ms=HELD_MS, held=True)

@@ -244,7 +244,8 @@ class RouterSettings(LeaseSettings):
         "S4_MAX_DAILY_LOSS_USDT",
         Decimal(100),
         "USDT",
-        "Loss that stops new entries: realised, fees and funding since UTC midnight, and what is open.",
+        "Loss that stops new entries: realised, fees, funding and what liquidations cost since UTC midnight, and what"
+        " is open.",
     )
     maker_fill_ratio_min: Annotated[Decimal, BeforeValidator(decimal)] = setting(
         "S4_MAKER_FILL_RATIO_MIN",

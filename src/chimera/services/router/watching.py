@@ -108,15 +108,15 @@ class Watch:
 
     def mark_to_market(self) -> None:
         """What the day has brought: realised less fees, funding, and what is open at its price of now (S4-LIM-1)."""
-        funding, day_pnl = self._books.funding, self._limits.day_pnl
+        untraded, day_pnl = self._books.untraded, self._limits.day_pnl
         today = self._ground.clock.now_ms() // DAY_MS
         for key, owner in self._ground.owners.items():
             holding, mark = owner.holding, self._market.worth(key.symbol)
             entry = holding.position.entry_px
             floating = (mark - entry) * holding.position.qty if mark is not None and entry is not None else Decimal(0)
             closed = holding.day_net if holding.day >= today else Decimal(0)  # of today it has not heard yet
-            day_pnl[key.market, key.symbol] = Quote(closed + floating + funding(key.symbol))
-        day_pnl[self._ground.market, UNNAMED] = Quote(funding(None))
+            day_pnl[key.market, key.symbol] = Quote(closed + floating + untraded(key.symbol))
+        day_pnl[self._ground.market, UNNAMED] = Quote(untraded(None))
 
     def heard(self, events: tuple[Event, ...]) -> None:
         """A position changed: the loss of the day waits for no price."""

@@ -1,0 +1,155 @@
+"""What happened while nobody listened, or the machine slept: a stop filled, and its owner opened another by hand.
+
+Both trades come at once, with the next survey. What was to close the first position closes none of the second.
+"""
+
+from decimal import Decimal
+
+import pytest
+
+from chimera.execute.asking import SURVEY_PATIENCE_MS
+from chimera.trading.facts import CloseAsked, Fact, NotFound, Reported, Restarted, SurveyUnanswered, Ticked
+from chimera.trading.fill import Fill
+from chimera.trading.ids import ClientOrderId
+from chimera.trading.market import Side
+from chimera.trading.money import Qty
+from chimera.trading.order import NewOrder, OrderType, Role, Status
+from chimera.trading.position import ADOPTED
+from support.desk import SYMBOL, Desk, a_long, an_intent
+from support.refusals import said_no
+
+pytestmark = pytest.mark.req("S4-EXIT-1", "I12")
+
+HOUR_MS = 3_600_000
+
+
+def sold(desk: Desk, number: int = 1, qty: str = "0.01") -> Fill:
+    """By its stop, and nobody heard of it."""
+    return desk.a_fill(desk.placed(Role.STOP), qty, "64000", f"lost-{number}")
+
+
+def bought(desk: Desk, number: int = 2, qty: str = "0.01") -> Fill:
+    """By hand, in the venue's app."""
+    order = NewOrder(
+        ref=ClientOrderId("web_1"), symbol=SYMBOL, side=Side.BUY, type=OrderType.MARKET, qty=Qty(Decimal(qty))
+    )
+    return desk.a_fill(order, qty, "65000", f"lost-{number}")
+
+
+def another_stands(desk: Desk) -> None:
+    """The venue shows what has happened; his own position is guarded, and nothing of it is closed."""
+    exits = desk.count(Role.EXIT)
+    desk.later(100).survey(qty="0.01", trades=(sold(desk), bought(desk)))
+    desk.ack(desk.placed(Role.STOP))
+    for _ in range(8):
+        desk.later(2_000).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
+    for order in desk.holding.in_role(Role.EXIT):
+        if not order.status.final:
+            desk.hear(NotFound(ref=order.ref, asked_server_ms=desk.now))
+
+    assert desk.count(Role.EXIT) == exits
+    assert desk.holding.exit is None
+    assert [(lot.intent_id, lot.qty) for lot in desk.holding.position.lots] == [(ADOPTED, Decimal("0.01"))]
+    assert desk.holding.covered
+
+
+@pytest.mark.parametrize("fact", [Restarted(), Ticked()], ids=["started again", "woken"])
+def test_what_was_to_be_held_for_an_hour_is_not_closed_before_the_venue_says_that_it_is_there(fact: Fact) -> None:
+    desk = a_long(max_hold_s=3_600)
+    desk.later(6 * HOUR_MS).hear(fact)
+    assert desk.count(Role.EXIT) == 0
+    another_stands(desk)
+
+
+def test_it_is_closed_as_soon_as_the_venue_shows_it() -> None:
+    desk = a_long(max_hold_s=3_600)
+    desk.later(6 * HOUR_MS).hear(Restarted())
+    desk.later(80).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
+    assert desk.placed(Role.EXIT).qty == Decimal("0.01")
+
+
+def test_nor_does_it_wait_for_ever_for_a_venue_that_shows_nothing() -> None:
+    desk = a_long(max_hold_s=3_600)
+    desk.later(6 * HOUR_MS).hear(Restarted())
+    desk.later(2_000).hear(SurveyUnanswered())
+    assert desk.count(Role.EXIT) == 0
+    desk.later(SURVEY_PATIENCE_MS).hear(SurveyUnanswered())
+    assert desk.count(Role.EXIT) == 1
+
+
+def test_in_time_it_waits_for_nobody() -> None:
+    desk = a_long(max_hold_s=3_600)
+    desk.later(HOUR_MS + 300).hear(Ticked())
+    assert desk.count(Role.EXIT) == 1
+
+
+def test_a_close_is_over_with_its_position_though_another_came_in_the_same_breath() -> None:
+    """It was refused, or did not reach the venue, and is to be tried again."""
+    desk = a_long()
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-4131, message="out of the band"))
+    another_stands(desk)
+
+
+def test_nor_is_it_sent_again_under_its_own_id() -> None:
+    desk = a_long()
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.later(10).hear(Restarted())
+    another_stands(desk)
+
+
+def test_a_close_of_before_a_start_asks_the_venue_first() -> None:
+    desk = a_long()
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-4131, message="out of the band"))
+    desk.later(HOUR_MS).hear(Restarted())
+    assert desk.count(Role.EXIT) == 1
+    another_stands(desk)
+
+
+def test_nor_is_one_begun_for_a_stop_that_fired_long_ago() -> None:
+    desk = a_long()
+    desk.hear(Reported(order=desk.word(desk.placed(Role.STOP), Status.TRIGGERING)))
+    desk.later(HOUR_MS).hear(Restarted())
+    assert desk.count(Role.EXIT) == 0
+    another_stands(desk)
+
+
+def test_and_goes_on_once_it_has_answered_or_has_not() -> None:
+    for answered in (True, False):
+        desk = a_long()
+        desk.hear(CloseAsked(reason="MANUAL"))
+        desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-4131, message="out of the band"))
+        desk.later(HOUR_MS).hear(Restarted())
+        if answered:
+            desk.later(50).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
+        else:
+            desk.later(desk.scene.policy.restart_patience_ms).hear(Ticked())
+        assert desk.count(Role.EXIT) == 2
+
+
+def test_a_schedule_that_reduces_is_over_with_its_position_too() -> None:
+    desk = a_long("0.02")
+    desk.submit(an_intent("i2", side=Side.SELL, qty="0.02", reduce_only=True, stop=None), "0.01", "0.01", gap_ms=5_000)
+    first = desk.placed(Role.TAKER)
+    desk.ack(first)
+    desk.fill(first, "0.01")
+    desk.later(100).survey(qty="0.01", trades=(sold(desk), bought(desk)))
+    desk.later(5_000).hear(Ticked())
+
+    assert desk.placed(Role.TAKER) == first
+    assert desk.holding.position.qty == Decimal("0.01")
+
+
+def test_an_entry_that_may_still_fill_keeps_its_close() -> None:
+    """What comes of it is closed, too."""
+    desk = a_long()
+    desk.submit(an_intent("i2", qty="0.01"), wait_ms=60_000)
+    maker = desk.placed(Role.MAKER)
+    desk.ack(maker)
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-4131, message="out of the band"))
+    late = desk.a_fill(maker, "0.01", "65000", "lost-2")
+    desk.later(1_000).survey(desk.word(maker, Status.FILLED, "0.01"), qty="0.01", trades=(sold(desk), late))
+    desk.later(1_000).hear(Ticked())
+    assert desk.count(Role.EXIT) == 2
