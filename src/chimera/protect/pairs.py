@@ -116,6 +116,8 @@ def protect(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Hol
         needed = bool(holding.exposure) or holding.strikes > 0  # no price known yet, or a gap: what stands there stays
         return (holding, NOTHING) if needed else _dismiss(holding, pairs, scene)
     holding = _lose_patience(holding, wanted, scene)
+    if holding.unseen:
+        return holding, NOTHING  # nothing is sold before the venue is heard: what stands guards it meanwhile
     if holding.flattening or wanted.stop_price is None:
         return _dismiss(holding, pairs, scene)
     form = _form(holding, wanted, scene)
@@ -130,7 +132,7 @@ def protect(holding: Holding, wanted: Bracket | None, scene: Scene) -> tuple[Hol
         lacking = _lacking(holding, _less(room, kept), wanted, scene)
     holding, commands = _dismiss(holding, (pair for pair in pairs if pair not in kept), scene)
     due = holding.stop_retry_at_ms is None or scene.now_ms >= holding.stop_retry_at_ms
-    if enough and due and not holding.unseen and lacking <= _less(room, pairs):
+    if enough and due and lacking <= _less(room, pairs):
         holding, more = _place(holding, form, wanted, lacking, scene)
         commands += more
     return holding, commands

@@ -17,6 +17,7 @@ from chimera.trading.order import NewOrder, OrderType, Role, Status
 from chimera.trading.position import ADOPTED
 from support.desk import SYMBOL, Desk, a_long, an_intent
 from support.refusals import said_no
+from support.spot_desk import a_spot_long
 
 pytestmark = pytest.mark.req("S4-EXIT-1", "I12")
 
@@ -153,3 +154,16 @@ def test_an_entry_that_may_still_fill_keeps_its_close() -> None:
     desk.later(1_000).survey(desk.word(maker, Status.FILLED, "0.01"), qty="0.01", trades=(sold(desk), late))
     desk.later(1_000).hear(Ticked())
     assert desk.count(Role.EXIT) == 2
+
+
+@pytest.mark.req("S4-SPOT-3")
+def test_on_spot_no_list_is_taken_away_before_the_venue_is_heard() -> None:
+    """Nothing may be sold until then: whatever the close, what is held would be bare for as long as nobody answers."""
+    desk = a_spot_long(max_hold_s=3_600)
+    [pair] = desk.pairs()
+    desk.later(6 * HOUR_MS).hear(Restarted())
+    desk.later(2_000).hear(SurveyUnanswered())
+    assert desk.canceled() == []
+    standing = (desk.word(leg, Status.NEW) for leg in (pair.stop, pair.target))
+    desk.later(500).survey(*standing, qty=str(desk.holding.position.qty))
+    assert desk.canceled() == [pair.stop.ref]
