@@ -142,7 +142,7 @@ def test_a_schedule_that_lost_its_router_keeps_its_distances_and_its_sum() -> No
     """Dead for six seconds in the middle: what is left comes slice by slice, none too soon after the one before."""
 
     async def send(stage: Stage) -> None:
-        order = an_order(stage, MakerThenTaker(wait_ms=0, slices=4, gap_ms=1_500), qty=steps(40))
+        order = an_order(stage, MakerThenTaker(wait_ms=0, slices=4, gap_ms=1_500), qty=steps(40), name="s")
         await submit(stage, order)
 
     told = play(Story(hands=((5.0, send),), touch=a_market(), blows=(KillAt(at_s=6.9),), down_ms=6_000))

@@ -12,7 +12,8 @@ from chimera.services.router.closing import Closing
 from chimera.services.router.owner import RETRY_FAULT_S, Owner
 from chimera.services.router.sender import Sender
 from chimera.trading.commands import Cancel, Place
-from chimera.trading.execution import Plan, Slice
+from chimera.trading.errors import Refused
+from chimera.trading.execution import Phase, Plan, Slice
 from chimera.trading.facts import (
     CancelAsked,
     CancelNotSent,
@@ -27,6 +28,7 @@ from chimera.trading.facts import (
     Ticked,
 )
 from chimera.trading.ids import IntentId
+from chimera.trading.intent import Intent
 from chimera.trading.market import Market, Side
 from chimera.trading.money import Millis, Qty
 from chimera.trading.order import NewOrder, Role, Status
@@ -67,11 +69,11 @@ class DeskClock:
 
 
 async def carried_out(
-    desk: Desk, command: Place | Cancel, venue: Recorder | None = None
+    desk: Desk, command: Place | Cancel, venue: Recorder | None = None, terms: object = None
 ) -> tuple[Fact | None, list[str]]:
     """The outcome, and what reached the venue, as the desk stands now."""
     venue = venue or Recorder()
-    gates = type("Gates", (), {"breaker": venue, "capability": None})()
+    gates = type("Gates", (), {"breaker": venue, "capability": None, "terms": terms})()
     sender = Sender(*cast("Any", [venue, None, venue, gates, DeskClock(desk), None]))
     fact = await sender.carry_out(command, lambda: desk.holding, lambda: None)
     return fact, venue.reached
@@ -259,3 +261,35 @@ async def test_after_a_start_a_schedule_that_reduces_waits_for_the_venue_too() -
     assert owner._too_early(place.but(role=Role.EXIT)) is None
     owner.recovered.set()
     assert owner._too_early(place) is None
+
+
+class Leverage:
+    """Of the symbol, as whoever keeps it tells."""
+
+    def __init__(self, says: Refused | None, *, known: bool = True) -> None:
+        self._says = says
+        self._known = known
+
+    async def differs(self, intent: Intent) -> Refused | None:
+        if self._known or self._says is None:
+            return self._says
+        raise self._says
+
+
+@pytest.mark.req("S4-RULE-2")
+@pytest.mark.fault("F13")
+async def test_no_child_of_a_schedule_goes_at_another_leverage_than_its_stop_was_judged_by() -> None:
+    desk = Desk()
+    desk.submit(an_intent(qty="0.02"), "0.01", "0.01", gap_ms=5_000)
+    [place] = [command for command in desk.last if isinstance(command, Place)]
+    other = Refused("LEVERAGE_IN_USE", "BTCUSDT is traded at leverage 100")
+    untold, reached = await carried_out(desk, place, terms=Leverage(other, known=False))
+    assert isinstance(untold, PlaceNotSent)
+    assert (untold.held, untold.retry_after_ms, reached) == (True, 1_000, [])
+
+    no, reached = await carried_out(desk, place, terms=Leverage(other))
+    assert reached == []
+    assert isinstance(no, PlaceRefused)
+    desk.hear(no)
+    working = desk.holding.intents[IntentId("i1")]
+    assert (working.phase, working.refusal_code) == (Phase.DONE, "LEVERAGE_IN_USE")

@@ -255,3 +255,38 @@ async def test_after_another_margin_type_or_a_gap_the_venue_is_asked_again(
     doubt(venue.preparing)
     assert await venue.at(20) == "OK"
     assert len(venue.rules.told) == 2
+
+
+@pytest.mark.req("S4-RULE-2")
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize(
+    "news", [None, lambda it: it.heard(SYMBOL, 100), lambda it: it.heard(SYMBOL, None), Preparing.doubt]
+)
+async def test_an_intent_that_is_worked_does_not_go_on_at_the_leverage_of_another(
+    venue: Set, news: Callable[[Preparing], None] | None
+) -> None:
+    """A schedule went on at 100 where its owner had set that, while S4 ran or while it was down (``None``)."""
+    mine = at_leverage(20)
+    if news is not None:
+        assert await venue.at(20) == "OK"
+        assert await venue.preparing.differs(mine) is None
+        assert venue.rules.told == [(SYMBOL, 20)], "what is known is not asked for"
+        news(venue.preparing)
+    venue.rules.has[SYMBOL] = 100
+    no = await venue.preparing.differs(mine)
+
+    assert no is not None
+    assert (no.code, no.accepted) == (leverage.IN_USE, "100; or another once flat")
+    assert venue.rules.has == {SYMBOL: 100}, "nor is it changed under what stands"
+    venue.rules.has[SYMBOL] = 20
+    assert await venue.preparing.differs(mine) is None
+
+
+async def test_while_the_leverage_cannot_be_told_a_child_waits(venue: Set) -> None:
+    venue.rules.failure = OutcomeUnknown("no answer")
+    for _ in range(10):
+        with pytest.raises(Refused) as no:
+            await venue.preparing.differs(at_leverage(20))
+        assert no.value.code == "VENUE_DOWN"
+    venue.rules.failure = None
+    assert await venue.preparing.differs(at_leverage(20)) is None, "what changes nothing is not counted"

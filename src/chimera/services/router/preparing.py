@@ -44,6 +44,20 @@ class Preparing:
             if self._prepared.get(intent.symbol) != intent.leverage:
                 await self._tell(intent, change=not _stands(holding()))
 
+    async def differs(self, intent: Intent) -> Refused | None:
+        """For a child of an intent that is worked: what stands at the venue in place of its leverage, if another does.
+
+        The venue is asked where nobody knows: after a start, after a gap, where another was set. Nothing is changed.
+        Raises ``Refused`` while it cannot be told.
+        """
+        if self._prepared.get(intent.symbol) == intent.leverage:
+            return None
+        async with self._telling[intent.symbol]:
+            if self._prepared.get(intent.symbol) == intent.leverage:
+                return None
+            found = await self._ask(intent, change=False)
+        return None if found == intent.leverage else leverage.refused(intent, {found})
+
     def hold(self, intent: Intent) -> None:
         """Raises ``Refused`` where the leverage is another's by now; asked with no wait before the entry is taken."""
         if not intent.reduce_only and self._prepared.get(intent.symbol) != intent.leverage:
@@ -70,26 +84,34 @@ class Preparing:
         too_many = self._changes.too_many(symbol, now_ms)
         if too_many is not None:
             raise too_many
+        left = True
+        try:
+            found = await self._ask(intent, change=change)
+        except Refused as no:
+            left = not isinstance(no.__cause__, NotSent)  # that has cost nothing
+            raise
+        finally:
+            if left:
+                self._changes.count(symbol, now_ms)
+        if found != intent.leverage:
+            raise leverage.refused(intent, {found})
+
+    async def _ask(self, intent: Intent, *, change: bool) -> int:
+        symbol = intent.symbol
         self._prepared.pop(symbol, None)
         self._news.pop(symbol, None)
-        left = True
         try:
             found = await self._rulebook.prepare(symbol, intent.leverage, change=change)
         except NotSent as error:
-            left = False  # it has cost nothing
             raise Refused("VENUE_DOWN", f"the venue was not asked: {error}") from error
         except VenueRejected as error:
             raise Refused("VENUE_REFUSED", f"leverage {intent.leverage}: {error}", field="leverage") from error
         except ChimeraError as error:
             raise Refused("VENUE_DOWN", f"the venue did not answer: {error}") from error
-        finally:
-            if left:
-                self._changes.count(symbol, now_ms)
         if self._news.get(symbol, found) != found:  # somebody has set it while the venue answered: its answer is old
             raise _being_set(intent)
         self._prepared[symbol] = found
-        if found != intent.leverage:
-            raise leverage.refused(intent, {found})
+        return found
 
 
 def _being_set(intent: Intent) -> Refused:

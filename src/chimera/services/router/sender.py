@@ -19,7 +19,7 @@ from chimera.services.router import breaking
 from chimera.services.router.barriers import HELD_MS, Barriers
 from chimera.services.router.breaking import Breaking
 from chimera.trading.commands import Ask, Cancel, Command, Place, PlacePair, Survey
-from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, VenueRejected
+from chimera.trading.errors import ChimeraError, NotSent, OutcomeUnknown, Refused, VenueRejected
 from chimera.trading.facts import (
     CancelNotSent,
     CancelRefused,
@@ -36,6 +36,7 @@ from chimera.trading.facts import (
 )
 from chimera.trading.holding import Holding
 from chimera.trading.ids import ClientOrderId
+from chimera.trading.intent import Intent
 from chimera.trading.money import Millis, Price
 from chimera.trading.order import NewOrder, Status
 from chimera.trading.refusal import Refusal
@@ -48,6 +49,7 @@ PROTECT_TIMEOUT_MS = 500
 ENTRY_TIMEOUT_MS = 3_000
 CANCEL_TIMEOUT_MS = 1_000
 TOPPED_UP = "TOPPED_UP: refused for lack of balance, for which money has been moved since"
+TERMS_MS = Millis(1_000)  # the leverage could not be told: how long the entry waits
 SENT_MS = 3_600_000  # how long an entry's id is remembered here; its ``not_after_ms`` is seconds
 
 
@@ -67,6 +69,14 @@ class Funding(Protocol):
         ...
 
 
+class Terms(Protocol):
+    """Knows the leverage at which a symbol is traded."""
+
+    async def differs(self, intent: Intent) -> Refused | None:
+        """Why the intent may not go on at its own; raises ``Refused`` while that cannot be told."""
+        ...
+
+
 class Gates(NamedTuple):
     """Who is asked before an entry leaves, beside the limits."""
 
@@ -77,6 +87,7 @@ class Gates(NamedTuple):
     refused: Callable[[VenueRejected], None] = lambda error: None  # hears why the venue says no
     capability: Learner | None = None
     funding: Funding | None = None
+    terms: Terms | None = None
 
 
 class Sender:
@@ -111,7 +122,9 @@ class Sender:
         try:
             match command:
                 case Place():
-                    return await self._place(command, holding(), near())
+                    return await self._at_other_terms(command, holding()) or await self._place(
+                        command, holding(), near()
+                    )
                 case PlacePair():
                     return await self._place_pair(command, holding())
                 case Cancel():
@@ -131,6 +144,19 @@ class Sender:
                 )
                 return PairAnswered(stop=stop, target=target)
             return CancelUnanswered(ref=command.order.ref) if isinstance(command, Cancel) else None
+
+    async def _at_other_terms(self, command: Place, holding: Holding) -> Fact | None:
+        """What keeps an entry back whose stop was judged by another leverage than stands there by now."""
+        order, terms = command.order, None if command.order.reduce_only else self._gates.terms
+        known = holding.orders.get(order.ref)
+        working = None if known is None else holding.working_of(known)
+        if terms is None or working is None or order.ref in self._entries_sent:
+            return None
+        try:
+            no = await terms.differs(working.intent)
+        except Refused as untold:
+            return last_hop.held(order, f"{untold.code}: {untold.message}", TERMS_MS)
+        return None if no is None else last_hop.kept_back(order, f"{no.code}: {no.message}")
 
     async def _place(self, command: Place, holding: Holding, near: Price | None) -> Fact | None:
         order = command.order

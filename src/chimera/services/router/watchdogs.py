@@ -153,6 +153,9 @@ class Watchdogs:
                 self._capability.doubt_modes(why)
             case TermsChanged(symbol=symbol, leverage=leverage):
                 self._preparing.heard(symbol, leverage)
+                standing = self._ground.owner_of(symbol)
+                if standing is not None and standing.holding.exposure:
+                    standing.hear(Gapped())  # where it is liquidated may be another price now
             case OrderReport(order=order, fill=None) if order.ref in self._capability.probing.own:
                 pass  # asked of the venue to learn something, and gone again
             case OrderReport(order=order, fill=fill):
