@@ -55,11 +55,12 @@ def ended_well(*, as_json: bool = False) -> Iterator[None]:
         sys.exit(130)
     except Exception as error:  # those in the table of ``failures``; any other is raised again
         from chimera.cli.failures import stop_for
+        from chimera.services.outlet import say
 
         told = stop_for(error)
         if told is None:
             raise
         if as_json and told.answer is not None:
-            print(json.dumps(told.answer, default=str))
-        print(f"chimera: {told}", file=sys.stderr)
+            say(json.dumps(told.answer, default=str), aloud=True)
+        say(f"chimera: {told}")
         sys.exit(told.code)

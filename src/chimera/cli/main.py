@@ -6,6 +6,7 @@ Nothing heavy is imported until a verb runs, so ``--help`` answers at once. The 
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -316,8 +317,9 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, AttributeError):  # nobody is there to read it any more, or it was closed
+                stream.flush()
         os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
 
 

@@ -2,7 +2,8 @@
 
 Invariant: no signature, API key or token, listenKey, password or secret leaves the process in a line: neither under a
 telling name, nor inside an address or a JSON text, nor as a value that ``keep_secret`` was told of, nor in a traceback.
-How many lines there are is bounded, too (``log_volume``).
+How many lines there are is bounded, too (``log_volume``), and a stderr that takes none of them
+holds nobody up (``outlet``).
 """
 
 import logging
@@ -10,12 +11,13 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
 from chimera.services.log_volume import Volume, cut
+from chimera.services.outlet import outlet
 
 HIDDEN: Final = "***"
 _TELLING: Final = (
@@ -110,7 +112,7 @@ def to_stderr(service: str, *, level: int = logging.INFO, stream: TextIO | None 
     ]
     volume = Volume()
     ending: list[Any] = [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
-    target = stream or sys.stderr
+    target = stream or cast("TextIO", outlet(sys.stderr, service))
     structlog.configure(
         processors=[*stamped, volume, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 from chimera.services.access.door import Tls
 from chimera.services.heads import BoundedHeads
+from chimera.services.outlet import say
 from chimera.trading.errors import ChimeraError
 
 GRACE_S: Final = 1  # for open requests and streams
@@ -114,13 +115,13 @@ def told_to_look() -> asyncio.Event:
 
 def _hard_exit() -> None:
     """Some task does not heed its end. Nothing is lost: what counts is on disk before it is told."""
-    print(f"chimera: not ended {HARD_EXIT_S:g} s after it was told to: ended hard", file=sys.stderr, flush=True)
+    say(f"chimera: not ended {HARD_EXIT_S:g} s after it was told to: ended hard")
     os._exit(1)
 
 
 def say_ready(service: str, **about: Any) -> None:
     """One JSON line on stdout: whoever started this process may wait for it."""
-    print(json.dumps({"event": "ready", "service": service, **about}), flush=True)
+    say(json.dumps({"event": "ready", "service": service, **about}), aloud=True)
 
 
 async def serve_app(

@@ -146,6 +146,27 @@ async def test_a_record_whose_ticket_cannot_be_saved_stays_on_the_stream(house: 
     assert house.codes() == ["DOUBT_OLD"]
 
 
+async def test_a_full_disk_of_its_own_keeps_none_of_many_from_being_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has no ticket on disk stays on the stream, and comes first with every reading: nothing came after it."""
+
+    class Full(MemoryLedger):
+        async def put(self, *_: Any) -> None:
+            raise StoreUnavailable("disk full")
+
+    monkeypatch.setattr(desk_module, "BATCH", 2)
+    house.rows = Full()
+    await house.again()
+    for number in range(7):
+        await house.publish(fields("EXTERNAL_ORDER", subject=f"o{number}"))
+    for _ in range(7):
+        with pytest.raises(StoreUnavailable):
+            await house.desk.hear(block_ms=0)
+    assert sorted(ticket.subject[-2:] for ticket in house.desk.book.standing) == [f"o{number}" for number in range(7)]
+    assert house.desk.heard_ms == house.clock.ms
+
+
 async def test_one_that_cannot_be_read_holds_up_no_other(house: House) -> None:
     await house.publish({"code": "X"}, fields("DOUBT_OLD"), {**fields("NEWER"), "data": '{"schema_version": 999}'})
     await house.read()
@@ -201,10 +222,17 @@ async def test_what_comes_while_a_receiver_is_away_is_one_message_when_it_is_bac
 
 
 async def test_a_stream_that_does_not_answer_is_an_alert_and_so_is_its_end(house: House) -> None:
-    house.desk.heard_ms = house.clock.ms
+    class Deaf(MemoryBus):
+        async def read(self, *_: Any, **__: Any) -> list[Any]:
+            raise StoreUnavailable("Redis refused 'read': OOM")
+
+    house.desk.heard_ms, house.desk._streams = house.clock.ms, Deaf(house.clock)
+    with pytest.raises(StoreUnavailable):
+        await house.desk.hear()
     house.clock.ms += DEAF_MS
     house.desk.look()
     assert [(t.code, t.severity) for t in house.desk.book.standing] == [(DEAF, "ERROR")]
+    assert house.desk.book.standing[0].text.endswith("10 s: Redis refused 'read': OOM")
     house.clock.ms += DEAF_LONG_MS - DEAF_MS
     house.desk.look()
     assert [(t.code, t.severity) for t in house.desk.book.standing] == [(DEAF, "FATAL")], (

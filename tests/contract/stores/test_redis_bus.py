@@ -104,6 +104,27 @@ def test_which_errors_pass(error: Exception, again: bool) -> None:
     assert patience.passes(error) is again
 
 
+@pytest.mark.fault("D15")
+async def test_what_is_told_to_a_server_without_memory_is_heard(valkey: str) -> None:
+    """Records go in, for the script has written before it appends; their reader was refused, for making its group."""
+    bus = connect(valkey)
+    port = int(valkey.rpartition(":")[2])
+    async with Redis(port=port) as server:
+        try:
+            await bus.publish("scarce", "a", {"n": "1"})
+            assert [entry.fields["n"] for entry in await bus.read("scarce", "g", "c", count=9, block_ms=0)] == ["1"]
+            await server.config_set("maxmemory", 1)
+            await bus.publish("scarce", "b", {"n": "2"})
+            heard = await bus.read("scarce", "g", "c", count=9, block_ms=0)
+            assert [entry.fields["n"] for entry in heard] == ["1", "2"]
+            await bus.ack("scarce", "g", [entry.id for entry in heard])
+            with pytest.raises(StoreUnavailable, match="maxmemory"):
+                await bus.put("scarce:key", b"1")
+        finally:
+            await server.config_set("maxmemory", 0)
+            await bus.close()
+
+
 async def test_a_call_is_repeated_until_it_succeeds() -> None:
     async def third_time(tries: int) -> int:
         if tries < 2:

@@ -83,6 +83,31 @@ async def test_what_money_depends_on_is_synced(sqlite: SqliteLedger, collection:
     assert sqlite._writer._connection.execute("PRAGMA synchronous").fetchone()[0] == synchronous
 
 
+def put_aside(path: Path, *, another: bool) -> Path:
+    """``another``: a copy is left at its name."""
+    aside = path.rename(path.with_name("aside"))
+    if another:
+        path.write_bytes(aside.read_bytes())
+    return aside
+
+
+@pytest.mark.fault("E11")
+@pytest.mark.parametrize("by", ["removed", "replaced"])
+async def test_a_file_that_lost_its_name_takes_nothing_until_it_has_it_back(
+    sqlite: SqliteLedger, path: Path, by: str
+) -> None:
+    """SQLite writes on to a file without a name, and all of it is gone at the next start."""
+    await sqlite.put(keys.ORDERS, "before", {})
+    assert await sqlite.get(keys.ORDERS, "before") == {}
+    aside = await asyncio.to_thread(put_aside, path, another=by == "replaced")
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match=f"{path} was {by}"):
+            await sqlite.put(keys.ORDERS, "meanwhile", {})
+    await asyncio.to_thread(aside.replace, path)
+    await sqlite.put(keys.ORDERS, "after", {})
+    assert await sqlite.get(keys.ORDERS, "meanwhile") is None
+
+
 async def test_a_claim_is_synced_with_the_save_of_what_it_is_for(sqlite: SqliteLedger) -> None:
     """One log, synced whole: nothing is sent before that save, so a claim that a power cut took was of nothing."""
     key = PositionKey(venue="binance", account=AccountId("a"), market=Market.FUT, symbol=Symbol("BTCUSDT"))

@@ -101,23 +101,43 @@ async def test_more_than_memory_holds_wait_for_the_bus(monkeypatch: pytest.Monke
     assert bus.told == codes
 
 
-async def test_a_ledger_that_is_away_keeps_what_the_bus_has_not_heard_in_memory() -> None:
-    class Away(MemoryLedger):
-        away = True
+class Away(MemoryLedger):
+    """Takes nothing until it is back."""
 
-        async def insert(self, collection: str, key: str, document: Mapping[str, object]) -> bool:
-            if self.away:
-                raise StoreUnavailable("away")
-            return await super().insert(collection, key, document)
+    away = True
 
+    async def insert(self, collection: str, key: str, document: Mapping[str, object]) -> bool:
+        if self.away:
+            raise StoreUnavailable("away")
+        return await super().insert(collection, key, document)
+
+
+async def test_while_the_ledger_is_away_the_bus_hears_of_it_at_once_and_the_ledger_later() -> None:
+    """Of all nights the one to be woken in: the alert that said so waited for the ledger itself."""
     ledger, bus = Away(), Bus()
     async with living(ledger, bus) as alarms:
-        tell(alarms, "A")
+        tell(alarms, "LEDGER_AWAY", "KEY_REFUSED")
         await turns()
-        assert (alarms.waiting, bus.told) == (1, [])
+        assert (alarms.waiting, bus.told) == (2, ["LEDGER_AWAY", "KEY_REFUSED"])
         ledger.away = False
+        tell(alarms, "LEDGER_AWAY_OVER")
         await turns()
-    assert bus.told == ["A"]
+        assert alarms.waiting == 0
+    assert bus.told == ["LEDGER_AWAY", "KEY_REFUSED", "LEDGER_AWAY_OVER"], "a beginning told after its end would stand"
+    rows = await ledger.find(keys.STRATEGY_EVENTS)
+    assert {str(row["code"]) for row in rows} == {"LEDGER_AWAY", "KEY_REFUSED", "LEDGER_AWAY_OVER"}
+
+
+async def test_while_both_stores_are_away_it_waits_for_the_first_that_is_back() -> None:
+    ledger, bus = Away(), Bus()
+    bus.away = True
+    async with living(ledger, bus) as alarms:
+        tell(alarms, "A", "B")
+        await turns()
+        assert (alarms.waiting, bus.told) == (2, [])
+        bus.away = False
+        await turns()
+        assert (alarms.waiting, bus.told) == (2, ["A", "B"])
 
 
 @pytest.mark.parametrize(("before", "after"), [(10, 0), (0, 10), (7, 7)])

@@ -1,7 +1,7 @@
 """The rows of what waits in the outbox go to the disk together; the world hears of it in order, of nothing early."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -10,9 +10,12 @@ from desk import Desk, a_long
 from standing import CLOCK
 
 from chimera.services.router.owner import GIVES_WAY_S, GIVES_WAY_TIMES, Owner
+from chimera.services.router.relay import Relay
 from chimera.trading.errors import StoreUnavailable
-from chimera.trading.events import Event
+from chimera.trading.events import Alert, Event, Severity
 from chimera.trading.holding import Holding
+from chimera.wire import keys
+from chimera.wire.events import event_id
 
 pytestmark = pytest.mark.req("S4-EVT-1")
 
@@ -39,6 +42,11 @@ class Teller:
         if self._unheard in news:
             raise StoreUnavailable("refused")
         self.told += news
+
+
+async def turns(number: int = 20) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 async def relayed(desk: Desk, teller: Teller, turns: int = 20) -> Holding:
@@ -125,3 +133,54 @@ async def test_what_is_under_way_at_the_venue_goes_first_but_not_for_ever(under_
         await owner._give_way()
 
     assert rested == ([GIVES_WAY_S] * GIVES_WAY_TIMES if under_way else [])
+
+
+class Gone:
+    """A ledger that takes nothing; a bus that takes what it is told, once it is there."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.published: list[tuple[str, str, str]] = []
+
+    async def save(self, holding: Holding, *, rev: int, fence: int) -> int:
+        raise StoreUnavailable("disk full")
+
+    async def publish(self, stream: str, event_id: str, fields: Mapping[str, str]) -> None:
+        if self.away:
+            raise StoreUnavailable("refused")
+        self.published.append((stream, event_id, fields["code"]))
+
+
+@pytest.mark.fault("E1", "E7")
+async def test_an_alert_waits_for_no_ledger_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came after the state that it is of: a close that failed all night was told in the morning."""
+    monkeypatch.setattr("chimera.services.router.owner.STATE_AGAIN_S", 0)
+    desk, stores = a_long(), Gone()
+    relay = Relay(cast("Any", stores), cast("Any", stores))
+    parts = cast("Any", {"ledger": stores, "sender": None, "relay": relay})
+    owner = Owner(desk.holding, rev=1, fence=1, clock=CLOCK, scene=lambda _: desk.scene, **parts)
+
+    def happens(code: str) -> tuple[str, str, str]:
+        """An alert, after something that is no news of such weight; how it is to be told."""
+        held = owner.holding
+        moved, alert = desk.holding.outbox[-1].body, Alert(severity=Severity.FATAL, code=code, text="")
+        at_ms, seq = CLOCK.now_ms(), held.event_seq
+        fresh = [Event(seq=seq + n, at_ms=at_ms, body=body) for n, body in enumerate((moved, alert), 1)]
+        owner.holding = held.but(event_seq=seq + 2, outbox=(*held.outbox, *fresh))
+        return keys.ALERTS, f"{event_id(held.key, fresh[1])}:{at_ms}", code
+
+    stores.away = True
+    first = happens("EXIT_FAILING")
+    saving = asyncio.create_task(owner._save(owner.holding, 1))
+    await turns()
+    assert (owner.ledger_away, stores.published) == ("disk full", [])
+    stores.away = False
+    await turns()
+    second = happens("CANCEL_FAILED")
+    await turns()
+    saving.cancel()
+    with suppress(asyncio.CancelledError):
+        await saving
+
+    assert stores.published == [first, second], "each once, by a name that no other event can get after a crash"
+    assert len(owner.holding.outbox) == len(desk.holding.outbox) + 4, "they are told again, with their rows"

@@ -61,7 +61,7 @@ class SqliteLedger:
         except BaseException:  # cancelled, too: nobody else would release the lock
             lock.release()
             raise
-        return cls(path, lock, Writer(connection, f"the ledger {path}"), reader, deadline_ms)
+        return cls(path, lock, Writer(connection, path), reader, deadline_ms)
 
     async def close(self) -> None:
         """Commit what waits and let go of the file. Raises ``StoreUnavailable`` if the disk does not come back."""

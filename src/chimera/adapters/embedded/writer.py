@@ -3,16 +3,19 @@
 Invariants: writes are applied in the order they were handed in; a batch that holds one durable write is synced to the
 disk before anyone in it is answered; a batch that cannot be committed is rolled back whole and every caller in it
 hears ``StoreUnavailable``. A write whose caller gave up before it was begun is dropped, never applied late. Each write
-changes at most one row, so it needs no savepoint of its own: SQLite undoes a failed statement by itself.
+changes at most one row, so it needs no savepoint of its own: SQLite undoes a failed statement by itself. A file that is
+no longer found by its name takes nothing: SQLite would go on, and no restart would ever see it.
 
 It does not know what is written.
 """
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
@@ -42,16 +45,18 @@ class _Outcome:
 class Writer:
     """Owns the writing connection from birth to close."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
-        self._name = name
+        self._path = path
+        self._name = f"the ledger {path}"
+        self._file = _file_at(path)
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
         self._closing = False
         self._broken: str | None = None  # why nothing is believed any more
         self._synchronous = "FULL"
         self._ended = self._loop.create_future()
-        self._thread = threading.Thread(target=self._serve, name=f"ledger-writer {name}", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=f"ledger-writer {path}", daemon=True)
         self._thread.start()
 
     def hand_in(self, write: Write[T], *, durable: bool) -> asyncio.Future[T]:
@@ -101,8 +106,9 @@ class Writer:
         return batch, True
 
     def _commit(self, batch: list[_Job]) -> list[_Outcome]:
-        if self._broken is not None:
-            return [_Outcome(job.answer, error=StoreUnavailable(self._broken)) for job in batch]
+        why = self._broken or self._misplaced()
+        if why is not None:
+            return [_Outcome(job.answer, error=StoreUnavailable(why)) for job in batch]
         try:
             self._sync("FULL" if any(job.durable for job in batch) else "NORMAL")
             self._connection.execute("BEGIN IMMEDIATE")
@@ -113,6 +119,17 @@ class Writer:
             self._judge(error)
             return [_Outcome(job.answer, error=self._failure(error)) for job in batch]
         return outcomes
+
+    def _misplaced(self) -> str | None:
+        try:
+            found = _file_at(self._path)
+        except FileNotFoundError:
+            return f"{self._name} was removed or renamed while it is in use: put that very file back"
+        except OSError:
+            return None  # it may be there: SQLite will say
+        if found == self._file:
+            return None
+        return f"{self._name} was replaced by another file while it is in use: put the first one back"
 
     def _attempt(self, job: _Job) -> _Outcome:
         try:
@@ -149,6 +166,12 @@ class Writer:
             self._loop.call_soon_threadsafe(function, argument)
         except RuntimeError:
             return  # the loop is closed: nobody is left to hear it
+
+
+def _file_at(path: Path) -> tuple[int, int]:
+    """Which file that is, by whatever name."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
 
 
 def _deliver(outcomes: list[_Outcome]) -> None:

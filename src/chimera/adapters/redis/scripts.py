@@ -31,7 +31,7 @@ class Script:
 
 
 PUBLISH_MANY: Final = Script("publish_many_v3")
-READ: Final = Script("read_v1")
+READ: Final = Script("read_v2")
 RECLAIM: Final = Script("reclaim_v2")
 PROLONG: Final = Script("prolong_v1")
 RELEASE: Final = Script("release_v1")

@@ -92,6 +92,8 @@ class Desk:
         self.policy = policy
         self.lines = {channel.name: Line(channel, clock.now_ms()) for channel in channels}
         self.heard_ms: int | None = None  # monotonic: when the stream answered last
+        self._deaf_why = ""
+        self._unacknowledged = 0  # records in hand whose tickets are not on disk: they come first with every reading
         self.store_up = True
         self.unreadable = 0
         self._rows = rows
@@ -124,19 +126,29 @@ class Desk:
     async def _listen(self) -> None:
         while True:
             try:
-                entries = await self._streams.read(ALERTS, GROUP, SERVICE, count=BATCH, block_ms=BLOCK_MS)
-                self.heard_ms = self._clock.monotonic_ms()
-                await self.take(entries)
+                await self.hear()
             except RecordsGone as gone:
                 self.notice(GONE, f"{gone}; what S4 told is in its ledger, {STRATEGY_EVENTS}")
             except StoreUnavailable as away:
                 log.warning("alerts_unheard", why=str(away))
                 await asyncio.sleep(AGAIN_S)
 
+    async def hear(self, block_ms: int = BLOCK_MS) -> None:
+        """Once: what has come. Raises ``RecordsGone``, ``StoreUnavailable``."""
+        count = BATCH + self._unacknowledged
+        try:
+            entries = await self._streams.read(ALERTS, GROUP, SERVICE, count=count, block_ms=block_ms)
+        except StoreUnavailable as away:
+            self._deaf_why = f": {away}"
+            raise
+        self.heard_ms = self._clock.monotonic_ms()
+        await self.take(entries)
+
     async def take(self, entries: Sequence[Entry]) -> None:
         """Counted, saved, then acknowledged; raises ``StoreUnavailable`` where either cannot be done now."""
         if not entries:
             return
+        self._unacknowledged = len(entries)
         for entry in entries:
             try:
                 record = read_alert(entry.fields)
@@ -147,6 +159,7 @@ class Desk:
             self._changed(self.book.hear(record, entry.id, self._clock.now_ms()))
         await self.save()
         await self._streams.ack(ALERTS, GROUP, [entry.id for entry in entries])
+        self._unacknowledged = 0
 
     # ── what is wrong with ourselves, and with those we watch ──
 
@@ -186,8 +199,8 @@ class Desk:
         """Once: what time alone has ended, and whether the stream is heard."""
         now_ms, mono_ms = self._clock.now_ms(), self._clock.monotonic_ms()
         silent_ms = mono_ms - (self._began_ms if self.heard_ms is None else self.heard_ms)
-        deaf = f"the stream alerts has not answered for {silent_ms // 1000} s" if silent_ms >= DEAF_MS else None
-        self.level(DEAF, deaf, subject="redis", severity=_of_deafness(silent_ms))
+        deaf = f"the stream alerts has not answered for {silent_ms // 1000} s{self._deaf_why}"
+        self.level(DEAF, deaf if silent_ms >= DEAF_MS else None, subject="redis", severity=_of_deafness(silent_ms))
         waiting = [ticket.dedupe for name in self.lines for ticket in untold(self.book.all, name, self.policy, now_ms)]
         self._changed(self.book.age(now_ms, waiting))
         for news in self._news.values():

@@ -2,7 +2,8 @@
 
 They have an outbox, as a position's events have: each is a row of it before anything else is done with it, and how far
 the outbox has been told is a row as well. So what the ledger took is told sooner or later, at least once, also where
-the bus is away and the process is killed meanwhile. In memory waits only what the ledger has not taken yet.
+the bus is away and the process is killed meanwhile. In memory waits only what the ledger has not taken yet; and the bus
+hears of that at once, for a ledger that is away all night is the very thing to be woken for.
 """
 
 import asyncio
@@ -55,7 +56,8 @@ class Alarms:
         self._kept = asyncio.Event()
         self._number = 0
         self._told: int | None = None  # the outbox's rows up to this number; None: not read yet
-        self._untold: set[str] = set()  # names, of this process: from the moment it spoke until the bus has heard
+        self._untold: set[str] = set()  # names, of this process: from the moment it spoke until both stores have heard
+        self._ahead: set[str] = set()  # of those, what the bus has heard before the ledger
 
     def of(self, market: Market) -> Callable[[Alert], None]:
         """The voice of one market's router: two routers of an account raise the same codes."""
@@ -82,7 +84,7 @@ class Alarms:
         log.log(_LOUD[alert.severity], "alert", **{field: row[field] for field in _IN_LOG})
         if len(self._waiting) == MOST_WAITING:
             oldest = self._waiting.popleft()[0]
-            self._untold.discard(oldest)
+            self._forget(oldest)
             log.error("alert_dropped", event_id=oldest)
         self._untold.add(name)
         self._waiting.append((name, row))
@@ -112,13 +114,28 @@ class Alarms:
                     self._kept.set()
                 except StoreUnavailable as error:
                     log.warning("alert_waits", event_id=name, error=str(error))
+                    await self._tell_ahead()
                     await asyncio.sleep(ALERT_AGAIN_S)
                     continue
                 except Exception:  # one that cannot be kept must hold up neither the next nor what protects
-                    self._untold.discard(name)
+                    self._forget(name)
                     log.exception("alert_untold", event_id=name, alert=row)
                 if self._waiting and self._waiting[0][0] == name:  # it may have been dropped meanwhile
                     self._waiting.popleft()
+
+    async def _tell_ahead(self) -> None:
+        """All that waits for the ledger, to the stream alone. Not again from the outbox: its end may come first."""
+        for name, row in tuple(self._waiting):
+            if name in self._ahead:
+                continue
+            try:
+                await self._bus.publish(keys.ALERTS, name, fields_of(row))
+            except StoreUnavailable as error:
+                log.warning("alerts_wait", error=str(error))
+                return
+            except Exception:  # as below: the ledger may be back before anybody can tell it
+                log.exception("alert_untold", event_id=name, alert=row)
+            self._ahead.add(name)
 
     async def _spread(self) -> None:
         """From the outbox to the rows that people read, and to the stream."""
@@ -141,14 +158,19 @@ class Alarms:
         name = str(row.document.get("event_id"))
         try:
             await self._rows.insert(keys.STRATEGY_EVENTS, name, row.document)
-            await self._bus.publish(keys.ALERTS, name, fields_of(row.document))
+            if name not in self._ahead:
+                await self._bus.publish(keys.ALERTS, name, fields_of(row.document))
         except StoreUnavailable:
             raise
         except Exception:  # one that cannot be told is logged and left: the next are told
             log.exception("alert_untold", event_id=name, alert=row.document)
         await self._rows.put(keys.ALERTS_TOLD, self._account_id, {"through": row.number})
         self._told = row.number
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
         self._untold.discard(name)
+        self._ahead.discard(name)
 
     async def _told_before(self) -> int:
         found: Mapping[str, Any] | None = await self._rows.get(keys.ALERTS_TOLD, self._account_id)

@@ -29,7 +29,7 @@ from chimera.services.router.relay import News, Relay
 from chimera.services.router.traced import Carrier, ref_of
 from chimera.trading.commands import URGENT_MS, Command, Place, Survey, hurries, waits_for_save
 from chimera.trading.errors import StaleWriter, StoreUnavailable
-from chimera.trading.events import Event, IntentChanged
+from chimera.trading.events import Alert, Event, IntentChanged
 from chimera.trading.facts import Fact, PlaceNotSent, Published, Surveyed, Ticked
 from chimera.trading.holding import Holding
 from chimera.trading.ids import IntentId
@@ -66,7 +66,7 @@ class Owner:
         self.cover = Cover(clock)
         self.faults = 0  # facts we could not fold in: our own mistakes
         self.deposed = False  # a newer owner exists: this one sends nothing more
-        self.ledger_away = False  # the last save failed; it is being tried again
+        self.ledger_away: str | None = None  # why the last save failed; it is being tried again
         self._rev = rev
         self._fence = fence
         self._ledger = ledger
@@ -78,6 +78,7 @@ class Owner:
         self._saved = 0  # newest version on disk
         self._saving_since: Millis | None = None  # monotonic: a save is under way
         self._saved_seq = holding.event_seq  # newest event on disk
+        self._ahead_seq = holding.event_seq  # newest event that was an alert and was told before it was on disk
         self._awaited = 0  # callers who wait for the disk
         self._held: list[tuple[int, Command]] = []  # commands waiting for their version to be saved
         self._hurry = Moment()  # while a save lingers somebody begins to wait for it: a command, or whoever is answered
@@ -247,14 +248,15 @@ class Owner:
                 self._rev = await self._ledger.save(holding, rev=self._rev, fence=self._fence)
                 break
             except StoreUnavailable as error:
-                self.ledger_away = True
+                self.ledger_away = str(error)
                 log.warning("ledger_away", key=str(holding.key), error=str(error))
+                await self._tell_ahead()
                 await asyncio.sleep(STATE_AGAIN_S)
             except StaleWriter:
                 self.deposed = True
                 log.critical("deposed", key=str(holding.key), fence=self._fence)
                 raise
-        self.ledger_away, self._saving_since = False, None
+        self.ledger_away, self._saving_since = None, None
         self._saved_seq = holding.event_seq
         due = [command for held, command in self._held if held <= version]
         self._held = [(held, command) for held, command in self._held if held > version]
@@ -264,6 +266,21 @@ class Owner:
         self._on_disk.pulse()
         if holding.outbox:
             self._relaying.want()
+
+    async def _tell_ahead(self) -> None:
+        """Alerts that would wait for a ledger that is away: somebody may be needed now. They are told again with it."""
+        for event in self.holding.outbox:
+            if event.seq <= self._ahead_seq or not isinstance(event.body, Alert):
+                continue
+            try:
+                await self._relay.ahead(self.holding.key, event)
+            except StoreUnavailable as error:
+                log.warning("relay_waits", key=str(self.holding.key), events=1, error=str(error))
+                return
+            except Exception:  # as in ``_told``: it must not end what saves
+                log.exception("relay_fault", key=str(self.holding.key))
+                self.faults += 1
+            self._ahead_seq = event.seq
 
     async def _relay_all(self) -> None:
         more = True

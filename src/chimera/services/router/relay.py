@@ -43,6 +43,16 @@ class Relay:
         if news:
             await self._bus.tell(news)
 
+    async def ahead(self, key: PositionKey, event: Event) -> None:
+        """An alert of a state that no disk has, to the stream alone. Raises ``StoreUnavailable``.
+
+        By a name of its own: after a crash another event may get its number, and would be taken for told.
+        """
+        for write in writes(key, event):
+            if isinstance(write, Publish):
+                name = f"{write.event_id}:{event.at_ms}"
+                await self._bus.publish(write.stream, name, {**write.fields, "event_id": name})
+
     async def put(self, write: Write) -> None:
         """One write; safe to repeat. Raises ``StoreUnavailable``."""
         match write:

@@ -261,7 +261,8 @@ class Watchdogs:
         longest = max((owner.unsaved_ms() for owner in self._ground.owners.values()), default=0)
         if longest <= vigil.STORE_AWAY_MS:
             return None
-        return f"the ledger has not taken a state for more than {vigil.STORE_AWAY_MS} ms"
+        why = next((f": {owner.ledger_away}" for owner in self._ground.owners.values() if owner.ledger_away), "")
+        return f"the ledger has not taken a state for more than {vigil.STORE_AWAY_MS} ms{why}"
 
     def _bus_away(self) -> str | None:
         began_ms = self._now if self._began_ms is None else self._began_ms

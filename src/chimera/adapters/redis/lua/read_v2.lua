@@ -32,28 +32,35 @@ local function just_before(id)
   return string.format('%.0f-18446744073709551615', ms - 1)
 end
 
+local function own_group()
+  for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    local each = named(flat)
+    if each['name'] == group then
+      return each
+    end
+  end
+  return nil
+end
+
 local stream = redis.pcall('XINFO', 'STREAM', KEYS[1])
 if stream.err and not string.find(stream.err, 'no such key', 1, true) then
   return stream
 end
-local trimmed = 0
+local trimmed, at = 0, nil
 if not stream.err then
   stream = named(stream)
   trimmed = stream['entries-added'] - stream['length']
+  at = own_group()
 end
--- A group that is made now begins with what is there: it never had what went before.
-local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], group, '0', 'MKSTREAM', 'ENTRIESREAD', trimmed)
-if type(made) == 'table' and made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then
-  return made
-end
-stream = named(redis.call('XINFO', 'STREAM', KEYS[1]))
-
-local at = nil
-for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local each = named(flat)
-  if each['name'] == group then
-    at = each
+-- A server without room makes no group, and lets one that is there be read. One that is made now begins with what is
+-- there: it never had what went before.
+if not at then
+  local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], group, '0', 'MKSTREAM', 'ENTRIESREAD', trimmed)
+  if type(made) == 'table' and made.err then
+    return made
   end
+  stream = named(redis.call('XINFO', 'STREAM', KEYS[1]))
+  at = own_group()
 end
 local newest = stream['last-generated-id']
 local behind = newest
