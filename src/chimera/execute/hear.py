@@ -155,7 +155,10 @@ def _turned(before: Holding, after: Holding, order: Order, fill: Fill, scene: Sc
     flat = bool(before.position.lots) and not after.position.lots
     if flat or order.role is Role.EXTERNAL:  # what still rests; where the venue would liquidate what others opened
         after = after.but(survey_due_ms=Millis(min(after.survey_due_ms, scene.now_ms + LOOK_SOON_MS)))
-    if before.position.lots and after.position.side is not before.position.side:
+    if not before.position.lots:  # from now on as often as what is held
+        usual = Millis(scene.now_ms + scene.policy.survey_every_ms)
+        after = after.but(survey_due_ms=min(after.survey_due_ms, usual))
+    elif after.position.side is not before.position.side:
         after = after.but(liquidation_px=None)  # of another position; for a larger one it goes on as a bound
     if order.role in (*CLOSING, Role.EXTERNAL):  # by hand, or by the venue: a liquidation is not bought back
         after = stop_entering(before, after, order.role.name)

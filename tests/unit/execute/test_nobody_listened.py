@@ -8,7 +8,17 @@ from decimal import Decimal
 import pytest
 
 from chimera.execute.asking import SURVEY_PATIENCE_MS
-from chimera.trading.facts import CloseAsked, Fact, NotFound, Reported, Restarted, SurveyUnanswered, Ticked
+from chimera.trading.commands import Place
+from chimera.trading.facts import (
+    CloseAsked,
+    Fact,
+    NotFound,
+    PlaceNotSent,
+    Reported,
+    Restarted,
+    SurveyUnanswered,
+    Ticked,
+)
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId
 from chimera.trading.market import Side
@@ -43,10 +53,10 @@ def another_stands(desk: Desk) -> None:
     desk.later(100).survey(qty="0.01", trades=(sold(desk), bought(desk)))
     desk.ack(desk.placed(Role.STOP))
     for _ in range(8):
-        desk.later(2_000).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
-    for order in desk.holding.in_role(Role.EXIT):
-        if not order.status.final:
-            desk.hear(NotFound(ref=order.ref, asked_server_ms=desk.now))
+        desk.later(4_000).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
+        for order in desk.holding.in_role(Role.EXIT):
+            if not order.status.final:
+                desk.hear(NotFound(ref=order.ref, asked_server_ms=desk.now))
 
     assert desk.count(Role.EXIT) == exits
     assert desk.holding.exit is None
@@ -127,6 +137,40 @@ def test_and_goes_on_once_it_has_answered_or_has_not() -> None:
         else:
             desk.later(desk.scene.policy.restart_patience_ms).hear(Ticked())
         assert desk.count(Role.EXIT) == 2
+
+
+def cut_off(desk: Desk, seconds: int) -> None:
+    """Nothing reaches the venue: closes and surveys are tried again and again."""
+    for _ in range(seconds):
+        desk.later(1_000).hear(SurveyUnanswered())
+        for each in desk.last:
+            if isinstance(each, Place):
+                desk.hear(PlaceNotSent(ref=each.order.ref, reason="no connection"))
+
+
+@pytest.mark.parametrize("part", [None, "0.004"])
+def test_a_close_that_could_not_leave_for_long_hears_the_venue_first(part: str | None) -> None:
+    """The house was cut off for an hour, and its owner traded by his telephone."""
+    desk = a_long()
+    desk.hear(CloseAsked(reason="MANUAL", qty=None if part is None else Qty(Decimal(part))))
+    desk.hear(PlaceNotSent(ref=desk.placed(Role.EXIT).ref, reason="no connection"))
+    cut_off(desk, 50)
+    tried = desk.count(Role.EXIT)
+    assert tried > 20 if part is None else tried > 5, "a glitch costs no time"
+    cut_off(desk, 3_550)
+    assert desk.count(Role.EXIT) < tried + 20 + 3_550 / 30
+    another_stands(desk)
+
+
+def test_and_goes_on_at_once_where_the_position_is_still_there() -> None:
+    desk = a_long()
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.hear(PlaceNotSent(ref=desk.placed(Role.EXIT).ref, reason="no connection"))
+    cut_off(desk, 600)
+    tried = desk.count(Role.EXIT)
+    desk.later(100).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
+    desk.later(1_000).hear(Ticked())
+    assert desk.count(Role.EXIT) == tried + 1
 
 
 def test_a_schedule_that_reduces_is_over_with_its_position_too() -> None:

@@ -6,7 +6,8 @@ from chimera.execute.advance import SURVEY_RETRY_MS
 from chimera.trading.commands import Survey
 from chimera.trading.facts import SurveyUnanswered, Ticked
 from chimera.trading.money import Millis
-from support.desk import a_long
+from chimera.trading.order import Role
+from support.desk import Desk, a_long, an_intent
 
 
 @pytest.mark.req("S4-RETRY-1")
@@ -24,3 +25,20 @@ def test_it_is_asked_again_after_the_wait_and_never_later_than_usual(told_ms: in
     assert not any(isinstance(command, Survey) for command in early)
     due = desk.later(1).hear(Ticked())
     assert any(isinstance(command, Survey) for command in due)
+
+
+@pytest.mark.req("S4-REC-1")
+def test_what_has_just_been_opened_is_looked_at_as_often_as_what_is_held() -> None:
+    """Flat, its symbol was surveyed every five minutes, and so was the position for the first of them: a margin that
+    somebody took out, and a trade of which nobody told, were not seen before.
+    """
+    desk = Desk()
+    desk.survey(qty="0")
+    every_ms = desk.scene.policy.survey_every_ms
+    assert desk.holding.survey_due_ms - desk.now > every_ms
+    desk.later(1_000).submit(an_intent())
+    entry = desk.placed(Role.TAKER)
+    desk.ack(entry)
+    desk.fill(entry, "0.01")
+
+    assert desk.holding.survey_due_ms == desk.now + every_ms
