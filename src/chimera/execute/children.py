@@ -18,6 +18,7 @@ from chimera.trading.scene import Scene
 from chimera.trading.value import Value
 
 REPRICE_EVERY_MS: Final = 250  # a maker stands at least so long before it follows the touch
+PATIENCE: Final = 6  # and at least this part, one in so many, of the wait that was left when it was placed
 BOUNDED_PAUSE_MS: Final = 500  # between children that only a worst price bounds
 
 
@@ -54,13 +55,21 @@ def rest_over(working: Working, scene: Scene) -> bool:
 
 
 def follows(working: Working, order: Order, scene: Scene) -> bool:
-    """Whether this maker leaves its price because the touch moved away from it: only the better side of one tick."""
+    """Whether this maker leaves its price because the touch moved away from it: only the better side of one tick.
+
+    A touch often comes back: who has half a minute can wait for it longer than who has a second.
+    """
     if order.status not in OPEN or order.request.time_in_force is not TimeInForce.GTX or scene.touch is None:
         return False
-    if working.reprices >= working.plan.maker.reprices or scene.now_ms < order.created_ms + REPRICE_EVERY_MS:
+    if working.reprices >= working.plan.maker.reprices or scene.now_ms < order.created_ms + _stands_ms(working, order):
         return False
     wanted = _held_to(working, scene.touch.passive(order.request.side))
     return order.request.price is not None and (wanted - order.request.price) * order.request.side.sign > 0
+
+
+def _stands_ms(working: Working, order: Order) -> int:
+    left_ms = 0 if working.maker_until_ms is None else working.maker_until_ms - order.created_ms
+    return max(REPRICE_EVERY_MS, left_ms // PATIENCE)
 
 
 def _patient(working: Working, scene: Scene) -> bool:

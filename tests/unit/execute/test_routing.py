@@ -91,7 +91,7 @@ def timeline(desk: Desk) -> list[str]:
 
 @pytest.mark.req("S4-ROUTE-3")
 def test_a_resting_maker_follows_a_touch_that_moves_away_a_bounded_number_of_times() -> None:
-    desk = worked("0.01", maker=RESTS.but(reprices=4))
+    desk = worked("0.01", maker=RESTS.but(reprices=4, wait_ms=1_500))
     for number in range(5):
         maker = desk.placed(Role.MAKER)
         assert (maker.price, maker.time_in_force) == (desk.bid, TimeInForce.GTX)
@@ -109,6 +109,19 @@ def test_a_resting_maker_follows_a_touch_that_moves_away_a_bounded_number_of_tim
         canceled(desk, maker)
         assert desk.placed(Role.MAKER).qty == Decimal("0.009") - number * Decimal("0.001")
     assert desk.count(Role.MAKER) == 5
+
+
+@pytest.mark.req("S4-ROUTE-3")
+def test_a_maker_waits_for_a_touch_to_come_back_by_how_much_of_its_wait_is_left() -> None:
+    desk = worked("0.01", maker=RESTS.but(reprices=4, wait_ms=12_000))
+    for stands_ms in (2_000, 1_666, 1_389):  # a sixth of 12, of 10, of 8.334 s
+        maker = desk.placed(Role.MAKER)
+        desk.ack(maker)
+        desk.bid += Decimal("0.3")
+        desk.ask += Decimal("0.3")
+        assert not any(isinstance(command, Cancel) for command in desk.later(stands_ms - 1).hear(Ticked()))
+        assert any(isinstance(command, Cancel) for command in desk.later(1).hear(Ticked()))
+        canceled(desk, maker)
 
 
 @pytest.mark.req("S4-ROUTE-3")
