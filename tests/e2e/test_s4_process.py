@@ -241,8 +241,33 @@ async def test_told_to_stop_with_orders_in_flight_it_ends_well_and_the_stops_sta
     (house.folder / "s4.log").unlink()
     (house.folder / "s4.log").symlink_to("/dev/full")  # and its log takes nothing more
     await begun(house, house.s4)
-    assert (await post(house, {}, "/positions/BTCUSDT/close"))[0] in (200, 202)
     assert oracle.entered_once(house.audit()) == []
+
+
+@pytest.mark.req("S4-ROUTE-1")
+@pytest.mark.fault("G21")
+async def test_with_a_route_table_that_was_spoiled_it_starts_again_where_it_has_lived(house: Stage) -> None:
+    """A slip of the pen at noon changes nothing until S4 is started again at night: then it kept it from starting."""
+    await taken(house, an_order("a"))
+    await house.s4.kill()
+    path = house.folder / "route.json"
+    path.write_text("{rows:")
+    spoiled = {"S4_ROUTE_TABLE_PATH": str(path)}
+    house.s4 = house.router("again", **spoiled)
+    await house.s4.start()
+    await house.until_ready(house.s4_url)
+    _, refused = await post(house, an_order("b"))
+    _, closing = await post(house, {}, "/positions/BTCUSDT/close")
+    path.write_text('{"rev":2,"rows":[{"notional_usdt_max":9000,"maker_wait_ms":7,"twap":{"slices":1,"gap_ms":0}}]}')
+    later = await taken(house, an_order("c"))
+
+    path.write_text("{rows:")
+    first = house.router("first", **spoiled, S4_LEDGER_PATH=str(house.folder / "new.sqlite"), PORT="0")
+    assert (refused["code"], refused["accepted"]) == ("ROUTE_TABLE_UNREADABLE", "exits; or later")
+    assert (closing["result"], later[1]["status"]) == ("OK", "FILLED")
+    assert oracle.entered_once(house.audit()) == []
+    assert await (await first.start()).wait(30) == Exit.CANNOT_START, "there is nothing to protect"
+    assert f"S4_ROUTE_TABLE_PATH: {path}: " in first.last_words()
 
 
 @pytest.mark.req("LED-3")

@@ -84,6 +84,7 @@ HELD: Final = (  # nothing was tried: we keep it back, and an alert of its own s
     "QUEUE_FULL",
     "RATE_GOVERNOR",
     "REDIS_SHARED",
+    "ROUTE_TABLE_UNREADABLE",
     "SUCCEEDING",
     "USER_STREAM",
     "VENUE_BAN",

@@ -16,6 +16,7 @@ from chimera.ports.streams import Snapshots
 from chimera.route.plan import RoutePolicy
 from chimera.services import route_files
 from chimera.services.router.api import RouterApi
+from chimera.services.router.barriers import Barriers
 from chimera.services.router.breaking import Breaking
 from chimera.services.router.http import build_app
 from chimera.services.router.market import MarketView
@@ -47,7 +48,8 @@ class House:
         path.write_bytes(encode(START))
         nobody: Any = None
         market = MarketView(self.bus, nobody, CLOCK)
-        self.routing = Routing(START, RoutePolicy(), market, self.bus, CLOCK, self.told.append, self.read)
+        barriers = Barriers(CLOCK, self.told.append)
+        self.routing = Routing(START, RoutePolicy(), market, self.bus, CLOCK, self.told.append, barriers, self.read)
         self.breaking = Breaking(BreakerPolicy(in_a_row=1, pause_ms=60_000), CLOCK, self.told.append)
         desk = RouteDesk(path, [self.routing], cast("Snapshots", self.bus), CLOCK)
         self.app = build_app(

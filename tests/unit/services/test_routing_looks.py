@@ -7,10 +7,12 @@ import pytest
 
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.route.plan import RoutePolicy
+from chimera.services.router.barriers import Barriers
 from chimera.services.router.market import MarketView
 from chimera.services.router.routing import Routing
 from chimera.trading.errors import Refused
 from chimera.trading.events import Alert
+from chimera.trading.ids import Symbol
 from chimera.trading.routes import RouteTable
 from chimera.wire.route_table import DEFAULT, read_route_table
 from support.standing import CLOCK
@@ -19,12 +21,15 @@ KEY = "router:{param}:curves"
 NEXT = read_route_table(b'{"rev":2,"rows":[{"notional_usdt_max":9,"maker_wait_ms":7,"twap":{"slices":1,"gap_ms":0}}]}')
 
 
-def a_routing(read_table: Callable[[], RouteTable] | None = None) -> tuple[Routing, MemoryBus, list[Alert]]:
+def a_routing(
+    read_table: Callable[[], RouteTable] | None = None, table: RouteTable | None = DEFAULT
+) -> tuple[Routing, MemoryBus, list[Alert]]:
     told: list[Alert] = []
     bus = MemoryBus(CLOCK)
     nobody: Any = None
     market = MarketView(bus, nobody, CLOCK)
-    return Routing(DEFAULT, RoutePolicy(), market, bus, CLOCK, told.append, read_table), bus, told
+    barriers = Barriers(CLOCK, told.append)
+    return Routing(table, RoutePolicy(), market, bus, CLOCK, told.append, barriers, read_table), bus, told
 
 
 @pytest.mark.req("S4-ROUTE-1")
@@ -48,6 +53,30 @@ def test_a_new_table_takes_over_and_a_bad_one_changes_nothing() -> None:
     found.append(NEXT)
     routing.look_at_table()
     assert routing.table.rev == 2
+    assert [alert.code for alert in told[1:]] == ["ROUTE_TABLE_UNREADABLE_OVER", "ROUTE_TABLE"]
+
+
+@pytest.mark.req("S4-ROUTE-1")
+@pytest.mark.fault("G21")
+def test_where_it_was_spoiled_before_the_start_the_built_in_one_stands_in_and_nothing_enters() -> None:
+    found: list[RouteTable] = []
+
+    def read() -> RouteTable:
+        if not found:
+            raise Refused("ROUTE_TABLE", "rows: must ascend")
+        return found[-1]
+
+    routing, _, told = a_routing(read, table=None)
+    before = routing._barriers.before(Symbol("BTCUSDT"))
+    routing.look_at_table()
+    assert routing.table is DEFAULT
+    assert before is not None
+    assert (before.code, before.message.endswith("rows: must ascend")) == ("ROUTE_TABLE_UNREADABLE", True)
+    assert [(alert.code, alert.severity) for alert in told] == [("ROUTE_TABLE_UNREADABLE", "ERROR")]
+
+    found.append(NEXT)
+    routing.look_at_table()
+    assert (routing.table.rev, routing._barriers.standing) == (2, ())
     assert [alert.code for alert in told[1:]] == ["ROUTE_TABLE_UNREADABLE_OVER", "ROUTE_TABLE"]
 
 

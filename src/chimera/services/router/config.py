@@ -23,7 +23,7 @@ class RouterConfig(Value):
     """What a router is told at its start."""
 
     symbols: tuple[Symbol, ...]
-    table: RouteTable
+    table: RouteTable | None  # None: its file could not be read, and the built-in one stands in
     market: Market = Market.FUT
     policy: Policy = Policy()
     route_policy: RoutePolicy = RoutePolicy()

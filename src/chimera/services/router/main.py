@@ -53,7 +53,7 @@ from chimera.services.serving import Ready, address_of, listen, serve_app, told_
 from chimera.services.setting_kinds import SettingsFault
 from chimera.services.stores import open_bus, open_ledger
 from chimera.services.tracing import NoCollector, Tracing, tracing_to
-from chimera.trading.errors import StaleWriter
+from chimera.trading.errors import Refused, StaleWriter, StoreUnavailable
 from chimera.trading.ids import DEFAULT_ACCOUNT, Symbol
 from chimera.trading.lease import Lease
 from chimera.trading.market import Market
@@ -65,7 +65,7 @@ SERVICE: Final = "s4-router"
 
 async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready | None = None) -> None:
     """Until ``stop``; raises ``StaleWriter`` (in a group) when another router took over, and what cannot start."""
-    table, pair = table_of(settings), keys_of(settings)
+    table, pair = _table_of(settings), keys_of(settings)
     for market in markets_of(settings):
         hosts_of(settings, market)  # a fault in them is told before anything is opened
     if settings.leases == "on" and not settings.redis_addresses:
@@ -78,6 +78,8 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     hangup = asyncio.Event() if keyring.files_of(settings) is None else told_to_look()
     ledger, _ = await asyncio.gather(_ledger(settings), asyncio.to_thread(build))  # 60 ms that no loop should stand
     try:
+        if isinstance(table, SettingsFault) and not await _has_lived(ledger):
+            raise table
         async with (
             open_bus(settings.redis_addresses, settings.ledger_path.parent / "redis") as bus,
             tracing_to(settings.traces_url, SERVICE) as tracing,
@@ -85,7 +87,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
             housed = partial(
                 _housed,
                 settings,
-                table=table,
+                table=table if isinstance(table, RouteTable) else None,
                 ledger=ledger,
                 bus=bus,
                 clock=clock,
@@ -110,6 +112,24 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     finally:
         bound.close()
         await ledger.close()
+
+
+def _table_of(settings: RouterSettings) -> RouteTable | SettingsFault:
+    """Or why it cannot be read."""
+    try:
+        return table_of(settings)
+    except SettingsFault as missing:
+        return missing
+    except Refused as wrong:
+        return SettingsFault(f"S4_ROUTE_TABLE_PATH: {settings.route_table_path}: {wrong}")
+
+
+async def _has_lived(ledger: Ledger) -> bool:
+    """Whether there may be positions that want a stop. A first start is refused for what a later one says."""
+    try:
+        return bool(await ledger.keys())
+    except StoreUnavailable:
+        return True
 
 
 async def _ledger(settings: RouterSettings) -> Ledger:
@@ -161,7 +181,7 @@ async def _housed(
     settings: RouterSettings,
     left: Left | None = None,
     *,
-    table: RouteTable,
+    table: RouteTable | None,
     ledger: Ledger,
     bus: Bus,
     clock: Clock,
@@ -218,7 +238,7 @@ def house_of(
     settings: RouterSettings,
     accounts: Mapping[Market, Account],
     *,
-    table: RouteTable,
+    table: RouteTable | None,
     ledger: Ledger,
     bus: Bus,
     clock: Clock,
@@ -269,7 +289,7 @@ def router_of(
     settings: RouterSettings,
     account: Account,
     *,
-    table: RouteTable,
+    table: RouteTable | None,
     ledger: Ledger,
     bus: Bus,
     clock: Clock,

@@ -109,7 +109,7 @@ class Router:
         self.governing = Governing(rates, self.barriers, clock, ground.holdings)
         self.market = market = MarketView(bus, rulebook, clock, config.market)
         market.listeners.append(Guarding(self.owners, ground.key).looked)
-        self.routing = Routing(config.table, config.route_policy, market, bus, clock, tell, read_table=read_table)
+        self.routing = Routing(config.table, config.route_policy, market, bus, clock, tell, self.barriers, read_table)
         self.tallies = Tallying(config.maker_fill_ratio_min, clock, tell)
         self.books = Bookkeeping(ground, records, ledger)
         self.cash = CashDesk(ledger, (self.books.book,))

@@ -2,6 +2,8 @@
 
 The table's file and the curves' key are read every ``LOOK_MS``. What cannot be read, or is wrong, changes nothing: the
 last good one stays in force, and somebody is told why, once. A new revision is told, too, and stands in every plan.
+Where there is no last good one, for S4 began again with a file that somebody had spoiled meanwhile, the built-in one
+stands in, since whoever is not started protects nothing; nothing enters by it.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ from typing import Final
 from chimera.ports.clock import Clock
 from chimera.ports.streams import Snapshots
 from chimera.route.plan import RoutePolicy, Sight, plan_for
+from chimera.services.router.barriers import Barriers
 from chimera.services.router.levels import Levels
 from chimera.services.router.market import MarketView
 from chimera.services.router.patience import Looks
@@ -24,33 +27,41 @@ from chimera.trading.money import Price
 from chimera.trading.routes import Curves, RouteTable
 from chimera.trading.scene import Scene
 from chimera.wire.keys import ROUTE_CURVES
-from chimera.wire.route_table import read_curves
+from chimera.wire.route_table import DEFAULT, read_curves
 
 LOOK_MS: Final = 5_000
 WITHIN_S: Final = 0.5
 
 
 class Routing:
-    """Of one account on one market. ``read_table`` reads the file again, and raises as ``policies.table_of`` does."""
+    """Of one account on one market. ``read_table`` reads the file again, and raises as ``policies.table_of`` does.
+
+    ``table`` None: it could not be read at the start.
+    """
 
     def __init__(
         self,
-        table: RouteTable,
+        table: RouteTable | None,
         policy: RoutePolicy,
         market: MarketView,
         snapshots: Snapshots,
         clock: Clock,
         tell: Callable[[Alert], None],
+        barriers: Barriers,
         read_table: Callable[[], RouteTable] | None = None,
     ) -> None:
-        self.table = table
+        self.table = DEFAULT if table is None else table
         self.curves: Curves | None = None
         self.policy = policy
         self._market = market
         self._snapshots = snapshots
         self._tell = tell
         self._notices = Levels(clock, tell)
+        self._barriers = barriers
         self._read_table = read_table
+        self._stands_in = table is None
+        if self._stands_in:
+            self.look_at_table()
 
     @property
     def looks(self) -> Looks:
@@ -92,8 +103,14 @@ class Routing:
         try:
             table = self._read_table()
         except (Refused, SettingsFault, OSError) as error:
-            self._notices.level("ROUTE_TABLE_UNREADABLE", f"rev {self.table.rev} stays: {error}")
+            if self._stands_in:
+                why = f"the built-in table stands in, and nothing enters by it: {error}"
+                self._barriers.level("ROUTE_TABLE_UNREADABLE", why)
+            else:
+                self._notices.level("ROUTE_TABLE_UNREADABLE", f"rev {self.table.rev} stays: {error}")
             return
+        self._stands_in = False
+        self._barriers.level("ROUTE_TABLE_UNREADABLE", None)
         self._notices.level("ROUTE_TABLE_UNREADABLE", None)
         if table != self.table:
             told = f"rev {table.rev} with {len(table.rows)} rows takes over from rev {self.table.rev}"
