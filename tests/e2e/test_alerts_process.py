@@ -76,7 +76,7 @@ async def test_an_alert_reaches_its_receivers_over_a_kill_and_the_command_line_s
     for path, content in ((secret, "0123456789abcdef-canary"), (token, CANARY)):
         path.write_text(content)
         path.chmod(0o600)
-    async with receiving() as receiver, redis(tmp_path / "redis") as (bus, address):
+    async with receiving() as receiver, receiving() as outside, redis(tmp_path / "redis") as (bus, address):
         environ = {
             "ALERTS_PORT": "0",
             "ALERTS_REDIS_ADDRESSES": address,
@@ -86,11 +86,13 @@ async def test_an_alert_reaches_its_receivers_over_a_kill_and_the_command_line_s
             "ALERTS_TELEGRAM_URL": receiver.url,
             "ALERTS_TELEGRAM_TOKEN_FILE": str(token),
             "ALERTS_TELEGRAM_CHAT": "-1001",
+            "ALERTS_BEAT_URL": f"{outside.url}/{CANARY}",
         }
         now_ms = SystemClock().now_ms()
         await bus.publish(ALERTS, "a", fields("CLOCK", Severity.FATAL, lasts=True, at_ms=now_ms))
         async with alerts(environ, log) as (process, url):
             await receiver.until(2)  # one to each channel
+            await outside.until(1)
             code, answer = await chimera(url, "list")
             assert (code, answer["worst"], answer["counts"]) == (0, "FATAL", {"open": 1, "acknowledged": 0})
             code, answer = await chimera(url, "ack", answer["alerts"][0]["id"], "--note", "looking")

@@ -15,6 +15,7 @@ from alert_records import T0, fields
 from chimera.adapters.memory.bus import MemoryBus
 from chimera.adapters.memory.ledger import MemoryLedger
 from chimera.services.alerts import desk as desk_module
+from chimera.services.alerts.beat import AGAIN_S, EVERY_S, SOON_S, SUBJECT, Beat
 from chimera.services.alerts.channels import Webhook, signing_key
 from chimera.services.alerts.desk import DEAF, DEAF_LONG_MS, DEAF_MS, UNDELIVERED, Desk, Line
 from chimera.services.alerts.http import build_app
@@ -323,6 +324,36 @@ async def look(watch: Watch, *names: str) -> None:
         await watch.look(name, faces)
         for face in faces:
             await face.close()
+
+
+# ── who watches from outside ──
+
+
+@pytest.mark.fault("G20")
+async def test_a_sign_goes_out_while_alerts_would_be_told_and_never_else(house: House) -> None:
+    def raised(code: str, why: str | None, subject: str, severity: Severity) -> None:
+        house.desk.level(code, why, subject=subject, severity=severity)
+
+    async with receiving() as outside:
+        beat = Beat(outside.url + "/ping/c0ffee", house.session, house.desk.mute, raised)
+        heard = [await beat.look()]
+        await house.desk.hear(block_ms=0)
+        heard.append(await beat.look())
+        house.line.since_ms = house.clock.ms  # its one channel fails
+        heard.append(await beat.look())
+        house.line.since_ms = None
+        house.clock.ms += DEAF_MS
+        heard.append(await beat.look())
+        assert (heard, [path for path, _, _ in outside.got]) == ([SOON_S, EVERY_S, SOON_S, SOON_S], ["/ping/c0ffee"])
+
+        await house.desk.hear(block_ms=0)
+        outside.answers = [(500, {}, {})] * 2
+        assert [await beat.look(), await beat.look()] == [AGAIN_S, AGAIN_S]
+        [ticket] = house.desk.book.standing
+        assert (ticket.code, ticket.subject) == (UNDELIVERED, SUBJECT)
+        assert ticket.text == "the watcher outside: 127.0.0.1 answered 500", "not where: it is as good as a key"
+        assert await beat.look() == EVERY_S
+    assert house.codes() == []
 
 
 # ── the face ──

@@ -121,14 +121,27 @@ class Telegram:
         )
 
 
+async def asked(session: aiohttp.ClientSession, url: URL) -> None:
+    """A GET that is answered well; raises ``Undelivered``."""
+    status, _, _ = await _ask(session, "GET", url)
+    if not 200 <= status < 300:
+        raise Undelivered(f"{url.host} answered {status}")
+
+
 async def _post(
     session: aiohttp.ClientSession, url: URL, body: bytes, headers: Mapping[str, str]
+) -> tuple[int, dict[str, Any], int | None]:
+    return await _ask(session, "POST", url, data=body, headers=dict(headers))
+
+
+async def _ask(
+    session: aiohttp.ClientSession, method: str, url: URL, **what: Any
 ) -> tuple[int, dict[str, Any], int | None]:
     """Status, the answer's object (empty where it is none), and for how long the receiver asks us to wait."""
     try:
         async with (
             asyncio.timeout(TIMEOUT_S),
-            session.post(url, data=body, headers=dict(headers), allow_redirects=False) as answer,
+            session.request(method, url, allow_redirects=False, **what) as answer,
         ):
             read = await answer.content.read(ANSWER_BYTES)
             return answer.status, _object(read), _bounded_ms(answer.headers.get("Retry-After"))

@@ -206,6 +206,14 @@ class Desk:
         for news in self._news.values():
             news.set()
 
+    def mute(self) -> str | None:
+        """Why nothing, be it FATAL, would come through just now."""
+        if self.heard_ms is None or self._clock.monotonic_ms() - self.heard_ms >= DEAF_MS:
+            return f"the stream alerts does not answer{self._deaf_why}"
+        if self.lines and all(line.state == "failing" for line in self.lines.values()):
+            return "no channel takes messages"
+        return None
+
     # ── deeds ──
 
     async def acknowledge(self, name: str, by: str, note: str) -> Ticket:

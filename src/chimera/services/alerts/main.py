@@ -9,6 +9,7 @@ from chimera.ports.clock import Clock
 from chimera.services import logs
 from chimera.services.access.door import Door, gated
 from chimera.services.access.trail import Trail
+from chimera.services.alerts.beat import Beat
 from chimera.services.alerts.channels import Channel, Telegram, Webhook, signing_key
 from chimera.services.alerts.desk import SERVICE, Desk
 from chimera.services.alerts.http import MAX_BODY_BYTES, build_app
@@ -44,8 +45,10 @@ async def serve(settings: AlertsSettings, *, stop: asyncio.Event, ready: Ready |
             watch = Watch(settings.watched, settings.silent, clock, raised)
             await desk.open()
             app = build_app(desk, watch, clock)
+            beats = [] if settings.beat_url is None else [Beat(settings.beat_url, session, desk.mute, raised)]
+            logs.keep_secret(settings.beat_url or "")  # whoever knows it can keep the watcher quiet
             gate = gated(app, Service.ALERTS, door, clock, trail=Trail(ledger, clock), body_most=MAX_BODY_BYTES)
-            await serve_app(gate, bound, _both(desk, watch), stop=stop, ready=ready, tls=tls)
+            await serve_app(gate, bound, _all(desk, watch, *beats), stop=stop, ready=ready, tls=tls)
     finally:
         bound.close()
         await ledger.close()
@@ -65,7 +68,7 @@ def channels_of(settings: AlertsSettings, session: aiohttp.ClientSession, clock:
     return tuple(made)
 
 
-async def _both(desk: Desk, watch: Watch) -> None:
+async def _all(*parts: Desk | Watch | Beat) -> None:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(desk.run(), name="desk")
-        tasks.create_task(watch.run(), name="watch")
+        for part in parts:
+            tasks.create_task(part.run(), name=type(part).__name__.lower())

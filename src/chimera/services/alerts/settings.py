@@ -118,6 +118,9 @@ class AlertsSettings(BaseModel):
         "ALERTS_TELEGRAM_TOKEN_FILE", None, "path", "File with the bot's token, from @BotFather."
     )
     telegram_chat: str | None = setting("ALERTS_TELEGRAM_CHAT", None, "id", "The chat that the bot writes into.")
+    beat_url: Address = setting(
+        "ALERTS_BEAT_URL", None, "URL", "Of a watcher outside, asked each minute while alerts would be told."
+    )
     # who is watched
     s4_url: Names = setting(
         "ALERTS_S4_URL", (), "URL, list", "S4's, of each router; set: that none of them acts is an alert, FATAL."
