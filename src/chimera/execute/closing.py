@@ -7,6 +7,7 @@ at market sized by the position at that moment, the stop stays until the positio
 from collections.abc import Collection
 from decimal import Decimal
 
+from chimera.execute.cut_off import RARELY_MS, asking, hears_first
 from chimera.execute.dust import too_small
 from chimera.execute.proving import no_later
 from chimera.protect.pairs import locked_qty, ours_qty, short_by
@@ -28,8 +29,6 @@ BAND_MS = 1_000  # no pause is longer while the book is outside the venue's pric
 HELD_BACK_MS = 1_000  # a close that left has an outcome by then; one without waits for the disk, as a part's does
 LATE_MS = 1_000  # nobody looked at the time for so long: we were dead, or the machine slept
 HEAR_FIRST_MS = 5_000  # then the venue is heard before anything is closed, but nobody waits for it for ever
-TOUCH_MS = 60_000  # no survey and no trade for so long: we are cut off, or the venue is
-RARELY_MS = 30_000  # from one try to the next meanwhile
 
 _ON_ITS_WAY = (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.IN_DOUBT)
 
@@ -156,8 +155,9 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
         return holding, NOTHING
     if wanted.retry_at_ms is not None and scene.now_ms < wanted.retry_at_ms:
         return holding, NOTHING
-    if wanted.tries and _cut_off(holding, wanted.retry_at_ms or wanted.asked_ms, scene):
-        return _asking(holding, scene), NOTHING
+    tried_ms, pause_ms = (wanted.retry_at_ms, RARELY_MS) if wanted.tries else (None, HEAR_FIRST_MS)
+    if hears_first(holding, tried_ms or wanted.asked_ms, scene, pause_ms=pause_ms):
+        return asking(holding, scene), NOTHING
     return _place(holding, wanted, scene)
 
 
@@ -250,19 +250,6 @@ def _there(holding: Holding, wanted: Exit, scene: Scene) -> Decimal:
     return shown if wanted.tries and not too_small(shown, scene) else ours
 
 
-def _cut_off(holding: Holding, tried_ms: Millis, scene: Scene) -> bool:
-    """Whether a close that could not leave waits for the venue's word: what it was for may be gone by now, and another
-    opened by hand. Not for ever: the venue may take orders and answer no questions.
-    """
-    heard_ms = max(holding.surveyed_ms, holding.filled_ms)
-    futures = holding.key.market.reduces_only
-    return futures and scene.now_ms > heard_ms + TOUCH_MS and scene.now_ms < tried_ms + RARELY_MS
-
-
-def _asking(holding: Holding, scene: Scene) -> Holding:
-    return holding.but(survey_due_ms=Millis(min(holding.survey_due_ms, scene.now_ms + RETRY_MS)))
-
-
 def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
     """A whole close in doubt goes out again at once under its own id: it can only reduce.
 
@@ -275,7 +262,7 @@ def _resend(holding: Holding, order: Order, wanted: Exit, scene: Scene) -> tuple
     due = order.created_ms + HELD_BACK_MS if held_back else order.resend_due_ms
     if scene.now_ms < due:
         return holding, NOTHING
-    if order.resends and _cut_off(holding, order.created_ms, scene):
-        return _asking(holding, scene), NOTHING
+    if order.resends and hears_first(holding, order.created_ms, scene):
+        return asking(holding, scene), NOTHING
     again = order.but(resends=order.resends + 1, created_ms=scene.now_ms)
     return holding.with_order(again), (Place(order=order.request, role=Role.EXIT, flatten=True),)

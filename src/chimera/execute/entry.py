@@ -15,6 +15,7 @@ from decimal import Decimal
 from chimera.admit.netting import opposed
 from chimera.execute.changing import taken_up
 from chimera.execute.children import Child, follows, next_child, rest_over
+from chimera.execute.cut_off import asking, hears_first
 from chimera.execute.netting import gone_qty, to_reduce
 from chimera.execute.overtaken import STOP_FIRST, overtaken
 from chimera.protect.pairs import locked_qty, ours_qty
@@ -36,6 +37,7 @@ OPPOSED = "POSITION_OPPOSED"
 SPENT = "IDS_SPENT"
 NO_MARGIN = "INSUFFICIENT_BALANCE"
 VENUE_AWAY = "VENUE_UNAVAILABLE"
+REDUCE_AGAIN_MS = 3_000  # cut off from the venue: from one try to the next
 REPRICE_MS = 100  # after a post-only refusal: the touch is moving
 RETRY_MS = 200  # after a sending that failed: so much, and up to as much again, drawn from the order's id
 
@@ -171,6 +173,9 @@ def _send(
     intent = working.intent
     if scene.touch is None and not intent.reduce_only:
         return holding, NOTHING
+    since_ms = working.retry_at_ms or working.slice_due_ms
+    if intent.reduce_only and hears_first(holding, since_ms, scene, pause_ms=REDUCE_AGAIN_MS):
+        return asking(holding, scene), NOTHING
     if intent.reduce_only and not holding.key.market.reduces_only:
         ours = ours_qty(holding, scene)
         left = scene.instrument.floor_to_step(Qty(min(left, ours)))  # as a venue that knows reduce-only would

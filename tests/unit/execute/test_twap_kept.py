@@ -104,7 +104,7 @@ def test_what_leaves_is_what_the_schedule_says_whatever_lies_between(
 ) -> None:
     slices = schedule(TOTAL, spread, BTC, Price(Decimal(65_000)), seed=seed, reduces=False)
     up_at = down_at + down_ms
-    if stop is not None and down_at <= stop[1] < up_at:
+    if stop is not None and down_at <= stop[1] <= up_at:
         stop = (stop[0], up_at + 1)  # nobody can ask while S4 is dead
     desk = Worked()
     deadline = Millis(T0 + slices[-1].after_ms + MARGIN_MS)
