@@ -246,7 +246,7 @@ async def test_told_to_stop_with_orders_in_flight_it_ends_well_and_the_stops_sta
 
 @pytest.mark.req("S4-ROUTE-1")
 @pytest.mark.fault("G21")
-async def test_with_a_route_table_that_was_spoiled_it_starts_again_where_it_has_lived(house: Stage) -> None:
+async def test_neither_a_spoiled_route_table_nor_a_closed_terminal_leaves_positions_to_nobody(house: Stage) -> None:
     """A slip of the pen at noon changes nothing until S4 is started again at night: then it kept it from starting."""
     await taken(house, an_order("a"))
     await house.s4.kill()
@@ -256,6 +256,7 @@ async def test_with_a_route_table_that_was_spoiled_it_starts_again_where_it_has_
     house.s4 = house.router("again", **spoiled)
     await house.s4.start()
     await house.until_ready(house.s4_url)
+    house.s4.signal(signal.SIGHUP)  # its terminal is closed
     _, refused = await post(house, an_order("b"))
     _, closing = await post(house, {}, "/positions/BTCUSDT/close")
     path.write_text('{"rev":2,"rows":[{"notional_usdt_max":9000,"maker_wait_ms":7,"twap":{"slices":1,"gap_ms":0}}]}')

@@ -178,6 +178,11 @@ async def test_tokens_are_taken_and_revoked_without_a_restart(doors: Doors) -> N
         assert await status("gone") == 200
         write_tokens(doors.path, a_row("read", Role.READ))
         assert [await status("read"), await status("gone")] == [200, 401]
+        write_tokens(doors.path, a_row("gone", Role.READ))
+        doors.path.chmod(0o644)
+        assert await status("read") == 200, "others may read it"
+        doors.path.chmod(0o600)
+        assert [await status("read"), await status("gone")] == [401, 200], "no byte of it has changed since"
 
 
 async def test_a_token_expires_by_the_clock(doors: Doors) -> None:

@@ -163,8 +163,9 @@ class TokenBook:
 
 
 def _mark_of(path: Path) -> tuple[int, int, int] | None:
+    """Another one after each change, of its mode, too: one that others could read is read when they no longer can."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    return (found.st_ctime_ns, found.st_size, found.st_ino)

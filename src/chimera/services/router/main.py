@@ -75,7 +75,7 @@ async def serve(settings: RouterSettings, *, stop: asyncio.Event, ready: Ready |
     seal, tls = _seal_of(settings), door.tls()
     bound = listen(SERVICE, settings.host, settings.port)
     clock = SteadyClock(SystemClock())
-    hangup = asyncio.Event() if keyring.files_of(settings) is None else told_to_look()
+    hangup = told_to_look()  # without files to look at, too: a terminal that is closed ends nobody who protects
     ledger, _ = await asyncio.gather(_ledger(settings), asyncio.to_thread(build))  # 60 ms that no loop should stand
     try:
         if isinstance(table, SettingsFault) and not await _has_lived(ledger):
