@@ -321,7 +321,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     holding = lent(holding) if holding.restored_ms else holding
     holding = holding.but(
         unseen=False,
-        exit=closing.heard(holding.exit, snapshot.asked_ms),
+        exit=closing.heard(holding, found.missing, snapshot.asked_ms),
         survey_asked_ms=None,
         survey_due_ms=Millis(min(holding.survey_due_ms, next_survey_ms(holding, scene))),
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),

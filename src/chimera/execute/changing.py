@@ -8,7 +8,7 @@ the duty of entering, like any maker whose time is up.
 
 from decimal import Decimal
 
-from chimera.trading.execution import Phase, Plan, Slice, Working
+from chimera.trading.execution import PAUSE_MAX_MS, Phase, Plan, Slice, Working
 from chimera.trading.facts import ChangeAsked
 from chimera.trading.holding import Holding
 from chimera.trading.intent import Intent
@@ -48,12 +48,16 @@ def taken_up(working: Working, filled: Decimal, now_ms: Millis) -> Working:
     parts = plan.cut(left).slices or (Slice(qty=Qty(ZERO)),)
     first = Slice(qty=Qty(filled + parts[0].qty), after_ms=now + parts[0].after_ms)
     rest = tuple(part.but(after_ms=now + part.after_ms) for part in parts[1:])
+    rested = min(
+        working.rested_ms, PAUSE_MAX_MS
+    )  # pauses of before were no part of it: its deadline does not move by them
     told = f"changed: {text(Qty(filled))} filled before, {text(left)} left for order {working.child_no + 1}"
     return (
         working.turning_to(0)
         .but(
-            plan=_noted(plan.but(slices=(first, *rest)), working),
+            plan=_noted(plan.but(slices=(first, *rest), deadline_ms=Millis(plan.deadline_ms - rested)), working),
             next_plan=None,
+            lag_ms=0,
             told_late=-1,
             reductions=0,
             begun=(),

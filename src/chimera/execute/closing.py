@@ -15,7 +15,7 @@ from chimera.trading.commands import NOTHING, Command, Place
 from chimera.trading.events import Alert, Severity
 from chimera.trading.execution import Exit, Phase
 from chimera.trading.holding import Holding
-from chimera.trading.ids import IntentId
+from chimera.trading.ids import ClientOrderId, IntentId
 from chimera.trading.market import Side
 from chimera.trading.money import ZERO, Millis, Qty, text
 from chimera.trading.order import NewOrder, Order, OrderType, Role, Status
@@ -66,9 +66,14 @@ def _hearing_first(holding: Holding, wanted: Exit, scene: Scene) -> Holding:
     return begun.but(survey_due_ms=scene.now_ms, survey_asked_ms=None)
 
 
-def heard(wanted: Exit | None, asked_ms: Millis) -> Exit | None:
-    """After a survey that was asked then: what has not been tried yet waited for it alone."""
+def heard(holding: Holding, missing: Collection[ClientOrderId], asked_ms: Millis) -> Exit | None:
+    """After a survey that was asked then: what has not been tried yet waited for it alone, and for the word on a stop
+    or a target that it did not list (``missing``): it may have closed the position, its trades yet to be told.
+    """
+    wanted = holding.exit
     if wanted is None or wanted.tries or asked_ms < wanted.asked_ms:
+        return wanted
+    if any(holding.orders[ref].role.protective for ref in missing):
         return wanted
     return wanted.but(retry_at_ms=None)
 

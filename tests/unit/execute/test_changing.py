@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from chimera.trading.commands import Cancel, Place
 from chimera.trading.execution import Maker, Phase, Plan, Slice
-from chimera.trading.facts import CancelAsked, CancelUnanswered, ChangeAsked, Found, Restarted, Ticked
+from chimera.trading.facts import (
+    CancelAsked,
+    CancelUnanswered,
+    ChangeAsked,
+    Found,
+    PauseAsked,
+    Restarted,
+    ResumeAsked,
+    Ticked,
+)
 from chimera.trading.ids import IntentId
 from chimera.trading.intent import MakerThenTaker, MarketNow, OrderList, StopSpec, TargetKind, TargetSpec
 from chimera.trading.market import Side
@@ -239,3 +248,19 @@ def test_a_target_at_a_multiple_of_a_range_is_so_far_from_the_entry(side: str, a
     desk = a_long(side=Side(side), target=spec, stop=StopSpec())
 
     assert desk.placed(Role.TARGET).trigger_price == Decimal(at)
+
+
+def test_a_pause_of_before_a_change_does_not_lengthen_what_was_planned_after_it() -> None:
+    """Kept back past its new deadline, it could have bought for another half an hour."""
+    desk, maker = a_resting("0.02")
+    desk.hear(PauseAsked(intent_id=ONE, reason="OPERATOR"))
+    desk.hear(Found(order=desk.word(maker, Status.CANCELED)))
+    desk.later(1_800_000).hear(ResumeAsked(intent_id=ONE))
+    again = desk.placed(Role.MAKER)
+    desk.ack(again)
+    ask(desk, qty=Qty(Decimal("0.01")))
+    ends = desk.holding.intents[ONE].next_plan
+    desk.hear(Found(order=desk.word(again, Status.CANCELED)))
+
+    assert ends is not None
+    assert desk.holding.intents[ONE].ends_ms(desk.now) == ends.deadline_ms

@@ -12,6 +12,7 @@ from chimera.trading.commands import Place
 from chimera.trading.facts import (
     CloseAsked,
     Fact,
+    Found,
     NotFound,
     PlaceNotSent,
     Reported,
@@ -77,6 +78,18 @@ def test_it_is_closed_as_soon_as_the_venue_shows_it() -> None:
     desk.later(6 * HOUR_MS).hear(Restarted())
     desk.later(80).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
     assert desk.placed(Role.EXIT).qty == Decimal("0.01")
+
+
+def test_it_waits_for_the_word_on_a_stop_that_is_not_listed_any_more() -> None:
+    """The venue's trades lag behind its positions: of his own, which is as large, nothing else tells."""
+    desk = a_long(max_hold_s=3_600)
+    stop = desk.placed(Role.STOP)
+    desk.later(6 * HOUR_MS).hear(Restarted())
+    desk.later(80).survey(qty="0.01")
+    assert desk.count(Role.EXIT) == 0
+    desk.later(20).hear(Found(order=desk.word(stop, Status.FILLED, "0.01")))
+    assert desk.holding.exit is None
+    another_stands(desk)
 
 
 def test_nor_does_it_wait_for_ever_for_a_venue_that_shows_nothing() -> None:
