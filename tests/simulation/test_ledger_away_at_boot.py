@@ -87,6 +87,7 @@ def test_killed_between_fill_and_stop_with_the_ledger_away_the_position_gets_a_s
     assert stop.startswith("s3-w0-s")
     assert {standing_in.CODE, f"{standing_in.CODE}_OVER"} <= set(told.alerts)
     assert "LEDGER_LOST" not in str(told.stage.alerts)
+    assert "POSITION_ADOPTED" not in told.alerts, "he only does not remember whose it is"
 
 
 @pytest.mark.req("S4-REC-1")

@@ -203,6 +203,7 @@ def test_while_redis_is_away_entries_are_refused_at_once_and_exits_work() -> Non
         with pytest.raises(Refused) as no:
             await stage.ask_s4("knock", lambda router: router.submit(intent, "hash", wait_ms=0))
         stage.answers["refused"] = (no.value.code, stage.world.loop.time() - began)
+        stage.answers["why"] = no.value.message
 
     away = Away(what="bus", at_s=5.0, for_s=60.0)
     hands = ((9.0, health), (11.0, knock), (12.0, close))
@@ -212,6 +213,7 @@ def test_while_redis_is_away_entries_are_refused_at_once_and_exits_work() -> Non
     assert told.broken == []
     code, took_s = told.stage.answers["refused"]
     assert (code, took_s < 0.1) == ("BUS_AWAY", True), took_s
+    assert told.stage.answers["why"].startswith("Redis has taken nothing for more than 2000 ms: "), "and what it said"
     assert barriers(told) == ["BUS_AWAY"]
     assert min(entered_s(told, 1)) > 65
     assert told.position(12.5) == 0

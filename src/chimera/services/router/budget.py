@@ -99,6 +99,7 @@ class Budgeting:
             await self._bus.ping()
         except StoreUnavailable as error:
             log.info("budget_unpublished", error=str(error))
+            self._watchdogs.bus_missed(str(error))
             return False
         return True
 

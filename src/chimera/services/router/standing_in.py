@@ -38,6 +38,7 @@ from chimera.trading.scene import Scene
 log = structlog.get_logger()
 
 CODE: Final = "LEDGER_AWAY_AT_BOOT"
+UNEXPLAINED: Final = "POSITION_ADOPTED"
 PATIENCE_S: Final = 1.5  # a disk under load answers in less; a bare position should not wait for longer
 LOOKS_S: Final = (1.0, 2.0, 4.0)  # between the first looks at the whole account, then always the next
 LOOK_S: Final = 10.0  # a look weighs 85 of the venue's 2,400 a minute
@@ -169,9 +170,11 @@ class StandingIn:
         return scene.but(policy=scene.policy.but(strikes=1))
 
     def _tell(self, events: tuple[Event, ...]) -> None:
-        """His events reach no row; what somebody should hear of goes where all alerts go."""
+        """His events reach no row; what somebody should hear of goes where all alerts go. That nobody here has ordered
+        a position is no news of one who remembers nothing: whoever is woken by it might close what is his own.
+        """
         for event in events:
-            if isinstance(event.body, Alert):
+            if isinstance(event.body, Alert) and event.body.code != UNEXPLAINED:
                 self._ground.tell(event.body)
 
 

@@ -75,6 +75,7 @@ class Watchdogs:
         self.lag = Lag()
         self.venue_heard_ms: Millis | None = None  # monotonic: its clock was read
         self._bus_heard_ms: Millis | None = None  # monotonic: it took something, or answered
+        self._bus_said = ""  # why it did not, of late
         self._ground = ground
         self._venue = venue
         self._market = market
@@ -212,7 +213,11 @@ class Watchdogs:
 
     def bus_heard(self) -> None:
         """Redis took something, or answered."""
-        self._bus_heard_ms = self._now
+        self._bus_heard_ms, self._bus_said = self._now, ""
+
+    def bus_missed(self, why: str) -> None:
+        """It did not."""
+        self._bus_said = f": {why}"
 
     def price_looked(self, symbol: Symbol) -> None:
         """The market of this symbol was looked at, with or without success."""
@@ -269,7 +274,7 @@ class Watchdogs:
         heard_ms = self._bus_heard_ms
         if self._now - max(began_ms, heard_ms or began_ms) <= vigil.STORE_AWAY_MS:
             return None
-        return f"Redis has not answered for more than {vigil.STORE_AWAY_MS} ms"
+        return f"Redis has taken nothing for more than {vigil.STORE_AWAY_MS} ms{self._bus_said}"
 
     @property
     def _now(self) -> Millis:
