@@ -6,7 +6,7 @@ protect, close, enter, ask. The duties are level-triggered, so a restart is this
 ``telling`` as events in the holding's outbox.
 """
 
-from chimera.execute import closing, entry, netting
+from chimera.execute import closing, entry, hindered, netting
 from chimera.execute.asking import ask, confirmed_ms, next_survey_ms
 from chimera.execute.believing import believe_position
 from chimera.execute.changing import change, without_list
@@ -321,7 +321,7 @@ def _absorb_survey(holding: Holding, snapshot: VenueSnapshot, scene: Scene) -> H
     holding = lent(holding) if holding.restored_ms else holding
     holding = holding.but(
         unseen=False,
-        exit=closing.heard(holding, found.missing, snapshot.asked_ms),
+        exit=hindered.looked(closing.heard(holding, found.missing, snapshot.asked_ms), snapshot),
         survey_asked_ms=None,
         survey_due_ms=Millis(min(holding.survey_due_ms, next_survey_ms(holding, scene))),
         surveyed_ms=Millis(max(holding.surveyed_ms, snapshot.asked_ms)),

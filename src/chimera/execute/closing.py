@@ -7,6 +7,7 @@ at market sized by the position at that moment, the stop stays until the positio
 from collections.abc import Collection
 from decimal import Decimal
 
+from chimera.execute import hindered
 from chimera.execute.cut_off import RARELY_MS, asking, hears_first
 from chimera.execute.dust import too_small
 from chimera.execute.proving import no_later
@@ -36,14 +37,18 @@ _ON_ITS_WAY = (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.I
 def due_lots(holding: Holding, scene: Scene) -> Holding:
     """A lot held for its ``max_hold_s``, or that somebody wants gone, is closed: the whole where nobody else is here.
 
-    A part that the venue would not take waits until it would, or goes with the rest; it keeps its stop meanwhile.
+    A part that the venue would not take waits until it would, or goes with the rest; it keeps its stop meanwhile. So
+    does one that the venue refuses to close: it gives way to a close of everything.
     """
-    if holding.exit is not None:
+    present = holding.exit
+    if present is not None and (present.qty is None or not present.tries):
         return holding
     why = {lot.intent_id: reason for lot in holding.position.lots if (reason := _due(holding, lot, scene))}
     if not why:
         return holding
     whole = len(why) == len(holding.position.lots) and alone(holding, tuple(why))
+    if present is not None and not whole:
+        return holding
     qty = None if whole else Qty(sum((lot.qty for lot in holding.position.lots if lot.intent_id in why), ZERO))
     if qty is not None and too_small(qty, scene):
         return holding
@@ -155,6 +160,9 @@ def close_out(holding: Holding, scene: Scene) -> tuple[Holding, tuple[Command, .
         return _resend(holding, exits[0], wanted, scene) if repeatable else (holding, NOTHING)
     if not holding.exposure or holding.unseen or _in_the_way(holding, wanted, scene):
         return holding, NOTHING
+    holding, clearing = hindered.clear(holding, wanted, scene)
+    if clearing:
+        return holding, clearing
     differs = bool(holding.strikes) and abs(holding.suspected) >= scene.instrument.step
     if wanted.qty is not None and differs:  # the venue shows another position: the part may be closed already
         return holding, NOTHING
@@ -177,7 +185,7 @@ def failed(holding: Holding, scene: Scene, refusal: Refusal | None = None) -> Ho
     pause_ms, tries = RETRY_MS * 2 ** min(holding.exit.tries, 5), holding.exit.tries + 1
     of_band = refusal is Refusal.PRICE_BAND
     retry_at_ms = Millis(scene.now_ms + (min(pause_ms, BAND_MS) if of_band else pause_ms))
-    again = holding.but(exit=holding.exit.but(tries=tries, retry_at_ms=retry_at_ms))
+    again = holding.but(exit=hindered.refused(holding.exit, refusal).but(tries=tries, retry_at_ms=retry_at_ms))
     return again if of_band and tries > 1 else again.but(survey_due_ms=scene.now_ms)
 
 

@@ -5,7 +5,7 @@ States are immutable, so what did not change is the same object and costs nothin
 
 from collections.abc import Iterator, Sequence
 
-from chimera.execute import entry
+from chimera.execute import entry, hindered
 from chimera.execute.guard_news import news_of_guards
 from chimera.execute.list_news import news_of_lists
 from chimera.execute.overtaken import STOP_FIRST
@@ -233,6 +233,7 @@ def _alarms(before: Holding, after: Holding, scene: Scene) -> tuple[Alert, ...]:
     if after.exit is not None and after.exit.tries >= EXIT_TRIES > (before.exit.tries if before.exit else 0):
         told = f"{after.key}: {after.exit.tries} closes in a row failed, {after.position.qty} is held; trying on"
         alarms.append(Alert(severity=Severity.FATAL, code="EXIT_FAILING", text=told))
+    alarms += hindered.told(before, after)
     for key, work in after.intents.items():
         known = before.intents.get(key)
         if work.intent.reduce_only and work.failures >= EXIT_TRIES > (known.failures if known else 0):

@@ -1,7 +1,8 @@
 """Orders on the account that are not ours by their id: a person's, another program's, or the venue's own.
 
-Whatever the policy, nothing of theirs is ever cancelled or changed, what they may still add counts against the limits,
-and what they fill is protected like anything else. Knows nothing of barriers, alerts or stores.
+Whatever the policy, what they may still add counts against the limits, what they fill is protected like anything else,
+and nothing of theirs is cancelled or changed but what keeps a whole position from being closed (``execute.hindered``).
+Knows nothing of barriers, alerts or stores.
 """
 
 from collections.abc import Iterable

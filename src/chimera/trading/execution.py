@@ -261,3 +261,5 @@ class Exit(Value):
     tries: int = 0
     retry_at_ms: Millis | None = None
     name: CloseName | None = None
+    hindered: bool = False  # the last try was refused for there being nothing to reduce
+    theirs: tuple[ClientOrderId, ...] = ()  # reduce-only orders of others that stood in its way then

@@ -16,7 +16,7 @@ from chimera.trading.form import Form
 from chimera.trading.holding import Holding
 from chimera.trading.market import Side
 from chimera.trading.money import Price, Qty
-from chimera.trading.order import OrderType, Role, Status
+from chimera.trading.order import OrderType, Role, Status, TimeInForce
 from support.incident_stage import SHOWN, Kind, Stage, Story, Told, a_wish, play, policy_of, role_of, steps, without
 from world.plan import KillAt
 
@@ -154,6 +154,42 @@ def test_incident_09_the_target_goes_before_the_close_and_the_stop_after_it() ->
     with without(("chimera.execute.closing", "_in_the_way", lambda holding, wanted, scene: False)):
         hasty = play(story)
     assert hasty.only(Kind.FAULT, "x")[0].at_us <= hasty.only(Kind.CANCEL, "p")[0].at_us
+
+
+@pytest.mark.incident(9)
+@pytest.mark.fault("B24")
+@pytest.mark.parametrize("ends", ["its hold is over", "its stop fires"])
+def test_incident_09_a_reduce_only_order_of_somebody_else_keeps_no_close_back(ends: str) -> None:
+    """A take-profit that the owner placed in the app, for all that is held: beside it the venue refuses each close, and
+    the child of a stop that fired (-4118).
+    """
+
+    async def takes_profit(stage: Stage) -> None:
+        more = {"type": OrderType.LIMIT, "time_in_force": TimeInForce.GTC, "price": Price(Decimal(68_000))}
+        await stage.place("by-hand-target", Side.SELL, a_wish().qty, reduce_only=True, **more)
+
+    moves = ((6.0, -60),) if ends == "its stop fires" else ()
+    hold_s = 60 if moves else 8
+    told = play(Story(wishes=(a_wish(hold_s=hold_s),), hands=((4.0, takes_profit),), moves=moves))
+
+    assert told.broken == []
+    assert "by-hand-target" in [record.client_order_id for record in told.only(Kind.CANCEL)]
+    assert "CANCELED_IN_THE_WAY" in told.alerts
+
+
+@pytest.mark.incident(9)
+def test_incident_09_a_close_of_a_part_leaves_the_orders_of_somebody_else() -> None:
+    """Two intents hold one position, for 8 and 18 s; the owner's take-profit is for all of it."""
+
+    async def takes_profit(stage: Stage) -> None:
+        more = {"type": OrderType.LIMIT, "time_in_force": TimeInForce.GTC, "price": Price(Decimal(68_000))}
+        await stage.place("by-hand-target", Side.SELL, steps(20), reduce_only=True, **more)
+
+    told = play(Story(wishes=(a_wish(hold_s=8), a_wish(1, 3.5, hold_s=18)), hands=((5.0, takes_profit),)))
+
+    assert told.broken == []
+    [gone] = [each for each in told.only(Kind.CANCEL) if each.client_order_id == "by-hand-target"]
+    assert gone.at_us > 21_000_000, "the part's close was refused for ten seconds"
 
 
 ENDS_OF_A_CLOSE = ((Kind.CANCEL, "p"), (Kind.FILL, "x"), (Kind.CANCEL, "s"))
