@@ -229,7 +229,7 @@ BUDGET = int(CAPS.max_orders_per_10s * (1 - PROTECTIVE_RESERVE))
 @pytest.mark.req("S4-LIM-1", "I4", "I22", "I23")
 def test_no_cap_gives_way_to_a_hostile_caller() -> None:
     """Between them these seeds meet each limit: a day that is lost early leaves little for the others to refuse."""
-    attacks = [attacked(seed) for seed in (2, 4)]
+    attacks = [attacked(seed) for seed in (2, 5)]
 
     for verdict, attack in attacks:
         told = [f"{each.invariant}: {each.text}" for each in verdict.violations if each.invariant not in RACES]
