@@ -41,6 +41,7 @@ from world.spans import Span
 from world.trouble import Spell
 
 WRITTEN_S: Final = 0.4  # less than any restart takes where a ledger is put back
+AGAIN_S: Final = 0.3  # until a deed that needs a position looks again
 CLOSED: Final = frozenset({"maintenance", "rate_limit_storm", "cancel_only"})  # spells in which no stop can be placed
 
 
@@ -66,6 +67,7 @@ class Blows:
         self.put_back_us: int | None = None
         self.outages: list[Span] = []  # times in which nobody could have protected: the venue away or shut
         self.pauses: list[Span] = []  # S4 stopped
+        self.flips: list[Span] = []  # moments in which a position became another's, who has to be heard of first
         self._loop = loop
         self._tape = tape
         self._blows = blows
@@ -190,12 +192,24 @@ class Blows:
         self._ledger.put_back(kept, keys.CONTROLS, keys.restored_row(DEFAULT_ACCOUNT), note)
 
     def _let(self, deed: Deed) -> None:
-        if not self._tape.calm:
-            self._others.do(deed)
-            self._venue.pump()
+        """One that lasts waits for a position."""
+        if self._tape.calm:
+            return
+        did = self._do(deed)
+        if did and deed.what == "flip":
+            self.flips.append((self._loop.now_us, self._loop.now_us))
+        if deed.for_s and did:
+            self._later(deed.for_s, self._do, Deed(what="take_back", at_s=deed.at_s))
+        elif deed.for_s:
+            self._later(AGAIN_S, self._let, deed)
+
+    def _do(self, deed: Deed) -> bool:
+        did = self._others.do(deed)
+        self._venue.pump()
+        return did
 
     def _come_back(self) -> None:
         self._venue.away = False
 
-    def _later(self, at_s: float, callback: Callable[..., None], *args: Any) -> None:
+    def _later(self, at_s: float, callback: Callable[..., object], *args: Any) -> None:
         self._loop.call_later(at_s, callback, *args, context=Context())

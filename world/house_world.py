@@ -108,9 +108,9 @@ class BothOthers(Others):
 
     spot: SpotOthers
 
-    def do(self, deed: Deed) -> None:
-        super().do(deed)
-        self.spot.do(deed)
+    def do(self, deed: Deed) -> bool:
+        did = super().do(deed)
+        return self.spot.do(deed) or did
 
 
 class HouseWorld(World):

@@ -23,7 +23,8 @@ FillKey = tuple[str, str]  # symbol, trade id
 _ENDS: Final = frozenset({Kind.CANCEL, Kind.EXPIRE})
 _ENTRY_ROLES: Final = frozenset({Role.MAKER.value, Role.TAKER.value})
 
-_VENUES_OWN: Final = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+BY_HAND: Final = "web_"  # how the ids begin of what the account's owner orders himself
+_NOT_OURS: Final = ("autoclose-", "adl_autoclose", "settlement_autoclose-", BY_HAND)
 
 FIRST_TRIES: Final = 5  # three in a row open a breaker; more may be under way by then
 PAUSE_US: Final = 4_900_000  # its shortest
@@ -47,8 +48,9 @@ class Uncovered(Value):
 
 
 def is_entry(record: AuditRecord) -> bool:
-    """Whether it may add exposure. What the venue closes by itself (liquidation, ADL, settlement) never does."""
-    return not (record.reduce_only or record.close_position or record.client_order_id.startswith(_VENUES_OWN))
+    """Whether it may add exposure of ours. What the venue closes by itself (liquidation, ADL, settlement) never does,
+    and what the account's owner opens is his."""
+    return not (record.reduce_only or record.close_position or record.client_order_id.startswith(_NOT_OURS))
 
 
 def signed(record: AuditRecord) -> Decimal:
@@ -324,7 +326,9 @@ def never_flips(audit: Iterable[AuditRecord]) -> list[Violation]:
             continue
         before = positions[record.symbol]
         after = positions[record.symbol] = before + signed(record)
-        if not is_entry(record) and (before * after < 0 or abs(after) > abs(before)):
+        if not (is_entry(record) or record.client_order_id.startswith(BY_HAND)) and (
+            before * after < 0 or abs(after) > abs(before)
+        ):
             found.append(
                 Violation(
                     invariant="I12",

@@ -1,7 +1,7 @@
 """Whoever else acts on the account under test: its owner at the venue's own page, and the venue itself.
 
 Invariants: nothing here goes over the wire of S4 or meets its faults; a deed whose position is gone by then does
-nothing; what an owner opens here adds no exposure, so every position has an intent that ends it.
+nothing; what an owner opens here he closes by hand himself, so every position has somebody who ends it.
 """
 
 from decimal import Decimal
@@ -15,9 +15,11 @@ from chimera.simulate.twin import Twin
 from chimera.simulate.venue.account_spec import READY_ACCOUNT
 from chimera.trading.instrument import Instrument
 from chimera.trading.money import ZERO, text
+from world.oracle import BY_HAND
 from world.plan import Deed
 
 FAR: Final = Decimal("0.97")  # of the market: an order that rests there does not fill
+FLIPS, RESTS = f"{BY_HAND}flip", f"{BY_HAND}rest"
 
 
 class Others:
@@ -28,12 +30,15 @@ class Others:
         self._twin = twin
         self._clock = clock
         self._instrument = instrument
+        self._own = ZERO  # of the position, what he has opened by hand and not closed yet; base asset, signed
 
-    def do(self, deed: Deed) -> None:
-        """Now. What it sends to streams waits to be pumped."""
+    def do(self, deed: Deed) -> bool:
+        """Now; whether there was something to do. What it sends to streams waits to be pumped."""
         self._twin.tick(self._clock.now_ms())
-        if self._did(deed):
+        did = self._did(deed)
+        if did:
             self.done.append(deed.what)
+        return did
 
     def _did(self, deed: Deed) -> bool:
         match deed.what:
@@ -43,6 +48,12 @@ class Others:
                 return self._close(deed.share)
             case "adl":
                 return self._deleverage(deed.share)
+            case "flip":
+                return self._flip(deed.share)
+            case "target":
+                return self._rest(deed.share)
+            case "take_back":
+                return self._take_back()
             case _:
                 return self._rest_and_take_back()
 
@@ -62,6 +73,27 @@ class Others:
         answer = self._ask("POST", "/fapi/v1/order", side=side, type="MARKET", quantity=text(qty), reduceOnly="true")
         return answer.status == 200
 
+    def _flip(self, share: float) -> bool:
+        """All that is held and ``share`` of it beyond, in one trade."""
+        held, beyond = self._held(), self._part(share)
+        if not beyond or self._own:
+            return False
+        side, qty = ("SELL" if held > 0 else "BUY"), text(abs(held) + beyond)
+        answer = self._ask("POST", "/fapi/v1/order", newClientOrderId=FLIPS, side=side, type="MARKET", quantity=qty)
+        if answer.status == 200:
+            self._own = self._held()
+        return answer.status == 200
+
+    def _take_back(self) -> bool:
+        """What he left to rest, and then what he opened, as far as it is there still."""
+        went = self._ask("DELETE", "/fapi/v1/order", origClientOrderId=RESTS).status == 200
+        held, own = self._held(), self._own
+        self._own = ZERO
+        if held * own > 0:
+            side, qty = ("SELL" if held > 0 else "BUY"), text(min(abs(held), abs(own)))
+            self._ask("POST", "/fapi/v1/order", side=side, type="MARKET", quantity=qty, reduceOnly="true")
+        return went or held * own > 0
+
     def _deleverage(self, share: float) -> bool:
         qty = self._part(share)
         if qty:
@@ -70,8 +102,14 @@ class Others:
         return bool(qty)
 
     def _rest_and_take_back(self) -> bool:
-        """An order of his own, reduce-only and far from the market: its margin and its news are all there is of it."""
-        qty = self._part(1.0)
+        """Its margin and its news are all there is of it."""
+        placed = self._rest(1.0)
+        self._ask("DELETE", "/fapi/v1/order", origClientOrderId=RESTS)
+        return placed
+
+    def _rest(self, share: float) -> bool:
+        """An order of his own, reduce-only and far from the market."""
+        qty = self._part(share)
         if not qty:
             return False
         held = self._held()
@@ -80,8 +118,7 @@ class Others:
         price = self._instrument.price_at_or_below(mid * (FAR if held < 0 else 2 - FAR))
         side = "SELL" if held > 0 else "BUY"
         order = {"side": side, "type": "LIMIT", "timeInForce": "GTC", "quantity": text(qty), "price": text(price)}
-        placed = self._ask("POST", "/fapi/v1/order", newClientOrderId="web_by_hand", reduceOnly="true", **order)
-        self._ask("DELETE", "/fapi/v1/order", origClientOrderId="web_by_hand")
+        placed = self._ask("POST", "/fapi/v1/order", newClientOrderId=RESTS, reduceOnly="true", **order)
         return placed.status == 200
 
     def _part(self, share: float) -> Decimal:

@@ -36,14 +36,14 @@ MOST: Final = {
 }
 MISHAPS: Final = (  # placed by hand, by their names on the tape; of the scenarios one rate: slow_entry
     "kill", "rekill", "s3_kill", "away_venue", "away_ledger", "away_bus", "away_s3_ledger", "clock_step", "stall",
-    "pause", "pause_s3", "failover", "cancel_all", "close", "rest", "adl", "maintenance", "rate_limit_storm",
-    "cancel_only", "clock_skew", "listen_key_lost", "operator", "slow_entry",
+    "pause", "pause_s3", "failover", "cancel_all", "close", "rest", "adl", "flip", "target", "maintenance",
+    "rate_limit_storm", "cancel_only", "clock_skew", "listen_key_lost", "operator", "slow_entry",
 )  # fmt: skip
 SPOT_MOST: Final = {
     **{name: rate for name, rate in MOST.items() if name not in trouble.MOST},
     **trouble.SPOT_MOST,
 }
-NOT_ON_SPOT: Final = ("adl", "listen_key_lost")
+NOT_ON_SPOT: Final = ("adl", "flip", "target", "listen_key_lost")
 ROUGH: Final = "rough"
 SLOW_ENTRIES: Final = "slow_entries"
 TIGHT_STOPS: Final = "tight_stops"
@@ -156,11 +156,14 @@ class PutBack(Value):
 
 class Deed(Value):
     """Somebody else acts on the account: "cancel_all" its stops and targets, "close" by hand, "rest" an order of his
-    own far from the market and take it back, "adl" by the venue. ``share`` of the position, where it is about one."""
+    own far from the market and take it back, "adl" by the venue, "flip" the position in one trade, or let a "target" of
+    his own rest; ``for_s`` later he closes what that opened, or takes it away. ``share`` of the position, where it is
+    about one; of a flip, what is held beyond it then."""
 
     what: str
     at_s: float
     share: float = 1.0
+    for_s: float = 0.0
 
 
 KILLS = KillAt | KillAtStep | KillAfterOrder | KillAtBirth | KillAfterAsk
@@ -268,6 +271,9 @@ def _mishaps(tape: Tape, safety_s: float, *, spot: bool) -> Iterator[tuple[str, 
     for what, share in (("cancel_all", 0.12), ("close", 0.1), ("rest", 0.05), ("adl", 0.08)):
         part = tape.pick(f"{what}_share", (0.3, 0.6, 1.0))
         yield f"{what}#0", share, Deed(what=what, at_s=at_s(what), share=part)
+    for what, share in (("flip", 0.12), ("target", 0.12)):
+        part = tape.pick(f"{what}_share", (0.3, 0.6, 1.0))
+        yield f"{what}#0", share, Deed(what=what, at_s=at_s(what), share=part, for_s=long_s(what, 0.05, 30))
     for name, share, least, most, params in (
         ("maintenance", 0.08, 0.5, 6.0, {"answer": tape.pick("closed", ("-1016", "503"))}),
         ("rate_limit_storm", 0.08, 1.0, 4.0, {"ban_ms": 3_000, "patience": tape.whole("patience", 3, 30)}),

@@ -121,9 +121,12 @@ def test_a_failover_loses_what_the_bus_acknowledged_last() -> None:
     assert verdict.counters["bus_lost"] > 0
 
 
-@pytest.mark.parametrize("what", ["cancel_all", "close", "adl", "rest"])
-def test_deeds_of_others_find_something_to_do_and_the_account_is_right_in_the_end(what: str) -> None:
-    deeds = [Deed(what=what, at_s=at_s, share=0.6) for at_s in range(6, 34, 2)]
+@pytest.mark.parametrize(
+    ("what", "for_s"), [("cancel_all", 0), ("close", 0), ("adl", 0), ("rest", 0), ("flip", 1.5), ("target", 5)]
+)
+def test_deeds_of_others_find_something_to_do_and_the_account_is_right_in_the_end(what: str, for_s: float) -> None:
+    share = 1.0 if what == "target" else 0.6
+    deeds = [Deed(what=what, at_s=at_s, share=share, for_s=for_s) for at_s in range(6, 34, 2)]
     verdict = run(3, options=SOLE, plan=_plan(*deeds), keep_audit=True)
     assert _told(verdict) == []
     assert verdict.counters[f"deed_{what}"] > 0

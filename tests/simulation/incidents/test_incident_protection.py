@@ -170,11 +170,14 @@ def test_incident_09_a_reduce_only_order_of_somebody_else_keeps_no_close_back(en
 
     moves = ((6.0, -60),) if ends == "its stop fires" else ()
     hold_s = 60 if moves else 8
-    told = play(Story(wishes=(a_wish(hold_s=hold_s),), hands=((4.0, takes_profit),), moves=moves))
+    story = Story(wishes=(a_wish(hold_s=hold_s),), hands=((4.0, takes_profit),), moves=moves)
+    told = play(story)
 
     assert told.broken == []
     assert "by-hand-target" in [record.client_order_id for record in told.only(Kind.CANCEL)]
     assert "CANCELED_IN_THE_WAY" in told.alerts
+    with without(("chimera.execute.hindered", "looked", lambda wanted, snapshot: wanted)):
+        assert play(story).broken != []
 
 
 @pytest.mark.incident(9)
