@@ -271,9 +271,10 @@ def _mishaps(tape: Tape, safety_s: float, *, spot: bool) -> Iterator[tuple[str, 
     for what, share in (("cancel_all", 0.12), ("close", 0.1), ("rest", 0.05), ("adl", 0.08)):
         part = tape.pick(f"{what}_share", (0.3, 0.6, 1.0))
         yield f"{what}#0", share, Deed(what=what, at_s=at_s(what), share=part)
-    for what, share in (("flip", 0.12), ("target", 0.12)):
-        part = tape.pick(f"{what}_share", (0.3, 0.6, 1.0))
-        yield f"{what}#0", share, Deed(what=what, at_s=at_s(what), share=part, for_s=long_s(what, 0.05, 30))
+    part = tape.pick("flip_share", (0.3, 0.6, 1.0))
+    yield "flip#0", 0.12, Deed(what="flip", at_s=at_s("flip"), share=part, for_s=long_s("flip", 0.05, 30))
+    part, for_s = tape.pick("target_share", (0.6, 1.0, 1.0)), tape.between("target_for", 1, 40)
+    yield "target#0", 0.12, Deed(what="target", at_s=at_s("target"), share=part, for_s=for_s)
     for name, share, least, most, params in (
         ("maintenance", 0.08, 0.5, 6.0, {"answer": tape.pick("closed", ("-1016", "503"))}),
         ("rate_limit_storm", 0.08, 1.0, 4.0, {"ban_ms": 3_000, "patience": tape.whole("patience", 3, 30)}),
