@@ -136,6 +136,7 @@ SHELLS = {  # what never runs inside the world, and why it may touch the real on
     "world/weigh.py": "weighs memory beside the run",
     "client": "users import it",
     "services/clock.py": "the real clock itself",
+    "services/outlet.py": "where the lines of a real process go, from any of its threads",
     "services/serving.py": "binds real ports for real processes",
 }
 
