@@ -48,9 +48,7 @@ def taken_up(working: Working, filled: Decimal, now_ms: Millis) -> Working:
     parts = plan.cut(left).slices or (Slice(qty=Qty(ZERO)),)
     first = Slice(qty=Qty(filled + parts[0].qty), after_ms=now + parts[0].after_ms)
     rest = tuple(part.but(after_ms=now + part.after_ms) for part in parts[1:])
-    rested = min(
-        working.rested_ms, PAUSE_MAX_MS
-    )  # pauses of before were no part of it: its deadline does not move by them
+    rested = min(working.rested_ms, PAUSE_MAX_MS)  # earlier pauses were no part of it: they do not move its deadline
     told = f"changed: {text(Qty(filled))} filled before, {text(left)} left for order {working.child_no + 1}"
     return (
         working.turning_to(0)
