@@ -18,7 +18,9 @@ class Relay:
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.came += 1
-        self.at_work.add(asyncio.create_task(self._handle(reader, writer)))
+        handling = asyncio.create_task(self._handle(reader, writer))
+        handling.add_done_callback(lambda _: writer.close())  # also where nobody is behind, or it never began
+        self.at_work.add(handling)
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target())
@@ -27,8 +29,7 @@ class Relay:
                 both.create_task(self._hand_on(reader, there_writer))
                 both.create_task(self._hand_on(there_reader, writer))
         finally:
-            for each in (writer, there_writer):
-                each.close()
+            there_writer.close()
 
     async def _hand_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):

@@ -11,7 +11,7 @@ _CHAPTERS: Final = {
     "guards": "GUARD_STOP",
     "alerts-that-do-not-arrive": "ALERTS_DEAF ALERTS_GONE ALERTS_UNDELIVERED",
     "s4-is-down-or-does-not-start": "SERVICE_SILENT",
-    "a-close-that-fails": "CANCEL_FAILED CLOSE_TOO_SMALL EXIT_FAILING",
+    "a-close-that-fails": "CANCELED_IN_THE_WAY CANCEL_FAILED CLOSE_TOO_SMALL EXIT_FAILING",
     "order-in-doubt": "DOUBT_OLD SLI_IN_DOUBT",
     "orders-that-fail-or-are-late": (
         "IDS_SPENT ILLEGAL_TRANSITION MAKER_FILL_RATIO_LOW MAKER_TIMEOUT ORDERS_FAILING SLI_CANCEL_SUCCESS "

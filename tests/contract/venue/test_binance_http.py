@@ -56,8 +56,14 @@ class Loopback:
         self.requests: list[str] = []
         self.connections = 0
         self._react = react
+        self._at_work: set[asyncio.Task[None]] = set()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.create_task(self._serve(reader, writer))
+        self._at_work.add(serving)
+        serving.add_done_callback(lambda _: writer.transport.abort())  # also where it never began
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
             while True:
@@ -67,14 +73,12 @@ class Loopback:
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
             return
-        finally:
-            writer.transport.abort()
 
 
 @asynccontextmanager
 async def against(react: Reaction) -> AsyncIterator[tuple[Loopback, BinanceFutures]]:
     loopback = Loopback(react)
-    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(loopback.accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     futures = opened(port)
     try:
@@ -193,7 +197,7 @@ async def test_nobody_listening_is_not_sent() -> None:
 async def test_a_tls_failure_is_not_sent() -> None:
     """The far end speaks plain text where we expect TLS: no request can have been read."""
     loopback = Loopback(drop)
-    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(loopback.accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     transport = AiohttpTransport(Hosts(name="sim", rest=f"https://127.0.0.1:{port}", streams=SIM.streams))
 
