@@ -67,7 +67,7 @@ class Blows:
         self.put_back_us: int | None = None
         self.outages: list[Span] = []  # times in which nobody could have protected: the venue away or shut
         self.pauses: list[Span] = []  # S4 stopped
-        self.flips: list[Span] = []  # moments in which a position became another's, who has to be heard of first
+        self.by_hand: list[Span] = []  # moments in which something was opened by hand: it has to be heard of first
         self._loop = loop
         self._tape = tape
         self._blows = blows
@@ -196,8 +196,8 @@ class Blows:
         if self._tape.calm:
             return
         did = self._do(deed)
-        if did and deed.what == "flip":
-            self.flips.append((self._loop.now_us, self._loop.now_us))
+        if did and deed.what in ("flip", "add"):
+            self.by_hand.append((self._loop.now_us, self._loop.now_us))
         if deed.for_s and did:
             self._later(deed.for_s, self._do, Deed(what="take_back", at_s=deed.at_s))
         elif deed.for_s:

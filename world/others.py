@@ -19,7 +19,7 @@ from world.oracle import BY_HAND
 from world.plan import Deed
 
 FAR: Final = Decimal("0.97")  # of the market: an order that rests there does not fill
-FLIPS, RESTS = f"{BY_HAND}flip", f"{BY_HAND}rest"
+FLIPS, ADDS, RESTS = f"{BY_HAND}flip", f"{BY_HAND}add", f"{BY_HAND}rest"
 
 
 class Others:
@@ -50,6 +50,8 @@ class Others:
                 return self._deleverage(deed.share)
             case "flip":
                 return self._flip(deed.share)
+            case "add":
+                return self._add(deed.share)
             case "target":
                 return self._rest(deed.share)
             case "take_back":
@@ -76,12 +78,22 @@ class Others:
     def _flip(self, share: float) -> bool:
         """All that is held and ``share`` of it beyond, in one trade."""
         held, beyond = self._held(), self._part(share)
-        if not beyond or self._own:
+        return bool(beyond) and self._open(FLIPS, abs(held) + beyond, -held)
+
+    def _add(self, share: float) -> bool:
+        """So much more of what is held."""
+        held, more = self._held(), self._part(share)
+        return bool(more) and self._open(ADDS, more, held)
+
+    def _open(self, ref: str, qty: Decimal, towards: Decimal) -> bool:
+        """At market, by hand: what it leaves beyond what was held is his."""
+        if self._own:
             return False
-        side, qty = ("SELL" if held > 0 else "BUY"), text(abs(held) + beyond)
-        answer = self._ask("POST", "/fapi/v1/order", newClientOrderId=FLIPS, side=side, type="MARKET", quantity=qty)
+        held, side = self._held(), "BUY" if towards > 0 else "SELL"
+        order = {"side": side, "type": "MARKET", "quantity": text(qty)}
+        answer = self._ask("POST", "/fapi/v1/order", newClientOrderId=ref, **order)
         if answer.status == 200:
-            self._own = self._held()
+            self._own = self._held() - (held if held * towards > 0 else ZERO)
         return answer.status == 200
 
     def _take_back(self) -> bool:

@@ -36,14 +36,14 @@ MOST: Final = {
 }
 MISHAPS: Final = (  # placed by hand, by their names on the tape; of the scenarios one rate: slow_entry
     "kill", "rekill", "s3_kill", "away_venue", "away_ledger", "away_bus", "away_s3_ledger", "clock_step", "stall",
-    "pause", "pause_s3", "failover", "cancel_all", "close", "rest", "adl", "flip", "target", "maintenance",
+    "pause", "pause_s3", "failover", "cancel_all", "close", "rest", "adl", "flip", "add", "target", "maintenance",
     "rate_limit_storm", "cancel_only", "clock_skew", "listen_key_lost", "operator", "slow_entry",
 )  # fmt: skip
 SPOT_MOST: Final = {
     **{name: rate for name, rate in MOST.items() if name not in trouble.MOST},
     **trouble.SPOT_MOST,
 }
-NOT_ON_SPOT: Final = ("adl", "flip", "target", "listen_key_lost")
+NOT_ON_SPOT: Final = ("adl", "flip", "add", "target", "listen_key_lost")
 ROUGH: Final = "rough"
 SLOW_ENTRIES: Final = "slow_entries"
 TIGHT_STOPS: Final = "tight_stops"
@@ -156,9 +156,9 @@ class PutBack(Value):
 
 class Deed(Value):
     """Somebody else acts on the account: "cancel_all" its stops and targets, "close" by hand, "rest" an order of his
-    own far from the market and take it back, "adl" by the venue, "flip" the position in one trade, or let a "target" of
-    his own rest; ``for_s`` later he closes what that opened, or takes it away. ``share`` of the position, where it is
-    about one; of a flip, what is held beyond it then."""
+    own far from the market and take it back, "adl" by the venue, "flip" the position in one trade, "add" to it, or
+    let a "target" of his own rest; ``for_s`` later he closes what that opened, or takes it away. ``share`` of the
+    position, where it is about one; of a flip, what is held beyond it then."""
 
     what: str
     at_s: float
@@ -271,8 +271,9 @@ def _mishaps(tape: Tape, safety_s: float, *, spot: bool) -> Iterator[tuple[str, 
     for what, share in (("cancel_all", 0.12), ("close", 0.1), ("rest", 0.05), ("adl", 0.08)):
         part = tape.pick(f"{what}_share", (0.3, 0.6, 1.0))
         yield f"{what}#0", share, Deed(what=what, at_s=at_s(what), share=part)
-    part = tape.pick("flip_share", (0.3, 0.6, 1.0))
-    yield "flip#0", 0.12, Deed(what="flip", at_s=at_s("flip"), share=part, for_s=long_s("flip", 0.05, 30))
+    for what, share in (("flip", 0.12), ("add", 0.1)):
+        part = tape.pick(f"{what}_share", (0.3, 0.6, 1.0))
+        yield f"{what}#0", share, Deed(what=what, at_s=at_s(what), share=part, for_s=long_s(what, 0.05, 30))
     part, for_s = tape.pick("target_share", (0.6, 1.0, 1.0)), tape.between("target_for", 1, 40)
     yield "target#0", 0.12, Deed(what="target", at_s=at_s("target"), share=part, for_s=for_s)
     for name, share, least, most, params in (

@@ -244,7 +244,7 @@ def judge(
     """By the venue's log, in the run's own time, and what the ledgers hold: every invariant, one pass each."""
     now_us = world.loop.now_us
     down = world.down_spans(now_us)
-    troubles = stretched([*down, *world.blows.outages, *world.blows.flips], round(options.recovery_s * 1_000_000))
+    troubles = stretched([*down, *world.blows.outages, *world.blows.by_hand], round(options.recovery_s * 1_000_000))
     is_fair = not options.faults or world.plan.scenario == FAIR
     rough: list[Span] = [] if is_fair else [(0, round(options.safety_s * 1_000_000) + HEALING_US)]
     if isinstance(world, HouseWorld) and beside is not None:

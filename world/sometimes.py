@@ -34,7 +34,7 @@ STORIES: Final = (
     "double_kill", "breaker_opened", "breaker_half_open_success", "bus_lost", "operator_kills",
     "by_socket", "cut_in_flight", "parts_begun", "take_overs", "hand_overs", "standbys_struck", "woke_late",
 )  # fmt: skip
-_DEEDS: Final = ("cancel_all", "close", "rest", "adl", "flip", "target", "take_back")
+_DEEDS: Final = ("cancel_all", "close", "rest", "adl", "flip", "add", "target", "take_back")
 _FOUND: Final = (
     Trigger.ACKED,
     Trigger.PART_FILLED,

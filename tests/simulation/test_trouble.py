@@ -122,7 +122,8 @@ def test_a_failover_loses_what_the_bus_acknowledged_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "for_s"), [("cancel_all", 0), ("close", 0), ("adl", 0), ("rest", 0), ("flip", 1.5), ("target", 5)]
+    ("what", "for_s"),
+    [("cancel_all", 0), ("close", 0), ("adl", 0), ("rest", 0), ("flip", 1.5), ("add", 4), ("target", 5)],
 )
 def test_deeds_of_others_find_something_to_do_and_the_account_is_right_in_the_end(what: str, for_s: float) -> None:
     share = 1.0 if what == "target" else 0.6

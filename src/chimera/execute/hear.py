@@ -15,10 +15,19 @@ from chimera.trading.execution import Phase
 from chimera.trading.fill import Fill
 from chimera.trading.form import Form
 from chimera.trading.holding import Holding
-from chimera.trading.ids import ClientOrderId, IntentId, child_of, derived_id, is_forgotten, stands_in, stem_of
+from chimera.trading.ids import (
+    ClientOrderId,
+    IntentId,
+    child_of,
+    derived_id,
+    forced_by,
+    is_forgotten,
+    stands_in,
+    stem_of,
+)
 from chimera.trading.money import ZERO, Millis, Qty, Quote
 from chimera.trading.order import FIRING, OPEN, NewOrder, Order, OrderType, Role, Status, TimeInForce, Trigger
-from chimera.trading.position import Lot, adopted_lot
+from chimera.trading.position import ADOPTED, Lot, adopted_lot
 from chimera.trading.scene import Scene
 from chimera.trading.venue import VenueOrder
 
@@ -123,7 +132,7 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = N
     if is_forgotten(fill.ref):
         holding, likely = presumed(holding, fill.side, fill.qty)
         opener = likely or order
-    first = holding.exit.lots if holding.exit is not None and order.role is Role.EXIT else ()
+    first = _whose(holding, order)
     net = fill.but(qty=moved(fill, scene))
     after = holding.but(
         position=holding.position.apply(
@@ -134,6 +143,13 @@ def take_fill(holding: Holding, fill: Fill, scene: Scene, *, before_qty: Qty = N
     )
     after = after.with_order(settle(order.with_fill(fill), order, scene))
     return _booked(holding, _turned(holding, after, order, fill, scene), fill, scene)
+
+
+def _whose(holding: Holding, order: Order) -> tuple[IntentId, ...]:
+    """Whose lots it closes before the oldest. Who closes by hand closes what he opened by hand."""
+    if order.role is Role.EXTERNAL:
+        return () if forced_by(order.ref) else (ADOPTED,)
+    return holding.exit.lots if holding.exit is not None and order.role is Role.EXIT else ()
 
 
 def _booked(before: Holding, after: Holding, fill: Fill, scene: Scene) -> Holding:

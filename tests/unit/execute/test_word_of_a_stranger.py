@@ -13,6 +13,7 @@ from chimera.trading.facts import Reported
 from chimera.trading.ids import ClientOrderId
 from chimera.trading.market import Side
 from chimera.trading.order import NewOrder, OrderType, Status
+from chimera.trading.position import ADOPTED
 from support.desk import SYMBOL, Desk, a_long
 from support.spot_desk import a_spot_long
 
@@ -58,3 +59,17 @@ def test_on_spot_it_is_the_users_own() -> None:
     desk = a_spot_long()
     desk.hear(Reported(order=desk.word(theirs("web_1"), Status.FILLED, "0.01")))
     assert surveys(desk) == 0
+
+
+@pytest.mark.parametrize(("closes", "left"), [("web_2", ("0.01", None)), ("adl_autoclose", ("0.006", "0.004"))])
+def test_who_closes_by_hand_closes_what_he_opened_by_hand(closes: str, left: tuple[str, str | None]) -> None:
+    """The venue's own deleveraging knows no such thing: the oldest goes first."""
+    desk = a_long()
+    for number, (ref, side) in enumerate((("web_1", Side.BUY), (closes, Side.SELL))):
+        order = theirs(ref, side)
+        fill = desk.a_fill(order, "0.004", "65000", f"h-{number}")
+        desk.hear(Reported(order=desk.word(order, Status.FILLED, "0.004"), fill=fill))
+
+    ours, *others = desk.holding.position.lots
+    assert (ours.intent_id in desk.holding.intents, ours.qty) == (True, Decimal(left[0]))
+    assert [(lot.intent_id, lot.qty) for lot in others] == ([] if left[1] is None else [(ADOPTED, Decimal(left[1]))])
