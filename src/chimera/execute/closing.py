@@ -185,7 +185,8 @@ def failed(holding: Holding, scene: Scene, refusal: Refusal | None = None) -> Ho
     pause_ms, tries = RETRY_MS * 2 ** min(holding.exit.tries, 5), holding.exit.tries + 1
     of_band = refusal is Refusal.PRICE_BAND
     retry_at_ms = Millis(scene.now_ms + (min(pause_ms, BAND_MS) if of_band else pause_ms))
-    again = holding.but(exit=hindered.refused(holding.exit, refusal).but(tries=tries, retry_at_ms=retry_at_ms))
+    wanted = hindered.refused(holding.exit, refusal, holding, scene)
+    again = holding.but(exit=wanted.but(tries=tries, retry_at_ms=retry_at_ms))
     return again if of_band and tries > 1 else again.but(survey_due_ms=scene.now_ms)
 
 

@@ -2,15 +2,19 @@
 
 Binance counts what rests reduce-only against the position: beside one for all of it, say a take-profit from the app,
 each further one is refused (-4118), the child of a stop that fired among them. Such an order can only reduce what is
-being closed, and ends with it: it is cancelled, once the venue has refused a close for it and listed it. Nothing else
-that is not ours is ever touched; a close of a part is tried on, behind its stop.
+being closed, and ends with it: it is cancelled, once the venue has refused a close for it. Nothing else that is not
+ours is ever touched; a close of a part is tried on, behind its stop.
 """
+
+from collections.abc import Iterable
+from decimal import Decimal
 
 from chimera.reconcile.external import external
 from chimera.trading.commands import NOTHING, Cancel, Command
 from chimera.trading.events import Alert, Severity
 from chimera.trading.execution import Exit
 from chimera.trading.holding import Holding
+from chimera.trading.ids import ClientOrderId
 from chimera.trading.money import Millis
 from chimera.trading.order import Role
 from chimera.trading.refusal import Refusal
@@ -20,16 +24,18 @@ from chimera.trading.venue import OrderRef, VenueOrder, VenueSnapshot
 GOING_MS = 300  # how long the next close waits for them to be gone
 
 
-def refused(wanted: Exit, refusal: Refusal | None) -> Exit:
-    """After a try: whether others may stand in its way is for the next survey to say."""
-    return wanted.but(hindered=wanted.qty is None and refusal is Refusal.NOTHING_TO_REDUCE, theirs=())
+def refused(wanted: Exit, refusal: Refusal | None, holding: Holding, scene: Scene) -> Exit:
+    """After a try: who stands in its way, as far as anybody has told; else the next survey does."""
+    if wanted.qty is not None or refusal is not Refusal.NOTHING_TO_REDUCE:
+        return wanted.but(hindered=False, theirs=())
+    return wanted.but(hindered=True, theirs=_in_its_way(scene.external, holding.exposure))
 
 
 def looked(wanted: Exit | None, snapshot: VenueSnapshot) -> Exit | None:
-    """After a survey: who stands in its way."""
+    """After a survey."""
     if wanted is None or not wanted.hindered:
         return wanted
-    return wanted.but(theirs=tuple(order.ref for order in snapshot.orders if _reduces(order, snapshot)))
+    return wanted.but(theirs=_in_its_way(snapshot.orders, snapshot.position.qty))
 
 
 def clear(holding: Holding, wanted: Exit, scene: Scene) -> tuple[Holding, tuple[Command, ...]]:
@@ -54,7 +60,7 @@ def told(before: Holding, after: Holding) -> tuple[Alert, ...]:
     return (Alert(severity=Severity.WARN, code="CANCELED_IN_THE_WAY", text=text),)
 
 
-def _reduces(order: VenueOrder, snapshot: VenueSnapshot) -> bool:
+def _in_its_way(orders: Iterable[VenueOrder], held: Decimal) -> tuple[ClientOrderId, ...]:
     """What waits for its price (``conditional``) holds nothing yet."""
-    ours_or_waits = not external(order) or order.conditional or order.status.final
-    return not ours_or_waits and order.reduce_only and order.side.sign * snapshot.position.qty < 0
+    resting = (order for order in orders if external(order) and not (order.conditional or order.status.final))
+    return tuple(order.ref for order in resting if order.reduce_only and order.side.sign * held < 0)

@@ -55,7 +55,7 @@ class Externals(Value):
         return tuple(order for name, order in self.orders.items() if name not in earlier.orders)
 
     def of(self, symbol: Symbol) -> tuple[VenueOrder, ...]:
-        return tuple(order for order in self.orders.values() if order.symbol == symbol)
+        return tuple(order for order in self.orders.values() if order.symbol == symbol) if self.orders else ()
 
     def open_qty(self, symbol: Symbol, side: Side) -> Decimal:
         """Base asset that they may still add on one side: like open entries of ours at the last hop."""

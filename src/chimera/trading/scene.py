@@ -10,7 +10,7 @@ from chimera.trading.market import Touch
 from chimera.trading.money import Millis, Price, Quote
 from chimera.trading.standstill import Standstill
 from chimera.trading.value import Value
-from chimera.trading.venue import DOUBT_MARGIN_MS, FeeRates
+from chimera.trading.venue import DOUBT_MARGIN_MS, FeeRates, VenueOrder
 
 
 class Policy(Value):
@@ -53,6 +53,7 @@ class Scene(Value):
     forms: tuple[Form, ...] = FORMS  # of stops and targets that the venue is believed to take, the best first
     available: Quote | None = None  # margin for new positions, as last heard; None: not heard
     book: Book | None = None  # beyond the touch, where somebody shows it
+    external: tuple[VenueOrder, ...] = ()  # open orders on the symbol that are not ours, as last heard
 
     @property
     def near(self) -> Price | None:

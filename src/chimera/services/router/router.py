@@ -247,6 +247,7 @@ class Router:
             standstill=self.controls.standstill,
             forms=self.capability.forms_of(symbol),
             available=None if self.watch.funds is None else self.watch.funds.available,
+            external=self.reconciling.sweeping.externals.of(symbol),
         )
 
     @property
