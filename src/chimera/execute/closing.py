@@ -44,7 +44,7 @@ def due_lots(holding: Holding, scene: Scene) -> Holding:
     if present is not None and (present.qty is None or not present.tries):
         return holding
     why = {lot.intent_id: reason for lot in holding.position.lots if (reason := _due(holding, lot, scene))}
-    if not why:
+    if not why or not holding.exposure:  # closed by its answer, its trades are to come: the lots stand until then
         return holding
     whole = len(why) == len(holding.position.lots) and alone(holding, tuple(why))
     if present is not None and not whole:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from chimera.execute.asking import SURVEY_PATIENCE_MS
-from chimera.trading.commands import Place
+from chimera.trading.commands import Place, Survey
 from chimera.trading.facts import (
     CloseAsked,
     Fact,
@@ -23,7 +23,7 @@ from chimera.trading.facts import (
 from chimera.trading.fill import Fill
 from chimera.trading.ids import ClientOrderId
 from chimera.trading.market import Side
-from chimera.trading.money import Qty
+from chimera.trading.money import Millis, Qty
 from chimera.trading.order import NewOrder, OrderType, Role, Status
 from chimera.trading.position import ADOPTED
 from support.desk import SYMBOL, Desk, a_long, an_intent
@@ -99,6 +99,18 @@ def test_nor_does_it_wait_for_ever_for_a_venue_that_shows_nothing() -> None:
     assert desk.count(Role.EXIT) == 0
     desk.later(SURVEY_PATIENCE_MS).hear(SurveyUnanswered())
     assert desk.count(Role.EXIT) == 1
+
+
+def test_what_is_closed_but_for_its_trades_asks_no_more_than_it_may() -> None:
+    """The lots stand until the trades are told. Refused at once, a survey asked for at each look never ends."""
+    desk = a_long(max_hold_s=3_600)
+    desk.later(6 * HOUR_MS).hear(Restarted())
+    desk.later(80).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
+    desk.hear(Found(order=desk.word(desk.placed(Role.EXIT), Status.FILLED, "0.01")))
+    for _ in range(3):
+        desk.later(2_000).hear(SurveyUnanswered(retry_after_ms=Millis(20_000)))
+        desk.hear(SurveyUnanswered(retry_after_ms=Millis(20_000)))
+        assert not any(isinstance(command, Survey) for command in desk.last)
 
 
 def test_in_time_it_waits_for_nobody() -> None:
