@@ -37,6 +37,8 @@ class SpotOthers(Others):
                 return self._sell_own(deed.share)
             case "money_out" | "money_back":
                 return self._move_money(out=deed.what == "money_out")
+            case "flip" | "add" | "target" | "take_back":
+                return False  # of a position, and here is none
             case _:
                 return self._rest_and_take_back()
 

@@ -85,11 +85,11 @@ def heard(holding: Holding, missing: Collection[ClientOrderId], asked_ms: Millis
 
 def restarted(holding: Holding, scene: Scene) -> Exit | None:
     """A close of the life before. Where it may be sent again the venue is heard first: it may be over, with all that it
-    was for.
+    was for, and who stood in its way, too.
     """
-    wanted = holding.exit
-    if wanted is None:
+    if holding.exit is None:
         return None
+    wanted = hindered.forgotten(holding.exit)
     if not holding.key.market.reduces_only:
         return wanted.but(retry_at_ms=no_later(wanted.retry_at_ms, scene))
     return wanted.but(tries=0, retry_at_ms=Millis(scene.now_ms + scene.policy.restart_patience_ms))

@@ -27,8 +27,13 @@ GOING_MS = 300  # how long the next close waits for them to be gone
 def refused(wanted: Exit, refusal: Refusal | None, holding: Holding, scene: Scene) -> Exit:
     """After a try: who stands in its way, as far as anybody has told; else the next survey does."""
     if wanted.qty is not None or refusal is not Refusal.NOTHING_TO_REDUCE:
-        return wanted.but(hindered=False, theirs=())
+        return forgotten(wanted)
     return wanted.but(hindered=True, theirs=_in_its_way(scene.external, holding.exposure))
+
+
+def forgotten(wanted: Exit) -> Exit:
+    """Until it is refused again."""
+    return wanted.but(hindered=False, theirs=())
 
 
 def looked(wanted: Exit | None, snapshot: VenueSnapshot) -> Exit | None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from chimera.execute.asking import SURVEY_PATIENCE_MS
-from chimera.trading.commands import Place, Survey
+from chimera.trading.commands import Cancel, Place, Survey
 from chimera.trading.facts import (
     CloseAsked,
     Fact,
@@ -144,6 +144,20 @@ def test_a_close_of_before_a_start_asks_the_venue_first() -> None:
     another_stands(desk)
 
 
+def test_nor_is_anybodys_order_taken_for_in_its_way_by_what_was_known_before() -> None:
+    """The position that it was for may be gone, and the order be for his own."""
+    desk = a_long()
+    desk.hear(CloseAsked(reason="MANUAL"))
+    desk.hear(said_no(ref=desk.placed(Role.EXIT).ref, code=-4118, message="ReduceOnly Order Failed."))
+    wanted = desk.holding.exit
+    assert wanted is not None
+    assert wanted.hindered
+    desk.holding = desk.holding.but(exit=wanted.but(theirs=(ClientOrderId("web_rest"),)))
+    desk.later(HOUR_MS).hear(Restarted())
+    assert "web_rest" not in [each.order.ref for each in desk.last if isinstance(each, Cancel)]
+    another_stands(desk)
+
+
 def test_nor_is_one_begun_for_a_stop_that_fired_long_ago() -> None:
     desk = a_long()
     desk.hear(Reported(order=desk.word(desk.placed(Role.STOP), Status.TRIGGERING)))
@@ -197,13 +211,18 @@ def test_nor_is_one_begun_by_what_is_remembered_of_an_hour_ago() -> None:
     another_stands(desk)
 
 
-def test_nor_is_it_tried_while_a_question_is_under_way() -> None:
-    """It would overtake the first answer after so long."""
+def closing_in_vain() -> tuple[Desk, int]:
+    """Cut off for ten minutes; how often it was tried by then."""
     desk = a_long()
     desk.hear(CloseAsked(reason="MANUAL"))
     desk.hear(PlaceNotSent(ref=desk.placed(Role.EXIT).ref, reason="no connection"))
     cut_off(desk, 600)
-    tried = desk.count(Role.EXIT)
+    return desk, desk.count(Role.EXIT)
+
+
+def test_nor_is_it_tried_while_a_question_is_under_way() -> None:
+    """It would overtake the first answer after so long."""
+    desk, tried = closing_in_vain()
     desk.holding = desk.holding.but(survey_asked_ms=desk.now)
     for _ in range(12):
         desk.later(1_000)
@@ -214,11 +233,7 @@ def test_nor_is_it_tried_while_a_question_is_under_way() -> None:
 
 
 def test_and_goes_on_at_once_where_the_position_is_still_there() -> None:
-    desk = a_long()
-    desk.hear(CloseAsked(reason="MANUAL"))
-    desk.hear(PlaceNotSent(ref=desk.placed(Role.EXIT).ref, reason="no connection"))
-    cut_off(desk, 600)
-    tried = desk.count(Role.EXIT)
+    desk, tried = closing_in_vain()
     desk.later(100).survey(desk.word(desk.placed(Role.STOP), Status.NEW), qty="0.01")
     desk.later(1_000).hear(Ticked())
     assert desk.count(Role.EXIT) == tried + 1
